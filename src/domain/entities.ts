@@ -1,0 +1,154 @@
+/**
+ * The nouns as the program passes them around. Each stands for one stored row; relations are ids, resolved by the
+ * store's loaders. `accountId` is the owner, and every read is limited to it.
+ */
+import type { JsonText } from './json.ts';
+import type { Timestamp } from './time.ts';
+
+/** What a credential may do: read the graph, chat, manage. */
+export const SCOPES = ['READ', 'CHAT', 'MANAGE'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export const SOURCE_TYPES = ['SITE', 'URL', 'FILE', 'TEXT', 'QA', 'TRANSCRIPT'] as const;
+export type SourceType = (typeof SOURCE_TYPES)[number];
+
+export const SOURCE_STATUSES = ['PENDING', 'CRAWLING', 'PROCESSING', 'DONE', 'FAILED'] as const;
+export type SourceStatus = (typeof SOURCE_STATUSES)[number];
+
+export const CONVERSATION_STATUSES = ['OPEN', 'ESCALATED', 'CLOSED'] as const;
+export type ConversationStatus = (typeof CONVERSATION_STATUSES)[number];
+
+export const CHANNELS = ['API', 'GRAPHQL', 'CHAT_PAGE', 'WIDGET'] as const;
+export type Channel = (typeof CHANNELS)[number];
+
+export const MESSAGE_ROLES = ['USER', 'ASSISTANT', 'AGENT', 'SYSTEM'] as const;
+export type MessageRole = (typeof MESSAGE_ROLES)[number];
+
+export const MESSAGE_STATUSES = ['QUEUED', 'STREAMING', 'COMPLETED', 'FAILED', 'STOPPED', 'INTERRUPTED'] as const;
+export type MessageStatus = (typeof MESSAGE_STATUSES)[number];
+
+export const FINISH_REASONS = ['STOP', 'LENGTH', 'CONTENT_FILTER', 'ERROR', 'ABORTED'] as const;
+export type FinishReason = (typeof FINISH_REASONS)[number];
+
+export const RATINGS = ['UP', 'DOWN'] as const;
+export type Rating = (typeof RATINGS)[number];
+
+export interface Account {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: Timestamp;
+}
+
+export interface ApiKey {
+  readonly id: string;
+  readonly accountId: string;
+  readonly name: string;
+  /** The first 8 characters of the key: enough to recognise it, useless to a thief. */
+  readonly prefix: string;
+  readonly scopes: readonly Scope[];
+  readonly createdAt: Timestamp;
+  readonly lastUsedAt: Timestamp | null;
+  readonly revokedAt: Timestamp | null;
+}
+
+export interface Chatbot {
+  readonly id: string;
+  readonly accountId: string;
+  readonly name: string;
+  readonly slug: string;
+  readonly provider: string;
+  readonly model: string | null;
+  readonly instructions: string;
+  readonly fallbackMessage: string;
+  readonly handoverMessage: string;
+  readonly isActive: boolean;
+  readonly metadata: JsonText;
+  readonly createdAt: Timestamp;
+  readonly updatedAt: Timestamp;
+}
+
+export interface Source {
+  readonly id: string;
+  readonly accountId: string;
+  readonly chatbotId: string;
+  readonly type: SourceType;
+  readonly title: string;
+  readonly url: string | null;
+  readonly status: SourceStatus;
+  readonly error: string | null;
+  readonly pageCount: number;
+  readonly createdAt: Timestamp;
+  readonly updatedAt: Timestamp;
+}
+
+export interface Passage {
+  readonly id: string;
+  readonly accountId: string;
+  readonly chatbotId: string;
+  readonly sourceId: string;
+  readonly position: number;
+  /** The headings above the text, outermost first, the source's title not among them. */
+  readonly headingPath: readonly string[];
+  readonly text: string;
+}
+
+export interface Conversation {
+  readonly id: string;
+  readonly accountId: string;
+  readonly chatbotId: string;
+  readonly sessionId: string;
+  readonly channel: Channel;
+  readonly status: ConversationStatus;
+  readonly metadata: JsonText;
+  readonly createdAt: Timestamp;
+  readonly updatedAt: Timestamp;
+}
+
+/** Evidence for a stretch of an answer. `start` and `end` are UTF-16 offsets in the message's content, end exclusive. */
+export interface Citation {
+  readonly passageId: string;
+  readonly sourceId: string;
+  readonly title: string;
+  readonly url: string | null;
+  readonly quote: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface TokenUsage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+/** Why a message failed, in words that anyone may see. */
+export interface MessageFailure {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface Message {
+  readonly id: string;
+  readonly accountId: string;
+  readonly conversationId: string;
+  readonly role: MessageRole;
+  readonly status: MessageStatus;
+  readonly content: string;
+  readonly citations: readonly Citation[];
+  readonly finishReason: FinishReason | null;
+  readonly usage: TokenUsage | null;
+  readonly rating: Rating | null;
+  /** For a reply, the question it answers. */
+  readonly parentId: string | null;
+  readonly metadata: JsonText;
+  readonly error: MessageFailure | null;
+  readonly createdAt: Timestamp;
+  readonly completedAt: Timestamp | null;
+}
+
+/** What an account used in one UTC month. `messages` counts produced AI replies. */
+export interface Usage {
+  readonly month: string;
+  readonly messages: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}

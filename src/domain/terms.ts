@@ -1,0 +1,69 @@
+import { stemmer } from 'stemmer';
+
+/** As many terms as one question is searched by; what follows is ignored, so a hostile question stays cheap. */
+export const MAX_QUERY_TERMS = 32;
+
+/** In UTF-16 units. Real words are shorter; a longer one is cut, alike in the index and in the question. */
+const MAX_TERM_LENGTH = 64;
+
+const RUN = /[\p{L}\p{M}\p{N}]+/gu;
+
+/** Accents of European scripts, Hebrew points, Arabic vowels and the Arabic stretch; vowel signs of other scripts carry meaning. */
+const DIACRITICS = /[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0640\u064b-\u065f\u0670]+/g;
+
+/** Scripts written without spaces: only a dictionary finds their words. */
+const UNSPACED =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+
+const ENGLISH = /^[a-z]{3,}$/;
+
+const segmenter = new Intl.Segmenter('und', { granularity: 'word' });
+
+/** Words that say how something is asked, not what about, and what an apostrophe leaves behind (`don't`, `it's`). */
+const STOP_WORDS = new Set(
+  `a about above after again all also am an and any are as at be because been before being below between both but by can
+  could d did do does doing don down during each few for from further get had has have having he hello help her here hers
+  herself hey hi him himself his how i if in into is isn it its itself just know like ll m me more most my myself need no
+  nor not now of off on once only or other our ours out over own please possible possibly re s same she should so some such
+  t tell than thank thanks that the their theirs them themselves then there these they this those through to too under
+  until up us ve very want was we were what when where whether which while who whom whose why will with wonder wondering
+  would you your yours yourself
+  的 了 是 在 和 有 吗 呢 什么 怎么 哪 谁 คือ อะไร ที่ ของ`.split(/\s+/),
+);
+
+/**
+ * The terms of a text in their order, repetitions included: the one definition of a word for indexing, searching and
+ * scoring, whatever the language and the database. A term holds letters, marks and digits only, in lower case, accents
+ * folded, and is stemmed when it is plain ASCII. Punctuation always separates, so `Newton's` is `newton` and `s`.
+ */
+export function toTerms(text: string): string[] {
+  return toWords(text).map(toTerm);
+}
+
+/**
+ * What to search for when someone asks `question`: its terms without stop words (all of them if no others are left),
+ * each once, at most `MAX_QUERY_TERMS`. Empty when the question holds no word at all.
+ */
+export function toQueryTerms(question: string): string[] {
+  const words = toWords(question);
+  const content = words.filter((word) => !STOP_WORDS.has(word));
+  return [...new Set((content.length > 0 ? content : words).map(toTerm))].slice(0, MAX_QUERY_TERMS);
+}
+
+function toWords(text: string): string[] {
+  const folded = text.normalize('NFKD').replace(DIACRITICS, '').toLowerCase().normalize('NFC');
+  return (folded.match(RUN) ?? []).flatMap((run) => (UNSPACED.test(run) ? segment(run) : run)).map(cut);
+}
+
+/** The dictionary may leave marks apart from letters and digits together with them; both are fine, as long as it is the same everywhere. */
+function segment(run: string): string[] {
+  return Array.from(segmenter.segment(run), ({ segment }) => segment);
+}
+
+function cut(word: string): string {
+  return word.length <= MAX_TERM_LENGTH ? word : word.slice(0, MAX_TERM_LENGTH).replace(/[\ud800-\udbff]$/, '');
+}
+
+function toTerm(word: string): string {
+  return ENGLISH.test(word) ? stemmer(word) : word;
+}

@@ -1,0 +1,23 @@
+/**
+ * A moment as it is stored and as REST shows it: ISO 8601 in UTC with six fraction digits and an explicit offset,
+ * `2026-03-15T10:30:00.123456+00:00`. Text of this form sorts in the order of time.
+ */
+export type Timestamp = string & { readonly __timestamp: true };
+
+/** The source of "now" in milliseconds since the epoch; a value of its own so that tests can turn it. */
+export interface Clock {
+  now(): number;
+}
+
+/** The machine's own clock. */
+export const systemClock: Clock = { now: () => Date.now() };
+
+/** Formats milliseconds since the epoch as a `Timestamp`. */
+export function toTimestamp(ms: number): Timestamp {
+  return `${new Date(ms).toISOString().slice(0, 23)}000+00:00` as Timestamp;
+}
+
+/** The UTC month of a moment, `YYYY-MM`: the period in which usage is counted. */
+export function monthOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 7);
+}

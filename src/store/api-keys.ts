@@ -1,0 +1,111 @@
+import type { ApiKey, Scope } from '../domain/entities.ts';
+import { fromJson, toJson } from '../domain/json.ts';
+import type { Timestamp } from '../domain/time.ts';
+import type { Queryable } from './database.ts';
+import type { ApiKeyRow } from './tables.ts';
+
+/** Writes a new key. Only its hash is stored. */
+export async function insertApiKey(trx: Queryable, key: ApiKey, hash: string): Promise<void> {
+  await trx
+    .insertInto('api_keys')
+    .values({
+      id: key.id,
+      account_id: key.accountId,
+      name: key.name,
+      prefix: key.prefix,
+      hash,
+      scopes: toJson(key.scopes),
+      created_at: key.createdAt,
+      last_used_at: key.lastUsedAt,
+      revoked_at: key.revokedAt,
+    })
+    .execute();
+}
+
+/** Finds a key by the SHA-256 of its text, revoked ones included. The one look-up without an account: it yields it. */
+export async function findApiKeyByHash(db: Queryable, hash: string): Promise<ApiKey | undefined> {
+  const row = await db.selectFrom('api_keys').selectAll().where('hash', '=', hash).executeTakeFirst();
+  return row && toApiKey(row);
+}
+
+/** Finds a key of the account. */
+export async function findApiKey(db: Queryable, accountId: string, id: string): Promise<ApiKey | undefined> {
+  const row = await db
+    .selectFrom('api_keys')
+    .selectAll()
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .executeTakeFirst();
+  return row && toApiKey(row);
+}
+
+/** Keys of the account, newest first, revoked ones included. Uses `api_keys_by_account`. */
+export async function listApiKeys(db: Queryable, accountId: string, limit: number): Promise<ApiKey[]> {
+  const rows = await db
+    .selectFrom('api_keys')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute();
+  return rows.map(toApiKey);
+}
+
+/** How many keys of the account are not revoked. */
+export async function countActiveApiKeys(db: Queryable, accountId: string): Promise<number> {
+  const { count } = await db
+    .selectFrom('api_keys')
+    .select((key) => key.fn.countAll<number>().as('count'))
+    .where('account_id', '=', accountId)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+/** The keys of every account, for the operator's list. */
+export async function listAllApiKeys(db: Queryable): Promise<(ApiKey & { accountName: string })[]> {
+  const rows = await db
+    .selectFrom('api_keys')
+    .innerJoin('accounts', 'accounts.id', 'api_keys.account_id')
+    .selectAll('api_keys')
+    .select('accounts.name as account_name')
+    .orderBy('api_keys.id')
+    .execute();
+  return rows.map((row) => ({ ...toApiKey(row), accountName: row.account_name }));
+}
+
+/** Marks a key of the account revoked; one that already is keeps its time. */
+export async function markApiKeyRevoked(
+  trx: Queryable,
+  accountId: string,
+  id: string,
+  revokedAt: Timestamp,
+): Promise<void> {
+  await trx
+    .updateTable('api_keys')
+    .set({ revoked_at: revokedAt })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where('revoked_at', 'is', null)
+    .execute();
+}
+
+/** Writes when keys were last used, by their ids. */
+export async function markApiKeysUsed(trx: Queryable, usedAt: ReadonlyMap<string, Timestamp>): Promise<void> {
+  for (const [id, at] of usedAt) {
+    await trx.updateTable('api_keys').set({ last_used_at: at }).where('id', '=', id).execute();
+  }
+}
+
+function toApiKey(row: ApiKeyRow): ApiKey {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    name: row.name,
+    prefix: row.prefix,
+    scopes: fromJson<Scope[]>(row.scopes),
+    createdAt: row.created_at,
+    lastUsedAt: row.last_used_at,
+    revokedAt: row.revoked_at,
+  };
+}

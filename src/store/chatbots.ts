@@ -1,0 +1,95 @@
+import type { Chatbot } from '../domain/entities.ts';
+import type { Queryable } from './database.ts';
+import { type Page, padIds, readPage } from './pages.ts';
+import type { ChatbotRow } from './tables.ts';
+
+/** Writes a new chatbot. Its slug is unique within the account: see `findChatbotBySlug`. */
+export async function insertChatbot(trx: Queryable, chatbot: Chatbot): Promise<void> {
+  await trx.insertInto('chatbots').values(toRow(chatbot)).execute();
+}
+
+/** Writes all changeable fields of a chatbot. */
+export async function updateChatbot(trx: Queryable, chatbot: Chatbot): Promise<void> {
+  const { id, account_id, created_at, ...fields } = toRow(chatbot);
+  await trx.updateTable('chatbots').set(fields).where('id', '=', id).where('account_id', '=', account_id).execute();
+}
+
+/** Deletes a chatbot with its sources, conversations and messages. */
+export async function deleteChatbot(trx: Queryable, accountId: string, id: string): Promise<void> {
+  await trx.deleteFrom('chatbots').where('id', '=', id).where('account_id', '=', accountId).execute();
+}
+
+/** Finds a chatbot of the account. */
+export async function findChatbot(db: Queryable, accountId: string, id: string): Promise<Chatbot | undefined> {
+  const row = await db
+    .selectFrom('chatbots')
+    .selectAll()
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .executeTakeFirst();
+  return row && toChatbot(row);
+}
+
+/** Finds a chatbot of the account by its slug. Uses `chatbots_by_slug`. */
+export async function findChatbotBySlug(db: Queryable, accountId: string, slug: string): Promise<Chatbot | undefined> {
+  const row = await db
+    .selectFrom('chatbots')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('slug', '=', slug)
+    .executeTakeFirst();
+  return row && toChatbot(row);
+}
+
+/** Finds several chatbots of the account, in no particular order. */
+export async function findChatbots(db: Queryable, accountId: string, ids: readonly string[]): Promise<Chatbot[]> {
+  const rows = await db
+    .selectFrom('chatbots')
+    .selectAll()
+    .where('id', 'in', padIds(ids))
+    .where('account_id', '=', accountId)
+    .execute();
+  return rows.map(toChatbot);
+}
+
+/** The account's chatbots, oldest first. Uses `chatbots_by_account`. */
+export async function listChatbots(db: Queryable, accountId: string, page: Page): Promise<Chatbot[]> {
+  const query = db.selectFrom('chatbots').selectAll().where('account_id', '=', accountId);
+  return (await readPage(query, 'asc', page)).map(toChatbot);
+}
+
+function toRow(chatbot: Chatbot): ChatbotRow {
+  return {
+    id: chatbot.id,
+    account_id: chatbot.accountId,
+    name: chatbot.name,
+    slug: chatbot.slug,
+    provider: chatbot.provider,
+    model: chatbot.model,
+    instructions: chatbot.instructions,
+    fallback_message: chatbot.fallbackMessage,
+    handover_message: chatbot.handoverMessage,
+    is_active: chatbot.isActive ? 1 : 0,
+    metadata: chatbot.metadata,
+    created_at: chatbot.createdAt,
+    updated_at: chatbot.updatedAt,
+  };
+}
+
+function toChatbot(row: ChatbotRow): Chatbot {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    name: row.name,
+    slug: row.slug,
+    provider: row.provider,
+    model: row.model,
+    instructions: row.instructions,
+    fallbackMessage: row.fallback_message,
+    handoverMessage: row.handover_message,
+    isActive: row.is_active === 1,
+    metadata: row.metadata,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

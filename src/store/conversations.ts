@@ -1,0 +1,108 @@
+import type { Conversation, ConversationStatus } from '../domain/entities.ts';
+import type { Timestamp } from '../domain/time.ts';
+import type { Queryable } from './database.ts';
+import { type Page, padIds, readPage } from './pages.ts';
+import type { ConversationRow } from './tables.ts';
+
+/** Writes a new conversation. Its session id is unique within the chatbot: see `findConversationBySession`. */
+export async function insertConversation(trx: Queryable, conversation: Conversation): Promise<void> {
+  await trx
+    .insertInto('conversations')
+    .values({
+      id: conversation.id,
+      account_id: conversation.accountId,
+      chatbot_id: conversation.chatbotId,
+      session_id: conversation.sessionId,
+      channel: conversation.channel,
+      status: conversation.status,
+      metadata: conversation.metadata,
+      created_at: conversation.createdAt,
+      updated_at: conversation.updatedAt,
+    })
+    .execute();
+}
+
+/** Notes that something was said: sets the time, and opens the conversation again if it was closed. */
+export async function touchConversation(
+  trx: Queryable,
+  accountId: string,
+  { id, status, updatedAt }: { id: string; status: ConversationStatus; updatedAt: Timestamp },
+): Promise<void> {
+  await trx
+    .updateTable('conversations')
+    .set({ status, updated_at: updatedAt })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .execute();
+}
+
+/** Finds a conversation of the account. */
+export async function findConversation(
+  db: Queryable,
+  accountId: string,
+  id: string,
+): Promise<Conversation | undefined> {
+  return (await findConversations(db, accountId, [id]))[0];
+}
+
+/** Finds the conversation that a session id names within a chatbot. Uses `conversations_by_session`. */
+export async function findConversationBySession(
+  db: Queryable,
+  accountId: string,
+  chatbotId: string,
+  sessionId: string,
+): Promise<Conversation | undefined> {
+  const row = await db
+    .selectFrom('conversations')
+    .selectAll()
+    .where('chatbot_id', '=', chatbotId)
+    .where('session_id', '=', sessionId)
+    .where('account_id', '=', accountId)
+    .executeTakeFirst();
+  return row && toConversation(row);
+}
+
+/** Finds several conversations of the account, in no particular order. */
+export async function findConversations(
+  db: Queryable,
+  accountId: string,
+  ids: readonly string[],
+): Promise<Conversation[]> {
+  const rows = await db
+    .selectFrom('conversations')
+    .selectAll()
+    .where('id', 'in', padIds(ids))
+    .where('account_id', '=', accountId)
+    .execute();
+  return rows.map(toConversation);
+}
+
+/** A chatbot's conversations, newest first. Uses `conversations_by_chatbot` or `conversations_by_status`. */
+export async function listConversations(
+  db: Queryable,
+  accountId: string,
+  { chatbotId, status }: { chatbotId: string; status?: ConversationStatus | undefined },
+  page: Page,
+): Promise<Conversation[]> {
+  let query = db
+    .selectFrom('conversations')
+    .selectAll()
+    .where('chatbot_id', '=', chatbotId)
+    .where('account_id', '=', accountId);
+  if (status !== undefined) query = query.where('status', '=', status);
+  return (await readPage(query, 'desc', page)).map(toConversation);
+}
+
+function toConversation(row: ConversationRow): Conversation {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    chatbotId: row.chatbot_id,
+    sessionId: row.session_id,
+    channel: row.channel,
+    status: row.status,
+    metadata: row.metadata,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

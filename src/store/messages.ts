@@ -1,0 +1,199 @@
+import type { Citation, FinishReason, Message, MessageFailure, MessageStatus, TokenUsage } from '../domain/entities.ts';
+import { fromJson, toJson } from '../domain/json.ts';
+import type { Timestamp } from '../domain/time.ts';
+import type { Queryable } from './database.ts';
+import { type Page, padIds, readPage } from './pages.ts';
+import type { MessageRow } from './tables.ts';
+
+/** Writes a new message. */
+export async function insertMessage(trx: Queryable, message: Message): Promise<void> {
+  await trx
+    .insertInto('messages')
+    .values({
+      id: message.id,
+      account_id: message.accountId,
+      conversation_id: message.conversationId,
+      role: message.role,
+      status: message.status,
+      content: message.content,
+      citations: toJson(message.citations),
+      finish_reason: message.finishReason,
+      input_tokens: message.usage?.inputTokens ?? null,
+      output_tokens: message.usage?.outputTokens ?? null,
+      rating: message.rating,
+      parent_id: message.parentId,
+      metadata: message.metadata,
+      error: message.error && toJson(message.error),
+      created_at: message.createdAt,
+      completed_at: message.completedAt,
+    })
+    .execute();
+}
+
+/** How an answer ended. */
+export interface MessageEnding {
+  readonly id: string;
+  readonly status: Exclude<MessageStatus, 'QUEUED' | 'STREAMING'>;
+  readonly content: string;
+  readonly citations: readonly Citation[];
+  readonly finishReason: FinishReason;
+  readonly usage: TokenUsage | null;
+  readonly error: MessageFailure | null;
+  readonly completedAt: Timestamp;
+}
+
+/** Writes the end of an answer, once: one that has ended already stays as it is. Returns whether it was written. */
+export async function endMessage(trx: Queryable, accountId: string, ending: MessageEnding): Promise<boolean> {
+  const result = await trx
+    .updateTable('messages')
+    .set({
+      status: ending.status,
+      content: ending.content,
+      citations: toJson(ending.citations),
+      finish_reason: ending.finishReason,
+      input_tokens: ending.usage?.inputTokens ?? null,
+      output_tokens: ending.usage?.outputTokens ?? null,
+      error: ending.error && toJson(ending.error),
+      completed_at: ending.completedAt,
+    })
+    .where('id', '=', ending.id)
+    .where('account_id', '=', accountId)
+    .where('status', 'in', ['QUEUED', 'STREAMING'])
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** The replies of a conversation that wait or are being written, oldest first. Uses `messages_open`. */
+export async function listOpenReplies(db: Queryable, accountId: string, conversationId: string): Promise<Message[]> {
+  const rows = await db
+    .selectFrom('messages')
+    .selectAll()
+    .where('conversation_id', '=', conversationId)
+    .where('account_id', '=', accountId)
+    .where('status', 'in', ['QUEUED', 'STREAMING'])
+    .orderBy('id')
+    .execute();
+  return rows.map(toMessage);
+}
+
+/** The replies of every account that wait or are being written, oldest first: what a start has to sort out. */
+export async function listAllOpenReplies(db: Queryable): Promise<Message[]> {
+  const rows = await db
+    .selectFrom('messages')
+    .selectAll()
+    .where('status', 'in', ['QUEUED', 'STREAMING'])
+    .orderBy('id')
+    .execute();
+  return rows.map(toMessage);
+}
+
+/** Moves a waiting reply to STREAMING: its turn has come. */
+export async function startReply(trx: Queryable, accountId: string, id: string): Promise<void> {
+  await trx
+    .updateTable('messages')
+    .set({ status: 'STREAMING' })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where('status', '=', 'QUEUED')
+    .execute();
+}
+
+/** Finds a message of the account. */
+export async function findMessage(db: Queryable, accountId: string, id: string): Promise<Message | undefined> {
+  const row = await db
+    .selectFrom('messages')
+    .selectAll()
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .executeTakeFirst();
+  return row && toMessage(row);
+}
+
+/** Finds several messages of the account, in no particular order. */
+export async function findMessages(db: Queryable, accountId: string, ids: readonly string[]): Promise<Message[]> {
+  const rows = await db
+    .selectFrom('messages')
+    .selectAll()
+    .where('id', 'in', padIds(ids))
+    .where('account_id', '=', accountId)
+    .execute();
+  return rows.map(toMessage);
+}
+
+/** The last message of each of several conversations. Uses `messages_by_conversation`. */
+export async function findLastMessages(
+  db: Queryable,
+  accountId: string,
+  conversationIds: readonly string[],
+): Promise<Message[]> {
+  const rows = await db
+    .selectFrom('messages')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('id', 'in', (last) =>
+      last
+        .selectFrom('messages as m')
+        .select((m) => m.fn.max('m.id').as('id'))
+        .where('m.conversation_id', 'in', padIds(conversationIds))
+        .groupBy('m.conversation_id'),
+    )
+    .execute();
+  return rows.map(toMessage);
+}
+
+/** A conversation's messages, oldest first. Uses `messages_by_conversation`. */
+export async function listMessages(
+  db: Queryable,
+  accountId: string,
+  conversationId: string,
+  page: Page,
+): Promise<Message[]> {
+  const query = db
+    .selectFrom('messages')
+    .selectAll()
+    .where('conversation_id', '=', conversationId)
+    .where('account_id', '=', accountId);
+  return (await readPage(query, 'asc', page)).map(toMessage);
+}
+
+/**
+ * The last messages before `beforeId` that an engine may see as history, oldest first: what was asked, and what was
+ * answered to the end or up to where the visitor stopped it.
+ */
+export async function listHistory(
+  db: Queryable,
+  accountId: string,
+  { conversationId, beforeId, limit }: { conversationId: string; beforeId: string; limit: number },
+): Promise<Message[]> {
+  const query = db
+    .selectFrom('messages')
+    .selectAll()
+    .where('conversation_id', '=', conversationId)
+    .where('account_id', '=', accountId)
+    .where('role', 'in', ['USER', 'ASSISTANT', 'AGENT'])
+    .where('status', 'in', ['COMPLETED', 'STOPPED']);
+  return (await readPage(query, 'asc', { limit, before: beforeId, fromEnd: true })).map(toMessage);
+}
+
+function toMessage(row: MessageRow): Message {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    conversationId: row.conversation_id,
+    role: row.role,
+    status: row.status,
+    content: row.content,
+    citations: fromJson<Citation[]>(row.citations),
+    finishReason: row.finish_reason,
+    usage:
+      row.input_tokens === null || row.output_tokens === null
+        ? null
+        : { inputTokens: row.input_tokens, outputTokens: row.output_tokens },
+    rating: row.rating,
+    parentId: row.parent_id,
+    metadata: row.metadata,
+    error: row.error && fromJson<MessageFailure>(row.error),
+    createdAt: row.created_at,
+    completedAt: row.completed_at,
+  };
+}

@@ -1,0 +1,57 @@
+import type { Passage } from '../domain/entities.ts';
+import { fromJson, toJson } from '../domain/json.ts';
+import type { Queryable } from './database.ts';
+import { type Page, padIds, readPage } from './pages.ts';
+import type { PassageRow } from './tables.ts';
+
+/** Writes the passages of a source; the search index is the caller's to fill. */
+export async function insertPassages(trx: Queryable, passages: readonly Passage[]): Promise<void> {
+  for (const passage of passages) {
+    await trx
+      .insertInto('passages')
+      .values({
+        id: passage.id,
+        account_id: passage.accountId,
+        chatbot_id: passage.chatbotId,
+        source_id: passage.sourceId,
+        position: passage.position,
+        heading_path: toJson(passage.headingPath),
+        text: passage.text,
+      })
+      .execute();
+  }
+}
+
+/** Finds several passages of the account, in no particular order. */
+export async function findPassages(db: Queryable, accountId: string, ids: readonly string[]): Promise<Passage[]> {
+  const rows = await db
+    .selectFrom('passages')
+    .selectAll()
+    .where('id', 'in', padIds(ids))
+    .where('account_id', '=', accountId)
+    .execute();
+  return rows.map(toPassage);
+}
+
+/** A source's passages in reading order: their ids are made in that order. Uses `passages_by_source`. */
+export async function listPassages(db: Queryable, accountId: string, sourceId: string, page: Page): Promise<Passage[]> {
+  const query = db
+    .selectFrom('passages')
+    .selectAll()
+    .where('source_id', '=', sourceId)
+    .where('account_id', '=', accountId);
+  return (await readPage(query, 'asc', page)).map(toPassage);
+}
+
+/** Reads a stored passage. */
+export function toPassage(row: PassageRow): Passage {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    chatbotId: row.chatbot_id,
+    sourceId: row.source_id,
+    position: row.position,
+    headingPath: fromJson<string[]>(row.heading_path),
+    text: row.text,
+  };
+}

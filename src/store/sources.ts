@@ -1,0 +1,77 @@
+import type { Source, SourceStatus } from '../domain/entities.ts';
+import type { Queryable } from './database.ts';
+import { type Page, padIds, readPage } from './pages.ts';
+import type { SourceRow } from './tables.ts';
+
+/** Writes a new source. */
+export async function insertSource(trx: Queryable, source: Source): Promise<void> {
+  await trx
+    .insertInto('sources')
+    .values({
+      id: source.id,
+      account_id: source.accountId,
+      chatbot_id: source.chatbotId,
+      type: source.type,
+      title: source.title,
+      url: source.url,
+      status: source.status,
+      error: source.error,
+      page_count: source.pageCount,
+      created_at: source.createdAt,
+      updated_at: source.updatedAt,
+    })
+    .execute();
+}
+
+/** Deletes a source with its passages; the search index is the caller's to clear. */
+export async function deleteSource(trx: Queryable, accountId: string, id: string): Promise<void> {
+  await trx.deleteFrom('sources').where('id', '=', id).where('account_id', '=', accountId).execute();
+}
+
+/** Finds a source of the account. */
+export async function findSource(db: Queryable, accountId: string, id: string): Promise<Source | undefined> {
+  return (await findSources(db, accountId, [id]))[0];
+}
+
+/** Finds several sources of the account, in no particular order. */
+export async function findSources(db: Queryable, accountId: string, ids: readonly string[]): Promise<Source[]> {
+  const rows = await db
+    .selectFrom('sources')
+    .selectAll()
+    .where('id', 'in', padIds(ids))
+    .where('account_id', '=', accountId)
+    .execute();
+  return rows.map(toSource);
+}
+
+/** A chatbot's sources, newest first. Uses `sources_by_chatbot` or `sources_by_status`. */
+export async function listSources(
+  db: Queryable,
+  accountId: string,
+  { chatbotId, status }: { chatbotId: string; status?: SourceStatus | undefined },
+  page: Page,
+): Promise<Source[]> {
+  let query = db
+    .selectFrom('sources')
+    .selectAll()
+    .where('chatbot_id', '=', chatbotId)
+    .where('account_id', '=', accountId);
+  if (status !== undefined) query = query.where('status', '=', status);
+  return (await readPage(query, 'desc', page)).map(toSource);
+}
+
+function toSource(row: SourceRow): Source {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    chatbotId: row.chatbot_id,
+    type: row.type,
+    title: row.title,
+    url: row.url,
+    status: row.status,
+    error: row.error,
+    pageCount: row.page_count,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
