@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import type { Deps } from '../deps.ts';
+import { type ApiKey, SCOPES, type Scope } from '../domain/entities.ts';
+import { ApiKeyLimitError, InvalidInputError, NotFoundError } from '../domain/errors.ts';
+import { createId, parseId } from '../domain/ids.ts';
+import { nameText, parseInput } from '../domain/input.ts';
+import { toTimestamp } from '../domain/time.ts';
+import { countActiveApiKeys, findApiKey, insertApiKey, markApiKeyRevoked } from '../store/api-keys.ts';
+import type { Queryable } from '../store/database.ts';
+import { generateKey, hashKey, isKeyForm, PREFIX_LENGTH } from './key-form.ts';
+import type { Viewer } from './viewer.ts';
+
+/** A key that was just made. `secret` is its full text, which nobody can read again. */
+export interface CreatedApiKey {
+  readonly apiKey: ApiKey;
+  readonly secret: string;
+}
+
+const MAX_ACTIVE_KEYS = 5;
+
+const rules = z.object({
+  name: nameText,
+  scopes: z
+    .array(z.enum(SCOPES))
+    .min(1, 'Name at least one scope, or leave the field out.')
+    .transform((scopes) => SCOPES.filter((scope) => scopes.includes(scope)))
+    .optional(),
+});
+
+/**
+ * Makes a key for the viewer's account.
+ * @param input `name` 1–255 characters; `scopes` absent means those of the viewer, which are also the most it may give.
+ * @throws InvalidInputError, ApiKeyLimitError when 5 are active.
+ */
+export async function createApiKey(
+  deps: Pick<Deps, 'db' | 'clock'>,
+  viewer: Viewer,
+  input: { name: string; scopes?: readonly Scope[] | null | undefined },
+): Promise<CreatedApiKey> {
+  const { name, scopes = [...viewer.scopes] } = parseInput(rules, input);
+  const excess = scopes.filter((scope) => !viewer.scopes.has(scope));
+  if (excess.length > 0) {
+    throw new InvalidInputError([{ path: ['scopes'], message: `This credential does not have ${excess.join(', ')}.` }]);
+  }
+  return deps.db.transaction((trx) => issueApiKey(trx, deps.clock.now(), viewer.accountId, { name, scopes }));
+}
+
+/**
+ * Writes a key for an account, in the caller's transaction; for the first start and the command line, which answer to
+ * the operator.
+ * @param secret the key's text where the operator chose it.
+ * @throws ApiKeyLimitError when 5 are active.
+ */
+export async function issueApiKey(
+  trx: Queryable,
+  now: number,
+  accountId: string,
+  { name, scopes, secret = generateKey() }: { name: string; scopes: readonly Scope[]; secret?: string },
+): Promise<CreatedApiKey> {
+  if (!isKeyForm(secret)) throw new InvalidInputError([{ path: ['secret'], message: 'Not an API key.' }]);
+  if ((await countActiveApiKeys(trx, accountId)) >= MAX_ACTIVE_KEYS) throw new ApiKeyLimitError();
+  const apiKey: ApiKey = {
+    id: createId('apiKey'),
+    accountId,
+    name,
+    prefix: secret.slice(0, PREFIX_LENGTH),
+    scopes,
+    createdAt: toTimestamp(now),
+    lastUsedAt: null,
+    revokedAt: null,
+  };
+  await insertApiKey(trx, apiKey, hashKey(secret));
+  return { apiKey, secret };
+}
+
+/**
+ * Revokes a key of the viewer's account for good; its requests, sockets and streams end at once. Revoking one that is
+ * revoked changes nothing.
+ * @throws NotFoundError
+ */
+export async function revokeApiKey(
+  deps: Pick<Deps, 'db' | 'clock' | 'keyring'>,
+  viewer: Viewer,
+  input: { id: string },
+): Promise<ApiKey> {
+  const id = parseId('apiKey', input.id);
+  const revoked = await deps.db.transaction(async (trx) => {
+    if (id === undefined) return undefined;
+    await markApiKeyRevoked(trx, viewer.accountId, id, toTimestamp(deps.clock.now()));
+    return findApiKey(trx, viewer.accountId, id);
+  });
+  if (revoked === undefined) throw new NotFoundError('API key');
+  await deps.keyring.refresh();
+  return revoked;
+}

@@ -1,0 +1,89 @@
+import type { Logger } from 'pino';
+import type { ApiKey } from '../domain/entities.ts';
+import { type Clock, type Timestamp, toTimestamp } from '../domain/time.ts';
+import { findApiKeyByHash, markApiKeysUsed } from '../store/api-keys.ts';
+import type { Database } from '../store/database.ts';
+
+/** A key in use, with a signal that aborts when it is revoked: whoever serves it for longer listens to that. */
+export interface HeldKey {
+  readonly key: ApiKey;
+  readonly revoked: AbortSignal;
+}
+
+/**
+ * The keys that were used since the start, so that a request costs no look-up. One is read again when it was not for
+ * 10 seconds; a revocation in this process acts at once, one by the command line within half a second.
+ */
+export interface Keyring {
+  /** Finds an active key by its hash. */
+  find(hash: string): Promise<HeldKey | undefined>;
+  /** When a key was last used, where that has not been written down yet. */
+  lastUsedAt(keyId: string): Timestamp | undefined;
+  /** Reads every key again, and aborts those that were revoked. */
+  refresh(): Promise<void>;
+  /** Writes down what is left to be written. */
+  close(): Promise<void>;
+}
+
+interface Entry extends HeldKey {
+  readonly hash: string;
+  readonly revocation: AbortController;
+  key: ApiKey;
+  checkedAt: number;
+}
+
+const MAX_AGE_MS = 10_000;
+const USE_WRITE_INTERVAL_MS = 5_000;
+
+/** Makes the keyring of one process. */
+export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyring {
+  // Grows with the keys in use, which the limit of active keys per account bounds; unknown hashes are never kept.
+  const entries = new Map<string, Entry>();
+  let used = new Map<string, Timestamp>();
+  const timer = setInterval(() => {
+    writeUsed().catch((error: unknown) => logger.error({ err: error }, 'cannot write when keys were used'));
+  }, USE_WRITE_INTERVAL_MS).unref();
+
+  async function writeUsed(): Promise<void> {
+    if (used.size === 0) return;
+    const batch = used;
+    used = new Map();
+    await db.transaction((trx) => markApiKeysUsed(trx, batch));
+  }
+
+  async function read(hash: string): Promise<Entry | undefined> {
+    const key = await findApiKeyByHash(db.read, hash);
+    const known = entries.get(hash);
+    if (key === undefined || key.revokedAt !== null) {
+      entries.delete(hash);
+      known?.revocation.abort();
+      return undefined;
+    }
+    if (known !== undefined) return Object.assign(known, { key, checkedAt: clock.now() });
+    const revocation = new AbortController();
+    const entry = { hash, key, revocation, revoked: revocation.signal, checkedAt: clock.now() };
+    entries.set(hash, entry);
+    return entry;
+  }
+
+  return {
+    async find(hash) {
+      const known = entries.get(hash);
+      const isFresh = known !== undefined && clock.now() - known.checkedAt < MAX_AGE_MS;
+      const entry = isFresh ? known : await read(hash);
+      if (entry !== undefined) used.set(entry.key.id, toTimestamp(clock.now()));
+      return entry;
+    },
+
+    lastUsedAt: (keyId) => used.get(keyId),
+
+    async refresh() {
+      for (const hash of [...entries.keys()]) await read(hash);
+    },
+
+    async close() {
+      clearInterval(timer);
+      await writeUsed();
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import type { RateLimitResult } from '../coordination/rate-limiter.ts';
+import type { Deps } from '../deps.ts';
+import type { Scope } from '../domain/entities.ts';
+import { QueryTooComplexError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
+import { hashKey, isKeyForm } from './key-form.ts';
+
+/** Who asks. */
+export interface Viewer {
+  readonly kind: 'API_KEY';
+  readonly accountId: string;
+  readonly apiKeyId: string;
+  readonly scopes: ReadonlySet<Scope>;
+  /** Aborts when the credential is revoked. */
+  readonly revoked: AbortSignal;
+}
+
+/** What came with a request to say who asks: the texts of the two headers, as far as they were sent. */
+export interface Credential {
+  /** `Authorization`: `Bearer <key>`, the scheme in any case. */
+  readonly authorization?: string | undefined;
+  /** `X-API-Key`: the bare key. Counts only where `authorization` is absent. */
+  readonly apiKey?: string | undefined;
+}
+
+/** Whether anything was sent at all; an empty header says nothing. */
+export function hasCredential({ authorization, apiKey }: Credential): boolean {
+  return Boolean(authorization || apiKey);
+}
+
+/**
+ * Turns a credential into the viewer it stands for.
+ * @param address where the request came from: well-formed but unknown keys are counted by it.
+ * @throws UnauthenticatedError for a malformed, unknown or revoked key, all alike.
+ * @throws RateLimitedError after too many unknown keys from one address, before the key is looked at.
+ */
+export async function authenticate(
+  deps: Pick<Deps, 'keyring' | 'limiter' | 'config'>,
+  credential: Credential,
+  address: string,
+): Promise<Viewer> {
+  const key = keyOf(credential);
+  if (key === undefined || !isKeyForm(key)) throw new UnauthenticatedError();
+
+  const limit = deps.config.authFailuresPerMinute;
+  const failures = `auth:${address}`;
+  if (limit > 0) {
+    const { remaining, resetMs } = await deps.limiter.peek(failures, limit);
+    if (remaining === 0) throw new RateLimitedError('Too many failed attempts.', resetMs);
+  }
+  const held = await deps.keyring.find(hashKey(key));
+  if (held === undefined) {
+    if (limit > 0) await deps.limiter.take(failures, limit);
+    throw new UnauthenticatedError();
+  }
+  return {
+    kind: 'API_KEY',
+    accountId: held.key.accountId,
+    apiKeyId: held.key.id,
+    scopes: new Set(held.key.scopes),
+    revoked: held.revoked,
+  };
+}
+
+/**
+ * Counts one request of the viewer (or `cost` of them) against the limit of its key.
+ * @throws RateLimitedError when the limit is reached; nothing is counted then. QueryTooComplexError when `cost` alone
+ * is beyond it.
+ */
+export async function admit(
+  deps: Pick<Deps, 'limiter' | 'config'>,
+  viewer: Viewer,
+  cost = 1,
+): Promise<RateLimitResult> {
+  const limit = deps.config.rateLimitPerMinute;
+  if (cost > limit) throw new QueryTooComplexError(`Each field of a mutation counts as a request: at most ${limit}.`);
+  const result = await deps.limiter.take(`key:${viewer.apiKeyId}`, limit, cost);
+  if (!result.isAllowed) {
+    throw new RateLimitedError(
+      `API rate limit exceeded. Max ${limit} requests per minute.`,
+      result.retryAfterMs,
+      result,
+    );
+  }
+  return result;
+}
+
+function keyOf({ authorization, apiKey }: Credential): string | undefined {
+  if (!authorization) return apiKey;
+  return /^bearer +(\S+)$/i.exec(authorization.trim())?.[1];
+}

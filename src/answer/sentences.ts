@@ -1,0 +1,177 @@
+/** A stretch of a text that can be quoted by itself: UTF-16 offsets, end exclusive, no white space at either end. */
+export interface Sentence {
+  readonly start: number;
+  readonly end: number;
+  /** Where a list or code begins, if it holds any. There, line breaks are meant; before, they come from wrapped lines. */
+  readonly layoutStart?: number;
+}
+
+const segmenter = new Intl.Segmenter('und', { granularity: 'sentence' });
+
+/** Initials and abbreviations after which a full stop ends no sentence, at the end of a text. */
+const ABBREVIATION =
+  /(?:^|[^\p{L}\p{M}\p{N}])(?:\p{L}|mr|mrs|ms|dr|prof|st|sr|jr|rev|hon|gen|col|maj|capt|lt|sgt|gov|sen|rep|pres|vs|cf|ca|approx|est|dept|figs?|nos?|vol|pp|eds?|inc|ltd|co|corp|bros|mt|ft|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|bzw|vgl|nr|usw|mme|mlle)\.\s*$/iu;
+
+/** A stop without white space behind it, as in a path or an address. */
+const UNENDED = /[.!?]["'”’)\]([]*$/;
+
+/** In UTF-16 units: no abbreviation is longer, with what stands around it. */
+const ABBREVIATION_REACH = 12;
+
+/** A line at least this long was probably broken by an editor, not by its author. */
+const WRAPPED_LINE_LENGTH = 60;
+
+/** In UTF-16 units, with the sentence before it: a longer list or block of code is not quoted as a whole. */
+const MAX_ANNOUNCED_LENGTH = 500;
+
+/** In UTF-16 units. Longer ones, of scripts without full stops or authors without them, are cut at white space. */
+const MAX_SENTENCE_LENGTH = 500;
+
+const FENCE = /^(?:`{3,}|~{3,})/;
+/** Headings, images, badges. */
+const UNQUOTABLE = /^(?:#{1,6}(?:\s|$)|\[?!\[)/;
+/** The line under a heading, under the head of a table, or between sections. */
+const RULE = /^[\s|:=*_-]*$/;
+/** What stands before the words of a list item, a quotation or a table row. */
+const MARKER = /^(?:>|[-*+•]\s|\d{1,9}[.)]\s|\[[ xX]\]\s|\||\s)+/;
+const ITEM = /^(?:[-*+•]|\d{1,9}[.)])\s/;
+const CLOSED_SENTENCE = /[.!?:;…。！？]["'”’)\]]*$/;
+
+/**
+ * Splits a passage into sentences, in order. Understands Markdown as far as quotes need it: a list item, a table row
+ * and a line of code stand alone, without their markers; headings, images, rules and fences are left out; the list or fenced
+ * code after a colon belongs to the sentence before it. A line break ends a sentence unless the line was only wrapped.
+ */
+export function splitSentences(text: string): Sentence[] {
+  return findBlocks(text).flatMap((block) => splitBlock(text, block));
+}
+
+/** A stretch that no sentence crosses. */
+interface Block {
+  readonly start: number;
+  end: number;
+  /** Where the list or the code ends that the last sentence announces. */
+  announcedEnd?: number;
+}
+
+function findBlocks(text: string): Block[] {
+  const blocks: Block[] = [];
+  /** The block that the next line may go on with. */
+  let open: Block | undefined;
+  /** The block whose colon announces what comes next. */
+  let lead: Block | undefined;
+  let isInList = false;
+  /** How many blocks there were when the fence opened. */
+  let codeStart: number | undefined;
+
+  for (const line of linesOf(text)) {
+    const content = text.slice(line.start, line.end);
+    if (content === '') {
+      open = undefined;
+      isInList = false;
+    } else if (FENCE.test(content)) {
+      open = undefined;
+      if (codeStart === undefined) {
+        codeStart = blocks.length;
+      } else {
+        if (announce(lead, line)) blocks.length = codeStart;
+        codeStart = undefined;
+        lead = undefined;
+      }
+    } else if (codeStart !== undefined) {
+      blocks.push({ ...line });
+    } else if (UNQUOTABLE.test(content) || RULE.test(content)) {
+      open = undefined;
+      lead = undefined;
+    } else if ((isInList || ITEM.test(content)) && announce(lead, line)) {
+      open = undefined;
+      isInList = true;
+    } else {
+      const marker = MARKER.exec(content)?.[0].length ?? 0;
+      if (marker === 0 && open !== undefined && isWrapped(text.slice(open.start, open.end), content)) {
+        open.end = line.end;
+      } else {
+        const isRow = content.startsWith('|');
+        const end = isRow ? endOfRow(text, line) : line.end;
+        const block: Block = { start: line.start + marker, end };
+        blocks.push(block);
+        open = isRow ? undefined : block;
+      }
+      isInList = false;
+      lead = open !== undefined && /[:：]/.test(text.charAt(open.end - 1)) ? open : undefined;
+    }
+  }
+  return blocks;
+}
+
+/** Before the pipes that close it, of empty cells too. */
+function endOfRow(text: string, { start, end }: Sentence): number {
+  let last = end;
+  while (last > start && (text[last - 1] === '|' || isSpace(text, last - 1))) last -= 1;
+  return last;
+}
+
+/** Lets `lead` reach to the end of a line, unless that is too far. */
+function announce(lead: Block | undefined, line: Sentence): boolean {
+  if (lead === undefined || line.end - lead.start > MAX_ANNOUNCED_LENGTH) return false;
+  lead.announcedEnd = line.end;
+  return true;
+}
+
+/** Whether `next` goes on with the sentence that the lines before it ended in. */
+function isWrapped(before: string, next: string): boolean {
+  if (/^\p{Ll}/u.test(next)) return true;
+  const last = before.slice(before.lastIndexOf('\n') + 1);
+  return last.length >= WRAPPED_LINE_LENGTH && !CLOSED_SENTENCE.test(last.slice(-ABBREVIATION_REACH));
+}
+
+function splitBlock(text: string, block: Block): Sentence[] {
+  const sentences: Sentence[] = [];
+  // The segmenter ends sentences at line breaks, but those inside a block were only wrapped.
+  const content = text.slice(block.start, block.end).replaceAll('\n', ' ');
+  let start = 0;
+  for (const { segment, index } of segmenter.segment(content)) {
+    const end = index + segment.length;
+    const isLast = end === content.length;
+    const tail = content.slice(Math.max(start, end - ABBREVIATION_REACH), end);
+    if (!isLast && (UNENDED.test(tail) || ABBREVIATION.test(tail))) continue;
+    if (isLast && block.announcedEnd !== undefined)
+      sentences.push({ start: block.start + start, end: block.announcedEnd, layoutStart: block.end });
+    else sentences.push(...cutLong(text, block.start + start, block.start + end));
+    start = end;
+  }
+  return sentences;
+}
+
+function cutLong(text: string, from: number, to: number): Sentence[] {
+  const parts: Sentence[] = [];
+  let rest = trim(text, from, to);
+  while (rest.end - rest.start > MAX_SENTENCE_LENGTH) {
+    const space = text.lastIndexOf(' ', rest.start + MAX_SENTENCE_LENGTH);
+    if (space <= rest.start) break;
+    parts.push(trim(text, rest.start, space));
+    rest = trim(text, space, rest.end);
+  }
+  return rest.end > rest.start ? [...parts, rest] : parts;
+}
+
+function* linesOf(text: string): Generator<Sentence> {
+  for (let start = 0; start <= text.length; ) {
+    const next = text.indexOf('\n', start);
+    const end = next === -1 ? text.length : next;
+    yield trim(text, start, end);
+    start = end + 1;
+  }
+}
+
+function trim(text: string, from: number, to: number): Sentence {
+  let start = from;
+  let end = to;
+  while (start < end && isSpace(text, start)) start += 1;
+  while (end > start && isSpace(text, end - 1)) end -= 1;
+  return { start, end };
+}
+
+function isSpace(text: string, index: number): boolean {
+  return /\s/.test(text.charAt(index));
+}

@@ -1,0 +1,35 @@
+import type { Logger } from 'pino';
+
+/** Work that outlives the request that began it. Every promise that nobody awaits is run here, so that it can be drained. */
+export interface Background {
+  /** Starts `task`; what it throws is logged under `name`. `signal` aborts when draining has taken too long. */
+  run(name: string, task: (signal: AbortSignal) => Promise<void>): void;
+  /** Waits for all tasks; after `graceMs` aborts them and waits for what they do then. */
+  drain(graceMs: number): Promise<void>;
+  readonly size: number;
+}
+
+/** Makes the tracker of background work. */
+export function createBackground(logger: Logger): Background {
+  const running = new Set<Promise<void>>();
+  const abort = new AbortController();
+
+  return {
+    run(name, task) {
+      const promise = task(abort.signal)
+        .catch((error: unknown) => logger.error({ err: error, task: name }, 'background task failed'))
+        .finally(() => running.delete(promise));
+      running.add(promise);
+    },
+
+    async drain(graceMs) {
+      const timer = setTimeout(() => abort.abort(new Error('shutting down')), graceMs);
+      while (running.size > 0) await Promise.all(running);
+      clearTimeout(timer);
+    },
+
+    get size() {
+      return running.size;
+    },
+  };
+}

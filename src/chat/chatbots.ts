@@ -1,0 +1,161 @@
+import { z } from 'zod';
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import type { Chatbot } from '../domain/entities.ts';
+import { InvalidInputError, requireFound } from '../domain/errors.ts';
+import { createId, kindOfId, parseId } from '../domain/ids.ts';
+import { metadataObject, nameText, parseInput, text } from '../domain/input.ts';
+import { toJson } from '../domain/json.ts';
+import { toTimestamp } from '../domain/time.ts';
+import {
+  deleteChatbot as deleteStoredChatbot,
+  findChatbot,
+  findChatbotBySlug,
+  insertChatbot,
+  updateChatbot as updateStoredChatbot,
+} from '../store/chatbots.ts';
+import type { Queryable } from '../store/database.ts';
+import { unindexChatbot } from '../store/search.ts';
+
+/** The fields of a chatbot that its owner sets; absent and null leave them as they are, or at their default. */
+export interface ChatbotFields {
+  readonly name?: string | null | undefined;
+  readonly slug?: string | null | undefined;
+  readonly provider?: string | null | undefined;
+  readonly model?: string | null | undefined;
+  readonly instructions?: string | null | undefined;
+  readonly fallbackMessage?: string | null | undefined;
+  readonly handoverMessage?: string | null | undefined;
+  readonly metadata?: unknown;
+}
+
+const DEFAULTS = {
+  provider: 'builtin',
+  model: null,
+  instructions: '',
+  fallbackMessage: 'I could not find an answer to that in my sources.',
+  handoverMessage: 'A person has taken over this conversation and will reply here.',
+  isActive: true,
+};
+
+const MAX_SLUG_LENGTH = 64;
+
+const slugText = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/,
+    'Must be 1 to 64 lower-case letters, digits and hyphens, with no hyphen at either end.',
+  )
+  .refine((slug) => kindOfId(slug) === undefined, 'Must not look like an id.');
+
+function rulesFor(deps: Pick<Deps, 'engines'>) {
+  const providers = [...deps.engines.keys()];
+  return z.object({
+    name: nameText,
+    slug: slugText.optional(),
+    provider: z.enum(providers, `Must be one of: ${providers.join(', ')}.`).optional(),
+    model: text(1, 255).optional(),
+    instructions: text(0, 32_000).optional(),
+    fallbackMessage: text(1, 2_000).optional(),
+    handoverMessage: text(1, 2_000).optional(),
+    metadata: metadataObject.optional(),
+  });
+}
+
+/**
+ * Makes a chatbot. Without a `slug` one is made from the name.
+ * @throws InvalidInputError, also when the slug is taken.
+ */
+export async function createChatbot(
+  deps: Pick<Deps, 'db' | 'clock' | 'engines'>,
+  viewer: Pick<Viewer, 'accountId'>,
+  input: ChatbotFields & { name: string },
+  id: string = createId('chatbot'),
+): Promise<Chatbot> {
+  const { slug: givenSlug, ...fields } = definedOf(parseInput(rulesFor(deps), { ...input }));
+  const at = toTimestamp(deps.clock.now());
+  return deps.db.transaction(async (trx) => {
+    const slug = givenSlug ?? (await inventSlug(trx, viewer.accountId, fields.name));
+    await requireFreeSlug(trx, viewer.accountId, slug);
+    const chatbot: Chatbot = {
+      ...DEFAULTS,
+      metadata: toJson({}),
+      ...fields,
+      id,
+      accountId: viewer.accountId,
+      slug,
+      createdAt: at,
+      updatedAt: at,
+    };
+    await insertChatbot(trx, chatbot);
+    return chatbot;
+  });
+}
+
+/**
+ * Changes what is given of a chatbot; switching `isActive` off pauses it.
+ * @throws InvalidInputError, NotFoundError
+ */
+export async function updateChatbot(
+  deps: Pick<Deps, 'db' | 'clock' | 'engines'>,
+  viewer: Viewer,
+  input: ChatbotFields & { id: string; isActive?: boolean | null | undefined },
+): Promise<Chatbot> {
+  const rules = rulesFor(deps).partial().extend({ isActive: z.boolean().optional() });
+  const fields = definedOf(parseInput(rules, { ...input }));
+  return deps.db.transaction(async (trx) => {
+    const chatbot = await getChatbot(trx, viewer.accountId, input.id);
+    if (fields.slug !== undefined && fields.slug !== chatbot.slug) {
+      await requireFreeSlug(trx, viewer.accountId, fields.slug);
+    }
+    const changed: Chatbot = { ...chatbot, ...fields, updatedAt: toTimestamp(deps.clock.now()) };
+    await updateStoredChatbot(trx, changed);
+    return changed;
+  });
+}
+
+/**
+ * Deletes a chatbot with everything that belongs to it, and returns its id.
+ * @throws NotFoundError
+ */
+export async function deleteChatbot(
+  deps: Pick<Deps, 'db'>,
+  viewer: Viewer,
+  input: { id: string },
+): Promise<{ deletedId: string }> {
+  return deps.db.transaction(async (trx) => {
+    const { id } = await getChatbot(trx, viewer.accountId, input.id);
+    await unindexChatbot(trx, viewer.accountId, id);
+    await deleteStoredChatbot(trx, viewer.accountId, id);
+    return { deletedId: id };
+  });
+}
+
+async function getChatbot(trx: Queryable, accountId: string, givenId: string): Promise<Chatbot> {
+  const id = parseId('chatbot', givenId);
+  return requireFound('Chatbot', id === undefined ? id : await findChatbot(trx, accountId, id));
+}
+
+async function requireFreeSlug(trx: Queryable, accountId: string, slug: string): Promise<void> {
+  if ((await findChatbotBySlug(trx, accountId, slug)) !== undefined) {
+    throw new InvalidInputError([{ path: ['slug'], message: 'Another chatbot has this slug.' }]);
+  }
+}
+
+/** The name in plain letters, with a number behind it where that is taken. */
+async function inventSlug(trx: Queryable, accountId: string, name: string): Promise<string> {
+  const plain = name
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-');
+  const base = plain.slice(0, MAX_SLUG_LENGTH - 8).replace(/^-|-$/g, '') || 'chatbot';
+  for (let n = 1; ; n++) {
+    const slug = n === 1 ? base : `${base}-${n}`;
+    if ((await findChatbotBySlug(trx, accountId, slug)) === undefined) return slug;
+  }
+}
+
+/** Leaves out what is undefined, so that spreading it over another value changes only what was given. */
+function definedOf<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as never;
+}

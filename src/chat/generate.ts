@@ -1,0 +1,168 @@
+import type { Question, Turn } from '../answer/engine.ts';
+import { retrieve } from '../answer/retrieve.ts';
+import type { Deps } from '../deps.ts';
+import type { Chatbot, FinishReason, Message, TokenUsage } from '../domain/entities.ts';
+import { ERRORS, StorageUnavailableError } from '../domain/errors.ts';
+import { toTimestamp } from '../domain/time.ts';
+import { findChatbot } from '../store/chatbots.ts';
+import { findConversation } from '../store/conversations.ts';
+import {
+  endMessage,
+  findMessage,
+  listHistory,
+  listOpenReplies,
+  type MessageEnding,
+  startReply,
+} from '../store/messages.ts';
+import { addTokens, releaseReply } from '../store/usage.ts';
+import { type LiveAnswer, messageTopic } from './live-answers.ts';
+
+/** What generating needs. */
+export type GenerateDeps = Pick<
+  Deps,
+  'db' | 'clock' | 'config' | 'logger' | 'metrics' | 'background' | 'bus' | 'liveAnswers' | 'engines'
+>;
+
+/** How many passages an engine is given. */
+const EVIDENCE_LIMIT = 8;
+const RETRY_MS = 1_000;
+
+/** Writes a reply in the background, and after it the one that waits next in its conversation, until none waits. */
+export function startGenerating(deps: GenerateDeps, reply: Message): void {
+  deps.background.run('generate', async (signal) => {
+    let next: Message | undefined = reply;
+    while (next !== undefined && !signal.aborted) next = await generate(deps, next, signal);
+  });
+}
+
+/**
+ * Writes one reply: the only writer of its text. What comes from the engine goes into the live answer, whose readers
+ * are signalled; the end is stored in one transaction with what it costs. However the engine behaves, the reply ends.
+ * @returns the reply whose turn is next.
+ */
+async function generate(deps: GenerateDeps, reply: Message, signal: AbortSignal): Promise<Message | undefined> {
+  const topic = messageTopic(reply.id);
+  const live: LiveAnswer = { content: '', citations: [] };
+  deps.liveAnswers.set(reply.id, live);
+  deps.metrics.answersUnderWay.inc();
+  deps.bus.publish(topic);
+  try {
+    const ending = await write(deps, reply, live, signal);
+    const next = await store(deps, reply, ending, signal);
+    if (next !== undefined) deps.bus.publish(messageTopic(next.id));
+    return next;
+  } finally {
+    deps.liveAnswers.delete(reply.id);
+    deps.metrics.answersUnderWay.dec();
+    deps.bus.publish(topic);
+  }
+}
+
+async function write(
+  deps: GenerateDeps,
+  reply: Message,
+  live: LiveAnswer,
+  signal: AbortSignal,
+): Promise<MessageEnding> {
+  const startedAt = performance.now();
+  let provider = 'none';
+  let finish: { reason: FinishReason; usage: TokenUsage } | undefined;
+  let failure: unknown;
+  try {
+    const { chatbot, question } = await prepare(deps, reply);
+    provider = chatbot.provider;
+    const engine = deps.engines.get(provider);
+    if (engine === undefined) throw new Error(`There is no engine for the provider ${provider}.`);
+    for await (const event of engine.answer(question, signal)) {
+      if (event.type === 'finish') finish = event;
+      else {
+        if (event.type === 'citation') live.citations.push(event.citation);
+        else {
+          if (live.content === '') {
+            deps.metrics.firstDeltaSeconds.observe({ engine: provider }, (performance.now() - startedAt) / 1_000);
+          }
+          live.content += event.text;
+        }
+        deps.bus.publish(messageTopic(reply.id));
+      }
+    }
+    if (finish === undefined && !signal.aborted) throw new Error('The engine ended without a finish.');
+  } catch (error) {
+    failure = error;
+    if (!signal.aborted) deps.logger.error({ err: error, messageId: reply.id, provider }, 'answer failed');
+  }
+
+  const status = finish ? 'COMPLETED' : signal.aborted ? 'INTERRUPTED' : 'FAILED';
+  deps.metrics.answers.inc({ engine: provider, status });
+  return {
+    id: reply.id,
+    status,
+    content: live.content,
+    citations: live.citations,
+    finishReason: finish?.reason ?? (failure === undefined || signal.aborted ? 'ABORTED' : 'ERROR'),
+    usage: finish?.usage ?? null,
+    error: status === 'FAILED' ? { code: 'ANSWER_FAILED', message: ERRORS.ANSWER_FAILED.text } : null,
+    completedAt: toTimestamp(deps.clock.now()),
+  };
+}
+
+/** Gathers what the engine is asked. */
+async function prepare(deps: GenerateDeps, reply: Message): Promise<{ chatbot: Chatbot; question: Question }> {
+  const { read } = deps.db;
+  const { accountId, conversationId } = reply;
+  const asked = reply.parentId === null ? undefined : await findMessage(read, accountId, reply.parentId);
+  const conversation = await findConversation(read, accountId, conversationId);
+  const chatbot = conversation && (await findChatbot(read, accountId, conversation.chatbotId));
+  if (asked === undefined || chatbot === undefined) throw new Error('The question is gone.');
+
+  const history = await listHistory(read, accountId, {
+    conversationId,
+    beforeId: asked.id,
+    limit: deps.config.historyTurns * 2,
+  });
+  return {
+    chatbot,
+    question: {
+      content: asked.content,
+      instructions: chatbot.instructions,
+      fallbackMessage: chatbot.fallbackMessage,
+      model: chatbot.model,
+      history: history.map(toTurn),
+      retrieval: await retrieve(read, accountId, chatbot.id, asked.content, EVIDENCE_LIMIT),
+    },
+  };
+}
+
+function toTurn({ role, content }: Message): Turn {
+  return { role: role === 'USER' ? 'USER' : 'ASSISTANT', content };
+}
+
+/** Stores the end, and starts the turn of the reply that waits next. Tries again for as long as the disk refuses. */
+async function store(
+  deps: GenerateDeps,
+  reply: Message,
+  ending: MessageEnding,
+  signal: AbortSignal,
+): Promise<Message | undefined> {
+  while (true) {
+    try {
+      return await deps.db.transaction(async (trx) => {
+        const { accountId, conversationId } = reply;
+        const month = reply.createdAt.slice(0, 7);
+        const isWritten = await endMessage(trx, accountId, ending);
+        if (isWritten && ending.usage !== null) await addTokens(trx, accountId, month, ending.usage);
+        if (isWritten && ending.content === '') await releaseReply(trx, accountId, month);
+        // At a shutdown the rest of the queue is left for the next start.
+        if (signal.aborted) return undefined;
+        const [next] = await listOpenReplies(trx, accountId, conversationId);
+        if (next === undefined) return undefined;
+        await startReply(trx, accountId, next.id);
+        return { ...next, status: 'STREAMING' };
+      });
+    } catch (error) {
+      if (!(error instanceof StorageUnavailableError) || signal.aborted) throw error;
+      deps.logger.error({ err: error, messageId: reply.id }, 'cannot store an answer; trying again');
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import { resolve } from 'node:path';
+import proxyAddr from 'proxy-addr';
+import { z } from 'zod';
+import { StartupError } from './domain/errors.ts';
+
+/** All settings, read and checked once. */
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  readonly databaseUrl: string;
+  readonly logLevel: string;
+  readonly rateLimitPerMinute: number;
+  /** AI replies per account and UTC month; 0 means no limit. */
+  readonly monthlyMessageLimit: number;
+  readonly maxMessageChars: number;
+  readonly historyTurns: number;
+  readonly chatTimeoutMs: number;
+  /** Well-formed but unknown keys per address and minute; 0 means no limit. */
+  readonly authFailuresPerMinute: number;
+  readonly allowedOrigins: readonly string[];
+  readonly trustedProxies: readonly string[];
+  readonly hasGraphiql: boolean;
+  readonly metricsToken: string | undefined;
+  readonly bootstrapApiKey: string | undefined;
+  readonly seedsDemo: boolean;
+  readonly builtinDelayMs: number;
+  readonly isProduction: boolean;
+}
+
+const count = (fallback: number, min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, 'must be a whole number')
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, `must be between ${min} and ${max}`)
+    .default(fallback);
+
+const flag = (fallback: boolean) =>
+  z
+    .enum(['true', 'false'], 'must be true or false')
+    .transform((text) => text === 'true')
+    .default(fallback);
+
+const list = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  )
+  .default([]);
+
+/** Every environment variable that is read, with its check and default. The README's table lists the same. */
+export const SETTINGS = z.object({
+  PORT: count(4000, 0, 65_535),
+  HOST: z.string().default('127.0.0.1'),
+  DATA_DIR: z.string().default('./data'),
+  DATABASE_URL: z
+    .string()
+    .regex(/^sqlite:.+/, 'must be sqlite:<path>')
+    .optional(),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'must be a level of pino')
+    .default('info'),
+  RATE_LIMIT_PER_MINUTE: count(60, 1, 1_000_000),
+  MONTHLY_MESSAGE_LIMIT: count(0, 0, 1_000_000_000),
+  MAX_MESSAGE_CHARS: count(8_000, 1, 100_000),
+  HISTORY_TURNS: count(10, 0, 1_000),
+  CHAT_TIMEOUT_SECONDS: count(120, 1, 3_600),
+  AUTH_FAILURES_PER_MINUTE: count(30, 0, 1_000_000),
+  ALLOWED_ORIGINS: list.refine((origins) => origins.every(isOrigin), 'must be origins such as https://example.com'),
+  TRUSTED_PROXIES: list.refine(areAddresses, 'must be addresses or ranges such as 10.0.0.0/8'),
+  GRAPHIQL: flag(true),
+  METRICS_TOKEN: z.string().min(1).optional(),
+  BOOTSTRAP_API_KEY: z.string().optional(),
+  SEED_DEMO: flag(true),
+  BUILTIN_DELAY_MS: count(10, 0, 10_000),
+  NODE_ENV: z.string().default('development'),
+});
+
+/**
+ * Reads the settings; an empty variable counts as absent.
+ * @throws StartupError that names every bad value at once.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = SETTINGS.safeParse(given);
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`);
+    throw new StartupError(`These settings cannot be used:\n${lines.join('\n')}`);
+  }
+  const settings = parsed.data;
+  return {
+    port: settings.PORT,
+    host: settings.HOST,
+    databaseUrl: settings.DATABASE_URL ?? `sqlite:${resolve(settings.DATA_DIR, 'chatgraph.db')}`,
+    logLevel: settings.LOG_LEVEL,
+    rateLimitPerMinute: settings.RATE_LIMIT_PER_MINUTE,
+    monthlyMessageLimit: settings.MONTHLY_MESSAGE_LIMIT,
+    maxMessageChars: settings.MAX_MESSAGE_CHARS,
+    historyTurns: settings.HISTORY_TURNS,
+    chatTimeoutMs: settings.CHAT_TIMEOUT_SECONDS * 1_000,
+    authFailuresPerMinute: settings.AUTH_FAILURES_PER_MINUTE,
+    allowedOrigins: settings.ALLOWED_ORIGINS,
+    trustedProxies: settings.TRUSTED_PROXIES,
+    hasGraphiql: settings.GRAPHIQL,
+    metricsToken: settings.METRICS_TOKEN,
+    bootstrapApiKey: settings.BOOTSTRAP_API_KEY,
+    seedsDemo: settings.SEED_DEMO,
+    builtinDelayMs: settings.BUILTIN_DELAY_MS,
+    isProduction: settings.NODE_ENV === 'production',
+  };
+}
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
+}
+
+function areAddresses(ranges: string[]): boolean {
+  try {
+    proxyAddr.compile(ranges);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Wakes those who wait for news of a topic. It carries no content and promises nothing: whoever is woken looks at the
+ * truth (a running answer, the store) and takes what is new to it, so a signal that is lost, repeated or late does no
+ * harm.
+ */
+export interface LiveBus {
+  /** Says that a topic has news. Cheap: any number of calls before the next flush wake its listeners once. */
+  publish(topic: string): void;
+  /** Calls `listener` after each flush with news of the topic, until the returned function is called. */
+  subscribe(topic: string, listener: () => void): () => void;
+  /** How many listeners there are. */
+  readonly size: number;
+}
+
+const MAX_PAUSE_MS = 50;
+
+/**
+ * Makes a bus within one process with a flush that regulates itself. News gathers until the event loop's next turn,
+ * then every dirty topic is delivered once; a flush that took X ms is followed by a pause of X ms (at most 50). So a
+ * token goes out at once while there is little to do, and under load events become fewer and larger instead of late.
+ */
+export function createMemoryBus(): LiveBus {
+  const topics = new Map<string, Set<() => void>>();
+  const dirty = new Set<string>();
+  let isScheduled = false;
+  let restUntil = 0;
+
+  function schedule(): void {
+    if (isScheduled || dirty.size === 0) return;
+    isScheduled = true;
+    const pause = restUntil - performance.now();
+    if (pause > 1) setTimeout(flush, pause);
+    else setImmediate(flush);
+  }
+
+  function flush(): void {
+    const startedAt = performance.now();
+    const news = [...dirty];
+    dirty.clear();
+    for (const topic of news) for (const listener of [...(topics.get(topic) ?? [])]) listener();
+    // What the listeners set going (execution, serialisation, socket writes) is done by the next turn; it counts.
+    setImmediate(() => {
+      const now = performance.now();
+      restUntil = now + Math.min(now - startedAt, MAX_PAUSE_MS);
+      isScheduled = false;
+      schedule();
+    });
+  }
+
+  return {
+    publish(topic) {
+      if (!topics.has(topic)) return;
+      dirty.add(topic);
+      schedule();
+    },
+
+    subscribe(topic, listener) {
+      const listeners = topics.get(topic) ?? new Set();
+      topics.set(topic, listeners.add(listener));
+      return () => {
+        listeners.delete(listener);
+        if (listeners.size === 0 && topics.get(topic) === listeners) topics.delete(topic);
+      };
+    },
+
+    get size() {
+      let count = 0;
+      for (const listeners of topics.values()) count += listeners.size;
+      return count;
+    },
+  };
+}

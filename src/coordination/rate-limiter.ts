@@ -1,0 +1,101 @@
+import type { RateLimitStanding } from '../domain/errors.ts';
+import type { Clock } from '../domain/time.ts';
+
+/** What a limiter says to one request. */
+export interface RateLimitResult extends RateLimitStanding {
+  readonly isAllowed: boolean;
+  /** Milliseconds until the same request would be let through; 0 when it was. */
+  readonly retryAfterMs: number;
+}
+
+/** Lets at most `limit` requests of one key through in any rolling 60 seconds, exactly. */
+export interface RateLimiter {
+  /**
+   * Asks for `cost` requests at once, all or none. A refused one does not count.
+   * @param limit 1 to 1,000,000; it may differ from call to call.
+   * @param cost at most `limit`.
+   */
+  take(key: string, limit: number, cost?: number): RateLimitResult | Promise<RateLimitResult>;
+  /** The same without asking for any: how `key` stands. */
+  peek(key: string, limit: number): RateLimitResult | Promise<RateLimitResult>;
+}
+
+/** The window of every limit. */
+export const RATE_WINDOW_MS = 60_000;
+
+/**
+ * Makes a limiter for one process. It keeps the time of every request in the window, because only that is exact:
+ * counters per fixed window, weighted windows and token buckets all let nearly twice the limit through somewhere.
+ */
+export function createMemoryRateLimiter(clock: Clock): RateLimiter {
+  const logs = new Map<string, StampLog>();
+  let sweptAt = clock.now();
+
+  function take(key: string, limit: number, cost = 1): RateLimitResult {
+    const now = clock.now();
+    if (now - sweptAt >= RATE_WINDOW_MS) {
+      for (const [name, log] of logs) if (log.countSince(now - RATE_WINDOW_MS) === 0) logs.delete(name);
+      sweptAt = now;
+    }
+    let log = logs.get(key);
+    if (log === undefined) {
+      if (cost === 0) return { isAllowed: true, limit, remaining: limit, resetMs: 0, retryAfterMs: 0 };
+      log = new StampLog();
+      logs.set(key, log);
+    }
+    const used = log.countSince(now - RATE_WINDOW_MS);
+    const isAllowed = used + cost <= limit;
+    if (isAllowed) log.add(now, cost);
+    return {
+      isAllowed,
+      limit,
+      remaining: Math.max(0, limit - (isAllowed ? used + cost : used)),
+      resetMs: log.waitFor(1, now),
+      retryAfterMs: isAllowed ? 0 : log.waitFor(used + cost - limit, now),
+    };
+  }
+
+  return { take, peek: (key, limit) => take(key, limit, 0) };
+}
+
+/** The times of what was let through, oldest first, in a ring that doubles when it is full. */
+class StampLog {
+  #stamps = new Float64Array(8);
+  #head = 0;
+  #count = 0;
+
+  /** Forgets what is not younger than `since`, and counts the rest. */
+  countSince(since: number): number {
+    while (this.#count > 0 && this.#at(0) <= since) {
+      this.#head = (this.#head + 1) % this.#stamps.length;
+      this.#count--;
+    }
+    return this.#count;
+  }
+
+  add(now: number, times: number): void {
+    for (let i = 0; i < times; i++) {
+      if (this.#count === this.#stamps.length) this.#grow();
+      // A clock that was set back must not put a stamp before an older one.
+      const stamp = this.#count > 0 ? Math.max(now, this.#at(this.#count - 1)) : now;
+      this.#stamps[(this.#head + this.#count) % this.#stamps.length] = stamp;
+      this.#count++;
+    }
+  }
+
+  /** Milliseconds until the `n` oldest have left the window; 0 when there are none. */
+  waitFor(n: number, now: number): number {
+    return this.#count === 0 ? 0 : this.#at(Math.min(n, this.#count) - 1) + RATE_WINDOW_MS - now;
+  }
+
+  #at(index: number): number {
+    return this.#stamps[(this.#head + index) % this.#stamps.length] ?? 0;
+  }
+
+  #grow(): void {
+    const larger = new Float64Array(this.#stamps.length * 2);
+    for (let i = 0; i < this.#count; i++) larger[i] = this.#at(i);
+    this.#stamps = larger;
+    this.#head = 0;
+  }
+}

@@ -1,0 +1,27 @@
+import type { Logger } from 'pino';
+import type { Keyring } from './access/keyring.ts';
+import type { AnswerEngine } from './answer/engine.ts';
+import type { Background } from './background.ts';
+import type { LiveAnswers } from './chat/live-answers.ts';
+import type { Config } from './config.ts';
+import type { LiveBus } from './coordination/live-bus.ts';
+import type { RateLimiter } from './coordination/rate-limiter.ts';
+import type { Clock } from './domain/time.ts';
+import type { Metrics } from './metrics.ts';
+import type { Database } from './store/database.ts';
+
+/** What the program is made of, put together once in `app.ts`. Functions take the part they use: `Pick<Deps, …>`. */
+export interface Deps {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly background: Background;
+  readonly db: Database;
+  readonly keyring: Keyring;
+  readonly limiter: RateLimiter;
+  readonly bus: LiveBus;
+  readonly liveAnswers: LiveAnswers;
+  /** By the name that a chatbot's `provider` says. */
+  readonly engines: ReadonlyMap<string, AnswerEngine>;
+}

@@ -1,0 +1,142 @@
+import { type Block, findBlocks } from './blocks.ts';
+
+/** A piece of a source: the unit of search and citation. */
+export interface Chunk {
+  /** The headings above the text, outermost first; they are not repeated in the text. */
+  readonly headingPath: readonly string[];
+  readonly text: string;
+}
+
+/**
+ * Sizes in tokens, by estimate: four UTF-16 units are one, and every unit from U+2E80 (Chinese, Japanese, Korean) is
+ * one by itself. Neighbours are merged up to the target, small ones up to the maximum; prose beyond that is cut.
+ */
+const MIN_TOKENS = 200;
+const TARGET_TOKENS = 400;
+const MAX_TOKENS = 800;
+
+/** Even a table or a block of code is cut here, at the end of a line: no source may become one endless passage. */
+const MAX_WHOLE_TOKENS = 8_000;
+
+/** What nobody sees: controls, soft hyphens, direction marks, fillers, tags. The joiners that Persian and emoji need stay. */
+const INVISIBLE = /[[\p{Default_Ignorable_Code_Point}\p{Cc}\ufff9-\ufffb]--[\t\n\u200c\u200d\ufe00-\ufe0f]]+/gv;
+const LINE_BREAK = /\r\n|[\r\v\f\x85\u2028\u2029]/g;
+
+interface SizedBlock {
+  readonly block: Block;
+  readonly size: number;
+}
+
+const segmenter = new Intl.Segmenter('und', { granularity: 'sentence' });
+
+/**
+ * Cuts Markdown or plain text into chunks of about 200 to 800 tokens at headings, in the order of the text. The text is
+ * cleaned first; after that every word is in the text of one chunk or in heading paths. Tables and fenced code stay
+ * whole; paragraphs are cut at sentence ends, only where they are too long. Linear in the length of the text.
+ */
+export function chunkMarkdown(text: string): Chunk[] {
+  const cleaned = cleanText(text);
+  const blocks = findBlocks(cleaned).flatMap((block) => cut(cleaned, block));
+  return pack(cleaned, blocks).map(({ start, end, path }) => ({
+    headingPath: path,
+    text: cleaned.slice(start, end),
+  }));
+}
+
+/** Makes a text fit to be stored: NFC, lines ended by `\n`, invisible and direction-changing characters dropped. */
+export function cleanText(text: string): string {
+  return text.toWellFormed().replace(LINE_BREAK, '\n').replace(INVISIBLE, '').normalize('NFC');
+}
+
+/** Joins neighbours of one section, so that no chunk is small without need. */
+function pack(text: string, blocks: readonly Block[]): Block[] {
+  const sized = blocks.map((block) => ({ block, size: countTokens(text, block.start, block.end) }));
+  const filled = join(sized, (a, b) => a + b <= TARGET_TOKENS || (a < MIN_TOKENS && a + b <= MAX_TOKENS));
+  // What was left over at the end of a section, or before a long table.
+  const whole = join(filled, (a, b) => Math.min(a, b) < MIN_TOKENS && a + b <= MAX_TOKENS);
+  return whole.map(({ block }) => block);
+}
+
+/** What joined blocks span is one stretch of the text, so nothing that stood between them gets lost. */
+function join(blocks: readonly SizedBlock[], fits: (size: number, nextSize: number) => boolean): SizedBlock[] {
+  const joined: SizedBlock[] = [];
+  for (const next of blocks) {
+    const last = joined.at(-1);
+    if (last !== undefined && last.block.path === next.block.path && fits(last.size, next.size)) {
+      joined[joined.length - 1] = { block: { ...last.block, end: next.block.end }, size: last.size + next.size };
+    } else {
+      joined.push(next);
+    }
+  }
+  return joined;
+}
+
+/** A block as it is, or its parts when it is too long for one chunk. */
+function cut(text: string, block: Block): Block[] {
+  const limit = block.isWhole ? MAX_WHOLE_TOKENS : MAX_TOKENS;
+  if (countTokens(text, block.start, block.end) <= limit) return [block];
+  const parts: Block[] = [];
+  let size = 0;
+  for (const { start, end } of findPieces(text, block)) {
+    const pieceSize = countTokens(text, start, end);
+    const last = parts.at(-1);
+    if (last !== undefined && size + pieceSize <= (block.isWhole ? MAX_WHOLE_TOKENS : TARGET_TOKENS)) {
+      parts[parts.length - 1] = { ...last, end };
+      size += pieceSize;
+    } else {
+      parts.push({ ...block, start, end });
+      size = pieceSize;
+    }
+  }
+  return parts.map((part) => trim(text, part)).filter(({ start, end }) => end > start);
+}
+
+/** The smallest parts that a block is cut into: lines of a table or code; sentences of prose; what fits, of endless ones. */
+function* findPieces(text: string, { start, end, isWhole }: Block): Generator<{ start: number; end: number }> {
+  for (let line = start; line < end; ) {
+    const next = text.indexOf('\n', line);
+    const lineEnd = next === -1 || next >= end ? end : next + 1;
+    if (isWhole) yield* cutAnywhere(text, line, lineEnd);
+    else
+      for (const { index, segment } of segmenter.segment(text.slice(line, lineEnd)))
+        yield* cutAnywhere(text, line + index, line + index + segment.length);
+    line = lineEnd;
+  }
+}
+
+/** Cuts at white space where there is some, else between any two characters. */
+function* cutAnywhere(text: string, start: number, end: number): Generator<{ start: number; end: number }> {
+  let from = start;
+  let space = start;
+  let size = 0;
+  for (let index = start; index < end; index += 1) {
+    size += tokensOf(text.charCodeAt(index));
+    if (text[index] === ' ') space = index + 1;
+    if (size < TARGET_TOKENS || isLowSurrogate(text.charCodeAt(index + 1))) continue;
+    const at = space > from ? space : index + 1;
+    yield { start: from, end: at };
+    size = countTokens(text, at, index + 1);
+    from = at;
+  }
+  if (end > from) yield { start: from, end };
+}
+
+function countTokens(text: string, start: number, end: number): number {
+  let tokens = 0;
+  for (let index = start; index < end; index += 1) tokens += tokensOf(text.charCodeAt(index));
+  return tokens;
+}
+
+function tokensOf(unit: number): number {
+  return unit < 0x2e80 ? 0.25 : 1;
+}
+
+function isLowSurrogate(unit: number): boolean {
+  return unit >= 0xdc00 && unit <= 0xdfff;
+}
+
+function trim(text: string, block: Block): Block {
+  const part = text.slice(block.start, block.end);
+  const start = block.start + part.length - part.trimStart().length;
+  return { ...block, start, end: Math.max(start, block.start + part.trimEnd().length) };
+}

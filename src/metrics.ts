@@ -1,0 +1,70 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What the gateway counts about itself, in the form that Prometheus reads. */
+export interface Metrics {
+  readonly registry: Registry;
+  /** HTTP requests by route, method and status; in seconds. */
+  readonly httpSeconds: Histogram<'route' | 'method' | 'status'>;
+  /** GraphQL operations by kind, transport and outcome (`ok`, or the first error's code); in seconds. */
+  readonly operationSeconds: Histogram<'kind' | 'transport' | 'outcome'>;
+  /** Answers that ended, by engine and status. */
+  readonly answers: Counter<'engine' | 'status'>;
+  /** Milliseconds from the start of an answer to its first text, by engine; in seconds. */
+  readonly firstDeltaSeconds: Histogram<'engine'>;
+  /** Requests that the rate limit refused. */
+  readonly rateLimited: Counter<string>;
+  readonly sockets: Gauge<string>;
+  readonly subscriptions: Gauge<string>;
+  readonly answersUnderWay: Gauge<string>;
+}
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120];
+
+/** Makes the metrics of one process. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    httpSeconds: new Histogram({
+      name: 'chatgraph_http_request_seconds',
+      help: 'Time to answer an HTTP request.',
+      labelNames: ['route', 'method', 'status'],
+      buckets: SECONDS,
+      registers,
+    }),
+    operationSeconds: new Histogram({
+      name: 'chatgraph_graphql_operation_seconds',
+      help: 'Time to execute a GraphQL operation; for a subscription, to its first event.',
+      labelNames: ['kind', 'transport', 'outcome'],
+      buckets: SECONDS,
+      registers,
+    }),
+    answers: new Counter({
+      name: 'chatgraph_answers_total',
+      help: 'Answers that ended.',
+      labelNames: ['engine', 'status'],
+      registers,
+    }),
+    firstDeltaSeconds: new Histogram({
+      name: 'chatgraph_first_delta_seconds',
+      help: 'Time from the start of an answer to its first text.',
+      labelNames: ['engine'],
+      buckets: SECONDS,
+      registers,
+    }),
+    rateLimited: new Counter({
+      name: 'chatgraph_rate_limited_total',
+      help: 'Requests that the rate limit refused.',
+      registers,
+    }),
+    sockets: new Gauge({ name: 'chatgraph_sockets', help: 'Open WebSockets.', registers }),
+    subscriptions: new Gauge({
+      name: 'chatgraph_subscriptions',
+      help: 'Subscriptions that are being served.',
+      registers,
+    }),
+    answersUnderWay: new Gauge({ name: 'chatgraph_answers_under_way', help: 'Answers being written.', registers }),
+  };
+}
