@@ -1,0 +1,75 @@
+import { BadUserInputError } from '../src/domain/errors.ts';
+import { type IdKind, kindOfId } from '../src/domain/ids.ts';
+import type { Page } from '../src/store/pages.ts';
+import type { FieldExtensions } from './builder.ts';
+
+const DEFAULT_SIZE = 20;
+const MAX_SIZE = 100;
+
+/** The arguments of every connection. */
+export interface PageArgs {
+  readonly first?: number | null | undefined;
+  readonly after?: string | null | undefined;
+  readonly last?: number | null | undefined;
+  readonly before?: string | null | undefined;
+}
+
+/** What a connection field says of its size: as many items as are asked for. */
+export const pageExtensions: FieldExtensions = {
+  listSize: ({ first, last }) => (typeof first === 'number' ? first : typeof last === 'number' ? last : DEFAULT_SIZE),
+};
+
+/**
+ * Reads one page of a list for a connection field: `read` gets the page as the store wants it, its items ordered by id.
+ * @param kind what the list holds; cursors of another kind of list are refused.
+ * @throws BadUserInputError for sizes out of bounds, `first` with `last`, and cursors that are none.
+ */
+export async function paginate<T extends { readonly id: string }>(
+  kind: IdKind,
+  args: PageArgs,
+  read: (page: Page) => Promise<T[]>,
+) {
+  const { size, page } = readArgs(kind, args);
+  const found = await read(page);
+  const hasMore = found.length > size;
+  const nodes = page.fromEnd ? found.slice(Math.max(0, found.length - size)) : found.slice(0, size);
+  const edges = nodes.map((node) => ({ cursor: encodeCursor(node.id), node }));
+  return {
+    edges,
+    pageInfo: {
+      hasNextPage: page.fromEnd ? page.before !== undefined : hasMore,
+      hasPreviousPage: page.fromEnd ? hasMore : page.after !== undefined,
+      startCursor: edges.at(0)?.cursor ?? null,
+      endCursor: edges.at(-1)?.cursor ?? null,
+    },
+  };
+}
+
+function readArgs(kind: IdKind, { first, after, last, before }: PageArgs): { size: number; page: Page } {
+  if (first != null && last != null) throw new BadUserInputError('Give `first` or `last`, not both.');
+  const size = first ?? last ?? DEFAULT_SIZE;
+  if (size < 0 || size > MAX_SIZE) throw new BadUserInputError('`first` and `last` must be between 0 and 100.');
+  return {
+    size,
+    page: {
+      // One more tells whether there is more.
+      limit: size + 1,
+      after: after == null ? undefined : decodeCursor(kind, after),
+      before: before == null ? undefined : decodeCursor(kind, before),
+      fromEnd: last != null,
+    },
+  };
+}
+
+/** The id's 16 bytes; opaque, so that another order of the list may need something else. */
+function encodeCursor(id: string): string {
+  return Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url');
+}
+
+function decodeCursor(kind: IdKind, cursor: string): string {
+  const hex = Buffer.from(cursor, 'base64url').toString('hex');
+  const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  if (kindOfId(id) !== kind || encodeCursor(id) !== cursor)
+    throw new BadUserInputError('A cursor is not one of this list.');
+  return id;
+}

@@ -1,0 +1,25 @@
+import type { Viewer } from '../src/access/viewer.ts';
+import type { Deps } from '../src/deps.ts';
+import type { Channel } from '../src/domain/entities.ts';
+import type { RateLimitStanding } from '../src/domain/errors.ts';
+import type { Loaders } from '../src/store/loaders.ts';
+
+/** What the transports know of the request that brought an operation. */
+export interface RequestInfo {
+  readonly id: string;
+  /** The channel that messages sent by it belong to. */
+  readonly channel: Channel;
+  /** How the viewer stood with its limit after this request was counted. */
+  readonly rateLimit: RateLimitStanding;
+}
+
+/** What every resolver gets. No resolver runs without a viewer: operations that need one are refused before. */
+export interface GraphContext {
+  readonly deps: Deps;
+  readonly viewer: Viewer;
+  /** Made anew for each event of a subscription, so that none shows what an earlier one read. */
+  loaders: Loaders;
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+  readonly request: RequestInfo;
+}

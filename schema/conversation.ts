@@ -1,0 +1,117 @@
+import type {
+  Channel as ChannelName,
+  Conversation,
+  ConversationStatus as ConversationStatusName,
+  Message,
+} from '../src/domain/entities.ts';
+import { requireFound } from '../src/domain/errors.ts';
+import { parseId } from '../src/domain/ids.ts';
+import { fromJson } from '../src/domain/json.ts';
+import { listConversations } from '../src/store/conversations.ts';
+import { listMessages } from '../src/store/messages.ts';
+import { builder } from './builder.ts';
+import { ChatbotRef } from './chatbot.ts';
+import { pageExtensions, paginate } from './connection.ts';
+import { Node } from './node.ts';
+
+const ConversationStatus = builder.enumType('ConversationStatus', {
+  description: 'Where a conversation stands.',
+  values: {
+    OPEN: { description: 'The chatbot answers.' },
+    ESCALATED: { description: 'A person is asked for.' },
+    CLOSED: { description: 'Ended; the next message opens it again.' },
+  } satisfies Record<ConversationStatusName, object>,
+});
+
+const Channel = builder.enumType('Channel', {
+  description: 'The way a conversation came in.',
+  values: {
+    API: { description: 'The REST API.' },
+    GRAPHQL: { description: 'GraphQL.' },
+    CHAT_PAGE: { description: "The chatbot's own page." },
+    WIDGET: { description: 'The widget on a website.' },
+  } satisfies Record<ChannelName, object>,
+});
+
+/** A conversation. */
+export const ConversationRef = builder.objectRef<Conversation>('Conversation');
+
+/** A message; its fields are in `message.ts`. */
+export const MessageRef = builder.objectRef<Message>('Message');
+
+ConversationRef.implement({
+  description: 'What one visitor and one chatbot say to each other.',
+  interfaces: [Node],
+  fields: (t) => ({
+    chatbot: t.field({
+      type: ChatbotRef,
+      description: 'The chatbot that the visitor talks to.',
+      resolve: async (conversation, _args, { loaders }) =>
+        requireFound('Chatbot', await loaders.chatbot.load(conversation.chatbotId)),
+    }),
+    sessionId: t.exposeString('sessionId', { description: 'What clients name it by; unique within the chatbot.' }),
+    channel: t.expose('channel', { type: Channel, description: 'The way it came in.' }),
+    status: t.expose('status', { type: ConversationStatus, description: 'Where it stands.' }),
+    metadata: t.field({
+      type: 'JSON',
+      description: 'The metadata of the message that began it; an object.',
+      resolve: (conversation) => fromJson(conversation.metadata),
+    }),
+    lastMessage: t.field({
+      type: MessageRef,
+      nullable: true,
+      description: 'The newest message, a reply under way included; null when there is none.',
+      resolve: async (conversation, _args, { loaders }) => (await loaders.lastMessage.load(conversation.id)) ?? null,
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it began.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When the last message was sent.' }),
+    messages: t.connection(
+      {
+        type: MessageRef,
+        description: 'What was said, oldest first.',
+        extensions: pageExtensions,
+        resolve: (conversation, args, { deps, viewer }) =>
+          paginate('message', args, (page) => listMessages(deps.db.read, viewer.accountId, conversation.id, page)),
+      },
+      { name: 'ConversationMessagesConnection', description: 'A page of messages.' },
+      { name: 'ConversationMessagesConnectionEdge', description: 'A message and its place in the list.' },
+    ),
+  }),
+});
+
+builder.objectField(ChatbotRef, 'conversations', (t) =>
+  t.connection(
+    {
+      type: ConversationRef,
+      authScopes: { READ: true },
+      description: 'Its conversations, newest first.',
+      args: { status: t.arg({ type: ConversationStatus, description: 'Only conversations that stand so.' }) },
+      extensions: pageExtensions,
+      resolve: (chatbot, { status, ...args }, { deps, viewer }) =>
+        paginate('conversation', args, (page) =>
+          listConversations(
+            deps.db.read,
+            viewer.accountId,
+            { chatbotId: chatbot.id, status: status ?? undefined },
+            page,
+          ),
+        ),
+    },
+    { name: 'ChatbotConversationsConnection', description: "A page of a chatbot's conversations." },
+    { name: 'ChatbotConversationsConnectionEdge', description: 'A conversation and its place in the list.' },
+  ),
+);
+
+builder.queryField('conversation', (t) =>
+  t.field({
+    type: ConversationRef,
+    nullable: true,
+    authScopes: { READ: true },
+    description: 'One conversation; null when there is none.',
+    args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
+    resolve: async (_root, args, { loaders }) => {
+      const id = parseId('conversation', args.id);
+      return (id && (await loaders.conversation.load(id))) || null;
+    },
+  }),
+);

@@ -1,0 +1,15 @@
+import './scalars.ts';
+import './errors.ts';
+import './node.ts';
+import './viewer.ts';
+import './api-key.ts';
+import './chatbot.ts';
+import './source.ts';
+import './search.ts';
+import './conversation.ts';
+import './message.ts';
+import './event.ts';
+import { builder } from './builder.ts';
+
+/** The graph: everything that clients can ask for. It needs neither a database nor a configuration to be loaded. */
+export const schema = builder.toSchema();

@@ -1,0 +1,214 @@
+import { sendMessage } from '../src/chat/send-message.ts';
+import type {
+  Citation,
+  FinishReason as FinishReasonName,
+  MessageFailure,
+  MessageRole as MessageRoleName,
+  MessageStatus as MessageStatusName,
+  Rating as RatingName,
+  TokenUsage,
+} from '../src/domain/entities.ts';
+import {
+  ChatbotPausedError,
+  InvalidInputError,
+  NotFoundError,
+  QuotaExceededError,
+  requireFound,
+} from '../src/domain/errors.ts';
+import { fromJson } from '../src/domain/json.ts';
+import { builder, type FieldExtensions } from './builder.ts';
+import { ConversationRef, MessageRef } from './conversation.ts';
+import { Node } from './node.ts';
+import { PassageRef, SourceRef } from './source.ts';
+
+const MAX_CITATIONS = 10;
+
+const MessageRole = builder.enumType('MessageRole', {
+  description: 'Who says a message.',
+  values: {
+    USER: { description: 'The visitor.' },
+    ASSISTANT: { description: 'The chatbot.' },
+    AGENT: { description: 'A person who answers in place of the chatbot.' },
+    SYSTEM: { description: 'The gateway.' },
+  } satisfies Record<MessageRoleName, object>,
+});
+
+const MessageStatus = builder.enumType('MessageStatus', {
+  description: 'How far a message has come. The last four are ends.',
+  values: {
+    QUEUED: { description: 'A reply that waits for those before it in the conversation.' },
+    STREAMING: { description: 'A reply that is being written.' },
+    COMPLETED: { description: 'Whole.' },
+    FAILED: { description: 'Could not be written to its end; `error` says why. What was written is kept.' },
+    STOPPED: { description: 'Stopped on request. What was written is kept.' },
+    INTERRUPTED: { description: 'The gateway stopped while it was being written. What was saved is kept.' },
+  } satisfies Record<MessageStatusName, object>,
+});
+
+const FinishReason = builder.enumType('FinishReason', {
+  description: 'Why a reply ended.',
+  values: {
+    STOP: { description: 'It was finished.' },
+    LENGTH: { description: 'It became as long as it may.' },
+    CONTENT_FILTER: { description: "The model's provider held it back." },
+    ERROR: { description: 'Something failed.' },
+    ABORTED: { description: 'It was stopped or interrupted.' },
+  } satisfies Record<FinishReasonName, object>,
+});
+
+const Rating = builder.enumType('Rating', {
+  description: 'What the visitor thinks of a reply.',
+  values: {
+    UP: { description: 'Helpful.' },
+    DOWN: { description: 'Not helpful.' },
+  } satisfies Record<RatingName, object>,
+});
+
+/** Evidence for a stretch of a reply. */
+export const CitationRef = builder.objectRef<Citation>('Citation').implement({
+  description: 'Evidence for a stretch of a reply: where it stands in the sources.',
+  fields: (t) => ({
+    passage: t.field({
+      type: PassageRef,
+      nullable: true,
+      description: 'The passage; null when its source was deleted since.',
+      resolve: async (citation, _args, { loaders }) => (await loaders.passage.load(citation.passageId)) ?? null,
+    }),
+    source: t.field({
+      type: SourceRef,
+      nullable: true,
+      description: 'The source; null when it was deleted since.',
+      resolve: async (citation, _args, { loaders }) => (await loaders.source.load(citation.sourceId)) ?? null,
+    }),
+    title: t.exposeString('title', { description: 'The title of the source when it was cited.' }),
+    url: t.exposeString('url', { nullable: true, description: 'The address of the source; null when it has none.' }),
+    quote: t.exposeString('quote', { description: 'The words of the passage that the reply rests on.' }),
+    start: t.exposeInt('start', { description: 'Where the stretch begins in `content`, in UTF-16 code units.' }),
+    end: t.exposeInt('end', { description: 'Where it ends, exclusive.' }),
+  }),
+});
+
+const TokenUsageRef = builder.objectRef<TokenUsage>('TokenUsage').implement({
+  description: 'What a reply cost.',
+  fields: (t) => ({
+    inputTokens: t.exposeInt('inputTokens', { description: 'Tokens that the engine was given.' }),
+    outputTokens: t.exposeInt('outputTokens', { description: 'Tokens that it wrote.' }),
+  }),
+});
+
+const MessageErrorRef = builder.objectRef<MessageFailure>('MessageError').implement({
+  description: 'Why a reply failed.',
+  fields: (t) => ({
+    code: t.exposeString('code', { description: 'The reason in a word that never changes.' }),
+    message: t.exposeString('message', { description: 'The reason in a sentence for people.' }),
+  }),
+});
+
+MessageRef.implement({
+  description: 'One thing said in a conversation.',
+  interfaces: [Node],
+  fields: (t) => ({
+    conversation: t.field({
+      type: ConversationRef,
+      description: 'Where it was said.',
+      resolve: async (message, _args, { loaders }) =>
+        requireFound('Conversation', await loaders.conversation.load(message.conversationId)),
+    }),
+    role: t.expose('role', { type: MessageRole, description: 'Who says it.' }),
+    status: t.expose('status', { type: MessageStatus, description: 'How far it has come.' }),
+    content: t.string({
+      description: 'The text; of a reply under way, what there is so far.',
+      resolve: (message, _args, { deps }) => deps.liveAnswers.get(message.id)?.content ?? message.content,
+    }),
+    citations: t.field({
+      type: [CitationRef],
+      description: `What the reply rests on, in the order of the text; at most ${MAX_CITATIONS}.`,
+      extensions: { listSize: () => MAX_CITATIONS } satisfies FieldExtensions,
+      resolve: (message, _args, { deps }) => [...(deps.liveAnswers.get(message.id)?.citations ?? message.citations)],
+    }),
+    finishReason: t.expose('finishReason', {
+      type: FinishReason,
+      nullable: true,
+      description: 'Why the reply ended; null before that, and for other roles.',
+    }),
+    usage: t.expose('usage', {
+      type: TokenUsageRef,
+      nullable: true,
+      description: 'What the reply cost; null before its end, and where it is not known.',
+    }),
+    rating: t.expose('rating', {
+      type: Rating,
+      nullable: true,
+      description: 'What the visitor thinks; null if unsaid.',
+    }),
+    parent: t.field({
+      type: MessageRef,
+      nullable: true,
+      description: 'The question that a reply answers; null for other roles.',
+      resolve: async (message, _args, { loaders }) =>
+        message.parentId === null ? null : ((await loaders.message.load(message.parentId)) ?? null),
+    }),
+    metadata: t.field({
+      type: 'JSON',
+      description: 'Free data that came with it; an object.',
+      resolve: (message) => fromJson(message.metadata),
+    }),
+    error: t.expose('error', {
+      type: MessageErrorRef,
+      nullable: true,
+      description: 'Why the reply failed; null unless it FAILED.',
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was sent, or its turn was booked.' }),
+    completedAt: t.expose('completedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it ended; null before that.',
+    }),
+  }),
+});
+
+builder.relayMutationField(
+  'sendMessage',
+  {
+    description: 'What to say, and where: exactly one of `chatbotId` and `conversationId`.',
+    inputFields: (t) => ({
+      chatbotId: t.id({
+        description: 'Starts a conversation with this chatbot, or finds the one named by `sessionId`.',
+      }),
+      conversationId: t.id({ description: 'Goes on with this conversation.' }),
+      sessionId: t.string({
+        description:
+          'Names a conversation within the chatbot, 1 to 255 characters; absent: a new one. Only with `chatbotId`.',
+      }),
+      content: t.string({ required: true, description: 'The message: 1 to 8,000 characters after trimming, no NUL.' }),
+      metadata: t.field({
+        type: 'JSON',
+        description: 'Free data, an object of at most 16 kB; kept with the message, and with a conversation it begins.',
+      }),
+    }),
+  },
+  {
+    description:
+      'Sends a message and returns at once; the reply is written in the background, one at a time in a conversation. Follow it with `messageStream`. Needs `CHAT`.',
+    authScopes: { CHAT: true },
+    errors: { types: [NotFoundError, InvalidInputError, ChatbotPausedError, QuotaExceededError] },
+    resolve: (_root, { input }, { deps, viewer, request }) => sendMessage(deps, viewer, request.channel, input),
+  },
+  {
+    description: 'What was sent, and the reply that it gets.',
+    outputFields: (t) => ({
+      conversation: t.expose('conversation', { type: ConversationRef, description: 'The conversation it belongs to.' }),
+      message: t.expose('message', { type: MessageRef, description: 'The message as it was stored.' }),
+      reply: t.expose('reply', {
+        type: MessageRef,
+        nullable: true,
+        description: 'The reply, STREAMING or QUEUED; null when none will come, and `notice` says why.',
+      }),
+      notice: t.string({
+        nullable: true,
+        description: 'Why there is no reply, in words for the visitor; null when there is one.',
+        resolve: () => null,
+      }),
+    }),
+  },
+);

@@ -1,0 +1,80 @@
+import { BadUserInputError } from '../src/domain/errors.ts';
+import { type IdKind, kindOfId } from '../src/domain/ids.ts';
+import { findAccount } from '../src/store/accounts.ts';
+import { findApiKey } from '../src/store/api-keys.ts';
+import { builder, type FieldExtensions } from './builder.ts';
+import type { GraphContext } from './context.ts';
+
+const MAX_NODES = 100;
+
+/** The GraphQL type of each kind of id. */
+const TYPE_NAMES: Record<IdKind, string> = {
+  account: 'Account',
+  apiKey: 'ApiKey',
+  chatbot: 'Chatbot',
+  source: 'Source',
+  passage: 'Passage',
+  conversation: 'Conversation',
+  message: 'Message',
+};
+
+/** What can be fetched by its id alone. An id says by itself what it names. */
+export const Node = builder.interfaceRef<{ id: string }>('Node').implement({
+  description: 'What has an id and can be fetched by it.',
+  resolveType: ({ id }) => {
+    const kind = kindOfId(id);
+    return kind && TYPE_NAMES[kind];
+  },
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'A UUID, the same in GraphQL, REST and webhooks.' }),
+  }),
+});
+
+builder.queryFields((t) => ({
+  node: t.field({
+    type: Node,
+    nullable: true,
+    authScopes: { READ: true },
+    description: 'Fetches anything by its id. Null for an id that is malformed, unknown or of another account.',
+    args: { id: t.arg.id({ required: true, description: 'The id, in any case.' }) },
+    resolve: (_root, { id }, context) => findNode(context, id),
+  }),
+  nodes: t.field({
+    type: [Node],
+    nullable: { list: false, items: true },
+    authScopes: { READ: true },
+    description: 'Fetches several things by their ids, in that order, each null where `node` would be. At most 100.',
+    args: { ids: t.arg.idList({ required: true, description: 'The ids, in any case; at most 100.' }) },
+    extensions: { listSize: ({ ids }) => (Array.isArray(ids) ? ids.length : 1) } satisfies FieldExtensions,
+    resolve: (_root, { ids }, context) => {
+      if (ids.length > MAX_NODES) throw new BadUserInputError(`At most ${MAX_NODES} ids are accepted.`);
+      return Promise.all(ids.map((id) => findNode(context, id)));
+    },
+  }),
+}));
+
+async function findNode({ deps, viewer, loaders }: GraphContext, text: string): Promise<{ id: string } | null> {
+  const id = text.toLowerCase();
+  const found = await (async () => {
+    switch (kindOfId(id)) {
+      case 'account':
+        return id === viewer.accountId ? findAccount(deps.db.read, id) : undefined;
+      case 'apiKey':
+        // Keys are listed for those who manage, and found by nobody else.
+        return viewer.scopes.has('MANAGE') ? findApiKey(deps.db.read, viewer.accountId, id) : undefined;
+      case 'chatbot':
+        return loaders.chatbot.load(id);
+      case 'source':
+        return loaders.source.load(id);
+      case 'passage':
+        return loaders.passage.load(id);
+      case 'conversation':
+        return loaders.conversation.load(id);
+      case 'message':
+        return loaders.message.load(id);
+      default:
+        return undefined;
+    }
+  })();
+  return found ?? null;
+}

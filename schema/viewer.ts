@@ -1,0 +1,113 @@
+import type { Viewer } from '../src/access/viewer.ts';
+import type { Account, Usage } from '../src/domain/entities.ts';
+import { BadUserInputError, type RateLimitStanding } from '../src/domain/errors.ts';
+import { monthOf, toTimestamp } from '../src/domain/time.ts';
+import { findAccount } from '../src/store/accounts.ts';
+import { findApiKey, listApiKeys } from '../src/store/api-keys.ts';
+import { getUsage } from '../src/store/usage.ts';
+import { ApiKeyRef, Scope } from './api-key.ts';
+import { builder, type FieldExtensions } from './builder.ts';
+import { Node } from './node.ts';
+
+const MAX_LISTED_KEYS = 50;
+
+const ViewerKind = builder.enumType('ViewerKind', {
+  description: 'What kind of credential a viewer has.',
+  values: { API_KEY: { description: 'An API key, for use on servers.' } } satisfies Record<Viewer['kind'], object>,
+});
+
+const RateLimitStatus = builder.objectRef<RateLimitStanding>('RateLimitStatus').implement({
+  description: 'How a credential stands with its rate limit, this request counted.',
+  fields: (t) => ({
+    limit: t.exposeInt('limit', { description: 'Requests allowed in any 60 seconds.' }),
+    remaining: t.exposeInt('remaining', { description: 'Requests that would be let through right now.' }),
+    resetAt: t.field({
+      type: 'DateTime',
+      description: 'When `remaining` next grows by itself.',
+      resolve: ({ resetMs }, _args, { deps }) => toTimestamp(deps.clock.now() + resetMs),
+    }),
+  }),
+});
+
+const UsageRef = builder.objectRef<Usage>('Usage').implement({
+  description: 'What an account used in one month.',
+  fields: (t) => ({
+    month: t.exposeString('month', { description: 'The month in UTC, `YYYY-MM`.' }),
+    messages: t.exposeInt('messages', { description: 'AI replies, those under way included.' }),
+    inputTokens: t.exposeInt('inputTokens', { description: 'Tokens that engines were given.' }),
+    outputTokens: t.exposeInt('outputTokens', { description: 'Tokens that engines wrote.' }),
+    limit: t.int({
+      nullable: true,
+      description: 'How many replies a month allows; null means any number.',
+      resolve: (_usage, _args, { deps }) => deps.config.monthlyMessageLimit || null,
+    }),
+  }),
+});
+
+const AccountRef = builder.objectRef<Account>('Account').implement({
+  description: 'Owns chatbots, keys and all that belongs to them. Accounts never see each other.',
+  interfaces: [Node],
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'Its name.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    apiKeys: t.field({
+      type: [ApiKeyRef],
+      authScopes: { MANAGE: true },
+      description: `Its API keys, newest first, revoked ones included; at most ${MAX_LISTED_KEYS}. Needs \`MANAGE\`.`,
+      extensions: { listSize: () => MAX_LISTED_KEYS } satisfies FieldExtensions,
+      resolve: (account, _args, { deps }) => listApiKeys(deps.db.read, account.id, MAX_LISTED_KEYS),
+    }),
+    usage: t.field({
+      type: UsageRef,
+      description: 'What it used in a month.',
+      args: { month: t.arg.string({ description: 'A month in UTC, `YYYY-MM`; absent means this one.' }) },
+      resolve: (account, { month }, { deps }) => {
+        if (month != null && !/^\d{4}-(0[1-9]|1[0-2])$/.test(month)) {
+          throw new BadUserInputError('`month` must be of the form YYYY-MM.');
+        }
+        return getUsage(deps.db.read, account.id, month ?? monthOf(deps.clock.now()));
+      },
+    }),
+  }),
+});
+
+const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
+  description: 'Who asks: the credential of this request.',
+  fields: (t) => ({
+    kind: t.field({
+      type: ViewerKind,
+      description: 'What kind of credential it is.',
+      resolve: (viewer) => viewer.kind,
+    }),
+    account: t.field({
+      type: AccountRef,
+      description: 'The account that it belongs to.',
+      resolve: async (viewer, _args, { deps }) => {
+        const account = await findAccount(deps.db.read, viewer.accountId);
+        if (account === undefined) throw new Error('The viewer has no account.');
+        return account;
+      },
+    }),
+    apiKey: t.field({
+      type: ApiKeyRef,
+      nullable: true,
+      description: 'The API key, where that is the credential.',
+      resolve: async (viewer, _args, { deps }) =>
+        (await findApiKey(deps.db.read, viewer.accountId, viewer.apiKeyId)) ?? null,
+    }),
+    scopes: t.field({ type: [Scope], description: 'What it may do.', resolve: (viewer) => [...viewer.scopes] }),
+    rateLimit: t.field({
+      type: RateLimitStatus,
+      description: 'How it stands with its rate limit.',
+      resolve: (_viewer, _args, { request }) => request.rateLimit,
+    }),
+  }),
+});
+
+builder.queryField('viewer', (t) =>
+  t.field({
+    type: ViewerRef,
+    description: 'Who asks. Open to every credential.',
+    resolve: (_root, _args, { viewer }) => viewer,
+  }),
+);

@@ -1,0 +1,102 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { createMiddleware } from 'hono/factory';
+import { getPathNoStrict } from 'hono/utils/url';
+import { NotFoundError, PayloadTooLargeError, RefusalError, requireFound } from '../domain/errors.ts';
+import { chat } from './chat.ts';
+import type { RestEnv, RestOptions } from './context.ts';
+import { GetChatbotDocument, ListChatbotsDocument, ListSourcesDocument } from './documents.ts';
+import { answerError, CodedError, toInvalidInput } from './errors.ts';
+import { toChatbot, toChatbotDetail, toSource } from './mappers.ts';
+import { describeApi } from './openapi.ts';
+import { readList } from './pages.ts';
+import { chatRoute, getChatbotRoute, listChatbotsRoute, listSourcesRoute } from './routes.ts';
+
+const MAX_BODY_BYTES = 256 * 1024;
+const PREFIX = /^(\/api)?\/v1(?=\/|$)/;
+const DOCUMENT_PATH = '/openapi.json';
+
+/**
+ * Makes the REST API under `/v1` and `/api/v1`, where a trailing slash makes no difference: a client of the graph in the
+ * same process. Call `fetch(request, bindings)`. Each request passes the door first; only the OpenAPI document is free.
+ */
+export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
+  const app = new OpenAPIHono<RestEnv>({
+    getPath: (request) => getPathNoStrict(request).replace(PREFIX, '') || '/',
+    defaultHook: (result) => {
+      if (!result.success) throw toInvalidInput(result.error);
+    },
+  });
+  app.onError((error, c) => {
+    if (!(error instanceof RefusalError)) options.onError(error, c.env.requestId);
+    else if (error.cause !== undefined) options.onError(error.cause, c.env.requestId);
+    return answerError(c, error);
+  });
+  app.notFound((c) => answerError(c, new NotFoundError('Path')));
+  app.use(passDoor);
+  addReads(app);
+  addChat(app, options);
+  describeApi(app, DOCUMENT_PATH);
+  refuseOtherMethods(app);
+  return app;
+}
+
+/** Lets in those with a credential, before anything is said of the request. */
+const passDoor = createMiddleware<RestEnv>(async (c, next) => {
+  if (c.req.path === DOCUMENT_PATH) return next();
+  const { graph, accountId } = await c.env.openDoor();
+  c.set('graph', graph);
+  c.set('accountId', accountId);
+  return next();
+});
+
+function addReads(app: OpenAPIHono<RestEnv>): void {
+  app.openapi(listChatbotsRoute, async (c) => {
+    const { items, link } = await readList(c.req.valid('query'), c.req.url, async (page) => {
+      const { chatbots } = await c.var.graph.query(ListChatbotsDocument, page);
+      return chatbots;
+    });
+    if (link !== undefined) c.header('Link', link);
+    return c.json(items.map(toChatbot), 200);
+  });
+
+  app.openapi(getChatbotRoute, async (c) => {
+    const { chatbot } = await c.var.graph.query(GetChatbotDocument, { id: c.req.valid('param').chatbot_id });
+    return c.json(toChatbotDetail(requireFound('Chatbot', chatbot)), 200);
+  });
+
+  app.openapi(listSourcesRoute, async (c) => {
+    const chatbotId = c.req.valid('param').chatbot_id;
+    const { items, link } = await readList(c.req.valid('query'), c.req.url, async (page) => {
+      const { chatbot } = await c.var.graph.query(ListSourcesDocument, { chatbotId, ...page });
+      return requireFound('Chatbot', chatbot).sources;
+    });
+    if (link !== undefined) c.header('Link', link);
+    return c.json(items.map(toSource), 200);
+  });
+}
+
+function addChat(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
+  const limit = bodyLimit({
+    maxSize: MAX_BODY_BYTES,
+    onError: () => {
+      throw new PayloadTooLargeError();
+    },
+  });
+  app.openAPIRegistry.registerPath(chatRoute);
+  app.post(chatRoute.getRoutingPath(), limit, async (c) => c.json({ response: await chat(c, options) }));
+}
+
+/** What comes here has a known path, but none of its methods. */
+function refuseOtherMethods(app: OpenAPIHono<RestEnv>): void {
+  const refuse = (allow: string) => (c: Context) => {
+    c.header('Allow', allow);
+    return answerError(c, new CodedError('METHOD_NOT_ALLOWED'));
+  };
+  app.all(DOCUMENT_PATH, refuse('GET, HEAD'));
+  for (const route of [listChatbotsRoute, getChatbotRoute, listSourcesRoute]) {
+    app.all(route.getRoutingPath(), refuse('GET, HEAD'));
+  }
+  app.all(chatRoute.getRoutingPath(), refuse('POST'));
+}

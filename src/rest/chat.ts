@@ -1,0 +1,84 @@
+import type { Context } from 'hono';
+import {
+  type ErrorCode,
+  InvalidInputError,
+  MalformedBodyError,
+  type RefusalError,
+  UnsupportedMediaTypeError,
+} from '../domain/errors.ts';
+import type { RestEnv, RestOptions } from './context.ts';
+import { MessageStreamDocument, SendMessageDocument, type SendMessageMutation } from './documents.ts';
+import { CodedError, toInvalidInput } from './errors.ts';
+import type { GraphClient } from './graph-client.ts';
+import { ChatRequestModel } from './models.ts';
+
+/**
+ * Sends the message of a chat request and waits for the end of the answer, at most `chatTimeoutMs`.
+ * @returns the text, also of an answer that was broken off; or the notice that there will be none.
+ * @throws RefusalError with the code of what went wrong: of the body, of the graph, `ANSWER_FAILED` where there is no
+ * text, and `ANSWER_TIMEOUT`. The answer goes on when nobody waits for it.
+ */
+export async function chat(c: Context<RestEnv, string>, { chatTimeoutMs }: RestOptions): Promise<string> {
+  const { graph, accountId } = c.var;
+  const timeout = AbortSignal.timeout(chatTimeoutMs);
+  const { message, session_id } = await readBody(c);
+
+  const { sendMessage } = await graph.query(SendMessageDocument, {
+    input: {
+      chatbotId: c.req.param('chatbot_id') ?? '',
+      sessionId: session_id ?? `api-${accountId}`,
+      content: message,
+    },
+  });
+  if (sendMessage.__typename !== 'SendMessagePayload') throw toRefusal(sendMessage);
+  if (sendMessage.reply === null) return sendMessage.notice ?? '';
+
+  const text = await follow(graph, sendMessage.reply.id, AbortSignal.any([timeout, c.env.signal]));
+  if (text === undefined && timeout.aborted) throw new CodedError('ANSWER_TIMEOUT');
+  if (!text) throw new CodedError('ANSWER_FAILED');
+  return text;
+}
+
+/** Follows an answer. Its text when it has ended; `undefined` when it was left, or deleted. */
+async function follow(graph: GraphClient, messageId: string, signal: AbortSignal): Promise<string | undefined> {
+  for await (const { messageStream } of graph.subscribe(MessageStreamDocument, { messageId }, signal)) {
+    if ('message' in messageStream) return messageStream.message.content;
+  }
+  return undefined;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Reads the body by hand: the framework would let broken UTF-8 pass, and have other words for what is wrong. */
+async function readBody({ req }: Context) {
+  const bytes = await req.arrayBuffer().catch(() => {
+    // The client left before the end of it.
+    throw new MalformedBodyError();
+  });
+  const isJson = /^application\/json\s*(;|$)/i.test(req.header('Content-Type') ?? '');
+  if (bytes.byteLength > 0 && !isJson) throw new UnsupportedMediaTypeError();
+  const parsed = ChatRequestModel.safeParse(parseJson(bytes));
+  if (!parsed.success) throw toInvalidInput(parsed.error);
+  return parsed.data;
+}
+
+function parseJson(bytes: ArrayBuffer): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes));
+  } catch {
+    throw new MalformedBodyError();
+  }
+}
+
+type Refused = Exclude<SendMessageMutation['sendMessage'], { __typename: 'SendMessagePayload' }>;
+
+const FIELD_NAMES: Readonly<Record<string, string>> = { content: 'message', sessionId: 'session_id' };
+
+/** Makes the error that the graph answered, its fields named as they are here. */
+function toRefusal(refused: Refused): RefusalError {
+  // Every code of the graph is one of the table.
+  if (refused.__typename !== 'InvalidInputError') return new CodedError(refused.code as ErrorCode);
+  return new InvalidInputError(
+    refused.fields.map(({ path, message }) => ({ path: path.map((name) => FIELD_NAMES[name] ?? name), message })),
+  );
+}

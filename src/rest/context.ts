@@ -1,0 +1,33 @@
+import type { GraphClient } from './graph-client.ts';
+
+/** Whom the door let in. */
+export interface Admitted {
+  readonly graph: GraphClient;
+  readonly accountId: string;
+}
+
+/** What the HTTP server gives each REST request. */
+export interface RestBindings {
+  /**
+   * Authenticates and counts the request, and tells the client how it stands with its limit.
+   * @throws UnauthenticatedError, also where no credential was sent; RateLimitedError.
+   */
+  readonly openDoor: () => Promise<Admitted>;
+  readonly requestId: string;
+  /** Aborts when the client leaves: nobody follows the answer any more, but it goes on. */
+  readonly signal: AbortSignal;
+}
+
+/** How the REST API behaves. */
+export interface RestOptions {
+  /** How long a chat request waits for the end of its answer. */
+  readonly chatTimeoutMs: number;
+  /** Told of each error that is our fault, and of the cause of a refusal that has one. */
+  readonly onError: (error: unknown, requestId: string) => void;
+}
+
+/** What handlers know of their request. */
+export interface RestEnv {
+  Bindings: RestBindings;
+  Variables: Admitted;
+}

@@ -1,0 +1,45 @@
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
+import { type ExecutionResult, execute, type GraphQLSchema, subscribe } from 'graphql';
+
+/** Runs typed documents against the schema in this process, on behalf of one request. */
+export interface GraphClient {
+  /** @throws what a resolver threw: a `RefusalError`, or the bug that it is. */
+  query<R, V extends Record<string, unknown>>(document: TypedDocumentNode<R, V>, variables: V): Promise<R>;
+  /**
+   * The events of a subscription, to its end or until `signal` aborts.
+   * @throws like `query`, before the first event or at one.
+   */
+  subscribe<R, V extends Record<string, unknown>>(
+    document: TypedDocumentNode<R, V>,
+    variables: V,
+    signal: AbortSignal,
+  ): AsyncGenerator<R, void, void>;
+}
+
+/**
+ * Makes the client of one request.
+ * @param context what its resolvers get; its `signal` gives way to that of a subscription.
+ */
+export function createGraphClient(schema: GraphQLSchema, context: object): GraphClient {
+  return {
+    async query<R, V extends Record<string, unknown>>(document: TypedDocumentNode<R, V>, variableValues: V) {
+      return dataOf<R>(await execute({ schema, document, contextValue: context, variableValues }));
+    },
+
+    async *subscribe<R, V extends Record<string, unknown>>(
+      document: TypedDocumentNode<R, V>,
+      variableValues: V,
+      signal: AbortSignal,
+    ) {
+      const events = await subscribe({ schema, document, contextValue: { ...context, signal }, variableValues });
+      if (Symbol.asyncIterator in events) for await (const event of events) yield dataOf<R>(event);
+      else dataOf<R>(events);
+    },
+  };
+}
+
+function dataOf<R>({ data, errors }: ExecutionResult): R {
+  const error = errors?.[0];
+  if (error !== undefined) throw error.originalError ?? error;
+  return data as R;
+}

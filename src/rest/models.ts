@@ -1,0 +1,136 @@
+import { z } from '@hono/zod-openapi';
+
+const id = z.uuid().openapi({ example: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43' });
+const time = z.string().openapi({
+  description: 'When it was made: ISO 8601 in UTC with six fraction digits.',
+  example: '2026-03-15T10:30:00.123000+00:00',
+});
+const name = z.string().openapi({ description: 'Its name.', example: 'Support' });
+const slug = z.string().openapi({ description: 'Its name in addresses.', example: 'support' });
+const provider = z.string().openapi({
+  description: 'Who writes its answers: `gemini`, `chatgpt`, `ollama`, or the name of another provider.',
+  example: 'chatgpt',
+});
+const isActive = z.boolean().openapi({ description: 'Whether it takes messages; false means paused.', example: true });
+
+/** A chatbot as the list shows it. */
+export const ChatbotModel = z
+  .object({ id, name, slug, provider, is_active: isActive, created_at: time })
+  .openapi('Chatbot', { description: 'A chatbot.' });
+
+/** A chatbot with all that there is to say of it. */
+export const ChatbotDetailModel = z
+  .object({
+    id,
+    name,
+    slug,
+    provider,
+    system_prompt: z.string().openapi({
+      description: 'What it is told to be and do; may be empty.',
+      example: 'You help the customers of a bicycle shop.',
+    }),
+    fallback_message: z.string().openapi({
+      description: 'What it says when its sources hold no answer.',
+      example: 'I do not know. Please ask us by mail.',
+    }),
+    is_active: isActive,
+    created_at: time,
+  })
+  .openapi('ChatbotDetail', { description: 'A chatbot with its instructions.' });
+
+/** Something that a chatbot answers from. */
+export const SourceModel = z
+  .object({
+    id,
+    type: z.enum(['url', 'file', 'text', 'qa']).openapi({ description: 'What it was made from.', example: 'url' }),
+    title: z.string().openapi({ description: 'Its title; may be empty.', example: 'Opening hours' }),
+    url: z
+      .string()
+      .openapi({ description: 'Its address; empty where it has none.', example: 'https://example.com/hours' }),
+    status: z.enum(['pending', 'crawling', 'processing', 'done', 'failed']).openapi({
+      description: 'How far it has been read.',
+      example: 'done',
+    }),
+    page_count: z.int().openapi({ description: 'How many pages were read; 0 before that.', example: 1 }),
+    created_at: time,
+  })
+  .openapi('Source', { description: 'Something that a chatbot has read and answers from.' });
+
+const textField = z.string({ error: ({ input }) => (input === undefined ? 'Is required.' : 'Must be a string.') });
+
+/** What to say to a chatbot. Fields that are not known are ignored. */
+export const ChatRequestModel = z
+  .object(
+    {
+      message: textField.openapi({
+        description: 'What to say: 1 to 8,000 characters (or as many as the gateway is set to take) after trimming.',
+        example: 'When do you open on Sundays?',
+      }),
+      session_id: textField.optional().openapi({
+        description:
+          'Names the conversation within the chatbot, 1 to 255 characters. All messages without it share one conversation.',
+        example: 'visitor-42',
+      }),
+    },
+    'Must be an object.',
+  )
+  .openapi('ChatRequest', { description: 'A message to a chatbot.' });
+
+/** What the chatbot says. */
+export const ChatResponseModel = z
+  .object({
+    response: z.string().openapi({ description: 'The whole answer.', example: 'On Sundays we open at 10.' }),
+  })
+  .openapi('ChatResponse', { description: 'The answer of a chatbot.' });
+
+/** Why a request was refused. */
+export const ErrorModel = z
+  .object({
+    detail: z.string().openapi({ description: 'The reason, in a sentence for people.', example: 'Not Found' }),
+  })
+  .openapi('Error', { description: 'Why a request was refused.' });
+
+/** The same for those who accept `application/problem+json`. */
+export const ProblemModel = z
+  .object({
+    type: z.literal('about:blank').openapi({ description: 'Nothing more than the status says.' }),
+    title: z.string().openapi({ description: 'The name of the status.', example: 'Not Found' }),
+    status: z.int().openapi({ description: 'The HTTP status.', example: 404 }),
+    detail: z.string().openapi({ description: 'The reason, in a sentence for people.', example: 'Not Found' }),
+  })
+  .openapi('Problem', { description: 'Why a request was refused, as RFC 9457 has it.' });
+
+/** Which part of a list to send. */
+export const PageQuery = z.object({
+  limit: z
+    .string()
+    .regex(/^([1-9]\d?|100)$/, 'Must be a whole number from 1 to 100.')
+    .transform(Number)
+    .optional()
+    .openapi({
+      param: { name: 'limit', in: 'query' },
+      type: 'integer',
+      minimum: 1,
+      maximum: 100,
+      description: 'How many items to send; 100 where only `after` is given. Without both the whole list is sent.',
+      example: 20,
+    }),
+  after: z
+    .string()
+    .optional()
+    .openapi({
+      param: { name: 'after', in: 'query' },
+      description: 'Only what follows this place of the list. It comes with the `Link` header of the page before.',
+    }),
+});
+export type PageQuery = z.output<typeof PageQuery>;
+
+/** Which chatbot. */
+export const ChatbotPath = z.object({
+  chatbot_id: z.string().openapi({
+    param: { name: 'chatbot_id', in: 'path' },
+    format: 'uuid',
+    description: 'The id of the chatbot.',
+    example: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43',
+  }),
+});

@@ -1,0 +1,131 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { ERRORS, type ErrorCode } from '../domain/errors.ts';
+import {
+  ChatbotDetailModel,
+  ChatbotModel,
+  ChatbotPath,
+  ChatRequestModel,
+  ChatResponseModel,
+  ErrorModel,
+  PageQuery,
+  ProblemModel,
+  SourceModel,
+} from './models.ts';
+
+const ALWAYS = [
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'RATE_LIMITED',
+  'INTERNAL_SERVER_ERROR',
+  'SERVICE_UNAVAILABLE',
+] as const;
+
+const linkHeader = z.object({
+  Link: z.string().optional().openapi({
+    description:
+      'Where the next page is, as `<…>; rel="next"`; absent on the last page and where the whole list is sent.',
+  }),
+});
+
+/** `GET /chatbots` */
+export const listChatbotsRoute = createRoute({
+  method: 'get',
+  path: '/chatbots',
+  operationId: 'listChatbots',
+  tags: ['Chatbots'],
+  summary: 'List chatbots',
+  description: "The account's chatbots, oldest first, paused ones included. Needs the scope `read`.",
+  request: { query: PageQuery },
+  responses: {
+    200: {
+      description: 'The chatbots.',
+      headers: linkHeader,
+      content: { 'application/json': { schema: z.array(ChatbotModel) } },
+    },
+    ...refusals('BAD_USER_INPUT', ...ALWAYS),
+  },
+});
+
+/** `GET /chatbots/{chatbot_id}` */
+export const getChatbotRoute = createRoute({
+  method: 'get',
+  path: '/chatbots/{chatbot_id}',
+  operationId: 'getChatbot',
+  tags: ['Chatbots'],
+  summary: 'Get a chatbot',
+  description: 'One chatbot with its instructions. Needs the scope `read`.',
+  request: { params: ChatbotPath },
+  responses: {
+    200: { description: 'The chatbot.', content: { 'application/json': { schema: ChatbotDetailModel } } },
+    ...refusals('NOT_FOUND', ...ALWAYS),
+  },
+});
+
+/** `GET /chatbots/{chatbot_id}/sources` */
+export const listSourcesRoute = createRoute({
+  method: 'get',
+  path: '/chatbots/{chatbot_id}/sources',
+  operationId: 'listSources',
+  tags: ['Sources'],
+  summary: 'List the sources of a chatbot',
+  description: 'What the chatbot answers from, newest first. Needs the scope `read`.',
+  request: { params: ChatbotPath, query: PageQuery },
+  responses: {
+    200: {
+      description: 'The sources.',
+      headers: linkHeader,
+      content: { 'application/json': { schema: z.array(SourceModel) } },
+    },
+    ...refusals('BAD_USER_INPUT', 'NOT_FOUND', ...ALWAYS),
+  },
+});
+
+/** `POST /chatbots/{chatbot_id}/chat` */
+export const chatRoute = createRoute({
+  method: 'post',
+  path: '/chatbots/{chatbot_id}/chat',
+  operationId: 'chat',
+  tags: ['Chat'],
+  summary: 'Ask a chatbot',
+  description:
+    'Sends a message and waits for the whole answer. Answers of one conversation are written one after another. A client that leaves stops nothing. Needs the scope `chat`.',
+  request: {
+    params: ChatbotPath,
+    body: { required: true, content: { 'application/json': { schema: ChatRequestModel } } },
+  },
+  responses: {
+    200: { description: 'The answer.', content: { 'application/json': { schema: ChatResponseModel } } },
+    ...refusals(
+      'MALFORMED_BODY',
+      'INVALID_INPUT',
+      'CHATBOT_PAUSED',
+      'NOT_FOUND',
+      'PAYLOAD_TOO_LARGE',
+      'UNSUPPORTED_MEDIA_TYPE',
+      'QUOTA_EXCEEDED',
+      'ANSWER_FAILED',
+      'ANSWER_TIMEOUT',
+      ...ALWAYS,
+    ),
+  },
+});
+
+/** Describes the answers to refused requests, one for each status. */
+function refusals(...codes: ErrorCode[]) {
+  const byStatus = Map.groupBy(codes, (code) => ERRORS[code].status);
+  return Object.fromEntries([...byStatus].map(([status, same]) => [status, refusal(same)]));
+}
+
+function refusal(codes: ErrorCode[]) {
+  const texts = codes.map((code) => ERRORS[code].text);
+  return {
+    description: texts.join(' Or: '),
+    content: {
+      'application/json': {
+        schema: ErrorModel,
+        examples: Object.fromEntries(codes.map((code) => [code, { value: { detail: ERRORS[code].text } }])),
+      },
+      'application/problem+json': { schema: ProblemModel },
+    },
+  };
+}
