@@ -1,0 +1,85 @@
+import { destination, type Logger, pino } from 'pino';
+import { createKeyring } from './access/keyring.ts';
+import { createExtractiveEngine } from './answer/extractive.ts';
+import { createBackground } from './background.ts';
+import { recoverReplies } from './chat/recover.ts';
+import type { Config } from './config.ts';
+import { createMemoryBus } from './coordination/live-bus.ts';
+import { createMemoryRateLimiter } from './coordination/rate-limiter.ts';
+import type { Deps } from './deps.ts';
+import { systemClock } from './domain/time.ts';
+import { prepareFirstStart } from './first-start.ts';
+import { createHttpServer } from './http/server.ts';
+import { createMetrics } from './metrics.ts';
+import { openDatabase } from './store/database.ts';
+
+/** A running gateway. */
+export interface Gateway {
+  readonly deps: Deps;
+  /** Where it listens, such as `http://127.0.0.1:4000`. */
+  readonly url: string;
+  /** The first key, when this start has made it: nobody can read it again. */
+  readonly firstKey: string | undefined;
+  /** Finishes what is in flight within 15 seconds, then closes everything. */
+  close(): Promise<void>;
+}
+
+const DRAIN_MS = 15_000;
+
+/** Puts the parts together, each in the variant that the settings name, and takes what tests replace. */
+export async function createDeps(config: Config, replaced: Partial<Deps> = {}): Promise<Deps> {
+  const logger = replaced.logger ?? createLogger(config);
+  const clock = replaced.clock ?? systemClock;
+  const db = replaced.db ?? (await openDatabase({ url: config.databaseUrl, role: 'gateway' }));
+  return {
+    config,
+    logger,
+    clock,
+    db,
+    metrics: createMetrics(),
+    background: createBackground(logger),
+    keyring: createKeyring(db, clock, logger),
+    limiter: createMemoryRateLimiter(clock),
+    bus: createMemoryBus(),
+    liveAnswers: new Map(),
+    engines: new Map([['builtin', createExtractiveEngine({ delayMs: config.builtinDelayMs })]]),
+    ...replaced,
+  };
+}
+
+/**
+ * Starts a gateway: opens the database, makes the first account where there is none, takes up what an earlier process
+ * left, and listens.
+ * @throws StartupError when something stands in the way that the operator can change.
+ */
+export async function startGateway(config: Config, replaced: Partial<Deps> = {}): Promise<Gateway> {
+  const deps = await createDeps(config, replaced);
+  const server = createHttpServer(deps);
+  try {
+    const firstKey = await prepareFirstStart(deps);
+    const port = await server.listen(config.port, config.host);
+    await recoverReplies(deps);
+    deps.db.onForeignWrite(() => deps.background.run('refresh keys', () => deps.keyring.refresh()));
+    const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+    return { deps, firstKey, url: `http://${host}:${port}`, close: () => closeGateway(deps, server) };
+  } catch (error) {
+    await closeGateway(deps, server);
+    throw error;
+  }
+}
+
+async function closeGateway(deps: Deps, server: ReturnType<typeof createHttpServer>): Promise<void> {
+  server.stopAccepting();
+  await deps.background.drain(DRAIN_MS);
+  await server.close();
+  await deps.keyring.close();
+  await deps.db.close();
+}
+
+/** Logs go to stderr, so that stdout is free for what people asked to see. Credentials are never logged, redacted or not by habit. */
+function createLogger({ logLevel }: Config): Logger {
+  return pino(
+    { level: logLevel, redact: ['*.authorization', '*["x-api-key"]', '*.key', '*.secret'] },
+    destination({ fd: 2, sync: false }),
+  );
+}

@@ -1,0 +1,153 @@
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { issueApiKey } from './access/api-keys.ts';
+import { readConfig } from './config.ts';
+import { type ApiKey, SCOPES, type Scope } from './domain/entities.ts';
+import { InvalidInputError, RefusalError, StartupError } from './domain/errors.ts';
+import { createId } from './domain/ids.ts';
+import { nameText, parseInput } from './domain/input.ts';
+import { systemClock, toTimestamp } from './domain/time.ts';
+import { findAccountByIdOrName, insertAccount } from './store/accounts.ts';
+import { listAllApiKeys, markApiKeyRevoked } from './store/api-keys.ts';
+import { type Database, openDatabase } from './store/database.ts';
+
+const USAGE = `Usage: chatgraph [command]
+
+  start                                             run the gateway (also without a command)
+  accounts create <name>                            make an account
+  keys create --account <name or id> --name <name>  make an API key; it is shown once
+       [--scopes read,chat,manage]
+  keys list                                         list the keys of all accounts
+  keys revoke <id>                                  revoke a key for good
+
+  --json   print one JSON value
+  --help   print this
+`;
+
+/** What a command found: for people a text, for programs a value. */
+interface Outcome {
+  readonly text: string;
+  readonly value: unknown;
+}
+
+/**
+ * Runs a command on the database of the settings; it may run beside a gateway.
+ * @returns the exit code: 0 done, 1 refused, 2 not understood.
+ */
+export async function runCommand(args: readonly string[]): Promise<number> {
+  let parsed: ReturnType<typeof parseCommand>;
+  try {
+    parsed = parseCommand(args);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    return 2;
+  }
+  const { positionals, values } = parsed;
+  const command = COMMANDS[positionals.slice(0, 2).join(' ')];
+  if (values.help || positionals[0] === 'help') {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  if (command === undefined) {
+    process.stderr.write(`Unknown command: ${positionals.join(' ')}\n\n${USAGE}`);
+    return 2;
+  }
+  const db = await openDatabase({ url: readConfig().databaseUrl, role: 'tool' });
+  try {
+    const { text, value } = await command(db, positionals.slice(2), values);
+    process.stdout.write(values.json ? `${JSON.stringify(value)}\n` : `${text}\n`);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof RefusalError || error instanceof StartupError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 1;
+  } finally {
+    await db.close();
+  }
+}
+
+function parseCommand(args: readonly string[]) {
+  return parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      account: { type: 'string' },
+      name: { type: 'string' },
+      scopes: { type: 'string' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+}
+
+type Values = ReturnType<typeof parseCommand>['values'];
+type Command = (db: Database, operands: readonly string[], values: Values) => Promise<Outcome>;
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  'accounts create': createAccount,
+  'keys create': createKey,
+  'keys list': listKeys,
+  'keys revoke': revokeKey,
+};
+
+async function createAccount(db: Database, operands: readonly string[]): Promise<Outcome> {
+  const { name } = parseInput(z.object({ name: nameText }), { name: operands[0] ?? '' });
+  const account = { id: createId('account'), name, createdAt: toTimestamp(systemClock.now()) };
+  await db.transaction(async (trx) => {
+    if ((await findAccountByIdOrName(trx, name)) !== undefined) {
+      throw new InvalidInputError([{ path: ['name'], message: 'Another account has this name.' }]);
+    }
+    await insertAccount(trx, account);
+  });
+  return { text: `${account.id}  ${account.name}`, value: account };
+}
+
+async function createKey(db: Database, _operands: readonly string[], values: Values): Promise<Outcome> {
+  const rules = z.object({ account: nameText, name: nameText });
+  const { account: accountName, name } = parseInput(rules, { account: values.account ?? '', name: values.name ?? '' });
+  const scopes = readScopes(values.scopes);
+  const created = await db.transaction(async (trx) => {
+    const account = await findAccountByIdOrName(trx, accountName);
+    if (account === undefined) throw new StartupError(`There is no account ${accountName}.`);
+    return issueApiKey(trx, systemClock.now(), account.id, { name, scopes });
+  });
+  const value = { ...describe(created.apiKey), key: created.secret };
+  return { text: `${created.secret}\nKeep it now: it is not shown again.`, value };
+}
+
+async function listKeys(db: Database): Promise<Outcome> {
+  const keys = await listAllApiKeys(db.read);
+  const lines = keys.map((key) =>
+    [key.id, key.prefix, key.accountName, key.name, key.scopes.join(','), key.revokedAt ? 'revoked' : 'active'].join(
+      '  ',
+    ),
+  );
+  return {
+    text: lines.join('\n') || 'There are no keys.',
+    value: keys.map((key) => ({ ...describe(key), accountName: key.accountName })),
+  };
+}
+
+async function revokeKey(db: Database, operands: readonly string[]): Promise<Outcome> {
+  const id = operands[0]?.toLowerCase() ?? '';
+  const key = await db.transaction(async (trx) => {
+    const found = (await listAllApiKeys(trx)).find((candidate) => candidate.id === id);
+    if (found === undefined) throw new StartupError(`There is no key ${id}.`);
+    await markApiKeyRevoked(trx, found.accountId, id, toTimestamp(systemClock.now()));
+    return found;
+  });
+  return { text: `Revoked ${key.prefix}… (${key.name}).`, value: { id: key.id, revoked: true } };
+}
+
+function readScopes(text: string | undefined): readonly Scope[] {
+  if (text === undefined) return SCOPES;
+  const names = text.split(',').map((name) => name.trim().toUpperCase());
+  const unknown = names.filter((name) => !SCOPES.includes(name as Scope));
+  if (unknown.length > 0)
+    throw new StartupError(`Scopes are ${SCOPES.join(', ').toLowerCase()}; not ${unknown.join(', ')}.`);
+  return SCOPES.filter((scope) => names.includes(scope));
+}
+
+function describe({ id, accountId, name, prefix, scopes, createdAt, lastUsedAt, revokedAt }: ApiKey) {
+  return { id, accountId, name, prefix, scopes, createdAt, lastUsedAt, revokedAt };
+}

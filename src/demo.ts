@@ -1,0 +1,38 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createChatbot } from './chat/chatbots.ts';
+import type { Deps } from './deps.ts';
+import { createSource } from './ingest/sources.ts';
+
+/** The id of the demo chatbot, the same everywhere, so that documentation and examples can name it. */
+export const DEMO_CHATBOT_ID = '01900000-0000-7000-8000-000000000003';
+
+const PACKAGE_ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** Makes the demo chatbot, which has read this project's README and `docs/`. */
+export async function seedDemo(deps: Pick<Deps, 'db' | 'clock' | 'engines'>, accountId: string): Promise<void> {
+  const owner = { accountId };
+  const chatbot = await createChatbot(
+    deps,
+    owner,
+    {
+      name: 'ChatGraph guide',
+      slug: 'demo',
+      instructions: 'Answer questions about ChatGraph from its documentation.',
+      fallbackMessage: 'My sources, the documentation of ChatGraph, say nothing about that.',
+    },
+    DEMO_CHATBOT_ID,
+  );
+  for (const path of await documentation()) {
+    const text = await readFile(join(PACKAGE_ROOT, path), 'utf8');
+    const title = /^# +(.+)$/m.exec(text)?.[1] ?? path;
+    await createSource(deps, owner, { chatbotId: chatbot.id, title, content: { text } });
+  }
+}
+
+async function documentation(): Promise<string[]> {
+  const docs = await readdir(join(PACKAGE_ROOT, 'docs')).catch(() => []);
+  const pages = docs.filter((name) => name.endsWith('.md')).sort();
+  return ['README.md', ...pages.map((name) => join('docs', name))];
+}

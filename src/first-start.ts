@@ -1,0 +1,30 @@
+import { issueApiKey } from './access/api-keys.ts';
+import { seedDemo } from './demo.ts';
+import type { Deps } from './deps.ts';
+import { SCOPES } from './domain/entities.ts';
+import { createId } from './domain/ids.ts';
+import { toTimestamp } from './domain/time.ts';
+import { hasAccounts, insertAccount } from './store/accounts.ts';
+
+/**
+ * On an empty database makes the first account with its first key, and the demo chatbot unless the settings say no.
+ * @returns the key's text, which nobody can read again; undefined when there were accounts.
+ */
+export async function prepareFirstStart(
+  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config'>,
+): Promise<string | undefined> {
+  if (await hasAccounts(deps.db.read)) return undefined;
+  const now = deps.clock.now();
+  const account = { id: createId('account'), name: 'Default', createdAt: toTimestamp(now) };
+  const { bootstrapApiKey, seedsDemo } = deps.config;
+  const { secret } = await deps.db.transaction(async (trx) => {
+    await insertAccount(trx, account);
+    return issueApiKey(trx, now, account.id, {
+      name: 'First key',
+      scopes: SCOPES,
+      ...(bootstrapApiKey === undefined ? {} : { secret: bootstrapApiKey }),
+    });
+  });
+  if (seedsDemo) await seedDemo(deps, account.id);
+  return secret;
+}

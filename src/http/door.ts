@@ -1,0 +1,85 @@
+import type { IncomingMessage } from 'node:http';
+import proxyAddr from 'proxy-addr';
+import type { GraphContext } from '../../schema/context.ts';
+import { admit, authenticate, type Credential, hasCredential, type Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import type { Channel } from '../domain/entities.ts';
+import type { RateLimitStanding } from '../domain/errors.ts';
+import { createLoaders } from '../store/loaders.ts';
+
+/** Whom the door let in, and how that one stands with its limit; nobody where no credential was sent. */
+export interface Admission {
+  readonly viewer: Viewer | undefined;
+  readonly standing: RateLimitStanding;
+}
+
+/** What the door is shown. */
+export interface Visit {
+  readonly credential: Credential;
+  readonly address: string;
+}
+
+const NO_STANDING: RateLimitStanding = { limit: 0, remaining: 0, resetMs: 0 };
+
+/**
+ * The one way in: says who asks and counts the request, once per HTTP request or WebSocket operation. Without a
+ * credential it lets in nobody, whose requests are not counted.
+ * @throws UnauthenticatedError for a credential that does not hold; RateLimitedError.
+ */
+export async function openDoor(deps: Deps, { credential, address }: Visit): Promise<Admission> {
+  if (!hasCredential(credential)) return { viewer: undefined, standing: NO_STANDING };
+  const viewer = await authenticate(deps, credential, address);
+  return { viewer, standing: await admit(deps, viewer) };
+}
+
+/** Makes what resolvers get. */
+export function createContext(
+  deps: Deps,
+  viewer: Viewer,
+  {
+    requestId,
+    channel,
+    standing,
+    signal,
+  }: {
+    requestId: string;
+    channel: Channel;
+    standing: RateLimitStanding;
+    signal: AbortSignal;
+  },
+): GraphContext {
+  return {
+    deps,
+    viewer,
+    loaders: createLoaders(deps.db.read, viewer.accountId),
+    signal,
+    request: { id: requestId, channel, rateLimit: standing },
+  };
+}
+
+/** What an HTTP request shows at the door. */
+export function visitOf(deps: Pick<Deps, 'config'>, request: IncomingMessage): Visit {
+  const apiKey = request.headers['x-api-key'];
+  return {
+    credential: {
+      authorization: request.headers.authorization,
+      apiKey: Array.isArray(apiKey) ? apiKey[0] : apiKey,
+    },
+    address: addressOf(deps, request),
+  };
+}
+
+/** Where a request comes from; a proxy's word counts only if it is one of ours. */
+export function addressOf({ config }: Pick<Deps, 'config'>, request: IncomingMessage): string {
+  const { trustedProxies } = config;
+  if (trustedProxies.length === 0) return request.socket.remoteAddress ?? '';
+  return proxyAddr(request, [...trustedProxies]);
+}
+
+/** The limit's headers. Source: draft-ietf-httpapi-ratelimit-headers-11. */
+export function rateLimitHeaders({ limit, remaining, resetMs }: RateLimitStanding): Record<string, string> {
+  return {
+    'RateLimit-Policy': `"burst";q=${limit};w=60`,
+    RateLimit: `"burst";r=${remaining};t=${Math.ceil(resetMs / 1_000)}`,
+  };
+}

@@ -1,0 +1,58 @@
+import { GraphQLError } from 'graphql';
+import type { Logger } from 'pino';
+import { ERRORS, type ErrorCode, RateLimitedError, RefusalError } from '../domain/errors.ts';
+
+/** Codes that decide the HTTP status whatever the client accepts; others only where it asked for the newer media type. */
+const ALWAYS_STATUS: ReadonlySet<ErrorCode> = new Set([
+  'UNAUTHENTICATED',
+  'RATE_LIMITED',
+  'PAYLOAD_TOO_LARGE',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'MALFORMED_BODY',
+  'SERVICE_UNAVAILABLE',
+]);
+
+/** Makes the public form of a refusal. `source` is the error in which GraphQL wrapped it, for its place in the query. */
+export function toGraphQLError(refusal: RefusalError, source?: unknown): GraphQLError {
+  const { code, message } = refusal;
+  const { status } = ERRORS[code];
+  const always = ALWAYS_STATUS.has(code);
+  const retryAfterMs = refusal instanceof RateLimitedError ? Math.ceil(refusal.retryAfterMs) : undefined;
+  // A refused field leaves the rest of the answer standing, so it decides no status.
+  const isField = source instanceof GraphQLError && source.path !== undefined;
+  return createPublicError(message, source, {
+    code,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(always ? { http: { status } } : isField ? {} : { http: { status, spec: true } }),
+  });
+}
+
+/** Makes a function that turns any error into what clients may see of it; what is our fault is logged, and masked. */
+export function createErrorMask(logger: Logger): (error: unknown) => GraphQLError {
+  return (error) => {
+    const original = error instanceof GraphQLError ? originOf(error) : error;
+    if (original instanceof RefusalError) {
+      if (original.cause !== undefined) logger.error({ err: original.cause }, original.message);
+      return toGraphQLError(original, error);
+    }
+    if (original instanceof GraphQLError) {
+      // The code of the GraphQL layer for a body of the wrong shape.
+      if (original.extensions.code === 'BAD_REQUEST') original.extensions.code = 'BAD_USER_INPUT';
+      return error as GraphQLError;
+    }
+    logger.error({ err: original }, 'unexpected error');
+    return createPublicError('Unexpected error.', error, { code: 'INTERNAL_SERVER_ERROR', unexpected: true });
+  };
+}
+
+function createPublicError(message: string, source: unknown, extensions: Record<string, unknown>): GraphQLError {
+  const { nodes = null, path = null } = source instanceof GraphQLError ? source : {};
+  return new GraphQLError(message, { nodes, path, extensions });
+}
+
+/** What was thrown in the first place. */
+function originOf(error: GraphQLError): unknown {
+  let origin: unknown = error;
+  while (origin instanceof GraphQLError && origin.originalError != null) origin = origin.originalError;
+  return origin;
+}

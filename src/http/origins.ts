@@ -1,0 +1,37 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Config } from '../config.ts';
+
+const ALLOWED_HEADERS = 'authorization, content-type, x-api-key, x-request-id, last-event-id';
+const EXPOSED_HEADERS = 'link, ratelimit, ratelimit-policy, retry-after, x-request-id';
+
+/** Whether a page may talk to us: those without an origin (servers), of our own, or on the list. */
+export function isAllowedOrigin(config: Pick<Config, 'allowedOrigins'>, request: IncomingMessage): boolean {
+  const { origin, host } = request.headers;
+  if (origin === undefined) return true;
+  return config.allowedOrigins.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);
+}
+
+/**
+ * Says to a browser which pages may read the answer: exact origins, never a reflected one.
+ * @returns true when that was all that was asked (a preflight), and the answer is sent.
+ */
+export function answerOrigin(
+  config: Pick<Config, 'allowedOrigins'>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): boolean {
+  const { origin } = request.headers;
+  if (origin !== undefined && config.allowedOrigins.includes(origin)) {
+    response.setHeader('Access-Control-Allow-Origin', origin);
+    response.setHeader('Access-Control-Expose-Headers', EXPOSED_HEADERS);
+  }
+  if (config.allowedOrigins.length > 0) response.setHeader('Vary', 'Origin');
+  if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return false;
+  response.writeHead(204, {
+    'Access-Control-Allow-Methods': 'GET, POST',
+    'Access-Control-Allow-Headers': ALLOWED_HEADERS,
+    'Access-Control-Max-Age': '86400',
+  });
+  response.end();
+  return true;
+}

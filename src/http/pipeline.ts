@@ -1,0 +1,156 @@
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  execute,
+  GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+  getVariableValues,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  type Source,
+  subscribe,
+  validate,
+} from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import { admit } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import {
+  BadUserInputError,
+  OperationTimeoutError,
+  QueryTooComplexError,
+  RefusalError,
+  UnauthenticatedError,
+} from '../domain/errors.ts';
+import { toGraphQLError } from './graphql-errors.ts';
+import { checkNesting, measureOperation, QUERY_LIMITS, rootFieldsOf } from './query-limits.ts';
+import type { OperationSource } from './yoga.ts';
+
+const MAX_VALIDATION_ERRORS = 5;
+const TIMEOUT_MS = { query: 15_000, mutation: 30_000, subscription: 15_000 };
+
+/** Parses within the limits. What Yoga has parsed before does not come here again. */
+export function useParser(): Plugin {
+  return {
+    onParse({ setParseFn }) {
+      setParseFn((source: string | Source) => {
+        checkNesting(typeof source === 'string' ? source : source.body);
+        try {
+          return parse(source, { maxTokens: QUERY_LIMITS.tokens });
+        } catch (error) {
+          if (error instanceof RangeError) throw new QueryTooComplexError('The query is nested too deep.');
+          if (error instanceof GraphQLError) throw withParseCode(error);
+          throw error;
+        }
+      });
+    },
+    onValidate({ setValidationFn }) {
+      setValidationFn((schema: GraphQLSchema, document: DocumentNode, rules: Parameters<typeof validate>[2]) =>
+        validate(schema, document, rules, { maxErrors: MAX_VALIDATION_ERRORS }),
+      );
+    },
+  };
+}
+
+function withParseCode(error: GraphQLError): GraphQLError {
+  const isTooLong = error.message.includes(`more than ${QUERY_LIMITS.tokens} tokens`);
+  const code = isTooLong ? 'QUERY_TOO_COMPLEX' : 'GRAPHQL_PARSE_FAILED';
+  Object.assign(error.extensions, { code, http: { status: 400, spec: true } });
+  return error;
+}
+
+/**
+ * Answers nothing to those without a credential but `__typename` and, outside production, introspection. It stands
+ * before validation, whose messages tell about the schema.
+ */
+export function useAccess({ config }: Pick<Deps, 'config'>): Plugin<OperationSource> {
+  const open = new Set(config.isProduction ? ['__typename'] : ['__typename', '__schema', '__type']);
+  const isOpen = (document: DocumentNode) =>
+    document.definitions.every(
+      (definition) =>
+        definition.kind !== Kind.OPERATION_DEFINITION ||
+        rootFieldsOf(document, definition).every((name) => open.has(name)),
+    );
+  return {
+    onParse({ context }) {
+      if (context.viewer !== undefined) return undefined;
+      return ({ result }) => {
+        if (result instanceof Error || !isOpen(result as DocumentNode)) throw new UnauthenticatedError();
+      };
+    },
+  };
+}
+
+/**
+ * Executes by graphql-js, after what depends on variables has been checked: their types, the size of the operation, and
+ * the rate limit where a mutation has more than one field. Nothing is executed of an operation that is refused.
+ */
+export function useEngine(deps: Deps): Plugin<OperationSource> {
+  async function run(args: ExecutionArgs, operation: OperationDefinitionNode) {
+    const variables = coerceVariables(args, operation);
+    measureOperation(args.schema, args.document, operation, variables);
+    const { viewer } = args.contextValue as OperationSource;
+    const further = operation.operation === 'mutation' ? rootFieldsOf(args.document, operation).length - 1 : 0;
+    if (viewer !== undefined && further > 0) await admit(deps, viewer, further);
+    return operation.operation === 'subscription' ? subscribe(args) : execute(args);
+  }
+
+  async function observe(args: ExecutionArgs) {
+    const startedAt = performance.now();
+    const operation = getOperationAST(args.document, args.operationName);
+    const kind = operation?.operation ?? 'query';
+    let outcome = 'ok';
+    try {
+      if (operation == null) throw new BadUserInputError('Name one of the operations in the document.');
+      const result = await withTimeout(run(args, operation), TIMEOUT_MS[kind]);
+      if ('errors' in result && result.errors?.length) outcome = codeOf(result.errors[0]);
+      return result;
+    } catch (error) {
+      outcome = codeOf(error);
+      if (error instanceof RefusalError) return { errors: [toGraphQLError(error)] };
+      throw error;
+    } finally {
+      const { transport } = args.contextValue as OperationSource;
+      deps.metrics.operationSeconds.observe({ kind, transport, outcome }, (performance.now() - startedAt) / 1_000);
+    }
+  }
+
+  return {
+    onExecute: ({ setExecuteFn }) => setExecuteFn(observe),
+    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(observe),
+  };
+}
+
+/** @throws BadUserInputError that tells of the first variables at fault. */
+function coerceVariables(
+  { schema, variableValues }: ExecutionArgs,
+  operation: OperationDefinitionNode,
+): Record<string, unknown> {
+  const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues ?? {}, {
+    maxErrors: MAX_VALIDATION_ERRORS,
+  });
+  if (errors) throw new BadUserInputError(errors.map(({ message }) => message).join(' '));
+  return coerced;
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof RefusalError) return error.code;
+  if (error instanceof GraphQLError) {
+    return error.originalError ? codeOf(error.originalError) : String(error.extensions.code ?? 'GRAPHQL_ERROR');
+  }
+  return 'INTERNAL_SERVER_ERROR';
+}
+
+/** @throws OperationTimeoutError when `promise` takes longer; its work goes on unheard. */
+async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new OperationTimeoutError()), ms);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

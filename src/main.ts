@@ -1,0 +1,76 @@
+import { startGateway } from './app.ts';
+import { runCommand } from './cli.ts';
+import { readConfig } from './config.ts';
+import { DEMO_CHATBOT_ID } from './demo.ts';
+import { StartupError } from './domain/errors.ts';
+
+const HARD_STOP_MS = 20_000;
+
+/** Runs the program: without arguments the gateway, else a command. Ends the process with its exit code. */
+export async function main(args: readonly string[]): Promise<void> {
+  try {
+    if (args.length > 0 && args[0] !== 'start') process.exitCode = await runCommand(args);
+    else await serve();
+  } catch (error) {
+    process.stderr.write(`${error instanceof StartupError ? error.message : describeCrash(error)}\n`);
+    process.exit(1);
+  }
+}
+
+async function serve(): Promise<void> {
+  const config = readConfig();
+  const gateway = await startGateway(config).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+      throw new StartupError(`Port ${config.port} on ${config.host} is in use. Set PORT to another.`);
+    }
+    throw error;
+  });
+  process.stdout.write(welcome(gateway.url, gateway.firstKey, config.seedsDemo));
+
+  let isStopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    gateway.deps.logger.info({ signal }, 'stopping');
+    setTimeout(() => process.exit(1), HARD_STOP_MS).unref();
+    gateway.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`${describeCrash(error)}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+/** What exists, and what to do next. */
+function welcome(url: string, firstKey: string | undefined, hasDemo: boolean): string {
+  const key = firstKey ?? '$CHATGRAPH_KEY';
+  const lines = [
+    '',
+    '  ChatGraph is ready.',
+    '',
+    `  GraphiQL        ${url}/graphql`,
+    `  REST reference  ${url}/docs`,
+    `  Health          ${url}/health`,
+  ];
+  if (firstKey !== undefined)
+    lines.push('', `  API key         ${firstKey}`, '                  Keep it now: it is not shown again.');
+  if (hasDemo && firstKey !== undefined) {
+    lines.push(
+      '',
+      '  Ask the demo chatbot, which has read the documentation:',
+      '',
+      `  curl ${url}/v1/chatbots/${DEMO_CHATBOT_ID}/chat \\`,
+      `    -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' \\`,
+      `    -d '{"message": "How do I follow an answer while it is written?"}'`,
+    );
+  }
+  return `${lines.join('\n')}\n\n`;
+}
+
+function describeCrash(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

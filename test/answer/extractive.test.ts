@@ -1,0 +1,239 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createExtractiveEngine } from '../../src/answer/extractive.ts';
+import { retrieve } from '../../src/answer/retrieve.ts';
+import { readAnswer } from '../helpers/answers.ts';
+import { addChatbot, addSource, openCorpus, type SourceFixture } from '../helpers/corpus.ts';
+
+const FALLBACK = "I don't know. 我不知道。";
+const engine = createExtractiveEngine({ delayMs: 0 });
+let corpus: Awaited<ReturnType<typeof openCorpus>>;
+let chatbot: Awaited<ReturnType<typeof addChatbot>>;
+
+beforeEach(async () => {
+  corpus = await openCorpus();
+  chatbot = await addChatbot(corpus.db);
+});
+afterEach(() => corpus.close());
+
+const shop: SourceFixture = {
+  title: 'Shop',
+  url: 'https://example.com/shop',
+  passages: [
+    {
+      headingPath: ['Refunds'],
+      text: 'We are glad when you are. Refunds are paid within 10 days of the return. Ask us anything.',
+    },
+    { headingPath: ['Shipping'], text: 'We ship from Oslo 🚢 to all of Europe. Parcels to Norway take two days.' },
+  ],
+};
+
+function add(source: SourceFixture) {
+  return addSource(corpus.db, chatbot.accountId, chatbot.chatbotId, source);
+}
+
+async function ask(content: string, signal?: AbortSignal) {
+  const retrieval = await retrieve(corpus.db.read, chatbot.accountId, chatbot.chatbotId, content, 5);
+  return readAnswer(engine, { content, retrieval, fallbackMessage: FALLBACK }, signal);
+}
+
+describe('an answer', () => {
+  it('quotes the sentence that answers, and cites its passage', async () => {
+    const { sourceId, passages } = await add(shop);
+    const { text, citations } = await ask('When are refunds paid?');
+    expect(text).toBe('Refunds are paid within 10 days of the return.');
+    expect(citations).toEqual([
+      {
+        passageId: passages[0]?.id,
+        sourceId,
+        title: 'Shop',
+        url: 'https://example.com/shop',
+        quote: text,
+        start: 0,
+        end: text.length,
+      },
+    ]);
+  });
+
+  it('has each citation point at exactly the words it quotes, right after they were given', async () => {
+    await add(shop);
+    await add({ title: 'More', passages: [{ text: '- Parcels to Norway 🇳🇴 are\n  tracked\n- Refunds: ask' }] });
+    const { text, citations, events } = await ask('parcels to Norway');
+    expect(citations.length).toBeGreaterThan(1);
+    for (const { quote, start, end } of citations) expect(text.slice(start, end)).toBe(quote);
+    let given = '';
+    for (const event of events) {
+      if (event.type === 'delta') given += event.text;
+      if (event.type === 'citation') expect(event.citation.end).toBe(given.length);
+    }
+  });
+
+  it('is one paragraph of each passage, in the order of the source', async () => {
+    await add({
+      title: 'Tea',
+      passages: [
+        { text: 'Green tea is steamed. Nothing else. Green tea is from Japan.' },
+        { text: 'Some words. Green tea is drunk hot.' },
+      ],
+    });
+    const { text } = await ask('green tea');
+    expect(text).toBe('Green tea is steamed. Green tea is from Japan.\n\nGreen tea is drunk hot.');
+  });
+
+  it('leaves out sentences far behind the best one', async () => {
+    await add(shop);
+    const { citations } = await ask('How long do parcels to Norway take?');
+    expect(citations.map(({ quote }) => quote)).toEqual(['Parcels to Norway take two days.']);
+  });
+
+  it('quotes the same words once', async () => {
+    await add({ title: 'A', passages: [{ text: 'Tea is hot.' }, { text: 'Tea is hot.' }] });
+    expect((await ask('Is tea hot?')).text).toBe('Tea is hot.');
+  });
+
+  it('prefers the sentence that holds what is asked for', async () => {
+    await add({
+      title: 'Bridge',
+      passages: [{ text: 'The bridge was built by many hands with care. The bridge was built in 1932 and is long.' }],
+    });
+    const { citations } = await ask('When was the bridge built?');
+    expect(citations.some(({ quote }) => quote.includes('1932'))).toBe(true);
+  });
+
+  it('says what a thing is when asked', async () => {
+    await add({
+      title: 'Acme',
+      passages: [{ text: 'Welcome to Acme. Acme is a parcel service.' }, { text: 'Acme, Acme! Acme says so.' }],
+    });
+    expect((await ask('What is Acme?')).text).toContain('Acme is a parcel service.');
+  });
+
+  it('gives the whole answer of a question-answer entry, as it was written', async () => {
+    const answer = 'Sure, it is easy:\n\n1. Open the menu.\n2. Choose **Security**.\n\nThat is all.';
+    await add({ title: 'FAQ', type: 'QA', passages: [{ headingPath: ['How do I reset my password?'], text: answer }] });
+    const { text, citations } = await ask('reset password');
+    expect(text).toBe(answer);
+    expect(citations).toHaveLength(1);
+  });
+
+  it('reads as prose: no heading, rule, marker or line break of the Markdown', async () => {
+    await add({
+      title: 'A',
+      passages: [{ text: '## Tea\n\n| kind | price |\n|---|---|\n\n* Green tea\n  is five euros\n\n---' }],
+    });
+    expect((await ask('green tea')).text).toBe('Green tea is five euros');
+  });
+
+  it('gives the steps that a sentence announces', async () => {
+    await add({
+      title: 'Start',
+      passages: [{ text: 'To start the gateway, run:\n\n```sh\nnpm ci\nnpm start\n```\n\nEnjoy.' }],
+    });
+    expect((await ask('How do I start the gateway?')).text).toBe(
+      'To start the gateway, run:\n\n```sh\nnpm ci\nnpm start\n```',
+    );
+  });
+});
+
+describe('no answer', () => {
+  it('is the fallback message, without citations', async () => {
+    await add(shop);
+    const { text, citations, events } = await ask('Who painted the ceiling of the chapel?');
+    expect(text).toBe(FALLBACK);
+    expect(citations).toEqual([]);
+    expect(events.at(-1)).toMatchObject({ type: 'finish', reason: 'STOP' });
+  });
+
+  it('is the fallback message when only an unimportant word of the question occurs', async () => {
+    await add(shop);
+    expect((await ask('Which days did Napoleon spend on Elba with Murat?')).text).toBe(FALLBACK);
+  });
+
+  it('is the fallback message of a chatbot without sources, and of a question without words', async () => {
+    expect((await ask('Anything?')).text).toBe(FALLBACK);
+    expect((await ask('😀')).text).toBe(FALLBACK);
+  });
+
+  it('is empty but finished when there is no fallback message', async () => {
+    const retrieval = { hits: [], confidence: 0, weights: new Map() };
+    const { events } = await readAnswer(engine, { content: 'a', retrieval, fallbackMessage: '' });
+    expect(events).toEqual([{ type: 'finish', reason: 'STOP', usage: { inputTokens: 1, outputTokens: 0 } }]);
+  });
+});
+
+describe('the stream', () => {
+  it('comes word by word, with all white space, and never splits a character', async () => {
+    await add({ title: 'A', passages: [{ text: 'Tea “costs” 3.50 €, 👩‍💻🇳🇴 don’t ask. 绿茶很好。' }] });
+    const { deltas, text } = await ask('What does tea cost?');
+    expect(text).toContain('Tea “costs” 3.50 €, 👩‍💻🇳🇴 don’t ask.');
+    expect(deltas.slice(0, 4)).toEqual(['Tea “', 'costs” ', '3.50 €, 👩‍💻🇳🇴 ', 'don’t ']);
+    expect(deltas.every((delta) => delta.isWellFormed())).toBe(true);
+  });
+
+  it('parts the words of scripts without spaces', async () => {
+    const { deltas } = await ask('?');
+    expect(deltas.join('')).toBe(FALLBACK);
+    expect(deltas.slice(-2).join('')).toMatch(/知道。$/);
+    expect(deltas.length).toBeGreaterThan(4);
+  });
+
+  it('ends with its reason and an estimate of the tokens used', async () => {
+    await add(shop);
+    const { events, text } = await ask('When are refunds paid?');
+    expect(events.filter(({ type }) => type === 'finish')).toEqual([
+      {
+        type: 'finish',
+        reason: 'STOP',
+        usage: { inputTokens: 6, outputTokens: Math.ceil(text.length / 4) },
+      },
+    ]);
+    expect(events.at(-1)?.type).toBe('finish');
+  });
+
+  it('lets others have their turn between deltas', async () => {
+    let turns = 0;
+    const count = () => {
+      turns += 1;
+      turn = setImmediate(count);
+    };
+    let turn = setImmediate(count);
+    const { deltas } = await ask('?');
+    clearImmediate(turn);
+    expect(turns).toBeGreaterThanOrEqual(deltas.length);
+  });
+
+  it('stops at once, silently and without a finish, when the signal aborts during a pause', async () => {
+    await add(shop);
+    const slow = createExtractiveEngine({ delayMs: 60_000 });
+    const retrieval = await retrieve(corpus.db.read, chatbot.accountId, chatbot.chatbotId, 'refunds', 5);
+    const controller = new AbortController();
+    setImmediate(() => controller.abort());
+    const { events } = await readAnswer(slow, { content: 'refunds', retrieval }, controller.signal);
+    expect(events).toEqual([]);
+  });
+
+  it('gives nothing when the signal has aborted before', async () => {
+    await add(shop);
+    expect((await ask('When are refunds paid?', AbortSignal.abort())).events).toEqual([]);
+  });
+
+  it('stops in the middle when the reader aborts there', async () => {
+    await add(shop);
+    const retrieval = await retrieve(corpus.db.read, chatbot.accountId, chatbot.chatbotId, 'refunds paid', 5);
+    const controller = new AbortController();
+    const question = {
+      content: 'refunds paid',
+      retrieval,
+      instructions: '',
+      fallbackMessage: '',
+      model: null,
+      history: [],
+    };
+    let count = 0;
+    for await (const event of engine.answer(question, controller.signal)) {
+      count += 1;
+      expect(event.type).toBe('delta');
+      if (count === 2) controller.abort();
+    }
+    expect(count).toBe(2);
+  });
+});

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { splitSentences } from '../../src/answer/sentences.ts';
+
+const sentences = (text: string) => splitSentences(text).map(({ start, end }) => text.slice(start, end));
+
+describe('splitSentences', () => {
+  it.each([
+    ['parts sentences', 'One. Two! Three?', ['One.', 'Two!', 'Three?']],
+    ['reads over abbreviations', 'Dr. Lee vs. Mr. Ray, e.g. here. Next.', ['Dr. Lee vs. Mr. Ray, e.g. here.', 'Next.']],
+    ['reads over initials', 'J. R. Smith of the U.S. Army. Next.', ['J. R. Smith of the U.S. Army.', 'Next.']],
+    ['reads over decimal points', 'It costs 3.50 euros. Next.', ['It costs 3.50 euros.', 'Next.']],
+    [
+      'reads over paths and addresses',
+      'See ../LICENSE or example.com/a.html. Next.',
+      ['See ../LICENSE or example.com/a.html.', 'Next.'],
+    ],
+    ['leaves empty cells out', '| | a | b | |', ['a | b']],
+    ['parts Chinese', '我爱北京。天安门很大！', ['我爱北京。', '天安门很大！']],
+    ['ends at line breaks', 'Monday: closed\nTuesday: open', ['Monday: closed', 'Tuesday: open']],
+    ['reads over wrapped lines', 'A line that was\nwrapped. Next.', ['A line that was\nwrapped.', 'Next.']],
+    ['takes list items without markers', '- one\n* two\n3. three\n- [x] four', ['one', 'two', 'three', 'four']],
+    ['takes table rows without rules and pipes', '| a | b |\n|---|:-:|\n| c | d |', ['a | b', 'c | d']],
+    ['leaves headings, rules and images out', '# One\n\n![a](b.png)\n\ntext\n\n---\n\n## Two', ['text']],
+    ['takes lines of code without fences', '```sh\n# install\nnpm ci\n```', ['# install', 'npm ci']],
+    ['takes quotations without markers', '> Said. Done.', ['Said.', 'Done.']],
+    ['finds nothing in nothing', ' \n\n- \n', []],
+  ])('%s', (_, text, expected) => {
+    expect(sentences(text)).toEqual(expected);
+  });
+
+  it('keeps a list with the sentence that announces it', () => {
+    const text = 'It is easy. To reset it:\n\n1. Open it.\n2. Click\n   reset\n\nThen log in.';
+    expect(sentences(text)).toEqual(['It is easy.', 'To reset it:\n\n1. Open it.\n2. Click\n   reset', 'Then log in.']);
+  });
+
+  it('keeps fenced code with the sentence that announces it, fences and all', () => {
+    expect(sentences('Run this:\n\n```sh\nnpm ci\nnpm start\n```\n\nDone.')).toEqual([
+      'Run this:\n\n```sh\nnpm ci\nnpm start\n```',
+      'Done.',
+    ]);
+  });
+
+  it('does not grow an announcement by what is no list', () => {
+    expect(sentences('Our plans:\n\nthe free one')).toEqual(['Our plans:', 'the free one']);
+  });
+
+  it('cuts endless sentences at spaces', () => {
+    const parts = sentences('ภาษาไทย '.repeat(500));
+    expect(parts.every((part) => part.length <= 500)).toBe(true);
+    expect(parts.join(' ')).toBe('ภาษาไทย '.repeat(500).trim());
+  });
+
+  it('is done with 256 kB of anything in well under a second', () => {
+    for (const text of ['a', ' ', 'a. ', '| ', '- x:\n', '> ', '1. ', '```\n', 'word\n', '中']) {
+      const start = performance.now();
+      splitSentences(text.repeat(256_000 / text.length));
+      expect(performance.now() - start).toBeLessThan(1_000);
+    }
+  });
+});

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { MAX_QUERY_TERMS, toQueryTerms, toTerms } from '../../src/domain/terms.ts';
+
+describe('toTerms', () => {
+  it.each([
+    ['stems English words', 'Running runners ran', ['run', 'runner', 'ran']],
+    ['folds case, width and accents', 'Café ＣＡＦＥ İstanbul Ärger', ['cafe', 'cafe', 'istanbul', 'arger']],
+    ['separates at punctuation', "Newton's 3.14 e-mail a_b", ['newton', 's', '3', '14', 'e', 'mail', 'a', 'b']],
+    ['finds the words of Chinese', '我爱北京天安门', ['我', '爱', '北京', '天安门']],
+    ['finds the words of Thai', 'ภาษาไทย', ['ภาษา', 'ไทย']],
+    ['keeps the vowel signs of Hindi', 'हिन्दी', ['हिन्दी']],
+    ['drops the points of Hebrew and the vowels of Arabic', 'שָׁלוֹם مُحَمَّد', ['שלום', 'محمد']],
+    ['keeps repetitions and order', 'b a b', ['b', 'a', 'b']],
+    ['finds nothing in punctuation and emoji', ' … 😀 "-" ', []],
+  ])('%s', (_, text, terms) => {
+    expect(toTerms(text)).toEqual(terms);
+  });
+
+  it('makes the same terms of composed and decomposed text', () => {
+    const text = 'Ångström naïve résumé 한국어 がぎぐ й';
+    expect(toTerms(text.normalize('NFD'))).toEqual(toTerms(text.normalize('NFC')));
+  });
+
+  it('holds nothing but letters, marks and digits, whatever the text', () => {
+    const hostile = Array.from({ length: 0x3000 }, (_, code) => String.fromCharCode(code * 21)).join('a');
+    for (const term of toTerms(hostile)) expect(term).toMatch(/^[\p{L}\p{M}\p{N}]+$/u);
+  });
+
+  it('cuts endless words without splitting a character', () => {
+    const terms = toTerms(`${'a'.repeat(10_000)} ${'𝒳𞤀'.repeat(1_000)}`);
+    expect(terms.every((term) => term.length <= 64 && term.isWellFormed())).toBe(true);
+    expect(terms).toHaveLength(2);
+  });
+});
+
+describe('toQueryTerms', () => {
+  it('leaves stop words out', () => {
+    expect(toQueryTerms("What's the capital of the country?")).toEqual(['capit', 'countri']);
+  });
+
+  it('keeps all words when there are only stop words', () => {
+    expect(toQueryTerms('Who are you?')).toEqual(['who', 'ar', 'you']);
+  });
+
+  it('gives each term once, in the order of the question', () => {
+    expect(toQueryTerms('cats, dogs and the cat')).toEqual(['cat', 'dog']);
+  });
+
+  it('bounds the number of terms of a long question', () => {
+    const question = Array.from({ length: 2_000 }, (_, index) => `w${index}`).join(' ');
+    expect(toQueryTerms(question)).toHaveLength(MAX_QUERY_TERMS);
+  });
+
+  it('is empty for a question without words', () => {
+    expect(toQueryTerms('?!')).toEqual([]);
+  });
+});

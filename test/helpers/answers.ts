@@ -1,0 +1,16 @@
+import type { AnswerEngine, AnswerEvent, Question } from '../../src/answer/engine.ts';
+import type { Citation } from '../../src/domain/entities.ts';
+
+/** Asks an engine and reads its answer to the end. */
+export async function readAnswer(
+  engine: AnswerEngine,
+  question: Pick<Question, 'content' | 'retrieval'> & Partial<Question>,
+  signal = new AbortController().signal,
+) {
+  const events: AnswerEvent[] = [];
+  const whole: Question = { instructions: '', fallbackMessage: 'Sorry.', model: null, history: [], ...question };
+  for await (const event of engine.answer(whole, signal)) events.push(event);
+  const deltas = events.flatMap((event) => (event.type === 'delta' ? event.text : []));
+  const citations: Citation[] = events.flatMap((event) => (event.type === 'citation' ? event.citation : []));
+  return { events, deltas, text: deltas.join(''), citations };
+}

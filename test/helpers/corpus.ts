@@ -1,0 +1,104 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Passage, SourceType } from '../../src/domain/entities.ts';
+import { createId } from '../../src/domain/ids.ts';
+import { toJson } from '../../src/domain/json.ts';
+import { toTimestamp } from '../../src/domain/time.ts';
+import { type Database, openDatabase } from '../../src/store/database.ts';
+import { insertPassages } from '../../src/store/passages.ts';
+import { indexPassages } from '../../src/store/search.ts';
+
+const NOW = toTimestamp(Date.UTC(2026, 0, 1));
+
+/** A source to be written with its passages. */
+export interface SourceFixture {
+  title: string;
+  type?: SourceType;
+  url?: string;
+  passages: readonly { headingPath?: readonly string[]; text: string }[];
+}
+
+/** An empty database in a folder of its own; `close` removes both. */
+export async function openCorpus() {
+  const folder = mkdtempSync(join(tmpdir(), 'chatgraph-corpus-'));
+  const db = await openDatabase({ url: `sqlite:${join(folder, 'corpus.db')}`, role: 'tool' });
+  return {
+    db,
+    async close() {
+      await db.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** Writes a chatbot, in a new account unless one is named. */
+export async function addChatbot(db: Database, owner = createId('account')) {
+  const chatbotId = createId('chatbot');
+  await db.transaction(async (trx) => {
+    await trx
+      .insertInto('accounts')
+      .values({ id: owner, name: owner, created_at: NOW })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+    await trx
+      .insertInto('chatbots')
+      .values({
+        id: chatbotId,
+        account_id: owner,
+        name: 'Test',
+        slug: chatbotId,
+        provider: 'builtin',
+        model: null,
+        instructions: '',
+        fallback_message: '',
+        handover_message: '',
+        is_active: 1,
+        metadata: toJson({}),
+        created_at: NOW,
+        updated_at: NOW,
+      })
+      .execute();
+  });
+  return { accountId: owner, chatbotId };
+}
+
+/** Writes a source with its passages, and indexes them. */
+export async function addSource(db: Database, accountId: string, chatbotId: string, source: SourceFixture) {
+  const sourceId = createId('source');
+  const passages = source.passages.map(
+    ({ headingPath = [], text }, position): Passage => ({
+      id: createId('passage'),
+      accountId,
+      chatbotId,
+      sourceId,
+      position,
+      headingPath,
+      text,
+    }),
+  );
+  await db.transaction(async (trx) => {
+    await trx
+      .insertInto('sources')
+      .values({
+        id: sourceId,
+        account_id: accountId,
+        chatbot_id: chatbotId,
+        type: source.type ?? 'TEXT',
+        title: source.title,
+        url: source.url ?? null,
+        status: 'DONE',
+        error: null,
+        page_count: 1,
+        created_at: NOW,
+        updated_at: NOW,
+      })
+      .execute();
+    await insertPassages(trx, passages);
+    await indexPassages(
+      trx,
+      passages.map((passage) => ({ passage, sourceTitle: source.title })),
+    );
+  });
+  return { sourceId, passages };
+}
