@@ -1,0 +1,107 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { issueApiKey } from '../../src/access/api-keys.ts';
+import { startGateway as start } from '../../src/app.ts';
+import { type Config, readConfig } from '../../src/config.ts';
+import type { Deps } from '../../src/deps.ts';
+import { SCOPES, type Scope } from '../../src/domain/entities.ts';
+import { createId } from '../../src/domain/ids.ts';
+import { toTimestamp } from '../../src/domain/time.ts';
+import { insertAccount } from '../../src/store/accounts.ts';
+
+/** An account with a key, as a client of the gateway has it. */
+export interface Tenant {
+  readonly accountId: string;
+  readonly key: string;
+}
+
+/** A gateway on a port and a database of its own. */
+export interface TestGateway extends Tenant {
+  readonly url: string;
+  readonly deps: Deps;
+  /** What was logged, one object a line. */
+  readonly logs: readonly Record<string, unknown>[];
+  /** Asks over HTTP, adding nothing. */
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  /** Runs a GraphQL operation over HTTP with a key, that of the first account unless told. */
+  graphql<T = Record<string, never>>(query: string, variables?: object, key?: string): Promise<GraphQLAnswer<T>>;
+  /** Makes another account with a key. */
+  createTenant(scopes?: readonly Scope[]): Promise<Tenant>;
+  /** Makes a key for an account. */
+  createKey(accountId: string, scopes: readonly Scope[]): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** A GraphQL response, its data trusted to be what the test asked for. */
+export interface GraphQLAnswer<T> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly data: T;
+  readonly errors?: readonly { message: string; path?: string[]; extensions: Record<string, unknown> }[];
+}
+
+/** What a test may set differently. */
+export interface GatewayOptions {
+  /** Environment variables, as an operator would set them. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Parts to replace, such as the clock or the engines. */
+  readonly replaced?: Partial<Deps>;
+  /** A database to go on with; absent: a new one that is deleted afterwards. */
+  readonly dataDir?: string;
+}
+
+/** Starts a real gateway on a free port with an empty account, no demo, and an engine that does not wait. */
+export async function startGateway({ env = {}, replaced = {}, dataDir }: GatewayOptions = {}): Promise<TestGateway> {
+  const dir = dataDir ?? (await mkdtemp(join(tmpdir(), 'chatgraph-')));
+  const logs: Record<string, unknown>[] = [];
+  const logger = pino({ level: 'debug' }, { write: (line: string) => void logs.push(JSON.parse(line)) });
+  const config: Config = readConfig({
+    PORT: '0',
+    DATA_DIR: dir,
+    SEED_DEMO: 'false',
+    BUILTIN_DELAY_MS: '0',
+    RATE_LIMIT_PER_MINUTE: '100000',
+    ...env,
+  });
+  const gateway = await start(config, { logger, ...replaced });
+  const { deps, url } = gateway;
+
+  async function createKey(accountId: string, scopes: readonly Scope[]): Promise<string> {
+    const created = await deps.db.transaction((trx) =>
+      issueApiKey(trx, deps.clock.now(), accountId, { name: 'Test key', scopes }),
+    );
+    return created.secret;
+  }
+
+  async function createTenant(scopes: readonly Scope[] = SCOPES): Promise<Tenant> {
+    const id = createId('account');
+    await deps.db.transaction((trx) => insertAccount(trx, { id, name: id, createdAt: toTimestamp(deps.clock.now()) }));
+    return { accountId: id, key: await createKey(id, scopes) };
+  }
+
+  const first = await createTenant();
+  return {
+    ...first,
+    url,
+    deps,
+    logs,
+    createKey,
+    createTenant,
+    fetch: (path, init) => fetch(`${url}${path}`, init),
+    async graphql<T>(query: string, variables: object = {}, key = first.key): Promise<GraphQLAnswer<T>> {
+      const response = await fetch(`${url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+        body: JSON.stringify({ query, variables }),
+      });
+      const body = (await response.json()) as Pick<GraphQLAnswer<T>, 'data' | 'errors'>;
+      return { status: response.status, headers: response.headers, ...body };
+    },
+    async close() {
+      await gateway.close();
+      if (dataDir === undefined) await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
