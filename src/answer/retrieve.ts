@@ -11,7 +11,7 @@ export interface Hit {
   readonly title: string;
   readonly url: string | null;
   readonly sourceType: SourceType;
-  /** 0 to 1: the share of the most that any passage could score for this question. */
+  /** 0 to 1: the share of the most that any passage could score for this question; more where it opens its source. */
   readonly score: number;
 }
 
@@ -20,8 +20,8 @@ export interface Retrieval {
   /** Best first; empty when no word of the question occurs. */
   readonly hits: readonly Hit[];
   /**
-   * 0 to 1: how far the sources are about the question at all: the best score that is earned by words alone. It tells questions about
-   * the sample's articles from off-topic ones with an AUC of 0.98, in corpora of 1 to 288 passages alike.
+   * 0 to 1: how far the sources are about the question at all, which is the best score by words alone. It tells
+   * questions about the sample's articles from off-topic ones with an AUC of 0.98, from 1 to 288 passages alike.
    */
   readonly confidence: number;
   /** The question's terms in their order, each with its weight: the rarer among the chatbot's passages, the heavier. */
@@ -33,7 +33,7 @@ const MIN_CANDIDATES = 50;
 
 /**
  * A smaller corpus is taken for this large when terms are weighed: in one of a single passage, words it lacks would
- * else outweigh those it has five times, and `confidence` would mean something else at every size.
+ * else outweigh five times those it has, and `confidence` would mean something else at every size.
  */
 const MIN_CORPUS = 100;
 
@@ -76,7 +76,7 @@ function favourOpening(hit: Hit): Hit {
   return isOpening ? { ...hit, score: Math.min(1, hit.score + OPENING_BONUS) } : hit;
 }
 
-/** BM25's inverse document frequency, in the form that stays above 0 for a word in every passage. Source: Lucene's BM25Similarity. */
+/** BM25's inverse document frequency, in the form that stays above 0 for any word. Source: Lucene's BM25Similarity. */
 function weigh(count: number, passageCount: number): number {
   return Math.log(1 + (passageCount - count + 0.5) / (count + 0.5));
 }

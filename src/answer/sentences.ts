@@ -2,7 +2,7 @@
 export interface Sentence {
   readonly start: number;
   readonly end: number;
-  /** Where a list or code begins, if it holds any. There, line breaks are meant; before, they come from wrapped lines. */
+  /** Where a list or code begins, if it holds any. There, line breaks are meant; before, lines were only wrapped. */
   readonly layoutStart?: number;
 }
 
@@ -39,8 +39,9 @@ const CLOSED_SENTENCE = /[.!?:;…。！？]["'”’)\]]*$/;
 
 /**
  * Splits a passage into sentences, in order. Understands Markdown as far as quotes need it: a list item, a table row
- * and a line of code stand alone, without their markers; headings, images, rules and fences are left out; the list or fenced
- * code after a colon belongs to the sentence before it. A line break ends a sentence unless the line was only wrapped.
+ * and a line of code stand alone, without their markers; headings, images, rules and fences are left out; the list or
+ * fenced code after a colon belongs to the sentence before it. A line break ends a sentence, unless the line was only
+ * wrapped there.
  */
 export function splitSentences(text: string): Sentence[] {
   return findBlocks(text).flatMap((block) => splitBlock(text, block));

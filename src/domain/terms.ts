@@ -8,12 +8,11 @@ const MAX_TERM_LENGTH = 64;
 
 const RUN = /[\p{L}\p{M}\p{N}]+/gu;
 
-/** Accents of European scripts, Hebrew points, Arabic vowels and the Arabic stretch; vowel signs of other scripts carry meaning. */
+/** Accents of European scripts, Hebrew points, Arabic vowels and its stretch; marks of other scripts carry meaning. */
 const DIACRITICS = /[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0640\u064b-\u065f\u0670]+/g;
 
 /** Scripts written without spaces: only a dictionary finds their words. */
-const UNSPACED =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+const UNSPACED = /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]/u;
 
 const ENGLISH = /^[a-z]{3,}$/;
 
@@ -21,13 +20,13 @@ const segmenter = new Intl.Segmenter('und', { granularity: 'word' });
 
 /** Words that say how something is asked, not what about, and what an apostrophe leaves behind (`don't`, `it's`). */
 const STOP_WORDS = new Set(
-  `a about above after again all also am an and any are as at be because been before being below between both but by can
-  could d did do does doing don down during each few for from further get had has have having he hello help her here hers
-  herself hey hi him himself his how i if in into is isn it its itself just know like ll m me more most my myself need no
-  nor not now of off on once only or other our ours out over own please possible possibly re s same she should so some such
-  t tell than thank thanks that the their theirs them themselves then there these they this those through to too under
-  until up us ve very want was we were what when where whether which while who whom whose why will with wonder wondering
-  would you your yours yourself
+  `a about above after again all also am an and any are as at be because been before being below between both but
+  by can could d did do does doing don down during each few for from further get had has have having he hello help
+  her here hers herself hey hi him himself his how i if in into is isn it its itself just know like ll m me more
+  most my myself need no nor not now of off on once only or other our ours out over own please possible possibly re
+  s same she should so some such t tell than thank thanks that the their theirs them themselves then there these
+  they this those through to too under until up us ve very want was we were what when where whether which while who
+  whom whose why will with wonder wondering would you your yours yourself
   的 了 是 在 和 有 吗 呢 什么 怎么 哪 谁 คือ อะไร ที่ ของ`.split(/\s+/),
 );
 
@@ -55,7 +54,6 @@ function toWords(text: string): string[] {
   return (folded.match(RUN) ?? []).flatMap((run) => (UNSPACED.test(run) ? segment(run) : run)).map(cut);
 }
 
-/** The dictionary may leave marks apart from letters and digits together with them; both are fine, as long as it is the same everywhere. */
 function segment(run: string): string[] {
   return Array.from(segmenter.segment(run), ({ segment }) => segment);
 }

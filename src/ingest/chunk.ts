@@ -18,7 +18,7 @@ const MAX_TOKENS = 800;
 /** Even a table or a block of code is cut here, at the end of a line: no source may become one endless passage. */
 const MAX_WHOLE_TOKENS = 8_000;
 
-/** What nobody sees: controls, soft hyphens, direction marks, fillers, tags. The joiners that Persian and emoji need stay. */
+/** What nobody sees: controls, soft hyphens, direction marks, fillers, tags; not the joiners of Persian and emoji. */
 const INVISIBLE = /[[\p{Default_Ignorable_Code_Point}\p{Cc}\ufff9-\ufffb]--[\t\n\u200c\u200d\ufe00-\ufe0f]]+/gv;
 const LINE_BREAK = /\r\n|[\r\v\f\x85\u2028\u2029]/g;
 
@@ -91,7 +91,7 @@ function cut(text: string, block: Block): Block[] {
   return parts.map((part) => trim(text, part)).filter(({ start, end }) => end > start);
 }
 
-/** The smallest parts that a block is cut into: lines of a table or code; sentences of prose; what fits, of endless ones. */
+/** The smallest parts that a block is cut into: lines of a table or code, sentences of prose, stretches of endless ones. */
 function* findPieces(text: string, { start, end, isWhole }: Block): Generator<{ start: number; end: number }> {
   for (let line = start; line < end; ) {
     const next = text.indexOf('\n', line);

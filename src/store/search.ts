@@ -2,8 +2,8 @@
  * The full-text index, and besides `database.ts` the only file that knows the engine's dialect. Words are found by
  * `toTerms` alone: what reaches FTS5 are finished terms, so every engine can be searched by the same ones.
  *
- * Each indexed term starts with the id of its chatbot. A search therefore walks only that chatbot's postings, other
- * tenants' words never weigh in, and the vocabulary counts each term per chatbot.
+ * Each indexed term starts with the id of its chatbot. A search therefore walks only that chatbot's postings, and the
+ * vocabulary counts each term per chatbot. FTS5's own ranking knows the total of all rows, so it only picks candidates.
  */
 import { type Kysely, sql } from 'kysely';
 import type { Passage, SourceType } from '../domain/entities.ts';
@@ -41,7 +41,7 @@ export interface Candidates {
   readonly frequencies: ReadonlyMap<string, number>;
 }
 
-/** Up to this many passages every term takes part in the search: nothing can be slow, and in a small corpus any word may decide. */
+/** Up to this many passages every term takes part in the search: nothing can be slow, and any word may decide. */
 const SMALL_CORPUS = 1_000;
 
 /**
@@ -81,7 +81,7 @@ export async function createSearchIndex(db: Kysely<unknown>): Promise<void> {
   await sql`create virtual table search_vocabulary using fts5vocab (search_index, row)`.execute(db);
 }
 
-/** Makes passages findable. They must not be indexed yet; their rows may be written before or after, in the same transaction. */
+/** Makes passages findable, in the transaction that writes their rows. They must not be indexed yet. */
 export async function indexPassages(trx: Queryable, entries: readonly SearchEntry[]): Promise<void> {
   for (let start = 0; start < entries.length; start += BATCH_SIZE) {
     const rows = JSON.stringify(entries.slice(start, start + BATCH_SIZE).map(toEntryRow));
