@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import proxyAddr from 'proxy-addr';
 import { z } from 'zod';
+import { isKeyForm } from './access/key-form.ts';
 import { StartupError } from './domain/errors.ts';
 
 /** All settings, read and checked once. */
@@ -73,7 +74,7 @@ export const SETTINGS = z.object({
   TRUSTED_PROXIES: list.refine(areAddresses, 'must be addresses or ranges such as 10.0.0.0/8'),
   GRAPHIQL: flag(true),
   METRICS_TOKEN: z.string().min(1).optional(),
-  BOOTSTRAP_API_KEY: z.string().optional(),
+  BOOTSTRAP_API_KEY: z.string().refine(isKeyForm, 'must have the form of an API key, its check included').optional(),
   SEED_DEMO: flag(true),
   BUILTIN_DELAY_MS: count(10, 0, 10_000),
   NODE_ENV: z.string().default('development'),

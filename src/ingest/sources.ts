@@ -4,13 +4,13 @@ import type { Deps } from '../deps.ts';
 import type { Passage, Source } from '../domain/entities.ts';
 import { InvalidInputError, NotFoundError } from '../domain/errors.ts';
 import { createId, parseId } from '../domain/ids.ts';
-import { nameText, parseInput, text } from '../domain/input.ts';
+import { parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { insertPassages } from '../store/passages.ts';
 import { indexPassages, unindexSource } from '../store/search.ts';
 import { deleteSource as deleteStoredSource, findSource, insertSource } from '../store/sources.ts';
-import { type Chunk, chunkMarkdown } from './chunk.ts';
+import { type Chunk, chunkMarkdown, cleanText } from './chunk.ts';
 
 /** What to read, and for whom. */
 export interface CreateSourceInput {
@@ -25,12 +25,15 @@ export interface CreateSourceInput {
 
 const MAX_TEXT_CHARS = 1_000_000;
 
+/** Text that is shown and searched as it is, without the cutting that cleans longer text. */
+const cleaned = (min: number, max: number) => text(min, max).transform(cleanText).pipe(text(min, max));
+
 const rules = z.object({
-  title: nameText,
+  title: cleaned(1, 255),
   content: z
     .object({
       text: text(1, MAX_TEXT_CHARS).nullish(),
-      qa: z.object({ question: text(1, 2_000), answer: text(1, 20_000) }).nullish(),
+      qa: z.object({ question: cleaned(1, 2_000), answer: cleaned(1, 20_000) }).nullish(),
     })
     .refine(({ text, qa }) => (text == null) !== (qa == null), 'Give exactly one of text and qa.'),
 });

@@ -1,9 +1,8 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
 import { getPathNoStrict } from 'hono/utils/url';
-import { NotFoundError, PayloadTooLargeError, RefusalError, requireFound } from '../domain/errors.ts';
+import { NotFoundError, RefusalError, requireFound } from '../domain/errors.ts';
 import { chat } from './chat.ts';
 import type { RestEnv, RestOptions } from './context.ts';
 import { GetChatbotDocument, ListChatbotsDocument, ListSourcesDocument } from './documents.ts';
@@ -13,7 +12,6 @@ import { describeApi } from './openapi.ts';
 import { readList } from './pages.ts';
 import { chatRoute, getChatbotRoute, listChatbotsRoute, listSourcesRoute } from './routes.ts';
 
-const MAX_BODY_BYTES = 256 * 1024;
 const PREFIX = /^(\/api)?\/v1(?=\/|$)/;
 const DOCUMENT_PATH = '/openapi.json';
 
@@ -78,14 +76,9 @@ function addReads(app: OpenAPIHono<RestEnv>): void {
 }
 
 function addChat(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
-  const limit = bodyLimit({
-    maxSize: MAX_BODY_BYTES,
-    onError: () => {
-      throw new PayloadTooLargeError();
-    },
-  });
+  // Only described by the framework: the body is read by hand.
   app.openAPIRegistry.registerPath(chatRoute);
-  app.post(chatRoute.getRoutingPath(), limit, async (c) => c.json({ response: await chat(c, options) }));
+  app.post(chatRoute.getRoutingPath(), async (c) => c.json({ response: await chat(c, options) }));
 }
 
 /** What comes here has a known path, but none of its methods. */

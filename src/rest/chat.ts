@@ -1,11 +1,6 @@
 import type { Context } from 'hono';
-import {
-  type ErrorCode,
-  InvalidInputError,
-  MalformedBodyError,
-  type RefusalError,
-  UnsupportedMediaTypeError,
-} from '../domain/errors.ts';
+import { type ErrorCode, InvalidInputError, type RefusalError } from '../domain/errors.ts';
+import { readJson } from './body.ts';
 import type { RestEnv, RestOptions } from './context.ts';
 import { MessageStreamDocument, SendMessageDocument, type SendMessageMutation } from './documents.ts';
 import { CodedError, toInvalidInput } from './errors.ts';
@@ -21,7 +16,9 @@ import { ChatRequestModel } from './models.ts';
 export async function chat(c: Context<RestEnv, string>, { chatTimeoutMs }: RestOptions): Promise<string> {
   const { graph, accountId } = c.var;
   const timeout = AbortSignal.timeout(chatTimeoutMs);
-  const { message, session_id } = await readBody(c);
+  const body = ChatRequestModel.safeParse(await readJson(c.req.raw));
+  if (!body.success) throw toInvalidInput(body.error);
+  const { message, session_id } = body.data;
 
   const { sendMessage } = await graph.query(SendMessageDocument, {
     input: {
@@ -45,29 +42,6 @@ async function follow(graph: GraphClient, messageId: string, signal: AbortSignal
     if ('message' in messageStream) return messageStream.message.content;
   }
   return undefined;
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-/** Reads the body by hand: the framework would let broken UTF-8 pass, and have other words for what is wrong. */
-async function readBody({ req }: Context) {
-  const bytes = await req.arrayBuffer().catch(() => {
-    // The client left before the end of it.
-    throw new MalformedBodyError();
-  });
-  const isJson = /^application\/json\s*(;|$)/i.test(req.header('Content-Type') ?? '');
-  if (bytes.byteLength > 0 && !isJson) throw new UnsupportedMediaTypeError();
-  const parsed = ChatRequestModel.safeParse(parseJson(bytes));
-  if (!parsed.success) throw toInvalidInput(parsed.error);
-  return parsed.data;
-}
-
-function parseJson(bytes: ArrayBuffer): unknown {
-  try {
-    return JSON.parse(utf8.decode(bytes));
-  } catch {
-    throw new MalformedBodyError();
-  }
 }
 
 type Refused = Exclude<SendMessageMutation['sendMessage'], { __typename: 'SendMessagePayload' }>;

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 
-const id = z.uuid().openapi({ example: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43' });
+const id = z.uuid().openapi({ description: 'Its id.', example: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43' });
 const time = z.string().openapi({
   description: 'When it was made: ISO 8601 in UTC with six fraction digits.',
   example: '2026-03-15T10:30:00.123000+00:00',

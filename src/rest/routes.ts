@@ -119,7 +119,7 @@ function refusals(...codes: ErrorCode[]) {
 function refusal(codes: ErrorCode[]) {
   const texts = codes.map((code) => ERRORS[code].text);
   return {
-    description: texts.join(' Or: '),
+    description: texts.join(' / '),
     content: {
       'application/json': {
         schema: ErrorModel,

@@ -1,0 +1,72 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { readConfig, SETTINGS } from '../src/config.ts';
+import { StartupError } from '../src/domain/errors.ts';
+
+const names = Object.keys(SETTINGS.shape);
+
+describe('readConfig', () => {
+  it('has a default for everything', () => {
+    expect(readConfig({})).toMatchObject({
+      port: 4000,
+      host: '127.0.0.1',
+      rateLimitPerMinute: 60,
+      isProduction: false,
+    });
+  });
+
+  it('takes an empty variable as absent', () => {
+    expect(readConfig({ PORT: '', METRICS_TOKEN: '' })).toEqual(readConfig({}));
+  });
+
+  it('names every bad value at once', () => {
+    const bad = {
+      PORT: 'http',
+      RATE_LIMIT_PER_MINUTE: '0',
+      GRAPHIQL: 'yes',
+      ALLOWED_ORIGINS: 'example.com',
+      TRUSTED_PROXIES: 'nobody',
+      DATABASE_URL: 'mysql://x',
+      BOOTSTRAP_API_KEY: 'ic_short',
+    };
+    const read = () => readConfig(bad);
+    expect(read).toThrow(StartupError);
+    for (const name of Object.keys(bad)) expect(read).toThrow(name);
+  });
+
+  it('puts the database into the data folder unless told otherwise', () => {
+    expect(readConfig({ DATA_DIR: '/srv/chat' }).databaseUrl).toBe('sqlite:/srv/chat/chatgraph.db');
+    expect(readConfig({ DATABASE_URL: 'sqlite:/x.db' }).databaseUrl).toBe('sqlite:/x.db');
+  });
+});
+
+describe('the documentation of the settings', () => {
+  it('has a row for each in the README, with its default', async () => {
+    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+    const rows = new Map(
+      [...readme.matchAll(/^\| `([A-Z_]+)` \| (?:`([^`]*)`)? ?\|/gm)].map((row) => [row[1], row[2]]),
+    );
+    expect([...rows.keys()].sort()).toEqual([...names].sort());
+    const defaults = SETTINGS.parse({}) as Record<string, unknown>;
+    for (const name of names) {
+      if (name === 'DATABASE_URL') continue;
+      const value = defaults[name];
+      expect(rows.get(name), name).toBe(
+        value === undefined || (Array.isArray(value) && value.length === 0) ? undefined : String(value),
+      );
+    }
+  });
+
+  it('names each in .env.example', async () => {
+    const example = await readFile(new URL('../.env.example', import.meta.url), 'utf8');
+    expect([...example.matchAll(/^(?:# )?([A-Z_]+)=/gm)].map((line) => line[1]).sort()).toEqual([...names].sort());
+  });
+});
+
+describe('package-lock.json', () => {
+  it('says that better-sqlite3 need not be compiled, and names no registry', async () => {
+    const text = await readFile(new URL('../package-lock.json', import.meta.url), 'utf8');
+    expect(JSON.parse(text).packages['node_modules/better-sqlite3'].gypfile).toBe(false);
+    expect(text).not.toMatch(/"resolved": "(?!https:\/\/registry\.npmjs\.org\/)/);
+  });
+});
