@@ -12,6 +12,13 @@ export interface Quote {
   readonly text: string;
 }
 
+/** A quote that may be chosen, with the words that speak for it and what they count. */
+interface Candidate {
+  readonly quote: Quote;
+  readonly words: string;
+  readonly weight: number;
+}
+
 const MAX_QUOTES = 3;
 const MAX_HITS = 5;
 
@@ -28,6 +35,9 @@ const LONG_QUOTE = 40;
 
 /** What a sentence gets for holding the kind of thing that is asked for. Worth 0.7 points on the sample. */
 const KIND_BONUS = 0.1;
+
+/** What the words count of a line of code, or of a question: by themselves they rarely answer one. */
+const MUTE_WEIGHT = 0.5;
 
 /** What English questions ask for, and what a sentence that may answer them looks like. */
 const KINDS: readonly { asked: RegExp; given: RegExp }[] = [
@@ -63,8 +73,8 @@ const KINDS: readonly { asked: RegExp; given: RegExp }[] = [
 export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval, 'hits' | 'weights'>): Quote[] {
   const best = hits.slice(0, MAX_HITS);
   const kind = KINDS.find(({ asked }) => asked.test(question));
-  const scored = uniqueByText(best.flatMap(findQuotes))
-    .map((quote) => ({ quote, score: scoreQuote(quote, weights, kind?.given) }))
+  const scored = uniqueByText(best.flatMap(findCandidates))
+    .map((candidate) => ({ quote: candidate.quote, score: scoreCandidate(candidate, weights, kind?.given) }))
     .sort((a, b) => b.score - a.score)
     .slice(0, MAX_QUOTES);
   const least = MIN_SHARE * (scored[0]?.score ?? 0);
@@ -80,24 +90,38 @@ export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval
     );
 }
 
-function findQuotes(hit: Hit): Quote[] {
-  const { text } = hit.passage;
-  if (hit.sourceType === 'QA') return [{ hit, start: 0, text: text.trim() }];
-  return splitSentences(text).map(({ start, end, layoutStart = end }) => {
+function findCandidates(hit: Hit): Candidate[] {
+  const { text, headingPath } = hit.passage;
+  if (hit.sourceType === 'QA') {
+    // What a question-answer entry answers is its question: its words need not be said again.
+    const quote = { hit, start: 0, text: text.trim() };
+    return [{ quote, words: [...headingPath, text].join('\n'), weight: 1 }];
+  }
+  return splitSentences(text).map(({ start, end, layoutStart = end, isCode = false }) => {
     const sentence = text.slice(start, layoutStart).replace(/\n\s*/g, ' ');
-    return { hit, start, text: sentence + text.slice(layoutStart, end) };
+    const layout = text.slice(layoutStart, end);
+    const isMute = /[?？]$/.test(sentence) || (isCode && layout === '');
+    return {
+      quote: { hit, start, text: sentence + layout },
+      words: isCode ? sentence : sentence + layout,
+      weight: isMute ? MUTE_WEIGHT : 1,
+    };
   });
 }
 
-function uniqueByText(quotes: readonly Quote[]): Quote[] {
-  return [...new Map(quotes.toReversed().map((quote) => [quote.text, quote])).values()].toReversed();
+function uniqueByText(candidates: readonly Candidate[]): Candidate[] {
+  return [
+    ...new Map(candidates.toReversed().map((candidate) => [candidate.quote.text, candidate])).values(),
+  ].toReversed();
 }
 
-function scoreQuote({ hit, text }: Quote, weights: Retrieval['weights'], given: RegExp | undefined): number {
-  // What a question-answer entry answers is its question: its words need not be said again.
-  const isEntry = hit.sourceType === 'QA';
-  const terms = toTerms(isEntry ? [...hit.passage.headingPath, text].join('\n') : text);
-  const own = scoreTerms([...new Set(terms)], weights, Math.max(1, terms.length / LONG_QUOTE));
-  const bonus = own > 0 && given?.test(text) ? KIND_BONUS : 0;
-  return own + bonus + PASSAGE_WEIGHT * hit.score;
+function scoreCandidate(
+  { quote, words, weight }: Candidate,
+  weights: Retrieval['weights'],
+  given: RegExp | undefined,
+): number {
+  const terms = toTerms(words);
+  const own = weight * scoreTerms([...new Set(terms)], weights, Math.max(1, terms.length / LONG_QUOTE));
+  const bonus = own > 0 && given?.test(quote.text) ? KIND_BONUS : 0;
+  return own + bonus + PASSAGE_WEIGHT * quote.hit.score;
 }

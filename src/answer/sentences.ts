@@ -4,6 +4,8 @@ export interface Sentence {
   readonly end: number;
   /** Where a list or code begins, if it holds any. There, line breaks are meant; before, lines were only wrapped. */
   readonly layoutStart?: number;
+  /** It is a line of code, or what begins at `layoutStart` is code. */
+  readonly isCode?: boolean;
 }
 
 const segmenter = new Intl.Segmenter('und', { granularity: 'sentence' });
@@ -53,6 +55,7 @@ interface Block {
   end: number;
   /** Where the list or the code ends that the last sentence announces. */
   announcedEnd?: number;
+  isCode?: boolean;
 }
 
 function findBlocks(text: string): Block[] {
@@ -75,12 +78,15 @@ function findBlocks(text: string): Block[] {
       if (codeStart === undefined) {
         codeStart = blocks.length;
       } else {
-        if (announce(lead, line)) blocks.length = codeStart;
+        if (lead !== undefined && announce(lead, line)) {
+          lead.isCode = true;
+          blocks.length = codeStart;
+        }
         codeStart = undefined;
         lead = undefined;
       }
     } else if (codeStart !== undefined) {
-      blocks.push({ ...line });
+      blocks.push({ ...line, isCode: true });
     } else if (UNQUOTABLE.test(content) || RULE.test(content)) {
       open = undefined;
       lead = undefined;
@@ -127,6 +133,10 @@ function isWrapped(before: string, next: string): boolean {
 }
 
 function splitBlock(text: string, block: Block): Sentence[] {
+  const { announcedEnd, isCode = false } = block;
+  if (isCode && announcedEnd === undefined) {
+    return cutLong(text, block.start, block.end).map((line) => ({ ...line, isCode }));
+  }
   const sentences: Sentence[] = [];
   // The segmenter ends sentences at line breaks, but those inside a block were only wrapped.
   const content = text.slice(block.start, block.end).replaceAll('\n', ' ');
@@ -136,8 +146,8 @@ function splitBlock(text: string, block: Block): Sentence[] {
     const isLast = end === content.length;
     const tail = content.slice(Math.max(start, end - ABBREVIATION_REACH), end);
     if (!isLast && (UNENDED.test(tail) || ABBREVIATION.test(tail))) continue;
-    if (isLast && block.announcedEnd !== undefined)
-      sentences.push({ start: block.start + start, end: block.announcedEnd, layoutStart: block.end });
+    if (isLast && announcedEnd !== undefined)
+      sentences.push({ start: block.start + start, end: announcedEnd, layoutStart: block.end, isCode });
     else sentences.push(...cutLong(text, block.start + start, block.start + end));
     start = end;
   }

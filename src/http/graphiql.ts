@@ -71,7 +71,7 @@ query Search($chatbotId: ID!, $query: String!) {
 }
 `;
 
-const QUESTION = 'How do I follow an answer while it is written?';
+const QUESTION = 'How do I follow an answer?';
 
 /** The page for exploring: it works without the internet, and opens on tabs that tour the schema. */
 export const graphiqlOptions: GraphiQLOptions = {
