@@ -34,7 +34,10 @@ export const builder = new SchemaBuilder<SchemaTypes>({
   errors: {
     // The payload is a member of the union itself: `XResult = XPayload | NotFoundError`.
     directResult: true,
-    defaultUnionOptions: { name: ({ fieldName }) => `${capitalize(fieldName)}Result` },
+    defaultUnionOptions: {
+      name: ({ fieldName }) => `${capitalize(fieldName)}Result`,
+      description: 'What came of it, or why nothing was done.',
+    },
   },
   scopeAuth: {
     // Without this a forbidden subscription would start, and fail on each event.

@@ -19,7 +19,8 @@ export interface Config {
   /** Well-formed but unknown keys per address and minute; 0 means no limit. */
   readonly authFailuresPerMinute: number;
   readonly allowedOrigins: readonly string[];
-  readonly trustedProxies: readonly string[];
+  /** Absent where no proxy is trusted. */
+  readonly isTrustedProxy: ((address: string, hop: number) => boolean) | undefined;
   readonly hasGraphiql: boolean;
   readonly metricsToken: string | undefined;
   readonly bootstrapApiKey: string | undefined;
@@ -104,7 +105,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     chatTimeoutMs: settings.CHAT_TIMEOUT_SECONDS * 1_000,
     authFailuresPerMinute: settings.AUTH_FAILURES_PER_MINUTE,
     allowedOrigins: settings.ALLOWED_ORIGINS,
-    trustedProxies: settings.TRUSTED_PROXIES,
+    isTrustedProxy: settings.TRUSTED_PROXIES.length > 0 ? proxyAddr.compile(settings.TRUSTED_PROXIES) : undefined,
     hasGraphiql: settings.GRAPHIQL,
     metricsToken: settings.METRICS_TOKEN,
     bootstrapApiKey: settings.BOOTSTRAP_API_KEY,

@@ -6,7 +6,7 @@ import { createId, parseId } from '../domain/ids.ts';
 import { nameText, parseInput } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { countActiveApiKeys, findApiKey, insertApiKey, markApiKeyRevoked } from '../store/api-keys.ts';
-import type { Queryable } from '../store/database.ts';
+import type { Queryable } from '../store/tables.ts';
 import { generateKey, hashKey, isKeyForm, PREFIX_LENGTH } from './key-form.ts';
 import type { Viewer } from './viewer.ts';
 

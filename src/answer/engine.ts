@@ -24,8 +24,8 @@ export interface Turn {
 }
 
 /**
- * One step of an answer. `delta` appends to the text and never splits a surrogate pair; a `citation` points into text
- * that was already given; `finish` comes once, last.
+ * One step of an answer. `delta` appends to the text; a `citation` points into text that was already given; `finish`
+ * comes once, last. A surrogate pair may be split between two deltas, as hosted models do.
  */
 export type AnswerEvent =
   | { readonly type: 'delta'; readonly text: string }

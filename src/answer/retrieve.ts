@@ -1,7 +1,7 @@
 import type { Passage, SourceType } from '../domain/entities.ts';
 import { toQueryTerms } from '../domain/terms.ts';
-import type { Queryable } from '../store/database.ts';
 import { findCandidates } from '../store/search.ts';
+import type { Queryable } from '../store/tables.ts';
 import { scoreTerms } from './score.ts';
 
 /** One passage that has something to say about a question. */

@@ -14,8 +14,8 @@ import {
   insertChatbot,
   updateChatbot as updateStoredChatbot,
 } from '../store/chatbots.ts';
-import type { Queryable } from '../store/database.ts';
 import { unindexChatbot } from '../store/search.ts';
+import type { Queryable } from '../store/tables.ts';
 
 /** The fields of a chatbot that its owner sets; absent and null leave them as they are, or at their default. */
 export interface ChatbotFields {

@@ -83,12 +83,17 @@ async function readProgress(
 ): Promise<Progress | undefined> {
   const live = deps.liveAnswers.get(id);
   // As long as the run is here, it is ahead of the store, and its row does not change.
-  if (live !== undefined && last?.message.status === 'STREAMING') return { message: last.message, ...live };
+  if (live !== undefined && last?.message.status === 'STREAMING') return { message: last.message, ...copyOf(live) };
   const message = await findMessage(deps.db.read, accountId, id);
   if (message === undefined) return undefined;
   // A run that ended while the row was read has signalled, so the row is read again.
   const written = message.status === 'STREAMING' ? (deps.liveAnswers.get(id) ?? message) : message;
-  return { message, content: written.content, citations: written.citations };
+  return { message, ...copyOf(written) };
+}
+
+/** The run goes on while a reader takes its time: a citation must not overtake the text that it points into. */
+function copyOf({ content, citations }: Pick<Progress, 'content' | 'citations'>) {
+  return { content, citations: [...citations] };
 }
 
 type WithoutCursor<E> = E extends unknown ? Omit<E, 'cursor'> : never;

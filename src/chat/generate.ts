@@ -68,6 +68,7 @@ async function write(
   let provider = 'none';
   let finish: { reason: FinishReason; usage: TokenUsage } | undefined;
   let failure: unknown;
+  let held = '';
   try {
     const { chatbot, question } = await prepare(deps, reply);
     provider = chatbot.provider;
@@ -81,7 +82,7 @@ async function write(
           if (live.content === '') {
             deps.metrics.firstDeltaSeconds.observe({ engine: provider }, (performance.now() - startedAt) / 1_000);
           }
-          live.content += event.text;
+          held = append(live, held + event.text);
         }
         deps.bus.publish(messageTopic(reply.id));
       }
@@ -104,6 +105,17 @@ async function write(
     error: status === 'FAILED' ? { code: 'ANSWER_FAILED', message: ERRORS.ANSWER_FAILED.text } : null,
     completedAt: toTimestamp(deps.clock.now()),
   };
+}
+
+/**
+ * Appends text, but for the first half of a surrogate pair at its end: that is given back, to go in front of what comes
+ * next. So no character is ever told or stored in halves, and a half that belongs to nothing becomes U+FFFD.
+ */
+function append(live: LiveAnswer, text: string): string {
+  const isCut = (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800;
+  const end = isCut ? text.length - 1 : text.length;
+  live.content += text.slice(0, end).toWellFormed();
+  return text.slice(end);
 }
 
 /** Gathers what the engine is asked. */

@@ -19,8 +19,8 @@ import {
   insertConversation,
   touchConversation,
 } from '../store/conversations.ts';
-import type { Queryable } from '../store/database.ts';
 import { insertMessage, listOpenReplies } from '../store/messages.ts';
+import type { Queryable } from '../store/tables.ts';
 import { reserveReply } from '../store/usage.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 

@@ -13,13 +13,22 @@ export interface Admission {
   readonly standing: RateLimitStanding;
 }
 
+/** What the transports hand over with each operation. */
+export interface OperationSource extends Admission {
+  readonly requestId: string;
+  readonly transport: 'http' | 'websocket';
+  /** Aborts when nobody waits any more. */
+  readonly signal: AbortSignal;
+}
+
 /** What the door is shown. */
 export interface Visit {
   readonly credential: Credential;
   readonly address: string;
 }
 
-const NO_STANDING: RateLimitStanding = { limit: 0, remaining: 0, resetMs: 0 };
+/** What the door says to those who show no credential. */
+export const NOBODY: Admission = { viewer: undefined, standing: { limit: 0, remaining: 0, resetMs: 0 } };
 
 /**
  * The one way in: says who asks and counts the request, once per HTTP request or WebSocket operation. Without a
@@ -27,7 +36,7 @@ const NO_STANDING: RateLimitStanding = { limit: 0, remaining: 0, resetMs: 0 };
  * @throws UnauthenticatedError for a credential that does not hold; RateLimitedError.
  */
 export async function openDoor(deps: Deps, { credential, address }: Visit): Promise<Admission> {
-  if (!hasCredential(credential)) return { viewer: undefined, standing: NO_STANDING };
+  if (!hasCredential(credential)) return NOBODY;
   const viewer = await authenticate(deps, credential, address);
   return { viewer, standing: await admit(deps, viewer) };
 }
@@ -36,17 +45,8 @@ export async function openDoor(deps: Deps, { credential, address }: Visit): Prom
 export function createContext(
   deps: Deps,
   viewer: Viewer,
-  {
-    requestId,
-    channel,
-    standing,
-    signal,
-  }: {
-    requestId: string;
-    channel: Channel;
-    standing: RateLimitStanding;
-    signal: AbortSignal;
-  },
+  channel: Channel,
+  { requestId, standing, signal }: Pick<OperationSource, 'requestId' | 'standing' | 'signal'>,
 ): GraphContext {
   return {
     deps,
@@ -71,9 +71,8 @@ export function visitOf(deps: Pick<Deps, 'config'>, request: IncomingMessage): V
 
 /** Where a request comes from; a proxy's word counts only if it is one of ours. */
 export function addressOf({ config }: Pick<Deps, 'config'>, request: IncomingMessage): string {
-  const { trustedProxies } = config;
-  if (trustedProxies.length === 0) return request.socket.remoteAddress ?? '';
-  return proxyAddr(request, [...trustedProxies]);
+  const { isTrustedProxy } = config;
+  return isTrustedProxy === undefined ? (request.socket.remoteAddress ?? '') : proxyAddr(request, isTrustedProxy);
 }
 
 /** The limit's headers. Source: draft-ietf-httpapi-ratelimit-headers-11. */

@@ -57,6 +57,6 @@ function mayReadMetrics(deps: Pick<Deps, 'config'>, request: IncomingMessage): b
   }
   // Behind a proxy that we do not know, everybody seems to be this machine.
   const isForwarded = request.headers['x-forwarded-for'] !== undefined || request.headers.forwarded !== undefined;
-  if (isForwarded && deps.config.trustedProxies.length === 0) return false;
+  if (isForwarded && deps.config.isTrustedProxy === undefined) return false;
   return isLoopback(addressOf(deps, request), 0);
 }

@@ -23,9 +23,9 @@ import {
   RefusalError,
   UnauthenticatedError,
 } from '../domain/errors.ts';
+import type { OperationSource } from './door.ts';
 import { toGraphQLError } from './graphql-errors.ts';
 import { checkNesting, measureOperation, QUERY_LIMITS, rootFieldsOf } from './query-limits.ts';
-import type { OperationSource } from './yoga.ts';
 
 const MAX_VALIDATION_ERRORS = 5;
 const TIMEOUT_MS = { query: 15_000, mutation: 30_000, subscription: 15_000 };
@@ -62,7 +62,8 @@ function withParseCode(error: GraphQLError): GraphQLError {
 
 /**
  * Answers nothing to those without a credential but `__typename` and, outside production, introspection. It stands
- * before validation, whose messages tell about the schema.
+ * before validation, whose messages tell about the schema; in production those of an open but invalid document are
+ * kept from them too.
  */
 export function useAccess({ config }: Pick<Deps, 'config'>): Plugin<OperationSource> {
   const open = new Set(config.isProduction ? ['__typename'] : ['__typename', '__schema', '__type']);
@@ -77,6 +78,12 @@ export function useAccess({ config }: Pick<Deps, 'config'>): Plugin<OperationSou
       if (context.viewer !== undefined) return undefined;
       return ({ result }) => {
         if (result instanceof Error || !isOpen(result as DocumentNode)) throw new UnauthenticatedError();
+      };
+    },
+    onValidate({ context }) {
+      if (context.viewer !== undefined || !config.isProduction) return undefined;
+      return ({ valid }) => {
+        if (!valid) throw new UnauthenticatedError();
       };
     },
   };

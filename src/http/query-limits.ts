@@ -12,7 +12,9 @@ import {
   isObjectType,
   Kind,
   type OperationDefinitionNode,
+  SchemaMetaFieldDef,
   type SelectionSetNode,
+  TypeMetaFieldDef,
 } from 'graphql';
 import { QueryTooComplexError } from '../domain/errors.ts';
 
@@ -110,18 +112,29 @@ export function measureOperation(
 }
 
 /**
- * The names of the fields at the root of an operation, its fragments written out; repeated as often as selected.
+ * The names of the fields at the root of an operation, its fragments written out; repeated as often as selected. The
+ * document need not be valid: each fragment is looked at once, however often it is spread, also by itself.
  * @throws QueryTooComplexError where fragments multiply them beyond the limit.
  */
 export function rootFieldsOf(document: DocumentNode, operation: OperationDefinitionNode): string[] {
-  const namesIn = ({ selections }: SelectionSetNode): string[] =>
-    selections.flatMap((selection) => {
+  const known = new Map<string, string[]>();
+  const namesIn = ({ selections }: SelectionSetNode): string[] => {
+    const names = selections.flatMap((selection) => {
       if (selection.kind === Kind.FIELD) return [selection.name.value];
-      const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragmentOf(document, selection.name.value);
-      const names = fragment === undefined ? [] : namesIn(fragment.selectionSet);
-      requireAtMost('number of root fields', names.length, QUERY_LIMITS.rootFields);
-      return names;
+      return selection.kind === Kind.INLINE_FRAGMENT ? namesIn(selection.selectionSet) : namesOf(selection.name.value);
     });
+    requireAtMost('number of root fields', names.length, QUERY_LIMITS.rootFields);
+    return names;
+  };
+  const namesOf = (name: string): string[] => {
+    const found = known.get(name);
+    if (found !== undefined) return found;
+    known.set(name, []);
+    const fragment = fragmentOf(document, name);
+    const names = fragment === undefined ? [] : namesIn(fragment.selectionSet);
+    known.set(name, names);
+    return names;
+  };
   return namesIn(operation.selectionSet);
 }
 
@@ -165,15 +178,17 @@ class Ruler {
   #measureField(node: FieldNode, parent: GraphQLCompositeType): Size {
     const aliases = node.alias === undefined ? 0 : 1;
     const field = fieldOf(parent, node.name.value);
-    // __typename, __schema and __type: what they may ask is bounded by the schema and by validation.
+    // __typename
     if (field === undefined) return { depth: 1, aliases, directives: 0, cost: 0 };
     const type = getNamedType(field.type);
     const inner =
       node.selectionSet !== undefined && isCompositeType(type) ? this.measure(node.selectionSet, type) : NOTHING;
+    const sums = { aliases: inner.aliases + aliases, directives: inner.directives };
+    // What may be asked of the schema is bounded by itself and by validation, unless aliases multiply it.
+    if (field === SchemaMetaFieldDef || field === TypeMetaFieldDef) return { ...sums, depth: 1, cost: 0 };
     return {
+      ...sums,
       depth: inner.depth + 1,
-      aliases: inner.aliases + aliases,
-      directives: inner.directives,
       cost: node.selectionSet === undefined ? 0 : 1 + this.#listSize(field, node) * Math.max(1, inner.cost),
     };
   }
@@ -201,6 +216,8 @@ class Ruler {
 }
 
 function fieldOf(type: GraphQLCompositeType, name: string): GraphQLField<unknown, unknown> | undefined {
+  if (name === SchemaMetaFieldDef.name) return SchemaMetaFieldDef;
+  if (name === TypeMetaFieldDef.name) return TypeMetaFieldDef;
   return isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
 }
 

@@ -8,7 +8,7 @@ import { RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { createRest } from '../rest/app.ts';
 import { createGraphClient } from '../rest/graph-client.ts';
 import { createReference } from '../web/reference.ts';
-import { type Admission, createContext, openDoor, rateLimitHeaders, visitOf } from './door.ts';
+import { type Admission, createContext, NOBODY, openDoor, rateLimitHeaders, visitOf } from './door.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { answerOperator, sendDetail, sendJson } from './operator.ts';
 import { answerOrigin } from './origins.ts';
@@ -78,8 +78,7 @@ export function createHttpServer(deps: Deps): HttpServer {
     const source = { requestId, signal, transport: 'http' } as const;
     if (request.method === 'GET' && request.headers.accept?.includes('text/html') && deps.config.hasGraphiql) {
       // A browser cannot send a credential when it opens the page.
-      const nobody = { viewer: undefined, standing: { limit: 0, remaining: 0, resetMs: 0 } };
-      return graphql.handle(request, response, { ...source, ...nobody });
+      return graphql.handle(request, response, { ...source, ...NOBODY });
     }
     let admission: Admission;
     try {
@@ -101,7 +100,7 @@ export function createHttpServer(deps: Deps): HttpServer {
       openDoor: async () => {
         const { viewer, standing } = await enter(exchange);
         if (viewer === undefined) throw new UnauthenticatedError();
-        const context = createContext(deps, viewer, { requestId, channel: 'API', standing, signal });
+        const context = createContext(deps, viewer, 'API', { requestId, standing, signal });
         return { graph: createGraphClient(schema, context), accountId: viewer.accountId, headers: {} };
       },
     };

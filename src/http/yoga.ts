@@ -3,24 +3,12 @@ import type { DocumentNode } from 'graphql';
 import { createYoga } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { schema } from '../../schema/index.ts';
-import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
-import type { RateLimitStanding } from '../domain/errors.ts';
-import { createContext } from './door.ts';
+import { createContext, type OperationSource } from './door.ts';
 import { graphiqlOptions } from './graphiql.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { useJsonBody } from './json-body.ts';
 import { useAccess, useEngine, useParser } from './pipeline.ts';
-
-/** What the transports hand over with each operation. */
-export interface OperationSource {
-  readonly viewer: Viewer | undefined;
-  readonly standing: RateLimitStanding;
-  readonly requestId: string;
-  readonly transport: 'http' | 'websocket';
-  /** Aborts when nobody waits any more. */
-  readonly signal: AbortSignal;
-}
 
 const CACHED_QUERY_CHARS = 4_000_000;
 
@@ -29,9 +17,9 @@ export function createGraphQLServer(deps: Deps) {
   const maskError = createErrorMask(deps.logger);
   return createYoga<OperationSource>({
     schema,
-    context: ({ viewer, standing, requestId, signal }) =>
+    context: ({ viewer, ...source }) =>
       // Without a viewer no resolver runs: see `useAccess`.
-      viewer === undefined ? {} : createContext(deps, viewer, { requestId, channel: 'GRAPHQL', standing, signal }),
+      viewer === undefined ? {} : createContext(deps, viewer, 'GRAPHQL', source),
     plugins: [useJsonBody(), useParser(), useAccess(deps), useEngine(deps)],
     maskedErrors: { maskError },
     // Whole texts are the keys, so they are bounded by length; errors are cheap to find again.

@@ -2,7 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { getPathNoStrict } from 'hono/utils/url';
-import { NotFoundError, RefusalError, requireFound } from '../domain/errors.ts';
+import { RefusalError, requireFound } from '../domain/errors.ts';
 import { chat } from './chat.ts';
 import type { RestEnv, RestOptions } from './context.ts';
 import { GetChatbotDocument, ListChatbotsDocument, ListSourcesDocument } from './documents.ts';
@@ -31,7 +31,7 @@ export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
     else if (error.cause !== undefined) options.onError(error.cause, c.env.requestId);
     return answerError(c, error);
   });
-  app.notFound((c) => answerError(c, new NotFoundError('Path')));
+  app.notFound((c) => answerError(c, new CodedError('NOT_FOUND')));
   app.use(passDoor);
   addReads(app);
   addChat(app, options);

@@ -1,7 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Context } from 'hono';
 import { parseAccept } from 'hono/utils/accept';
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { z } from 'zod';
 import { ERRORS, type ErrorCode, InvalidInputError, RefusalError } from '../domain/errors.ts';
 
@@ -31,7 +30,7 @@ export function answerError(c: Context, error: unknown): Response {
 
 function answerCode(c: Context, code: ErrorCode, detail: string = ERRORS[code].text): Response {
   const { status } = ERRORS[code];
-  if (!wantsProblem(c.req.header('Accept'))) return c.json({ detail }, status satisfies ContentfulStatusCode);
+  if (!wantsProblem(c.req.header('Accept'))) return c.json({ detail }, status);
   const problem = { type: 'about:blank', title: STATUS_CODES[status], status, detail };
   return c.json(problem, status, { 'Content-Type': 'application/problem+json' });
 }

@@ -1,6 +1,5 @@
 import type { Account } from '../domain/entities.ts';
-import type { Queryable } from './database.ts';
-import type { AccountRow } from './tables.ts';
+import type { AccountRow, Queryable } from './tables.ts';
 
 /** Writes a new account. Names are unique. */
 export async function insertAccount(trx: Queryable, account: Account): Promise<void> {

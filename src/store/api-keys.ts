@@ -1,8 +1,7 @@
 import type { ApiKey, Scope } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
-import type { Queryable } from './database.ts';
-import type { ApiKeyRow } from './tables.ts';
+import type { ApiKeyRow, Queryable } from './tables.ts';
 
 /** Writes a new key. Only its hash is stored. */
 export async function insertApiKey(trx: Queryable, key: ApiKey, hash: string): Promise<void> {

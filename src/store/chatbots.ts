@@ -1,7 +1,6 @@
 import type { Chatbot } from '../domain/entities.ts';
-import type { Queryable } from './database.ts';
 import { type Page, padIds, readPage } from './pages.ts';
-import type { ChatbotRow } from './tables.ts';
+import type { ChatbotRow, Queryable } from './tables.ts';
 
 /** Writes a new chatbot. Its slug is unique within the account: see `findChatbotBySlug`. */
 export async function insertChatbot(trx: Queryable, chatbot: Chatbot): Promise<void> {

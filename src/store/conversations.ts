@@ -1,8 +1,7 @@
 import type { Conversation, ConversationStatus } from '../domain/entities.ts';
 import type { Timestamp } from '../domain/time.ts';
-import type { Queryable } from './database.ts';
 import { type Page, padIds, readPage } from './pages.ts';
-import type { ConversationRow } from './tables.ts';
+import type { ConversationRow, Queryable } from './tables.ts';
 
 /** Writes a new conversation. Its session id is unique within the chatbot: see `findConversationBySession`. */
 export async function insertConversation(trx: Queryable, conversation: Conversation): Promise<void> {

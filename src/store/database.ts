@@ -15,10 +15,7 @@ import {
 import { Migrator } from 'kysely/migration';
 import { DatabaseInUseError, StorageUnavailableError } from '../domain/errors.ts';
 import { migrations } from './migrations.ts';
-import type { Tables } from './tables.ts';
-
-/** What every store function reads from or writes to: the read handle, or the transaction that the caller is in. */
-export type Queryable = Kysely<Tables>;
+import type { Queryable, Tables } from './tables.ts';
 
 /** The open database. Reads see all that has been committed; every write goes through `transaction`. */
 export interface Database {

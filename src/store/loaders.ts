@@ -2,10 +2,10 @@ import DataLoader from 'dataloader';
 import type { Chatbot, Conversation, Message, Passage, Source } from '../domain/entities.ts';
 import { findChatbots } from './chatbots.ts';
 import { findConversations } from './conversations.ts';
-import type { Queryable } from './database.ts';
 import { findLastMessages, findMessages } from './messages.ts';
 import { findPassages } from './passages.ts';
 import { findSources } from './sources.ts';
+import type { Queryable } from './tables.ts';
 
 /**
  * Point reads of one request, batched and remembered for as long as it lasts, all within one account. Each gives

@@ -1,9 +1,8 @@
 import type { Citation, FinishReason, Message, MessageFailure, MessageStatus, TokenUsage } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
-import type { Queryable } from './database.ts';
 import { type Page, padIds, readPage } from './pages.ts';
-import type { MessageRow } from './tables.ts';
+import type { MessageRow, Queryable } from './tables.ts';
 
 /** Writes a new message. */
 export async function insertMessage(trx: Queryable, message: Message): Promise<void> {

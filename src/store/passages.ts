@@ -1,8 +1,7 @@
 import type { Passage } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
-import type { Queryable } from './database.ts';
 import { type Page, padIds, readPage } from './pages.ts';
-import type { PassageRow } from './tables.ts';
+import type { PassageRow, Queryable } from './tables.ts';
 
 /** Writes the passages of a source; the search index is the caller's to fill. */
 export async function insertPassages(trx: Queryable, passages: readonly Passage[]): Promise<void> {

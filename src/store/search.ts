@@ -8,9 +8,8 @@
 import { type Kysely, sql } from 'kysely';
 import type { Passage, SourceType } from '../domain/entities.ts';
 import { toTerms } from '../domain/terms.ts';
-import type { Queryable } from './database.ts';
 import { toPassage } from './passages.ts';
-import type { PassageRow } from './tables.ts';
+import type { PassageRow, Queryable } from './tables.ts';
 
 /** A passage to be made findable. */
 export interface SearchEntry {

@@ -1,7 +1,6 @@
 import type { Source, SourceStatus } from '../domain/entities.ts';
-import type { Queryable } from './database.ts';
 import { type Page, padIds, readPage } from './pages.ts';
-import type { SourceRow } from './tables.ts';
+import type { Queryable, SourceRow } from './tables.ts';
 
 /** Writes a new source. */
 export async function insertSource(trx: Queryable, source: Source): Promise<void> {

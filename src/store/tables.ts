@@ -2,6 +2,7 @@
  * The rows of every table, for Kysely. Columns are portable between SQLite and Postgres: text UUIDs, ISO text times,
  * JSON text, 0/1 flags.
  */
+import type { Kysely } from 'kysely';
 import type {
   Channel,
   ConversationStatus,
@@ -125,3 +126,6 @@ export interface Tables {
   messages: MessageRow;
   usage: UsageRow;
 }
+
+/** What every store function reads from or writes to: the read handle, or the transaction that the caller is in. */
+export type Queryable = Kysely<Tables>;

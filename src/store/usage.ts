@@ -1,5 +1,5 @@
 import type { TokenUsage, Usage } from '../domain/entities.ts';
-import type { Queryable } from './database.ts';
+import type { Queryable } from './tables.ts';
 
 /**
  * Reserves one AI reply of the account's month, in the transaction of the message.
