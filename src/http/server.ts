@@ -46,7 +46,7 @@ export function createHttpServer(deps: Deps): HttpServer {
   const maskError = createErrorMask(deps.logger);
   const rest = createRest({
     chatTimeoutMs: deps.config.chatTimeoutMs,
-    onError: (error) => deps.logger.error({ err: error }, 'unexpected error'),
+    onError: (error, requestId) => deps.logger.error({ err: error, requestId }, 'unexpected error'),
   });
   const reference = getRequestListener(createReference().fetch);
   let isDraining = false;
@@ -101,7 +101,7 @@ export function createHttpServer(deps: Deps): HttpServer {
         const { viewer, standing } = await enter(exchange);
         if (viewer === undefined) throw new UnauthenticatedError();
         const context = createContext(deps, viewer, 'API', { requestId, standing, signal });
-        return { graph: createGraphClient(schema, context), accountId: viewer.accountId, headers: {} };
+        return { graph: createGraphClient(schema, context), accountId: viewer.accountId };
       },
     };
     await getRequestListener((fetched) => rest.fetch(fetched, bindings))(request, response);

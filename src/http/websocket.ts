@@ -7,9 +7,9 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { admit, authenticate, type Credential, hasCredential, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import { BadUserInputError } from '../domain/errors.ts';
+import { MAX_BODY_BYTES } from '../rest/body.ts';
 import { addressOf, type OperationSource, openDoor } from './door.ts';
 import { createErrorMask } from './graphql-errors.ts';
-import { MAX_BODY_BYTES } from './json-body.ts';
 import { isAllowedOrigin } from './origins.ts';
 import type { GraphQLServer } from './yoga.ts';
 

@@ -1,6 +1,7 @@
 import { MalformedBodyError, PayloadTooLargeError, UnsupportedMediaTypeError } from '../domain/errors.ts';
 
-const MAX_BODY_BYTES = 256 * 1024;
+/** The largest body that any request may have. */
+export const MAX_BODY_BYTES = 256 * 1024;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -20,22 +21,28 @@ export async function readJson(request: Request): Promise<unknown> {
 }
 
 async function readBytes(request: Request): Promise<Uint8Array> {
-  // A body that is refused for its length is not touched: one half read keeps the connection from being used again.
-  if (Number(request.headers.get('Content-Length')) > MAX_BODY_BYTES) throw new PayloadTooLargeError();
+  try {
+    const length = request.headers.get('Content-Length');
+    if (length === null) return await readChunks(request);
+    // A body that is refused for its length is not touched: one half read keeps the connection from being used again.
+    if (Number(length) > MAX_BODY_BYTES) throw new PayloadTooLargeError();
+    return new Uint8Array(await request.arrayBuffer());
+  } catch (error) {
+    if (error instanceof PayloadTooLargeError) throw error;
+    // The client has left before the end of its body.
+    throw new MalformedBodyError();
+  }
+}
+
+async function readChunks(request: Request): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   // No `for await`: leaving it early would destroy the connection before the refusal is sent.
   const reader = request.body?.getReader();
-  const next = () => reader?.read().catch(leave);
-  for (let read = await next(); read?.value !== undefined; read = await next()) {
+  for (let read = await reader?.read(); read?.value !== undefined; read = await reader?.read()) {
     size += read.value.byteLength;
     if (size > MAX_BODY_BYTES) throw new PayloadTooLargeError();
     chunks.push(read.value);
   }
   return Buffer.concat(chunks);
-}
-
-/** The client has left before the end of its body. */
-function leave(): never {
-  throw new MalformedBodyError();
 }

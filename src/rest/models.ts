@@ -66,7 +66,7 @@ export const ChatRequestModel = z
         description: 'What to say: 1 to 8,000 characters (or as many as the gateway is set to take) after trimming.',
         example: 'When do you open on Sundays?',
       }),
-      session_id: textField.optional().openapi({
+      session_id: textField.nullish().openapi({
         description:
           'Names the conversation within the chatbot, 1 to 255 characters. All messages without it share one conversation.',
         example: 'visitor-42',

@@ -30,7 +30,7 @@ export async function send(
   const { data, errors } = await gateway.graphql<{ sendMessage: SentPayload }>(
     `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
       ... on SendMessagePayload { conversation { id } message { id } reply { id status } }
-      ... on Error { code message }
+      ... on Error { code reason: message }
     } }`,
     { input },
     key,

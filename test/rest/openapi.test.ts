@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { openGateway } from './support.ts';
+
+interface Operation {
+  readonly description?: string;
+  readonly responses: Record<string, { description?: string; content?: Record<string, object> }>;
+}
+
+interface Document {
+  readonly openapi: string;
+  readonly servers: { url: string }[];
+  readonly security: object[];
+  readonly paths: Record<string, Record<string, Operation>>;
+  readonly components: { schemas: Record<string, { properties: Record<string, object> }>; securitySchemes: object };
+}
+
+async function readDocument(path = '/v1/openapi.json'): Promise<Document> {
+  const gateway = await openGateway();
+  const response = await gateway.fetch(path);
+  expect(response.status).toBe(200);
+  return (await response.json()) as Document;
+}
+
+describe('the OpenAPI document', () => {
+  it.each(['/v1/openapi.json', '/api/v1/openapi.json', '/v1/openapi.json/'])('needs no key at %s', async (path) => {
+    expect((await readDocument(path)).openapi).toBe('3.1.0');
+  });
+
+  it('tells where the API is and how to show a key', async () => {
+    const { servers, security, components } = await readDocument();
+    expect(servers.map(({ url }) => url)).toEqual(['/v1', '/api/v1']);
+    expect(security).toEqual([{ apiKey: [] }]);
+    expect(components.securitySchemes).toMatchObject({ apiKey: { type: 'http', scheme: 'bearer' } });
+  });
+
+  it('has every endpoint with every status that it can answer', async () => {
+    const { paths } = await readDocument();
+    const statuses = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { responses }]) => [`${method} ${path}`, Object.keys(responses).join(' ')]),
+    );
+    expect(Object.fromEntries(statuses)).toEqual({
+      'get /chatbots': '200 400 401 403 429 500 503',
+      'get /chatbots/{chatbot_id}': '200 401 403 404 429 500 503',
+      'get /chatbots/{chatbot_id}/sources': '200 400 401 403 404 429 500 503',
+      'post /chatbots/{chatbot_id}/chat': '200 400 401 403 404 413 415 429 500 502 503 504',
+    });
+  });
+
+  it('describes everything in it', async () => {
+    const { paths, components } = await readDocument();
+    const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
+    const fields = Object.values(components.schemas).flatMap(({ properties }) => Object.values(properties));
+    for (const part of [...operations, ...operations.flatMap((one) => Object.values(one.responses)), ...fields]) {
+      expect(part).toHaveProperty('description', expect.stringMatching(/./));
+    }
+  });
+
+  it('answers another method with 405', async () => {
+    const gateway = await openGateway();
+    const response = await gateway.fetch('/v1/openapi.json', { method: 'DELETE' });
+    expect(response.status).toBe(405);
+    expect(response.headers.get('Allow')).toBe('GET, HEAD');
+  });
+});
