@@ -5,16 +5,21 @@ import type { Deps } from '../deps.ts';
 import { ERRORS } from '../domain/errors.ts';
 import { addressOf } from './door.ts';
 
+/** What of an exchange is looked at. */
+interface OperatorExchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly path: string;
+  readonly isDraining: boolean;
+}
+
 /**
  * Answers what operators ask: `/health` (the process runs), `/ready` (it takes requests, and its database answers) and
  * `/metrics` (for Prometheus; with METRICS_TOKEN as bearer, else from this machine only).
  */
 export async function answerOperator(
   deps: Deps,
-  path: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-  isDraining: boolean,
+  { path, request, response, isDraining }: OperatorExchange,
 ): Promise<void> {
   if (path === '/health') return sendJson(response, 200, { status: 'ok' });
   if (path === '/ready') {

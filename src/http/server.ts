@@ -1,18 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
-import { schema } from '../../schema/index.ts';
 import type { Deps } from '../deps.ts';
-import { RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
-import { createRest } from '../rest/app.ts';
-import { createGraphClient } from '../rest/graph-client.ts';
-import { createReference } from '../web/reference.ts';
-import { type Admission, createContext, NOBODY, openDoor, rateLimitHeaders, visitOf } from './door.ts';
-import { createErrorMask } from './graphql-errors.ts';
-import { answerOperator, sendDetail, sendJson } from './operator.ts';
+import { sendDetail } from './operator.ts';
 import { answerOrigin } from './origins.ts';
-import { createSocketServer } from './websocket.ts';
+import { createRoutes, routeOf } from './routes.ts';
+import { createSocketServer, type SocketServer } from './websocket.ts';
 import { createGraphQLServer } from './yoga.ts';
 
 /** The HTTP server with everything behind it. */
@@ -25,132 +18,33 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-type Route = 'graphql' | 'rest' | 'docs' | 'operator' | 'other';
-
-/** One HTTP request on its way through. */
-interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly path: string;
-  readonly requestId: string;
-  /** Aborts when the client has left or the answer is sent. */
-  readonly signal: AbortSignal;
-}
-
 const CLOSE_GRACE_MS = 2_000;
+const CLOSE_POLL_MS = 10;
 
 /** Makes the HTTP server; it accepts nothing before `listen`. */
 export function createHttpServer(deps: Deps): HttpServer {
   const graphql = createGraphQLServer(deps);
   const sockets = createSocketServer(deps, graphql);
-  const maskError = createErrorMask(deps.logger);
-  const rest = createRest({
-    chatTimeoutMs: deps.config.chatTimeoutMs,
-    onError: (error, requestId) => deps.logger.error({ err: error, requestId }, 'unexpected error'),
-  });
-  const reference = getRequestListener(createReference().fetch);
+  const routes = createRoutes(deps, graphql);
   let isDraining = false;
   let inFlight = 0;
 
-  /** The door of one exchange; the limit's headers go on the answer whether it opens or not. */
-  async function enter({ request, response }: Exchange): Promise<Admission> {
-    const setHeaders = (headers: Record<string, string>) => {
-      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    };
-    try {
-      const admission = await openDoor(deps, visitOf(deps, request));
-      if (admission.viewer !== undefined) setHeaders(rateLimitHeaders(admission.standing));
-      return admission;
-    } catch (error) {
-      if (error instanceof RateLimitedError) {
-        deps.metrics.rateLimited.inc();
-        setHeaders({
-          'Retry-After': String(Math.ceil(error.retryAfterMs / 1_000)),
-          ...(error.standing && rateLimitHeaders(error.standing)),
-        });
-      }
-      throw error;
-    }
-  }
-
-  async function answerGraphQL(exchange: Exchange): Promise<void> {
-    const { request, response, requestId, signal } = exchange;
-    const source = { requestId, signal, transport: 'http' } as const;
-    if (request.method === 'GET' && request.headers.accept?.includes('text/html') && deps.config.hasGraphiql) {
-      // A browser cannot send a credential when it opens the page.
-      return graphql.handle(request, response, { ...source, ...NOBODY });
-    }
-    let admission: Admission;
-    try {
-      admission = await enter(exchange);
-    } catch (error) {
-      const { message, extensions } = maskError(error);
-      const { http, ...visible } = extensions;
-      const status = (http as { status?: number } | undefined)?.status ?? 500;
-      return sendJson(response, status, { errors: [{ message, extensions: visible }] });
-    }
-    await graphql.handle(request, response, { ...source, ...admission });
-  }
-
-  async function answerRest(exchange: Exchange): Promise<void> {
-    const { request, response, requestId, signal } = exchange;
-    const bindings = {
-      requestId,
-      signal,
-      openDoor: async () => {
-        const { viewer, standing } = await enter(exchange);
-        if (viewer === undefined) throw new UnauthenticatedError();
-        const context = createContext(deps, viewer, 'API', { requestId, standing, signal });
-        return { graph: createGraphClient(schema, context), accountId: viewer.accountId };
-      },
-    };
-    await getRequestListener((fetched) => rest.fetch(fetched, bindings))(request, response);
-  }
-
-  async function answer(exchange: Exchange, route: Route): Promise<void> {
-    const { path, request, response } = exchange;
-    switch (route) {
-      case 'graphql':
-        return answerGraphQL(exchange);
-      case 'rest':
-        return answerRest(exchange);
-      case 'docs':
-        return reference(request, response);
-      case 'operator':
-        return answerOperator(deps, path, request, response, isDraining);
-      case 'other':
-        if (path === '/' && deps.config.hasGraphiql) {
-          response.writeHead(302, { Location: '/graphql' });
-          response.end();
-          return;
-        }
-        return sendDetail(response, 'NOT_FOUND');
-    }
-  }
-
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const startedAt = performance.now();
-    const left = new AbortController();
-    const path = request.url?.split('?', 1)[0] ?? '/';
-    const route = routeOf(path);
+    const path = pathOf(request);
     const requestId = readRequestId(request);
+    const left = new AbortController();
     inFlight++;
     response.once('close', () => {
       inFlight--;
       left.abort();
-      const ms = performance.now() - startedAt;
-      const { method = '' } = request;
-      const status = response.statusCode;
-      deps.metrics.httpSeconds.observe({ route, method, status }, ms / 1_000);
-      // The path without its query, which may hold what people wrote.
-      deps.logger.info({ requestId, method, path, status, ms: Math.round(ms * 10) / 10 }, 'request');
     });
+    observe(deps, request, response, requestId);
     response.setHeader('X-Request-Id', requestId);
     response.setHeader('X-Content-Type-Options', 'nosniff');
     if (isDraining) response.setHeader('Connection', 'close');
     if (answerOrigin(deps.config, request, response)) return;
     try {
-      await answer({ request, response, path, requestId, signal: left.signal }, route);
+      await routes[routeOf(path)]({ request, response, path, requestId, signal: left.signal, isDraining });
     } catch (error) {
       deps.logger.error({ err: error, requestId }, 'unexpected error');
       if (response.headersSent) response.destroy();
@@ -158,16 +52,7 @@ export function createHttpServer(deps: Deps): HttpServer {
     }
   }
 
-  const server = createServer(
-    { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1_000 },
-    (request, response) => void handle(request, response),
-  );
-  server.maxHeadersCount = 100;
-  server.on('upgrade', (request, socket, head) => {
-    socket.on('error', () => socket.destroy());
-    if (routeOf(request.url?.split('?', 1)[0] ?? '') === 'graphql') sockets.upgrade(request, socket, head);
-    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-  });
+  const server = createNodeServer((request, response) => void handle(request, response), sockets);
 
   return {
     listen(port, host) {
@@ -184,7 +69,9 @@ export function createHttpServer(deps: Deps): HttpServer {
 
     async close() {
       const deadline = performance.now() + CLOSE_GRACE_MS;
-      while (inFlight > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 10));
+      while (inFlight > 0 && performance.now() < deadline) {
+        await new Promise((resolve) => setTimeout(resolve, CLOSE_POLL_MS));
+      }
       await sockets.close();
       server.close();
       server.closeAllConnections();
@@ -192,11 +79,40 @@ export function createHttpServer(deps: Deps): HttpServer {
   };
 }
 
-function routeOf(path: string): Route {
-  if (path === '/graphql' || path === '/graphql/') return 'graphql';
-  if (/^\/(api\/)?v1(\/|$)/.test(path)) return 'rest';
-  if (/^\/docs(\/|$)/.test(path)) return 'docs';
-  return path === '/health' || path === '/ready' || path === '/metrics' ? 'operator' : 'other';
+/** Node's server, which cuts off what is slow or too large, and hands WebSockets over. */
+function createNodeServer(
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+  sockets: SocketServer,
+): Server {
+  const server = createServer(
+    { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1_000 },
+    handle,
+  );
+  server.maxHeadersCount = 100;
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy());
+    if (routeOf(pathOf(request)) === 'graphql') sockets.upgrade(request, socket, head);
+    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  });
+  return server;
+}
+
+/** Measures and logs an exchange when it is over. */
+function observe(deps: Deps, request: IncomingMessage, response: ServerResponse, requestId: string): void {
+  const startedAt = performance.now();
+  response.once('close', () => {
+    const ms = performance.now() - startedAt;
+    const { method = '' } = request;
+    const path = pathOf(request);
+    const status = response.statusCode;
+    deps.metrics.httpSeconds.observe({ route: routeOf(path), method, status }, ms / 1_000);
+    deps.logger.info({ requestId, method, path, status, ms: Math.round(ms * 10) / 10 }, 'request');
+  });
+}
+
+/** The path without its query, which may hold what people wrote. */
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.split('?', 1)[0] ?? '/';
 }
 
 /** The client's own request id where it is usable, else a new one. */

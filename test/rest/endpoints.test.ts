@@ -123,6 +123,13 @@ const CHAT_ROWS: Row[] = [
     body: '{"response":"It is so."}',
   },
   {
+    title: 'a session that is null',
+    ...CHAT,
+    send: '{"message":"Hello","session_id":null}',
+    status: 200,
+    body: '{"response":"It is so."}',
+  },
+  {
     title: 'a type with parameters',
     ...CHAT,
     headers: { 'Content-Type': 'Application/JSON; charset=utf-8' },

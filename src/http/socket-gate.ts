@@ -1,0 +1,110 @@
+import type { Context, SubscribePayload } from 'graphql-ws';
+import type { Extra } from 'graphql-ws/use/ws';
+import type { WebSocket } from 'ws';
+import { admit, authenticate, type Credential, hasCredential, type Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import { RefusalError } from '../domain/errors.ts';
+import { type Admission, addressOf, openDoor } from './door.ts';
+
+/** What belongs to one socket. */
+export interface SocketState extends Record<PropertyKey, unknown> {
+  /** Who connected; absent where no credential came with the connection. */
+  viewer: Viewer;
+  /** Whom the socket counts for, against the limit of sockets. */
+  owner: string;
+  /** The operations under way, by their ids. */
+  operations: Map<string, AbortController>;
+}
+
+/** A socket as graphql-ws knows it. */
+export type SocketContext = Context<Record<string, unknown>, Extra & Partial<SocketState>>;
+
+/** Decides which sockets stay, and which operations run on them. */
+export interface SocketGate {
+  /** Whether a socket may stay; one that may not is closed: 4401 for a bad credential, 1013 for one socket too many. */
+  connect(context: SocketContext): Promise<boolean>;
+  /** Forgets a socket that was closed. */
+  leave(context: SocketContext): void;
+  /**
+   * The door of one operation: by the socket's credential, else by the one that came with the operation.
+   * @throws UnauthenticatedError, RateLimitedError
+   */
+  admit(context: SocketContext, payload: SubscribePayload): Promise<Admission>;
+}
+
+const MAX_SOCKETS_PER_KEY = 100;
+const MAX_SOCKETS_PER_ADDRESS = 20;
+const OVERLOAD = 1013;
+const UNAUTHORIZED = 4401;
+
+/** Makes the gate of one process. */
+export function createSocketGate(deps: Deps): SocketGate {
+  const counts = new Map<string, number>();
+
+  /** Counts a socket for its owner; closes it when that one has as many as it may. */
+  function claim({ extra }: SocketContext, owner: string, limit: number): boolean {
+    const count = counts.get(owner) ?? 0;
+    if (count >= limit) return refuse(extra.socket, OVERLOAD, 'Too many sockets');
+    counts.set(owner, count + 1);
+    extra.owner = owner;
+    return true;
+  }
+
+  return {
+    async connect(context) {
+      const { extra, connectionParams } = context;
+      const address = addressOf(deps, extra.request);
+      const credential = credentialIn(connectionParams);
+      if (!hasCredential(credential)) return claim(context, `address:${address}`, MAX_SOCKETS_PER_ADDRESS);
+      try {
+        const viewer = await authenticate(deps, credential, address);
+        closeWhenRevoked(extra.socket, viewer);
+        extra.viewer = viewer;
+        return claim(context, `key:${viewer.apiKeyId}`, MAX_SOCKETS_PER_KEY);
+      } catch (error) {
+        if (error instanceof RefusalError) return refuse(extra.socket, UNAUTHORIZED, 'Unauthorized');
+        deps.logger.error({ err: error }, 'cannot authenticate a socket');
+        return refuse(extra.socket, OVERLOAD, 'Try again later');
+      }
+    },
+
+    leave({ extra: { owner } }) {
+      if (owner === undefined) return;
+      const rest = (counts.get(owner) ?? 1) - 1;
+      if (rest > 0) counts.set(owner, rest);
+      else counts.delete(owner);
+    },
+
+    async admit({ extra }, payload) {
+      if (extra.viewer !== undefined) return { viewer: extra.viewer, standing: await admit(deps, extra.viewer) };
+      const credential = credentialIn(payload.extensions ?? undefined);
+      return openDoor(deps, { credential, address: addressOf(deps, extra.request) });
+    },
+  };
+}
+
+function closeWhenRevoked(socket: WebSocket, { revoked }: Viewer): void {
+  const close = () => socket.close(UNAUTHORIZED, 'Unauthorized');
+  revoked.addEventListener('abort', close);
+  socket.once('close', () => revoked.removeEventListener('abort', close));
+}
+
+/** Closes with our code; graphql-ws, told false, would close with 4403, which means something else to clients. */
+function refuse(socket: WebSocket, code: number, reason: string): false {
+  socket.close(code, reason);
+  return false;
+}
+
+/**
+ * The credential in a connection's or an operation's parameters: `authorization` or `x-api-key` in any case, at the top
+ * or inside `headers`, where GraphiQL puts what its header pane holds.
+ */
+function credentialIn(params: Readonly<Record<string, unknown>> | undefined): Credential {
+  const { headers } = params ?? {};
+  const nested = typeof headers === 'object' && headers !== null ? Object.entries(headers) : [];
+  const texts = new Map<string, string>();
+  for (const [name, value] of [...nested, ...Object.entries(params ?? {})]) {
+    if (typeof value === 'string') texts.set(name.toLowerCase(), value);
+  }
+  return { authorization: texts.get('authorization'), apiKey: texts.get('x-api-key') };
+}
