@@ -7,13 +7,14 @@ import {
   type Driver,
   Kysely,
   SqliteAdapter,
+  type SqliteDatabase,
   SqliteDriver,
   SqliteIntrospector,
   SqliteQueryCompiler,
   type Transaction,
 } from 'kysely';
 import { Migrator } from 'kysely/migration';
-import { DatabaseInUseError, StorageUnavailableError } from '../domain/errors.ts';
+import { DatabaseInUseError, StartupError, StorageUnavailableError } from '../domain/errors.ts';
 import { migrations } from './migrations.ts';
 import type { Queryable, Tables } from './tables.ts';
 
@@ -46,11 +47,11 @@ const BUSY_TIMEOUT_MS = 5_000;
 
 /**
  * Opens the database, checks it and brings its tables up to date.
- * @throws DatabaseInUseError when another gateway holds the file.
+ * @throws DatabaseInUseError when another gateway holds the file; StartupError when it cannot be used.
  */
 export async function openDatabase({ url, role }: DatabaseOptions): Promise<Database> {
   const path = url.slice('sqlite:'.length);
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const lock = role === 'gateway' ? holdLock(path) : undefined;
 
   let writerHandle: SqliteConnection.Database | undefined;
@@ -62,7 +63,9 @@ export async function openDatabase({ url, role }: DatabaseOptions): Promise<Data
   } catch (error) {
     writerHandle?.close();
     lock?.close();
-    throw error;
+    throw error instanceof SqliteConnection.SqliteError
+      ? new StartupError(`Cannot use the database ${path}: ${error.message}`)
+      : error;
   }
 }
 
@@ -94,15 +97,7 @@ function createDatabase(
     async isReady() {
       try {
         await reader.selectFrom('accounts').select('id').limit(1).execute();
-        // A row that changes back and forth is the smallest write that reaches the disk.
-        if (!isWritable)
-          await transaction((trx) =>
-            trx.schema
-              .createTable('probe')
-              .addColumn('id', 'text')
-              .execute()
-              .then(() => trx.schema.dropTable('probe').execute()),
-          );
+        if (!isWritable) await transaction(tryToWrite);
         return true;
       } catch {
         return false;
@@ -128,6 +123,20 @@ function createDatabase(
       lock?.close();
     },
   };
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw new StartupError(`Cannot make the folder ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** The smallest change that reaches the disk and leaves nothing behind. */
+async function tryToWrite(trx: Transaction<Tables>): Promise<void> {
+  await trx.schema.createTable('probe').addColumn('id', 'text').execute();
+  await trx.schema.dropTable('probe').execute();
 }
 
 /**
@@ -156,7 +165,7 @@ function openWriter(path: string): SqliteConnection.Database {
   handle.pragma('trusted_schema = OFF');
   handle.pragma(`journal_size_limit = ${64 * 1024 * 1024}`);
   const verdict = handle.pragma('quick_check', { simple: true });
-  if (verdict !== 'ok') throw new Error(`The database ${path} is damaged: ${String(verdict)}`);
+  if (verdict !== 'ok') throw new StartupError(`The database ${path} is damaged: ${String(verdict)}`);
   return handle;
 }
 
@@ -184,7 +193,7 @@ function createKysely(handle: SqliteConnection.Database): Queryable {
   return new Kysely<Tables>({
     dialect: {
       createAdapter: () => (handle.readonly ? new ReaderAdapter() : new WriterAdapter()),
-      createDriver: (): Driver => new ImmediateDriver({ database }),
+      createDriver: (): Driver => new ImmediateDriver(handle, database),
       createIntrospector: (db) => new SqliteIntrospector(db),
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },
@@ -200,10 +209,22 @@ function evictOldest(statements: Map<string, unknown>): void {
   }
 }
 
-/** Takes the write lock when a transaction begins, so that none fails half-way for want of it. */
 class ImmediateDriver extends SqliteDriver {
+  readonly #handle: SqliteConnection.Database;
+
+  constructor(handle: SqliteConnection.Database, database: SqliteDatabase) {
+    super({ database });
+    this.#handle = handle;
+  }
+
+  /** Takes the write lock when a transaction begins, so that none fails half-way for want of it. */
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+
+  /** SQLite has rolled back by itself where the disk was full; to try again would hide that. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#handle.inTransaction) await super.rollbackTransaction(connection);
   }
 }
 
