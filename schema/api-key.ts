@@ -9,7 +9,7 @@ export const Scope = builder.enumType('Scope', {
   description: 'What a credential may do. A key made without any restriction has all.',
   values: {
     READ: { description: 'Read the graph.' },
-    CHAT: { description: 'Send messages and follow their replies.' },
+    CHAT: { description: 'Send messages, follow their replies and read the conversations that they belong to.' },
     MANAGE: { description: 'Change chatbots, sources and keys.' },
   } satisfies Record<ScopeName, object>,
 });

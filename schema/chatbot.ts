@@ -22,7 +22,10 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
       nullable: true,
       description: "Which of the provider's models; null means its default.",
     }),
-    instructions: t.exposeString('instructions', { description: 'What it is told to be and do; may be empty.' }),
+    instructions: t.exposeString('instructions', {
+      authScopes: { $any: { READ: true, MANAGE: true } },
+      description: 'What it is told to be and do; may be empty. Needs `READ` or `MANAGE`.',
+    }),
     fallbackMessage: t.exposeString('fallbackMessage', {
       description: 'What it says when its sources hold no answer.',
     }),

@@ -48,17 +48,19 @@ export async function createDeps(config: Config, replaced: Partial<Deps> = {}): 
 }
 
 /**
- * Starts a gateway: opens the database, makes the first account where there is none, takes up what an earlier process
- * left, and listens.
+ * Starts a gateway: opens the database, takes the port, makes the first account where there is none, takes up what an
+ * earlier process left, and answers.
  * @throws StartupError when something stands in the way that the operator can change.
  */
 export async function startGateway(config: Config, replaced: Partial<Deps> = {}): Promise<Gateway> {
   const deps = await createDeps(config, replaced);
   const server = createHttpServer(deps);
   try {
-    const firstKey = await prepareFirstStart(deps);
+    // First the port, which may be taken: a key that was made and not shown would be lost.
     const port = await server.listen(config.port, config.host);
+    const firstKey = await prepareFirstStart(deps);
     await recoverReplies(deps);
+    server.open();
     deps.db.onForeignWrite(() => deps.background.run('refresh keys', () => deps.keyring.refresh()));
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     return { deps, firstKey, url: `http://${host}:${port}`, close: () => closeGateway(deps, server) };
@@ -76,10 +78,7 @@ async function closeGateway(deps: Deps, server: ReturnType<typeof createHttpServ
   await deps.db.close();
 }
 
-/** Logs go to stderr, so that stdout is free for what people asked to see. Credentials are never logged, redacted or not by habit. */
+/** Logs go to stderr, so that stdout is free for what people asked to see. They name what they hold field by field. */
 function createLogger({ logLevel }: Config): Logger {
-  return pino(
-    { level: logLevel, redact: ['*.authorization', '*["x-api-key"]', '*.key', '*.secret'] },
-    destination({ fd: 2, sync: false }),
-  );
+  return pino({ level: logLevel }, destination({ fd: 2, sync: false }));
 }

@@ -1,4 +1,4 @@
-import { createHash, randomInt } from 'node:crypto';
+import { hash, randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /**
@@ -27,7 +27,7 @@ export function isKeyForm(text: string): boolean {
 
 /** What is stored of a key. A plain SHA-256 is right for a secret with this much randomness. */
 export function hashKey(key: string): string {
-  return createHash('sha256').update(key).digest('hex');
+  return hash('sha256', key, 'hex');
 }
 
 /** The CRC32 (IEEE) in base62, most significant digit first, padded with zeros. */

@@ -39,15 +39,15 @@ const USE_WRITE_INTERVAL_MS = 5_000;
 export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyring {
   // Grows with the keys in use, which the limit of active keys per account bounds; unknown hashes are never kept.
   const entries = new Map<string, Entry>();
-  let used = new Map<string, Timestamp>();
+  let usedAt = new Map<string, number>();
   const timer = setInterval(() => {
     writeUsed().catch((error: unknown) => logger.error({ err: error }, 'cannot write when keys were used'));
   }, USE_WRITE_INTERVAL_MS).unref();
 
   async function writeUsed(): Promise<void> {
-    if (used.size === 0) return;
-    const batch = used;
-    used = new Map();
+    if (usedAt.size === 0) return;
+    const batch = new Map([...usedAt].map(([id, ms]) => [id, toTimestamp(ms)]));
+    usedAt = new Map();
     await db.transaction((trx) => markApiKeysUsed(trx, batch));
   }
 
@@ -71,11 +71,14 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
       const known = entries.get(hash);
       const isFresh = known !== undefined && clock.now() - known.checkedAt < MAX_AGE_MS;
       const entry = isFresh ? known : await read(hash);
-      if (entry !== undefined) used.set(entry.key.id, toTimestamp(clock.now()));
+      if (entry !== undefined) usedAt.set(entry.key.id, clock.now());
       return entry;
     },
 
-    lastUsedAt: (keyId) => used.get(keyId),
+    lastUsedAt(keyId) {
+      const ms = usedAt.get(keyId);
+      return ms === undefined ? undefined : toTimestamp(ms);
+    },
 
     async refresh() {
       for (const hash of [...entries.keys()]) await read(hash);

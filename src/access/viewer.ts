@@ -67,7 +67,7 @@ export async function authenticate(
  * is beyond it.
  */
 export async function admit(
-  deps: Pick<Deps, 'limiter' | 'config'>,
+  deps: Pick<Deps, 'limiter' | 'config' | 'metrics'>,
   viewer: Viewer,
   cost = 1,
 ): Promise<RateLimitResult> {
@@ -75,6 +75,7 @@ export async function admit(
   if (cost > limit) throw new QueryTooComplexError(`Each field of a mutation counts as a request: at most ${limit}.`);
   const result = await deps.limiter.take(`key:${viewer.apiKeyId}`, limit, cost);
   if (!result.isAllowed) {
+    deps.metrics.rateLimited.inc();
     throw new RateLimitedError(
       `API rate limit exceeded. Max ${limit} requests per minute.`,
       result.retryAfterMs,

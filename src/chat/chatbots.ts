@@ -142,15 +142,17 @@ async function requireFreeSlug(trx: Queryable, accountId: string, slug: string):
   }
 }
 
-/** The name in plain letters, with a number behind it where that is taken. */
+/** The name in plain letters, with a number behind it where that is taken or looks like an id. */
 async function inventSlug(trx: Queryable, accountId: string, name: string): Promise<string> {
   const plain = name
     .normalize('NFKD')
+    .replace(/\p{M}+/gu, '')
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-');
   const base = plain.slice(0, MAX_SLUG_LENGTH - 8).replace(/^-|-$/g, '') || 'chatbot';
   for (let n = 1; ; n++) {
     const slug = n === 1 ? base : `${base}-${n}`;
+    if (kindOfId(slug) !== undefined) continue;
     if ((await findChatbotBySlug(trx, accountId, slug)) === undefined) return slug;
   }
 }

@@ -37,7 +37,11 @@ export function createMemoryBus(): LiveBus {
     const startedAt = performance.now();
     const news = [...dirty];
     dirty.clear();
-    for (const topic of news) for (const listener of [...(topics.get(topic) ?? [])]) listener();
+    for (const topic of news) {
+      const listeners = topics.get(topic) ?? new Set();
+      // One may unsubscribe another while it is called.
+      for (const listener of [...listeners]) if (listeners.has(listener)) listener();
+    }
     // What the listeners set going (execution, serialisation, socket writes) is done by the next turn; it counts.
     setImmediate(() => {
       const now = performance.now();

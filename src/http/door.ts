@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import proxyAddr from 'proxy-addr';
 import type { GraphContext } from '../../schema/context.ts';
 import { admit, authenticate, type Credential, hasCredential, type Viewer } from '../access/viewer.ts';
@@ -19,7 +19,12 @@ export interface OperationSource extends Admission {
   readonly transport: 'http' | 'websocket';
   /** Aborts when nobody waits any more. */
   readonly signal: AbortSignal;
+  /** Tells the client how it stands with its limit, where the transport has a place for it; the last word counts. */
+  readonly tellStanding: TellStanding;
 }
+
+/** Tells how a client stands with its limit; `retryAfterMs` where it was refused. */
+export type TellStanding = (standing: RateLimitStanding, retryAfterMs?: number) => void;
 
 /** What the door is shown. */
 export interface Visit {
@@ -75,10 +80,11 @@ export function addressOf({ config }: Pick<Deps, 'config'>, request: IncomingMes
   return isTrustedProxy === undefined ? (request.socket.remoteAddress ?? '') : proxyAddr(request, isTrustedProxy);
 }
 
-/** The limit's headers. Source: draft-ietf-httpapi-ratelimit-headers-11. */
-export function rateLimitHeaders({ limit, remaining, resetMs }: RateLimitStanding): Record<string, string> {
-  return {
-    'RateLimit-Policy': `"burst";q=${limit};w=60`,
-    RateLimit: `"burst";r=${remaining};t=${Math.ceil(resetMs / 1_000)}`,
+/** Tells it in headers. Source: draft-ietf-httpapi-ratelimit-headers-11. */
+export function tellStandingIn(response: ServerResponse): TellStanding {
+  return ({ limit, remaining, resetMs }, retryAfterMs) => {
+    response.setHeader('RateLimit-Policy', `"burst";q=${limit};w=60`);
+    response.setHeader('RateLimit', `"burst";r=${remaining};t=${Math.ceil(resetMs / 1_000)}`);
+    if (retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1_000));
   };
 }

@@ -1,11 +1,15 @@
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { GraphiQLOptions } from 'graphql-yoga';
 import { DEMO_CHATBOT_ID } from '../demo.ts';
 
 // Empty counts as absent, so the documentation loads before a key is put in.
 const HEADERS = '{\n  "x-api-key": ""\n}';
 
-const LIST = `# Welcome to ChatGraph. Put your API key into "x-api-key" under Headers, below, then press play.
-# These tabs tour the graph: list chatbots, add a source, ask, follow the answer, search.
+const LIST = `# Welcome to ChatGraph! These tabs tour the graph.
+#
+# Put your API key between the quotes of
+# "x-api-key" under Headers, below; it counts
+# for all tabs. Then press play.
 query Chatbots {
   viewer {
     account { name }
@@ -16,39 +20,53 @@ query Chatbots {
       id
       name
       slug
-      sources(first: 5) { nodes { title status } }
-      conversations(first: 3) { nodes { sessionId lastMessage { role content } } }
+      sources(first: 5) {
+        nodes { title status }
+      }
+      conversations(first: 3) {
+        nodes { lastMessage { role content } }
+      }
     }
   }
 }
 `;
 
-const ADD = `# Give a chatbot something to read: paste Markdown or plain text as "text", under Variables.
+const ADD = `# Give the chatbot a document of your own: plain
+# text or Markdown, as "text" under Variables. Then
+# ask in the next tab what only it answers.
 mutation AddSource($input: CreateSourceInput!) {
   createSource(input: $input) {
-    __typename
     ... on CreateSourcePayload {
-      source { id title status passages(first: 3) { nodes { headingPath text } } }
+      source {
+        id
+        title
+        status
+        passages(first: 3) {
+          nodes { headingPath text }
+        }
+      }
     }
     ... on Error { code message }
   }
 }
 `;
 
-const ASK = `# Ask a question. The mutation returns at once; copy the id of "reply" into the next tab.
+const ASK = `# Ask a question. It is answered in the background:
+# copy the id of "reply" for the next tab.
 mutation Ask($input: SendMessageInput!) {
   sendMessage(input: $input) {
-    __typename
     ... on SendMessagePayload {
-      conversation { id sessionId }
       reply { id status }
+      conversation { id sessionId }
     }
     ... on Error { code message }
   }
 }
 `;
 
-const FOLLOW = `# Follow the answer: paste the reply's id under Variables. Late is fine, it is told from the beginning.
+const FOLLOW = `# Follow the answer while it is written: put the
+# reply's id between the quotes under Variables.
+# Late is fine, it is told from the beginning.
 subscription Follow($messageId: ID!) {
   messageStream(messageId: $messageId) {
     __typename
@@ -56,24 +74,67 @@ subscription Follow($messageId: ID!) {
     ... on MessageDelta { content }
     ... on CitationAdded { citation { title quote } }
     ... on MessageCompleted {
-      message { content citations { title quote start end passage { headingPath } } }
+      message {
+        content
+        citations { title quote start end }
+      }
+    }
+    ... on MessageFailed {
+      message { error { code message } }
     }
   }
 }
 `;
 
-const SEARCH = `# Look into the sources without asking for an answer.
+const SEARCH = `# Look into the sources without asking.
 query Search($chatbotId: ID!, $query: String!) {
   search(chatbotId: $chatbotId, query: $query, first: 3) {
     score
-    passage { headingPath text source { title } }
+    passage {
+      headingPath
+      text
+      source { title }
+    }
   }
 }
 `;
 
 const QUESTION = 'How do I follow an answer?';
 
-/** The page for exploring: it works without the internet, and opens on tabs that tour the schema. */
+/**
+ * In the page, before GraphiQL starts, which keeps headers for each tab: a key that one tab has sent is sent by those,
+ * too, that have none, until the window is closed.
+ */
+const SHARE_KEY = `<script>
+  {
+    const withKey = (given) => {
+      const headers = new Headers(given);
+      const key = headers.get('x-api-key') || sessionStorage.getItem('x-api-key');
+      if (key) sessionStorage.setItem('x-api-key', key);
+      if (key && !headers.has('authorization')) headers.set('x-api-key', key);
+      return Object.fromEntries(headers);
+    };
+    const { fetch } = window;
+    window.fetch = (url, init) => fetch(url, { ...init, headers: withKey(init?.headers) });
+    const { send } = WebSocket.prototype;
+    WebSocket.prototype.send = function (text) {
+      const message = JSON.parse(text);
+      const extensions = message.payload?.extensions;
+      if (extensions) extensions.headers = withKey(extensions.headers);
+      send.call(this, JSON.stringify(message));
+    };
+  }
+</script>`;
+
+/** GraphiQL lets tabs be dragged, and misjudges where to: at its first press a tab jumps away and loses the click. */
+const STILL_TABS = '<style>.graphiql-tab { transform: none !important }</style>';
+
+/** Makes the page for exploring, which works without the internet. */
+export function renderExplorer(options: GraphiQLOptions): string {
+  return renderGraphiQL(options).replace('<div id="root">', `${STILL_TABS}${SHARE_KEY}$&`);
+}
+
+/** What the page opens on: tabs that tour the schema. */
 export const graphiqlOptions: GraphiQLOptions = {
   title: 'ChatGraph',
   subscriptionsProtocol: 'WS',

@@ -12,6 +12,9 @@ const ALWAYS_STATUS: ReadonlySet<ErrorCode> = new Set([
   'SERVICE_UNAVAILABLE',
 ]);
 
+/** Codes of the layer below for a body of the wrong shape, and for an operation that the document does not have. */
+const FOREIGN_CODES: ReadonlySet<unknown> = new Set(['BAD_REQUEST', 'OPERATION_RESOLUTION_FAILURE']);
+
 /** Makes the public form of a refusal. `source` is the error in which GraphQL wrapped it, for its place in the query. */
 export function toGraphQLError(refusal: RefusalError, source?: unknown): GraphQLError {
   const { code, message } = refusal;
@@ -36,8 +39,7 @@ export function createErrorMask(logger: Logger): (error: unknown) => GraphQLErro
       return toGraphQLError(original, error);
     }
     if (original instanceof GraphQLError) {
-      // The code of the GraphQL layer for a body of the wrong shape.
-      if (original.extensions.code === 'BAD_REQUEST') original.extensions.code = 'BAD_USER_INPUT';
+      if (FOREIGN_CODES.has(original.extensions.code)) original.extensions.code = 'BAD_USER_INPUT';
       return error as GraphQLError;
     }
     logger.error({ err: original }, 'unexpected error');

@@ -20,12 +20,13 @@ import {
   BadUserInputError,
   OperationTimeoutError,
   QueryTooComplexError,
+  RateLimitedError,
   RefusalError,
   UnauthenticatedError,
 } from '../domain/errors.ts';
 import type { OperationSource } from './door.ts';
 import { toGraphQLError } from './graphql-errors.ts';
-import { checkNesting, measureOperation, QUERY_LIMITS, rootFieldsOf } from './query-limits.ts';
+import { checkNesting, measureOperation, QUERY_LIMITS, rootFieldsOf, tooComplex } from './query-limits.ts';
 
 const MAX_VALIDATION_ERRORS = 5;
 const TIMEOUT_MS = { query: 15_000, mutation: 30_000, subscription: 15_000 };
@@ -40,6 +41,8 @@ export function useParser(): Plugin {
           return parse(source, { maxTokens: QUERY_LIMITS.tokens });
         } catch (error) {
           if (error instanceof RangeError) throw new QueryTooComplexError('The query is nested too deep.');
+          if (error instanceof GraphQLError && isOfTokens(error))
+            throw tooComplex('number of tokens', QUERY_LIMITS.tokens);
           if (error instanceof GraphQLError) throw withParseCode(error);
           throw error;
         }
@@ -53,10 +56,13 @@ export function useParser(): Plugin {
   };
 }
 
+/** Whether the parser gave up for the number of tokens: only its words tell, which have a slip that may be mended. */
+function isOfTokens({ message }: GraphQLError): boolean {
+  return /^Syntax Error: Document contains more tha[tn] \d+ tokens/.test(message);
+}
+
 function withParseCode(error: GraphQLError): GraphQLError {
-  const isTooLong = error.message.includes(`more than ${QUERY_LIMITS.tokens} tokens`);
-  const code = isTooLong ? 'QUERY_TOO_COMPLEX' : 'GRAPHQL_PARSE_FAILED';
-  Object.assign(error.extensions, { code, http: { status: 400, spec: true } });
+  Object.assign(error.extensions, { code: 'GRAPHQL_PARSE_FAILED', http: { status: 400, spec: true } });
   return error;
 }
 
@@ -97,10 +103,21 @@ export function useEngine(deps: Deps): Plugin<OperationSource> {
   async function run(args: ExecutionArgs, operation: OperationDefinitionNode) {
     const variables = coerceVariables(args, operation);
     measureOperation(args.schema, args.document, operation, variables);
-    const { viewer } = args.contextValue as OperationSource;
-    const further = operation.operation === 'mutation' ? rootFieldsOf(args.document, operation).length - 1 : 0;
-    if (viewer !== undefined && further > 0) await admit(deps, viewer, further);
+    if (operation.operation === 'mutation') await countFurtherFields(args, operation);
     return operation.operation === 'subscription' ? subscribe(args) : execute(args);
+  }
+
+  /** The door has counted one request; each further field of a mutation is one more. */
+  async function countFurtherFields({ document, contextValue }: ExecutionArgs, operation: OperationDefinitionNode) {
+    const { viewer, tellStanding } = contextValue as OperationSource;
+    const further = rootFieldsOf(document, operation).length - 1;
+    if (viewer === undefined || further === 0) return;
+    try {
+      tellStanding(await admit(deps, viewer, further));
+    } catch (error) {
+      if (error instanceof RateLimitedError && error.standing) tellStanding(error.standing, error.retryAfterMs);
+      throw error;
+    }
   }
 
   async function observe(args: ExecutionArgs) {

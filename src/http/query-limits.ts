@@ -225,6 +225,7 @@ function requireAtMost(what: string, size: number, limit: number): void {
   if (size > limit) throw tooComplex(what, limit);
 }
 
-function tooComplex(what: string, limit: number): QueryTooComplexError {
+/** Says which limit an operation exceeds. */
+export function tooComplex(what: string, limit: number): QueryTooComplexError {
   return new QueryTooComplexError(`The query is too complex: its ${what} may be at most ${limit}.`);
 }

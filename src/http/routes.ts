@@ -6,7 +6,7 @@ import { RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { createRest } from '../rest/app.ts';
 import { createGraphClient } from '../rest/graph-client.ts';
 import { createReference } from '../web/reference.ts';
-import { type Admission, createContext, NOBODY, openDoor, rateLimitHeaders, visitOf } from './door.ts';
+import { type Admission, createContext, NOBODY, openDoor, tellStandingIn, visitOf } from './door.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { answerOperator, sendDetail, sendJson } from './operator.ts';
 import type { GraphQLServer } from './yoga.ts';
@@ -52,7 +52,7 @@ export function createRoutes(deps: Deps, graphql: GraphQLServer): Record<Route, 
 
 async function answerGraphQL(deps: Deps, graphql: GraphQLServer, exchange: Exchange): Promise<void> {
   const { request, response, requestId, signal } = exchange;
-  const source = { requestId, signal, transport: 'http' } as const;
+  const source = { requestId, signal, transport: 'http', tellStanding: tellStandingIn(response) } as const;
   if (request.method === 'GET' && request.headers.accept?.includes('text/html') && deps.config.hasGraphiql) {
     // A browser cannot send a credential when it opens the page.
     return graphql.handle(request, response, { ...source, ...NOBODY });
@@ -90,22 +90,17 @@ function createRestRoute(deps: Deps): (exchange: Exchange) => Promise<void> {
   };
 }
 
-/** The door of one exchange; the limit's headers go on the answer whether it opens or not. */
+/** The door of one exchange; how the client stands is told on the answer whether it opens or not. */
 async function enter(deps: Deps, { request, response }: Exchange): Promise<Admission> {
-  const setHeaders = (headers: Record<string, string>) => {
-    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  };
+  const tellStanding = tellStandingIn(response);
   try {
     const admission = await openDoor(deps, visitOf(deps, request));
-    if (admission.viewer !== undefined) setHeaders(rateLimitHeaders(admission.standing));
+    if (admission.viewer !== undefined) tellStanding(admission.standing);
     return admission;
   } catch (error) {
     if (error instanceof RateLimitedError) {
-      deps.metrics.rateLimited.inc();
-      setHeaders({
-        'Retry-After': String(Math.ceil(error.retryAfterMs / 1_000)),
-        ...(error.standing && rateLimitHeaders(error.standing)),
-      });
+      if (error.standing === undefined) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1_000));
+      else tellStanding(error.standing, error.retryAfterMs);
     }
     throw error;
   }

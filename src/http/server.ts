@@ -10,22 +10,28 @@ import { createGraphQLServer } from './yoga.ts';
 
 /** The HTTP server with everything behind it. */
 export interface HttpServer {
-  /** Starts to accept, and tells the port. @throws the system's error, such as `EADDRINUSE`. */
+  /** Takes the port, and tells it; who comes before `open` waits. @throws the system's error, such as `EADDRINUSE`. */
   listen(port: number, host: string): Promise<number>;
+  /** Begins to answer. */
+  open(): void;
   /** Accepts no more connections, and says so at `/ready`. */
   stopAccepting(): void;
   /** Waits a moment for what is in flight, then closes every connection. */
   close(): Promise<void>;
 }
 
+// Made once: an abort without a reason makes an exception each time.
+const OVER = new Error('The exchange is over.');
+
 const CLOSE_GRACE_MS = 2_000;
 const CLOSE_POLL_MS = 10;
 
-/** Makes the HTTP server; it accepts nothing before `listen`. */
+/** Makes the HTTP server; it accepts nothing before `listen`, and answers nothing before `open`. */
 export function createHttpServer(deps: Deps): HttpServer {
   const graphql = createGraphQLServer(deps);
   const sockets = createSocketServer(deps, graphql);
   const routes = createRoutes(deps, graphql);
+  const opened = Promise.withResolvers<void>();
   let isDraining = false;
   let inFlight = 0;
 
@@ -36,7 +42,7 @@ export function createHttpServer(deps: Deps): HttpServer {
     inFlight++;
     response.once('close', () => {
       inFlight--;
-      left.abort();
+      left.abort(OVER);
     });
     observe(deps, request, response, requestId);
     response.setHeader('X-Request-Id', requestId);
@@ -44,6 +50,7 @@ export function createHttpServer(deps: Deps): HttpServer {
     if (isDraining) response.setHeader('Connection', 'close');
     if (answerOrigin(deps.config, request, response)) return;
     try {
+      await opened.promise;
       await routes[routeOf(path)]({ request, response, path, requestId, signal: left.signal, isDraining });
     } catch (error) {
       deps.logger.error({ err: error, requestId }, 'unexpected error');
@@ -52,7 +59,10 @@ export function createHttpServer(deps: Deps): HttpServer {
     }
   }
 
-  const server = createNodeServer((request, response) => void handle(request, response), sockets);
+  const server = createNodeServer(
+    (request, response) => void handle(request, response),
+    (...upgrade) => void opened.promise.then(() => sockets.upgrade(...upgrade)),
+  );
 
   return {
     listen(port, host) {
@@ -62,6 +72,8 @@ export function createHttpServer(deps: Deps): HttpServer {
       });
     },
 
+    open: () => opened.resolve(),
+
     stopAccepting() {
       isDraining = true;
       server.close();
@@ -69,7 +81,7 @@ export function createHttpServer(deps: Deps): HttpServer {
 
     async close() {
       const deadline = performance.now() + CLOSE_GRACE_MS;
-      while (inFlight > 0 && performance.now() < deadline) {
+      while (inFlight + sockets.operations > 0 && performance.now() < deadline) {
         await new Promise((resolve) => setTimeout(resolve, CLOSE_POLL_MS));
       }
       await sockets.close();
@@ -82,7 +94,7 @@ export function createHttpServer(deps: Deps): HttpServer {
 /** Node's server, which cuts off what is slow or too large, and hands WebSockets over. */
 function createNodeServer(
   handle: (request: IncomingMessage, response: ServerResponse) => void,
-  sockets: SocketServer,
+  upgrade: SocketServer['upgrade'],
 ): Server {
   const server = createServer(
     { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1_000 },
@@ -91,7 +103,7 @@ function createNodeServer(
   server.maxHeadersCount = 100;
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
-    if (routeOf(pathOf(request)) === 'graphql') sockets.upgrade(request, socket, head);
+    if (routeOf(pathOf(request)) === 'graphql') upgrade(request, socket, head);
     else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
   return server;

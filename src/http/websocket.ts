@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { ExecutionArgs, GraphQLError, GraphQLFormattedError } from 'graphql';
+import { type ExecutionArgs, type GraphQLError, type GraphQLFormattedError, getOperationAST } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
@@ -17,6 +17,8 @@ import type { GraphQLServer } from './yoga.ts';
 export interface SocketServer {
   /** Takes over a connection that asks to become a WebSocket. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** How many operations are under way. */
+  readonly operations: number;
   /** Closes every socket with 1012, which tells clients to come back. */
   close(): Promise<void>;
 }
@@ -33,6 +35,18 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer): SocketSe
   const gate = createSocketGate(deps);
   const maskError = createErrorMask(deps.logger);
   let lastRequest = 0;
+  let operations = 0;
+
+  function begin({ extra }: SocketContext, id: string, operation: AbortController): void {
+    extra.operations ??= new Map();
+    extra.operations.set(id, operation);
+    operations++;
+  }
+
+  function end({ extra }: SocketContext, id: string): void {
+    extra.operations?.get(id)?.abort();
+    if (extra.operations?.delete(id)) operations--;
+  }
 
   async function prepare(
     context: SocketContext,
@@ -44,24 +58,29 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer): SocketSe
     }
     const admission = await gate.admit(context, payload);
     const abort = new AbortController();
-    context.extra.operations ??= new Map();
-    context.extra.operations.set(id, abort);
     const source: OperationSource = {
       ...admission,
       requestId: `ws-${++lastRequest}`,
       transport: 'websocket',
       signal: abort.signal,
+      tellStanding: () => {},
     };
     const { schema, parse, validate, contextFactory, execute, subscribe } = graphql.getEnveloped(source);
     const document = parse(payload.query);
     const errors = validate(schema, document);
     if (errors.length > 0) return errors;
+    if (getOperationAST(document, payload.operationName) == null) {
+      throw new BadUserInputError('Name one of the operations in the document.');
+    }
+    const contextValue = await contextFactory();
+    // One that is refused before here is never told to be complete.
+    begin(context, id, abort);
     return {
       schema,
       document,
       operationName: payload.operationName,
       variableValues: payload.variables,
-      contextValue: await contextFactory(),
+      contextValue,
       // Each operation has its own pair; this is how they reach `execute` and `subscribe` below.
       rootValue: { execute, subscribe },
     };
@@ -83,12 +102,9 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer): SocketSe
       onError: (_context, _id, _payload, errors) => errors.map((error) => publicError(maskError(error))),
       onNext: (_context, _id, _payload, _args, { data = null, errors }) =>
         errors && { data, errors: errors.map(publicError) },
-      onComplete: ({ extra }, id) => {
-        extra.operations?.get(id)?.abort();
-        extra.operations?.delete(id);
-      },
+      onComplete: end,
       onClose: (context) => {
-        for (const operation of context.extra.operations?.values() ?? []) operation.abort();
+        for (const id of [...(context.extra.operations?.keys() ?? [])]) end(context, id);
         gate.leave(context);
       },
     },
@@ -106,7 +122,13 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer): SocketSe
         deps.metrics.sockets.inc();
         client.once('close', () => deps.metrics.sockets.dec());
         sockets.emit('connection', client, request);
+        // What a client did wrong has closed the socket; graphql-ws would print it to the console as well.
+        client.removeAllListeners('error').on('error', (error) => deps.logger.debug({ err: error }, 'socket failed'));
       });
+    },
+
+    get operations() {
+      return operations;
     },
 
     async close() {

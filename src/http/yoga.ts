@@ -1,11 +1,10 @@
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { DocumentNode } from 'graphql';
 import { createYoga } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { schema } from '../../schema/index.ts';
 import type { Deps } from '../deps.ts';
 import { createContext, type OperationSource } from './door.ts';
-import { graphiqlOptions } from './graphiql.ts';
+import { graphiqlOptions, renderExplorer } from './graphiql.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { useJsonBody } from './json-body.ts';
 import { useAccess, useEngine, useParser } from './pipeline.ts';
@@ -31,7 +30,7 @@ export function createGraphQLServer(deps: Deps) {
       errorCache: { get: () => undefined, set: () => undefined },
     },
     graphiql: deps.config.hasGraphiql ? graphiqlOptions : false,
-    renderGraphiQL,
+    renderGraphiQL: renderExplorer,
     // The server answers for these before, and for everything else beside GraphQL.
     cors: false,
     landingPage: false,

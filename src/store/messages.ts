@@ -119,7 +119,7 @@ export async function findMessages(db: Queryable, accountId: string, ids: readon
   return rows.map(toMessage);
 }
 
-/** The last message of each of several conversations. Uses `messages_by_conversation`. */
+/** The last message of each of several conversations: one step each from the end of `messages_by_conversation`. */
 export async function findLastMessages(
   db: Queryable,
   accountId: string,
@@ -129,12 +129,17 @@ export async function findLastMessages(
     .selectFrom('messages')
     .selectAll()
     .where('account_id', '=', accountId)
-    .where('id', 'in', (last) =>
-      last
-        .selectFrom('messages as m')
-        .select((m) => m.fn.max('m.id').as('id'))
-        .where('m.conversation_id', 'in', padIds(conversationIds))
-        .groupBy('m.conversation_id'),
+    .where('id', 'in', (of) =>
+      of
+        .selectFrom('conversations as c')
+        .where('c.id', 'in', padIds(conversationIds))
+        .select((c) =>
+          c
+            .selectFrom('messages as m')
+            .whereRef('m.conversation_id', '=', 'c.id')
+            .select((m) => m.fn.max('m.id').as('id'))
+            .as('id'),
+        ),
     )
     .execute();
   return rows.map(toMessage);

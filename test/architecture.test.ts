@@ -1,0 +1,167 @@
+import { globSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+/**
+ * What each part may import from the others: `code` at run time, `types` as types only. A folder is a part, and so is
+ * each file right under src/. Every part but `domain`, `rest` and `web` may also know the type of what the program is
+ * made of, `src/deps.ts`.
+ */
+const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types?: readonly string[] }> = {
+  domain: { code: [] },
+  store: { code: ['domain'] },
+  coordination: { code: ['domain'] },
+  access: { code: ['domain', 'store'], types: ['coordination'] },
+  answer: { code: ['domain', 'store'] },
+  ingest: { code: ['domain', 'store'], types: ['access'] },
+  chat: { code: ['domain', 'store', 'answer'], types: ['access', 'coordination'] },
+  schema: { code: ['domain', 'store', 'answer', 'ingest', 'chat', 'access'] },
+  rest: { code: ['domain'] },
+  web: { code: [] },
+  http: { code: ['domain', 'store', 'access', 'schema', 'rest', 'web', 'demo'], types: ['config'] },
+
+  background: { code: [] },
+  metrics: { code: [] },
+  config: { code: ['domain', 'access'] },
+  deps: {
+    code: [],
+    types: ['domain', 'store', 'coordination', 'access', 'answer', 'chat', 'background', 'metrics', 'config'],
+  },
+  demo: { code: ['ingest', 'chat'] },
+  'first-start': { code: ['domain', 'store', 'access', 'demo'] },
+  app: {
+    code: [
+      ...['domain', 'store', 'coordination', 'access', 'answer', 'chat', 'http'],
+      ...['background', 'metrics', 'first-start'],
+    ],
+    types: ['config'],
+  },
+  cli: { code: ['domain', 'store', 'access', 'config'] },
+  main: { code: ['domain', 'app', 'cli', 'config', 'demo'] },
+};
+const WITHOUT_DEPS = ['domain', 'rest', 'web'];
+
+/** One import or re-export, as it is written. */
+interface Import {
+  readonly from: string;
+  /** A path from the root of the project, or the name of a package. */
+  readonly to: string;
+  readonly isType: boolean;
+}
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const IMPORT =
+  /^(?:import|export)\s+(?<type>type\s)?(?:(?<names>[\w\s{},*]*?)\s*from\s+)?'(?<to>[^']+)'|\bimport\(\s*'(?<lazy>[^']+)'/gm;
+
+const files = globSync(['src/**/*.ts', 'schema/*.ts'], { cwd: ROOT }).toSorted();
+const sources = new Map(files.map((file) => [file, readFileSync(`${ROOT}/${file}`, 'utf8')]));
+const imports = [...sources].flatMap(([file, source]) => importsOf(file, source));
+const inner = imports.filter(({ to }) => sources.has(to));
+
+function importsOf(from: string, source: string): Import[] {
+  return [...source.matchAll(IMPORT)].map(({ groups = {} }) => {
+    const written = groups.to ?? groups.lazy ?? '';
+    const names = groups.names
+      ?.replace(/[{}]/g, '')
+      .split(',')
+      .map((name) => name.trim())
+      .filter(Boolean);
+    return {
+      from,
+      to: written.startsWith('.') ? new URL(written, `file:///${from}`).pathname.slice(1) : written,
+      isType: groups.type !== undefined || Boolean(names?.length && names.every((name) => name.startsWith('type '))),
+    };
+  });
+}
+
+/** `src/chat/cursor.ts` belongs to `chat`, `src/app.ts` to `app`, and everything in `schema/` to `schema`. */
+function partOf(file: string): string {
+  const [folder = '', part = ''] = file.split('/');
+  return folder === 'schema' ? folder : part.replace(/\.ts$/, '');
+}
+
+function isAllowed({ from, to, isType }: Import): boolean {
+  const [part, other] = [partOf(from), partOf(to)];
+  if (part === other) return true;
+  if (isType && other === 'deps') return !WITHOUT_DEPS.includes(part);
+  const { code = [], types = [] } = ALLOWED[part] ?? {};
+  return code.includes(other) || (isType && types.includes(other));
+}
+
+/** Paths that come back to where they start. */
+function cyclesOf(edges: readonly Import[]): string[] {
+  const cycles: string[] = [];
+  const done = new Set<string>();
+  const walk = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file].join(' → '));
+    if (done.has(file) || path.includes(file)) return;
+    for (const edge of edges) if (edge.from === file) walk(edge.to, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files) walk(file, []);
+  return cycles;
+}
+
+const show = ({ from, to, isType }: Import) => `${from} → ${to}${isType ? ' (type)' : ''}`;
+const filesWith = (pattern: RegExp, under = '') =>
+  files.filter((file) => file.startsWith(under) && pattern.test(sources.get(file) ?? ''));
+
+describe('the architecture', () => {
+  it('has a row in the table for every part', () => {
+    expect([...new Set(files.map(partOf))].toSorted()).toEqual(Object.keys(ALLOWED).toSorted());
+  });
+
+  it('lets imports run one way', () => {
+    expect(inner.length).toBeGreaterThan(100);
+    expect(inner.filter((edge) => !isAllowed(edge)).map(show)).toEqual([]);
+  });
+
+  it('has no rows that nobody needs', () => {
+    const needed = new Set(inner.map(({ from, to }) => `${partOf(from)} → ${partOf(to)}`));
+    const allowed = Object.entries(ALLOWED).flatMap(([part, { code, types = [] }]) =>
+      [...code, ...types].map((other) => `${part} → ${other}`),
+    );
+    expect(allowed.filter((edge) => !needed.has(edge))).toEqual([]);
+  });
+
+  it('has no cycles of imports, those of types included', () => {
+    expect(cyclesOf(inner)).toEqual([]);
+  });
+
+  it('resolves every relative import to a file', () => {
+    const lost = imports.filter(({ to }) => /^(src|schema)\//.test(to) && !sources.has(to));
+    expect(lost.map(show)).toEqual([]);
+  });
+
+  it('has no barrels and no default exports', () => {
+    expect(filesWith(/^export\s+(type\s+)?(\*|\{[^}]*\}\s*from\b)/m)).toEqual([]);
+    expect(filesWith(/^export default\b/m)).toEqual([]);
+  });
+
+  it('keeps SQL and the system out of the schema', () => {
+    const foreign = imports.filter(({ from, to }) => from.startsWith('schema/') && /^(node:|kysely)/.test(to));
+    expect(foreign.map(show)).toEqual([]);
+    expect(filesWith(/\bsql`/, 'schema/')).toEqual([]);
+  });
+
+  it('loads the database driver in one file', () => {
+    expect(imports.filter(({ to }) => to === 'better-sqlite3').map(({ from }) => from)).toEqual([
+      'src/store/database.ts',
+    ]);
+  });
+
+  it('lets rest and web know nothing but the domain and the web framework', () => {
+    const packages = (part: string) =>
+      new Set(imports.flatMap(({ from, to }) => (partOf(from) === part && !sources.has(to) ? [to] : [])));
+    expect([...packages('web')].filter((name) => !/^(hono|node:)/.test(name))).toEqual([]);
+    expect([...packages('rest')].filter((name) => /sqlite|kysely|yoga|^ws$/.test(name))).toEqual([]);
+  });
+
+  it('reads the environment in one file', () => {
+    expect(filesWith(/process\.env/)).toEqual(['src/config.ts']);
+  });
+
+  it('keeps files under 320 lines', () => {
+    expect(files.filter((file) => (sources.get(file) ?? '').split('\n').length >= 320)).toEqual([]);
+  });
+});

@@ -1,0 +1,59 @@
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+import type { TestGateway } from './gateway.ts';
+
+/** A message of the protocol. */
+interface Frame {
+  readonly type: string;
+  readonly id?: string;
+  readonly payload?: unknown;
+}
+
+/** A WebSocket on which the test writes every frame itself. */
+export function connect(
+  { url }: TestGateway,
+  headers: Record<string, string> = {},
+  protocols = ['graphql-transport-ws'],
+) {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, protocols, { headers });
+  const frames: Frame[] = [];
+  socket.on('message', (data) => frames.push(JSON.parse(String(data))));
+  const closed = once(socket, 'close').then(([code, reason]) => ({ code, reason: String(reason) }));
+  const refused = once(socket, 'unexpected-response').then(([, response]) => response.statusCode as number);
+  socket.on('error', () => {});
+
+  async function receive(fits: (frame: Frame) => boolean): Promise<Frame> {
+    while (true) {
+      const found = frames.find(fits);
+      if (found) return found;
+      await Promise.race([once(socket, 'message'), closed.then(() => Promise.reject(new Error('closed')))]);
+    }
+  }
+
+  return {
+    frames,
+    closed,
+    refused,
+    opened: once(socket, 'open'),
+    send: (frame: object | string) => socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame)),
+    receive,
+    /** Introduces itself, and waits for the acknowledgement. */
+    async init(payload?: object): Promise<void> {
+      await once(socket, 'open');
+      socket.send(JSON.stringify({ type: 'connection_init', ...(payload && { payload }) }));
+      await receive(({ type }) => type === 'connection_ack');
+    },
+    /** Runs an operation; gives its first result or its errors. */
+    async ask(query: string, more: object = {}, id = `${frames.length}-${Math.random()}`): Promise<Result> {
+      socket.send(JSON.stringify({ type: 'subscribe', id, payload: { query, ...more } }));
+      const { type, payload } = await receive((frame) => frame.id === id);
+      return type === 'error' ? { errors: payload as Result['errors'] } : (payload as Result);
+    },
+  };
+}
+
+/** What an operation came to. */
+export interface Result {
+  readonly data?: unknown;
+  readonly errors?: readonly { message: string; extensions: Record<string, unknown> }[] | undefined;
+}

@@ -1,0 +1,75 @@
+import { createClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import type { TestGateway } from './gateway.ts';
+
+/** What an operation came to, the same over every transport. */
+export interface Answer {
+  readonly data?: unknown;
+  readonly errors?: readonly PublicError[] | undefined;
+}
+
+/** An error as clients see it. */
+export interface PublicError {
+  readonly message: string;
+  readonly path?: readonly (string | number)[] | undefined;
+  readonly extensions?: Record<string, unknown> | undefined;
+}
+
+/** How a socket was closed. */
+export interface Closing {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** A WebSocket of the official client. */
+export interface TestSocket {
+  /** Runs one operation, and gives its first answer or the errors that refused it. */
+  ask(query: string, variables?: object, extensions?: object): Promise<Answer>;
+  /** Resolves when the server has acknowledged the socket. */
+  readonly connected: Promise<void>;
+  /** Resolves when the socket was closed, by whomever. */
+  readonly closed: Promise<Closing>;
+  close(): void;
+}
+
+/** Opens a socket at once, with these `connectionParams`; without any unless told. */
+export function openSocket({ url }: Pick<TestGateway, 'url'>, connectionParams?: Record<string, unknown>): TestSocket {
+  const connected = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<Closing>();
+  const client = createClient({
+    url: `${url.replace('http', 'ws')}/graphql`,
+    webSocketImpl: WebSocket,
+    lazy: false,
+    retryAttempts: 0,
+    onNonLazyError: () => {},
+    ...(connectionParams && { connectionParams }),
+    on: {
+      connected: () => connected.resolve(),
+      closed: (event) => {
+        const { code, reason } = event as Closing;
+        closed.resolve({ code, reason });
+      },
+    },
+  });
+  return {
+    ask: (query, variables = {}, extensions) =>
+      new Promise((resolve, reject) => {
+        client.subscribe(
+          { query, variables: { ...variables }, ...(extensions && { extensions: { ...extensions } }) },
+          {
+            next: resolve,
+            error: (error) => (Array.isArray(error) ? resolve({ errors: error }) : reject(error)),
+            complete: () => {},
+          },
+        );
+      }),
+    connected: connected.promise,
+    closed: closed.promise,
+    close: () => void client.dispose(),
+  };
+}
+
+/** The codes of an answer's errors. */
+export function codesOf({ errors = [] }: Answer): unknown[] {
+  return errors.map(({ extensions }) => extensions?.code);
+}

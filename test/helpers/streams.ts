@@ -1,0 +1,227 @@
+import { createClient as createSseClient } from 'graphql-sse';
+import { createClient as createWsClient } from 'graphql-ws';
+import { onTestFinished } from 'vitest';
+import { WebSocket } from 'ws';
+import { createChatbot, send } from './chatbots.ts';
+import { createScriptedEngine, finish } from './engines.ts';
+import { startGateway, type TestGateway } from './gateway.ts';
+
+/** An event of `messageStream`, with the fields that its type has. */
+export interface StreamEvent {
+  readonly __typename: string;
+  readonly cursor: string;
+  readonly messageId?: string;
+  readonly offset?: number;
+  readonly text?: string;
+  readonly content?: string;
+  readonly citation?: StreamCitation;
+  readonly message?: StreamMessage;
+}
+
+export interface StreamCitation {
+  readonly title: string;
+  readonly quote: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface StreamMessage {
+  readonly id: string;
+  readonly status: string;
+  readonly content: string;
+  readonly citations: readonly StreamCitation[];
+  readonly finishReason: string | null;
+  readonly error: { code: string; message: string } | null;
+}
+
+/** A subscription as a client sees it. */
+export interface Reader {
+  /** What was told so far. */
+  readonly events: readonly StreamEvent[];
+  /** The codes of the errors that came. */
+  readonly errors: readonly string[];
+  /** The deltas put together where they say that they belong. */
+  readonly text: string;
+  /** Resolves with the first event, past or future, that fits; rejects when the stream ends without. */
+  until(fits: (event: StreamEvent) => boolean): Promise<StreamEvent>;
+  /** Resolves when the server completes the stream, or with the error that ended it. */
+  readonly ended: Promise<unknown>;
+  /** Says goodbye as the protocol has it. */
+  leave(): void;
+  /** Is gone from one moment to the next. */
+  vanish(): void;
+}
+
+/** What to follow. */
+export interface FollowOptions {
+  readonly messageId: string;
+  readonly after?: string | null | undefined;
+  readonly key?: string;
+}
+
+/** A way of following an answer, by the official client of its protocol. */
+export interface Transport {
+  readonly name: string;
+  follow(gateway: Pick<TestGateway, 'url' | 'key'>, options: FollowOptions): Reader;
+}
+
+const MESSAGE = `message { id status content finishReason error { code message } citations { title quote start end } }`;
+
+/** The subscription that readers run; it asks for everything. */
+export const FOLLOW = `subscription Follow($messageId: ID!, $after: String) {
+  messageStream(messageId: $messageId, after: $after) {
+    __typename
+    cursor
+    ... on MessageCreated { ${MESSAGE} }
+    ... on MessageStarted { ${MESSAGE} }
+    ... on MessageDelta { messageId offset text content }
+    ... on CitationAdded { messageId citation { title quote start end } }
+    ... on MessageCompleted { ${MESSAGE} }
+    ... on MessageFailed { ${MESSAGE} }
+    ... on MessageInterrupted { ${MESSAGE} }
+  }
+}`;
+
+/** GraphQL over WebSocket, each reader on a socket of its own. */
+export const webSocket: Transport = {
+  name: 'graphql-ws',
+  follow({ url, key }, options) {
+    let socket: WebSocket | undefined;
+    class OwnSocket extends WebSocket {
+      constructor(address: string, protocols: string[]) {
+        super(address, protocols);
+        socket = this;
+      }
+    }
+    const client = createWsClient({
+      url: `${url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: OwnSocket,
+      connectionParams: { authorization: `Bearer ${options.key ?? key}` },
+      retryAttempts: 0,
+    });
+    return createReader(
+      (sink) => client.subscribe<Data>({ query: FOLLOW, variables: variablesOf(options) }, sink),
+      () => socket?.terminate(),
+    );
+  },
+};
+
+/** GraphQL over server-sent events, in distinct connections. */
+export const serverSentEvents: Transport = {
+  name: 'graphql-sse',
+  follow({ url, key }, options) {
+    const client = createSseClient({
+      url: `${url}/graphql`,
+      headers: { authorization: `Bearer ${options.key ?? key}` },
+      retryAttempts: 0,
+    });
+    return createReader(
+      (sink) => client.subscribe<Data>({ query: FOLLOW, variables: variablesOf(options) }, sink),
+      () => client.dispose(),
+    );
+  },
+};
+
+/** Every transport that carries subscriptions. */
+export const TRANSPORTS: readonly Transport[] = [webSocket, serverSentEvents];
+
+/** Starts a gateway whose chatbot says what the test makes it say, with an answer of it that is under way. */
+export async function startAnswer() {
+  const engine = createScriptedEngine();
+  const gateway = await startGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
+  onTestFinished(() => gateway.close());
+  // Whatever a test leaves unfinished would be waited for.
+  onTestFinished(() => engine.push(finish));
+  const chatbotId = await createChatbot(gateway);
+  return { gateway, engine, chatbotId, ...(await send(gateway, { chatbotId, content: 'Well?' })) };
+}
+
+/** A message as it is stored. */
+export async function readMessage(gateway: TestGateway, id: string): Promise<StreamMessage> {
+  const { data } = await gateway.graphql<{ node: StreamMessage }>(
+    `query ($id: ID!) { node(id: $id) { ... on Message { id status content finishReason error { code message } citations { title quote start end } } } }`,
+    { id },
+  );
+  return data.node;
+}
+
+/** Puts deltas together where they say that they belong. */
+export function textOf(events: readonly StreamEvent[]): string {
+  return events.reduce((text, { offset, text: piece = '' }) => {
+    if (offset === undefined) return text;
+    if (offset !== text.length)
+      throw new Error(`A delta begins at ${offset}, the text before it ends at ${text.length}.`);
+    return text + piece;
+  }, '');
+}
+
+interface Data extends Record<string, unknown> {
+  readonly messageStream: StreamEvent;
+}
+
+interface Result {
+  readonly data?: Data | null | undefined;
+  readonly errors?: readonly { readonly extensions?: Record<string, unknown> | undefined }[] | undefined;
+}
+
+interface Sink {
+  next(result: Result): void;
+  error(error: unknown): void;
+  complete(): void;
+}
+
+const variablesOf = ({ messageId, after }: FollowOptions) => ({ messageId, ...(after === undefined ? {} : { after }) });
+
+function createReader(subscribe: (sink: Sink) => () => void, vanish: () => void): Reader {
+  const events: StreamEvent[] = [];
+  const errors: string[] = [];
+  const waiting = new Set<() => void>();
+  const end = Promise.withResolvers<unknown>();
+  let isEnded = false;
+
+  const finish = (error?: unknown) => {
+    isEnded = true;
+    end.resolve(error);
+    for (const wake of waiting) wake();
+  };
+  const note = (list: Result['errors'] = []) => {
+    for (const { extensions } of list) errors.push(String(extensions?.code));
+  };
+  const unsubscribe = subscribe({
+    next({ data, errors: found }) {
+      note(found);
+      if (data) events.push(data.messageStream);
+      for (const wake of waiting) wake();
+    },
+    error(error) {
+      if (Array.isArray(error)) note(error);
+      finish(error);
+    },
+    complete: () => finish(),
+  });
+
+  return {
+    events,
+    errors,
+    get text() {
+      return textOf(events);
+    },
+    async until(fits) {
+      while (true) {
+        const found = events.find(fits);
+        if (found) return found;
+        if (isEnded) throw new Error(`The stream ended after ${events.map((event) => event.__typename).join(', ')}.`);
+        await new Promise<void>((resolve) => {
+          const wake = () => {
+            waiting.delete(wake);
+            resolve();
+          };
+          waiting.add(wake);
+        });
+      }
+    },
+    ended: end.promise,
+    leave: unsubscribe,
+    vanish,
+  };
+}

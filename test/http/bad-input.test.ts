@@ -1,0 +1,288 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { createDataDir, startGatewayProcess } from '../helpers/process.ts';
+import { type Answer, codesOf, openSocket } from '../helpers/sockets.ts';
+
+const MAX_BODY_BYTES = 262_144;
+const QUERY = '{"query":"{viewer{kind}}"}';
+const ANSWER = { data: { viewer: { kind: 'API_KEY' } } };
+
+let gateway: TestGateway;
+beforeAll(async () => {
+  gateway = await startGateway();
+});
+// Whatever was sent, nothing of it was an error of ours, and the gateway goes on.
+afterAll(async () => {
+  expect(await gateway.graphql('{viewer{kind}}')).toMatchObject({ status: 200, ...ANSWER });
+  expect(gateway.logs.filter(({ level }) => Number(level) >= 50)).toEqual([]);
+  await gateway.close();
+});
+
+/** Sends a request with a key; POST unless told, and JSON unless `headers` says else. */
+async function request(init: RequestInit & { duplex?: 'half' }, path = '/graphql') {
+  const headers = { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json', ...init.headers };
+  const response = await gateway.fetch(path, { method: 'POST', ...init, headers });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, ...(text ? (JSON.parse(text) as Answer) : {}) };
+}
+
+const summaryOf = (answer: Answer & { status: number }) => [answer.status, ...codesOf(answer)];
+const padded = (bytes: number) => QUERY + ' '.repeat(bytes - QUERY.length);
+const streamed = (text: string) => new Blob([text]).stream();
+
+describe('a body', () => {
+  it('may be 262,144 bytes long, announced or in chunks', async () => {
+    expect(await request({ body: padded(MAX_BODY_BYTES) })).toMatchObject(ANSWER);
+    expect(await request({ body: streamed(padded(MAX_BODY_BYTES)), duplex: 'half' })).toMatchObject(ANSWER);
+  });
+
+  it.each([MAX_BODY_BYTES + 1, 5_000_000])('of %i bytes is 413, announced or in chunks', async (bytes) => {
+    const accept = { accept: 'application/json' };
+    const announced = await request({ body: padded(bytes), headers: accept });
+    const chunked = await request({ body: streamed(padded(bytes)), duplex: 'half', headers: accept });
+    expect([announced, chunked].map(summaryOf)).toEqual(Array(2).fill([413, 'PAYLOAD_TOO_LARGE']));
+  });
+
+  it('is measured in bytes, not in characters', async () => {
+    const body = JSON.stringify({ query: `# ${'é'.repeat(MAX_BODY_BYTES / 2)}\n{viewer{kind}}` });
+    expect(summaryOf(await request({ body }))).toEqual([413, 'PAYLOAD_TOO_LARGE']);
+  });
+
+  it.each<[string, string | Uint8Array<ArrayBuffer>]>([
+    ['nothing', ''],
+    ['no JSON', '{viewer{kind}}'],
+    ['JSON cut off', QUERY.slice(0, -1)],
+    ['JSON and more', `${QUERY}}`],
+    ['a list of operations', `[${QUERY},${QUERY}]`],
+    ['an empty list', '[]'],
+    ['null', 'null'],
+    ['a number', '1'],
+    ['a string', '"{viewer{kind}}"'],
+    ['a byte that is no UTF-8', new Uint8Array(Buffer.from(QUERY.replace('kind', 'kind #\xff'), 'latin1'))],
+    ['a surrogate in UTF-8', new Uint8Array(Buffer.from(QUERY.replace('kind', 'kind #\xed\xa0\x80'), 'latin1'))],
+    ['UTF-16', new Uint8Array(Buffer.from(QUERY, 'utf16le'))],
+    ['brackets 100,000 deep and cut off', '['.repeat(100_000)],
+  ])('of %s is 400 MALFORMED_BODY', async (_name, body) => {
+    expect(summaryOf(await request({ body }))).toEqual([400, 'MALFORMED_BODY']);
+  });
+
+  it.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/graphql',
+    'application/jsonp',
+    '',
+  ])('of the type %j is 415', async (type) => {
+    const body = new Uint8Array(Buffer.from(QUERY));
+    expect(summaryOf(await request({ body, headers: { 'content-type': type } }))).toEqual([
+      415,
+      'UNSUPPORTED_MEDIA_TYPE',
+    ]);
+  });
+
+  it.each(['application/json; charset=utf-8', 'APPLICATION/JSON', 'application/json ;charset=UTF-8'])(
+    'of the type %j is read',
+    async (type) => {
+      expect(await request({ body: QUERY, headers: { 'content-type': type } })).toMatchObject(ANSWER);
+    },
+  );
+});
+
+describe('the parameters of an operation', () => {
+  const TWO = 'query A{viewer{kind}} query B{viewer{kind}}';
+  /** JSON with lists 50,000 deep where `DEEP` is: nothing but text can be made of those. */
+  const write = (body: object) => JSON.stringify(body).replace('"DEEP"', '['.repeat(50_000) + ']'.repeat(50_000));
+  const WITH_ID = 'query($id:ID!){node(id:$id){id}}';
+  const CREATE = 'mutation($input:CreateChatbotInput!){createChatbot(input:$input){__typename}}';
+
+  it.each<[string, object]>([
+    ['no query', {}],
+    ['a query that is a number', { query: 1 }],
+    ['a query that is a list', { query: 'DEEP' }],
+    ['variables that are a list', { query: '{viewer{kind}}', variables: [] }],
+    ['variables that are a string', { query: '{viewer{kind}}', variables: '{}' }],
+    ['an operationName that is a number', { query: TWO, operationName: 1 }],
+    ['an unknown operationName', { query: TWO, operationName: 'C' }],
+    ['no operationName for two operations', { query: TWO }],
+    ['extensions that are a string', { query: '{viewer{kind}}', extensions: 'x' }],
+    ['a missing variable', { query: WITH_ID }],
+    ['a variable that is null', { query: WITH_ID, variables: { id: null } }],
+    ['a variable of the wrong type', { query: WITH_ID, variables: { id: {} } }],
+    [
+      'a number that is too large',
+      { query: 'query($n:Int){chatbots(first:$n){nodes{id}}}', variables: { n: 2 ** 31 } },
+    ],
+    ['a number that is no integer', { query: 'query($n:Int){chatbots(first:$n){nodes{id}}}', variables: { n: 1.5 } }],
+    [
+      'an unknown enum value',
+      {
+        query: CREATE.replace('Chatbot', 'ApiKey').replace('createChatbot', 'createApiKey'),
+        variables: { input: { name: 'A', scopes: ['ADMIN'] } },
+      },
+    ],
+    ['an unknown input field', { query: CREATE, variables: { input: { name: 'A', colour: 'red' } } }],
+    ['a missing input field', { query: CREATE, variables: { input: {} } }],
+    ['lists within each other', { query: 'query($ids:[ID!]!){nodes(ids:$ids){id}}', variables: { ids: 'DEEP' } }],
+    ['JSON nested 50,000 deep', { query: CREATE, variables: { input: { name: 'A', metadata: { a: 'DEEP' } } } }],
+  ])('with %s are BAD_USER_INPUT', async (_name, body) => {
+    const strict = await request({
+      body: write(body),
+      headers: { accept: 'application/graphql-response+json' },
+    });
+    expect(summaryOf(strict)).toEqual([400, 'BAD_USER_INPUT']);
+    expect(strict.data ?? null).toBeNull();
+  });
+
+  it('with variables that nothing asks for are taken, however deep', async () => {
+    const body = write({ query: '{viewer{kind}}', variables: { a: 'DEEP', constructor: 1, ['__proto__']: 2 } });
+    expect(await request({ body })).toMatchObject({ status: 200, ...ANSWER });
+  });
+
+  it.each([
+    '',
+    '\0',
+    '\0'.repeat(36),
+    `019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c4\0`,
+    '\ud800',
+    '%00',
+    '../1',
+    "' OR 1=1 --",
+    '9'.repeat(10_000),
+  ])('with the id %j name nothing', async (id) => {
+    const query = `query($id:ID!){node(id:$id){id} nodes(ids:[$id]){id} conversation(id:$id){id} byId:chatbot(id:$id){id}}`;
+    const body = JSON.stringify({ query, variables: { id } });
+    expect(await request({ body })).toMatchObject({
+      data: { node: null, nodes: [null], conversation: null, byId: null },
+    });
+  });
+});
+
+describe('the method', () => {
+  const path = (query: string, more = '') => `/graphql?query=${encodeURIComponent(query)}${more}`;
+  const get = (where: string) => request({ method: 'GET' }, where);
+
+  it('GET is for queries', async () => {
+    expect(await get(path('{viewer{kind}}'))).toMatchObject({ status: 200, ...ANSWER });
+    const variables = encodeURIComponent('{"id":"x"}');
+    expect(await get(path('query($id:ID!){node(id:$id){id}}', `&variables=${variables}`))).toMatchObject({
+      data: { node: null },
+    });
+  });
+
+  it('GET with a mutation is 405, and changes nothing', async () => {
+    const answer = await get(path('mutation{createChatbot(input:{name:"A"}){__typename}}'));
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
+    expect((await gateway.graphql('{chatbots{nodes{id}}}')).data).toEqual({ chatbots: { nodes: [] } });
+  });
+
+  it('GET with variables that are no JSON is BAD_USER_INPUT', async () => {
+    expect(summaryOf(await get(path('{viewer{kind}}', '&variables={')))).toEqual([400, 'BAD_USER_INPUT']);
+  });
+
+  it.each(['PUT', 'DELETE', 'PATCH'])('%s is 405', async (method) => {
+    const response = await gateway.fetch('/graphql', { method, headers: { 'x-api-key': gateway.key } });
+    expect(response.status).toBe(405);
+    await response.arrayBuffer();
+  });
+});
+
+describe('the wire', () => {
+  /** Sends bytes as they are, and gives what comes back until the other side hangs up. */
+  async function sendBytes(...pieces: (string | Uint8Array)[]): Promise<string> {
+    const { hostname, port } = new URL(gateway.url);
+    const socket = connect(Number(port), hostname);
+    let received = '';
+    socket.setEncoding('latin1').on('data', (text) => {
+      received += text;
+    });
+    socket.on('error', () => {});
+    for (const piece of pieces) socket.write(piece);
+    await once(socket, 'close');
+    return received;
+  }
+
+  it.each<[string, string | Uint8Array]>([
+    ['random bytes', Uint8Array.from({ length: 2_000 }, (_, i) => (i * 7_919) % 256)],
+    ['TLS', new Uint8Array(Buffer.from('16030100f4010000f00303', 'hex'))],
+    ['no HTTP', 'HELLO\r\n\r\n'],
+    ['two lengths', 'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n12345'],
+    [
+      'a length and chunks',
+      'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n',
+    ],
+    ['a header with a NUL', 'GET /graphql HTTP/1.1\r\nHost: x\r\nX-Api-Key: a\0b\r\n\r\n'],
+  ])('with %s is answered 400 and cut', async (_name, bytes) => {
+    expect(await sendBytes(bytes)).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  it('with headers of more than 16 kB is answered 431 and cut', async () => {
+    expect(await sendBytes(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(20_000)}\r\n\r\n`)).toMatch(
+      /^HTTP\/1\.1 431 /,
+    );
+  });
+
+  it('with headers that never end is cut off after 10 seconds', { timeout: 20_000 }, async () => {
+    const startedAt = performance.now();
+    expect(await sendBytes('GET /graphql HTTP/1.1\r\nHost: x\r\n')).toMatch(/^(HTTP\/1\.1 408 |$)/);
+    expect(performance.now() - startedAt).toBeGreaterThan(9_000);
+    expect(performance.now() - startedAt).toBeLessThan(13_000);
+  });
+});
+
+describe('a WebSocket', () => {
+  async function sendFrames(...frames: (string | Uint8Array)[]): Promise<number> {
+    const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+    socket.on('error', () => {});
+    await once(socket, 'open');
+    for (const frame of frames) socket.send(frame);
+    const [code] = await once(socket, 'close');
+    return code as number;
+  }
+  const init = JSON.stringify({ type: 'connection_init', payload: {} });
+  const subscribe = (payload: unknown) => JSON.stringify({ type: 'subscribe', id: '1', payload });
+
+  it.each<[string, string | Uint8Array, number]>([
+    ['no JSON', '{', 4400],
+    ['an unknown message', '{"type":"hello"}', 4400],
+    ['a message that is a list', '[]', 4400],
+    ['a batch', subscribe([{ query: '{__typename}' }]), 4400],
+    ['a query that is no text', subscribe({ query: 1 }), 4400],
+    ['variables that are a list', subscribe({ query: '{__typename}', variables: [] }), 4400],
+    ['bytes', Uint8Array.from([0, 255, 254]), 4400],
+    ['a second init', init, 4429],
+    ['a message of more than 262,144 bytes', ' '.repeat(MAX_BODY_BYTES + 1), 1009],
+  ])('is closed for %s', async (_name, frame, code) => {
+    expect(await sendFrames(init, frame)).toBe(code);
+  });
+
+  it('is closed with 4401 for an operation before its init', async () => {
+    expect(await sendFrames(subscribe({ query: '{__typename}' }))).toBe(4401);
+  });
+
+  it('is told BAD_USER_INPUT for variables and operations that do not fit', async () => {
+    const socket = openSocket(gateway, { 'x-api-key': gateway.key });
+    expect(codesOf(await socket.ask('query($id:ID!){node(id:$id){id}}'))).toEqual(['BAD_USER_INPUT']);
+    expect(codesOf(await socket.ask('query A{__typename} query B{__typename}'))).toEqual(['BAD_USER_INPUT']);
+    expect(await socket.ask('{node(id:"\\u0000"){id}}')).toEqual({ data: { node: null } });
+    socket.close();
+  });
+});
+
+describe('a gateway just started', () => {
+  it('answers 1,900 brackets as its first query with an error of the client', async () => {
+    const { url, key, stderr } = await startGatewayProcess({
+      env: { DATA_DIR: await createDataDir(), SEED_DEMO: 'false' },
+    });
+    const response = await fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json', 'x-api-key': key },
+      body: JSON.stringify({ query: '{a'.repeat(1_900) + '}'.repeat(1_900) }),
+    });
+    expect([response.status, ...codesOf((await response.json()) as Answer)]).toEqual([400, 'QUERY_TOO_COMPLEX']);
+    expect(stderr).not.toMatch(/"level":[56]0/);
+  });
+});

@@ -1,0 +1,71 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startGateway } from '../helpers/gateway.ts';
+
+async function open(origins: string) {
+  const gateway = await startGateway({ env: { ALLOWED_ORIGINS: origins } });
+  onTestFinished(() => gateway.close());
+  return gateway;
+}
+
+const PATHS = ['/graphql', '/v1/chatbots', '/health', '/nowhere'];
+
+describe.each(PATHS)('another origin at %s', (path) => {
+  const preflight = (origin: string) => ({
+    method: 'OPTIONS',
+    headers: {
+      origin,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'authorization,content-type',
+    },
+  });
+
+  it.each(['https://shop.example', 'http://localhost:3000'])('%s may read when it is on the list', async (origin) => {
+    const gateway = await open('https://shop.example, http://localhost:3000');
+    const asked = await gateway.fetch(path, preflight(origin));
+    expect(asked.status).toBe(204);
+    expect(asked.headers.get('access-control-allow-origin')).toBe(origin);
+    expect(asked.headers.get('access-control-allow-methods')).toBe('GET, POST');
+    for (const header of ['authorization', 'content-type', 'x-api-key', 'last-event-id']) {
+      expect(asked.headers.get('access-control-allow-headers')).toContain(header);
+    }
+    const answered = await gateway.fetch(path, { headers: { origin } });
+    expect(answered.headers.get('access-control-allow-origin')).toBe(origin);
+    expect(answered.headers.get('access-control-expose-headers')).toContain('x-request-id');
+    for (const { headers } of [asked, answered]) {
+      expect(headers.get('vary')?.toLowerCase()).toContain('origin');
+      expect(headers.get('access-control-allow-credentials')).toBeNull();
+    }
+  });
+
+  it.each([
+    'https://evil.example',
+    'https://shop.example.evil',
+    'https://sub.shop.example',
+    'http://shop.example',
+    'https://shop.example:8443',
+    'HTTPS://SHOP.EXAMPLE',
+    'null',
+  ])('%s may not read when it is not on the list', async (origin) => {
+    const gateway = await open('https://shop.example');
+    for (const init of [preflight(origin), { headers: { origin } }]) {
+      const { headers } = await gateway.fetch(path, init);
+      expect(headers.get('access-control-allow-origin')).toBeNull();
+      expect(headers.get('vary')?.toLowerCase()).toContain('origin');
+    }
+  });
+
+  it('may not read when there is no list', async () => {
+    const gateway = await open('');
+    const { headers } = await gateway.fetch(path, { headers: { origin: 'https://shop.example' } });
+    expect(headers.get('access-control-allow-origin')).toBeNull();
+  });
+});
+
+describe('one origin', () => {
+  it('reads no headers of another in an answer without an origin', async () => {
+    const gateway = await open('https://shop.example');
+    const { headers } = await gateway.fetch('/health');
+    expect(headers.get('access-control-allow-origin')).toBeNull();
+    expect(headers.get('vary')?.toLowerCase()).toContain('origin');
+  });
+});

@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { codesOf } from '../helpers/sockets.ts';
+import { distinct } from './support.ts';
+
+const COUNT = 45;
+const PAGE = 'edges { cursor node { id } } nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }';
+const ARGS = '(first: $first, after: $after, last: $last, before: $before)';
+const HEAD = 'query ($first: Int, $after: String, $last: Int, $before: String, $id: ID = "")';
+
+/** Each list of the graph: the query that asks for it under the name `list`. */
+const LISTS = {
+  chatbots: `${HEAD} { list: chatbots${ARGS} { ${PAGE} } node(id: $id) { id } }`,
+  sources: `${HEAD} { node(id: $id) { ... on Chatbot { list: sources${ARGS} { ${PAGE} } } } }`,
+  passages: `${HEAD} { node(id: $id) { ... on Source { list: passages${ARGS} { ${PAGE} } } } }`,
+  conversations: `${HEAD} { node(id: $id) { ... on Chatbot { list: conversations${ARGS} { ${PAGE} } } } }`,
+  messages: `${HEAD} { node(id: $id) { ... on Conversation { list: messages${ARGS} { ${PAGE} } } } }`,
+} as const;
+type List = keyof typeof LISTS;
+const NAMES = Object.keys(LISTS) as List[];
+
+interface Page {
+  readonly edges: { cursor: string; node: { id: string } }[];
+  readonly nodes: { id: string }[];
+  readonly pageInfo: {
+    hasNextPage: boolean;
+    hasPreviousPage: boolean;
+    startCursor: string | null;
+    endCursor: string | null;
+  };
+}
+
+let gateway: TestGateway;
+const owners: Partial<Record<List, string>> = {};
+
+beforeAll(async () => {
+  gateway = await startGateway();
+  const chatbotId = await createChatbot(gateway);
+  for (let i = 1; i < COUNT; i++) await createChatbot(gateway, { name: `Chatbot ${i}` });
+  const text = Array.from({ length: COUNT }, (_, i) => `# Part ${i}\n\nThis is part ${i}.`).join('\n\n');
+  for (let i = 0; i < COUNT; i++) {
+    const input = { chatbotId, title: `Source ${i}`, content: { text: i === 0 ? text : 'One passage.' } };
+    await gateway.graphql('mutation ($input: CreateSourceInput!) { createSource(input: $input) { __typename } }', {
+      input,
+    });
+    await send(gateway, { chatbotId, content: `Message ${i}` });
+  }
+  const { conversationId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'First' });
+  for (let i = 1; i < 23; i++) await send(gateway, { conversationId, content: `Message ${i}` });
+  const oldest = await ask('sources', { last: 1, id: chatbotId });
+  Object.assign(owners, {
+    sources: chatbotId,
+    conversations: chatbotId,
+    messages: conversationId,
+    passages: oldest.nodes[0]?.id,
+  });
+});
+afterAll(() => gateway.close());
+
+async function ask(list: List, variables: object): Promise<Page> {
+  const { data, errors } = await gateway.graphql<{ list?: Page; node: { list: Page } }>(LISTS[list], {
+    id: owners[list],
+    ...variables,
+  });
+  expect(errors).toBeUndefined();
+  return data.list ?? data.node.list;
+}
+
+const idsOf = ({ nodes }: Page) => nodes.map(({ id }) => id);
+
+describe.each(NAMES)('the list of %s', (list) => {
+  let all: string[];
+  beforeAll(async () => {
+    all = idsOf(await ask(list, { first: 100 }));
+  });
+
+  it('has more than two pages, in its order', () => {
+    expect(all.length).toBeGreaterThanOrEqual(COUNT);
+    expect(new Set(all).size).toBe(all.length);
+    const sorted = all.toSorted();
+    expect(all).toEqual(list === 'sources' || list === 'conversations' ? sorted.reverse() : sorted);
+  });
+
+  it.each([1, 7, 20, 44, 45, 46, 100])('gives every item once, forwards by %i', async (first) => {
+    const found: string[] = [];
+    let page = await ask(list, { first });
+    expect(page.pageInfo.hasPreviousPage).toBe(false);
+    for (found.push(...idsOf(page)); page.pageInfo.hasNextPage; found.push(...idsOf(page))) {
+      page = await ask(list, { first, after: page.pageInfo.endCursor });
+      expect(page.nodes.length).toBeGreaterThan(0);
+      expect(page.pageInfo.hasPreviousPage).toBe(true);
+    }
+    expect(found).toEqual(all);
+  });
+
+  it.each([1, 7, 20, 44, 45, 46, 100])('gives every item once, backwards by %i', async (last) => {
+    const found: string[] = [];
+    let page = await ask(list, { last });
+    expect(page.pageInfo.hasNextPage).toBe(false);
+    for (found.unshift(...idsOf(page)); page.pageInfo.hasPreviousPage; found.unshift(...idsOf(page))) {
+      page = await ask(list, { last, before: page.pageInfo.startCursor });
+      expect(page.nodes.length).toBeGreaterThan(0);
+      expect(page.pageInfo.hasNextPage).toBe(true);
+    }
+    expect(found).toEqual(all);
+  });
+
+  it('gives 20 unless told, as nodes and as edges, with the cursors of both ends', async () => {
+    const page = await ask(list, {});
+    expect(idsOf(page)).toEqual(all.slice(0, 20));
+    expect(page.edges.map(({ node }) => node)).toEqual(page.nodes);
+    expect(page.pageInfo).toMatchObject({
+      startCursor: page.edges.at(0)?.cursor,
+      endCursor: page.edges.at(-1)?.cursor,
+    });
+    expect(distinct(page.edges.map(({ cursor }) => cursor))).toHaveLength(20);
+  });
+
+  it('gives what lies between two cursors, from either end', async () => {
+    const { edges } = await ask(list, { first: 30 });
+    const [after, before] = [edges[4]?.cursor, edges[25]?.cursor];
+    expect(idsOf(await ask(list, { first: 100, after, before }))).toEqual(all.slice(5, 25));
+    expect(idsOf(await ask(list, { first: 3, after, before }))).toEqual(all.slice(5, 8));
+    expect(idsOf(await ask(list, { last: 3, after, before }))).toEqual(all.slice(22, 25));
+    expect(idsOf(await ask(list, { first: 3, after: before, before: after }))).toEqual([]);
+  });
+
+  it('gives nothing but the truth about itself when nothing is asked for', async () => {
+    const { nodes, pageInfo } = await ask(list, { first: 0 });
+    expect([nodes, pageInfo]).toEqual([
+      [],
+      { hasNextPage: true, hasPreviousPage: false, startCursor: null, endCursor: null },
+    ]);
+  });
+
+  it.each([
+    { first: 101 },
+    { first: -1 },
+    { last: 101 },
+    { last: -1 },
+    { first: 1, last: 1 },
+    { first: 0, last: 0 },
+    { after: '' },
+    { after: 'garbage' },
+    { before: 'garbage' },
+    { after: '\0' },
+    { after: 'A'.repeat(22) },
+    { after: 'A'.repeat(100_000) },
+    { after: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43' },
+    { first: 5, before: '!' },
+  ])('refuses %.60j', async (variables) => {
+    const answer = await gateway.graphql(LISTS[list], { id: owners[list], ...variables });
+    expect(codesOf(answer)).toEqual(['BAD_USER_INPUT']);
+  });
+
+  it('refuses cursors of other kinds of lists, and its own with a character more or less', async () => {
+    const own = (await ask(list, { first: 1 })).pageInfo.endCursor ?? '';
+    const foreign = NAMES.filter((name) => name !== list).map(
+      async (name) => (await ask(name, { first: 1 })).pageInfo.endCursor,
+    );
+    for (const cursor of [...(await Promise.all(foreign)), `${own}=`, `${own} `, `${own}A`, own.slice(0, -1)]) {
+      const answer = await gateway.graphql(LISTS[list], { id: owners[list], after: cursor });
+      expect(codesOf(answer)).toEqual(['BAD_USER_INPUT']);
+    }
+  });
+});

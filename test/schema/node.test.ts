@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createId, type IdKind, kindOfId } from '../../src/domain/ids.ts';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { codesOf } from '../helpers/sockets.ts';
+import { webSocket } from '../helpers/streams.ts';
+import { askAsStranger, distinct, keyWith } from './support.ts';
+
+const NODE = 'query ($id: ID!) { node(id: $id) { __typename id } }';
+const NODES = 'query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }';
+
+const KINDS = [
+  ['account', 'Account'],
+  ['apiKey', 'ApiKey'],
+  ['chatbot', 'Chatbot'],
+  ['source', 'Source'],
+  ['passage', 'Passage'],
+  ['conversation', 'Conversation'],
+  ['message', 'Message'],
+] as const satisfies readonly (readonly [IdKind, string])[];
+
+let gateway: TestGateway;
+let ids: Record<IdKind, string>;
+
+beforeAll(async () => {
+  gateway = await startGateway();
+  const chatbotId = await createChatbot(gateway, { sources: ['The tower is tall.'] });
+  const { conversationId, messageId, replyId } = await send(gateway, { chatbotId, content: 'Hello' });
+  await webSocket.follow(gateway, { messageId: replyId }).ended;
+  const { data } = await gateway.graphql<{
+    viewer: { apiKey: { id: string } };
+    chatbot: { sources: { nodes: { id: string; passages: { nodes: { id: string }[] } }[] } };
+  }>(
+    'query ($id: ID!) { viewer { apiKey { id } } chatbot(id: $id) { sources { nodes { id passages(first: 1) { nodes { id } } } } } }',
+    { id: chatbotId },
+  );
+  const [source] = data.chatbot.sources.nodes;
+  ids = {
+    account: gateway.accountId,
+    apiKey: data.viewer.apiKey.id,
+    chatbot: chatbotId,
+    source: source?.id ?? '',
+    passage: source?.passages.nodes[0]?.id ?? '',
+    conversation: conversationId,
+    message: messageId,
+  };
+});
+afterAll(() => gateway.close());
+
+describe('node', () => {
+  it.each(KINDS)('finds a thing of the kind %s, its id in any case', async (kind, type) => {
+    const node = { __typename: type, id: ids[kind] };
+    expect((await gateway.graphql(NODE, { id: ids[kind] })).data).toEqual({ node });
+    expect((await gateway.graphql(NODE, { id: ids[kind].toUpperCase() })).data).toEqual({ node });
+  });
+
+  it.each(KINDS)('is null to strangers for a thing of the kind %s, whatever they name', async (kind) => {
+    const answers = await askAsStranger(gateway, { query: NODE, id: ids[kind], kind });
+    expect(distinct(answers)).toEqual([{ status: 200, data: { node: null } }]);
+  });
+
+  it('finds no key for those who do not manage, not even their own', async () => {
+    const key = await keyWith(gateway, 'READ');
+    const own = await gateway.graphql<{ viewer: { apiKey: { id: string } } }>('{viewer{apiKey{id}}}', {}, key);
+    for (const id of [ids.apiKey, own.data.viewer.apiKey.id]) {
+      expect((await gateway.graphql(NODE, { id }, key)).data).toEqual({ node: null });
+    }
+  });
+
+  it('reads all fields of what it finds', async () => {
+    const query = `query ($chatbot: ID!, $passage: ID!, $message: ID!) {
+      chatbot: node(id: $chatbot) { ... on Chatbot { name } }
+      passage: node(id: $passage) { ... on Passage { text source { title } } }
+      message: node(id: $message) { ... on Message { content conversation { id } } }
+    }`;
+    expect((await gateway.graphql(query, ids)).data).toEqual({
+      chatbot: { name: 'Helper' },
+      passage: { text: 'The tower is tall.', source: { title: 'Source 1' } },
+      message: { content: 'Hello', conversation: { id: ids.conversation } },
+    });
+  });
+});
+
+describe('nodes', () => {
+  it('finds things of several kinds in the order of their ids, each null that is not there', async () => {
+    const asked = [
+      ids.message,
+      'nonsense',
+      ids.account,
+      createId('chatbot'),
+      ids.chatbot.toUpperCase(),
+      ids.message,
+      '',
+    ];
+    expect((await gateway.graphql(NODES, { ids: asked })).data).toEqual({
+      nodes: [
+        { __typename: 'Message', id: ids.message },
+        null,
+        { __typename: 'Account', id: ids.account },
+        null,
+        { __typename: 'Chatbot', id: ids.chatbot },
+        { __typename: 'Message', id: ids.message },
+        null,
+      ],
+    });
+  });
+
+  it('is null at their places to strangers', async () => {
+    const { key } = await gateway.createTenant();
+    expect((await gateway.graphql(NODES, { ids: Object.values(ids) }, key)).data).toEqual({
+      nodes: KINDS.map(() => null),
+    });
+  });
+
+  it('takes 100 ids, and not 101', async () => {
+    const unknown = (count: number) => ({ ids: Array.from({ length: count }, () => createId('message')) });
+    expect((await gateway.graphql(NODES, unknown(100))).data).toEqual({ nodes: Array(100).fill(null) });
+    expect((await gateway.graphql(NODES, unknown(0))).data).toEqual({ nodes: [] });
+    const refused = await gateway.graphql(NODES, unknown(101));
+    expect([codesOf(refused), refused.data]).toEqual([['BAD_USER_INPUT'], null]);
+    expect(codesOf(await gateway.graphql(NODES, unknown(6_000)))).toEqual(['BAD_USER_INPUT']);
+  });
+});
+
+describe('an id', () => {
+  it.each(KINDS)('of the kind %s says so by itself', (kind) => {
+    expect(kindOfId(ids[kind])).toBe(kind);
+  });
+});

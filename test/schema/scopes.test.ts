@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { schema } from '../../schema/index.ts';
+import { SCOPES, type Scope } from '../../src/domain/entities.ts';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { codesOf, openSocket } from '../helpers/sockets.ts';
+import { keyWith } from './support.ts';
+
+/** Each root field: the scopes of which one is enough, and a way to ask for it. `$id` names a chatbot. */
+const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly operation: string }> = {
+  viewer: { scopes: SCOPES, operation: '{ viewer { kind } }' },
+  node: { scopes: ['READ'], operation: '{ node(id: "$id") { id } }' },
+  nodes: { scopes: ['READ'], operation: '{ nodes(ids: ["$id"]) { id } }' },
+  chatbot: { scopes: ['READ'], operation: '{ chatbot(id: "$id") { id } }' },
+  chatbots: { scopes: ['READ'], operation: '{ chatbots { nodes { id } } }' },
+  conversation: { scopes: ['READ'], operation: '{ conversation(id: "1") { id } }' },
+  search: { scopes: ['READ'], operation: '{ search(chatbotId: "$id", query: "a") { score } }' },
+  createApiKey: { scopes: ['MANAGE'], operation: 'mutation { createApiKey(input: { name: "" }) { __typename } }' },
+  revokeApiKey: { scopes: ['MANAGE'], operation: 'mutation { revokeApiKey(input: { id: "1" }) { __typename } }' },
+  createChatbot: { scopes: ['MANAGE'], operation: 'mutation { createChatbot(input: { name: "A" }) { __typename } }' },
+  updateChatbot: {
+    scopes: ['MANAGE'],
+    operation: 'mutation { updateChatbot(input: { id: "$id", name: "A" }) { __typename } }',
+  },
+  deleteChatbot: { scopes: ['MANAGE'], operation: 'mutation { deleteChatbot(input: { id: "1" }) { __typename } }' },
+  createSource: {
+    scopes: ['MANAGE'],
+    operation:
+      'mutation { createSource(input: { chatbotId: "$id", title: "A", content: { text: "a" } }) { __typename } }',
+  },
+  deleteSource: { scopes: ['MANAGE'], operation: 'mutation { deleteSource(input: { id: "1" }) { __typename } }' },
+  sendMessage: {
+    scopes: ['CHAT'],
+    operation: 'mutation { sendMessage(input: { chatbotId: "$id", content: "Hi" }) { __typename } }',
+  },
+  messageStream: {
+    scopes: ['CHAT', 'READ'],
+    operation: 'subscription { messageStream(messageId: "$reply") { __typename } }',
+  },
+};
+
+let gateway: TestGateway;
+let id: string;
+let reply: string;
+const keys = {} as Record<Scope, string>;
+
+beforeAll(async () => {
+  gateway = await startGateway();
+  id = await createChatbot(gateway, { sources: ['a'] });
+  reply = (await send(gateway, { chatbotId: id, content: 'Hello' })).replyId;
+  for (const scope of SCOPES) keys[scope] = await keyWith(gateway, scope);
+});
+afterAll(() => gateway.close());
+
+async function countRows(): Promise<number[]> {
+  const { read } = gateway.deps.db;
+  const tables = ['chatbots', 'sources', 'conversations', 'messages', 'api_keys'] as const;
+  return Promise.all(tables.map(async (table) => (await read.selectFrom(table).select('id').execute()).length));
+}
+
+it('names every root field of the schema', () => {
+  const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
+  expect(roots.flatMap((type) => Object.keys(type?.getFields() ?? {})).toSorted()).toEqual(
+    Object.keys(FIELDS).toSorted(),
+  );
+});
+
+describe.each(SCOPES)('a key with %s alone', (scope) => {
+  const rows = Object.entries(FIELDS).map(([name, field]) => ({ name, ...field }));
+  const write = (operation: string) => operation.replace('$id', id).replace('$reply', reply);
+
+  it.each(rows.filter(({ scopes }) => scopes.includes(scope)))('may ask for $name', async ({ operation }) => {
+    const socket = openSocket(gateway, { 'x-api-key': keys[scope] });
+    expect(await socket.ask(write(operation))).toEqual({ data: expect.anything() });
+    socket.close();
+  });
+
+  it.each(rows.filter(({ scopes }) => !scopes.includes(scope)))(
+    'may not ask for $name',
+    async ({ name, operation }) => {
+      const before = await countRows();
+      const { data, errors } = await gateway.graphql(write(operation), {}, keys[scope]);
+      expect(codesOf({ errors })).toEqual(['FORBIDDEN']);
+      expect(errors?.[0]?.message).toMatch(new RegExp(`lacks the scope that \\w+\\.${name} needs`));
+      expect(Object.values(data ?? {}).every((value) => value === null)).toBe(true);
+      expect(await countRows()).toEqual(before);
+    },
+  );
+});
+
+describe('what a payload leads to', () => {
+  it.each([
+    [
+      'sources',
+      'mutation { createChatbot(input: { name: "A" }) { ... on CreateChatbotPayload { chatbot { sources { nodes { id } } } } } }',
+    ],
+    [
+      'conversations',
+      'mutation { createChatbot(input: { name: "A" }) { ... on CreateChatbotPayload { chatbot { conversations { nodes { id } } } } } }',
+    ],
+    [
+      'passages',
+      'mutation { createSource(input: { chatbotId: "$id", title: "A", content: { text: "a" } }) { ... on CreateSourcePayload { source { passages { nodes { text } } } } } }',
+    ],
+  ])('is not read by a key with MANAGE alone: %s', async (_name, operation) => {
+    const { data, errors } = await gateway.graphql(operation.replace('$id', id), {}, keys.MANAGE);
+    expect([codesOf({ errors }), data]).toEqual([['FORBIDDEN'], null]);
+  });
+
+  it('is not read by a key with CHAT alone: what the sources hold beyond the conversation', async () => {
+    const operation = `mutation { sendMessage(input: { chatbotId: "${id}", content: "Hi" }) {
+      ... on SendMessagePayload { conversation { chatbot { sources { nodes { id } } } } }
+    } }`;
+    const { data, errors } = await gateway.graphql(operation, {}, keys.CHAT);
+    expect([codesOf({ errors }), data]).toEqual([['FORBIDDEN'], null]);
+  });
+});
