@@ -1,0 +1,33 @@
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+
+/** Tells how much processor time a process has used since its start, all its threads together. */
+export interface CpuClock {
+  /** In microseconds. Exact while the process is idle; behind by up to one tick of the kernel while it works. */
+  read(): Promise<number>;
+}
+
+/** Whether the kernel tells the time of single threads; else servers are asked for `process.cpuUsage()`. */
+export const hasSchedstat = existsSync('/proc/self/task') && existsSync('/proc/self/schedstat');
+
+/** Makes the clock of a child process; without schedstat it must have been started with `cpu-reporter.ts` and an IPC channel. */
+export function createCpuClock(child: ChildProcess): CpuClock {
+  return hasSchedstat ? { read: async () => readSchedstat(child.pid ?? 0) } : { read: () => askForUsage(child) };
+}
+
+/** Threads that have ended are not counted; neither server ends any while it is measured. */
+function readSchedstat(pid: number): number {
+  let nanoseconds = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    // Source: Documentation/scheduler/sched-stats.rst, the first number is the time spent on the processor.
+    nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
+  }
+  return nanoseconds / 1_000;
+}
+
+function askForUsage(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once('message', (microseconds) => resolve(Number(microseconds)));
+    child.send('cpu', (error) => error && reject(error));
+  });
+}

@@ -1,0 +1,133 @@
+import { issueApiKey } from '../src/access/api-keys.ts';
+import { type Citation, SCOPES } from '../src/domain/entities.ts';
+import { createId } from '../src/domain/ids.ts';
+import { toJson } from '../src/domain/json.ts';
+import { type Timestamp, toTimestamp } from '../src/domain/time.ts';
+import { insertAccount } from '../src/store/accounts.ts';
+import { insertChatbot } from '../src/store/chatbots.ts';
+import { insertConversation } from '../src/store/conversations.ts';
+import { openDatabase } from '../src/store/database.ts';
+import { insertMessage } from '../src/store/messages.ts';
+import { insertSource } from '../src/store/sources.ts';
+import type { Queryable } from '../src/store/tables.ts';
+
+/** Whom the benchmarks ask for, and with what. */
+export interface BenchAccount {
+  readonly accountId: string;
+  readonly key: string;
+  /** In the order of their making. */
+  readonly chatbotIds: readonly string[];
+}
+
+// More of each than a query asks for, as in use.
+const CHATBOTS = 12;
+const SOURCES = 8;
+const CONVERSATIONS = 12;
+const MESSAGES = 6;
+
+const START = Date.UTC(2026, 2, 15, 10, 30);
+const SAID = 'You can change the address until the parcel has left.';
+const CITATION: Citation = {
+  passageId: createId('passage'),
+  sourceId: createId('source'),
+  title: 'Delivery and returns, part 1',
+  url: null,
+  quote: SAID,
+  start: 0,
+  end: SAID.length,
+};
+
+/** Fills a new database, the same each time but for ids and key, and closes it. */
+export async function fillDatabase(url: string): Promise<BenchAccount> {
+  const db = await openDatabase({ url, role: 'tool' });
+  try {
+    return await db.transaction(async (trx) => {
+      const accountId = createId('account');
+      const at = toTimestamp(START);
+      await insertAccount(trx, { id: accountId, name: 'Benchmark', createdAt: at });
+      const { secret } = await issueApiKey(trx, START, accountId, { name: 'Benchmark', scopes: SCOPES });
+      const chatbotIds: string[] = [];
+      for (let i = 1; i <= CHATBOTS; i++) chatbotIds.push(await fillChatbot(trx, accountId, at, i));
+      return { accountId, key: secret, chatbotIds };
+    });
+  } finally {
+    await db.close();
+  }
+}
+
+async function fillChatbot(trx: Queryable, accountId: string, at: Timestamp, number: number): Promise<string> {
+  const id = createId('chatbot');
+  await insertChatbot(trx, {
+    id,
+    accountId,
+    name: `Shop assistant ${number}`,
+    slug: `shop-assistant-${number}`,
+    provider: 'builtin',
+    model: null,
+    instructions: 'Answer questions about orders, delivery and returns. Be brief and polite.',
+    fallbackMessage: 'I do not know that. Please write to the shop.',
+    handoverMessage: 'A person will answer you here.',
+    isActive: true,
+    metadata: toJson({ shop: number }),
+    createdAt: at,
+    updatedAt: at,
+  });
+  for (let i = 1; i <= SOURCES; i++) {
+    await insertSource(trx, {
+      id: createId('source'),
+      accountId,
+      chatbotId: id,
+      type: 'TEXT',
+      title: `Delivery and returns, part ${i}`,
+      url: null,
+      status: 'DONE',
+      error: null,
+      pageCount: 1,
+      createdAt: at,
+      updatedAt: at,
+    });
+  }
+  for (let i = 1; i <= CONVERSATIONS; i++) await fillConversation(trx, accountId, id, at, i);
+  return id;
+}
+
+async function fillConversation(
+  trx: Queryable,
+  accountId: string,
+  chatbotId: string,
+  at: Timestamp,
+  number: number,
+): Promise<void> {
+  const conversationId = createId('conversation');
+  await insertConversation(trx, {
+    id: conversationId,
+    accountId,
+    chatbotId,
+    sessionId: `visitor-${number}`,
+    channel: 'WIDGET',
+    status: 'OPEN',
+    metadata: toJson({}),
+    createdAt: at,
+    updatedAt: at,
+  });
+  for (let i = 1; i <= MESSAGES; i++) {
+    const isReply = i % 2 === 0;
+    await insertMessage(trx, {
+      id: createId('message'),
+      accountId,
+      conversationId,
+      role: isReply ? 'ASSISTANT' : 'USER',
+      status: 'COMPLETED',
+      content: isReply ? SAID : 'Where is my parcel?',
+      citations: isReply ? [CITATION] : [],
+      finishReason: isReply ? 'STOP' : null,
+      usage: isReply ? { inputTokens: 400, outputTokens: 20 } : null,
+      rating: null,
+      parentId: null,
+      metadata: toJson({}),
+      error: null,
+      createdAt: at,
+      completedAt: at,
+    });
+  }
+}

@@ -1,0 +1,66 @@
+import { cpus } from 'node:os';
+import { type Figure, ratiosOf, spreadOf } from './benchmark.ts';
+import { hasSchedstat } from './cpu.ts';
+import { CORES, canPin } from './server.ts';
+
+/** How the figures came about. */
+export interface Circumstances {
+  readonly command: string;
+  readonly date: Date;
+  readonly load: string;
+  readonly rounds: number;
+  readonly seconds: number;
+}
+
+const HEAD = ['goal', 'measured', 'ratio to the floor', 'range', 'aim', 'gateway', 'floor'];
+
+/** The figures as a Markdown table, aligned, so that a terminal shows it as well. */
+export function formatTable(figures: readonly Figure[]): string {
+  const rows = figures.map((figure) => {
+    const ratio = spreadOf(ratiosOf(figure));
+    return [
+      figure.goal,
+      figure.what,
+      ratio.median.toFixed(2),
+      `${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)}`,
+      `≤ ${figure.target.toFixed(2)}`,
+      `${spreadOf(figure.gateway).median.toFixed(0)} µs`,
+      `${spreadOf(figure.floor).median.toFixed(0)} µs`,
+    ];
+  });
+  const widths = HEAD.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
+  return [line(HEAD), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+}
+
+/** The whole of `RESULTS.md`. */
+export function formatResults(
+  figures: readonly Figure[],
+  { command, date, load, rounds, seconds }: Circumstances,
+): string {
+  const [cpu] = cpus();
+  return `# Results
+
+Written by \`${command}\`; run it again rather than edit this.
+
+${formatTable(figures)}
+
+**How to read it.** The ratio is the server's CPU time per request divided by that of the floor in the same round, the median
+of ${rounds} rounds with the lowest and the highest beside it; 1.00 costs what the floor costs, less is better. It carries about
+±20 % from machine to machine; the microseconds hold for this machine and this hour only.
+
+- Floor: bare node:http and graphql-js, parse and validate cached, synchronous resolvers over prepared statements that
+  read the same rows of the same database file, only the columns its schema shows; without key, limits, metrics or log
+  (\`bench/floor.ts\`). Both answered with the same content, and no request was refused.
+- Gateway: the program itself with API key, rate limit, depth and cost limits, metrics, and the request log at level info
+  to a file. Both ran with NODE_ENV=production.
+- Load: ${load}, 16 connections, ${seconds} s for each server in each round, after at least 2,500 requests to warm up.
+- CPU time: ${hasSchedstat ? '/proc/PID/task/*/schedstat, all threads' : 'process.cpuUsage() of the servers, since /proc tells nothing here'}; ${
+    canPin
+      ? `servers on core ${CORES.server}, load on core ${CORES.load}`
+      : 'not pinned to cores, since taskset or a second core is missing'
+  }.
+- Machine: ${cpus().length} × ${cpu?.model ?? 'unknown processor'}, Node ${process.version}, ${process.platform} ${process.arch}.
+- Date: ${date.toISOString().slice(0, 16).replace('T', ' ')} UTC.
+`;
+}
