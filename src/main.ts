@@ -1,4 +1,3 @@
-import { startGateway } from './app.ts';
 import { runCommand } from './cli.ts';
 import { readConfig } from './config.ts';
 import { DEMO_CHATBOT_ID } from './demo.ts';
@@ -18,6 +17,8 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 async function serve(): Promise<void> {
+  // Commands need none of it, and are quicker without.
+  const { startGateway } = await import('./app.ts');
   const config = readConfig();
   const gateway = await startGateway(config).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {

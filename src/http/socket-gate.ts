@@ -43,6 +43,8 @@ export function createSocketGate(deps: Deps): SocketGate {
 
   /** Counts a socket for its owner; closes it when that one has as many as it may. */
   function claim({ extra }: SocketContext, owner: string, limit: number): boolean {
+    // It may have been closed while its credential was looked up, and would be counted for ever.
+    if (extra.socket.readyState !== extra.socket.OPEN) return false;
     const count = counts.get(owner) ?? 0;
     if (count >= limit) return refuse(extra.socket, OVERLOAD, 'Too many sockets');
     counts.set(owner, count + 1);

@@ -1,0 +1,130 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { AnswerEvent } from '../../src/answer/engine.ts';
+import { createId } from '../../src/domain/ids.ts';
+import { delta, finish } from '../helpers/engines.ts';
+import type { TestGateway } from '../helpers/gateway.ts';
+import { type Reader, readMessage, type StreamEvent, startAnswer, TRANSPORTS, textOf } from '../helpers/streams.ts';
+
+/** Numbers that look random and are the same for the same seed. Source: mulberry32. */
+function createRandom(seed: number) {
+  let state = seed;
+  const next = () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+  /** A whole number below `end`. */
+  return { below: (end: number) => Math.floor(next() * end) };
+}
+
+type Random = ReturnType<typeof createRandom>;
+
+const WORDS = ['answer ', 'é', '👍🏽', '👨‍👩‍👧 ', '\n\n', 'a', '𝔘nicode ', 'שלום ', '{"json": "\\u0000"} ', ''];
+
+/** An answer cut into pieces at any code unit, with citations of what was said. */
+function writeScript(random: Random): AnswerEvent[] {
+  const text = Array.from({ length: 5 + random.below(40) }, () => WORDS[random.below(WORDS.length)]).join('');
+  const steps: AnswerEvent[] = [];
+  let citations = 0;
+  for (let start = 0; start < text.length; ) {
+    const end = Math.min(text.length, start + 1 + random.below(12));
+    steps.push(delta(text.slice(start, end)));
+    if (citations < 10 && random.below(5) === 0) steps.push(cite(citations++, end));
+    start = end;
+  }
+  return [...steps, finish];
+}
+
+function cite(number: number, length: number): AnswerEvent {
+  const ids = { passageId: createId('passage'), sourceId: createId('source') };
+  return { type: 'citation', citation: { ...ids, title: `${number}`, url: null, quote: '', start: 0, end: length } };
+}
+
+/** Someone who follows an answer with a connection that fails. */
+function createVisitor(gateway: TestGateway, messageId: string, random: Random) {
+  const seen: StreamEvent[] = [];
+  let reader: Reader | undefined;
+
+  function take(): void {
+    seen.push(...(reader?.events ?? []));
+    reader = undefined;
+  }
+
+  function join(): void {
+    const transport = TRANSPORTS[random.below(TRANSPORTS.length)];
+    reader = transport?.follow(gateway, { messageId, after: seen.at(-1)?.cursor });
+  }
+
+  return {
+    seen,
+    /** Joins; or leaves, politely or not. */
+    toggle(): void {
+      if (reader === undefined) {
+        join();
+        return;
+      }
+      if (random.below(2) === 0) reader.leave();
+      else reader.vanish();
+      take();
+    },
+    /** Follows to the end. */
+    async finish(): Promise<void> {
+      if (reader === undefined) join();
+      await reader?.ended;
+      expect(reader?.errors).toEqual([]);
+      take();
+    },
+  };
+}
+
+/** Lets others have their turn a few times. */
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('following', () => {
+  it.each(Array.from({ length: 12 }, (_, index) => index + 1))(
+    'gives every reader the stored answer, whenever it comes and goes (seed %i)',
+    async (seed) => {
+      const random = createRandom(seed);
+      const { gateway, engine, replyId } = await startAnswer();
+
+      const visitors = Array.from({ length: 6 }, () => createVisitor(gateway, replyId, random));
+      for (const step of writeScript(random)) {
+        engine.push(step);
+        if (random.below(3) === 0) visitors[random.below(visitors.length)]?.toggle();
+        await turns(random.below(8));
+      }
+      await Promise.all(visitors.map((visitor) => visitor.finish()));
+
+      const stored = await readMessage(gateway, replyId);
+      expect(stored.status).toBe('COMPLETED');
+      for (const { seen } of visitors) {
+        expect(textOf(seen)).toBe(stored.content);
+        expect(seen.flatMap(({ citation }) => citation ?? [])).toEqual(stored.citations);
+        expect(seen.filter(({ message }) => message).map(({ __typename }) => __typename)).toEqual([
+          'MessageCreated',
+          'MessageCompleted',
+        ]);
+        expectOrder(seen);
+      }
+      await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(0));
+      expect(gateway.deps.liveAnswers.size).toBe(0);
+    },
+  );
+});
+
+/** Each delta holds the whole text so far, in whole characters; each citation comes after its text. */
+function expectOrder(events: readonly StreamEvent[]): void {
+  let length = 0;
+  for (const { offset, text = '', content = '', citation } of events) {
+    if (offset !== undefined) {
+      expect(content.slice(offset)).toBe(text);
+      expect(text.isWellFormed() && content.isWellFormed()).toBe(true);
+      length = content.length;
+    }
+    // A half character is told with its other half.
+    if (citation !== undefined) expect(citation.end).toBeLessThanOrEqual(length + 1);
+  }
+}

@@ -1,0 +1,139 @@
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { issueApiKey } from '../../src/access/api-keys.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { createDataDir, runProgram, startGatewayProcess } from '../helpers/process.ts';
+
+/** A database with an account, and commands on it. */
+async function openCommandLine() {
+  const env = { DATA_DIR: await createDataDir() };
+  const command = (...args: string[]) => runProgram({ args, env });
+  const json = async (...args: string[]) => {
+    const { code, stdout, stderr } = await command(...args, '--json');
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout.trim().split('\n')).toHaveLength(1);
+    return JSON.parse(stdout);
+  };
+  return { env, command, json };
+}
+
+const KEY = /^ic_[0-9A-Za-z]{42}$/;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+async function statusOf(url: string, key: string): Promise<number> {
+  const response = await fetch(`${url}/v1/chatbots`, { headers: { 'x-api-key': key } });
+  return response.status;
+}
+
+describe('the command line', () => {
+  it('makes accounts and keys, lists and revokes them, each as text', async () => {
+    const { command } = await openCommandLine();
+    const made = await command('accounts', 'create', 'Acme Ltd');
+    expect(made).toMatchObject({ code: 0, stderr: '' });
+    const [id = ''] = made.stdout.split('  ');
+    expect(id).toMatch(UUID);
+    expect(made.stdout).toBe(`${id}  Acme Ltd\n`);
+
+    for (const account of ['Acme Ltd', id]) {
+      const { code, stdout } = await command('keys', 'create', '--account', account, '--name', 'Website');
+      expect([code, stdout.split('\n')[0]]).toEqual([0, expect.stringMatching(KEY)]);
+      expect(stdout).toContain('not shown again');
+    }
+    const listed = await command('keys', 'list');
+    expect(listed.stdout.trim().split('\n')).toHaveLength(2);
+    expect(listed.stdout).toMatch(/Acme Ltd {2}Website {2}READ,CHAT,MANAGE {2}active/);
+    expect(listed.stdout).not.toMatch(/ic_\w{42}/);
+
+    const [keyId = ''] = listed.stdout.split('  ');
+    expect(await command('keys', 'revoke', keyId)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^Revoked ic_/),
+    });
+    expect((await command('keys', 'list')).stdout).toMatch(/revoked\n/);
+  });
+
+  it('prints one JSON value for each command with --json', async () => {
+    const { json } = await openCommandLine();
+    expect(await json('keys', 'list')).toEqual([]);
+    const account = await json('accounts', 'create', 'Acme');
+    expect(account).toMatchObject({ id: expect.stringMatching(UUID), name: 'Acme', createdAt: expect.any(String) });
+    const created = await json('keys', 'create', '--account', 'Acme', '--name', 'CI', '--scopes', 'chat, READ');
+    expect(created).toMatchObject({
+      id: expect.stringMatching(UUID),
+      key: expect.stringMatching(KEY),
+      accountId: account.id,
+      name: 'CI',
+      scopes: ['READ', 'CHAT'],
+      revokedAt: null,
+    });
+    const { key, ...described } = created;
+    expect(await json('keys', 'list')).toEqual([{ ...described, accountName: 'Acme' }]);
+    expect(await json('keys', 'revoke', created.id)).toEqual({ id: created.id, revoked: true });
+    expect((await json('keys', 'list'))[0].revokedAt).not.toBeNull();
+    expect(key.startsWith(described.prefix)).toBe(true);
+  });
+
+  it('makes a key that a running gateway takes at once, and revokes it within a second', async () => {
+    const { env, json } = await openCommandLine();
+    const gateway = await startGatewayProcess({ env: { ...env, RATE_LIMIT_PER_MINUTE: '100000' } });
+    await json('accounts', 'create', 'Acme');
+    const { id, key } = await json('keys', 'create', '--account', 'Acme', '--name', 'CI');
+    expect(await statusOf(gateway.url, key)).toBe(200);
+    await json('keys', 'revoke', id);
+    await vi.waitFor(async () => expect(await statusOf(gateway.url, key)).toBe(401), { timeout: 1_000, interval: 20 });
+    expect(await statusOf(gateway.url, gateway.key)).toBe(200);
+  });
+
+  it.each<[string, string[], RegExp]>([
+    ['an account that exists', ['accounts', 'create', 'Default'], /^name: Another account has this name\.\n$/],
+    ['an account without a name', ['accounts', 'create'], /^name: Must not be empty\.\n$/],
+    ['a key of no account', ['keys', 'create', '--name', 'X'], /^account: Must not be empty\.\n$/],
+    ['a key of an unknown account', ['keys', 'create', '--account', 'X', '--name', 'Y'], /^There is no account X\.\n$/],
+    ['a key without a name', ['keys', 'create', '--account', 'Default'], /^name: Must not be empty\.\n$/],
+    [
+      'a key with an unknown scope',
+      ['keys', 'create', '--account', 'Default', '--name', 'X', '--scopes', 'read,fly'],
+      /^Scopes are read, chat, manage; not FLY\.\n$/,
+    ],
+    ['revoking an unknown key', ['keys', 'revoke', 'nonsense'], /^There is no key nonsense\.\n$/],
+    ['revoking nothing', ['keys', 'revoke'], /\n$/],
+  ])('refuses %s with 1 and one line', async (_what, args, line) => {
+    const { command } = await openCommandLine();
+    if (args.includes('Default')) await command('accounts', 'create', 'Default');
+    const { code, stdout, stderr } = await command(...args);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(line);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('refuses a sixth active key of an account', async () => {
+    const { env, command, json } = await openCommandLine();
+    const account = await json('accounts', 'create', 'Acme');
+    const db = await openDatabase({ url: `sqlite:${join(env.DATA_DIR, 'chatgraph.db')}`, role: 'tool' });
+    await db.transaction(async (trx) => {
+      for (let count = 0; count < 5; count++) {
+        await issueApiKey(trx, Date.now(), account.id, { name: 'CI', scopes: ['READ'] });
+      }
+    });
+    await db.close();
+    const refused = await command('keys', 'create', '--account', 'Acme', '--name', 'CI');
+    expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/^Maximum 5 active/) });
+  });
+
+  it.each([[['nonsense']], [['keys']], [['keys', 'nonsense']], [['keys', 'list', '--nonsense']]])(
+    'does not understand %j: usage on stderr, exit code 2',
+    async (args) => {
+      const { command } = await openCommandLine();
+      const { code, stdout, stderr } = await command(...args);
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr).toContain('Usage: chatgraph [command]');
+    },
+  );
+
+  it.each([[['--help']], [['-h']], [['help']], [['keys', 'list', '--help']]])('explains itself to %j', async (args) => {
+    const { command } = await openCommandLine();
+    const { code, stdout, stderr } = await command(...args);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^Usage: chatgraph \[command\]/);
+  });
+});

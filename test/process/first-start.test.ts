@@ -1,0 +1,150 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { generateKey } from '../../src/access/key-form.ts';
+import { createDataDir, type RunningGateway, runProgram, startGatewayProcess } from '../helpers/process.ts';
+
+const run = promisify(execFile);
+const oldNode = ['/usr/bin/node'].find((path) =>
+  /^v(1\d|2[0-3])\./.test(spawnSync(path, ['--version']).stdout?.toString()),
+);
+const FALLBACK = 'My sources, the documentation of ChatGraph, say nothing about that.';
+
+interface Demo {
+  readonly chatbots: { nodes: { slug: string; sources: { nodes: { title: string; status: string }[] } }[] };
+}
+
+async function listChatbots({ url, key }: Pick<RunningGateway, 'url' | 'key'>): Promise<Demo['chatbots']['nodes']> {
+  const query = '{ chatbots { nodes { slug sources(first: 100) { nodes { title status } } } } }';
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+    body: JSON.stringify({ query }),
+  });
+  const { data } = (await response.json()) as { data: Demo };
+  return data.chatbots.nodes;
+}
+
+describe('the first start', () => {
+  it('prints what exists, a key that is shown once, and a curl that answers from the documentation', async () => {
+    const env = { DATA_DIR: await createDataDir() };
+    const first = await startGatewayProcess({ env, through: 'npm' });
+    const { url, key } = first;
+    expect(key).toMatch(/^ic_\w{42}$/);
+    for (const path of ['/graphql', '/docs', '/health']) expect(first.stdout).toContain(`${url}${path}\n`);
+    expect(first.stdout).toContain(`API key         ${key}\n`);
+    const page = await fetch(`${url}/graphql`, { headers: { accept: 'text/html' } });
+    expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html']);
+    expect((await fetch(`${url}/docs`)).status).toBe(200);
+
+    const [curl = ''] = /^ *curl (?:[^\n]*\\\n)*[^\n]*/m.exec(first.stdout) ?? [];
+    const { stdout } = await run('sh', ['-c', curl]);
+    const answer = JSON.parse(stdout) as Record<string, string>;
+    const texts = Object.values(answer).join(' ');
+    expect(texts).toMatch(/messageStream|subscri/i);
+    expect(texts).not.toContain(FALLBACK);
+
+    first.kill('SIGTERM');
+    expect(await first.exited).toBe(0);
+    const second = await startGatewayProcess({ env, through: 'npm' });
+    expect(second.url).not.toBe('');
+    expect(second.stdout).not.toContain('ic_');
+    expect(await listChatbots({ url: second.url, key })).toHaveLength(1);
+  });
+
+  it('writes logs as JSON to stderr, without keys, and nothing but the block to stdout', async () => {
+    const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir() } });
+    await listChatbots(gateway);
+    await fetch(`${gateway.url}/v1/chatbots?secret=query`, { headers: { 'x-api-key': gateway.key } });
+    await gateway.until('stderr', /"path":"\/v1\/chatbots"/);
+    gateway.kill('SIGTERM');
+    expect(await gateway.exited).toBe(0);
+    const lines = gateway.stderr.trim().split('\n');
+    for (const line of lines) expect(JSON.parse(line)).toHaveProperty('msg');
+    expect(gateway.stderr).not.toMatch(/ic_\w{20}|secret=query/);
+    expect(gateway.stdout.trim().split('\n')[0]).toBe('ChatGraph is ready.');
+  });
+
+  it('makes a demo chatbot that has read the README and every page of docs', async () => {
+    const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir() } });
+    const [demo, ...others] = await listChatbots(gateway);
+    expect(others).toEqual([]);
+    expect(demo?.slug).toBe('demo');
+    const pages = (await readdir('docs')).filter((name) => name.endsWith('.md'));
+    expect(demo?.sources.nodes).toHaveLength(1 + pages.length);
+    expect(new Set(demo?.sources.nodes.map(({ status }) => status))).toEqual(new Set(['DONE']));
+    expect(demo?.sources.nodes.map(({ title }) => title)).toContain('ChatGraph');
+  });
+
+  it('leaves the account empty with SEED_DEMO=false, and prints no curl', async () => {
+    const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), SEED_DEMO: 'false' } });
+    expect(await listChatbots(gateway)).toEqual([]);
+    expect(gateway.stdout).not.toContain('curl');
+  });
+
+  it('takes the key of BOOTSTRAP_API_KEY as the first', async () => {
+    const env = { DATA_DIR: await createDataDir(), BOOTSTRAP_API_KEY: generateKey() };
+    const first = await startGatewayProcess({ env });
+    expect(await listChatbots({ url: first.url, key: env.BOOTSTRAP_API_KEY })).toHaveLength(1);
+    first.kill('SIGTERM');
+    await first.exited;
+    // A second start, with whatever key, changes nothing.
+    const second = await startGatewayProcess({ env: { ...env, BOOTSTRAP_API_KEY: generateKey() } });
+    expect(await listChatbots({ url: second.url, key: env.BOOTSTRAP_API_KEY })).toHaveLength(1);
+  });
+
+  it('shows the key at the next start where the port was taken', async () => {
+    const holder = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), SEED_DEMO: 'false' } });
+    const env = { DATA_DIR: await createDataDir() };
+    const refused = await runProgram({ env: { ...env, PORT: new URL(holder.url).port } });
+    expect([refused.code, refused.stdout]).toEqual([1, '']);
+    const { url, key } = await startGatewayProcess({ env });
+    expect(key).toMatch(/^ic_\w{42}$/);
+    expect(await listChatbots({ url, key })).toHaveLength(1);
+  });
+});
+
+describe('a start that cannot be', () => {
+  it('names every setting that is wrong, and exits with 1', async () => {
+    const env = { DATA_DIR: await createDataDir(), PORT: 'http', GRAPHIQL: 'yes', BOOTSTRAP_API_KEY: 'ic_wrong' };
+    const { code, stdout, stderr } = await runProgram({ env });
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr.trim().split('\n')).toHaveLength(4);
+    for (const name of ['PORT', 'GRAPHIQL', 'BOOTSTRAP_API_KEY']) expect(stderr).toContain(name);
+    expect(stderr).not.toContain('ic_wrong');
+  });
+
+  it('refuses a port that is in use, in one line', async () => {
+    const holder = await startGatewayProcess({ env: { DATA_DIR: await createDataDir() } });
+    const { port } = new URL(holder.url);
+    const { code, stderr } = await runProgram({ env: { DATA_DIR: await createDataDir(), PORT: port } });
+    expect(code).toBe(1);
+    expect(stderr).toBe(`Port ${port} on 127.0.0.1 is in use. Set PORT to another.\n`);
+  });
+
+  it('refuses a database that another gateway uses, in one line, and leaves that one alone', async () => {
+    const env = { DATA_DIR: await createDataDir(), PORT: '0' };
+    const holder = await startGatewayProcess({ env });
+    const { code, stdout, stderr } = await runProgram({ env });
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^Another gateway is using .*chatgraph\.db\. .*\n$/);
+    expect((await fetch(`${holder.url}/ready`)).status).toBe(200);
+  });
+
+  it('can be tried again at once when the other gateway was killed', async () => {
+    const env = { DATA_DIR: await createDataDir() };
+    const killed = await startGatewayProcess({ env });
+    killed.kill('SIGKILL');
+    await killed.exited;
+    expect((await startGatewayProcess({ env })).url).toMatch(/^http/);
+  });
+
+  it.skipIf(oldNode === undefined)(
+    'says what it needs on a Node that is too old (needs one of 10 to 23 as /usr/bin/node)',
+    async () => {
+      const failure = await run(oldNode ?? '', ['bin/chatgraph.js']).catch((error: unknown) => error);
+      expect(failure).toMatchObject({ code: 1, stderr: expect.stringMatching(/^ChatGraph needs Node 24 .*\n$/) });
+    },
+  );
+});

@@ -1,0 +1,100 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { type GatewayOptions, startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { webSocket } from '../helpers/streams.ts';
+
+async function open(options?: GatewayOptions): Promise<TestGateway> {
+  const gateway = await startGateway(options);
+  onTestFinished(() => gateway.close());
+  return gateway;
+}
+
+const METRICS = [
+  'chatgraph_http_request_seconds',
+  'chatgraph_graphql_operation_seconds',
+  'chatgraph_answers_total',
+  'chatgraph_first_delta_seconds',
+  'chatgraph_rate_limited_total',
+  'chatgraph_sockets',
+  'chatgraph_subscriptions',
+  'chatgraph_answers_under_way',
+];
+
+describe('what operators ask', () => {
+  it('/health tells that the process runs', async () => {
+    const response = await (await open()).fetch('/health');
+    expect([response.status, await response.json()]).toEqual([200, { status: 'ok' }]);
+  });
+
+  it('/ready tells that requests are taken and the database answers', async () => {
+    const gateway = await open();
+    const response = await gateway.fetch('/ready');
+    expect([response.status, await response.json()]).toEqual([200, { status: 'ready' }]);
+  });
+
+  it('/ready is 503 when the database does not answer, and /health still 200', async () => {
+    const gateway = await open();
+    await gateway.deps.db.read.destroy();
+    const response = await gateway.fetch('/ready');
+    expect([response.status, await response.json()]).toEqual([503, { status: 'not ready' }]);
+    expect((await gateway.fetch('/health')).status).toBe(200);
+  });
+
+  it('/metrics counts requests by route, operations by kind, and answers by engine', async () => {
+    const gateway = await open();
+    const { replyId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Well?' });
+    await webSocket.follow(gateway, { messageId: replyId }).ended;
+    await gateway.fetch('/v1/chatbots/nonsense?private=yes', { headers: { 'x-api-key': gateway.key } });
+    await gateway.fetch('/nowhere/at/all');
+    await gateway.fetch('/health');
+
+    const response = await gateway.fetch('/metrics');
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    const text = await response.text();
+    for (const name of METRICS) expect(text).toContain(`# HELP ${name} `);
+    for (const route of ['graphql', 'rest', 'operator', 'other']) {
+      expect(text).toMatch(new RegExp(`chatgraph_http_request_seconds_count\\{route="${route}",`));
+    }
+    expect(text).toMatch(/operation_seconds_count\{kind="mutation",transport="http",outcome="ok"\} [1-9]/);
+    expect(text).toMatch(/operation_seconds_count\{kind="subscription",transport="websocket",outcome="ok"\} 1/);
+    expect(text).toContain('chatgraph_answers_total{engine="builtin",status="COMPLETED"} 1');
+    expect(text).toContain('chatgraph_first_delta_seconds_count{engine="builtin"} 1');
+    expect(text).toContain('chatgraph_answers_under_way 0');
+    // Neither what people typed nor what they own becomes a label.
+    for (const secret of ['nonsense', 'nowhere', 'private', gateway.accountId, gateway.key]) {
+      expect(text).not.toContain(secret);
+    }
+  });
+
+  it.each([{ 'x-forwarded-for': '203.0.113.7' }, { forwarded: 'for=203.0.113.7' }, { 'x-forwarded-for': '127.0.0.1' }])(
+    '/metrics is closed to %j, who comes through a proxy that nobody named',
+    async (headers) => {
+      const response = await (await open()).fetch('/metrics', { headers });
+      expect([response.status, await response.json()]).toEqual([
+        403,
+        { detail: 'Metrics are open to this machine only.' },
+      ]);
+    },
+  );
+
+  it.each([
+    { from: '203.0.113.7', status: 403 },
+    { from: '127.0.0.1', status: 200 },
+  ])('/metrics believes a proxy that was named: $status for $from', async ({ from, status }) => {
+    const gateway = await open({ env: { TRUSTED_PROXIES: '127.0.0.1' } });
+    const response = await gateway.fetch('/metrics', { headers: { 'x-forwarded-for': from } });
+    expect(response.status).toBe(status);
+  });
+
+  it.each([
+    { authorization: undefined, status: 403 },
+    { authorization: 'Bearer other', status: 403 },
+    { authorization: 'Bearer metrics-secre', status: 403 },
+    { authorization: 'Bearer metrics-secret', status: 200 },
+  ])('with METRICS_TOKEN, /metrics answers $authorization with $status', async ({ authorization, status }) => {
+    const gateway = await open({ env: { METRICS_TOKEN: 'metrics-secret' } });
+    const headers = { 'x-forwarded-for': '203.0.113.7', ...(authorization && { authorization }) };
+    expect((await gateway.fetch('/metrics', { headers })).status).toBe(status);
+  });
+});

@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { createDataDir, isAlive, type RunningGateway, startGatewayProcess } from '../helpers/process.ts';
+import { serverSentEvents, TRANSPORTS, type Transport, webSocket } from '../helpers/streams.ts';
+
+const DEMO = '01900000-0000-7000-8000-000000000003';
+
+/** Sends a question to the demo chatbot; gives the id of the reply. */
+async function ask({ url, key }: RunningGateway, sessionId = 'one'): Promise<string> {
+  const query = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
+    ... on SendMessagePayload { reply { id } }
+  } }`;
+  const input = { chatbotId: DEMO, sessionId, content: 'How do I follow an answer while it is written?' };
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-api-key': key },
+    body: JSON.stringify({ query, variables: { input } }),
+  });
+  const { data } = (await response.json()) as { data: { sendMessage: { reply: { id: string } } } };
+  return data.sendMessage.reply.id;
+}
+
+/** A gateway with an answer that is being followed. */
+async function openFollowed({
+  through = 'node',
+  delayMs,
+  transports = TRANSPORTS,
+}: {
+  through?: 'npm' | 'node';
+  delayMs: number;
+  transports?: readonly Transport[];
+}) {
+  const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: `${delayMs}` };
+  const gateway = await startGatewayProcess({ env, through });
+  const messageId = await ask(gateway);
+  const readers = transports.map((transport) => transport.follow(gateway, { messageId }));
+  await Promise.all(readers.map((reader) => reader.until(({ offset }) => offset !== undefined)));
+  return { env, gateway, messageId, readers };
+}
+
+describe('SIGTERM', () => {
+  it.each(['npm', 'node'] as const)(
+    'through %s lets the answer under way come to its end, tells its readers, and exits with 0',
+    async (through) => {
+      const { gateway, readers } = await openFollowed({ through, delayMs: 20 });
+      gateway.kill('SIGTERM');
+      await Promise.all(readers.map((reader) => reader.ended));
+      expect(await gateway.exited).toBe(0);
+      expect(isAlive(gateway.pid)).toBe(false);
+      expect(readers.map(({ events }) => events.at(-1)?.__typename)).toEqual(['MessageCompleted', 'MessageCompleted']);
+    },
+  );
+
+  it.each(TRANSPORTS)('tells the end of the answer before it closes the last reader, over $name', async (transport) => {
+    const { gateway, readers } = await openFollowed({ delayMs: 5, transports: [transport] });
+    gateway.kill('SIGTERM');
+    await Promise.all(readers.map((reader) => reader.ended));
+    expect(readers.map(({ events }) => events.at(-1)?.__typename)).toEqual(['MessageCompleted']);
+  });
+
+  it('closes sockets that idle with 1012, and takes no new connection', async () => {
+    const { gateway } = await openFollowed({ delayMs: 100 });
+    const idle = new WebSocket(`${gateway.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+    const closed = new Promise<CloseEvent>((resolve) => {
+      idle.onclose = resolve;
+    });
+    await new Promise((resolve) => {
+      idle.onmessage = resolve;
+      idle.onopen = () => idle.send('{"type":"connection_init"}');
+    });
+    gateway.kill('SIGTERM');
+    await gateway.until('stderr', /"msg":"stopping"/);
+    await expect(fetch(`${gateway.url}/health`, { headers: { connection: 'close' } })).rejects.toThrow();
+    expect(await closed).toMatchObject({ code: 1012, reason: 'Service restart' });
+    expect(await gateway.exited).toBe(0);
+  });
+
+  it('leaves replies that wait to the next start', async () => {
+    const { env, gateway, messageId } = await openFollowed({ delayMs: 20 });
+    const waiting = await ask(gateway);
+    const { key } = gateway;
+    gateway.kill('SIGTERM');
+    expect(await gateway.exited).toBe(0);
+    const next = Object.assign(await startGatewayProcess({ env }), { key });
+    for (const id of [messageId, waiting]) {
+      const reader = serverSentEvents.follow(next, { messageId: id });
+      await reader.ended;
+      expect(reader.events.at(-1)?.__typename).toBe('MessageCompleted');
+    }
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('stops an idle gateway, as %s does, at once and with 0', async (signal) => {
+    const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), SEED_DEMO: 'false' } });
+    gateway.kill(signal);
+    expect(await gateway.exited).toBe(0);
+    expect(gateway.stderr).toContain(`"signal":"${signal}"`);
+  });
+});
+
+describe('a second signal', () => {
+  it('ends the gateway without waiting; the answer is interrupted at the next start', async () => {
+    const { env, gateway, messageId } = await openFollowed({ delayMs: 2_000 });
+    gateway.kill('SIGTERM');
+    await gateway.until('stderr', /"msg":"stopping"/);
+    gateway.kill('SIGTERM');
+    expect(await gateway.exited).toBe(1);
+    const next = Object.assign(await startGatewayProcess({ env }), { key: gateway.key });
+    const reader = webSocket.follow(next, { messageId });
+    await reader.ended;
+    expect(reader.events.at(-1)?.__typename).toBe('MessageInterrupted');
+  });
+});

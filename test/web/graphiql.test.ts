@@ -1,0 +1,165 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { chromium, type Page } from 'playwright-core';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createDataDir, startGatewayProcess } from '../helpers/process.ts';
+
+const FLAGS =
+  '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
+
+const { CHROMIUM_PATH, PATH = '' } = process.env;
+const browserPath =
+  CHROMIUM_PATH ||
+  PATH.split(delimiter)
+    .map((folder) => join(folder, 'chromium'))
+    .find(existsSync);
+
+/** Opens a page in a browser that knows nothing, and notes whom it talks to. */
+async function openBrowser(executablePath: string) {
+  const profile = await mkdtemp(join(tmpdir(), 'chatgraph-browser-'));
+  onTestFinished(() => rm(profile, { recursive: true, force: true }));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath,
+    args: FLAGS.split(' '),
+    viewport: { width: 1280, height: 1600 },
+  });
+  onTestFinished(() => context.close());
+  const page = context.pages()[0] ?? (await context.newPage());
+  const hosts = new Set<string>();
+  const problems: string[] = [];
+  const note = (url: string) => {
+    if (/^(https?|wss?):/.test(url)) hosts.add(new URL(url).host);
+  };
+  context.on('request', (request) => note(request.url()));
+  page.on('websocket', (socket) => note(socket.url()));
+  page.on('pageerror', ({ message }) => problems.push(message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(message.text());
+  });
+  return { page, hosts, problems };
+}
+
+/** GraphiQL as someone uses it. */
+function createUser(page: Page) {
+  const result = () =>
+    page.evaluate(() =>
+      [...document.querySelectorAll('.result-window .view-line')]
+        .map((line) => ({ text: line.textContent ?? '', top: Number.parseInt((line as HTMLElement).style.top, 10) }))
+        .sort((a, b) => a.top - b.top)
+        .map(({ text }) => text.replaceAll('\u00a0', ' ').trim())
+        .join(' '),
+    );
+
+  const run = () => page.locator('.graphiql-execute-button').click();
+
+  async function resultWith(pattern: RegExp): Promise<string> {
+    const look = async () => {
+      const text = await result();
+      // Pressed sooner after the change of tabs than people can: GraphiQL looks for the operation of the last one.
+      if (text.includes('Cannot infer operation')) await run();
+      return text;
+    };
+    await expect.poll(look, { timeout: 15_000 }).toMatch(pattern);
+    return result();
+  }
+
+  return {
+    result,
+    resultWith,
+    tabs: () => page.locator('.graphiql-tab-button').allTextContents(),
+    openTab: (name: string) => page.locator('.graphiql-tab-button', { hasText: name }).click(),
+    run,
+
+    /** Writes into the quotes at the end of a line of the pane below, in place of its last `replaced` characters. */
+    async write(pane: 'Headers' | 'Variables', line: number, text: string, replaced = 0): Promise<void> {
+      await page.locator('.graphiql-editor-tools button', { hasText: pane }).click();
+      await page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden) .monaco-editor').click();
+      await page.keyboard.press('Control+Home');
+      for (let count = 1; count < line; count++) await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('End');
+      await page.keyboard.press('ArrowLeft');
+      for (let count = 0; count < replaced; count++) await page.keyboard.press('Shift+ArrowLeft');
+      await page.keyboard.insertText(text);
+    },
+
+    /** Runs the tab Ask; gives the id of the reply, which is not the one shown before. */
+    async ask(shown = 'none'): Promise<string> {
+      await run();
+      const answer = await resultWith(new RegExp(`"reply": \\{ "id": "(?!${shown})[0-9a-f-]{36}"`));
+      return /"id": "([0-9a-f-]{36})"/.exec(answer)?.[1] ?? '';
+    },
+  };
+}
+
+const QUESTION = 'How do I follow an answer?';
+
+describe('GraphiQL', () => {
+  it.skipIf(browserPath === undefined)(
+    'leads a newcomer without the internet from the key to an answer that grows (needs Chromium: CHROMIUM_PATH)',
+    { timeout: 90_000 },
+    async () => {
+      const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '40' } });
+      const { page, hosts, problems } = await openBrowser(browserPath ?? '');
+      const user = createUser(page);
+      await page.goto(`${gateway.url}/graphql`);
+      await expect.poll(user.tabs).toEqual(['Chatbots', 'AddSource', 'Ask', 'Follow', 'Search']);
+
+      // The key is put in once.
+      await user.write('Headers', 2, gateway.key);
+      await user.run();
+      await user.resultWith(/"name": "ChatGraph guide"/);
+
+      await user.openTab('Ask');
+      const first = await user.ask();
+      await user.openTab('Follow');
+      await user.write('Variables', 2, first);
+      await user.run();
+      const seen = new Set<string>();
+      await expect
+        .poll(
+          async () => {
+            const text = await user.result();
+            const [, content = ''] = /"content": "(.*?)" \}/.exec(text) ?? [];
+            if (text.includes('"MessageDelta"')) seen.add(content);
+            return text;
+          },
+          { timeout: 30_000, interval: 100 },
+        )
+        .toContain('"MessageCompleted"');
+      const contents = [...seen].filter((content) => content !== '');
+      expect(contents.length).toBeGreaterThan(3);
+      for (const [index, content] of contents.entries()) {
+        expect(withoutSpaces(content).startsWith(withoutSpaces(contents[index - 1] ?? ''))).toBe(true);
+      }
+      expect(await user.result()).toMatch(/"citations": \[ \{ "title": "/);
+
+      // A document of one's own, and a question that only it answers.
+      await user.openTab('AddSource');
+      await user.write('Variables', 6, '\\n\\nThe zeppelin departs from Friedrichshafen at noon.');
+      await user.run();
+      await user.resultWith(/"status": "DONE".*zeppelin/);
+      await user.openTab('Ask');
+      await user.write('Variables', 4, 'When does the zeppelin depart?', QUESTION.length);
+      const second = await user.ask(first);
+      await user.openTab('Follow');
+      await user.write('Variables', 2, second, second.length);
+      await user.run();
+      const answer = await user.resultWith(/"MessageCompleted".*Friedrichshafen/);
+      expect(answer).toContain('"title": "Opening hours"');
+
+      // The key is still known when the page is loaded again.
+      await page.reload();
+      await user.openTab('Search');
+      await user.run();
+      await user.resultWith(/"score": [01]/);
+
+      expect([...hosts]).toEqual([new URL(gateway.url).host]);
+      expect(problems).toEqual([]);
+    },
+  );
+});
+
+/** The editor wraps lines where it likes. */
+const withoutSpaces = (text: string) => text.replaceAll(/\s+/g, '');
