@@ -7,38 +7,57 @@ import type { Timestamp } from './time.ts';
 
 /** What a credential may do: read the graph, chat, manage. */
 export const SCOPES = ['READ', 'CHAT', 'MANAGE'] as const;
+/** One of `SCOPES`. */
 export type Scope = (typeof SCOPES)[number];
 
+/** What a source was made from. */
 export const SOURCE_TYPES = ['SITE', 'URL', 'FILE', 'TEXT', 'QA', 'TRANSCRIPT'] as const;
+/** One of `SOURCE_TYPES`. */
 export type SourceType = (typeof SOURCE_TYPES)[number];
 
+/** How far a source has been read. */
 export const SOURCE_STATUSES = ['PENDING', 'CRAWLING', 'PROCESSING', 'DONE', 'FAILED'] as const;
+/** One of `SOURCE_STATUSES`. */
 export type SourceStatus = (typeof SOURCE_STATUSES)[number];
 
+/** Where a conversation stands. */
 export const CONVERSATION_STATUSES = ['OPEN', 'ESCALATED', 'CLOSED'] as const;
+/** One of `CONVERSATION_STATUSES`. */
 export type ConversationStatus = (typeof CONVERSATION_STATUSES)[number];
 
+/** The ways a conversation can come in. */
 export const CHANNELS = ['API', 'GRAPHQL', 'CHAT_PAGE', 'WIDGET'] as const;
+/** One of `CHANNELS`. */
 export type Channel = (typeof CHANNELS)[number];
 
+/** Who can say a message. */
 export const MESSAGE_ROLES = ['USER', 'ASSISTANT', 'AGENT', 'SYSTEM'] as const;
+/** One of `MESSAGE_ROLES`. */
 export type MessageRole = (typeof MESSAGE_ROLES)[number];
 
+/** How far a message has come; the last four are ends. */
 export const MESSAGE_STATUSES = ['QUEUED', 'STREAMING', 'COMPLETED', 'FAILED', 'STOPPED', 'INTERRUPTED'] as const;
+/** One of `MESSAGE_STATUSES`. */
 export type MessageStatus = (typeof MESSAGE_STATUSES)[number];
 
+/** Why a reply ended. */
 export const FINISH_REASONS = ['STOP', 'LENGTH', 'CONTENT_FILTER', 'ERROR', 'ABORTED'] as const;
+/** One of `FINISH_REASONS`. */
 export type FinishReason = (typeof FINISH_REASONS)[number];
 
+/** What a visitor can think of a reply. */
 export const RATINGS = ['UP', 'DOWN'] as const;
+/** One of `RATINGS`. */
 export type Rating = (typeof RATINGS)[number];
 
+/** Owns everything else. */
 export interface Account {
   readonly id: string;
   readonly name: string;
   readonly createdAt: Timestamp;
 }
 
+/** A credential for servers, without its secret. */
 export interface ApiKey {
   readonly id: string;
   readonly accountId: string;
@@ -51,6 +70,7 @@ export interface ApiKey {
   readonly revokedAt: Timestamp | null;
 }
 
+/** Answers visitors from its sources. */
 export interface Chatbot {
   readonly id: string;
   readonly accountId: string;
@@ -67,6 +87,7 @@ export interface Chatbot {
   readonly updatedAt: Timestamp;
 }
 
+/** Something that a chatbot has read. */
 export interface Source {
   readonly id: string;
   readonly accountId: string;
@@ -81,6 +102,7 @@ export interface Source {
   readonly updatedAt: Timestamp;
 }
 
+/** A piece of a source: the unit of search and citation. */
 export interface Passage {
   readonly id: string;
   readonly accountId: string;
@@ -92,6 +114,7 @@ export interface Passage {
   readonly text: string;
 }
 
+/** What one visitor and one chatbot say to each other. */
 export interface Conversation {
   readonly id: string;
   readonly accountId: string;
@@ -115,6 +138,7 @@ export interface Citation {
   readonly end: number;
 }
 
+/** What a reply cost. */
 export interface TokenUsage {
   readonly inputTokens: number;
   readonly outputTokens: number;
@@ -126,6 +150,7 @@ export interface MessageFailure {
   readonly message: string;
 }
 
+/** One thing said in a conversation. */
 export interface Message {
   readonly id: string;
   readonly accountId: string;

@@ -123,6 +123,7 @@ export const PageQuery = z.object({
       description: 'Only what follows this place of the list. It comes with the `Link` header of the page before.',
     }),
 });
+/** The same, parsed. */
 export type PageQuery = z.output<typeof PageQuery>;
 
 /** Which chatbot. */
