@@ -1,4 +1,5 @@
 import { stemmer } from 'stemmer';
+import { STOP_WORDS } from './stop-words.ts';
 
 /** As many terms as one question is searched by; what follows is ignored, so a hostile question stays cheap. */
 export const MAX_QUERY_TERMS = 32;
@@ -17,18 +18,6 @@ const UNSPACED = /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Thai}\p{scx
 const ENGLISH = /^[a-z]{3,}$/;
 
 const segmenter = new Intl.Segmenter('und', { granularity: 'word' });
-
-/** Words that say how something is asked, not what about, and what an apostrophe leaves behind (`don't`, `it's`). */
-const STOP_WORDS = new Set(
-  `a about above after again all also am an and any are as at be because been before being below between both but
-  by can could d did do does doing don down during each few for from further get had has have having he hello help
-  her here hers herself hey hi him himself his how i if in into is isn it its itself just know like ll m me more
-  most my myself need no nor not now of off on once only or other our ours out over own please possible possibly re
-  s same she should so some such t tell than thank thanks that the their theirs them themselves then there these
-  they this those through to too under until up us ve very want was we were what when where whether which while who
-  whom whose why will with wonder wondering would you your yours yourself
-  的 了 是 在 和 有 吗 呢 什么 怎么 哪 谁 คือ อะไร ที่ ของ`.split(/\s+/),
-);
 
 /**
  * The terms of a text in their order, repetitions included: the one definition of a word for indexing, searching and
