@@ -136,7 +136,10 @@ builder.relayMutationField(
     description: 'The new source.',
     inputFields: (t) => ({
       chatbotId: t.id({ required: true, description: 'The chatbot that shall answer from it.' }),
-      title: t.string({ required: true, description: 'Its title, as citations show it; 1 to 255 characters.' }),
+      title: t.string({
+        description:
+          'Its title, as citations show it; 1 to 255 characters. Absent: the question, or the first heading or line.',
+      }),
       content: t.field({ type: SourceContentInput, required: true, description: 'What to read.' }),
     }),
   },

@@ -129,7 +129,8 @@ async function listKeys(db: Database): Promise<Outcome> {
 }
 
 async function revokeKey(db: Database, operands: readonly string[]): Promise<Outcome> {
-  const id = operands[0]?.toLowerCase() ?? '';
+  const id = operands[0]?.toLowerCase();
+  if (id === undefined) throw new StartupError('Name the id of the key, as `keys list` shows it.');
   const key = await db.transaction(async (trx) => {
     const found = (await listAllApiKeys(trx)).find((candidate) => candidate.id === id);
     if (found === undefined) throw new StartupError(`There is no key ${id}.`);

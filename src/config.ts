@@ -63,7 +63,10 @@ export const SETTINGS = z.object({
     .regex(/^sqlite:.+/, 'must be sqlite:<path>')
     .optional(),
   LOG_LEVEL: z
-    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'must be a level of pino')
+    .enum(
+      ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+      'must be fatal, error, warn, info, debug, trace or silent',
+    )
     .default('info'),
   RATE_LIMIT_PER_MINUTE: count(60, 1, 1_000_000),
   MONTHLY_MESSAGE_LIMIT: count(0, 0, 1_000_000_000),

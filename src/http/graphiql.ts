@@ -138,7 +138,8 @@ export function renderExplorer(options: GraphiQLOptions): string {
 export const graphiqlOptions: GraphiQLOptions = {
   title: 'ChatGraph',
   subscriptionsProtocol: 'WS',
-  shouldPersistHeaders: true,
+  // The key stays in the window; GraphiQL would keep it for good.
+  shouldPersistHeaders: false,
   defaultHeaders: HEADERS,
   defaultTabs: [
     tab(LIST),

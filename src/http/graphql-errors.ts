@@ -30,6 +30,13 @@ export function toGraphQLError(refusal: RefusalError, source?: unknown): GraphQL
   });
 }
 
+const DISCONNECTS: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'ECANCELED', 'ERR_STREAM_PREMATURE_CLOSE']);
+
+/** Whether an error says no more than that the client hung up while it was being answered. */
+export function isDisconnect(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && DISCONNECTS.has(error.code);
+}
+
 /** Makes a function that turns any error into what clients may see of it; what is our fault is logged, and masked. */
 export function createErrorMask(logger: Logger): (error: unknown) => GraphQLError {
   return (error) => {
@@ -42,7 +49,8 @@ export function createErrorMask(logger: Logger): (error: unknown) => GraphQLErro
       if (FOREIGN_CODES.has(original.extensions.code)) original.extensions.code = 'BAD_USER_INPUT';
       return error as GraphQLError;
     }
-    logger.error({ err: original }, 'unexpected error');
+    if (isDisconnect(original)) logger.debug({ err: original }, 'the client has left');
+    else logger.error({ err: original }, 'unexpected error');
     return createPublicError('Unexpected error.', error, { code: 'INTERNAL_SERVER_ERROR', unexpected: true });
   };
 }

@@ -21,6 +21,10 @@ export async function answerOperator(
   deps: Deps,
   { path, request, response, isDraining }: OperatorExchange,
 ): Promise<void> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('Allow', 'GET, HEAD');
+    return sendDetail(response, 'METHOD_NOT_ALLOWED');
+  }
   if (path === '/health') return sendJson(response, 200, { status: 'ok' });
   if (path === '/ready') {
     const isReady = !isDraining && (await deps.db.isReady());

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Deps } from '../deps.ts';
+import { isDisconnect } from './graphql-errors.ts';
 import { sendDetail } from './operator.ts';
 import { answerOrigin } from './origins.ts';
 import { createRoutes, routeOf } from './routes.ts';
@@ -53,7 +54,7 @@ export function createHttpServer(deps: Deps): HttpServer {
       await opened.promise;
       await routes[routeOf(path)]({ request, response, path, requestId, signal: left.signal, isDraining });
     } catch (error) {
-      deps.logger.error({ err: error, requestId }, 'unexpected error');
+      if (!isDisconnect(error)) deps.logger.error({ err: error, requestId }, 'unexpected error');
       if (response.headersSent) response.destroy();
       else sendDetail(response, 'INTERNAL_SERVER_ERROR');
     }
@@ -122,8 +123,9 @@ function observe(deps: Deps, request: IncomingMessage, response: ServerResponse,
   });
 }
 
-/** The path without its query, which may hold what people wrote. */
+/** The path without its query, which may hold what people wrote. Proxies may send the whole address (RFC 9112). */
 function pathOf({ url = '/' }: IncomingMessage): string {
+  if (!url.startsWith('/') && URL.canParse(url)) return new URL(url).pathname;
   return url.split('?', 1)[0] ?? '/';
 }
 

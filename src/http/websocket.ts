@@ -100,8 +100,8 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer): SocketSe
       execute: (args) => rootOf(args).execute(args),
       subscribe: (args) => rootOf(args).subscribe(args),
       onError: (_context, _id, _payload, errors) => errors.map((error) => publicError(maskError(error))),
-      onNext: (_context, _id, _payload, _args, { data = null, errors }) =>
-        errors && { data, errors: errors.map(publicError) },
+      onNext: (_context, _id, _payload, _args, { data, errors }) =>
+        errors && { ...(data === undefined ? {} : { data }), errors: errors.map(publicError) },
       onComplete: end,
       onClose: (context) => {
         for (const id of [...(context.extra.operations?.keys() ?? [])]) end(context, id);

@@ -15,7 +15,8 @@ import { type Chunk, chunkMarkdown, cleanText } from './chunk.ts';
 /** What to read, and for whom. */
 export interface CreateSourceInput {
   readonly chatbotId: string;
-  readonly title: string;
+  /** Absent: the question, or the first heading or line of the text. */
+  readonly title?: string | null | undefined;
   /** Exactly one of: Markdown or plain text; a question with its answer. */
   readonly content: {
     readonly text?: string | null | undefined;
@@ -23,13 +24,14 @@ export interface CreateSourceInput {
   };
 }
 
+const MAX_TITLE_CHARS = 255;
 const MAX_TEXT_CHARS = 1_000_000;
 
 /** Text that is shown and searched as it is, without the cutting that cleans longer text. */
 const cleaned = (min: number, max: number) => text(min, max).transform(cleanText).pipe(text(min, max));
 
 const rules = z.object({
-  title: cleaned(1, 255),
+  title: cleaned(1, MAX_TITLE_CHARS).optional(),
   content: z
     .object({
       text: text(1, MAX_TEXT_CHARS).nullish(),
@@ -47,7 +49,7 @@ export async function createSource(
   viewer: Pick<Viewer, 'accountId'>,
   input: CreateSourceInput,
 ): Promise<Source> {
-  const { title, content } = parseInput(rules, { ...input });
+  const { content, title = inventTitle(content) } = parseInput(rules, { ...input });
   const chunks: Chunk[] = content.qa
     ? [{ headingPath: [content.qa.question], text: content.qa.answer }]
     : chunkMarkdown(content.text ?? '');
@@ -91,6 +93,17 @@ export async function createSource(
     );
     return source;
   });
+}
+
+function inventTitle({ qa, text }: z.output<typeof rules>['content']): string {
+  const first = qa?.question ?? /\S.*/.exec(cleanText(text ?? ''))?.[0] ?? '';
+  return (
+    first
+      .replace(/^#+\s*/, '')
+      .slice(0, MAX_TITLE_CHARS)
+      .toWellFormed()
+      .trim() || 'Untitled'
+  );
 }
 
 /**

@@ -32,6 +32,15 @@ describe('what operators ask', () => {
     expect([response.status, await response.json()]).toEqual([200, { status: 'ready' }]);
   });
 
+  it('answers only reads', async () => {
+    const response = await (await open()).fetch('/health', { method: 'POST' });
+    expect([response.status, response.headers.get('allow'), await response.text()]).toEqual([
+      405,
+      'GET, HEAD',
+      '{"detail":"Method not allowed"}',
+    ]);
+  });
+
   it('/ready is 503 when the database does not answer, and /health still 200', async () => {
     const gateway = await open();
     await gateway.deps.db.read.destroy();

@@ -71,6 +71,19 @@ describe('createSource', () => {
     });
   });
 
+  it('is named by its first heading or line, or its question, where no title is given', async () => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const contents = [
+      [{ text: '\n## Opening hours\n\nFrom 9 to 18.' }, 'Opening hours'],
+      [{ text: 'The shop is open.\nAlways.' }, 'The shop is open.'],
+      [{ qa: { question: 'When are you open?', answer: 'Always.' } }, 'When are you open?'],
+    ] as const;
+    for (const [content, title] of contents) {
+      expect(await create(gateway, { chatbotId, content })).toMatchObject({ source: { title } });
+    }
+  });
+
   it('keeps a question with its answer as one passage', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);

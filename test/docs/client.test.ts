@@ -1,0 +1,74 @@
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it, onTestFinished } from 'vitest';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/engines.ts';
+import { startGateway } from '../helpers/gateway.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A wire between a client and the gateway that can be cut. */
+async function openWire(target: URL) {
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const gateway = connect(Number(target.port), target.hostname);
+    for (const [socket, other] of [[client, gateway] as const, [gateway, client] as const]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => other.destroy());
+    }
+    client.pipe(gateway).pipe(client);
+  });
+  const listen = async (port: number) => {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    return (server.address() as AddressInfo).port;
+  };
+  const port = await listen(0);
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+  };
+  onTestFinished(() => {
+    cut();
+    server.close();
+  });
+  return { port, cut };
+}
+
+/** The client of docs/graphql.md, word for word but for where it connects and with which key. */
+async function loadClient(port: number, key: string) {
+  const page = await readFile(join(ROOT, 'docs/graphql.md'), 'utf8');
+  const code = /```js\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+  // Inside the project, so that `graphql-ws` is found.
+  const dir = await mkdtemp(join(ROOT, 'node_modules/.client-'));
+  onTestFinished(() => rm(dir, { recursive: true }));
+  const path = join(dir, 'client.mjs');
+  await writeFile(path, code.replace('127.0.0.1:4000', `127.0.0.1:${port}`).replace('ic_…', key));
+  return (await import(path)) as { followAnswer(id: string, show: (text: string) => void): Promise<string> };
+}
+
+it('follows an answer through cut connections, and shows every word once', async () => {
+  const engine = createScriptedEngine();
+  const gateway = await startGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
+  onTestFinished(() => gateway.close());
+  const wire = await openWire(new URL(gateway.url));
+  const { followAnswer } = await loadClient(wire.port, gateway.key);
+  const { replyId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Hello' });
+
+  const shown: string[] = [];
+  const said = (text: string) => expect.poll(() => shown.at(-1), { timeout: 15_000 }).toBe(text);
+  const whole = followAnswer(replyId, (text) => shown.push(text));
+  engine.push(delta('One. '));
+  await said('One. ');
+  wire.cut();
+  engine.push(delta('Two. '));
+  await said('One. Two. ');
+  wire.cut();
+  engine.push(delta('Three.'), finish);
+  expect(await whole).toBe('One. Two. Three.');
+  expect(shown.every((text, index) => text.startsWith(shown[index - 1] ?? ''))).toBe(true);
+});
