@@ -1,7 +1,9 @@
 import {
   ApiKeyLimitError,
   ChatbotPausedError,
+  ConversationBusyError,
   type FieldProblem,
+  IdempotencyConflictError,
   InvalidInputError,
   NotFoundError,
   QuotaExceededError,
@@ -54,6 +56,18 @@ builder.objectType(ChatbotPausedError, {
 builder.objectType(QuotaExceededError, {
   name: 'QuotaExceededError',
   description: 'The replies of this month are used up. `code` is `QUOTA_EXCEEDED`.',
+  interfaces: [ErrorInterface],
+});
+
+builder.objectType(ConversationBusyError, {
+  name: 'ConversationBusyError',
+  description: 'A reply is under way, and `whenBusy` was `REJECT`. `code` is `CONVERSATION_BUSY`.',
+  interfaces: [ErrorInterface],
+});
+
+builder.objectType(IdempotencyConflictError, {
+  name: 'IdempotencyConflictError',
+  description: 'The `clientMessageId` was used for another message. `code` is `IDEMPOTENCY_CONFLICT`.',
   interfaces: [ErrorInterface],
 });
 

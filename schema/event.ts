@@ -1,4 +1,6 @@
-import { follow } from '../src/chat/follow.ts';
+import { followChatbot } from '../src/chat/chatbot-story.ts';
+import { followConversation } from '../src/chat/conversation-story.ts';
+import { followMessage } from '../src/chat/message-story.ts';
 import type {
   CitationAddedEvent,
   ConversationEvent,
@@ -7,6 +9,7 @@ import type {
 } from '../src/domain/events.ts';
 import { createLoaders } from '../src/store/loaders.ts';
 import { builder } from './builder.ts';
+import type { GraphContext } from './context.ts';
 import { MessageRef } from './conversation.ts';
 import { CitationRef } from './message.ts';
 
@@ -27,6 +30,7 @@ const STAGES: Record<MessageStageEvent['type'], string> = {
   MessageStarted: 'A reply that was QUEUED is being written now.',
   MessageCompleted: 'A reply is whole. The last event of its stream.',
   MessageFailed: 'A reply could not be written to its end. The last event of its stream.',
+  MessageStopped: 'A reply was stopped on request, and keeps what it has. The last event of its stream.',
   MessageInterrupted: 'The gateway stopped while it wrote a reply. The last event of its stream.',
 };
 
@@ -58,22 +62,47 @@ builder.objectRef<CitationAddedEvent>('CitationAdded').implement({
   }),
 });
 
-builder.subscriptionField('messageStream', (t) =>
-  t.field({
+const AFTER = 'The `cursor` of the last event seen: only what follows is told.';
+const REFUSALS = 'Errors before the first event: `NOT_FOUND`, `BAD_USER_INPUT`.';
+
+/** Each event is read anew, so that none shows what an earlier one read. */
+function refresh(event: ConversationEvent, context: GraphContext): ConversationEvent {
+  context.loaders = createLoaders(context.deps.db.read, context.viewer.accountId);
+  return event;
+}
+
+builder.subscriptionFields((t) => ({
+  messageStream: t.field({
     type: ConversationEventRef,
     authScopes: { $any: { CHAT: true, READ: true } },
-    description:
-      'Follows one message to its end and completes by itself. Errors before the first event: `NOT_FOUND`, `BAD_USER_INPUT`. Needs `CHAT` or `READ`.',
+    description: `Follows one message to its end and completes by itself. ${REFUSALS} Needs \`CHAT\` or \`READ\`.`,
     args: {
       messageId: t.arg.id({ required: true, description: 'The message, usually the `reply` of `sendMessage`.' }),
-      after: t.arg.string({
-        description: 'The `cursor` of the last event seen: only what follows is told. Absent: all from the beginning.',
-      }),
+      after: t.arg.string({ description: `${AFTER} Absent: all from the beginning.` }),
     },
-    subscribe: (_root, args, context) => follow(context.deps, context.viewer, args, context.signal),
-    resolve: (event, _args, context) => {
-      context.loaders = createLoaders(context.deps.db.read, context.viewer.accountId);
-      return event;
-    },
+    subscribe: (_root, args, { deps, viewer, signal }) => followMessage(deps, viewer, args, signal),
+    resolve: (event, _args, context) => refresh(event, context),
   }),
-);
+  conversationEvents: t.field({
+    type: ConversationEventRef,
+    authScopes: { $any: { CHAT: true, READ: true } },
+    description: `Follows a conversation: every message, and the text of replies while it is written. Stays open. ${REFUSALS} Needs \`CHAT\` or \`READ\`.`,
+    args: {
+      conversationId: t.arg.id({ required: true, description: 'The conversation.' }),
+      after: t.arg.string({ description: `${AFTER} Absent: the reply that is under way, then what comes.` }),
+    },
+    subscribe: (_root, args, { deps, viewer, signal }) => followConversation(deps, viewer, args, signal),
+    resolve: (event, _args, context) => refresh(event, context),
+  }),
+  chatbotEvents: t.field({
+    type: ConversationEventRef,
+    authScopes: { READ: true },
+    description: `Follows all conversations of a chatbot, as an inbox does: every message as it comes to a stage, without the text of replies while it is written. Stays open. ${REFUSALS} Needs \`READ\`.`,
+    args: {
+      chatbotId: t.arg.id({ required: true, description: 'The chatbot.' }),
+      after: t.arg.string({ description: `${AFTER} Absent: only what comes.` }),
+    },
+    subscribe: (_root, args, { deps, viewer, signal }) => followChatbot(deps, viewer, args, signal),
+    resolve: (event, _args, context) => refresh(event, context),
+  }),
+}));

@@ -1,4 +1,6 @@
-import { sendMessage } from '../src/chat/send-message.ts';
+import { rateMessage } from '../src/chat/rate-message.ts';
+import { sendMessage, type WhenBusy } from '../src/chat/send-message.ts';
+import { stopMessage } from '../src/chat/stop-message.ts';
 import type {
   Citation,
   FinishReason as FinishReasonName,
@@ -10,6 +12,8 @@ import type {
 } from '../src/domain/entities.ts';
 import {
   ChatbotPausedError,
+  ConversationBusyError,
+  IdempotencyConflictError,
   InvalidInputError,
   NotFoundError,
   QuotaExceededError,
@@ -167,6 +171,15 @@ MessageRef.implement({
   }),
 });
 
+const WhenBusyRef = builder.enumType('WhenBusy', {
+  description: 'What a message means while a reply is under way in its conversation.',
+  values: {
+    ENQUEUE: { description: 'Its reply waits for its turn.' },
+    REJECT: { description: 'It is refused.' },
+    INTERRUPT: { description: 'The reply under way is stopped and keeps what it has.' },
+  } satisfies Record<WhenBusy, object>,
+});
+
 builder.relayMutationField(
   'sendMessage',
   {
@@ -180,6 +193,15 @@ builder.relayMutationField(
         description:
           'Names a conversation within the chatbot, 1 to 255 characters; absent: a new one. Only with `chatbotId`.',
       }),
+      clientMessageId: t.string({
+        description:
+          'An id of your own for this message, 1 to 255 characters: sent again with the same id within 24 hours, it is answered again and not stored again.',
+      }),
+      whenBusy: t.field({
+        type: WhenBusyRef,
+        defaultValue: 'ENQUEUE',
+        description: 'What to do while a reply is under way in the conversation.',
+      }),
       content: t.string({ required: true, description: 'The message: 1 to 8,000 characters after trimming, no NUL.' }),
       metadata: t.field({
         type: 'JSON',
@@ -191,7 +213,16 @@ builder.relayMutationField(
     description:
       'Sends a message and returns at once; the reply is written in the background, one at a time in a conversation. Follow it with `messageStream`. Needs `CHAT`.',
     authScopes: { CHAT: true },
-    errors: { types: [NotFoundError, InvalidInputError, ChatbotPausedError, QuotaExceededError] },
+    errors: {
+      types: [
+        NotFoundError,
+        InvalidInputError,
+        ChatbotPausedError,
+        ConversationBusyError,
+        IdempotencyConflictError,
+        QuotaExceededError,
+      ],
+    },
     resolve: (_root, { input }, { deps, viewer, request }) => sendMessage(deps, viewer, request.channel, input),
   },
   {
@@ -209,6 +240,50 @@ builder.relayMutationField(
         description: 'Why there is no reply, in words for the visitor; null when there is one.',
         resolve: () => null,
       }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'stopMessage',
+  {
+    description: 'What to stop.',
+    inputFields: (t) => ({ messageId: t.id({ required: true, description: 'The reply.' }) }),
+  },
+  {
+    description:
+      'Stops a reply: one that is being written keeps what it has, one that waits is never begun. One that has ended stays as it is. Needs `CHAT`.',
+    authScopes: { CHAT: true },
+    errors: { types: [NotFoundError] },
+    resolve: async (_root, { input }, { deps, viewer }) => ({ message: await stopMessage(deps, viewer, input) }),
+  },
+  {
+    description: 'What was stopped.',
+    outputFields: (t) => ({
+      message: t.expose('message', { type: MessageRef, description: 'The reply as it stands now.' }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'rateMessage',
+  {
+    description: 'What to rate, and how.',
+    inputFields: (t) => ({
+      messageId: t.id({ required: true, description: 'The reply.' }),
+      rating: t.field({ type: Rating, required: true, description: 'What the visitor thinks of it.' }),
+    }),
+  },
+  {
+    description: 'Keeps what the visitor thinks of a reply; the last rating counts. Needs `CHAT`.',
+    authScopes: { CHAT: true },
+    errors: { types: [NotFoundError, InvalidInputError] },
+    resolve: async (_root, { input }, { deps, viewer }) => ({ message: await rateMessage(deps, viewer, input) }),
+  },
+  {
+    description: 'What was rated.',
+    outputFields: (t) => ({
+      message: t.expose('message', { type: MessageRef, description: 'The reply with its rating.' }),
     }),
   },
 );

@@ -3,6 +3,7 @@ import { createKeyring } from './access/keyring.ts';
 import { createExtractiveEngine } from './answer/extractive.ts';
 import { createBackground } from './background.ts';
 import { recoverReplies } from './chat/recover.ts';
+import { startSavingAnswers } from './chat/save-answers.ts';
 import type { Config } from './config.ts';
 import { createMemoryBus } from './coordination/live-bus.ts';
 import { createMemoryRateLimiter } from './coordination/rate-limiter.ts';
@@ -61,9 +62,15 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     const firstKey = await prepareFirstStart(deps);
     await recoverReplies(deps);
     server.open();
+    const stopSaving = startSavingAnswers(deps);
     deps.db.onForeignWrite(() => deps.background.run('refresh keys', () => deps.keyring.refresh()));
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-    return { deps, firstKey, url: `http://${host}:${port}`, close: () => closeGateway(deps, server) };
+    return {
+      deps,
+      firstKey,
+      url: `http://${host}:${port}`,
+      close: () => closeGateway(deps, server).finally(stopSaving),
+    };
   } catch (error) {
     await closeGateway(deps, server);
     throw error;

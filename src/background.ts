@@ -6,6 +6,8 @@ export interface Background {
   run(name: string, task: (signal: AbortSignal) => Promise<void>): void;
   /** Waits for all tasks; after `graceMs` aborts them and waits for what they do then. */
   drain(graceMs: number): Promise<void>;
+  /** Whether draining has begun: a task should finish what it is at, and begin nothing that can wait. */
+  readonly isDraining: boolean;
   readonly size: number;
 }
 
@@ -13,6 +15,7 @@ export interface Background {
 export function createBackground(logger: Logger): Background {
   const running = new Set<Promise<void>>();
   const abort = new AbortController();
+  let isDraining = false;
 
   return {
     run(name, task) {
@@ -23,9 +26,14 @@ export function createBackground(logger: Logger): Background {
     },
 
     async drain(graceMs) {
+      isDraining = true;
       const timer = setTimeout(() => abort.abort(new Error('shutting down')), graceMs);
       while (running.size > 0) await Promise.all(running);
       clearTimeout(timer);
+    },
+
+    get isDraining() {
+      return isDraining;
     },
 
     get size() {

@@ -1,4 +1,4 @@
-import type { Question, Turn } from '../answer/engine.ts';
+import type { AnswerEvent, Question, Turn } from '../answer/engine.ts';
 import { retrieve } from '../answer/retrieve.ts';
 import type { Deps } from '../deps.ts';
 import type { Chatbot, FinishReason, Message, TokenUsage } from '../domain/entities.ts';
@@ -6,16 +6,10 @@ import { ERRORS, StorageUnavailableError } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { findConversation } from '../store/conversations.ts';
-import {
-  endMessage,
-  findMessage,
-  listHistory,
-  listOpenReplies,
-  type MessageEnding,
-  startReply,
-} from '../store/messages.ts';
-import { addTokens, releaseReply } from '../store/usage.ts';
-import { type LiveAnswer, messageTopic } from './live-answers.ts';
+import type { LoggedEvent } from '../store/events.ts';
+import { findMessage, listHistory, type MessageEnding } from '../store/messages.ts';
+import { conversationTopic, type LiveAnswer, publishEvents } from './live-answers.ts';
+import { startNext, storeEnding } from './turns.ts';
 
 /** What generating needs. */
 export type GenerateDeps = Pick<
@@ -41,20 +35,22 @@ export function startGenerating(deps: GenerateDeps, reply: Message): void {
  * @returns the reply whose turn is next.
  */
 async function generate(deps: GenerateDeps, reply: Message, signal: AbortSignal): Promise<Message | undefined> {
-  const topic = messageTopic(reply.id);
-  const live: LiveAnswer = { content: '', citations: [] };
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const stop = new AbortController();
+  const live: LiveAnswer = { accountId: reply.accountId, content: '', citations: [], savedSize: 0, stop, ended };
   deps.liveAnswers.set(reply.id, live);
   deps.metrics.answersUnderWay.inc();
-  deps.bus.publish(topic);
+  let events: readonly LoggedEvent[] = [];
   try {
-    const ending = await write(deps, reply, live, signal);
-    const next = await store(deps, reply, ending, signal);
-    if (next !== undefined) deps.bus.publish(messageTopic(next.id));
-    return next;
+    const ending = await write(deps, reply, live, AbortSignal.any([signal, stop.signal]));
+    const stored = await store(deps, reply, ending, signal);
+    events = stored.events;
+    return stored.next;
   } finally {
     deps.liveAnswers.delete(reply.id);
     deps.metrics.answersUnderWay.dec();
-    deps.bus.publish(topic);
+    publishEvents(deps.bus, events);
+    end();
   }
 }
 
@@ -74,7 +70,7 @@ async function write(
     provider = chatbot.provider;
     const engine = deps.engines.get(provider);
     if (engine === undefined) throw new Error(`There is no engine for the provider ${provider}.`);
-    for await (const event of engine.answer(question, signal)) {
+    for await (const event of untilAborted(engine.answer(question, signal), signal)) {
       if (event.type === 'finish') finish = event;
       else {
         if (event.type === 'citation') live.citations.push(event.citation);
@@ -84,7 +80,7 @@ async function write(
           }
           held = append(live, held + event.text);
         }
-        deps.bus.publish(messageTopic(reply.id));
+        deps.bus.publish(conversationTopic(reply.conversationId));
       }
     }
     if (finish === undefined && !signal.aborted) throw new Error('The engine ended without a finish.');
@@ -93,7 +89,13 @@ async function write(
     if (!signal.aborted) deps.logger.error({ err: error, messageId: reply.id, provider }, 'answer failed');
   }
 
-  const status = finish ? 'COMPLETED' : signal.aborted ? 'INTERRUPTED' : 'FAILED';
+  const status = finish
+    ? 'COMPLETED'
+    : live.stop.signal.aborted
+      ? 'STOPPED'
+      : signal.aborted
+        ? 'INTERRUPTED'
+        : 'FAILED';
   deps.metrics.answers.inc({ engine: provider, status });
   return {
     id: reply.id,
@@ -149,32 +151,46 @@ function toTurn({ role, content }: Message): Turn {
   return { role: role === 'USER' ? 'USER' : 'ASSISTANT', content };
 }
 
-/** Stores the end, and starts the turn of the reply that waits next. Tries again for as long as the disk refuses. */
+/**
+ * Stores the end, and starts the turn of the reply that waits next; when the gateway stops, that is left for the next
+ * start. Tries again for as long as the disk refuses.
+ */
 async function store(
   deps: GenerateDeps,
   reply: Message,
   ending: MessageEnding,
-  signal: AbortSignal,
-): Promise<Message | undefined> {
+  shutdown: AbortSignal,
+): Promise<{ next: Message | undefined; events: LoggedEvent[] }> {
   while (true) {
     try {
       return await deps.db.transaction(async (trx) => {
-        const { accountId, conversationId } = reply;
-        const month = reply.createdAt.slice(0, 7);
-        const isWritten = await endMessage(trx, accountId, ending);
-        if (isWritten && ending.usage !== null) await addTokens(trx, accountId, month, ending.usage);
-        if (isWritten && ending.content === '') await releaseReply(trx, accountId, month);
-        // At a shutdown the rest of the queue is left for the next start.
-        if (signal.aborted) return undefined;
-        const [next] = await listOpenReplies(trx, accountId, conversationId);
-        if (next === undefined) return undefined;
-        await startReply(trx, accountId, next.id);
-        return { ...next, status: 'STREAMING' };
+        const ended = await storeEnding(trx, reply, ending);
+        if (deps.background.isDraining) return { next: undefined, events: ended };
+        const { next, events } = await startNext(trx, reply, ending.completedAt);
+        return { next, events: [...ended, ...events] };
       });
     } catch (error) {
-      if (!(error instanceof StorageUnavailableError) || signal.aborted) throw error;
+      if (!(error instanceof StorageUnavailableError) || shutdown.aborted) throw error;
       deps.logger.error({ err: error, messageId: reply.id }, 'cannot store an answer; trying again');
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
+  }
+}
+
+/** Passes an engine's steps on, and leaves at once when `signal` aborts, whether the engine listens to it or not. */
+async function* untilAborted(answer: AsyncIterable<AnswerEvent>, signal: AbortSignal): AsyncGenerator<AnswerEvent> {
+  const aborted = new Promise<'aborted'>((resolve) => {
+    signal.addEventListener('abort', () => resolve('aborted'), { once: true });
+  });
+  const steps = answer[Symbol.asyncIterator]();
+  try {
+    while (!signal.aborted) {
+      const step = await Promise.race([steps.next(), aborted]);
+      if (step === 'aborted' || step.done) return;
+      yield step.value;
+    }
+  } finally {
+    // Not awaited: an engine that does not listen would not come to its end.
+    steps.return?.().catch(() => {});
   }
 }

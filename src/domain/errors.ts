@@ -6,6 +6,8 @@ export const ERRORS = {
   NOT_FOUND: { status: 404, text: 'Not Found' },
   INVALID_INPUT: { status: 400, text: 'The input is invalid.' },
   CHATBOT_PAUSED: { status: 400, text: 'Chatbot is not active.' },
+  CONVERSATION_BUSY: { status: 409, text: 'The conversation is busy.' },
+  IDEMPOTENCY_CONFLICT: { status: 422, text: 'This idempotency key was used for another request.' },
   API_KEY_LIMIT: { status: 400, text: 'Maximum 5 active API keys allowed. Revoke one first.' },
   QUOTA_EXCEEDED: { status: 429, text: 'Monthly message limit reached.' },
   UNAUTHENTICATED: { status: 401, text: 'Unauthorized' },
@@ -72,6 +74,24 @@ export class ChatbotPausedError extends RefusalError {
 
   constructor() {
     super(ERRORS.CHATBOT_PAUSED.text);
+  }
+}
+
+/** A reply is under way in the conversation, and the caller did not want to wait. */
+export class ConversationBusyError extends RefusalError {
+  readonly code = 'CONVERSATION_BUSY';
+
+  constructor() {
+    super(ERRORS.CONVERSATION_BUSY.text);
+  }
+}
+
+/** The client's own id of a message was used before, for something else. */
+export class IdempotencyConflictError extends RefusalError {
+  readonly code = 'IDEMPOTENCY_CONFLICT';
+
+  constructor() {
+    super(ERRORS.IDEMPOTENCY_CONFLICT.text);
   }
 }
 

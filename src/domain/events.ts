@@ -1,4 +1,4 @@
-import type { Citation, Message } from './entities.ts';
+import type { Citation, Message, MessageStatus } from './entities.ts';
 import type { Timestamp } from './time.ts';
 
 interface EventBase {
@@ -8,9 +8,26 @@ interface EventBase {
   readonly at: Timestamp;
 }
 
-/** The stages of a message, each told once. */
+/** The stages of a message. The last four are ends. */
+export type MessageStageType =
+  | 'MessageCreated'
+  | 'MessageStarted'
+  | 'MessageCompleted'
+  | 'MessageFailed'
+  | 'MessageStopped'
+  | 'MessageInterrupted';
+
+/** How a message that has ended is told of. */
+export const ENDINGS = {
+  COMPLETED: 'MessageCompleted',
+  FAILED: 'MessageFailed',
+  STOPPED: 'MessageStopped',
+  INTERRUPTED: 'MessageInterrupted',
+} as const satisfies Partial<Record<MessageStatus, MessageStageType>>;
+
+/** A message has come to a stage, each told once. */
 export interface MessageStageEvent extends EventBase {
-  readonly type: 'MessageCreated' | 'MessageStarted' | 'MessageCompleted' | 'MessageFailed' | 'MessageInterrupted';
+  readonly type: MessageStageType;
   readonly message: Message;
 }
 
@@ -33,3 +50,6 @@ export interface CitationAddedEvent extends EventBase {
 
 /** What happens in a conversation, as its readers are told. */
 export type ConversationEvent = MessageStageEvent | MessageDeltaEvent | CitationAddedEvent;
+
+/** An event that has no place in a stream yet. */
+export type WithoutCursor<E> = E extends unknown ? Omit<E, 'cursor'> : never;

@@ -1,3 +1,4 @@
+import type { Insertable, Selectable } from 'kysely';
 import type { Chatbot } from '../domain/entities.ts';
 import { type Page, padIds, readPage } from './pages.ts';
 import type { ChatbotRow, Queryable } from './tables.ts';
@@ -57,7 +58,7 @@ export async function listChatbots(db: Queryable, accountId: string, page: Page)
   return (await readPage(query, 'asc', page)).map(toChatbot);
 }
 
-function toRow(chatbot: Chatbot): ChatbotRow {
+function toRow(chatbot: Chatbot): Insertable<ChatbotRow> {
   return {
     id: chatbot.id,
     account_id: chatbot.accountId,
@@ -75,7 +76,7 @@ function toRow(chatbot: Chatbot): ChatbotRow {
   };
 }
 
-function toChatbot(row: ChatbotRow): Chatbot {
+function toChatbot(row: Selectable<ChatbotRow>): Chatbot {
   return {
     id: row.id,
     accountId: row.account_id,

@@ -1,3 +1,4 @@
+import type { Selectable } from 'kysely';
 import type { Conversation, ConversationStatus } from '../domain/entities.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { type Page, padIds, readPage } from './pages.ts';
@@ -92,7 +93,7 @@ export async function listConversations(
   return (await readPage(query, 'desc', page)).map(toConversation);
 }
 
-function toConversation(row: ConversationRow): Conversation {
+function toConversation(row: Selectable<ConversationRow>): Conversation {
   return {
     id: row.id,
     accountId: row.account_id,

@@ -1,4 +1,12 @@
-import type { Citation, FinishReason, Message, MessageFailure, MessageStatus, TokenUsage } from '../domain/entities.ts';
+import type {
+  Citation,
+  FinishReason,
+  Message,
+  MessageFailure,
+  MessageStatus,
+  Rating,
+  TokenUsage,
+} from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { type Page, padIds, readPage } from './pages.ts';
@@ -95,6 +103,39 @@ export async function startReply(trx: Queryable, accountId: string, id: string):
     .where('account_id', '=', accountId)
     .where('status', '=', 'QUEUED')
     .execute();
+}
+
+/** Saves what has been written of an answer that is under way; one that has ended stays as it is. */
+export async function saveAnswer(
+  trx: Queryable,
+  accountId: string,
+  { id, content, citations }: Pick<Message, 'id' | 'content' | 'citations'>,
+): Promise<void> {
+  await trx
+    .updateTable('messages')
+    .set({ content, citations: toJson(citations) })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where('status', '=', 'STREAMING')
+    .execute();
+}
+
+/** Writes the rating of a message. */
+export async function setRating(trx: Queryable, accountId: string, id: string, rating: Rating): Promise<void> {
+  await trx.updateTable('messages').set({ rating }).where('id', '=', id).where('account_id', '=', accountId).execute();
+}
+
+/** Finds the first reply to a message. Uses `messages_by_parent`. */
+export async function findReply(db: Queryable, accountId: string, parentId: string): Promise<Message | undefined> {
+  const row = await db
+    .selectFrom('messages')
+    .selectAll()
+    .where('parent_id', '=', parentId)
+    .where('account_id', '=', accountId)
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst();
+  return row && toMessage(row);
 }
 
 /** Finds a message of the account. */

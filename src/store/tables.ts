@@ -2,7 +2,7 @@
  * The rows of every table, for Kysely. Columns are portable between SQLite and Postgres: text UUIDs, ISO text times,
  * JSON text, 0/1 flags.
  */
-import type { Kysely } from 'kysely';
+import type { Generated, Kysely } from 'kysely';
 import type {
   Channel,
   ConversationStatus,
@@ -13,18 +13,21 @@ import type {
   SourceStatus,
   SourceType,
 } from '../domain/entities.ts';
+import type { MessageStageType } from '../domain/events.ts';
 import type { JsonText } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 
 /** A boolean as it is stored. */
 export type Flag = 0 | 1;
 
+/** A row of accounts. */
 export interface AccountRow {
   id: string;
   name: string;
   created_at: Timestamp;
 }
 
+/** A row of api_keys: only the SHA-256 of a key. */
 export interface ApiKeyRow {
   id: string;
   account_id: string;
@@ -37,6 +40,7 @@ export interface ApiKeyRow {
   revoked_at: Timestamp | null;
 }
 
+/** A row of chatbots. */
 export interface ChatbotRow {
   id: string;
   account_id: string;
@@ -51,8 +55,11 @@ export interface ChatbotRow {
   metadata: JsonText;
   created_at: Timestamp;
   updated_at: Timestamp;
+  /** The number of its last event; only events change it. */
+  last_event: Generated<number>;
 }
 
+/** A row of sources. */
 export interface SourceRow {
   id: string;
   account_id: string;
@@ -67,6 +74,7 @@ export interface SourceRow {
   updated_at: Timestamp;
 }
 
+/** A row of passages. */
 export interface PassageRow {
   id: string;
   account_id: string;
@@ -77,6 +85,7 @@ export interface PassageRow {
   text: string;
 }
 
+/** A row of conversations. */
 export interface ConversationRow {
   id: string;
   account_id: string;
@@ -87,8 +96,11 @@ export interface ConversationRow {
   metadata: JsonText;
   created_at: Timestamp;
   updated_at: Timestamp;
+  /** The number of its last event; only events change it. */
+  last_event: Generated<number>;
 }
 
+/** A row of messages: `citations`, `metadata` and `error` are JSON. */
 export interface MessageRow {
   id: string;
   account_id: string;
@@ -108,6 +120,31 @@ export interface MessageRow {
   completed_at: Timestamp | null;
 }
 
+/** A row of conversation_events. `number` counts within the conversation, `chatbot_number` within the chatbot. `status` is the message's at the event. */
+export interface ConversationEventRow {
+  conversation_id: string;
+  number: number;
+  chatbot_id: string;
+  chatbot_number: number;
+  account_id: string;
+  type: MessageStageType;
+  message_id: string;
+  status: MessageStatus;
+  at: Timestamp;
+}
+
+/** A row of idempotency_keys: `message_id` is what was written under the key. */
+export interface IdempotencyKeyRow {
+  account_id: string;
+  chatbot_id: string;
+  operation: string;
+  key: string;
+  fingerprint: string;
+  message_id: string;
+  created_at: Timestamp;
+}
+
+/** A row of usage, by account and UTC month. */
 export interface UsageRow {
   account_id: string;
   month: string;
@@ -116,6 +153,7 @@ export interface UsageRow {
   output_tokens: number;
 }
 
+/** All tables by their names. */
 export interface Tables {
   accounts: AccountRow;
   api_keys: ApiKeyRow;
@@ -124,6 +162,8 @@ export interface Tables {
   passages: PassageRow;
   conversations: ConversationRow;
   messages: MessageRow;
+  conversation_events: ConversationEventRow;
+  idempotency_keys: IdempotencyKeyRow;
   usage: UsageRow;
 }
 

@@ -3,28 +3,12 @@ import type { AnswerEvent } from '../../src/answer/engine.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { delta, finish } from '../helpers/engines.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
+import { createRandom, lookAround, type Random, writeText } from '../helpers/random.ts';
 import { type Reader, readMessage, type StreamEvent, startAnswer, TRANSPORTS, textOf } from '../helpers/streams.ts';
-
-/** Numbers that look random and are the same for the same seed. Source: mulberry32. */
-function createRandom(seed: number) {
-  let state = seed;
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-  /** A whole number below `end`. */
-  return { below: (end: number) => Math.floor(next() * end) };
-}
-
-type Random = ReturnType<typeof createRandom>;
-
-const WORDS = ['answer ', 'é', '👍🏽', '👨‍👩‍👧 ', '\n\n', 'a', '𝔘nicode ', 'שלום ', '{"json": "\\u0000"} ', ''];
 
 /** An answer cut into pieces at any code unit, with citations of what was said. */
 function writeScript(random: Random): AnswerEvent[] {
-  const text = Array.from({ length: 5 + random.below(40) }, () => WORDS[random.below(WORDS.length)]).join('');
+  const text = writeText(random, 5 + random.below(40));
   const steps: AnswerEvent[] = [];
   let citations = 0;
   for (let start = 0; start < text.length; ) {
@@ -78,11 +62,6 @@ function createVisitor(gateway: TestGateway, messageId: string, random: Random) 
   };
 }
 
-/** Lets others have their turn a few times. */
-async function turns(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
-}
-
 describe('following', () => {
   it.each(Array.from({ length: 12 }, (_, index) => index + 1))(
     'gives every reader the stored answer, whenever it comes and goes (seed %i)',
@@ -94,7 +73,7 @@ describe('following', () => {
       for (const step of writeScript(random)) {
         engine.push(step);
         if (random.below(3) === 0) visitors[random.below(visitors.length)]?.toggle();
-        await turns(random.below(8));
+        await lookAround(random.below(8));
       }
       await Promise.all(visitors.map((visitor) => visitor.finish()));
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { AnswerEvent } from '../../src/answer/engine.ts';
-import { follow } from '../../src/chat/follow.ts';
+import { followMessage } from '../../src/chat/message-story.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { delta, finish } from '../helpers/engines.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
@@ -200,8 +200,8 @@ describe('following', () => {
   it('tells the text that a citation points into before the citation, to a reader of any speed', async () => {
     const { gateway, engine, replyId } = await startAnswer();
     const { accountId, deps } = gateway;
-    const viewer = { accountId, revoked: new AbortController().signal } as Parameters<typeof follow>[1];
-    const events = await follow(deps, viewer, { messageId: replyId }, new AbortController().signal);
+    const viewer = { accountId, revoked: new AbortController().signal } as Parameters<typeof followMessage>[1];
+    const events = await followMessage(deps, viewer, { messageId: replyId }, new AbortController().signal);
     await events.next();
     const ahead = webSocket.follow(gateway, { messageId: replyId });
     engine.push(delta('One. '));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createDataDir, type RunningGateway, startGatewayProcess } from '../helpers/process.ts';
-import { serverSentEvents, webSocket } from '../helpers/streams.ts';
+import { type Reader, serverSentEvents, webSocket } from '../helpers/streams.ts';
 
 const DEMO = '01900000-0000-7000-8000-000000000003';
 
@@ -39,6 +39,17 @@ interface Told {
   readonly viewer: { account: { usage: { messages: number } } };
 }
 
+const READ = `query ($id: ID!) {
+  conversation(id: $id) { messages { nodes { id role status content } } }
+  viewer { account { usage { messages } } }
+}`;
+
+/** Waits until a reader was told so many pieces of text. */
+async function readDeltas(reader: Reader, count: number): Promise<void> {
+  const isDelta = ({ __typename }: { __typename: string }) => __typename === 'MessageDelta';
+  await reader.until(() => reader.events.filter(isDelta).length >= count);
+}
+
 describe('a gateway whose process was killed', () => {
   it('ends what was being written, takes up what waited, and keeps all that was acknowledged', async () => {
     const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '500' };
@@ -49,7 +60,10 @@ describe('a gateway whose process was killed', () => {
     const last = await send(killed, 'And after that?');
     expect([running, waiting, last].map(({ reply }) => reply.status)).toEqual(['STREAMING', 'QUEUED', 'QUEUED']);
     const cut = webSocket.follow(killed, { messageId: running.reply.id });
-    await cut.until(({ __typename }) => __typename === 'MessageDelta');
+    // A word every half second: what had come by the third is older than a second when the eighth comes.
+    await readDeltas(cut, 3);
+    const early = cut.text;
+    await readDeltas(cut, 8);
     killed.kill('SIGKILL');
     expect(await killed.exited).toBe('SIGKILL');
     await cut.ended;
@@ -72,14 +86,7 @@ describe('a gateway whose process was killed', () => {
       'MessageCompleted',
     ]);
 
-    const { conversation, viewer } = await ask<Told>(
-      again,
-      `query ($id: ID!) {
-        conversation(id: $id) { messages { nodes { id role status content } } }
-        viewer { account { usage { messages } } }
-      }`,
-      { id: running.conversation.id },
-    );
+    const { conversation, viewer } = await ask<Told>(again, READ, { id: running.conversation.id });
     expect(conversation.messages.nodes.map(({ id, role, status }) => [id, role, status])).toEqual([
       [running.message.id, 'USER', 'COMPLETED'],
       [running.reply.id, 'ASSISTANT', 'INTERRUPTED'],
@@ -90,9 +97,24 @@ describe('a gateway whose process was killed', () => {
     ]);
     expect(conversation.messages.nodes[0]?.content).toBe(question);
     expect(conversation.messages.nodes[3]?.content).not.toBe('');
-    // Nothing of the interrupted one was saved, so it costs nothing.
-    expect(conversation.messages.nodes[1]?.content).toBe('');
-    expect(viewer.account.usage.messages).toBe(2);
+    // At most the last second of the interrupted one is missing; it has text, so it counts.
+    const saved = conversation.messages.nodes[1]?.content ?? '';
+    expect(saved.slice(0, early.length)).toBe(early);
+    expect(cut.text.slice(0, saved.length)).toBe(saved);
+    expect(conversation.messages.nodes[3]?.content.slice(0, saved.length)).toBe(saved);
+    expect(viewer.account.usage.messages).toBe(3);
+  });
+
+  it('charges nothing for an answer of which nothing was written', async () => {
+    const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '10000' };
+    const killed = await startGatewayProcess({ env });
+    const { reply, conversation } = await send(killed, 'Well?');
+    killed.kill('SIGKILL');
+    await killed.exited;
+    const again = Object.assign(await startGatewayProcess({ env }), { key: killed.key });
+    const { conversation: told, viewer } = await ask<Told>(again, READ, { id: conversation.id });
+    expect(told.messages.nodes[1]).toEqual({ id: reply.id, role: 'ASSISTANT', status: 'INTERRUPTED', content: '' });
+    expect(viewer.account.usage.messages).toBe(0);
   });
 
   it('can be killed again while it takes up what waited', async () => {

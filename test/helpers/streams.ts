@@ -6,10 +6,11 @@ import { createChatbot, send } from './chatbots.ts';
 import { createScriptedEngine, finish } from './engines.ts';
 import { startGateway, type TestGateway } from './gateway.ts';
 
-/** An event of `messageStream`, with the fields that its type has. */
+/** An event of a subscription, with the fields that its type has. */
 export interface StreamEvent {
   readonly __typename: string;
   readonly cursor: string;
+  readonly conversationId: string;
   readonly messageId?: string;
   readonly offset?: number;
   readonly text?: string;
@@ -40,7 +41,7 @@ export interface Reader {
   readonly events: readonly StreamEvent[];
   /** The codes of the errors that came. */
   readonly errors: readonly string[];
-  /** The deltas put together where they say that they belong. */
+  /** The deltas of one message put together where they say that they belong. */
   readonly text: string;
   /** Resolves with the first event, past or future, that fits; rejects when the stream ends without. */
   until(fits: (event: StreamEvent) => boolean): Promise<StreamEvent>;
@@ -52,9 +53,12 @@ export interface Reader {
   vanish(): void;
 }
 
-/** What to follow. */
-export interface FollowOptions {
-  readonly messageId: string;
+/** What to follow: a message, a conversation or a chatbot. */
+export type FollowOptions = Attachment &
+  ({ readonly messageId: string } | { readonly conversationId: string } | { readonly chatbotId: string });
+
+/** From where, and as whom. */
+interface Attachment {
   readonly after?: string | null | undefined;
   readonly key?: string;
 }
@@ -67,18 +71,32 @@ export interface Transport {
 
 const MESSAGE = `message { id status content finishReason error { code message } citations { title quote start end } }`;
 
-/** The subscription that readers run; it asks for everything. */
-export const FOLLOW = `subscription Follow($messageId: ID!, $after: String) {
-  messageStream(messageId: $messageId, after: $after) {
+const EVENT = `
     __typename
     cursor
+    conversationId
     ... on MessageCreated { ${MESSAGE} }
     ... on MessageStarted { ${MESSAGE} }
     ... on MessageDelta { messageId offset text content }
     ... on CitationAdded { messageId citation { title quote start end } }
     ... on MessageCompleted { ${MESSAGE} }
     ... on MessageFailed { ${MESSAGE} }
-    ... on MessageInterrupted { ${MESSAGE} }
+    ... on MessageStopped { ${MESSAGE} }
+    ... on MessageInterrupted { ${MESSAGE} }`;
+
+/** The subscription that readers of a message run; it asks for everything. */
+export const FOLLOW = `subscription Follow($messageId: ID!, $after: String) {
+  messageStream(messageId: $messageId, after: $after) {${EVENT}
+  }
+}`;
+
+const FOLLOW_CONVERSATION = `subscription Follow($conversationId: ID!, $after: String) {
+  conversationEvents(conversationId: $conversationId, after: $after) {${EVENT}
+  }
+}`;
+
+const FOLLOW_CHATBOT = `subscription Follow($chatbotId: ID!, $after: String) {
+  chatbotEvents(chatbotId: $chatbotId, after: $after) {${EVENT}
   }
 }`;
 
@@ -100,7 +118,7 @@ export const webSocket: Transport = {
       retryAttempts: 0,
     });
     return createReader(
-      (sink) => client.subscribe<Data>({ query: FOLLOW, variables: variablesOf(options) }, sink),
+      (sink) => client.subscribe<Data>(operationOf(options), sink),
       () => socket?.terminate(),
     );
   },
@@ -116,7 +134,7 @@ export const serverSentEvents: Transport = {
       retryAttempts: 0,
     });
     return createReader(
-      (sink) => client.subscribe<Data>({ query: FOLLOW, variables: variablesOf(options) }, sink),
+      (sink) => client.subscribe<Data>(operationOf(options), sink),
       () => client.dispose(),
     );
   },
@@ -155,9 +173,8 @@ export function textOf(events: readonly StreamEvent[]): string {
   }, '');
 }
 
-interface Data extends Record<string, unknown> {
-  readonly messageStream: StreamEvent;
-}
+/** One field, by the name of the subscription. */
+type Data = Record<string, StreamEvent>;
 
 interface Result {
   readonly data?: Data | null | undefined;
@@ -170,7 +187,11 @@ interface Sink {
   complete(): void;
 }
 
-const variablesOf = ({ messageId, after }: FollowOptions) => ({ messageId, ...(after === undefined ? {} : { after }) });
+function operationOf({ key: _, ...variables }: FollowOptions) {
+  const query = 'messageId' in variables ? FOLLOW : 'chatbotId' in variables ? FOLLOW_CHATBOT : FOLLOW_CONVERSATION;
+  // A variable that is undefined is left out by JSON: it is absent, not null.
+  return { query, variables };
+}
 
 function createReader(subscribe: (sink: Sink) => () => void, vanish: () => void): Reader {
   const events: StreamEvent[] = [];
@@ -190,7 +211,7 @@ function createReader(subscribe: (sink: Sink) => () => void, vanish: () => void)
   const unsubscribe = subscribe({
     next({ data, errors: found }) {
       note(found);
-      if (data) events.push(data.messageStream);
+      if (data) events.push(...Object.values(data));
       for (const wake of waiting) wake();
     },
     error(error) {

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { createDataDir, isAlive, type RunningGateway, startGatewayProcess } from '../helpers/process.ts';
 import { serverSentEvents, TRANSPORTS, type Transport, webSocket } from '../helpers/streams.ts';
@@ -17,6 +19,14 @@ async function ask({ url, key }: RunningGateway, sessionId = 'one'): Promise<str
   });
   const { data } = (await response.json()) as { data: { sendMessage: { reply: { id: string } } } };
   return data.sendMessage.reply.id;
+}
+
+/** How messages stand in the database of a gateway that has ended. */
+function statusesIn(dataDir: string, ids: readonly string[]): unknown[] {
+  const db = new Database(join(dataDir, 'chatgraph.db'), { readonly: true });
+  const statuses = ids.map((id) => db.prepare('select status from messages where id = ?').pluck().get(id));
+  db.close();
+  return statuses;
 }
 
 /** A gateway with an answer that is being followed. */
@@ -80,6 +90,7 @@ describe('SIGTERM', () => {
     const { key } = gateway;
     gateway.kill('SIGTERM');
     expect(await gateway.exited).toBe(0);
+    expect(statusesIn(env.DATA_DIR, [messageId, waiting])).toEqual(['COMPLETED', 'QUEUED']);
     const next = Object.assign(await startGatewayProcess({ env }), { key });
     for (const id of [messageId, waiting]) {
       const reader = serverSentEvents.follow(next, { messageId: id });

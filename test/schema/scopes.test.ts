@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { schema } from '../../schema/index.ts';
+import { encodeCursor } from '../../src/chat/cursor.ts';
 import { SCOPES, type Scope } from '../../src/domain/entities.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
@@ -33,6 +34,22 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
     scopes: ['CHAT'],
     operation: 'mutation { sendMessage(input: { chatbotId: "$id", content: "Hi" }) { __typename } }',
   },
+  stopMessage: {
+    scopes: ['CHAT'],
+    operation: 'mutation { stopMessage(input: { messageId: "$reply" }) { __typename } }',
+  },
+  rateMessage: {
+    scopes: ['CHAT'],
+    operation: 'mutation { rateMessage(input: { messageId: "$reply", rating: UP }) { __typename } }',
+  },
+  conversationEvents: {
+    scopes: ['CHAT', 'READ'],
+    operation: 'subscription { conversationEvents(conversationId: "$conversation", after: "$start") { __typename } }',
+  },
+  chatbotEvents: {
+    scopes: ['READ'],
+    operation: 'subscription { chatbotEvents(chatbotId: "$id", after: "$inboxStart") { __typename } }',
+  },
   messageStream: {
     scopes: ['CHAT', 'READ'],
     operation: 'subscription { messageStream(messageId: "$reply") { __typename } }',
@@ -42,12 +59,15 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
 let gateway: TestGateway;
 let id: string;
 let reply: string;
+let conversation: string;
 const keys = {} as Record<Scope, string>;
 
 beforeAll(async () => {
   gateway = await startGateway();
   id = await createChatbot(gateway, { sources: ['a'] });
-  reply = (await send(gateway, { chatbotId: id, content: 'Hello' })).replyId;
+  const sent = await send(gateway, { chatbotId: id, content: 'Hello' });
+  reply = sent.replyId;
+  conversation = sent.conversationId;
   for (const scope of SCOPES) keys[scope] = await keyWith(gateway, scope);
 });
 afterAll(() => gateway.close());
@@ -67,7 +87,13 @@ it('names every root field of the schema', () => {
 
 describe.each(SCOPES)('a key with %s alone', (scope) => {
   const rows = Object.entries(FIELDS).map(([name, field]) => ({ name, ...field }));
-  const write = (operation: string) => operation.replace('$id', id).replace('$reply', reply);
+  const write = (operation: string) =>
+    operation
+      .replace('$id', id)
+      .replace('$reply', reply)
+      .replace('$conversation', conversation)
+      .replace('$start', encodeCursor(`c:${conversation}:0`))
+      .replace('$inboxStart', encodeCursor(`b:${id}:0`));
 
   it.each(rows.filter(({ scopes }) => scopes.includes(scope)))('may ask for $name', async ({ operation }) => {
     const socket = openSocket(gateway, { 'x-api-key': keys[scope] });

@@ -1,0 +1,149 @@
+import type { Viewer } from '../access/viewer.ts';
+import type { Citation, Message } from '../domain/entities.ts';
+import { requireFound } from '../domain/errors.ts';
+import { type ConversationEvent, ENDINGS } from '../domain/events.ts';
+import { parseId } from '../domain/ids.ts';
+import { type Timestamp, toTimestamp } from '../domain/time.ts';
+import { findMessage } from '../store/messages.ts';
+import { decodeCursor, notACursor } from './cursor.ts';
+import { type FollowDeps, follow, type Step, type Story } from './follow.ts';
+import { conversationTopic } from './live-answers.ts';
+
+/** How far a reader of one message has come. */
+interface MessagePlace {
+  /** 0: nothing told; 1: told that it waits; 2: told that it is being written; 3: told its end. */
+  readonly stage: number;
+  readonly told: Told;
+}
+
+/** How much of a text was told: UTF-16 code units of it, and citations. */
+export interface Told {
+  readonly offset: number;
+  readonly citations: number;
+}
+
+/** The beginning of a text. */
+export const NOTHING_TOLD: Told = { offset: 0, citations: 0 };
+
+/** What stands written of a message right now. */
+export interface Progress {
+  readonly message: Message;
+  readonly content: string;
+  readonly citations: readonly Citation[];
+}
+
+const CURSOR = /^m:(?<id>[0-9a-f-]{36}):(?<stage>[0-3]):(?<offset>\d{1,9}):(?<citations>\d{1,3})$/;
+
+/**
+ * Follows one message to its end.
+ * @param after the cursor of the last event seen; absent starts at the beginning of the text.
+ * @throws NotFoundError, BadUserInputError before the first event.
+ */
+export async function followMessage(
+  deps: FollowDeps,
+  viewer: Viewer,
+  { messageId, after }: { messageId: string; after?: string | null | undefined },
+  signal: AbortSignal,
+): Promise<AsyncGenerator<ConversationEvent, void, void>> {
+  const id = parseId('message', messageId);
+  const found = id === undefined ? id : await findMessage(deps.db.read, viewer.accountId, id);
+  const message = requireFound('Message', found);
+  return follow(deps.bus, viewer, tellMessage(deps, message), readStart(message, after), signal);
+}
+
+function readStart(message: Message, after: string | null | undefined): MessagePlace {
+  if (after == null) return { stage: 0, told: NOTHING_TOLD };
+  const groups = decodeCursor(after, CURSOR);
+  const told = { offset: Number(groups.offset), citations: Number(groups.citations) };
+  if (groups.id !== message.id || isBeyond(message, told)) throw notACursor();
+  return { stage: Number(groups.stage), told };
+}
+
+/**
+ * Whether nobody can have been told so much of a message. A reader may have seen more than was saved of an answer that a
+ * crash interrupted, but not of a whole one.
+ */
+export function isBeyond({ status, content }: Message, told: Told = NOTHING_TOLD): boolean {
+  return status === 'COMPLETED' && told.offset > content.length;
+}
+
+function tellMessage(deps: FollowDeps, first: Message): Story<MessagePlace> {
+  let last: Progress | undefined;
+  return {
+    topic: conversationTopic(first.conversationId),
+    describe: ({ stage, told }) => `m:${first.id}:${stage}:${told.offset}:${told.citations}`,
+    async read(place) {
+      if (place.stage === 3) return { steps: [], next: 'end' };
+      last = await readProgress(deps, first, last?.message);
+      if (last === undefined) return undefined;
+      const isOver = last.message.status !== 'QUEUED' && last.message.status !== 'STREAMING';
+      return { steps: stepsFrom(place, last, toTimestamp(deps.clock.now())), next: isOver ? 'end' : 'wait' };
+    },
+  };
+}
+
+/**
+ * Reads what stands written of a message; `undefined` when it is gone.
+ * @param known its row, where that was read before: as long as the run is here, it is ahead of it.
+ */
+export async function readProgress(
+  deps: FollowDeps,
+  { accountId, id }: Pick<Message, 'accountId' | 'id'>,
+  known?: Message,
+): Promise<Progress | undefined> {
+  const live = deps.liveAnswers.get(id);
+  if (live !== undefined && known?.status === 'STREAMING') return copyProgress(known, live);
+  const message = await findMessage(deps.db.read, accountId, id);
+  if (message === undefined) return undefined;
+  // A run that ended while the row was read has signalled, so the row is read again.
+  return copyProgress(message, message.status === 'STREAMING' ? (deps.liveAnswers.get(id) ?? message) : message);
+}
+
+/** A live answer goes on while a reader is told of it: a citation must not overtake the text that it points into. */
+function copyProgress(message: Message, { content, citations }: Pick<Message, 'content' | 'citations'>): Progress {
+  return { message, content, citations: [...citations] };
+}
+
+function* stepsFrom(start: MessagePlace, progress: Progress, now: Timestamp): Generator<Step<MessagePlace>> {
+  const { message } = progress;
+  const about = { conversationId: message.conversationId, message };
+  let { stage } = start;
+  let { told } = start;
+  const isQueued = message.status === 'QUEUED';
+  if (stage === 0) {
+    stage = isQueued ? 1 : 2;
+    yield { place: { stage, told }, event: { ...about, type: 'MessageCreated', at: message.createdAt } };
+  }
+  if (isQueued) return;
+  // One that was stopped without a word tells no more than its end: as a rule it was never begun.
+  if (stage === 1 && !(message.status === 'STOPPED' && progress.content === '')) {
+    stage = 2;
+    yield { place: { stage, told }, event: { ...about, type: 'MessageStarted', at: now } };
+  }
+  for (const step of textFrom(told, progress, now)) {
+    told = step.place;
+    yield { place: { stage, told }, event: step.event };
+  }
+  if (message.status === 'STREAMING') return;
+  const type = ENDINGS[message.status];
+  yield { place: { stage: 3, told }, event: { ...about, type, at: message.completedAt ?? now } };
+}
+
+/** Tells what is new of a message's text and citations: one delta at most, then the citations. */
+export function* textFrom(
+  start: Told,
+  { message, content, citations }: Progress,
+  now: Timestamp,
+): Generator<Step<Told>> {
+  const about = { conversationId: message.conversationId, messageId: message.id, at: now };
+  const { offset } = start;
+  let told = start;
+  if (content.length > offset) {
+    told = { ...told, offset: content.length };
+    yield { place: told, event: { ...about, type: 'MessageDelta', offset, text: content.slice(offset), content } };
+  }
+  for (const citation of citations.slice(start.citations)) {
+    told = { ...told, citations: told.citations + 1 };
+    yield { place: told, event: { ...about, type: 'CitationAdded', citation } };
+  }
+}

@@ -1,0 +1,92 @@
+import type { Channel, Chatbot, Conversation } from '../domain/entities.ts';
+import { InvalidInputError, requireFound } from '../domain/errors.ts';
+import { createId, parseId } from '../domain/ids.ts';
+import { type JsonText, toJson } from '../domain/json.ts';
+import type { Timestamp } from '../domain/time.ts';
+import { findChatbot } from '../store/chatbots.ts';
+import {
+  findConversation,
+  findConversationBySession,
+  insertConversation,
+  touchConversation,
+} from '../store/conversations.ts';
+import type { Queryable } from '../store/tables.ts';
+
+/** Where a message goes: exactly one of `chatbotId` and `conversationId`. */
+export interface PlaceInput {
+  readonly chatbotId?: string | null | undefined;
+  readonly conversationId?: string | null | undefined;
+  /** Names a conversation within the chatbot; absent starts a new one. Only with `chatbotId`. */
+  readonly sessionId?: string | null | undefined;
+}
+
+/** A chatbot and, where there is one already, the conversation. */
+export interface Place {
+  readonly chatbot: Chatbot;
+  readonly conversation: Conversation | undefined;
+}
+
+/**
+ * Checks that an input names one place.
+ * @throws InvalidInputError
+ */
+export function requireOnePlace({ chatbotId, conversationId, sessionId }: PlaceInput): void {
+  if ((chatbotId == null) === (conversationId == null)) {
+    throw new InvalidInputError([{ path: [], message: 'Give exactly one of chatbotId and conversationId.' }]);
+  }
+  if (conversationId != null && sessionId != null) {
+    throw new InvalidInputError([{ path: ['sessionId'], message: 'Goes with chatbotId, not with conversationId.' }]);
+  }
+}
+
+/**
+ * Finds the place that an input names.
+ * @throws NotFoundError
+ */
+export async function findPlace(trx: Queryable, accountId: string, input: PlaceInput): Promise<Place> {
+  if (input.conversationId != null) {
+    const id = requireFound('Conversation', parseId('conversation', input.conversationId));
+    const conversation = requireFound('Conversation', await findConversation(trx, accountId, id));
+    const chatbot = requireFound('Conversation', await findChatbot(trx, accountId, conversation.chatbotId));
+    return { chatbot, conversation };
+  }
+  const id = requireFound('Chatbot', parseId('chatbot', input.chatbotId ?? ''));
+  const chatbot = requireFound('Chatbot', await findChatbot(trx, accountId, id));
+  const conversation =
+    input.sessionId == null ? undefined : await findConversationBySession(trx, accountId, chatbot.id, input.sessionId);
+  return { chatbot, conversation };
+}
+
+/** Notes that something is said in a conversation; a closed one is open again. */
+export async function reopenConversation(
+  trx: Queryable,
+  conversation: Conversation,
+  at: Timestamp,
+): Promise<Conversation> {
+  const status = conversation.status === 'CLOSED' ? 'OPEN' : conversation.status;
+  const reopened = { ...conversation, status, updatedAt: at };
+  await touchConversation(trx, conversation.accountId, reopened);
+  return reopened;
+}
+
+/** Starts a conversation with a chatbot; without a session id it is named by its own id. */
+export async function startConversation(
+  trx: Queryable,
+  chatbot: Chatbot,
+  about: { channel: Channel; sessionId: string | undefined; metadata: JsonText | undefined; at: Timestamp },
+): Promise<Conversation> {
+  const id = createId('conversation');
+  const conversation: Conversation = {
+    id,
+    accountId: chatbot.accountId,
+    chatbotId: chatbot.id,
+    sessionId: about.sessionId ?? id,
+    channel: about.channel,
+    status: 'OPEN',
+    metadata: about.metadata ?? toJson({}),
+    createdAt: about.at,
+    updatedAt: about.at,
+  };
+  await insertConversation(trx, conversation);
+  return conversation;
+}

@@ -1,0 +1,41 @@
+import type { Deps } from '../deps.ts';
+import { saveAnswer } from '../store/messages.ts';
+import type { LiveAnswer } from './live-answers.ts';
+
+const SAVE_INTERVAL_MS = 1_000;
+
+/**
+ * Saves what has been written of the answers under way, every second in which it changed, all in one transaction: more
+ * than the last second is never lost with the process. What could not be saved is tried again a second later.
+ * @returns a function that ends it.
+ */
+export function startSavingAnswers(deps: Pick<Deps, 'db' | 'liveAnswers' | 'background'>): () => void {
+  let isSaving = false;
+
+  async function save(): Promise<void> {
+    // Copied in one go: they are written on while they are saved.
+    const changed = [...deps.liveAnswers]
+      .map(([id, answer]) => ({ id, answer, size: sizeOf(answer), ...copyText(answer) }))
+      .filter(({ answer, size }) => size > answer.savedSize);
+    if (changed.length === 0) return;
+    isSaving = true;
+    try {
+      await deps.db.transaction(async (trx) => {
+        for (const { answer, ...written } of changed) await saveAnswer(trx, answer.accountId, written);
+      });
+      for (const { answer, size } of changed) answer.savedSize = size;
+    } finally {
+      isSaving = false;
+    }
+  }
+
+  const timer = setInterval(() => {
+    if (!isSaving) deps.background.run('save answers', save);
+  }, SAVE_INTERVAL_MS);
+  return () => clearInterval(timer);
+}
+
+/** Grows with everything that is written. */
+const sizeOf = ({ content, citations }: LiveAnswer): number => content.length + citations.length;
+
+const copyText = ({ content, citations }: LiveAnswer) => ({ content, citations: [...citations] });

@@ -1,0 +1,55 @@
+import { hash } from 'node:crypto';
+import { IdempotencyConflictError } from '../domain/errors.ts';
+import { type Timestamp, toTimestamp } from '../domain/time.ts';
+import { findIdempotentEffect, type IdempotencyScope, keepIdempotentEffect } from '../store/idempotency.ts';
+import type { Queryable } from '../store/tables.ts';
+
+const KEPT_MS = 24 * 60 * 60 * 1_000;
+
+/** One send under a client's key: the key's scope, and what was asked. */
+export interface OnceSend {
+  readonly scope: IdempotencyScope;
+  readonly asked: unknown;
+  readonly now: number;
+}
+
+/**
+ * Finds the message that the same send has written before, within 24 hours.
+ * @throws IdempotencyConflictError when the key was used for something else.
+ */
+export async function findEarlierSend(
+  trx: Queryable,
+  accountId: string,
+  { scope, asked, now }: OnceSend,
+): Promise<string | undefined> {
+  const effect = await findIdempotentEffect(trx, accountId, scope, expiryOf(now));
+  if (effect !== undefined && effect.fingerprint !== fingerprintOf(asked)) throw new IdempotencyConflictError();
+  return effect?.messageId;
+}
+
+/** Keeps what a send has written, in its transaction, so that there is no moment between effect and key. */
+export async function keepSend(
+  trx: Queryable,
+  accountId: string,
+  { scope, asked, now }: OnceSend,
+  messageId: string,
+): Promise<void> {
+  const effect = { messageId, fingerprint: fingerprintOf(asked) };
+  await keepIdempotentEffect(trx, accountId, scope, effect, { at: toTimestamp(now), since: expiryOf(now) });
+}
+
+const expiryOf = (now: number): Timestamp => toTimestamp(now - KEPT_MS);
+
+/** The same for the same values, whatever the order of their keys. */
+function fingerprintOf(asked: unknown): string {
+  return hash(
+    'sha256',
+    JSON.stringify(asked, (_key, value) => sortKeys(value)),
+    'hex',
+  );
+}
+
+function sortKeys(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

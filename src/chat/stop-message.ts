@@ -1,0 +1,42 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import type { Message } from '../domain/entities.ts';
+import { requireFound } from '../domain/errors.ts';
+import { parseId } from '../domain/ids.ts';
+import { toTimestamp } from '../domain/time.ts';
+import { findMessage } from '../store/messages.ts';
+import { publishEvents } from './live-answers.ts';
+import { storeEnding } from './turns.ts';
+
+/**
+ * Stops a reply: one that is being written keeps what it has, one that waits is never begun. A message that has ended
+ * stays as it is, so stopping twice does no harm.
+ * @returns the message as it stands then.
+ * @throws NotFoundError
+ */
+export async function stopMessage(
+  deps: Pick<Deps, 'db' | 'clock' | 'bus' | 'liveAnswers'>,
+  viewer: Viewer,
+  input: { messageId: string },
+): Promise<Message> {
+  const { accountId } = viewer;
+  const id = requireFound('Message', parseId('message', input.messageId));
+  const { status, events } = await deps.db.transaction(async (trx) => {
+    const message = requireFound('Message', await findMessage(trx, accountId, id));
+    if (message.status !== 'QUEUED') return { status: message.status, events: [] };
+    const stopped = { status: 'STOPPED', finishReason: 'ABORTED', usage: null, error: null } as const;
+    const ending = { ...message, ...stopped, completedAt: toTimestamp(deps.clock.now()) };
+    return { status: ending.status, events: await storeEnding(trx, message, ending) };
+  });
+  publishEvents(deps.bus, events);
+
+  if (status === 'STREAMING') {
+    // Its turn may have begun a moment ago, and its run not yet.
+    await setImmediate();
+    const live = deps.liveAnswers.get(id);
+    live?.stop.abort();
+    await live?.ended;
+  }
+  return requireFound('Message', await findMessage(deps.db.read, accountId, id));
+}

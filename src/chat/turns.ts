@@ -1,0 +1,34 @@
+import type { Message } from '../domain/entities.ts';
+import { ENDINGS } from '../domain/events.ts';
+import type { Timestamp } from '../domain/time.ts';
+import { appendEvent, type LoggedEvent } from '../store/events.ts';
+import { endMessage, listOpenReplies, type MessageEnding, startReply } from '../store/messages.ts';
+import type { Queryable } from '../store/tables.ts';
+import { addTokens, releaseReply } from '../store/usage.ts';
+
+/**
+ * Writes how a reply ended, what it cost and the event that tells it, in the caller's transaction. A reply of which no
+ * character was produced is given back. One that has ended already stays as it is.
+ */
+export async function storeEnding(trx: Queryable, reply: Message, ending: MessageEnding): Promise<LoggedEvent[]> {
+  const { accountId, conversationId, createdAt } = reply;
+  if (!(await endMessage(trx, accountId, ending))) return [];
+  const month = createdAt.slice(0, 7);
+  if (ending.usage !== null) await addTokens(trx, accountId, month, ending.usage);
+  if (ending.content === '') await releaseReply(trx, accountId, month);
+  const { id: messageId, status, completedAt: at } = ending;
+  return [await appendEvent(trx, accountId, { conversationId, messageId, type: ENDINGS[status], status, at })];
+}
+
+/** Starts the turn of the reply that waits next in the conversation, if none is being written. */
+export async function startNext(
+  trx: Queryable,
+  { accountId, conversationId }: Pick<Message, 'accountId' | 'conversationId'>,
+  at: Timestamp,
+): Promise<{ next: Message | undefined; events: LoggedEvent[] }> {
+  const [first] = await listOpenReplies(trx, accountId, conversationId);
+  if (first?.status !== 'QUEUED') return { next: undefined, events: [] };
+  await startReply(trx, accountId, first.id);
+  const started = { conversationId, messageId: first.id, type: 'MessageStarted', status: 'STREAMING', at } as const;
+  return { next: { ...first, status: 'STREAMING' }, events: [await appendEvent(trx, accountId, started)] };
+}

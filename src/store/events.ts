@@ -1,0 +1,121 @@
+import type { MessageStatus } from '../domain/entities.ts';
+import type { MessageStageType } from '../domain/events.ts';
+import type { Timestamp } from '../domain/time.ts';
+import type { ConversationEventRow, Queryable } from './tables.ts';
+
+/** One numbered event of a conversation's log. */
+export interface LoggedEvent {
+  readonly conversationId: string;
+  readonly chatbotId: string;
+  /** Within the conversation, from 1, without gaps. */
+  readonly number: number;
+  /** Within the chatbot, from 1, without gaps. */
+  readonly chatbotNumber: number;
+  readonly type: MessageStageType;
+  readonly messageId: string;
+  /** The message's status at the event. */
+  readonly status: MessageStatus;
+  readonly at: Timestamp;
+}
+
+/**
+ * Appends an event to the log of a conversation, in the transaction of what it tells. Both numbers are given here, at
+ * write time, so that they stand in the order of the commits.
+ */
+export async function appendEvent(
+  trx: Queryable,
+  accountId: string,
+  event: Pick<LoggedEvent, 'conversationId' | 'type' | 'messageId' | 'status' | 'at'>,
+): Promise<LoggedEvent> {
+  const conversation = await trx
+    .updateTable('conversations')
+    .set((row) => ({ last_event: row('last_event', '+', 1) }))
+    .where('id', '=', event.conversationId)
+    .where('account_id', '=', accountId)
+    .returning(['last_event', 'chatbot_id'])
+    .executeTakeFirstOrThrow();
+  const chatbot = await trx
+    .updateTable('chatbots')
+    .set((row) => ({ last_event: row('last_event', '+', 1) }))
+    .where('id', '=', conversation.chatbot_id)
+    .returning('last_event')
+    .executeTakeFirstOrThrow();
+  const row = {
+    conversation_id: event.conversationId,
+    number: conversation.last_event,
+    chatbot_id: conversation.chatbot_id,
+    chatbot_number: chatbot.last_event,
+    account_id: accountId,
+    type: event.type,
+    message_id: event.messageId,
+    status: event.status,
+    at: event.at,
+  };
+  await trx.insertInto('conversation_events').values(row).execute();
+  return toLoggedEvent(row);
+}
+
+/** A conversation's events after `number`, oldest first. Uses the primary key. */
+export async function listConversationEvents(
+  db: Queryable,
+  accountId: string,
+  { conversationId, after, limit }: { conversationId: string; after: number; limit: number },
+): Promise<LoggedEvent[]> {
+  const rows = await db
+    .selectFrom('conversation_events')
+    .selectAll()
+    .where('conversation_id', '=', conversationId)
+    .where('number', '>', after)
+    .where('account_id', '=', accountId)
+    .orderBy('number')
+    .limit(limit)
+    .execute();
+  return rows.map(toLoggedEvent);
+}
+
+/** The events of all of a chatbot's conversations after `number`, oldest first. Uses `conversation_events_by_chatbot`. */
+export async function listChatbotEvents(
+  db: Queryable,
+  accountId: string,
+  { chatbotId, after, limit }: { chatbotId: string; after: number; limit: number },
+): Promise<LoggedEvent[]> {
+  const rows = await db
+    .selectFrom('conversation_events')
+    .selectAll()
+    .where('chatbot_id', '=', chatbotId)
+    .where('chatbot_number', '>', after)
+    .where('account_id', '=', accountId)
+    .orderBy('chatbot_number')
+    .limit(limit)
+    .execute();
+  return rows.map(toLoggedEvent);
+}
+
+/** The number of the last event of a conversation or a chatbot of the account; `undefined` when there is no such thing. */
+export async function findLastEventNumber(
+  db: Queryable,
+  accountId: string,
+  table: 'conversations' | 'chatbots',
+  id: string,
+): Promise<number | undefined> {
+  const row = await db
+    .selectFrom(table)
+    .select('last_event')
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .executeTakeFirst();
+  return row?.last_event;
+}
+
+function toLoggedEvent(row: ConversationEventRow): LoggedEvent {
+  return {
+    conversationId: row.conversation_id,
+    chatbotId: row.chatbot_id,
+    number: row.number,
+    chatbotNumber: row.chatbot_number,
+    type: row.type,
+    messageId: row.message_id,
+    status: row.status,
+    at: row.at,
+  };
+}

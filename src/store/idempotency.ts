@@ -1,0 +1,57 @@
+import type { Timestamp } from '../domain/time.ts';
+import type { Queryable } from './tables.ts';
+
+/** Where a key of a client's counts: it may be used again elsewhere. */
+export interface IdempotencyScope {
+  readonly chatbotId: string;
+  readonly operation: string;
+  readonly key: string;
+}
+
+/** What was done under a key: the message that was written, and the fingerprint of what was asked. */
+export interface IdempotentEffect {
+  readonly messageId: string;
+  readonly fingerprint: string;
+}
+
+/** Finds what was done under a key since `since`. */
+export async function findIdempotentEffect(
+  db: Queryable,
+  accountId: string,
+  { chatbotId, operation, key }: IdempotencyScope,
+  since: Timestamp,
+): Promise<IdempotentEffect | undefined> {
+  const row = await db
+    .selectFrom('idempotency_keys')
+    .select(['message_id', 'fingerprint'])
+    .where('chatbot_id', '=', chatbotId)
+    .where('operation', '=', operation)
+    .where('key', '=', key)
+    .where('account_id', '=', accountId)
+    .where('created_at', '>', since)
+    .executeTakeFirst();
+  return row && { messageId: row.message_id, fingerprint: row.fingerprint };
+}
+
+/** Keeps what was done under a key, in the transaction of the effect; forgets all that is older than `since`. */
+export async function keepIdempotentEffect(
+  trx: Queryable,
+  accountId: string,
+  scope: IdempotencyScope,
+  effect: IdempotentEffect,
+  { at, since }: { at: Timestamp; since: Timestamp },
+): Promise<void> {
+  await trx.deleteFrom('idempotency_keys').where('created_at', '<=', since).execute();
+  await trx
+    .insertInto('idempotency_keys')
+    .values({
+      account_id: accountId,
+      chatbot_id: scope.chatbotId,
+      operation: scope.operation,
+      key: scope.key,
+      fingerprint: effect.fingerprint,
+      message_id: effect.messageId,
+      created_at: at,
+    })
+    .execute();
+}

@@ -1,0 +1,79 @@
+import { expect, vi } from 'vitest';
+import type { AnswerEvent } from '../../src/answer/engine.ts';
+import { createId } from '../../src/domain/ids.ts';
+import { finish } from './engines.ts';
+import type { TestGateway } from './gateway.ts';
+import { type Reader, type StreamEvent, startAnswer, textOf, webSocket } from './streams.ts';
+
+/** Says of each event what it tells, so that a test can say what it expects: ids by the names that it gives them. */
+export function listTold(events: readonly StreamEvent[], names: Readonly<Record<string, string>> = {}): string[] {
+  const nameOf = (id = '') => names[id] ?? id;
+  return events.map(({ __typename, message, messageId, text, citation }) => {
+    if (message) return `${__typename} ${nameOf(message.id)}`;
+    return `${__typename} ${nameOf(messageId)} ${text === undefined ? citation?.title : JSON.stringify(text)}`;
+  });
+}
+
+/** The stages of messages that were told. */
+export function listStages(events: readonly StreamEvent[], names?: Readonly<Record<string, string>>): string[] {
+  return listTold(
+    events.filter(({ message }) => message !== undefined),
+    names,
+  );
+}
+
+/** The texts that were told, by message, put together where the deltas say that they belong. */
+export function collectTexts(events: readonly StreamEvent[]): Record<string, string> {
+  const ids = new Set(events.flatMap(({ messageId }) => messageId ?? []));
+  return Object.fromEntries([...ids].map((id) => [id, textOf(events.filter(({ messageId }) => messageId === id))]));
+}
+
+/** The titles of the citations that were told, by message. */
+export function collectCitations(events: readonly StreamEvent[]): Record<string, string[]> {
+  const told: Record<string, string[]> = {};
+  for (const { messageId = '', citation } of events) {
+    if (citation === undefined) continue;
+    told[messageId] = [...(told[messageId] ?? []), citation.title];
+  }
+  return told;
+}
+
+/** Resolves when a reader was told that a message has come to a stage; with that event. */
+export function stageOf(reader: Reader, type: string, messageId: string): Promise<StreamEvent> {
+  return reader.until(({ __typename, message }) => __typename === type && message?.id === messageId);
+}
+
+/** Resolves when as many readers as that listen for news. */
+export async function waitForReaders({ deps }: TestGateway, count: number): Promise<void> {
+  await vi.waitFor(() => expect(deps.bus.size).toBe(count));
+}
+
+/** A citation of the first `end` characters. */
+export function cite(title: string, end: number): AnswerEvent {
+  const ids = { passageId: createId('passage'), sourceId: createId('source') };
+  return { type: 'citation', citation: { ...ids, title, url: null, quote: 'Words.', start: 0, end } };
+}
+
+/** Starts a gateway with a conversation in which nothing is under way. */
+export async function startConversation() {
+  const started = await startAnswer();
+  const { gateway, engine, replyId } = started;
+  engine.push(finish);
+  await webSocket.follow(gateway, { messageId: replyId }).ended;
+  return started;
+}
+
+/** Checks that both numberings of the whole log have no gaps, and gives its rows in the order of one conversation. */
+export async function readLog(gateway: TestGateway, conversationId: string) {
+  const rows = await gateway.deps.db.read.selectFrom('conversation_events').selectAll().execute();
+  for (const [owner, number] of [
+    ['conversation_id', 'number'],
+    ['chatbot_id', 'chatbot_number'],
+  ] as const) {
+    for (const id of new Set(rows.map((row) => row[owner]))) {
+      const numbers = rows.filter((row) => row[owner] === id).map((row) => row[number]);
+      expect(numbers.sort((a, b) => a - b)).toEqual(numbers.map((_, index) => index + 1));
+    }
+  }
+  return rows.filter((row) => row.conversation_id === conversationId).sort((a, b) => a.number - b.number);
+}

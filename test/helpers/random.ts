@@ -1,0 +1,26 @@
+/** Numbers that look random and are the same for the same seed. Source: mulberry32. */
+export function createRandom(seed: number) {
+  let state = seed;
+  const next = () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+  /** A whole number below `end`. */
+  return { below: (end: number) => Math.floor(next() * end) };
+}
+
+export type Random = ReturnType<typeof createRandom>;
+
+const WORDS = ['answer ', 'é', '👍🏽', '👨‍👩‍👧 ', '\n\n', 'a', '𝔘nicode ', 'שלום ', '{"json": "\\u0000"} ', ''];
+
+/** A text of so many words, of all kinds that are hard to cut. */
+export function writeText(random: Random, words: number): string {
+  return Array.from({ length: words }, () => WORDS[random.below(WORDS.length)]).join('');
+}
+
+/** Lets others have their turn so many times. */
+export async function lookAround(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
