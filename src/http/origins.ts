@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Config } from '../config.ts';
 
-const ALLOWED_HEADERS = 'authorization, content-type, x-api-key, x-request-id, last-event-id';
+const ALLOWED_HEADERS = 'authorization, content-type, idempotency-key, last-event-id, x-api-key, x-request-id';
 const EXPOSED_HEADERS = 'link, ratelimit, ratelimit-policy, retry-after, x-request-id';
 
 /** Whether a page may talk to us: those without an origin (servers), of our own, or on the list. */

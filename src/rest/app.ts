@@ -7,10 +7,11 @@ import { chat } from './chat.ts';
 import type { RestEnv, RestOptions } from './context.ts';
 import { GetChatbotDocument, ListChatbotsDocument, ListSourcesDocument } from './documents.ts';
 import { answerError, CodedError, toInvalidInput } from './errors.ts';
+import { openEvents } from './events.ts';
 import { toChatbot, toChatbotDetail, toSource } from './mappers.ts';
 import { describeApi } from './openapi.ts';
 import { readList } from './pages.ts';
-import { chatRoute, getChatbotRoute, listChatbotsRoute, listSourcesRoute } from './routes.ts';
+import { chatRoute, conversationEventsRoute, getChatbotRoute, listChatbotsRoute, listSourcesRoute } from './routes.ts';
 
 const PREFIX = /^(\/api)?\/v1(?=\/|$)/;
 const DOCUMENT_PATH = '/openapi.json';
@@ -35,6 +36,7 @@ export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
   app.use(passDoor);
   addReads(app);
   addChat(app, options);
+  addEvents(app, options);
   describeApi(app, DOCUMENT_PATH);
   refuseOtherMethods(app);
   return app;
@@ -81,6 +83,12 @@ function addChat(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
   app.post(chatRoute.getRoutingPath(), async (c) => c.json({ response: await chat(c, options) }));
 }
 
+function addEvents(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
+  // A stream is no answer that the framework could type.
+  app.openAPIRegistry.registerPath(conversationEventsRoute);
+  app.get(conversationEventsRoute.getRoutingPath(), (c) => openEvents(c, options));
+}
+
 /** What comes here has a known path, but none of its methods. */
 function refuseOtherMethods(app: OpenAPIHono<RestEnv>): void {
   const refuse = (allow: string) => (c: Context) => {
@@ -88,7 +96,7 @@ function refuseOtherMethods(app: OpenAPIHono<RestEnv>): void {
     return answerError(c, new CodedError('METHOD_NOT_ALLOWED'));
   };
   app.all(DOCUMENT_PATH, refuse('GET, HEAD'));
-  for (const route of [listChatbotsRoute, getChatbotRoute, listSourcesRoute]) {
+  for (const route of [listChatbotsRoute, getChatbotRoute, listSourcesRoute, conversationEventsRoute]) {
     app.all(route.getRoutingPath(), refuse('GET, HEAD'));
   }
   app.all(chatRoute.getRoutingPath(), refuse('POST'));

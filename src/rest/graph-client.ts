@@ -7,13 +7,13 @@ export interface GraphClient {
   query<R, V extends Record<string, unknown>>(document: TypedDocumentNode<R, V>, variables: V): Promise<R>;
   /**
    * The events of a subscription, to its end or until `signal` aborts.
-   * @throws like `query`, before the first event or at one.
+   * @throws like `query` when it is refused, which is before there are events; these throw what one of them threw.
    */
   subscribe<R, V extends Record<string, unknown>>(
     document: TypedDocumentNode<R, V>,
     variables: V,
     signal: AbortSignal,
-  ): AsyncGenerator<R, void, void>;
+  ): Promise<AsyncGenerator<R, void, void>>;
 }
 
 /**
@@ -26,20 +26,25 @@ export function createGraphClient(schema: GraphQLSchema, context: object): Graph
       return dataOf<R>(await execute({ schema, document, contextValue: context, variableValues }));
     },
 
-    async *subscribe<R, V extends Record<string, unknown>>(
+    async subscribe<R, V extends Record<string, unknown>>(
       document: TypedDocumentNode<R, V>,
       variableValues: V,
       signal: AbortSignal,
     ) {
       const events = await subscribe({ schema, document, contextValue: { ...context, signal }, variableValues });
-      if (Symbol.asyncIterator in events) for await (const event of events) yield dataOf<R>(event);
-      else dataOf<R>(events);
+      if (Symbol.asyncIterator in events) return dataOfEach<R>(events);
+      throw errorOf(events);
     },
   };
 }
 
-function dataOf<R>({ data, errors }: ExecutionResult): R {
-  const error = errors?.[0];
-  if (error !== undefined) throw error.originalError ?? error;
-  return data as R;
+async function* dataOfEach<R>(events: AsyncIterable<ExecutionResult>): AsyncGenerator<R, void, void> {
+  for await (const event of events) yield dataOf<R>(event);
 }
+
+function dataOf<R>(result: ExecutionResult): R {
+  if (result.errors !== undefined) throw errorOf(result);
+  return result.data as R;
+}
+
+const errorOf = ({ errors }: ExecutionResult): Error | undefined => errors?.[0]?.originalError ?? errors?.[0];

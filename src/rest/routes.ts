@@ -4,9 +4,16 @@ import {
   ChatbotDetailModel,
   ChatbotModel,
   ChatbotPath,
+  ChatHeaders,
   ChatRequestModel,
   ChatResponseModel,
+  CitationEventModel,
+  ConversationPath,
+  DeltaEventModel,
   ErrorModel,
+  EventsHeaders,
+  EventsQuery,
+  MessageEventModel,
   PageQuery,
   ProblemModel,
   SourceModel,
@@ -91,6 +98,7 @@ export const chatRoute = createRoute({
     'Sends a message and waits for the whole answer. Answers of one conversation are written one after another. A client that leaves stops nothing. Needs the scope `chat`.',
   request: {
     params: ChatbotPath,
+    headers: ChatHeaders,
     body: { required: true, content: { 'application/json': { schema: ChatRequestModel } } },
   },
   responses: {
@@ -102,11 +110,34 @@ export const chatRoute = createRoute({
       'NOT_FOUND',
       'PAYLOAD_TOO_LARGE',
       'UNSUPPORTED_MEDIA_TYPE',
+      'IDEMPOTENCY_CONFLICT',
       'QUOTA_EXCEEDED',
       'ANSWER_FAILED',
       'ANSWER_TIMEOUT',
       ...ALWAYS,
     ),
+  },
+});
+
+/** `GET /conversations/{conversation_id}/events` */
+export const conversationEventsRoute = createRoute({
+  method: 'get',
+  path: '/conversations/{conversation_id}/events',
+  operationId: 'conversationEvents',
+  tags: ['Chat'],
+  summary: 'Follow a conversation',
+  description:
+    'Server-sent events of every message, and of the text of replies while it is written. Stays open; a comment comes every 12 seconds. The `id` of the last event, sent back as `Last-Event-ID` or `after`, goes on from there with nothing missing and nothing twice. Needs the scope `chat` or `read`.',
+  request: { params: ConversationPath, query: EventsQuery, headers: EventsHeaders },
+  responses: {
+    200: {
+      description:
+        'The events. `message.created`, `message.started`, `message.completed`, `message.failed`, `message.stopped` and `message.interrupted` have a `MessageEvent` as data, `message.delta` a `DeltaEvent`, `citation.added` a `CitationEvent`.',
+      content: {
+        'text/event-stream': { schema: z.union([MessageEventModel, DeltaEventModel, CitationEventModel]) },
+      },
+    },
+    ...refusals('BAD_USER_INPUT', 'NOT_FOUND', ...ALWAYS),
   },
 });
 

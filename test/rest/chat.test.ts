@@ -155,6 +155,19 @@ describe('a chat request', () => {
     expect((await chat({ message: 'Hello' })).status).toBe(429);
   });
 
+  it('gives the text of an answer that was stopped', async () => {
+    const engine = createScriptedEngine();
+    const gateway = await openGateway({ engine });
+    const answered = gateway.chat({ message: 'Hello' });
+    engine.push(delta('Half'));
+    await vi.waitFor(() => expect([...gateway.deps.liveAnswers.values()][0]?.content).toBe('Half'));
+    await gateway.graphql('mutation ($id: ID!) { stopMessage(input: { messageId: $id }) { __typename } }', {
+      id: [...gateway.deps.liveAnswers.keys()][0],
+    });
+    const response = await answered;
+    expect([response.status, await response.text()]).toEqual([200, '{"response":"Half"}']);
+  });
+
   it('gives the text of an answer that was interrupted, and 502 where there is none', async () => {
     const interrupted = (content: string) => ({ __typename: 'MessageInterrupted', message: { content } }) as const;
     expect(await askStub({ reply: { id: '1' } }, interrupted('Half'))).toEqual([200, '{"response":"Half"}']);
