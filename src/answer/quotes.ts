@@ -36,8 +36,8 @@ const LONG_QUOTE = 40;
 /** What a sentence gets for holding the kind of thing that is asked for. Worth 0.7 points on the sample. */
 const KIND_BONUS = 0.1;
 
-/** What the words count of a line of code, or of a question: by themselves they rarely answer one. */
-const MUTE_WEIGHT = 0.5;
+/** What the words of a line of code count: by itself it rarely answers a question. */
+const CODE_WEIGHT = 0.5;
 
 /** What English questions ask for, and what a sentence that may answer them looks like. */
 const KINDS: readonly { asked: RegExp; given: RegExp }[] = [
@@ -97,16 +97,25 @@ function findCandidates(hit: Hit): Candidate[] {
     const quote = { hit, start: 0, text: text.trim() };
     return [{ quote, words: [...headingPath, text].join('\n'), weight: 1 }];
   }
-  return splitSentences(text).map(({ start, end, layoutStart = end, isCode = false }) => {
+  const candidates: Candidate[] = [];
+  let asked = '';
+  for (const { start, end, layoutStart = end, isCode = false } of splitSentences(text)) {
     const sentence = text.slice(start, layoutStart).replace(/\n\s*/g, ' ');
     const layout = text.slice(layoutStart, end);
-    const isMute = /[?？]$/.test(sentence) || (isCode && layout === '');
-    return {
+    // A question answers none, but what comes next answers it, and need not say its words again.
+    if (/[?？]$/.test(sentence)) {
+      asked = sentence;
+      continue;
+    }
+    const said = isCode ? sentence : sentence + layout;
+    candidates.push({
       quote: { hit, start, text: sentence + layout },
-      words: isCode ? sentence : sentence + layout,
-      weight: isMute ? MUTE_WEIGHT : 1,
-    };
-  });
+      words: asked === '' ? said : `${asked}\n${said}`,
+      weight: isCode && layout === '' ? CODE_WEIGHT : 1,
+    });
+    asked = '';
+  }
+  return candidates;
 }
 
 function uniqueByText(candidates: readonly Candidate[]): Candidate[] {

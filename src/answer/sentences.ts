@@ -34,8 +34,8 @@ const FENCE = /^(?:`{3,}|~{3,})/;
 const UNQUOTABLE = /^(?:#{1,6}(?:\s|$)|\[?!\[)/;
 /** The line under a heading, under the head of a table, or between sections. */
 const RULE = /^[\s|:=*_-]*$/;
-/** What stands before the words of a list item, a quotation or a table row. */
-const MARKER = /^(?:>|[-*+•]\s|\d{1,9}[.)]\s|\[[ xX]\]\s|\||\s)+/;
+/** What stands before the words of a list item, a quotation, a table row, or a question and its answer. */
+const MARKER = /^(?:>|[-*+•]\s|\d{1,9}[.)]\s|\[[ xX]\]\s|\||[QA]:\s|\s)+/;
 const ITEM = /^(?:[-*+•]|\d{1,9}[.)])\s/;
 const CLOSED_SENTENCE = /[.!?:;…。！？]["'”’)\]]*$/;
 

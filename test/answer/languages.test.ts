@@ -31,6 +31,13 @@ The display shows a code when something is wrong. E07 is a broken temperature se
 Heating up to 200 degrees takes about nine minutes.
 `;
 
+const QUESTIONS = `Q: What are your opening hours?
+A: We are open Monday to Friday from 9 to 18.
+
+Q: Do you ship abroad?
+A: We ship to all of Europe within five days.
+`;
+
 const FALLBACK = 'I could not find an answer to that in my sources.';
 
 describe('a document of one page', () => {
@@ -39,7 +46,7 @@ describe('a document of one page', () => {
 
   beforeAll(async () => {
     gateway = await startGateway();
-    for (const [name, text] of Object.entries({ HOUSE_RULES, RULES, FAQ })) {
+    for (const [name, text] of Object.entries({ HOUSE_RULES, RULES, FAQ, QUESTIONS })) {
       chatbots[name] = await createChatbot(gateway, { name, sources: [text] });
     }
   });
@@ -65,6 +72,11 @@ describe('a document of one page', () => {
     ['FAQ', 'How long does heating up take?', 'nine minutes'],
   ])('is quoted: %s, %s', async (chatbot, question, quote) => {
     expect(await ask(chatbot, question)).toContain(quote);
+  });
+
+  it('is quoted without the labels of questions and answers', async () => {
+    expect(await ask('QUESTIONS', 'What are the opening hours?')).toBe('We are open Monday to Friday from 9 to 18.');
+    expect(await ask('QUESTIONS', 'Do you ship abroad?')).toBe('We ship to all of Europe within five days.');
   });
 
   it.each([
