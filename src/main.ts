@@ -66,7 +66,7 @@ function welcome(url: string, firstKey: string | undefined, hasDemo: boolean): s
       '',
       `  curl ${url}/v1/chatbots/${DEMO_CHATBOT_ID}/chat \\`,
       `    -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' \\`,
-      `    -d '{"message": "How do I follow an answer?"}'`,
+      `    -d '{"message": "How do I follow an answer while it is written?"}'`,
     );
   }
   return `${lines.join('\n')}\n\n`;

@@ -99,7 +99,7 @@ query Search($chatbotId: ID!, $query: String!) {
 }
 `;
 
-const QUESTION = 'How do I follow an answer?';
+const QUESTION = 'How do I follow an answer while it is written?';
 
 /**
  * In the page, before GraphiQL starts, which keeps headers for each tab: a key that one tab has sent is sent by those,
