@@ -10,16 +10,19 @@ export interface Bench {
   note(text: string): void;
 }
 
-/** One measured thing: what it costs beside its floor. */
+/** One measured thing: what it costs, as a rule beside its floor. */
 export interface Figure {
   /** Its number among the goals, such as `G1`. */
   readonly goal: string;
-  /** What is measured, and the unit that `gateway` and `floor` count. */
+  /** What is measured: what `gateway` and `floor` tell of. */
   readonly what: string;
-  /** Server CPU time per unit in microseconds, one number a round, the same rounds in both. */
+  /** Server CPU time or lag in microseconds, or kilobytes. */
+  readonly unit: 'µs' | 'kB';
+  /** One number a round, the same rounds in both. */
   readonly gateway: readonly number[];
-  readonly floor: readonly number[];
-  /** The ratio that is aimed at, gateway to floor. */
+  /** Absent where the target is a number of units. */
+  readonly floor?: readonly number[];
+  /** What is aimed at: the ratio of gateway to floor, or units. */
   readonly target: number;
 }
 
@@ -51,6 +54,6 @@ export function spreadOf(values: readonly number[]): Spread {
 }
 
 /** What the gateway costs relative to the floor, round by round: both halves of a round met the same weather. */
-export function ratiosOf({ gateway, floor }: Pick<Figure, 'gateway' | 'floor'>): number[] {
+export function ratiosOf(gateway: readonly number[], floor: readonly number[]): number[] {
   return gateway.map((cost, round) => cost / (floor[round] ?? Number.NaN));
 }

@@ -10,9 +10,9 @@ export interface CpuClock {
 /** Whether the kernel tells the time of single threads; else servers are asked for `process.cpuUsage()`. */
 export const hasSchedstat = existsSync('/proc/self/task') && existsSync('/proc/self/schedstat');
 
-/** Makes the clock of a child process; without schedstat it must have been started with `cpu-reporter.ts` and an IPC channel. */
+/** Makes the clock of a child process; without schedstat it must have been started with `reporter.ts` and an IPC channel. */
 export function createCpuClock(child: ChildProcess): CpuClock {
-  return hasSchedstat ? { read: async () => readSchedstat(child.pid ?? 0) } : { read: () => askForUsage(child) };
+  return hasSchedstat ? { read: async () => readSchedstat(child.pid ?? 0) } : { read: () => askReporter(child, 'cpu') };
 }
 
 /** Threads that have ended are not counted; neither server ends any while it is measured. */
@@ -25,9 +25,24 @@ function readSchedstat(pid: number): number {
   return nanoseconds / 1_000;
 }
 
-function askForUsage(child: ChildProcess): Promise<number> {
+/** Asks a child process that was started with `reporter.ts` and an IPC channel. */
+export function askReporter(child: ChildProcess, what: 'cpu' | 'heap'): Promise<number> {
   return new Promise((resolve, reject) => {
-    child.once('message', (microseconds) => resolve(Number(microseconds)));
-    child.send('cpu', (error) => error && reject(error));
+    child.once('message', (answer) => resolve(Number(answer)));
+    child.send(what, (error) => error && reject(error));
   });
 }
+
+/** Waits until a process has nothing left to do: what was still on its way when the load stopped. */
+export async function settle(cpu: CpuClock): Promise<void> {
+  let before = await cpu.read();
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const after = await cpu.read();
+    if (after - before < IDLE_MICROSECONDS) return;
+    before = after;
+  }
+}
+
+/** In 100 ms: less than one garbage collection, more than the timers of an idle process. */
+const IDLE_MICROSECONDS = 5_000;

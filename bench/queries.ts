@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Bench, Benchmark, Figure } from './benchmark.ts';
+import { settle } from './cpu.ts';
 import { type BenchAccount, fillDatabase } from './data.ts';
+import { requireNoRefusals, startGateway } from './gateway.ts';
 import type { Shot } from './load.ts';
 import { type Server, startServer } from './server.ts';
 
@@ -55,7 +57,7 @@ function createQueryBenchmark(name: string, queryCase: QueryCase): Benchmark {
       const opened: Server[] = [];
       try {
         const account = await fillDatabase(`sqlite:${join(dir, 'chatgraph.db')}`);
-        const gateway = await startGateway(dir);
+        const gateway = await startGateway(dir, 'bin/chatgraph.js');
         opened.push(gateway);
         const floor = await startFloor(dir, account);
         opened.push(floor);
@@ -69,15 +71,6 @@ function createQueryBenchmark(name: string, queryCase: QueryCase): Benchmark {
       }
     },
   };
-}
-
-/** The gateway as operators run it, with everything on; only its limit is too high to be reached. */
-function startGateway(dir: string): Promise<Server> {
-  return startServer({
-    script: 'bin/chatgraph.js',
-    env: { PORT: '0', DATA_DIR: dir, SEED_DEMO: 'false', LOG_LEVEL: 'info', RATE_LIMIT_PER_MINUTE: '1000000' },
-    logPath: join(dir, 'gateway.log'),
-  });
 }
 
 function startFloor(dir: string, { accountId }: BenchAccount): Promise<Server> {
@@ -113,7 +106,7 @@ async function measure(bench: Bench, { goal, what, target }: QueryCase, gateway:
     for (const side of order) costs[side].push(await costPerRequest(bench, side === 'gateway' ? gateway : floor));
   }
   await requireSameAnswer(gateway[1], floor[1]);
-  return { goal, what: `${what}, ${formatBytes(bytes)}`, target, ...costs };
+  return { goal, what: `${what}, ${formatBytes(bytes)}`, unit: 'µs', target, ...costs };
 }
 
 /** Warms by count, not by time: a slow machine needs longer for the same compiled code. */
@@ -123,10 +116,10 @@ async function warm(bench: Bench, shot: Shot): Promise<void> {
 }
 
 async function costPerRequest(bench: Bench, [server, shot]: Side): Promise<number> {
-  await settle(server);
+  await settle(server.cpu);
   const before = await server.cpu.read();
   const { requests } = await burst(bench, shot);
-  await settle(server);
+  await settle(server.cpu);
   return ((await server.cpu.read()) - before) / requests;
 }
 
@@ -137,20 +130,6 @@ async function burst({ load, seconds }: Bench, shot: Shot) {
   }
   return result;
 }
-
-/** Waits until the server has nothing left to do: what was still on its way when the load stopped. */
-async function settle({ cpu }: Server): Promise<void> {
-  let before = await cpu.read();
-  for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const after = await cpu.read();
-    if (after - before < IDLE_MICROSECONDS) return;
-    before = after;
-  }
-}
-
-/** In 100 ms: less than one garbage collection, more than the timers of an idle process. */
-const IDLE_MICROSECONDS = 5_000;
 
 /** @throws where the two answer differently, or with errors. Gives the size of the gateway's answer. */
 async function requireSameAnswer(gateway: Shot, floor: Shot): Promise<number> {
@@ -164,19 +143,6 @@ async function requireSameAnswer(gateway: Shot, floor: Shot): Promise<number> {
 
 async function ask({ url, headers, body }: Shot): Promise<string> {
   return (await fetch(url, { method: 'POST', headers, body })).text();
-}
-
-/** GraphQL says no with status 200 as well, so the gateway's own counters are asked. */
-async function requireNoRefusals({ url }: Server): Promise<void> {
-  const metrics = await (await fetch(`${url}/metrics`)).text();
-  const refusals = metrics
-    .split('\n')
-    .filter(
-      (line) =>
-        (line.startsWith('chatgraph_graphql_operation_seconds_count') && !line.includes('outcome="ok"')) ||
-        (line.startsWith('chatgraph_rate_limited_total') && !line.endsWith(' 0')),
-    );
-  if (refusals.length > 0) throw new Error(`The gateway refused requests:\n${refusals.join('\n')}`);
 }
 
 function formatBytes(bytes: number): string {

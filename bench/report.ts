@@ -16,17 +16,23 @@ const HEAD = ['goal', 'measured', 'ratio to the floor', 'range', 'aim', 'gateway
 
 /** The figures as a Markdown table, aligned, so that a terminal shows it as well. */
 export function formatTable(figures: readonly Figure[]): string {
-  const rows = figures.map((figure) => {
-    const ratio = spreadOf(ratiosOf(figure));
-    return [
-      figure.goal,
-      figure.what,
-      ratio.median.toFixed(2),
-      `${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)}`,
-      `≤ ${figure.target.toFixed(2)}`,
-      `${spreadOf(figure.gateway).median.toFixed(0)} µs`,
-      `${spreadOf(figure.floor).median.toFixed(0)} µs`,
-    ];
+  const rows = figures.map(({ goal, what, unit, gateway, floor, target }) => {
+    const size = (values: readonly number[]) => `${spreadOf(values).median.toFixed(unit === 'µs' ? 0 : 1)} ${unit}`;
+    if (floor === undefined) {
+      const { min, max } = spreadOf(gateway);
+      return [
+        goal,
+        what,
+        '–',
+        `${min.toFixed(1)}–${max.toFixed(1)} ${unit}`,
+        `≤ ${target} ${unit}`,
+        size(gateway),
+        '–',
+      ];
+    }
+    const { median, min, max } = spreadOf(ratiosOf(gateway, floor));
+    const range = `${min.toFixed(2)}–${max.toFixed(2)}`;
+    return [goal, what, median.toFixed(2), range, `≤ ${target.toFixed(2)}`, size(gateway), size(floor)];
   });
   const widths = HEAD.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
@@ -45,16 +51,22 @@ Written by \`${command}\`; run it again rather than edit this.
 
 ${formatTable(figures)}
 
-**How to read it.** The ratio is the server's CPU time per request divided by that of the floor in the same round, the median
-of ${rounds} rounds with the lowest and the highest beside it; 1.00 costs what the floor costs, less is better. It carries about
-±20 % from machine to machine; the microseconds hold for this machine and this hour only.
+**How to read it.** The ratio is the server's CPU time per request or token (G6: the lag) divided by that of the floor in the
+same round, the median of ${rounds} rounds with the lowest and the highest beside it; 1.00 costs what the floor costs, less is
+better. It carries about ±20 % from machine to machine; the microseconds hold for this machine and this hour only.
 
-- Floor: bare node:http and graphql-js, parse and validate cached, synchronous resolvers over prepared statements that
+- Floor of queries: bare node:http and graphql-js, parse and validate cached, synchronous resolvers over prepared statements that
   read the same rows of the same database file, only the columns its schema shows; without key, limits, metrics or log
   (\`bench/floor.ts\`). Both answered with the same content, and no request was refused.
 - Gateway: the program itself with API key, rate limit, depth and cost limits, metrics, and the request log at level info
   to a file. Both ran with NODE_ENV=production.
-- Load: ${load}, 16 connections, ${seconds} s for each server in each round, after at least 2,500 requests to warm up.
+- Floor of tokens: bare node:http that writes each as a server-sent event, for G6 graphql-ws over bare graphql-js
+  (\`bench/token-floor.ts\`). On both sides a stand-in for the model (\`bench/conductor.ts\`) gives 100 streams, each over
+  a connection of its own, tokens of 16 characters: for G4 the next one when the last is on its way, so that each is an
+  event. The CPU time covers what an answer costs at its end (its row, its metrics) as well.
+- Heap: 1,000 subscriptions, 20 on a socket, each on an answer of its own that waits; what they add to the heap after a
+  collection, the sockets not counted.
+- Load of queries: ${load}, 16 connections, ${seconds} s for each server in each round, after at least 2,500 requests to warm up.
 - CPU time: ${hasSchedstat ? '/proc/PID/task/*/schedstat, all threads' : 'process.cpuUsage() of the servers, since /proc tells nothing here'}; ${
     canPin
       ? `servers on core ${CORES.server}, load on core ${CORES.load}`

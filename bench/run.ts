@@ -5,11 +5,13 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { Bench, Benchmark, Figure } from './benchmark.ts';
+import { heap } from './heap.ts';
 import { findLoadGenerator } from './load.ts';
 import { dashboard, small } from './queries.ts';
 import { formatResults, formatTable } from './report.ts';
+import { lag, tokens } from './tokens.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [dashboard, small];
+const BENCHMARKS: readonly Benchmark[] = [dashboard, small, tokens, lag, heap];
 const DEFAULTS = { rounds: '5', seconds: '3' };
 
 const USAGE = `Usage: npm run bench -- [benchmark …] [--rounds ${DEFAULTS.rounds}] [--seconds ${DEFAULTS.seconds}] [--load wrk|autocannon]

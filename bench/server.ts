@@ -3,12 +3,14 @@ import { once } from 'node:events';
 import { openSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { type CpuClock, createCpuClock, hasSchedstat } from './cpu.ts';
+import { askReporter, type CpuClock, createCpuClock } from './cpu.ts';
 
 /** A server under measurement, in a process of its own. */
 export interface Server {
   readonly url: string;
   readonly cpu: CpuClock;
+  /** The bytes in use after a collection; it must run with `--expose-gc`. */
+  readHeap(): Promise<number>;
   /** Where its stderr, which is its log, goes. */
   readonly logPath: string;
   close(): Promise<void>;
@@ -19,6 +21,8 @@ export interface ServerOptions {
   /** The script to run, relative to the project. It prints its address on stdout. */
   readonly script: string;
   readonly args?: readonly string[];
+  /** What Node itself is told. */
+  readonly flags?: readonly string[];
   /** All of its environment but PATH: settings of whoever runs the benchmark must not leak in. */
   readonly env: Readonly<Record<string, string>>;
   readonly logPath: string;
@@ -42,15 +46,15 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
  * Starts a server on the servers' core and waits until it listens.
  * @throws when it ends or stays silent for 20 seconds; the message holds its log.
  */
-export async function startServer({ script, args = [], env, logPath }: ServerOptions): Promise<Server> {
-  const preload = hasSchedstat ? [] : ['--import', './bench/cpu-reporter.ts'];
-  const [command, line] = pin(CORES.server, process.execPath, [...preload, script, ...args]);
+export async function startServer({ script, args = [], flags = [], env, logPath }: ServerOptions): Promise<Server> {
+  const node = ['--import', './bench/reporter.ts', ...flags, script, ...args];
+  const [command, line] = pin(CORES.server, process.execPath, node);
   const log = openSync(logPath, 'a');
   let isClosing = false;
   const child = spawn(command, line, {
     cwd: ROOT,
     env: { PATH: process.env.PATH, NODE_ENV: 'production', ...env },
-    stdio: ['ignore', 'pipe', log, ...(hasSchedstat ? [] : (['ipc'] as const))],
+    stdio: ['ignore', 'pipe', log, 'ipc'],
   });
   try {
     const url = await readUrl(child);
@@ -61,7 +65,7 @@ export async function startServer({ script, args = [], env, logPath }: ServerOpt
       isClosing = true;
       return stop(child);
     };
-    return { url, cpu: createCpuClock(child), logPath, close };
+    return { url, cpu: createCpuClock(child), readHeap: () => askReporter(child, 'heap'), logPath, close };
   } catch (error) {
     await stop(child);
     throw new Error(`${script} did not start:\n${readFileSync(logPath, 'utf8')}`, { cause: error });

@@ -1,0 +1,92 @@
+/** How long every token is: its text is when it was made, by `stamp`. So tokens that arrive as one can be counted. */
+export const TOKEN_LENGTH = 16;
+
+/** What every stream plays. */
+export interface Score {
+  readonly tokens: number;
+  /** Per stream; 0 plays as fast as the server delivers. */
+  readonly perSecond: number;
+}
+
+/** Stands in for a model: gives tokens to all streams that wait, from a sign on. */
+export interface Conductor {
+  /** Joins those who wait; `end` is called after the last token. */
+  play(give: (token: string) => void, end: () => void): void;
+  /** Lets those who wait begin. */
+  begin(score: Score): void;
+}
+
+/** Microseconds of the clock that all processes of this machine share, as a token. */
+export function stamp(): string {
+  return String(process.hrtime.bigint() / 1_000n).padStart(TOKEN_LENGTH, '0');
+}
+
+/** Resolves in the event loop's next turn. */
+export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+interface Player {
+  readonly give: (token: string) => void;
+  readonly end: () => void;
+}
+
+/** @param delivered resolves when what was just given is on its way, so that the next tokens are events of their own. */
+export function createConductor(delivered = nextTurn): Conductor {
+  const waiting: Player[] = [];
+  return {
+    play: (give, end) => waiting.push({ give, end }),
+    begin(score) {
+      const players = waiting.splice(0);
+      if (score.perSecond === 0) void playInStep(players, score, delivered);
+      else playPaced(players, score);
+    },
+  };
+}
+
+async function playInStep(players: readonly Player[], { tokens }: Score, delivered: () => Promise<void>) {
+  for (let i = 0; i < tokens; i++) {
+    const token = stamp();
+    for (const { give } of players) give(token);
+    await delivered();
+  }
+  for (const { end } of players) end();
+}
+
+/** One stream after the other, by the clock: a server that was late does not find its streams in step from then on. */
+function playPaced(players: readonly Player[], { tokens, perSecond }: Score): void {
+  const startedAt = performance.now();
+  const total = players.length * tokens;
+  let given = 0;
+  const timer = setInterval(() => {
+    const due = ((performance.now() - startedAt) / 1_000) * perSecond * players.length;
+    for (; given < Math.min(due, total); given++) players[given % players.length]?.give(stamp());
+    if (given < total) return;
+    clearInterval(timer);
+    for (const { end } of players) end();
+  }, 1);
+}
+
+/** The tokens of one stream, for who would rather ask for them than be given them. */
+export async function* listen(conductor: Conductor): AsyncGenerator<string, void, void> {
+  const tokens: string[] = [];
+  let isOver = false;
+  let wake = () => {};
+  const give = (token: string) => {
+    tokens.push(token);
+    wake();
+  };
+  const end = () => {
+    isOver = true;
+    wake();
+  };
+  conductor.play(give, end);
+  while (true) {
+    const token = tokens.shift();
+    if (token !== undefined) yield token;
+    else if (isOver) return;
+    else {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import { join } from 'node:path';
+import { type Server, startServer } from './server.ts';
+
+/**
+ * Starts the gateway as operators run it, with everything on; only its limit is too high to be reached.
+ * @param script what starts it: the program, or the one that puts a stand-in in the place of the model.
+ * @param flags what Node is told besides.
+ */
+export function startGateway(dir: string, script: string, flags: readonly string[] = []): Promise<Server> {
+  return startServer({
+    script,
+    flags,
+    env: { PORT: '0', DATA_DIR: dir, SEED_DEMO: 'false', LOG_LEVEL: 'info', RATE_LIMIT_PER_MINUTE: '1000000' },
+    logPath: join(dir, 'gateway.log'),
+  });
+}
+
+/** GraphQL says no with status 200 as well, so the gateway's own counters are asked. */
+export async function requireNoRefusals({ url }: Server): Promise<void> {
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const refusals = metrics
+    .split('\n')
+    .filter(
+      (line) =>
+        (line.startsWith('chatgraph_graphql_operation_seconds_count') && !line.includes('outcome="ok"')) ||
+        (line.startsWith('chatgraph_rate_limited_total') && !line.endsWith(' 0')),
+    );
+  if (refusals.length > 0) throw new Error(`The gateway refused requests:\n${refusals.join('\n')}`);
+}

@@ -1,0 +1,71 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Bench, Benchmark, Figure } from './benchmark.ts';
+import { type BenchAccount, fillDatabase } from './data.ts';
+import { requireNoRefusals, startGateway } from './gateway.ts';
+import type { Server } from './server.ts';
+import { type Asked, ask, openSocket, type Socket, SUBSCRIPTIONS } from './token-client.ts';
+
+const SUBSCRIPTION_COUNT = 1_000;
+/** As many as the gateway allows. */
+const PER_SOCKET = 20;
+
+/** G8: what a subscription that waits keeps on the heap, each on an answer of its own. */
+export const heap: Benchmark = {
+  name: 'heap',
+  async run(bench) {
+    const dir = await mkdtemp(join(tmpdir(), 'chatgraph-bench-'));
+    let gateway: Server | undefined;
+    try {
+      const account = await fillDatabase(`sqlite:${join(dir, 'chatgraph.db')}`);
+      gateway = await startGateway(dir, 'bench/token-gateway.ts', ['--expose-gc']);
+      const asked: Asked[] = [];
+      for (let i = 0; i < SUBSCRIPTION_COUNT; i++) asked.push(await ask(gateway.url, account, 'Where is my parcel?'));
+      const figures: Figure[] = [];
+      for (const kind of ['messageStream', 'conversationEvents'] as const) {
+        const sizes = await measure(bench, kind, gateway, account, asked);
+        figures.push({ goal: 'G8', what: `heap, idle ${kind}`, unit: 'kB', gateway: sizes, target: 20 });
+      }
+      await requireNoRefusals(gateway);
+      return figures;
+    } finally {
+      await gateway?.close();
+      await rm(dir, { recursive: true });
+    }
+  },
+};
+
+/** In kilobytes for one subscription, the first time not counted: it compiles and fills caches. */
+async function measure(
+  bench: Bench,
+  kind: keyof typeof SUBSCRIPTIONS,
+  { url, readHeap }: Server,
+  { key }: BenchAccount,
+  asked: readonly Asked[],
+): Promise<number[]> {
+  const sizes: number[] = [];
+  for (let round = 0; round <= bench.rounds; round++) {
+    const sockets: Socket[] = [];
+    for (let i = 0; i < asked.length; i += PER_SOCKET) sockets.push(await openSocket(url, key));
+    const before = await readHeap();
+    const opening: Promise<void>[] = [];
+    for (const [i, socket] of sockets.entries()) {
+      opening.push(...asked.slice(i * PER_SOCKET, (i + 1) * PER_SOCKET).map((answer) => follow(socket, kind, answer)));
+    }
+    await Promise.all(opening);
+    const size = ((await readHeap()) - before) / asked.length / 1_000;
+    bench.note(
+      `idle ${kind}: ${round === 0 ? 'warming up' : `round ${round} of ${bench.rounds}`}, ${size.toFixed(1)} kB`,
+    );
+    if (round > 0) sizes.push(size);
+    await Promise.all(sockets.map((socket) => socket.close()));
+  }
+  return sizes;
+}
+
+/** Resolves when the subscription has told its first event. */
+function follow(socket: Socket, kind: keyof typeof SUBSCRIPTIONS, asked: Asked): Promise<void> {
+  const { query, variables } = SUBSCRIPTIONS[kind];
+  return new Promise((resolve) => socket.subscribe(query, variables(asked), () => resolve()));
+}

@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import { get } from 'node:http';
+import { WebSocket } from 'ws';
+import type { BenchAccount } from './data.ts';
+
+/** What is of interest in an event; others have no text. */
+export interface Delta {
+  readonly text?: string;
+}
+
+/** Takes an event; the first of a stream says that it is followed. */
+export type Listener = (delta: Delta) => void;
+
+/** A socket that speaks graphql-transport-ws. */
+export interface Socket {
+  /** Starts an operation whose root field gives deltas. */
+  subscribe(query: string, variables: object, listener: Listener): void;
+  close(): Promise<void>;
+}
+
+/** Opens a socket. @throws when it is closed before it is acknowledged. */
+export async function openSocket(url: string, key?: string): Promise<Socket> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
+    perMessageDeflate: false,
+  });
+  const listeners: Listener[] = [];
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  socket.on('open', () =>
+    socket.send(JSON.stringify({ type: 'connection_init', payload: key && { authorization: `Bearer ${key}` } })),
+  );
+  socket.on('close', (code) => reject(new Error(`The socket was closed with ${code}.`)));
+  socket.on('error', reject);
+  socket.on('message', (bytes) => {
+    const { type, id, payload } = JSON.parse(String(bytes));
+    if (type === 'connection_ack') resolve();
+    else if (type === 'next') for (const delta of Object.values<Delta>(payload.data)) listeners[id]?.(delta);
+    else if (type === 'error') throw new Error(JSON.stringify(payload));
+  });
+  await promise;
+  return {
+    subscribe(query, variables, listener) {
+      const id = String(listeners.push(listener) - 1);
+      socket.send(JSON.stringify({ id, type: 'subscribe', payload: { query, variables } }));
+    },
+    async close() {
+      socket.close();
+      await once(socket, 'close');
+    },
+  };
+}
+
+/** Follows a stream of server-sent events. */
+export function followSse(url: string, listener: Listener): void {
+  get(url, { agent: false }, (response) => {
+    let rest = '';
+    response.setEncoding('utf8').on('data', (chunk: string) => {
+      const events = (rest + chunk).split('\n\n');
+      rest = events.pop() ?? '';
+      for (const event of events) listener(JSON.parse(event.slice('data: '.length)));
+    });
+  });
+}
+
+/** What a question leads to. */
+export interface Asked {
+  readonly conversationId: string;
+  readonly messageId: string;
+}
+
+const ASK = `mutation Ask($input: SendMessageInput!) {
+  sendMessage(input: $input) { ... on SendMessagePayload { conversation { id } reply { id } } }
+}`;
+
+/** Asks the gateway a question in a conversation of its own. @throws when no reply will come. */
+export async function ask(url: string, { key, chatbotIds }: BenchAccount, content: string): Promise<Asked> {
+  const input = { chatbotId: chatbotIds[0], sessionId: crypto.randomUUID(), content };
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+    body: JSON.stringify({ query: ASK, variables: { input } }),
+  });
+  const text = await response.text();
+  const { conversation, reply } = JSON.parse(text).data?.sendMessage ?? {};
+  if (!reply) throw new Error(`No reply will come: ${text}`);
+  return { conversationId: conversation.id, messageId: reply.id };
+}
+
+/** The subscriptions of the gateway that tell an answer, with all that a page needs of it. */
+export const SUBSCRIPTIONS = {
+  messageStream: {
+    query:
+      'subscription Follow($id: ID!) { messageStream(messageId: $id) { __typename cursor ... on MessageDelta { offset text } } }',
+    variables: ({ messageId }: Asked) => ({ id: messageId }),
+  },
+  conversationEvents: {
+    query:
+      'subscription Follow($id: ID!) { conversationEvents(conversationId: $id) { __typename cursor ... on MessageDelta { offset text } } }',
+    variables: ({ conversationId }: Asked) => ({ id: conversationId }),
+  },
+};

@@ -1,0 +1,52 @@
+/**
+ * The floors of streaming: bare node:http that writes each token as a server-sent event (`/`), and graphql-ws over bare
+ * graphql-js (`/graphql`). No key, no limits, no metrics, no log. `/begin?<score>` makes the streams begin.
+ *
+ * `node bench/token-floor.ts`
+ */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buildSchema } from 'graphql';
+import { useServer } from 'graphql-ws/use/ws';
+import { WebSocketServer } from 'ws';
+import { createConductor, listen } from './conductor.ts';
+
+const conductor = createConductor();
+
+const server = createServer((request, response) => {
+  const { pathname, search } = new URL(request.url ?? '/', 'http://floor');
+  if (pathname === '/begin') {
+    conductor.begin(JSON.parse(decodeURIComponent(search.slice(1))));
+    response.end();
+    return;
+  }
+  response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+  let offset = 0;
+  const give = (text: string) => {
+    response.write(`data: ${JSON.stringify({ offset, text })}\n\n`);
+    offset += text.length;
+  };
+  give('');
+  conductor.play(give, () => response.end());
+});
+
+async function* tokens() {
+  let offset = 0;
+  yield { tokens: { offset, text: '' } };
+  for await (const text of listen(conductor)) {
+    yield { tokens: { offset, text } };
+    offset += text.length;
+  }
+}
+
+const schema = buildSchema(`
+  type Query { isUp: Boolean }
+  type Subscription { tokens: Delta! }
+  type Delta { offset: Int!  text: String! }
+`);
+useServer(
+  { schema, roots: { subscription: { tokens } } },
+  new WebSocketServer({ server, path: '/graphql', perMessageDeflate: false }),
+);
+process.once('SIGTERM', () => process.exit(0));
+server.listen(0, '127.0.0.1', () => console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));

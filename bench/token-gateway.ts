@@ -1,0 +1,36 @@
+/**
+ * The gateway with a conductor in the place of the model: `node bench/token-gateway.ts`, with the gateway's settings.
+ * A question is answered when the conductor begins; one that is a score makes it begin.
+ */
+import type { AnswerEngine } from '../src/answer/engine.ts';
+import { startGateway } from '../src/app.ts';
+import { readConfig } from '../src/config.ts';
+import { createMemoryBus } from '../src/coordination/live-bus.ts';
+import { createConductor, listen, nextTurn } from './conductor.ts';
+
+const BEAT = 'beat';
+const bus = createMemoryBus();
+
+/** The bus paces itself; the conductor plays as fast as it flushes, and not faster. */
+async function delivered(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const unsubscribe = bus.subscribe(BEAT, resolve);
+  bus.publish(BEAT);
+  await promise;
+  unsubscribe();
+  await nextTurn();
+}
+
+const conductor = createConductor(delivered);
+const engine: AnswerEngine = {
+  async *answer({ content }) {
+    if (content.startsWith('{')) conductor.begin(JSON.parse(content));
+    else for await (const text of listen(conductor)) yield { type: 'delta', text };
+    yield { type: 'finish', reason: 'STOP', usage: { inputTokens: 1, outputTokens: 1 } };
+  },
+};
+
+// Nothing is finished in an orderly way: the database is thrown away, and answers may wait for ever.
+process.once('SIGTERM', () => process.exit(0));
+const { url } = await startGateway(readConfig(), { bus, engines: new Map([['builtin', engine]]) });
+console.log(url);

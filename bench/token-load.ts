@@ -1,0 +1,79 @@
+/**
+ * Follows streams, each over a connection of its own, and tells what arrived. It sends `ready` to its parent when all
+ * are followed, waits for a word, lets them begin, and sends a `Delivery`.
+ *
+ * `node bench/token-load.ts <order as JSON>`
+ */
+
+import { spreadOf } from './benchmark.ts';
+import { type Score, stamp, TOKEN_LENGTH } from './conductor.ts';
+import type { BenchAccount } from './data.ts';
+import { ask, followSse, type Listener, openSocket, SUBSCRIPTIONS } from './token-client.ts';
+
+/** What to follow. */
+export interface Order {
+  readonly kind: 'sse' | 'graphql-ws' | keyof typeof SUBSCRIPTIONS;
+  readonly url: string;
+  readonly account: BenchAccount;
+  readonly streams: number;
+  readonly score: Score;
+}
+
+/** What arrived. */
+export interface Delivery {
+  readonly tokens: number;
+  /** Fewer than tokens where some came together. */
+  readonly events: number;
+  /** From the making of a token to its arrival, in microseconds. */
+  readonly medianLag: number;
+}
+
+const order: Order = JSON.parse(process.argv[2] ?? '');
+const { kind, url, account, streams, score } = order;
+
+/** Follows one stream; the gateway is asked the question first. */
+async function follow(listener: Listener): Promise<void> {
+  if (kind === 'sse') return followSse(url, listener);
+  if (kind === 'graphql-ws') {
+    return (await openSocket(url)).subscribe('subscription { tokens { offset text } }', {}, listener);
+  }
+  const { query, variables } = SUBSCRIPTIONS[kind];
+  const asked = await ask(url, account, 'Where is my parcel?');
+  (await openSocket(url, account.key)).subscribe(query, variables(asked), listener);
+}
+
+function begin(): Promise<unknown> {
+  const text = JSON.stringify(score);
+  return kind === 'sse' || kind === 'graphql-ws'
+    ? fetch(`${url}/begin?${encodeURIComponent(text)}`)
+    : ask(url, account, text);
+}
+
+const lags: number[] = [];
+let events = 0;
+const all = Promise.withResolvers<void>();
+
+function listen(followed: () => void): Listener {
+  return ({ text = '' }) => {
+    followed();
+    if (text === '') return;
+    events++;
+    const now = Number(stamp());
+    for (let at = 0; at < text.length; at += TOKEN_LENGTH) lags.push(now - Number(text.slice(at, at + TOKEN_LENGTH)));
+    if (lags.length === streams * score.tokens) all.resolve();
+  };
+}
+
+await Promise.all(
+  Array.from({ length: streams }, async () => {
+    const followed = Promise.withResolvers<void>();
+    await follow(listen(followed.resolve));
+    await followed.promise;
+  }),
+);
+process.send?.('ready');
+await new Promise((resolve) => process.once('message', resolve));
+await begin();
+await all.promise;
+const delivery: Delivery = { tokens: lags.length, events, medianLag: spreadOf(lags).median };
+process.send?.(delivery, () => process.exit(0));
