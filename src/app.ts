@@ -28,7 +28,7 @@ export interface Gateway {
 const DRAIN_MS = 15_000;
 
 /** Puts the parts together, each in the variant that the settings name, and takes what tests replace. */
-export async function createDeps(config: Config, replaced: Partial<Deps> = {}): Promise<Deps> {
+async function createDeps(config: Config, replaced: Partial<Deps> = {}): Promise<Deps> {
   const logger = replaced.logger ?? createLogger(config);
   const clock = replaced.clock ?? systemClock;
   const db = replaced.db ?? (await openDatabase({ url: config.databaseUrl, role: 'gateway' }));

@@ -1,4 +1,5 @@
 import type { Viewer } from '../access/viewer.ts';
+import type { Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { type ConversationEvent, ENDINGS, type MessageStageType } from '../domain/events.ts';
 import { parseId } from '../domain/ids.ts';
@@ -8,7 +9,7 @@ import { findMessage, listOpenReplies } from '../store/messages.ts';
 import { decodeCursor, notACursor } from './cursor.ts';
 import { type FollowDeps, follow, type Step, type Story } from './follow.ts';
 import { conversationTopic } from './live-answers.ts';
-import { isBeyond, NOTHING_TOLD, readProgress, type Told, textFrom } from './message-story.ts';
+import { isBeyond, NOTHING_TOLD, type Progress, readProgress, type Told, textFrom } from './message-story.ts';
 
 /** The reply under way, and how much of it was told; `undefined` when not even that there is one. */
 interface Writing {
@@ -83,6 +84,7 @@ async function requireReached(
 }
 
 function tellConversation(deps: FollowDeps, accountId: string, conversationId: string): Story<ConversationPlace> {
+  const readWriting = createWritingReader(deps, accountId);
   return {
     topic: conversationTopic(conversationId),
     describe({ number, writing }) {
@@ -101,13 +103,26 @@ function tellConversation(deps: FollowDeps, accountId: string, conversationId: s
       const steps: Step<ConversationPlace>[] = [];
       let now = place;
       for (const event of logged) {
-        steps.push(...(await tellEvent(deps, accountId, now, event)));
+        steps.push(...(await tellEvent(deps, accountId, readWriting, now, event)));
         now = steps.at(-1)?.place ?? now;
       }
       if (logged.length === EVENTS_PER_READ) return { steps, next: 'read on' };
-      steps.push(...(await tellWriting(deps, accountId, now)));
+      steps.push(...(await tellWriting(deps, readWriting, now)));
       return { steps, next: 'wait' };
     },
+  };
+}
+
+/** Reads what stands written of the reply under way. */
+type ReadWriting = (messageId: string) => Promise<Progress | undefined>;
+
+/** Remembers the reply's row, which need not be read again for every piece of its text. */
+function createWritingReader(deps: FollowDeps, accountId: string): ReadWriting {
+  let known: Message | undefined;
+  return async (id) => {
+    const progress = await readProgress(deps, { accountId, id }, known?.id === id ? known : undefined);
+    known = progress?.message;
+    return progress;
   };
 }
 
@@ -115,11 +130,12 @@ function tellConversation(deps: FollowDeps, accountId: string, conversationId: s
 async function tellEvent(
   deps: FollowDeps,
   accountId: string,
+  readWriting: ReadWriting,
   place: ConversationPlace,
   { number, type, messageId, status, at, conversationId }: LoggedEvent,
 ): Promise<Step<ConversationPlace>[]> {
   const isEnd = ENDS.has(type) && messageId === place.writing?.messageId;
-  const steps = isEnd ? await tellWriting(deps, accountId, place) : [];
+  const steps = isEnd ? await tellWriting(deps, readWriting, place) : [];
   const message = await findMessage(deps.db.read, accountId, messageId);
   if (message === undefined) return steps;
   const begins = type === 'MessageStarted' || (type === 'MessageCreated' && status === 'STREAMING');
@@ -129,15 +145,15 @@ async function tellEvent(
 
 /** Tells what is new of the reply under way, and that it is, to one who does not know. */
 async function tellWriting(
-  deps: FollowDeps,
-  accountId: string,
+  { clock }: FollowDeps,
+  readWriting: ReadWriting,
   { number, writing }: ConversationPlace,
 ): Promise<Step<ConversationPlace>[]> {
-  const progress = writing && (await readProgress(deps, { accountId, id: writing.messageId }));
+  const progress = writing && (await readWriting(writing.messageId));
   if (writing === undefined || progress === undefined) return [];
   const { message } = progress;
   const { messageId, told = NOTHING_TOLD } = writing;
-  const at = toTimestamp(deps.clock.now());
+  const at = toTimestamp(clock.now());
   const text = [...textFrom(told, progress, at)].map(({ event, place }) => ({
     event,
     place: { number, writing: { messageId, told: place } },

@@ -63,7 +63,6 @@ async function write(
   const startedAt = performance.now();
   let provider = 'none';
   let finish: { reason: FinishReason; usage: TokenUsage } | undefined;
-  let failure: unknown;
   let held = '';
   try {
     const { chatbot, question } = await prepare(deps, reply);
@@ -85,7 +84,6 @@ async function write(
     }
     if (finish === undefined && !signal.aborted) throw new Error('The engine ended without a finish.');
   } catch (error) {
-    failure = error;
     if (!signal.aborted) deps.logger.error({ err: error, messageId: reply.id, provider }, 'answer failed');
   }
 
@@ -102,7 +100,7 @@ async function write(
     status,
     content: live.content,
     citations: live.citations,
-    finishReason: finish?.reason ?? (failure === undefined || signal.aborted ? 'ABORTED' : 'ERROR'),
+    finishReason: finish?.reason ?? (status === 'FAILED' ? 'ERROR' : 'ABORTED'),
     usage: finish?.usage ?? null,
     error: status === 'FAILED' ? { code: 'ANSWER_FAILED', message: ERRORS.ANSWER_FAILED.text } : null,
     completedAt: toTimestamp(deps.clock.now()),

@@ -30,8 +30,7 @@ import {
 import { findEarlierSend, keepSend, type OnceSend } from './send-once.ts';
 
 /** What a reply under way means for the next message: its reply waits, it is refused, or the one under way is stopped. */
-export const WHEN_BUSY = ['ENQUEUE', 'REJECT', 'INTERRUPT'] as const;
-export type WhenBusy = (typeof WHEN_BUSY)[number];
+export type WhenBusy = 'ENQUEUE' | 'REJECT' | 'INTERRUPT';
 
 /** What to send, and where. */
 export interface SendMessageInput extends PlaceInput {

@@ -11,9 +11,6 @@ export interface Page {
   readonly fromEnd?: boolean;
 }
 
-/** The first so many rows of a list. */
-export const firstPage = (limit: number): Page => ({ limit });
-
 /**
  * Reads one page by its keys: the index that starts with the filtered columns and ends with the id finds the place at
  * once, however deep it lies. `order` is the list's own order: `asc` is oldest first.
