@@ -123,6 +123,7 @@ async function fillConversation(
       finishReason: isReply ? 'STOP' : null,
       usage: isReply ? { inputTokens: 400, outputTokens: 20 } : null,
       rating: null,
+      isShown: true,
       parentId: null,
       metadata: toJson({}),
       error: null,

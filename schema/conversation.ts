@@ -60,7 +60,7 @@ ConversationRef.implement({
     lastMessage: t.field({
       type: MessageRef,
       nullable: true,
-      description: 'The newest message, a reply under way included; null when there is none.',
+      description: 'The newest message that it shows, a reply under way included; null when there is none.',
       resolve: async (conversation, _args, { loaders }) => (await loaders.lastMessage.load(conversation.id)) ?? null,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it began.' }),
@@ -68,7 +68,7 @@ ConversationRef.implement({
     messages: t.connection(
       {
         type: MessageRef,
-        description: 'What was said, oldest first.',
+        description: 'What was said on the branch that the conversation shows, oldest first.',
         extensions: pageExtensions,
         resolve: (conversation, args, { deps, viewer }) =>
           paginate('message', args, (page) => listMessages(deps.db.read, viewer.accountId, conversation.id, page)),

@@ -2,6 +2,7 @@ import { followChatbot } from '../src/chat/chatbot-story.ts';
 import { followConversation } from '../src/chat/conversation-story.ts';
 import { followMessage } from '../src/chat/message-story.ts';
 import type {
+  BranchSelectedEvent,
   CitationAddedEvent,
   ConversationEvent,
   MessageDeltaEvent,
@@ -25,17 +26,19 @@ const ConversationEventRef = builder.interfaceRef<ConversationEvent>('Conversati
   }),
 });
 
-const STAGES: Record<MessageStageEvent['type'], string> = {
-  MessageCreated: 'There is a new message. A reply may still be QUEUED or STREAMING.',
+const STAGES: Record<(MessageStageEvent | BranchSelectedEvent)['type'], string> = {
+  MessageCreated:
+    'There is a new message, on the branch that the conversation shows: what it showed after `message.parent` is replaced. A reply may still be QUEUED or STREAMING.',
   MessageStarted: 'A reply that was QUEUED is being written now.',
   MessageCompleted: 'A reply is whole. The last event of its stream.',
   MessageFailed: 'A reply could not be written to its end. The last event of its stream.',
   MessageStopped: 'A reply was stopped on request, and keeps what it has. The last event of its stream.',
   MessageInterrupted: 'The gateway stopped while it wrote a reply. The last event of its stream.',
+  BranchSelected: 'The conversation shows the branch of this message from now on; read its `messages` again.',
 };
 
 for (const [name, description] of Object.entries(STAGES)) {
-  builder.objectRef<MessageStageEvent>(name).implement({
+  builder.objectRef<MessageStageEvent | BranchSelectedEvent>(name).implement({
     description,
     interfaces: [ConversationEventRef],
     fields: (t) => ({ message: t.expose('message', { type: MessageRef, description: 'The message.' }) }),

@@ -8,6 +8,7 @@ import './source.ts';
 import './search.ts';
 import './conversation.ts';
 import './message.ts';
+import './branch.ts';
 import './event.ts';
 import { builder } from './builder.ts';
 

@@ -1,5 +1,7 @@
+import type { WhenBusy } from '../src/chat/book-reply.ts';
+import { MAX_SIBLINGS } from '../src/chat/fork.ts';
 import { rateMessage } from '../src/chat/rate-message.ts';
-import { sendMessage, type WhenBusy } from '../src/chat/send-message.ts';
+import { sendMessage } from '../src/chat/send-message.ts';
 import { stopMessage } from '../src/chat/stop-message.ts';
 import type {
   Citation,
@@ -20,6 +22,7 @@ import {
   requireFound,
 } from '../src/domain/errors.ts';
 import { fromJson } from '../src/domain/json.ts';
+import { followedBy } from '../src/store/loaders.ts';
 import { builder, type FieldExtensions } from './builder.ts';
 import { ConversationRef, MessageRef } from './conversation.ts';
 import { Node } from './node.ts';
@@ -148,9 +151,19 @@ MessageRef.implement({
     parent: t.field({
       type: MessageRef,
       nullable: true,
-      description: 'The question that a reply answers; null for other roles.',
+      description:
+        'What it follows: for a reply the question it answers, for others what was said before; null for the first.',
       resolve: async (message, _args, { loaders }) =>
         message.parentId === null ? null : ((await loaders.message.load(message.parentId)) ?? null),
+    }),
+    siblings: t.field({
+      type: [MessageRef],
+      description: `All versions of this message, itself among them, oldest first: what follows the same \`parent\`. At most ${MAX_SIBLINGS}.`,
+      extensions: { listSize: () => MAX_SIBLINGS } satisfies FieldExtensions,
+      resolve: (message, _args, { loaders }) => loaders.following.load(followedBy(message)),
+    }),
+    isShown: t.exposeBoolean('isShown', {
+      description: 'Whether it stands on the branch that its conversation shows.',
     }),
     metadata: t.field({
       type: 'JSON',
@@ -171,7 +184,8 @@ MessageRef.implement({
   }),
 });
 
-const WhenBusyRef = builder.enumType('WhenBusy', {
+/** What to do while a reply is under way. */
+export const WhenBusyRef = builder.enumType('WhenBusy', {
   description: 'What a message means while a reply is under way in its conversation.',
   values: {
     ENQUEUE: { description: 'Its reply waits for its turn.' },

@@ -1,7 +1,7 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
-import { type ConversationEvent, ENDINGS, type MessageStageType } from '../domain/events.ts';
+import { type ConversationEvent, ENDINGS, type LoggedEventType } from '../domain/events.ts';
 import { parseId } from '../domain/ids.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findLastEventNumber, type LoggedEvent, listConversationEvents } from '../store/events.ts';
@@ -28,7 +28,7 @@ interface ConversationPlace {
 const CURSOR =
   /^c:(?<id>[0-9a-f-]{36}):(?<number>\d{1,9})(?::(?<messageId>[0-9a-f-]{36}):(?<offset>\d{1,9}):(?<citations>\d{1,3}))?$/;
 const EVENTS_PER_READ = 100;
-const ENDS: ReadonlySet<MessageStageType> = new Set(Object.values(ENDINGS));
+const ENDS: ReadonlySet<LoggedEventType> = new Set(Object.values(ENDINGS));
 
 /**
  * Follows a conversation for as long as it is listened to: every message, and the text of replies while it is written.

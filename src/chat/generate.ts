@@ -4,10 +4,11 @@ import type { Deps } from '../deps.ts';
 import type { Chatbot, FinishReason, Message, TokenUsage } from '../domain/entities.ts';
 import { ERRORS, StorageUnavailableError } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
+import { listHistory } from '../store/branches.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { findConversation } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
-import { findMessage, listHistory, type MessageEnding } from '../store/messages.ts';
+import { findMessage, type MessageEnding } from '../store/messages.ts';
 import { conversationTopic, type LiveAnswer, publishEvents } from './live-answers.ts';
 import { startNext, storeEnding } from './turns.ts';
 
@@ -127,11 +128,9 @@ async function prepare(deps: GenerateDeps, reply: Message): Promise<{ chatbot: C
   const chatbot = conversation && (await findChatbot(read, accountId, conversation.chatbotId));
   if (asked === undefined || chatbot === undefined) throw new Error('The question is gone.');
 
-  const history = await listHistory(read, accountId, {
-    conversationId,
-    beforeId: asked.id,
-    limit: deps.config.historyTurns * 2,
-  });
+  const limit = deps.config.historyTurns * 2;
+  const fromId = asked.parentId;
+  const history = fromId === null || limit === 0 ? [] : await listHistory(read, accountId, { fromId, limit });
   return {
     chatbot,
     question: {

@@ -1,24 +1,16 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
 import type { Channel, Conversation, Message } from '../domain/entities.ts';
-import {
-  ChatbotPausedError,
-  ConversationBusyError,
-  QueueFullError,
-  QuotaExceededError,
-  requireFound,
-} from '../domain/errors.ts';
-import { createId } from '../domain/ids.ts';
+import { requireFound } from '../domain/errors.ts';
 import { metadataObject, parseInput, text } from '../domain/input.ts';
-import { type JsonText, toJson } from '../domain/json.ts';
-import { monthOf, type Timestamp, toTimestamp } from '../domain/time.ts';
+import { toTimestamp } from '../domain/time.ts';
+import { findTip } from '../store/branches.ts';
 import { findConversation } from '../store/conversations.ts';
-import { appendEvent, type LoggedEvent } from '../store/events.ts';
-import { findMessage, findReply, insertMessage, listOpenReplies } from '../store/messages.ts';
+import type { LoggedEvent } from '../store/events.ts';
+import { findMessage, findReply } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
-import { reserveReply } from '../store/usage.ts';
-import { type GenerateDeps, startGenerating } from './generate.ts';
-import { publishEvents } from './live-answers.ts';
+import { beginReply, openReply, type Turn, takeTurn, type WhenBusy } from './book-reply.ts';
+import type { GenerateDeps } from './generate.ts';
 import {
   findPlace,
   type Place,
@@ -28,9 +20,7 @@ import {
   startConversation,
 } from './place.ts';
 import { findEarlierSend, keepSend, type OnceSend } from './send-once.ts';
-
-/** What a reply under way means for the next message: its reply waits, it is refused, or the one under way is stopped. */
-export type WhenBusy = 'ENQUEUE' | 'REJECT' | 'INTERRUPT';
+import { writeMessage } from './write-message.ts';
 
 /** What to send, and where. */
 export interface SendMessageInput extends PlaceInput {
@@ -49,16 +39,12 @@ export interface SentMessage {
   readonly reply: Message;
 }
 
-/** What a send did beyond what it answers. */
+/** What a send did beyond what it answers; without a turn it was done before. */
 interface Sending {
   readonly sent: SentMessage;
+  readonly turn: Turn | undefined;
   readonly events: readonly LoggedEvent[];
-  /** The reply that was being written before. */
-  readonly running: Message | undefined;
 }
-
-const MAX_WAITING_REPLIES = 100;
-const NO_METADATA = toJson({});
 
 const rulesFor = (maxChars: number) =>
   z.object({
@@ -85,28 +71,18 @@ export async function sendMessage(
   const now = deps.clock.now();
   const { accountId } = viewer;
 
-  const { sent, events, running } = await deps.db.transaction(async (trx): Promise<Sending> => {
+  const { sent, turn, events } = await deps.db.transaction(async (trx): Promise<Sending> => {
     const place = await findPlace(trx, accountId, { ...input, sessionId: given.sessionId });
     const once = onceOf(place, input, given, now);
     const earlier = once && (await findEarlierSend(trx, accountId, once));
-    if (earlier !== undefined) return { sent: await readSent(trx, accountId, earlier), events: [], running: undefined };
+    if (earlier !== undefined) return { sent: await readSent(trx, accountId, earlier), turn: undefined, events: [] };
 
-    if (!place.chatbot.isActive) throw new ChatbotPausedError();
-    const open = place.conversation ? await listOpenReplies(trx, accountId, place.conversation.id) : [];
-    if (open.length > 0 && input.whenBusy === 'REJECT') throw new ConversationBusyError();
-    if (open.length > MAX_WAITING_REPLIES) throw new QueueFullError();
-    const { monthlyMessageLimit } = deps.config;
-    if (!(await reserveReply(trx, accountId, monthOf(now), monthlyMessageLimit))) throw new QuotaExceededError();
-
-    const written = await write(trx, place, channel, { ...given, at: toTimestamp(now), isBusy: open.length > 0 });
+    const turn = await takeTurn(trx, deps.config, place, { now, whenBusy: input.whenBusy });
+    const written = await write(trx, place, channel, given, { turn, now });
     if (once !== undefined) await keepSend(trx, accountId, once, written.sent.message.id);
-    return { ...written, running: open.find(({ status }) => status === 'STREAMING') };
+    return { ...written, turn };
   });
-
-  publishEvents(deps.bus, events);
-  if (events.length > 0 && sent.reply.status === 'STREAMING') startGenerating(deps, sent.reply);
-  // Its end starts the turn of those that wait.
-  if (running !== undefined && input.whenBusy === 'INTERRUPT') deps.liveAnswers.get(running.id)?.stop.abort();
+  if (turn !== undefined) beginReply(deps, { reply: sent.reply, turn, events });
   return sent;
 }
 
@@ -137,58 +113,19 @@ async function write(
   trx: Queryable,
   { chatbot, conversation: found }: Place,
   channel: Channel,
-  { content, sessionId, metadata, at, isBusy }: Given & { at: Timestamp; isBusy: boolean },
+  { content, sessionId, metadata }: Given,
+  { turn, now }: { turn: Turn; now: number },
 ): Promise<{ sent: SentMessage; events: LoggedEvent[] }> {
+  const at = toTimestamp(now);
   const conversation = found
     ? await reopenConversation(trx, found, at)
     : await startConversation(trx, chatbot, { channel, sessionId, metadata, at });
-  const message = createMessage(conversation, at, {
-    role: 'USER',
-    status: 'COMPLETED',
-    content,
-    completedAt: at,
-    metadata,
-  });
-  const reply = createMessage(conversation, at, {
-    role: 'ASSISTANT',
-    status: isBusy ? 'QUEUED' : 'STREAMING',
-    parentId: message.id,
-  });
-  const events: LoggedEvent[] = [];
-  for (const created of [message, reply]) {
-    await insertMessage(trx, created);
-    const { id: messageId, conversationId, status } = created;
-    const event = { type: 'MessageCreated', messageId, conversationId, status, at } as const;
-    events.push(await appendEvent(trx, created.accountId, event));
-  }
-  return { sent: { conversation, message, reply }, events };
-}
-
-function createMessage(
-  { id, accountId }: Conversation,
-  at: Timestamp,
-  given: Pick<Message, 'role' | 'status'> & {
-    content?: string;
-    parentId?: string;
-    completedAt?: Timestamp;
-    metadata?: JsonText | undefined;
-  },
-): Message {
+  const parentId = (found && (await findTip(trx, found.accountId, found.id))) ?? null;
+  const said = { role: 'USER', status: 'COMPLETED', content, metadata, parentId } as const;
+  const question = await writeMessage(trx, conversation, at, said);
+  const reply = await openReply(trx, conversation, { question: question.message, turn, now });
   return {
-    id: createId('message'),
-    accountId,
-    conversationId: id,
-    role: given.role,
-    status: given.status,
-    content: given.content ?? '',
-    citations: [],
-    finishReason: null,
-    usage: null,
-    rating: null,
-    parentId: given.parentId ?? null,
-    metadata: given.metadata ?? NO_METADATA,
-    error: null,
-    createdAt: at,
-    completedAt: given.completedAt ?? null,
+    sent: { conversation, message: question.message, reply: reply.message },
+    events: [question.event, reply.event],
   };
 }

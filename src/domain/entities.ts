@@ -162,8 +162,10 @@ export interface Message {
   readonly finishReason: FinishReason | null;
   readonly usage: TokenUsage | null;
   readonly rating: Rating | null;
-  /** For a reply, the question it answers. */
+  /** What it follows: for a reply the question it answers, for a question what was said before; null for the first. */
   readonly parentId: string | null;
+  /** Whether it stands on the branch that its conversation shows. */
+  readonly isShown: boolean;
   readonly metadata: JsonText;
   readonly error: MessageFailure | null;
   readonly createdAt: Timestamp;

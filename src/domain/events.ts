@@ -31,6 +31,12 @@ export interface MessageStageEvent extends EventBase {
   readonly message: Message;
 }
 
+/** The conversation shows the branch of a message that it did not show before. */
+export interface BranchSelectedEvent extends EventBase {
+  readonly type: 'BranchSelected';
+  readonly message: Message;
+}
+
 /** A piece of an answer: `text` stands at `offset` (UTF-16 code units), so applying it twice is harmless. */
 export interface MessageDeltaEvent extends EventBase {
   readonly type: 'MessageDelta';
@@ -49,7 +55,10 @@ export interface CitationAddedEvent extends EventBase {
 }
 
 /** What happens in a conversation, as its readers are told. */
-export type ConversationEvent = MessageStageEvent | MessageDeltaEvent | CitationAddedEvent;
+export type ConversationEvent = MessageStageEvent | BranchSelectedEvent | MessageDeltaEvent | CitationAddedEvent;
+
+/** The events that are numbered and kept. */
+export type LoggedEventType = MessageStageType | BranchSelectedEvent['type'];
 
 /** An event that has no place in a stream yet. */
 export type WithoutCursor<E> = E extends unknown ? Omit<E, 'cursor'> : never;

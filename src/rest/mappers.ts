@@ -78,6 +78,7 @@ const EVENT_NAMES = {
   MessageFailed: 'message.failed',
   MessageStopped: 'message.stopped',
   MessageInterrupted: 'message.interrupted',
+  BranchSelected: 'branch.selected',
 } as const satisfies Record<GraphEvent['__typename'], string>;
 
 /** An event of a conversation as REST tells it. */

@@ -132,7 +132,7 @@ export const conversationEventsRoute = createRoute({
   responses: {
     200: {
       description:
-        'The events. `message.created`, `message.started`, `message.completed`, `message.failed`, `message.stopped` and `message.interrupted` have a `MessageEvent` as data, `message.delta` a `DeltaEvent`, `citation.added` a `CitationEvent`.',
+        'The events. `message.created`, `message.started`, `message.completed`, `message.failed`, `message.stopped`, `message.interrupted` and `branch.selected` have a `MessageEvent` as data, `message.delta` a `DeltaEvent`, `citation.added` a `CitationEvent`.',
       content: {
         'text/event-stream': { schema: z.union([MessageEventModel, DeltaEventModel, CitationEventModel]) },
       },

@@ -1,5 +1,5 @@
 import type { MessageStatus } from '../domain/entities.ts';
-import type { MessageStageType } from '../domain/events.ts';
+import type { LoggedEventType } from '../domain/events.ts';
 import type { Timestamp } from '../domain/time.ts';
 import type { ConversationEventRow, Queryable } from './tables.ts';
 
@@ -11,7 +11,7 @@ export interface LoggedEvent {
   readonly number: number;
   /** Within the chatbot, from 1, without gaps. */
   readonly chatbotNumber: number;
-  readonly type: MessageStageType;
+  readonly type: LoggedEventType;
   readonly messageId: string;
   /** The message's status at the event. */
   readonly status: MessageStatus;

@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import type { Chatbot, Conversation, Message, Passage, Source } from '../domain/entities.ts';
+import { findFollowing } from './branches.ts';
 import { findChatbots } from './chatbots.ts';
 import { findConversations } from './conversations.ts';
 import { findLastMessages, findMessages } from './messages.ts';
@@ -19,6 +20,8 @@ export interface Loaders {
   readonly message: DataLoader<string, Message | undefined>;
   /** By conversation. */
   readonly lastMessage: DataLoader<string, Message | undefined>;
+  /** The messages that directly follow a message, or begin a conversation, by its id. */
+  readonly following: DataLoader<string, Message[]>;
 }
 
 /** Makes the loaders of one request. */
@@ -31,7 +34,16 @@ export function createLoaders(db: Queryable, accountId: string): Loaders {
     conversation: byId(findConversations),
     message: byId(findMessages),
     lastMessage: createLoader(db, accountId, findLastMessages, (message) => message.conversationId),
+    following: new DataLoader(async (ids) => {
+      const found = Map.groupBy(await findFollowing(db, accountId, ids), (message) => followedBy(message));
+      return ids.map((id) => found.get(id) ?? []);
+    }),
   };
+}
+
+/** What a message follows: the one before it, or as the first its conversation. */
+export function followedBy({ parentId, conversationId }: Pick<Message, 'parentId' | 'conversationId'>): string {
+  return parentId ?? conversationId;
 }
 
 type FindMany<T> = (db: Queryable, accountId: string, ids: readonly string[]) => Promise<T[]>;

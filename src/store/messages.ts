@@ -29,6 +29,7 @@ export async function insertMessage(trx: Queryable, message: Message): Promise<v
       output_tokens: message.usage?.outputTokens ?? null,
       rating: message.rating,
       parent_id: message.parentId,
+      is_shown: message.isShown ? 1 : 0,
       metadata: message.metadata,
       error: message.error && toJson(message.error),
       created_at: message.createdAt,
@@ -160,7 +161,7 @@ export async function findMessages(db: Queryable, accountId: string, ids: readon
   return rows.map(toMessage);
 }
 
-/** The last message of each of several conversations: one step each from the end of `messages_by_conversation`. */
+/** The last message that each of several conversations shows: one step each from the end of `messages_shown`. */
 export async function findLastMessages(
   db: Queryable,
   accountId: string,
@@ -178,6 +179,7 @@ export async function findLastMessages(
           c
             .selectFrom('messages as m')
             .whereRef('m.conversation_id', '=', 'c.id')
+            .where('m.is_shown', '=', 1)
             .select((m) => m.fn.max('m.id').as('id'))
             .as('id'),
         ),
@@ -186,7 +188,7 @@ export async function findLastMessages(
   return rows.map(toMessage);
 }
 
-/** A conversation's messages, oldest first. Uses `messages_by_conversation`. */
+/** The messages that a conversation shows, oldest first. Uses `messages_shown`. */
 export async function listMessages(
   db: Queryable,
   accountId: string,
@@ -197,30 +199,13 @@ export async function listMessages(
     .selectFrom('messages')
     .selectAll()
     .where('conversation_id', '=', conversationId)
+    .where('is_shown', '=', 1)
     .where('account_id', '=', accountId);
   return (await readPage(query, 'asc', page)).map(toMessage);
 }
 
-/**
- * The last messages before `beforeId` that an engine may see as history, oldest first: what was asked, and what was
- * answered to the end or up to where the visitor stopped it.
- */
-export async function listHistory(
-  db: Queryable,
-  accountId: string,
-  { conversationId, beforeId, limit }: { conversationId: string; beforeId: string; limit: number },
-): Promise<Message[]> {
-  const query = db
-    .selectFrom('messages')
-    .selectAll()
-    .where('conversation_id', '=', conversationId)
-    .where('account_id', '=', accountId)
-    .where('role', 'in', ['USER', 'ASSISTANT', 'AGENT'])
-    .where('status', 'in', ['COMPLETED', 'STOPPED']);
-  return (await readPage(query, 'asc', { limit, before: beforeId, fromEnd: true })).map(toMessage);
-}
-
-function toMessage(row: MessageRow): Message {
+/** Makes a message of its row. */
+export function toMessage(row: MessageRow): Message {
   return {
     id: row.id,
     accountId: row.account_id,
@@ -236,6 +221,7 @@ function toMessage(row: MessageRow): Message {
         : { inputTokens: row.input_tokens, outputTokens: row.output_tokens },
     rating: row.rating,
     parentId: row.parent_id,
+    isShown: row.is_shown === 1,
     metadata: row.metadata,
     error: row.error && fromJson<MessageFailure>(row.error),
     createdAt: row.created_at,

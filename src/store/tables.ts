@@ -13,7 +13,7 @@ import type {
   SourceStatus,
   SourceType,
 } from '../domain/entities.ts';
-import type { MessageStageType } from '../domain/events.ts';
+import type { LoggedEventType } from '../domain/events.ts';
 import type { JsonText } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 
@@ -114,6 +114,8 @@ export interface MessageRow {
   output_tokens: number | null;
   rating: Rating | null;
   parent_id: string | null;
+  /** Whether it stands on the branch that its conversation shows. */
+  is_shown: Flag;
   metadata: JsonText;
   error: JsonText | null;
   created_at: Timestamp;
@@ -127,7 +129,7 @@ export interface ConversationEventRow {
   chatbot_id: string;
   chatbot_number: number;
   account_id: string;
-  type: MessageStageType;
+  type: LoggedEventType;
   message_id: string;
   status: MessageStatus;
   at: Timestamp;

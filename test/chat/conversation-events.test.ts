@@ -190,7 +190,8 @@ describe('the log of conversations', () => {
     const dataDir = await createDataDir();
     const before = await startGateway({ dataDir });
     const chatbotId = await createChatbot(before);
-    const { conversationId } = await send(before, { chatbotId, content: 'Well?' });
+    const { conversationId, replyId } = await send(before, { chatbotId, content: 'Well?' });
+    await webSocket.follow(before, { messageId: replyId }).ended;
     const first = webSocket.follow(before, { conversationId });
     await waitForReaders(before, 1);
     const running = await leaveOpen(before, conversationId, 'STREAMING', 'A part');

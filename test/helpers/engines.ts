@@ -1,4 +1,4 @@
-import type { AnswerEngine, AnswerEvent } from '../../src/answer/engine.ts';
+import type { AnswerEngine, AnswerEvent, Question } from '../../src/answer/engine.ts';
 
 /** An engine whose every step the test decides, standing in for a hosted model. */
 export interface ScriptedEngine extends AnswerEngine {
@@ -8,13 +8,15 @@ export interface ScriptedEngine extends AnswerEngine {
   fail(error: Error): void;
   /** How many answers were asked for. */
   readonly asked: number;
+  /** What was asked for, in order. */
+  readonly questions: readonly Question[];
 }
 
 /** Makes an engine that answers what it is told, in order, one answer after the other. */
 export function createScriptedEngine(): ScriptedEngine {
   const steps: (AnswerEvent | Error)[] = [];
   let wake: (() => void) | undefined;
-  let asked = 0;
+  const questions: Question[] = [];
 
   async function next(signal: AbortSignal): Promise<AnswerEvent | Error> {
     while (steps.length === 0) {
@@ -33,12 +35,13 @@ export function createScriptedEngine(): ScriptedEngine {
 
   return {
     get asked() {
-      return asked;
+      return questions.length;
     },
+    questions,
     push: (...events) => events.forEach(add),
     fail: add,
-    async *answer(_question, signal) {
-      asked++;
+    async *answer(question, signal) {
+      questions.push(question);
       while (true) {
         const step = await next(signal);
         if (step instanceof Error) throw step;

@@ -82,7 +82,8 @@ const EVENT = `
     ... on MessageCompleted { ${MESSAGE} }
     ... on MessageFailed { ${MESSAGE} }
     ... on MessageStopped { ${MESSAGE} }
-    ... on MessageInterrupted { ${MESSAGE} }`;
+    ... on MessageInterrupted { ${MESSAGE} }
+    ... on BranchSelected { ${MESSAGE} }`;
 
 /** The subscription that readers of a message run; it asks for everything. */
 export const FOLLOW = `subscription Follow($messageId: ID!, $after: String) {

@@ -120,7 +120,7 @@ afterEach(() => vi.useRealTimers());
 describe('the events of a conversation', () => {
   it('are told to the letter', async () => {
     const opened = await openConversation();
-    const { ask, engine, conversationId, send: request, path } = opened;
+    const { ask, engine, conversationId, first, send: request, path } = opened;
     const left = new AbortController();
     const response = await request(path, { signal: left.signal });
     expect(response.headers.get('Content-Type')).toBe('text/event-stream; charset=utf-8');
@@ -139,7 +139,7 @@ describe('the events of a conversation', () => {
 
     const about = `{"conversation_id":"${conversationId}","at":"${NOW}"`;
     const cited = '{"passage_id":null,"source_id":null,"title":"Hours","url":"","quote":"nine","start":0,"end":4}';
-    const question = `{"id":"${messageId}","role":"user","status":"completed","content":"And?","citations":[],"parent_id":null,"finish_reason":null,"error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
+    const question = `{"id":"${messageId}","role":"user","status":"completed","content":"And?","citations":[],"parent_id":"${first.replyId}","finish_reason":null,"error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
     const end = `{"id":"${replyId}","role":"assistant","status":"completed","content":"nine\\n","citations":[${cited}],"parent_id":"${messageId}","finish_reason":"stop","error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
     const blocks = body.replaceAll(/^id: [\w-]+$/gm, 'id: …').split('\n\n');
     expect(blocks[0]).toBe('retry: 1000');

@@ -47,7 +47,7 @@ describe('conversation', () => {
           nodes: [
             message(first.messageId, 'USER', 'COMPLETED', 'Hello', null),
             message(first.replyId, 'ASSISTANT', 'COMPLETED', 'Good day.', { id: first.messageId }),
-            message(second.messageId, 'USER', 'COMPLETED', 'And?', null),
+            message(second.messageId, 'USER', 'COMPLETED', 'And?', { id: first.replyId }),
             message(second.replyId, 'ASSISTANT', 'STREAMING', 'So', { id: second.messageId }),
           ],
         },

@@ -42,6 +42,15 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
     scopes: ['CHAT'],
     operation: 'mutation { rateMessage(input: { messageId: "$reply", rating: UP }) { __typename } }',
   },
+  regenerateMessage: {
+    scopes: ['CHAT'],
+    operation: 'mutation { regenerateMessage(input: { messageId: "1" }) { __typename } }',
+  },
+  editMessage: {
+    scopes: ['CHAT'],
+    operation: 'mutation { editMessage(input: { messageId: "1", content: "a" }) { __typename } }',
+  },
+  selectBranch: { scopes: ['CHAT'], operation: 'mutation { selectBranch(input: { messageId: "1" }) { __typename } }' },
   conversationEvents: {
     scopes: ['CHAT', 'READ'],
     operation: 'subscription { conversationEvents(conversationId: "$conversation", after: "$start") { __typename } }',

@@ -1,0 +1,107 @@
+import { editMessage } from '../src/chat/edit-message.ts';
+import { regenerateMessage } from '../src/chat/regenerate-message.ts';
+import { selectBranch } from '../src/chat/select-branch.ts';
+import {
+  ChatbotPausedError,
+  ConversationBusyError,
+  InvalidInputError,
+  NotFoundError,
+  QuotaExceededError,
+} from '../src/domain/errors.ts';
+import { builder } from './builder.ts';
+import { ConversationRef, MessageRef } from './conversation.ts';
+import { WhenBusyRef } from './message.ts';
+
+const FORK_ERRORS = [NotFoundError, InvalidInputError, ChatbotPausedError, ConversationBusyError, QuotaExceededError];
+
+const whenBusy = {
+  type: WhenBusyRef,
+  defaultValue: 'ENQUEUE',
+  description: 'What to do while a reply is under way in the conversation.',
+} as const;
+
+builder.relayMutationField(
+  'regenerateMessage',
+  {
+    description: 'What to answer once more.',
+    inputFields: (t) => ({
+      messageId: t.id({
+        required: true,
+        description: "A reply of the chatbot's, in a conversation that is not closed.",
+      }),
+      whenBusy: t.field(whenBusy),
+    }),
+  },
+  {
+    description:
+      'Answers the question of a reply once more. The new reply stands beside the old one; the conversation shows it, and no longer what followed the old one. Needs `CHAT`.',
+    authScopes: { CHAT: true },
+    errors: { types: FORK_ERRORS },
+    resolve: async (_root, { input }, { deps, viewer }) => ({ message: await regenerateMessage(deps, viewer, input) }),
+  },
+  {
+    description: 'The other reply.',
+    outputFields: (t) => ({
+      message: t.expose('message', { type: MessageRef, description: 'The new reply, STREAMING or QUEUED.' }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'editMessage',
+  {
+    description: 'What to say in other words.',
+    inputFields: (t) => ({
+      messageId: t.id({
+        required: true,
+        description: "A message of the visitor's, in a conversation that is not closed.",
+      }),
+      content: t.string({ required: true, description: 'The message: 1 to 8,000 characters after trimming, no NUL.' }),
+      metadata: t.field({
+        type: 'JSON',
+        description: 'Free data, an object of at most 16 kB; absent: that of the message that is edited.',
+      }),
+      whenBusy: t.field(whenBusy),
+    }),
+  },
+  {
+    description:
+      'Asks a question in other words. The new message stands beside the old one with a reply of its own; the conversation shows them, and no longer what followed the old one, which is kept. Needs `CHAT`.',
+    authScopes: { CHAT: true },
+    errors: { types: FORK_ERRORS },
+    resolve: (_root, { input }, { deps, viewer }) => editMessage(deps, viewer, input),
+  },
+  {
+    description: 'The other message, and the reply that it gets.',
+    outputFields: (t) => ({
+      message: t.expose('message', { type: MessageRef, description: 'The message as it was stored.' }),
+      reply: t.expose('reply', { type: MessageRef, description: 'The reply, STREAMING or QUEUED.' }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'selectBranch',
+  {
+    description: 'What to show.',
+    inputFields: (t) => ({
+      messageId: t.id({
+        required: true,
+        description: 'Any message; usually one of the `siblings` of one that is shown.',
+      }),
+    }),
+  },
+  {
+    description:
+      'Makes a conversation show a message, with what leads to it and what followed it: where that forks, what came last. What is asked next continues there. Needs `CHAT`.',
+    authScopes: { CHAT: true },
+    errors: { types: [NotFoundError] },
+    resolve: async (_root, { input }, { deps, viewer }) => ({ conversation: await selectBranch(deps, viewer, input) }),
+  },
+  {
+    description: 'What shows another branch.',
+    outputFields: (t) => ({
+      conversation: t.expose('conversation', { type: ConversationRef, description: 'The conversation.' }),
+    }),
+  },
+);

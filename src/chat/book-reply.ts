@@ -1,0 +1,66 @@
+import type { Chatbot, Conversation, Message } from '../domain/entities.ts';
+import { ChatbotPausedError, ConversationBusyError, QueueFullError, QuotaExceededError } from '../domain/errors.ts';
+import { monthOf, toTimestamp } from '../domain/time.ts';
+import type { LoggedEvent } from '../store/events.ts';
+import { listOpenReplies } from '../store/messages.ts';
+import type { Queryable } from '../store/tables.ts';
+import { reserveReply } from '../store/usage.ts';
+import { type GenerateDeps, startGenerating } from './generate.ts';
+import { publishEvents } from './live-answers.ts';
+import { writeMessage } from './write-message.ts';
+
+/** What a reply under way means for the next one: it waits, it is refused, or the one under way is stopped. */
+export type WhenBusy = 'ENQUEUE' | 'REJECT' | 'INTERRUPT';
+
+/** A turn in a conversation, which is taken but has no reply yet. */
+export interface Turn {
+  /** Whether it has to wait. */
+  readonly isBusy: boolean;
+  /** The reply that is being written before it and has to stop for it. */
+  readonly inTheWay: Message | undefined;
+}
+
+const MAX_WAITING_REPLIES = 100;
+
+/**
+ * Takes the next turn of a conversation, and a reply of the month's quota.
+ * @param conversation absent where it has yet to be started.
+ * @param whenBusy absent: `ENQUEUE`.
+ * @throws ChatbotPausedError, ConversationBusyError, QueueFullError, QuotaExceededError
+ */
+export async function takeTurn(
+  trx: Queryable,
+  { monthlyMessageLimit }: GenerateDeps['config'],
+  { chatbot, conversation }: { chatbot: Chatbot; conversation: Conversation | undefined },
+  { now, whenBusy }: { now: number; whenBusy?: WhenBusy | null | undefined },
+): Promise<Turn> {
+  const { accountId } = chatbot;
+  if (!chatbot.isActive) throw new ChatbotPausedError();
+  const open = conversation ? await listOpenReplies(trx, accountId, conversation.id) : [];
+  if (open.length > 0 && whenBusy === 'REJECT') throw new ConversationBusyError();
+  if (open.length > MAX_WAITING_REPLIES) throw new QueueFullError();
+  if (!(await reserveReply(trx, accountId, monthOf(now), monthlyMessageLimit))) throw new QuotaExceededError();
+  const running = open.find(({ status }) => status === 'STREAMING');
+  return { isBusy: open.length > 0, inTheWay: whenBusy === 'INTERRUPT' ? running : undefined };
+}
+
+/** Opens the reply to a question in the turn that was taken for it. */
+export async function openReply(
+  trx: Queryable,
+  conversation: Conversation,
+  { question, turn, now }: { question: Message; turn: Turn; now: number },
+): Promise<{ message: Message; event: LoggedEvent }> {
+  const status = turn.isBusy ? 'QUEUED' : 'STREAMING';
+  return writeMessage(trx, conversation, toTimestamp(now), { role: 'ASSISTANT', status, parentId: question.id });
+}
+
+/** Does what follows the commit of a reply: tells of it, writes it if it is its turn, and clears its way. */
+export function beginReply(
+  deps: GenerateDeps,
+  { reply, turn, events }: { reply: Message; turn: Turn; events: readonly LoggedEvent[] },
+): void {
+  publishEvents(deps.bus, events);
+  if (reply.status === 'STREAMING') startGenerating(deps, reply);
+  // Its end starts the turn of those that wait.
+  if (turn.inTheWay !== undefined) deps.liveAnswers.get(turn.inTheWay.id)?.stop.abort();
+}

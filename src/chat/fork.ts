@@ -1,0 +1,42 @@
+import type { Chatbot, Conversation, Message, MessageRole } from '../domain/entities.ts';
+import { InvalidInputError, requireFound } from '../domain/errors.ts';
+import { parseId } from '../domain/ids.ts';
+import { findFollowing } from '../store/branches.ts';
+import { findChatbot } from '../store/chatbots.ts';
+import { findConversation } from '../store/conversations.ts';
+import { findMessage } from '../store/messages.ts';
+import type { Queryable } from '../store/tables.ts';
+
+/** How many messages may follow the same one. */
+export const MAX_SIBLINGS = 50;
+
+/** A message that is to get a sibling, and where it stands. */
+export interface Fork {
+  readonly message: Message;
+  readonly conversation: Conversation;
+  readonly chatbot: Chatbot;
+}
+
+/**
+ * Finds the message that is to get a sibling.
+ * @param role who must have said it; `refusal` says so to those who name another.
+ * @throws NotFoundError; InvalidInputError for another role, in a closed conversation, and for one sibling too many.
+ */
+export async function findFork(
+  trx: Queryable,
+  accountId: string,
+  messageId: string,
+  { role, refusal }: { role: MessageRole; refusal: string },
+): Promise<Fork> {
+  const id = requireFound('Message', parseId('message', messageId));
+  const message = requireFound('Message', await findMessage(trx, accountId, id));
+  const conversation = requireFound('Message', await findConversation(trx, accountId, message.conversationId));
+  const chatbot = requireFound('Message', await findChatbot(trx, accountId, conversation.chatbotId));
+  if (message.role !== role) throw refuse(refusal);
+  if (conversation.status === 'CLOSED') throw refuse('The conversation is closed; a new message opens it again.');
+  const siblings = await findFollowing(trx, accountId, [message.parentId ?? conversation.id]);
+  if (siblings.length >= MAX_SIBLINGS) throw refuse(`There are ${MAX_SIBLINGS} versions already.`);
+  return { message, conversation, chatbot };
+}
+
+const refuse = (message: string) => new InvalidInputError([{ path: ['messageId'], message }]);

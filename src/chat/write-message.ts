@@ -1,0 +1,45 @@
+import type { Conversation, Message } from '../domain/entities.ts';
+import { createId } from '../domain/ids.ts';
+import { type JsonText, toJson } from '../domain/json.ts';
+import type { Timestamp } from '../domain/time.ts';
+import { appendEvent, type LoggedEvent } from '../store/events.ts';
+import { insertMessage } from '../store/messages.ts';
+import type { Queryable } from '../store/tables.ts';
+
+/** What is said, and after what: `parentId` is null for the first message of a conversation. */
+export type Said = Pick<Message, 'role' | 'status' | 'parentId'> & {
+  readonly content?: string;
+  readonly metadata?: JsonText | undefined;
+};
+
+const NO_METADATA = toJson({});
+
+/** Writes a new message of the branch that its conversation shows, with the event that tells it. */
+export async function writeMessage(
+  trx: Queryable,
+  { id: conversationId, accountId }: Pick<Conversation, 'id' | 'accountId'>,
+  at: Timestamp,
+  { role, status, parentId, content = '', metadata = NO_METADATA }: Said,
+): Promise<{ message: Message; event: LoggedEvent }> {
+  const message: Message = {
+    id: createId('message'),
+    accountId,
+    conversationId,
+    role,
+    status,
+    content,
+    citations: [],
+    finishReason: null,
+    usage: null,
+    rating: null,
+    parentId,
+    isShown: true,
+    metadata,
+    error: null,
+    createdAt: at,
+    completedAt: status === 'COMPLETED' ? at : null,
+  };
+  await insertMessage(trx, message);
+  const told = { type: 'MessageCreated', messageId: message.id, conversationId, status, at } as const;
+  return { message, event: await appendEvent(trx, accountId, told) };
+}
