@@ -1,4 +1,5 @@
 import { issueApiKey } from '../src/access/api-keys.ts';
+import { DEFAULT_LEAD_FORM } from '../src/chat/lead-form.ts';
 import { type Citation, SCOPES } from '../src/domain/entities.ts';
 import { createId } from '../src/domain/ids.ts';
 import { toJson } from '../src/domain/json.ts';
@@ -67,6 +68,7 @@ async function fillChatbot(trx: Queryable, accountId: string, at: Timestamp, num
     instructions: 'Answer questions about orders, delivery and returns. Be brief and polite.',
     fallbackMessage: 'I do not know that. Please write to the shop.',
     handoverMessage: 'A person will answer you here.',
+    leadForm: DEFAULT_LEAD_FORM,
     isActive: true,
     metadata: toJson({ shop: number }),
     createdAt: at,
@@ -106,6 +108,11 @@ async function fillConversation(
     sessionId: `visitor-${number}`,
     channel: 'WIDGET',
     status: 'OPEN',
+    silentUntil: null,
+    assignee: null,
+    escalatedAt: null,
+    escalationReason: null,
+    unreadCount: 1,
     metadata: toJson({}),
     createdAt: at,
     updatedAt: at,
@@ -124,6 +131,8 @@ async function fillConversation(
       usage: isReply ? { inputTokens: 400, outputTokens: 20 } : null,
       rating: null,
       isShown: true,
+      isPrivate: false,
+      authorName: null,
       parentId: null,
       metadata: toJson({}),
       error: null,

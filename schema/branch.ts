@@ -75,7 +75,15 @@ builder.relayMutationField(
     description: 'The other message, and the reply that it gets.',
     outputFields: (t) => ({
       message: t.expose('message', { type: MessageRef, description: 'The message as it was stored.' }),
-      reply: t.expose('reply', { type: MessageRef, description: 'The reply, STREAMING or QUEUED.' }),
+      reply: t.expose('reply', {
+        type: MessageRef,
+        nullable: true,
+        description: 'The reply, STREAMING or QUEUED; null when none will come, and `notice` says why.',
+      }),
+      notice: t.exposeString('notice', {
+        nullable: true,
+        description: 'Why there is no reply, in words for the visitor; null when there is one.',
+      }),
     }),
   },
 );

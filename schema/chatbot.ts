@@ -1,12 +1,60 @@
 import { createChatbot, deleteChatbot, updateChatbot } from '../src/chat/chatbots.ts';
-import type { Chatbot } from '../src/domain/entities.ts';
+import type { Chatbot, LeadField, LeadForm } from '../src/domain/entities.ts';
 import { BadUserInputError, InvalidInputError, NotFoundError } from '../src/domain/errors.ts';
 import { parseId } from '../src/domain/ids.ts';
 import { fromJson } from '../src/domain/json.ts';
 import { findChatbotBySlug, listChatbots } from '../src/store/chatbots.ts';
-import { builder } from './builder.ts';
+import { builder, type FieldExtensions } from './builder.ts';
 import { pageExtensions, paginate } from './connection.ts';
 import { Node } from './node.ts';
+
+const LeadFieldRef = builder.objectRef<LeadField>('LeadField').implement({
+  description: 'One question of a lead form.',
+  fields: (t) => ({
+    name: t.exposeString('name', {
+      description: 'What it asks for: `name`, `email` and `phone` are fields of the lead, others are in `customData`.',
+    }),
+    label: t.exposeString('label', { description: 'The question, for people.' }),
+    isRequired: t.exposeBoolean('isRequired', { description: 'Whether it has to be answered.' }),
+  }),
+});
+
+const LeadFormRef = builder.objectRef<LeadForm>('LeadForm').implement({
+  description: 'What visitors are asked who want to be reached.',
+  fields: (t) => ({
+    title: t.exposeString('title', { description: 'Its heading.' }),
+    fields: t.field({
+      type: [LeadFieldRef],
+      description: 'Its questions, in their order; at most 20.',
+      extensions: { listSize: () => 20 } satisfies FieldExtensions,
+      resolve: ({ fields }) => [...fields],
+    }),
+  }),
+});
+
+const LeadFieldInput = builder.inputType('LeadFieldInput', {
+  description: 'One question of a lead form.',
+  fields: (t) => ({
+    name: t.string({
+      required: true,
+      description: '`name`, `email`, `phone`, or a name of your own: 1 to 64 letters, digits and _, a letter first.',
+    }),
+    label: t.string({ required: true, description: 'The question, for people; 1 to 255 characters.' }),
+    isRequired: t.boolean({ defaultValue: false, description: 'Whether it has to be answered.' }),
+  }),
+});
+
+const LeadFormInput = builder.inputType('LeadFormInput', {
+  description: 'What visitors are asked who want to be reached.',
+  fields: (t) => ({
+    title: t.string({ required: true, description: 'Its heading; 1 to 255 characters.' }),
+    fields: t.field({
+      type: [LeadFieldInput],
+      required: true,
+      description: 'Its questions, 1 to 20, of different names.',
+    }),
+  }),
+});
 
 /** A chatbot. Its sources and conversations are added by their own files. */
 export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
@@ -32,6 +80,7 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
     handoverMessage: t.exposeString('handoverMessage', {
       description: 'What it says when a person has taken over a conversation.',
     }),
+    leadForm: t.expose('leadForm', { type: LeadFormRef, description: 'What it asks visitors who want to be reached.' }),
     isActive: t.exposeBoolean('isActive', { description: 'Whether it takes messages; false means paused.' }),
     metadata: t.field({
       type: 'JSON',
@@ -92,6 +141,10 @@ builder.relayMutationField(
       instructions: t.string({ description: 'What it is told to be and do; at most 32,000 characters.' }),
       fallbackMessage: t.string({ description: 'What it says when its sources hold no answer.' }),
       handoverMessage: t.string({ description: 'What it says when a person has taken over.' }),
+      leadForm: t.field({
+        type: LeadFormInput,
+        description: 'What it asks visitors who want to be reached; absent: name, email and phone.',
+      }),
       metadata: t.field({ type: 'JSON', description: 'Free data; an object of at most 16 kB.' }),
     }),
   },
@@ -120,6 +173,7 @@ builder.relayMutationField(
       instructions: t.string({ description: 'What it is told to be and do; at most 32,000 characters.' }),
       fallbackMessage: t.string({ description: 'What it says when its sources hold no answer.' }),
       handoverMessage: t.string({ description: 'What it says when a person has taken over.' }),
+      leadForm: t.field({ type: LeadFormInput, description: 'What it asks visitors, replaced as a whole.' }),
       metadata: t.field({ type: 'JSON', description: 'Free data, replaced as a whole; an object of at most 16 kB.' }),
       isActive: t.boolean({ description: 'Whether it takes messages; false pauses it.' }),
     }),

@@ -1,8 +1,9 @@
 import type { Viewer } from '../src/access/viewer.ts';
+import { seesNotes } from '../src/chat/visible.ts';
 import type { Deps } from '../src/deps.ts';
 import type { Channel } from '../src/domain/entities.ts';
 import type { RateLimitStanding } from '../src/domain/errors.ts';
-import type { Loaders } from '../src/store/loaders.ts';
+import { createLoaders, type Loaders } from '../src/store/loaders.ts';
 
 /** What the transports know of the request that brought an operation. */
 export interface RequestInfo {
@@ -11,6 +12,11 @@ export interface RequestInfo {
   readonly channel: Channel;
   /** How the viewer stood with its limit after this request was counted. */
   readonly rateLimit: RateLimitStanding;
+}
+
+/** The loaders of what the viewer may see. */
+export function createLoadersFor({ db }: Pick<Deps, 'db'>, viewer: Viewer): Loaders {
+  return createLoaders(db.read, viewer.accountId, { withNotes: seesNotes(viewer) });
 }
 
 /** What every resolver gets. No resolver runs without a viewer: operations that need one are refused before. */

@@ -1,4 +1,7 @@
+import { answererOf } from '../src/chat/handoff.ts';
+import { seesNotes } from '../src/chat/visible.ts';
 import type {
+  Answerer as AnswererName,
   Channel as ChannelName,
   Conversation,
   ConversationStatus as ConversationStatusName,
@@ -21,6 +24,14 @@ const ConversationStatus = builder.enumType('ConversationStatus', {
     ESCALATED: { description: 'A person is asked for.' },
     CLOSED: { description: 'Ended; the next message opens it again.' },
   } satisfies Record<ConversationStatusName, object>,
+});
+
+const Answerer = builder.enumType('Answerer', {
+  description: 'Who answers the visitor of a conversation.',
+  values: {
+    AI: { description: 'The chatbot.' },
+    PERSON: { description: 'A person, who has answered in its place; the chatbot is silent.' },
+  } satisfies Record<AnswererName, object>,
 });
 
 const Channel = builder.enumType('Channel', {
@@ -52,6 +63,34 @@ ConversationRef.implement({
     sessionId: t.exposeString('sessionId', { description: 'What clients name it by; unique within the chatbot.' }),
     channel: t.expose('channel', { type: Channel, description: 'The way it came in.' }),
     status: t.expose('status', { type: ConversationStatus, description: 'Where it stands.' }),
+    answeredBy: t.field({
+      type: Answerer,
+      description: "Who answers the visitor's next message.",
+      resolve: (conversation, _args, { deps }) => answererOf(conversation, deps.clock.now()),
+    }),
+    silentUntil: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'Until when the chatbot is silent because a person has answered; null when it answers.',
+      resolve: (conversation, _args, { deps }) =>
+        answererOf(conversation, deps.clock.now()) === 'PERSON' ? conversation.silentUntil : null,
+    }),
+    assignee: t.exposeString('assignee', {
+      nullable: true,
+      description: 'The person who takes care of it, as your own systems name them; null for nobody.',
+    }),
+    escalatedAt: t.expose('escalatedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When a person was first asked for; null if never.',
+    }),
+    escalationReason: t.exposeString('escalationReason', {
+      nullable: true,
+      description: 'Why a person was asked for the last time; null when no reason was given.',
+    }),
+    unreadCount: t.exposeInt('unreadCount', {
+      description: "The visitor's messages since a person answered or `markConversationRead` was called.",
+    }),
     metadata: t.field({
       type: 'JSON',
       description: 'The metadata of the message that began it; an object.',
@@ -71,7 +110,14 @@ ConversationRef.implement({
         description: 'What was said on the branch that the conversation shows, oldest first.',
         extensions: pageExtensions,
         resolve: (conversation, args, { deps, viewer }) =>
-          paginate('message', args, (page) => listMessages(deps.db.read, viewer.accountId, conversation.id, page)),
+          paginate('message', args, (page) =>
+            listMessages(
+              deps.db.read,
+              viewer.accountId,
+              { conversationId: conversation.id, withNotes: seesNotes(viewer) },
+              page,
+            ),
+          ),
       },
       { name: 'ConversationMessagesConnection', description: 'A page of messages.' },
       { name: 'ConversationMessagesConnectionEdge', description: 'A message and its place in the list.' },

@@ -5,13 +5,18 @@ import type {
   BranchSelectedEvent,
   CitationAddedEvent,
   ConversationEvent,
+  HandoffChangedEvent,
+  LeadCapturedEvent,
   MessageDeltaEvent,
   MessageStageEvent,
+  StreamGapEvent,
+  TypingChangedEvent,
 } from '../src/domain/events.ts';
-import { createLoaders } from '../src/store/loaders.ts';
 import { builder } from './builder.ts';
-import type { GraphContext } from './context.ts';
-import { MessageRef } from './conversation.ts';
+import { createLoadersFor, type GraphContext } from './context.ts';
+import { ConversationRef, MessageRef } from './conversation.ts';
+import { TypingRole } from './handoff.ts';
+import { LeadRef } from './lead.ts';
 import { CitationRef } from './message.ts';
 
 const ConversationEventRef = builder.interfaceRef<ConversationEvent>('ConversationEvent').implement({
@@ -65,12 +70,42 @@ builder.objectRef<CitationAddedEvent>('CitationAdded').implement({
   }),
 });
 
+builder.objectRef<HandoffChangedEvent>('HandoffChanged').implement({
+  description: 'Who answers, who takes care of it or where the conversation stands has changed, or that it was read.',
+  interfaces: [ConversationEventRef],
+  fields: (t) => ({
+    conversation: t.expose('conversation', { type: ConversationRef, description: 'The conversation as it is now.' }),
+  }),
+});
+
+builder.objectRef<LeadCapturedEvent>('LeadCaptured').implement({
+  description: 'A visitor has left how to be reached.',
+  interfaces: [ConversationEventRef],
+  fields: (t) => ({ lead: t.expose('lead', { type: LeadRef, description: 'The lead.' }) }),
+});
+
+builder.objectRef<TypingChangedEvent>('TypingChanged').implement({
+  description: 'Someone began to type, or has stopped. It is kept nowhere, and told to those who listen.',
+  interfaces: [ConversationEventRef],
+  fields: (t) => ({
+    role: t.expose('role', { type: TypingRole, description: 'Who.' }),
+    isTyping: t.exposeBoolean('isTyping', { description: 'Whether they type now.' }),
+  }),
+});
+
+builder.objectRef<StreamGapEvent>('StreamGap').implement({
+  description:
+    'Some of what happened since the cursor is no longer kept. Read anew what you need: what follows is what is under way, then what comes. In `chatbotEvents` the conversation is that of the oldest event still kept.',
+  interfaces: [ConversationEventRef],
+  fields: (t) => ({ reason: t.exposeString('reason', { description: 'Why, for people.' }) }),
+});
+
 const AFTER = 'The `cursor` of the last event seen: only what follows is told.';
 const REFUSALS = 'Errors before the first event: `NOT_FOUND`, `BAD_USER_INPUT`.';
 
 /** Each event is read anew, so that none shows what an earlier one read. */
 function refresh(event: ConversationEvent, context: GraphContext): ConversationEvent {
-  context.loaders = createLoaders(context.deps.db.read, context.viewer.accountId);
+  context.loaders = createLoadersFor(context.deps, context.viewer);
   return event;
 }
 
@@ -89,7 +124,7 @@ builder.subscriptionFields((t) => ({
   conversationEvents: t.field({
     type: ConversationEventRef,
     authScopes: { $any: { CHAT: true, READ: true } },
-    description: `Follows a conversation: every message, and the text of replies while it is written. Stays open. ${REFUSALS} Needs \`CHAT\` or \`READ\`.`,
+    description: `Follows a conversation: every message, the text of replies while it is written, who answers and who types. Stays open. ${REFUSALS} Needs \`CHAT\` or \`READ\`.`,
     args: {
       conversationId: t.arg.id({ required: true, description: 'The conversation.' }),
       after: t.arg.string({ description: `${AFTER} Absent: the reply that is under way, then what comes.` }),
@@ -100,7 +135,7 @@ builder.subscriptionFields((t) => ({
   chatbotEvents: t.field({
     type: ConversationEventRef,
     authScopes: { READ: true },
-    description: `Follows all conversations of a chatbot, as an inbox does: every message as it comes to a stage, without the text of replies while it is written. Stays open. ${REFUSALS} Needs \`READ\`.`,
+    description: `Follows all conversations of a chatbot, as an inbox does: every message as it comes to a stage, hand-over and leads, without the text of replies while it is written and without who types. Stays open. ${REFUSALS} Needs \`READ\`.`,
     args: {
       chatbotId: t.arg.id({ required: true, description: 'The chatbot.' }),
       after: t.arg.string({ description: `${AFTER} Absent: only what comes.` }),

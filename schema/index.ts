@@ -9,6 +9,8 @@ import './search.ts';
 import './conversation.ts';
 import './message.ts';
 import './branch.ts';
+import './handoff.ts';
+import './lead.ts';
 import './event.ts';
 import { builder } from './builder.ts';
 

@@ -165,6 +165,13 @@ MessageRef.implement({
     isShown: t.exposeBoolean('isShown', {
       description: 'Whether it stands on the branch that its conversation shows.',
     }),
+    isPrivate: t.exposeBoolean('isPrivate', {
+      description: 'Whether it is a note between people: others than those with `MANAGE` never see one.',
+    }),
+    authorName: t.exposeString('authorName', {
+      nullable: true,
+      description: "Who wrote it: the name that came with a person's message; else null.",
+    }),
     metadata: t.field({
       type: 'JSON',
       description: 'Free data that came with it; an object.',
@@ -249,10 +256,9 @@ builder.relayMutationField(
         nullable: true,
         description: 'The reply, STREAMING or QUEUED; null when none will come, and `notice` says why.',
       }),
-      notice: t.string({
+      notice: t.exposeString('notice', {
         nullable: true,
         description: 'Why there is no reply, in words for the visitor; null when there is one.',
-        resolve: () => null,
       }),
     }),
   },

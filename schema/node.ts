@@ -16,6 +16,7 @@ const TYPE_NAMES: Record<IdKind, string> = {
   passage: 'Passage',
   conversation: 'Conversation',
   message: 'Message',
+  lead: 'Lead',
 };
 
 /** What can be fetched by its id alone. An id says by itself what it names. */
@@ -72,6 +73,8 @@ async function findNode({ deps, viewer, loaders }: GraphContext, text: string): 
         return loaders.conversation.load(id);
       case 'message':
         return loaders.message.load(id);
+      case 'lead':
+        return loaders.lead.load(id);
       default:
         return undefined;
     }

@@ -4,6 +4,8 @@ import { createExtractiveEngine } from './answer/extractive.ts';
 import { createBackground } from './background.ts';
 import { recoverReplies } from './chat/recover.ts';
 import { startSavingAnswers } from './chat/save-answers.ts';
+import { startTrimmingEvents } from './chat/trim-events.ts';
+import { createTyping } from './chat/typing.ts';
 import type { Config } from './config.ts';
 import { createMemoryBus } from './coordination/live-bus.ts';
 import { createMemoryRateLimiter } from './coordination/rate-limiter.ts';
@@ -31,6 +33,7 @@ const DRAIN_MS = 15_000;
 async function createDeps(config: Config, replaced: Partial<Deps> = {}): Promise<Deps> {
   const logger = replaced.logger ?? createLogger(config);
   const clock = replaced.clock ?? systemClock;
+  const bus = replaced.bus ?? createMemoryBus();
   const db = replaced.db ?? (await openDatabase({ url: config.databaseUrl, role: 'gateway' }));
   return {
     config,
@@ -41,8 +44,9 @@ async function createDeps(config: Config, replaced: Partial<Deps> = {}): Promise
     background: createBackground(logger),
     keyring: createKeyring(db, clock, logger),
     limiter: createMemoryRateLimiter(clock),
-    bus: createMemoryBus(),
+    bus,
     liveAnswers: new Map(),
+    typing: createTyping(bus, clock),
     engines: new Map([['builtin', createExtractiveEngine({ delayMs: config.builtinDelayMs })]]),
     ...replaced,
   };
@@ -63,13 +67,17 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     await recoverReplies(deps);
     server.open();
     const stopSaving = startSavingAnswers(deps);
+    const stopTrimming = startTrimmingEvents(deps);
     deps.db.onForeignWrite(() => deps.background.run('refresh keys', () => deps.keyring.refresh()));
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     return {
       deps,
       firstKey,
       url: `http://${host}:${port}`,
-      close: () => closeGateway(deps, server).finally(stopSaving),
+      async close() {
+        stopTrimming();
+        await closeGateway(deps, server).finally(stopSaving);
+      },
     };
   } catch (error) {
     await closeGateway(deps, server);
@@ -81,6 +89,7 @@ async function closeGateway(deps: Deps, server: ReturnType<typeof createHttpServ
   server.stopAccepting();
   await deps.background.drain(DRAIN_MS);
   await server.close();
+  deps.typing.close();
   await deps.keyring.close();
   await deps.db.close();
 }

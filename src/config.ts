@@ -16,6 +16,10 @@ export interface Config {
   readonly maxMessageChars: number;
   readonly historyTurns: number;
   readonly chatTimeoutMs: number;
+  /** How long events are kept; 0: for ever. */
+  readonly eventRetentionMs: number;
+  /** How long the chatbot is silent after a person's message. */
+  readonly handoffMs: number;
   /** Well-formed but unknown keys per address and minute; 0 means no limit. */
   readonly authFailuresPerMinute: number;
   readonly allowedOrigins: readonly string[];
@@ -73,6 +77,8 @@ export const SETTINGS = z.object({
   MAX_MESSAGE_CHARS: count(8_000, 1, 100_000),
   HISTORY_TURNS: count(10, 0, 1_000),
   CHAT_TIMEOUT_SECONDS: count(120, 1, 3_600),
+  EVENT_RETENTION_DAYS: count(30, 0, 36_500),
+  HANDOFF_HOURS: count(24, 1, 8_760),
   AUTH_FAILURES_PER_MINUTE: count(30, 0, 1_000_000),
   ALLOWED_ORIGINS: list.refine((origins) => origins.every(isOrigin), 'must be origins such as https://example.com'),
   TRUSTED_PROXIES: list.refine(areAddresses, 'must be addresses or ranges such as 10.0.0.0/8'),
@@ -106,6 +112,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     maxMessageChars: settings.MAX_MESSAGE_CHARS,
     historyTurns: settings.HISTORY_TURNS,
     chatTimeoutMs: settings.CHAT_TIMEOUT_SECONDS * 1_000,
+    eventRetentionMs: settings.EVENT_RETENTION_DAYS * 86_400_000,
+    handoffMs: settings.HANDOFF_HOURS * 3_600_000,
     authFailuresPerMinute: settings.AUTH_FAILURES_PER_MINUTE,
     allowedOrigins: settings.ALLOWED_ORIGINS,
     isTrustedProxy: settings.TRUSTED_PROXIES.length > 0 ? proxyAddr.compile(settings.TRUSTED_PROXIES) : undefined,

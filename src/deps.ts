@@ -3,6 +3,7 @@ import type { Keyring } from './access/keyring.ts';
 import type { AnswerEngine } from './answer/engine.ts';
 import type { Background } from './background.ts';
 import type { LiveAnswers } from './chat/live-answers.ts';
+import type { Typing } from './chat/typing.ts';
 import type { Config } from './config.ts';
 import type { LiveBus } from './coordination/live-bus.ts';
 import type { RateLimiter } from './coordination/rate-limiter.ts';
@@ -22,6 +23,7 @@ export interface Deps {
   readonly limiter: RateLimiter;
   readonly bus: LiveBus;
   readonly liveAnswers: LiveAnswers;
+  readonly typing: Typing;
   /** By the name that a chatbot's `provider` says. */
   readonly engines: ReadonlyMap<string, AnswerEngine>;
 }

@@ -18,7 +18,7 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   schema: { code: ['domain', 'store', 'answer', 'ingest', 'chat', 'access'] },
   rest: { code: ['domain'] },
   web: { code: [] },
-  http: { code: ['domain', 'store', 'access', 'schema', 'rest', 'web', 'demo'], types: ['config'] },
+  http: { code: ['domain', 'access', 'schema', 'rest', 'web', 'demo'], types: ['config'] },
 
   background: { code: [] },
   metrics: { code: [] },

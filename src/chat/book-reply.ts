@@ -6,6 +6,7 @@ import { listOpenReplies } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 import { reserveReply } from '../store/usage.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
+import { answererOf } from './handoff.ts';
 import { publishEvents } from './live-answers.ts';
 import { writeMessage } from './write-message.ts';
 
@@ -23,7 +24,8 @@ export interface Turn {
 const MAX_WAITING_REPLIES = 100;
 
 /**
- * Takes the next turn of a conversation, and a reply of the month's quota.
+ * Takes the next turn of a conversation, and a reply of the month's quota; `undefined` while a person answers, when there
+ * will be no reply.
  * @param conversation absent where it has yet to be started.
  * @param whenBusy absent: `ENQUEUE`.
  * @throws ChatbotPausedError, ConversationBusyError, QueueFullError, QuotaExceededError
@@ -33,9 +35,10 @@ export async function takeTurn(
   { monthlyMessageLimit }: GenerateDeps['config'],
   { chatbot, conversation }: { chatbot: Chatbot; conversation: Conversation | undefined },
   { now, whenBusy }: { now: number; whenBusy?: WhenBusy | null | undefined },
-): Promise<Turn> {
+): Promise<Turn | undefined> {
   const { accountId } = chatbot;
   if (!chatbot.isActive) throw new ChatbotPausedError();
+  if (conversation && answererOf(conversation, now) === 'PERSON') return undefined;
   const open = conversation ? await listOpenReplies(trx, accountId, conversation.id) : [];
   if (open.length > 0 && whenBusy === 'REJECT') throw new ConversationBusyError();
   if (open.length > MAX_WAITING_REPLIES) throw new QueueFullError();
@@ -54,13 +57,17 @@ export async function openReply(
   return writeMessage(trx, conversation, toTimestamp(now), { role: 'ASSISTANT', status, parentId: question.id });
 }
 
-/** Does what follows the commit of a reply: tells of it, writes it if it is its turn, and clears its way. */
+/**
+ * Does what follows the commit: tells of what was written; with a turn that was taken begins the reply if that has come,
+ * and clears its way.
+ */
 export function beginReply(
   deps: GenerateDeps,
-  { reply, turn, events }: { reply: Message; turn: Turn; events: readonly LoggedEvent[] },
+  { reply, turn, events }: { reply: Message | null; turn: Turn | undefined; events: readonly LoggedEvent[] },
 ): void {
   publishEvents(deps.bus, events);
-  if (reply.status === 'STREAMING') startGenerating(deps, reply);
+  if (turn === undefined) return;
+  if (reply?.status === 'STREAMING') startGenerating(deps, reply);
   // Its end starts the turn of those that wait.
   if (turn.inTheWay !== undefined) deps.liveAnswers.get(turn.inTheWay.id)?.stop.abort();
 }

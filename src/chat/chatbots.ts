@@ -16,6 +16,7 @@ import {
 } from '../store/chatbots.ts';
 import { unindexChatbot } from '../store/search.ts';
 import type { Queryable } from '../store/tables.ts';
+import { DEFAULT_LEAD_FORM, leadFormRules } from './lead-form.ts';
 
 /** The fields of a chatbot that its owner sets; absent and null leave them as they are, or at their default. */
 export interface ChatbotFields {
@@ -26,7 +27,14 @@ export interface ChatbotFields {
   readonly instructions?: string | null | undefined;
   readonly fallbackMessage?: string | null | undefined;
   readonly handoverMessage?: string | null | undefined;
+  readonly leadForm?: LeadFormInput | null | undefined;
   readonly metadata?: unknown;
+}
+
+/** A lead form as its owner gives it. */
+export interface LeadFormInput {
+  readonly title: string;
+  readonly fields: readonly { name: string; label: string; isRequired?: boolean | null | undefined }[];
 }
 
 const DEFAULTS = {
@@ -35,6 +43,7 @@ const DEFAULTS = {
   instructions: '',
   fallbackMessage: 'I could not find an answer to that in my sources.',
   handoverMessage: 'A person has taken over this conversation and will reply here.',
+  leadForm: DEFAULT_LEAD_FORM,
   isActive: true,
 };
 
@@ -58,6 +67,7 @@ function rulesFor(deps: Pick<Deps, 'engines'>) {
     instructions: text(0, 32_000).optional(),
     fallbackMessage: text(1, 2_000).optional(),
     handoverMessage: text(1, 2_000).optional(),
+    leadForm: leadFormRules.optional(),
     metadata: metadataObject.optional(),
   });
 }

@@ -1,5 +1,5 @@
 import type { Viewer } from '../access/viewer.ts';
-import type { Message } from '../domain/entities.ts';
+import { type Message, TYPING_ROLES } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { type ConversationEvent, ENDINGS, type LoggedEventType } from '../domain/events.ts';
 import { parseId } from '../domain/ids.ts';
@@ -9,6 +9,7 @@ import { findMessage, listOpenReplies } from '../store/messages.ts';
 import { decodeCursor, notACursor } from './cursor.ts';
 import { type FollowDeps, follow, type Step, type Story } from './follow.ts';
 import { conversationTopic } from './live-answers.ts';
+import { GAP, readLogged } from './logged-events.ts';
 import { isBeyond, NOTHING_TOLD, type Progress, readProgress, type Told, textFrom } from './message-story.ts';
 
 /** The reply under way, and how much of it was told; `undefined` when not even that there is one. */
@@ -23,16 +24,18 @@ interface ConversationPlace {
   readonly number: number;
   /** The reply that is being written at that number. */
   readonly writing: Writing | undefined;
+  /** Who is known to be typing, one bit for each role. */
+  readonly typing: number;
 }
 
 const CURSOR =
-  /^c:(?<id>[0-9a-f-]{36}):(?<number>\d{1,9})(?::(?<messageId>[0-9a-f-]{36}):(?<offset>\d{1,9}):(?<citations>\d{1,3}))?$/;
+  /^c:(?<id>[0-9a-f-]{36}):(?<number>\d{1,9})(?::(?<messageId>[0-9a-f-]{36}):(?<offset>\d{1,9}|-):(?<citations>\d{1,3}))?(?::t(?<typing>[1-3]))?$/;
 const EVENTS_PER_READ = 100;
 const ENDS: ReadonlySet<LoggedEventType> = new Set(Object.values(ENDINGS));
 
 /**
- * Follows a conversation for as long as it is listened to: every message, and the text of replies while it is written.
- * It ends when the conversation is deleted.
+ * Follows a conversation for as long as it is listened to: every message, and the text of replies while it is written,
+ * who answers and who types. It ends when the conversation is deleted.
  * @param after the cursor of the last event seen; absent tells the reply that is under way, then what comes.
  * @throws NotFoundError, BadUserInputError before the first event.
  */
@@ -48,7 +51,7 @@ export async function followConversation(
   const place = after == null ? undefined : readCursor(after, id);
   if (place !== undefined) await requireReached(deps, accountId, { conversationId: id, last, place });
   const start = place ?? (await readNow(deps, accountId, id));
-  return follow(deps.bus, viewer, tellConversation(deps, accountId, id), start, signal);
+  return follow(deps.bus, viewer, tellConversation(deps, viewer, id), start, signal);
 }
 
 /** The place of one who wants to know what is under way, and what comes. */
@@ -59,15 +62,16 @@ async function readNow({ db }: FollowDeps, accountId: string, conversationId: st
     const [first] = await listOpenReplies(db.read, accountId, conversationId);
     const writing = first?.status === 'STREAMING' ? { messageId: first.id, told: undefined } : undefined;
     // Both have to be of one moment: a reply that began or ended between the two reads would be told by half.
-    if ((await readLast()) === number) return { number, writing };
+    if ((await readLast()) === number) return { number, writing, typing: 0 };
   }
 }
 
 function readCursor(after: string, conversationId: string): ConversationPlace {
-  const { id, number, messageId, offset, citations } = decodeCursor(after, CURSOR);
+  const { id, number, messageId, offset, citations, typing = '0' } = decodeCursor(after, CURSOR);
   if (id !== conversationId) throw notACursor();
-  const told = { offset: Number(offset), citations: Number(citations) };
-  return { number: Number(number), writing: messageId === undefined ? undefined : { messageId, told } };
+  const told = offset === '-' ? undefined : { offset: Number(offset), citations: Number(citations) };
+  const writing = messageId === undefined ? undefined : { messageId, told };
+  return { number: Number(number), writing, typing: Number(typing) };
 }
 
 /** Checks that a reader of this conversation can have come to a place, of which only the form is known. */
@@ -83,16 +87,42 @@ async function requireReached(
   if (message?.conversationId !== conversationId || isBeyond(message, writing.told)) throw notACursor();
 }
 
-function tellConversation(deps: FollowDeps, accountId: string, conversationId: string): Story<ConversationPlace> {
+function tellConversation(deps: FollowDeps, viewer: Viewer, conversationId: string): Story<ConversationPlace> {
+  const { accountId } = viewer;
+  const { read } = deps.db;
   const readWriting = createWritingReader(deps, accountId);
+  const now = () => toTimestamp(deps.clock.now());
+
+  /** Tells the events after a place; a gap, and what is under way, where they are no longer kept. */
+  async function tellLogged(place: ConversationPlace, logged: readonly LoggedEvent[]) {
+    if (logged[0]?.number !== place.number + 1) {
+      const end = { ...(await readNow(deps, accountId, conversationId)), typing: place.typing };
+      const gap = { type: 'StreamGap', conversationId, at: now(), reason: GAP } as const;
+      return { end, steps: [{ place: end, event: gap }] };
+    }
+    const told = await readLogged(read, viewer, logged);
+    const steps: Step<ConversationPlace>[] = [];
+    let end = place;
+    for (const [index, event] of logged.entries()) {
+      const isEnd = ENDS.has(event.type) && event.messageId === end.writing?.messageId;
+      const rest = isEnd ? await tellWriting(deps, readWriting, end) : [];
+      steps.push(...rest);
+      end = placeAfter(rest.at(-1)?.place ?? end, event, isEnd);
+      const what = told[index];
+      if (what !== undefined) steps.push({ place: end, event: what });
+    }
+    return { end, steps };
+  }
+
   return {
     topic: conversationTopic(conversationId),
-    describe({ number, writing }) {
-      const { offset, citations } = writing?.told ?? NOTHING_TOLD;
-      return `c:${conversationId}:${number}${writing ? `:${writing.messageId}:${offset}:${citations}` : ''}`;
+    describe({ number, writing, typing }) {
+      // After a gap a reader may not even know that there is a reply.
+      const { offset, citations } = writing?.told ?? { offset: '-', citations: 0 };
+      const reply = writing ? `:${writing.messageId}:${offset}:${citations}` : '';
+      return `c:${conversationId}:${number}${reply}${typing === 0 ? '' : `:t${typing}`}`;
     },
     async read(place) {
-      const { read } = deps.db;
       const last = await findLastEventNumber(read, accountId, 'conversations', conversationId);
       if (last === undefined) return undefined;
       const { number: after } = place;
@@ -100,17 +130,37 @@ function tellConversation(deps: FollowDeps, accountId: string, conversationId: s
         last === after
           ? []
           : await listConversationEvents(read, accountId, { conversationId, after, limit: EVENTS_PER_READ });
-      const steps: Step<ConversationPlace>[] = [];
-      let now = place;
-      for (const event of logged) {
-        steps.push(...(await tellEvent(deps, accountId, readWriting, now, event)));
-        now = steps.at(-1)?.place ?? now;
-      }
-      if (logged.length === EVENTS_PER_READ) return { steps, next: 'read on' };
-      steps.push(...(await tellWriting(deps, readWriting, now)));
-      return { steps, next: 'wait' };
+      const { steps, end } = last === after ? { steps: [], end: place } : await tellLogged(place, logged);
+      if (logged.length === EVENTS_PER_READ) return { steps, end, next: 'read on' };
+      const writing = await tellWriting(deps, readWriting, end);
+      const written = writing.at(-1)?.place ?? end;
+      const typing = tellTyping(deps, conversationId, written);
+      return { steps: [...steps, ...writing, ...typing], end: typing.at(-1)?.place ?? written, next: 'wait' };
     },
   };
+}
+
+/** Where a reader stands after a numbered event: it may begin or end the reply under way. */
+function placeAfter(place: ConversationPlace, { number, type, messageId, status }: LoggedEvent, isEnd: boolean) {
+  const begins = type === 'MessageStarted' || (type === 'MessageCreated' && status === 'STREAMING');
+  const writing = begins && messageId ? { messageId, told: NOTHING_TOLD } : isEnd ? undefined : place.writing;
+  return { ...place, number, writing };
+}
+
+/** Tells who began to type, and who has stopped, since it was last told. */
+function tellTyping({ typing, clock }: FollowDeps, conversationId: string, place: ConversationPlace) {
+  const typers = typing.of(conversationId);
+  const steps: Step<ConversationPlace>[] = [];
+  let told = place.typing;
+  for (const [index, role] of TYPING_ROLES.entries()) {
+    const bit = 1 << index;
+    const isTyping = typers.has(role);
+    if (isTyping === ((told & bit) !== 0)) continue;
+    told ^= bit;
+    const event = { type: 'TypingChanged', conversationId, at: toTimestamp(clock.now()), role, isTyping } as const;
+    steps.push({ place: { ...place, typing: told }, event });
+  }
+  return steps;
 }
 
 /** Reads what stands written of the reply under way. */
@@ -126,40 +176,24 @@ function createWritingReader(deps: FollowDeps, accountId: string): ReadWriting {
   };
 }
 
-/** Tells a numbered event; before the end of the reply under way what is left of its text. */
-async function tellEvent(
-  deps: FollowDeps,
-  accountId: string,
-  readWriting: ReadWriting,
-  place: ConversationPlace,
-  { number, type, messageId, status, at, conversationId }: LoggedEvent,
-): Promise<Step<ConversationPlace>[]> {
-  const isEnd = ENDS.has(type) && messageId === place.writing?.messageId;
-  const steps = isEnd ? await tellWriting(deps, readWriting, place) : [];
-  const message = await findMessage(deps.db.read, accountId, messageId);
-  if (message === undefined) return steps;
-  const begins = type === 'MessageStarted' || (type === 'MessageCreated' && status === 'STREAMING');
-  const writing = begins ? { messageId, told: NOTHING_TOLD } : isEnd ? undefined : place.writing;
-  return [...steps, { place: { number, writing }, event: { type, conversationId, at, message } }];
-}
-
 /** Tells what is new of the reply under way, and that it is, to one who does not know. */
 async function tellWriting(
   { clock }: FollowDeps,
   readWriting: ReadWriting,
-  { number, writing }: ConversationPlace,
+  place: ConversationPlace,
 ): Promise<Step<ConversationPlace>[]> {
+  const { writing } = place;
   const progress = writing && (await readWriting(writing.messageId));
   if (writing === undefined || progress === undefined) return [];
   const { message } = progress;
   const { messageId, told = NOTHING_TOLD } = writing;
   const at = toTimestamp(clock.now());
-  const text = [...textFrom(told, progress, at)].map(({ event, place }) => ({
+  const text = [...textFrom(told, progress, at)].map(({ event, place: told }) => ({
     event,
-    place: { number, writing: { messageId, told: place } },
+    place: { ...place, writing: { messageId, told } },
   }));
   if (writing.told !== undefined) return text;
   const { conversationId, createdAt } = message;
   const created = { type: 'MessageCreated', conversationId, at: createdAt, message } as const;
-  return [{ event: created, place: { number, writing: { messageId, told } } }, ...text];
+  return [{ event: created, place: { ...place, writing: { messageId, told } } }, ...text];
 }

@@ -4,7 +4,7 @@ import type { Message } from '../domain/entities.ts';
 import { metadataObject, parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { showBranch } from '../store/branches.ts';
-import { touchConversation } from '../store/conversations.ts';
+import { updateConversation } from '../store/conversations.ts';
 import { beginReply, openReply, takeTurn, type WhenBusy } from './book-reply.ts';
 import { findFork } from './fork.ts';
 import type { GenerateDeps } from './generate.ts';
@@ -25,7 +25,7 @@ const rulesFor = (maxChars: number) => z.object({ content: text(1, maxChars), me
 /**
  * Asks a question in other words. The new question stands beside the old one with a reply of its own, and the
  * conversation shows them and no longer what followed the old one, which is kept.
- * @returns the new question and its reply.
+ * @returns the new question and its reply; while a person answers, the hand-over message instead of a reply.
  * @throws InvalidInputError, also for a message that is not the visitor's, and see `findFork`; NotFoundError,
  * ChatbotPausedError, ConversationBusyError, QuotaExceededError, QueueFullError. Nothing is stored then.
  */
@@ -33,23 +33,26 @@ export async function editMessage(
   deps: GenerateDeps,
   viewer: Viewer,
   input: EditMessageInput,
-): Promise<{ message: Message; reply: Message }> {
-  const { accountId } = viewer;
+): Promise<{ message: Message; reply: Message | null; notice: string | null }> {
   const { content, metadata } = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
   const now = deps.clock.now();
-  const { message, reply, turn, events } = await deps.db.transaction(async (trx) => {
+  const { message, reply, notice, turn, events } = await deps.db.transaction(async (trx) => {
     const fork = { role: 'USER', refusal: 'Only messages of the visitor can be edited.' } as const;
-    const place = await findFork(trx, accountId, input.messageId, fork);
+    const place = await findFork(trx, viewer, input.messageId, fork);
     const { message: old, conversation } = place;
     const turn = await takeTurn(trx, deps.config, place, { now, whenBusy: input.whenBusy });
     const at = toTimestamp(now);
-    await touchConversation(trx, accountId, { ...conversation, updatedAt: at });
-    await showBranch(trx, accountId, conversation.id, old.parentId);
+    await updateConversation(trx, { ...conversation, unreadCount: conversation.unreadCount + 1, updatedAt: at });
+    await showBranch(trx, viewer.accountId, conversation.id, old.parentId);
     const said = { role: 'USER', status: 'COMPLETED', parentId: old.parentId, content } as const;
     const asked = await writeMessage(trx, conversation, at, { ...said, metadata: metadata ?? old.metadata });
-    const answer = await openReply(trx, conversation, { question: asked.message, turn, now });
-    return { message: asked.message, reply: answer.message, turn, events: [asked.event, answer.event] };
+    const answer = turn && (await openReply(trx, conversation, { question: asked.message, turn, now }));
+    return {
+      ...{ message: asked.message, reply: answer?.message ?? null, turn },
+      events: [asked.event, ...(answer ? [answer.event] : [])],
+      notice: turn ? null : place.chatbot.handoverMessage,
+    };
   });
   beginReply(deps, { reply, turn, events });
-  return { message, reply };
+  return { message, reply, notice };
 }

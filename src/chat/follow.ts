@@ -11,7 +11,7 @@ import { encodeCursor } from './cursor.ts';
 const LOOK_AGAIN_MS = 1_000;
 
 /** What following needs. */
-export type FollowDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'liveAnswers'>;
+export type FollowDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'liveAnswers' | 'typing'>;
 
 /** An event, with the place `P` that it brings the reader to. */
 export interface Step<P> {
@@ -19,12 +19,20 @@ export interface Step<P> {
   readonly place: P;
 }
 
+/** What a reader is told in one go. */
+export interface Chapter<P> {
+  readonly steps: Iterable<Step<P>>;
+  /** Where the reader stands afterwards, if that is further than the last step: past what is not the reader's to know. */
+  readonly end?: P;
+  readonly next: 'read on' | 'wait' | 'end';
+}
+
 /** Something that goes on and can be followed. `P` says how far a reader has come. */
 export interface Story<P> {
   /** Where its news are signalled. */
   readonly topic: string;
   /** What a reader at `place` has not been told; `undefined` when the story is gone. */
-  read(place: P): Promise<{ steps: Iterable<Step<P>>; next: 'read on' | 'wait' | 'end' } | undefined>;
+  read(place: P): Promise<Chapter<P> | undefined>;
   /** Writes a place down. */
   describe(place: P): string;
 }
@@ -72,6 +80,7 @@ async function* tell<P>(
         yield { ...step.event, cursor: encodeCursor(story.describe(place)) };
         if (signal.aborted) return;
       }
+      place = chapter.end ?? place;
       if (chapter.next === 'end') return;
       if (chapter.next === 'wait') await news.next();
     }

@@ -1,11 +1,11 @@
+import type { Viewer } from '../access/viewer.ts';
 import type { Chatbot, Conversation, Message, MessageRole } from '../domain/entities.ts';
 import { InvalidInputError, requireFound } from '../domain/errors.ts';
-import { parseId } from '../domain/ids.ts';
 import { findFollowing } from '../store/branches.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { findConversation } from '../store/conversations.ts';
-import { findMessage } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
+import { getMessage } from './visible.ts';
 
 /** How many messages may follow the same one. */
 export const MAX_SIBLINGS = 50;
@@ -24,19 +24,22 @@ export interface Fork {
  */
 export async function findFork(
   trx: Queryable,
-  accountId: string,
+  viewer: Viewer,
   messageId: string,
   { role, refusal }: { role: MessageRole; refusal: string },
 ): Promise<Fork> {
-  const id = requireFound('Message', parseId('message', messageId));
-  const message = requireFound('Message', await findMessage(trx, accountId, id));
+  const { accountId } = viewer;
+  const message = await getMessage(trx, viewer, messageId);
   const conversation = requireFound('Message', await findConversation(trx, accountId, message.conversationId));
   const chatbot = requireFound('Message', await findChatbot(trx, accountId, conversation.chatbotId));
-  if (message.role !== role) throw refuse(refusal);
-  if (conversation.status === 'CLOSED') throw refuse('The conversation is closed; a new message opens it again.');
+  if (message.role !== role) throw refuseFork(refusal);
+  if (conversation.status === 'CLOSED') throw refuseFork('The conversation is closed; a new message opens it again.');
   const siblings = await findFollowing(trx, accountId, [message.parentId ?? conversation.id]);
-  if (siblings.length >= MAX_SIBLINGS) throw refuse(`There are ${MAX_SIBLINGS} versions already.`);
+  if (siblings.length >= MAX_SIBLINGS) throw refuseFork(`There are ${MAX_SIBLINGS} versions already.`);
   return { message, conversation, chatbot };
 }
 
-const refuse = (message: string) => new InvalidInputError([{ path: ['messageId'], message }]);
+/** What is answered to one who asks for a sibling that cannot be. */
+export function refuseFork(message: string): InvalidInputError {
+  return new InvalidInputError([{ path: ['messageId'], message }]);
+}

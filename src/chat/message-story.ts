@@ -1,13 +1,12 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { Citation, Message } from '../domain/entities.ts';
-import { requireFound } from '../domain/errors.ts';
 import { type ConversationEvent, ENDINGS } from '../domain/events.ts';
-import { parseId } from '../domain/ids.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { findMessage } from '../store/messages.ts';
 import { decodeCursor, notACursor } from './cursor.ts';
 import { type FollowDeps, follow, type Step, type Story } from './follow.ts';
 import { conversationTopic } from './live-answers.ts';
+import { getMessage } from './visible.ts';
 
 /** How far a reader of one message has come. */
 interface MessagePlace {
@@ -45,9 +44,7 @@ export async function followMessage(
   { messageId, after }: { messageId: string; after?: string | null | undefined },
   signal: AbortSignal,
 ): Promise<AsyncGenerator<ConversationEvent, void, void>> {
-  const id = parseId('message', messageId);
-  const found = id === undefined ? id : await findMessage(deps.db.read, viewer.accountId, id);
-  const message = requireFound('Message', found);
+  const message = await getMessage(deps.db.read, viewer, messageId);
   return follow(deps.bus, viewer, tellMessage(deps, message), readStart(message, after), signal);
 }
 

@@ -8,7 +8,7 @@ import {
   findConversation,
   findConversationBySession,
   insertConversation,
-  touchConversation,
+  updateConversation,
 } from '../store/conversations.ts';
 import type { Queryable } from '../store/tables.ts';
 
@@ -57,19 +57,24 @@ export async function findPlace(trx: Queryable, accountId: string, input: PlaceI
   return { chatbot, conversation };
 }
 
-/** Notes that something is said in a conversation; a closed one is open again. */
+/** Notes that the visitor says something in a conversation; a closed one is open again. */
 export async function reopenConversation(
   trx: Queryable,
   conversation: Conversation,
   at: Timestamp,
 ): Promise<Conversation> {
-  const status = conversation.status === 'CLOSED' ? 'OPEN' : conversation.status;
-  const reopened = { ...conversation, status, updatedAt: at };
-  await touchConversation(trx, conversation.accountId, reopened);
+  const { status, unreadCount } = conversation;
+  const reopened: Conversation = {
+    ...conversation,
+    status: status === 'CLOSED' ? 'OPEN' : status,
+    unreadCount: unreadCount + 1,
+    updatedAt: at,
+  };
+  await updateConversation(trx, reopened);
   return reopened;
 }
 
-/** Starts a conversation with a chatbot; without a session id it is named by its own id. */
+/** Starts a conversation with a chatbot, for the visitor's first message; without a session id it is named by its own id. */
 export async function startConversation(
   trx: Queryable,
   chatbot: Chatbot,
@@ -83,6 +88,11 @@ export async function startConversation(
     sessionId: about.sessionId ?? id,
     channel: about.channel,
     status: 'OPEN',
+    silentUntil: null,
+    assignee: null,
+    escalatedAt: null,
+    escalationReason: null,
+    unreadCount: 1,
     metadata: about.metadata ?? toJson({}),
     createdAt: about.at,
     updatedAt: about.at,

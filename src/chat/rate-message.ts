@@ -1,9 +1,9 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Message, Rating } from '../domain/entities.ts';
-import { InvalidInputError, requireFound } from '../domain/errors.ts';
-import { parseId } from '../domain/ids.ts';
-import { findMessage, setRating } from '../store/messages.ts';
+import { InvalidInputError } from '../domain/errors.ts';
+import { setRating } from '../store/messages.ts';
+import { getMessage } from './visible.ts';
 
 /**
  * Keeps what the visitor thinks of a reply; the last rating counts.
@@ -14,13 +14,12 @@ export async function rateMessage(
   viewer: Viewer,
   input: { messageId: string; rating: Rating },
 ): Promise<Message> {
-  const id = requireFound('Message', parseId('message', input.messageId));
   return deps.db.transaction(async (trx) => {
-    const message = requireFound('Message', await findMessage(trx, viewer.accountId, id));
+    const message = await getMessage(trx, viewer, input.messageId);
     if (message.role !== 'ASSISTANT' && message.role !== 'AGENT') {
       throw new InvalidInputError([{ path: ['messageId'], message: 'Only replies can be rated.' }]);
     }
-    await setRating(trx, viewer.accountId, id, input.rating);
+    await setRating(trx, viewer.accountId, message.id, input.rating);
     return { ...message, rating: input.rating };
   });
 }

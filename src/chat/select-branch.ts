@@ -2,13 +2,12 @@ import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Conversation } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
-import { parseId } from '../domain/ids.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findEndOfBranch, showBranch } from '../store/branches.ts';
 import { findConversation } from '../store/conversations.ts';
 import { appendEvent } from '../store/events.ts';
-import { findMessage } from '../store/messages.ts';
 import { publishEvents } from './live-answers.ts';
+import { getMessage } from './visible.ts';
 
 /**
  * Makes a conversation show a message with what leads to it and what followed it: where that forks, what came last.
@@ -21,10 +20,9 @@ export async function selectBranch(
   input: { messageId: string },
 ): Promise<Conversation> {
   const { accountId } = viewer;
-  const id = requireFound('Message', parseId('message', input.messageId));
   const { conversation, events } = await deps.db.transaction(async (trx) => {
-    const message = requireFound('Message', await findMessage(trx, accountId, id));
-    const { conversationId } = message;
+    const message = await getMessage(trx, viewer, input.messageId);
+    const { id, conversationId } = message;
     const conversation = requireFound('Message', await findConversation(trx, accountId, conversationId));
     if (message.isShown) return { conversation, events: [] };
     await showBranch(trx, accountId, conversationId, await findEndOfBranch(trx, accountId, id));

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
 import type { Channel, Conversation, Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { metadataObject, parseInput, text } from '../domain/input.ts';
@@ -36,10 +37,12 @@ export interface SendMessageInput extends PlaceInput {
 export interface SentMessage {
   readonly conversation: Conversation;
   readonly message: Message;
-  readonly reply: Message;
+  /** Null while a person answers; `notice` says so to the visitor then. */
+  readonly reply: Message | null;
+  readonly notice: string | null;
 }
 
-/** What a send did beyond what it answers; without a turn it was done before. */
+/** What a send did beyond what it answers. Without a turn nothing is begun. */
 interface Sending {
   readonly sent: SentMessage;
   readonly turn: Turn | undefined;
@@ -56,12 +59,13 @@ const rulesFor = (maxChars: number) =>
 
 /**
  * Stores a visitor's message and opens its reply, in one transaction; then the reply is written in the background, at
- * once, or when those before it in the conversation have ended. Resolves as soon as both are durable.
+ * once, or when those before it in the conversation have ended. While a person answers there is no reply. Resolves as
+ * soon as all is durable.
  * @throws InvalidInputError, NotFoundError, IdempotencyConflictError, ChatbotPausedError, ConversationBusyError,
  * QuotaExceededError, QueueFullError; nothing is stored.
  */
 export async function sendMessage(
-  deps: GenerateDeps,
+  deps: GenerateDeps & Pick<Deps, 'typing'>,
   viewer: Viewer,
   channel: Channel,
   input: SendMessageInput,
@@ -75,14 +79,15 @@ export async function sendMessage(
     const place = await findPlace(trx, accountId, { ...input, sessionId: given.sessionId });
     const once = onceOf(place, input, given, now);
     const earlier = once && (await findEarlierSend(trx, accountId, once));
-    if (earlier !== undefined) return { sent: await readSent(trx, accountId, earlier), turn: undefined, events: [] };
+    if (earlier !== undefined) return { sent: await readSent(trx, place, earlier), turn: undefined, events: [] };
 
     const turn = await takeTurn(trx, deps.config, place, { now, whenBusy: input.whenBusy });
     const written = await write(trx, place, channel, given, { turn, now });
     if (once !== undefined) await keepSend(trx, accountId, once, written.sent.message.id);
     return { ...written, turn };
   });
-  if (turn !== undefined) beginReply(deps, { reply: sent.reply, turn, events });
+  deps.typing.set(sent.conversation.id, 'USER', false);
+  beginReply(deps, { reply: sent.reply, turn, events });
   return sent;
 }
 
@@ -102,11 +107,12 @@ function onceOf(place: Place, input: PlaceInput, given: Given, now: number): Onc
 }
 
 /** What an earlier send wrote, as it stands now. */
-async function readSent(trx: Queryable, accountId: string, messageId: string): Promise<SentMessage> {
+async function readSent(trx: Queryable, { chatbot }: Place, messageId: string): Promise<SentMessage> {
+  const { accountId, handoverMessage } = chatbot;
   const message = requireFound('Message', await findMessage(trx, accountId, messageId));
   const conversation = requireFound('Conversation', await findConversation(trx, accountId, message.conversationId));
-  const reply = requireFound('Message', await findReply(trx, accountId, message.id));
-  return { conversation, message, reply };
+  const reply = (await findReply(trx, accountId, message.id)) ?? null;
+  return { conversation, message, reply, notice: reply ? null : handoverMessage };
 }
 
 async function write(
@@ -114,7 +120,7 @@ async function write(
   { chatbot, conversation: found }: Place,
   channel: Channel,
   { content, sessionId, metadata }: Given,
-  { turn, now }: { turn: Turn; now: number },
+  { turn, now }: { turn: Turn | undefined; now: number },
 ): Promise<{ sent: SentMessage; events: LoggedEvent[] }> {
   const at = toTimestamp(now);
   const conversation = found
@@ -123,9 +129,14 @@ async function write(
   const parentId = (found && (await findTip(trx, found.accountId, found.id))) ?? null;
   const said = { role: 'USER', status: 'COMPLETED', content, metadata, parentId } as const;
   const question = await writeMessage(trx, conversation, at, said);
-  const reply = await openReply(trx, conversation, { question: question.message, turn, now });
+  const reply = turn && (await openReply(trx, conversation, { question: question.message, turn, now }));
   return {
-    sent: { conversation, message: question.message, reply: reply.message },
-    events: [question.event, reply.event],
+    sent: {
+      conversation,
+      message: question.message,
+      reply: reply?.message ?? null,
+      notice: turn ? null : chatbot.handoverMessage,
+    },
+    events: [question.event, ...(reply ? [reply.event] : [])],
   };
 }

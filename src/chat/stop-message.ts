@@ -3,11 +3,11 @@ import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
-import { parseId } from '../domain/ids.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findMessage } from '../store/messages.ts';
 import { publishEvents } from './live-answers.ts';
 import { storeEnding } from './turns.ts';
+import { getMessage } from './visible.ts';
 
 /**
  * Stops a reply: one that is being written keeps what it has, one that waits is never begun. A message that has ended
@@ -21,13 +21,13 @@ export async function stopMessage(
   input: { messageId: string },
 ): Promise<Message> {
   const { accountId } = viewer;
-  const id = requireFound('Message', parseId('message', input.messageId));
-  const { status, events } = await deps.db.transaction(async (trx) => {
-    const message = requireFound('Message', await findMessage(trx, accountId, id));
-    if (message.status !== 'QUEUED') return { status: message.status, events: [] };
+  const { id, status, events } = await deps.db.transaction(async (trx) => {
+    const message = await getMessage(trx, viewer, input.messageId);
+    const { id } = message;
+    if (message.status !== 'QUEUED') return { id, status: message.status, events: [] };
     const stopped = { status: 'STOPPED', finishReason: 'ABORTED', usage: null, error: null } as const;
     const ending = { ...message, ...stopped, completedAt: toTimestamp(deps.clock.now()) };
-    return { status: ending.status, events: await storeEnding(trx, message, ending) };
+    return { id, status: ending.status, events: await storeEnding(trx, message, ending) };
   });
   publishEvents(deps.bus, events);
 

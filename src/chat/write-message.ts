@@ -10,17 +10,20 @@ import type { Queryable } from '../store/tables.ts';
 export type Said = Pick<Message, 'role' | 'status' | 'parentId'> & {
   readonly content?: string;
   readonly metadata?: JsonText | undefined;
+  readonly isPrivate?: boolean;
+  readonly authorName?: string | null;
 };
 
 const NO_METADATA = toJson({});
 
-/** Writes a new message of the branch that its conversation shows, with the event that tells it. */
+/** Writes a new message where its conversation shows it, with the event that tells it. */
 export async function writeMessage(
   trx: Queryable,
   { id: conversationId, accountId }: Pick<Conversation, 'id' | 'accountId'>,
   at: Timestamp,
-  { role, status, parentId, content = '', metadata = NO_METADATA }: Said,
+  said: Said,
 ): Promise<{ message: Message; event: LoggedEvent }> {
+  const { role, status, parentId, content = '', metadata = NO_METADATA } = said;
   const message: Message = {
     id: createId('message'),
     accountId,
@@ -34,6 +37,8 @@ export async function writeMessage(
     rating: null,
     parentId,
     isShown: true,
+    isPrivate: said.isPrivate ?? false,
+    authorName: said.authorName ?? null,
     metadata,
     error: null,
     createdAt: at,

@@ -50,6 +50,16 @@ export const RATINGS = ['UP', 'DOWN'] as const;
 /** One of `RATINGS`. */
 export type Rating = (typeof RATINGS)[number];
 
+/** Who answers the visitor of a conversation. */
+export const ANSWERERS = ['AI', 'PERSON'] as const;
+/** One of `ANSWERERS`. */
+export type Answerer = (typeof ANSWERERS)[number];
+
+/** Who can be seen typing. */
+export const TYPING_ROLES = ['USER', 'AGENT'] as const;
+/** One of `TYPING_ROLES`. */
+export type TypingRole = (typeof TYPING_ROLES)[number];
+
 /** Owns everything else. */
 export interface Account {
   readonly id: string;
@@ -81,10 +91,24 @@ export interface Chatbot {
   readonly instructions: string;
   readonly fallbackMessage: string;
   readonly handoverMessage: string;
+  readonly leadForm: LeadForm;
   readonly isActive: boolean;
   readonly metadata: JsonText;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
+}
+
+/** What visitors are asked for when they want to be called back. */
+export interface LeadForm {
+  readonly title: string;
+  readonly fields: readonly LeadField[];
+}
+
+/** One question of a lead form: `name`, `email` and `phone` are fields of the lead, all others custom ones. */
+export interface LeadField {
+  readonly name: string;
+  readonly label: string;
+  readonly isRequired: boolean;
 }
 
 /** Something that a chatbot has read. */
@@ -122,9 +146,31 @@ export interface Conversation {
   readonly sessionId: string;
   readonly channel: Channel;
   readonly status: ConversationStatus;
+  /** Until when the chatbot is silent because a person has answered; null or past when it answers. */
+  readonly silentUntil: Timestamp | null;
+  /** The person who takes care of it, as the account's own systems name them. */
+  readonly assignee: string | null;
+  /** When a person was first asked for. */
+  readonly escalatedAt: Timestamp | null;
+  readonly escalationReason: string | null;
+  /** The visitor's messages since somebody of the account has read it. */
+  readonly unreadCount: number;
   readonly metadata: JsonText;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
+}
+
+/** Who left how to be reached. */
+export interface Lead {
+  readonly id: string;
+  readonly accountId: string;
+  readonly chatbotId: string;
+  readonly conversationId: string;
+  readonly name: string | null;
+  readonly email: string | null;
+  readonly phone: string | null;
+  readonly customData: JsonText;
+  readonly createdAt: Timestamp;
 }
 
 /** Evidence for a stretch of an answer. `start` and `end` are UTF-16 offsets in the message's content, end exclusive. */
@@ -166,6 +212,10 @@ export interface Message {
   readonly parentId: string | null;
   /** Whether it stands on the branch that its conversation shows. */
   readonly isShown: boolean;
+  /** A note between people: only those who manage see it, and it stands beside all branches. */
+  readonly isPrivate: boolean;
+  /** Who wrote it, for a person's message. */
+  readonly authorName: string | null;
   readonly metadata: JsonText;
   readonly error: MessageFailure | null;
   readonly createdAt: Timestamp;

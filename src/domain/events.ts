@@ -1,4 +1,4 @@
-import type { Citation, Message, MessageStatus } from './entities.ts';
+import type { Citation, Conversation, Lead, Message, MessageStatus, TypingRole } from './entities.ts';
 import type { Timestamp } from './time.ts';
 
 interface EventBase {
@@ -54,11 +54,44 @@ export interface CitationAddedEvent extends EventBase {
   readonly citation: Citation;
 }
 
+/** Who answers, who takes care of it or where it stands has changed. */
+export interface HandoffChangedEvent extends EventBase {
+  readonly type: 'HandoffChanged';
+  readonly conversation: Conversation;
+}
+
+/** A visitor has left how to be reached. */
+export interface LeadCapturedEvent extends EventBase {
+  readonly type: 'LeadCaptured';
+  readonly lead: Lead;
+}
+
+/** Someone began to type, or has stopped. Not kept. */
+export interface TypingChangedEvent extends EventBase {
+  readonly type: 'TypingChanged';
+  readonly role: TypingRole;
+  readonly isTyping: boolean;
+}
+
+/** What a reader has missed cannot be told any more; what follows is told from now on. */
+export interface StreamGapEvent extends EventBase {
+  readonly type: 'StreamGap';
+  readonly reason: string;
+}
+
 /** What happens in a conversation, as its readers are told. */
-export type ConversationEvent = MessageStageEvent | BranchSelectedEvent | MessageDeltaEvent | CitationAddedEvent;
+export type ConversationEvent =
+  | MessageStageEvent
+  | BranchSelectedEvent
+  | MessageDeltaEvent
+  | CitationAddedEvent
+  | HandoffChangedEvent
+  | LeadCapturedEvent
+  | TypingChangedEvent
+  | StreamGapEvent;
 
 /** The events that are numbered and kept. */
-export type LoggedEventType = MessageStageType | BranchSelectedEvent['type'];
+export type LoggedEventType = MessageStageType | 'BranchSelected' | 'HandoffChanged' | 'LeadCaptured';
 
 /** An event that has no place in a stream yet. */
 export type WithoutCursor<E> = E extends unknown ? Omit<E, 'cursor'> : never;

@@ -12,6 +12,7 @@ const KINDS = {
   passage: 5,
   conversation: 6,
   message: 7,
+  lead: 8,
 } as const;
 
 /** A noun that has an id. */

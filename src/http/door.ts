@@ -1,11 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import proxyAddr from 'proxy-addr';
-import type { GraphContext } from '../../schema/context.ts';
+import { createLoadersFor, type GraphContext } from '../../schema/context.ts';
 import { admit, authenticate, type Credential, hasCredential, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Channel } from '../domain/entities.ts';
 import type { RateLimitStanding } from '../domain/errors.ts';
-import { createLoaders } from '../store/loaders.ts';
 
 /** Whom the door let in, and how that one stands with its limit; nobody where no credential was sent. */
 export interface Admission {
@@ -56,7 +55,7 @@ export function createContext(
   return {
     deps,
     viewer,
-    loaders: createLoaders(deps.db.read, viewer.accountId),
+    loaders: createLoadersFor(deps, viewer),
     signal,
     request: { id: requestId, channel, rateLimit: standing },
   };

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import type { RestEnv, RestOptions } from './context.ts';
 import { ConversationEventsDocument, type ConversationEventsSubscription } from './documents.ts';
-import { toEvent } from './mappers.ts';
+import { toEvent } from './event-mappers.ts';
 
 /** Under every time-out of 15 seconds that may lie on the way. */
 const HEARTBEAT_MS = 12_000;

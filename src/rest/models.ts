@@ -1,7 +1,9 @@
 import { z } from '@hono/zod-openapi';
 
-const id = z.uuid().openapi({ description: 'Its id.', example: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43' });
-const time = z.string().openapi({
+/** Any id. */
+export const id = z.uuid().openapi({ description: 'Its id.', example: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43' });
+/** Any time. */
+export const time = z.string().openapi({
   description: 'When it was made: ISO 8601 in UTC with six fraction digits.',
   example: '2026-03-15T10:30:00.123000+00:00',
 });
@@ -148,77 +150,6 @@ export const ChatHeaders = z.object({
       example: '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
     }),
 });
-
-const conversationId = id.openapi({ description: 'The conversation it happened in.' });
-const messageId = id.openapi({ description: 'The reply.' });
-const at = time.openapi({ description: 'When it happened.' });
-
-/** Evidence for a stretch of a reply. */
-export const CitationModel = z
-  .object({
-    passage_id: id.nullable().openapi({ description: 'The passage; null when its source was deleted since.' }),
-    source_id: id.nullable().openapi({ description: 'The source; null when it was deleted since.' }),
-    title: z.string().openapi({ description: 'The title of the source when it was cited.', example: 'Opening hours' }),
-    url: z.string().openapi({ description: 'The address of the source; empty where it has none.', example: '' }),
-    quote: z.string().openapi({ description: 'The words that the reply rests on.', example: 'We open at 10.' }),
-    start: z.int().openapi({ description: 'Where the stretch begins, in UTF-16 code units.', example: 0 }),
-    end: z.int().openapi({ description: 'Where it ends, exclusive.', example: 14 }),
-  })
-  .openapi('Citation', { description: 'Evidence for a stretch of a reply.' });
-
-/** A message as its events tell it. */
-export const MessageModel = z
-  .object({
-    id,
-    role: z.enum(['user', 'assistant', 'agent', 'system']).openapi({ description: 'Who says it.', example: 'user' }),
-    status: z.enum(['queued', 'streaming', 'completed', 'failed', 'stopped', 'interrupted']).openapi({
-      description: 'How far it has come; the last four are ends.',
-      example: 'completed',
-    }),
-    content: z.string().openapi({ description: 'The text, or what there is of it so far.', example: 'Hello' }),
-    citations: z.array(CitationModel).openapi({ description: 'What it rests on, in the order of the text.' }),
-    parent_id: id.nullable().openapi({ description: 'The question that a reply answers; null for other roles.' }),
-    finish_reason: z.enum(['stop', 'length', 'content_filter', 'error', 'aborted']).nullable().openapi({
-      description: 'Why a reply ended; null before that, and for other roles.',
-      example: null,
-    }),
-    error: z
-      .object({
-        code: z.string().openapi({ description: 'The reason in a word that never changes.', example: 'ANSWER_FAILED' }),
-        message: z.string().openapi({ description: 'The reason in a sentence for people.' }),
-      })
-      .nullable()
-      .openapi({ description: 'Why a reply failed; null unless it did.', example: null }),
-    created_at: time,
-    completed_at: time.nullable().openapi({ description: 'When it ended; null before that.' }),
-  })
-  .openapi('Message', { description: 'One thing said in a conversation.' });
-
-/** A message that has come to a stage. */
-export const MessageEventModel = z
-  .object({ conversation_id: conversationId, at, message: MessageModel })
-  .openapi('MessageEvent', { description: 'A message has come to a stage, which the name of the event says.' });
-
-/** A piece of a reply. */
-export const DeltaEventModel = z
-  .object({
-    conversation_id: conversationId,
-    at,
-    message_id: messageId,
-    offset: z.int().openapi({ description: 'Where the piece stands in its text, in UTF-16 code units.', example: 0 }),
-    text: z.string().openapi({ description: 'The piece.', example: 'On Sundays ' }),
-  })
-  .openapi('DeltaEvent', { description: 'A piece of a reply.' });
-
-/** A citation of a reply. */
-export const CitationEventModel = z
-  .object({
-    conversation_id: conversationId,
-    at,
-    message_id: messageId,
-    citation: CitationModel,
-  })
-  .openapi('CitationEvent', { description: 'Evidence for text that was told before.' });
 
 /** Which conversation. */
 export const ConversationPath = z.object({

@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { ERRORS, type ErrorCode } from '../domain/errors.ts';
+import { EventModel } from './event-models.ts';
 import {
   ChatbotDetailModel,
   ChatbotModel,
@@ -7,13 +8,10 @@ import {
   ChatHeaders,
   ChatRequestModel,
   ChatResponseModel,
-  CitationEventModel,
   ConversationPath,
-  DeltaEventModel,
   ErrorModel,
   EventsHeaders,
   EventsQuery,
-  MessageEventModel,
   PageQuery,
   ProblemModel,
   SourceModel,
@@ -127,14 +125,14 @@ export const conversationEventsRoute = createRoute({
   tags: ['Chat'],
   summary: 'Follow a conversation',
   description:
-    'Server-sent events of every message, and of the text of replies while it is written. Stays open; a comment comes every 12 seconds. The `id` of the last event, sent back as `Last-Event-ID` or `after`, goes on from there with nothing missing and nothing twice. Needs the scope `chat` or `read`.',
+    'Server-sent events of every message, of the text of replies while it is written, of who answers and who types. Stays open; a comment comes every 12 seconds. The `id` of the last event, sent back as `Last-Event-ID` or `after`, goes on from there with nothing missing and nothing twice. Needs the scope `chat` or `read`.',
   request: { params: ConversationPath, query: EventsQuery, headers: EventsHeaders },
   responses: {
     200: {
       description:
-        'The events. `message.created`, `message.started`, `message.completed`, `message.failed`, `message.stopped`, `message.interrupted` and `branch.selected` have a `MessageEvent` as data, `message.delta` a `DeltaEvent`, `citation.added` a `CitationEvent`.',
+        'The events. `message.created`, `message.started`, `message.completed`, `message.failed`, `message.stopped`, `message.interrupted` and `branch.selected` have a `MessageEvent` as data, `message.delta` a `DeltaEvent`, `citation.added` a `CitationEvent`, `handoff.changed` a `HandoffEvent`, `lead.captured` a `LeadEvent`, `typing.changed` a `TypingEvent`, `stream.gap` a `GapEvent`.',
       content: {
-        'text/event-stream': { schema: z.union([MessageEventModel, DeltaEventModel, CitationEventModel]) },
+        'text/event-stream': { schema: EventModel },
       },
     },
     ...refusals('BAD_USER_INPUT', 'NOT_FOUND', ...ALWAYS),

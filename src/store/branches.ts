@@ -56,6 +56,7 @@ export async function findFollowing(db: Queryable, accountId: string, ids: reado
     .where((of) =>
       of.or([of('parent_id', 'in', some), of.and([of('parent_id', 'is', null), of('conversation_id', 'in', some)])]),
     )
+    .where('is_private', '=', 0)
     .where('account_id', '=', accountId)
     .orderBy('id')
     .execute();
@@ -69,6 +70,7 @@ export async function findTip(db: Queryable, accountId: string, conversationId: 
     .select('id')
     .where('conversation_id', '=', conversationId)
     .where('is_shown', '=', 1)
+    .where('is_private', '=', 0)
     .where('account_id', '=', accountId)
     .orderBy('id', 'desc')
     .limit(1)
@@ -129,6 +131,7 @@ export async function showBranch(
       .where('conversation_id', '=', conversationId)
       .where('account_id', '=', accountId)
       .where('is_shown', '=', isShown === 1 ? 0 : 1)
+      .where('is_private', '=', 0)
       .where('id', isOnPath ? 'in' : 'not in', (of) => of.selectFrom('path').select('path.id'))
       .execute();
   }

@@ -1,5 +1,6 @@
 import type { Insertable, Selectable } from 'kysely';
-import type { Chatbot } from '../domain/entities.ts';
+import type { Chatbot, LeadForm } from '../domain/entities.ts';
+import { fromJson, toJson } from '../domain/json.ts';
 import { type Page, padIds, readPage } from './pages.ts';
 import type { ChatbotRow, Queryable } from './tables.ts';
 
@@ -58,6 +59,12 @@ export async function listChatbots(db: Queryable, accountId: string, page: Page)
   return (await readPage(query, 'asc', page)).map(toChatbot);
 }
 
+/** The ids of the chatbots of every account. */
+export async function listAllChatbotIds(db: Queryable): Promise<string[]> {
+  const rows = await db.selectFrom('chatbots').select('id').execute();
+  return rows.map(({ id }) => id);
+}
+
 function toRow(chatbot: Chatbot): Insertable<ChatbotRow> {
   return {
     id: chatbot.id,
@@ -69,6 +76,7 @@ function toRow(chatbot: Chatbot): Insertable<ChatbotRow> {
     instructions: chatbot.instructions,
     fallback_message: chatbot.fallbackMessage,
     handover_message: chatbot.handoverMessage,
+    lead_form: toJson(chatbot.leadForm),
     is_active: chatbot.isActive ? 1 : 0,
     metadata: chatbot.metadata,
     created_at: chatbot.createdAt,
@@ -87,6 +95,7 @@ function toChatbot(row: Selectable<ChatbotRow>): Chatbot {
     instructions: row.instructions,
     fallbackMessage: row.fallback_message,
     handoverMessage: row.handover_message,
+    leadForm: fromJson<LeadForm>(row.lead_form),
     isActive: row.is_active === 1,
     metadata: row.metadata,
     createdAt: row.created_at,

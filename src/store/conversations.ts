@@ -1,6 +1,5 @@
 import type { Selectable } from 'kysely';
 import type { Conversation, ConversationStatus } from '../domain/entities.ts';
-import type { Timestamp } from '../domain/time.ts';
 import { type Page, padIds, readPage } from './pages.ts';
 import type { ConversationRow, Queryable } from './tables.ts';
 
@@ -14,25 +13,20 @@ export async function insertConversation(trx: Queryable, conversation: Conversat
       chatbot_id: conversation.chatbotId,
       session_id: conversation.sessionId,
       channel: conversation.channel,
-      status: conversation.status,
+      ...changeableOf(conversation),
       metadata: conversation.metadata,
       created_at: conversation.createdAt,
-      updated_at: conversation.updatedAt,
     })
     .execute();
 }
 
-/** Notes that something was said: sets the time, and opens the conversation again if it was closed. */
-export async function touchConversation(
-  trx: Queryable,
-  accountId: string,
-  { id, status, updatedAt }: { id: string; status: ConversationStatus; updatedAt: Timestamp },
-): Promise<void> {
+/** Writes what changes about a conversation. */
+export async function updateConversation(trx: Queryable, conversation: Conversation): Promise<void> {
   await trx
     .updateTable('conversations')
-    .set({ status, updated_at: updatedAt })
-    .where('id', '=', id)
-    .where('account_id', '=', accountId)
+    .set(changeableOf(conversation))
+    .where('id', '=', conversation.id)
+    .where('account_id', '=', conversation.accountId)
     .execute();
 }
 
@@ -93,6 +87,18 @@ export async function listConversations(
   return (await readPage(query, 'desc', page)).map(toConversation);
 }
 
+function changeableOf(conversation: Conversation) {
+  return {
+    status: conversation.status,
+    silent_until: conversation.silentUntil,
+    assignee: conversation.assignee,
+    escalated_at: conversation.escalatedAt,
+    escalation_reason: conversation.escalationReason,
+    unread_count: conversation.unreadCount,
+    updated_at: conversation.updatedAt,
+  };
+}
+
 function toConversation(row: Selectable<ConversationRow>): Conversation {
   return {
     id: row.id,
@@ -101,6 +107,11 @@ function toConversation(row: Selectable<ConversationRow>): Conversation {
     sessionId: row.session_id,
     channel: row.channel,
     status: row.status,
+    silentUntil: row.silent_until,
+    assignee: row.assignee,
+    escalatedAt: row.escalated_at,
+    escalationReason: row.escalation_reason,
+    unreadCount: row.unread_count,
     metadata: row.metadata,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

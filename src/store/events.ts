@@ -12,9 +12,11 @@ export interface LoggedEvent {
   /** Within the chatbot, from 1, without gaps. */
   readonly chatbotNumber: number;
   readonly type: LoggedEventType;
-  readonly messageId: string;
-  /** The message's status at the event. */
-  readonly status: MessageStatus;
+  /** The message that it tells of, if any, and that message's status at the event. */
+  readonly messageId: string | null;
+  readonly status: MessageStatus | null;
+  /** The lead that it tells of, if any. */
+  readonly leadId: string | null;
   readonly at: Timestamp;
 }
 
@@ -25,7 +27,8 @@ export interface LoggedEvent {
 export async function appendEvent(
   trx: Queryable,
   accountId: string,
-  event: Pick<LoggedEvent, 'conversationId' | 'type' | 'messageId' | 'status' | 'at'>,
+  event: Pick<LoggedEvent, 'conversationId' | 'type' | 'at'> &
+    Partial<Pick<LoggedEvent, 'messageId' | 'status' | 'leadId'>>,
 ): Promise<LoggedEvent> {
   const conversation = await trx
     .updateTable('conversations')
@@ -47,8 +50,9 @@ export async function appendEvent(
     chatbot_number: chatbot.last_event,
     account_id: accountId,
     type: event.type,
-    message_id: event.messageId,
-    status: event.status,
+    message_id: event.messageId ?? null,
+    lead_id: event.leadId ?? null,
+    status: event.status ?? null,
     at: event.at,
   };
   await trx.insertInto('conversation_events').values(row).execute();
@@ -107,6 +111,27 @@ export async function findLastEventNumber(
   return row?.last_event;
 }
 
+/** The oldest events of a chatbot's conversations, oldest first, of whatever account. */
+export async function listOldestEvents(db: Queryable, chatbotId: string, limit: number): Promise<LoggedEvent[]> {
+  const rows = await db
+    .selectFrom('conversation_events')
+    .selectAll()
+    .where('chatbot_id', '=', chatbotId)
+    .orderBy('chatbot_number')
+    .limit(limit)
+    .execute();
+  return rows.map(toLoggedEvent);
+}
+
+/** Deletes the events of a chatbot's conversations that come before one, by its number within the chatbot. */
+export async function deleteEventsBefore(trx: Queryable, chatbotId: string, chatbotNumber: number): Promise<void> {
+  await trx
+    .deleteFrom('conversation_events')
+    .where('chatbot_id', '=', chatbotId)
+    .where('chatbot_number', '<', chatbotNumber)
+    .execute();
+}
+
 function toLoggedEvent(row: ConversationEventRow): LoggedEvent {
   return {
     conversationId: row.conversation_id,
@@ -115,6 +140,7 @@ function toLoggedEvent(row: ConversationEventRow): LoggedEvent {
     chatbotNumber: row.chatbot_number,
     type: row.type,
     messageId: row.message_id,
+    leadId: row.lead_id,
     status: row.status,
     at: row.at,
   };

@@ -30,6 +30,8 @@ export async function insertMessage(trx: Queryable, message: Message): Promise<v
       rating: message.rating,
       parent_id: message.parentId,
       is_shown: message.isShown ? 1 : 0,
+      is_private: message.isPrivate ? 1 : 0,
+      author_name: message.authorName,
       metadata: message.metadata,
       error: message.error && toJson(message.error),
       created_at: message.createdAt,
@@ -166,6 +168,7 @@ export async function findLastMessages(
   db: Queryable,
   accountId: string,
   conversationIds: readonly string[],
+  { withNotes }: { withNotes: boolean },
 ): Promise<Message[]> {
   const rows = await db
     .selectFrom('messages')
@@ -180,7 +183,10 @@ export async function findLastMessages(
             .selectFrom('messages as m')
             .whereRef('m.conversation_id', '=', 'c.id')
             .where('m.is_shown', '=', 1)
-            .select((m) => m.fn.max('m.id').as('id'))
+            .where('m.is_private', 'in', withNotes ? [0, 1] : [0])
+            .select('m.id')
+            .orderBy('m.id', 'desc')
+            .limit(1)
             .as('id'),
         ),
     )
@@ -188,19 +194,20 @@ export async function findLastMessages(
   return rows.map(toMessage);
 }
 
-/** The messages that a conversation shows, oldest first. Uses `messages_shown`. */
+/** The messages that a conversation shows, oldest first, with or without private notes. Uses `messages_shown`. */
 export async function listMessages(
   db: Queryable,
   accountId: string,
-  conversationId: string,
+  { conversationId, withNotes }: { conversationId: string; withNotes: boolean },
   page: Page,
 ): Promise<Message[]> {
-  const query = db
+  let query = db
     .selectFrom('messages')
     .selectAll()
     .where('conversation_id', '=', conversationId)
     .where('is_shown', '=', 1)
     .where('account_id', '=', accountId);
+  if (!withNotes) query = query.where('is_private', '=', 0);
   return (await readPage(query, 'asc', page)).map(toMessage);
 }
 
@@ -222,6 +229,8 @@ export function toMessage(row: MessageRow): Message {
     rating: row.rating,
     parentId: row.parent_id,
     isShown: row.is_shown === 1,
+    isPrivate: row.is_private === 1,
+    authorName: row.author_name,
     metadata: row.metadata,
     error: row.error && fromJson<MessageFailure>(row.error),
     createdAt: row.created_at,

@@ -51,6 +51,8 @@ export interface ChatbotRow {
   instructions: string;
   fallback_message: string;
   handover_message: string;
+  /** JSON. */
+  lead_form: JsonText;
   is_active: Flag;
   metadata: JsonText;
   created_at: Timestamp;
@@ -93,6 +95,11 @@ export interface ConversationRow {
   session_id: string;
   channel: Channel;
   status: ConversationStatus;
+  silent_until: Timestamp | null;
+  assignee: string | null;
+  escalated_at: Timestamp | null;
+  escalation_reason: string | null;
+  unread_count: number;
   metadata: JsonText;
   created_at: Timestamp;
   updated_at: Timestamp;
@@ -116,13 +123,31 @@ export interface MessageRow {
   parent_id: string | null;
   /** Whether it stands on the branch that its conversation shows. */
   is_shown: Flag;
+  is_private: Flag;
+  author_name: string | null;
   metadata: JsonText;
   error: JsonText | null;
   created_at: Timestamp;
   completed_at: Timestamp | null;
 }
 
-/** A row of conversation_events. `number` counts within the conversation, `chatbot_number` within the chatbot. `status` is the message's at the event. */
+/** A row of leads. */
+export interface LeadRow {
+  id: string;
+  account_id: string;
+  chatbot_id: string;
+  conversation_id: string;
+  name: string | null;
+  email: string | null;
+  phone: string | null;
+  custom_data: JsonText;
+  created_at: Timestamp;
+}
+
+/**
+ * A row of conversation_events. `number` counts within the conversation, `chatbot_number` within the chatbot. It tells of
+ * a message (`status` is the message's at the event), of a lead, or else of the conversation itself.
+ */
 export interface ConversationEventRow {
   conversation_id: string;
   number: number;
@@ -130,8 +155,9 @@ export interface ConversationEventRow {
   chatbot_number: number;
   account_id: string;
   type: LoggedEventType;
-  message_id: string;
-  status: MessageStatus;
+  message_id: string | null;
+  lead_id: string | null;
+  status: MessageStatus | null;
   at: Timestamp;
 }
 
@@ -164,6 +190,7 @@ export interface Tables {
   passages: PassageRow;
   conversations: ConversationRow;
   messages: MessageRow;
+  leads: LeadRow;
   conversation_events: ConversationEventRow;
   idempotency_keys: IdempotencyKeyRow;
   usage: UsageRow;

@@ -247,9 +247,7 @@ describe('branches', () => {
     const refused = { __typename: 'InvalidInputError', fields: [{ path: ['messageId'] }] };
     expect(await regenerate(gateway, { messageId: first.messageId })).toMatchObject(refused);
     expect(await edit(gateway, { messageId: first.replyId, content: 'No' })).toMatchObject(refused);
-    await gateway.deps.db.transaction((trx) =>
-      trx.updateTable('conversations').set({ status: 'CLOSED' }).where('id', '=', conversationId).execute(),
-    );
+    await mutate(gateway, 'closeConversation', { conversationId });
     expect(await regenerate(gateway, { messageId: first.replyId })).toMatchObject(refused);
     expect(await edit(gateway, { messageId: first.messageId, content: 'No' })).toMatchObject(refused);
     expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2']);

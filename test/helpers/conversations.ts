@@ -8,7 +8,9 @@ import { type Reader, type StreamEvent, startAnswer, textOf, webSocket } from '.
 /** Says of each event what it tells, so that a test can say what it expects: ids by the names that it gives them. */
 export function listTold(events: readonly StreamEvent[], names: Readonly<Record<string, string>> = {}): string[] {
   const nameOf = (id = '') => names[id] ?? id;
-  return events.map(({ __typename, message, messageId, text, citation }) => {
+  return events.map(({ __typename, message, messageId, text, citation, conversation, role, isTyping }) => {
+    if (conversation) return `${__typename} ${conversation.status} ${conversation.answeredBy}`;
+    if (role) return `${__typename} ${role} ${isTyping}`;
     if (message) return `${__typename} ${nameOf(message.id)}`;
     return `${__typename} ${nameOf(messageId)} ${text === undefined ? citation?.title : JSON.stringify(text)}`;
   });

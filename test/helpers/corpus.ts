@@ -53,6 +53,7 @@ export async function addChatbot(db: Database, owner = createId('account')) {
         instructions: '',
         fallback_message: '',
         handover_message: '',
+        lead_form: toJson({}),
         is_active: 1,
         metadata: toJson({}),
         created_at: NOW,

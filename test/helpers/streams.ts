@@ -17,6 +17,11 @@ export interface StreamEvent {
   readonly content?: string;
   readonly citation?: StreamCitation;
   readonly message?: StreamMessage;
+  readonly conversation?: StreamConversation;
+  readonly lead?: { id: string; email: string | null };
+  readonly role?: string;
+  readonly isTyping?: boolean;
+  readonly reason?: string;
 }
 
 export interface StreamCitation {
@@ -24,6 +29,14 @@ export interface StreamCitation {
   readonly quote: string;
   readonly start: number;
   readonly end: number;
+}
+
+export interface StreamConversation {
+  readonly id: string;
+  readonly status: string;
+  readonly answeredBy: string;
+  readonly assignee: string | null;
+  readonly unreadCount: number;
 }
 
 export interface StreamMessage {
@@ -83,7 +96,11 @@ const EVENT = `
     ... on MessageFailed { ${MESSAGE} }
     ... on MessageStopped { ${MESSAGE} }
     ... on MessageInterrupted { ${MESSAGE} }
-    ... on BranchSelected { ${MESSAGE} }`;
+    ... on BranchSelected { ${MESSAGE} }
+    ... on HandoffChanged { conversation { id status answeredBy assignee unreadCount } }
+    ... on LeadCaptured { lead { id email } }
+    ... on TypingChanged { role isTyping }
+    ... on StreamGap { reason }`;
 
 /** The subscription that readers of a message run; it asks for everything. */
 export const FOLLOW = `subscription Follow($messageId: ID!, $after: String) {

@@ -7,8 +7,8 @@ import type { Citation } from '../../src/domain/entities.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { createRest } from '../../src/rest/app.ts';
 import type { ConversationEventsSubscription } from '../../src/rest/documents.ts';
+import { toEvent } from '../../src/rest/event-mappers.ts';
 import type { GraphClient } from '../../src/rest/graph-client.ts';
-import { toEvent } from '../../src/rest/mappers.ts';
 import { send } from '../helpers/chatbots.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/engines.ts';
 import { readEventStream, type ServerSentEvent } from '../helpers/event-stream.ts';
@@ -139,8 +139,8 @@ describe('the events of a conversation', () => {
 
     const about = `{"conversation_id":"${conversationId}","at":"${NOW}"`;
     const cited = '{"passage_id":null,"source_id":null,"title":"Hours","url":"","quote":"nine","start":0,"end":4}';
-    const question = `{"id":"${messageId}","role":"user","status":"completed","content":"And?","citations":[],"parent_id":"${first.replyId}","finish_reason":null,"error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
-    const end = `{"id":"${replyId}","role":"assistant","status":"completed","content":"nine\\n","citations":[${cited}],"parent_id":"${messageId}","finish_reason":"stop","error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
+    const question = `{"id":"${messageId}","role":"user","status":"completed","content":"And?","citations":[],"parent_id":"${first.replyId}","author_name":null,"is_private":false,"finish_reason":null,"error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
+    const end = `{"id":"${replyId}","role":"assistant","status":"completed","content":"nine\\n","citations":[${cited}],"parent_id":"${messageId}","author_name":null,"is_private":false,"finish_reason":"stop","error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
     const blocks = body.replaceAll(/^id: [\w-]+$/gm, 'id: …').split('\n\n');
     expect(blocks[0]).toBe('retry: 1000');
     expect(blocks[1]).toBe(`id: …\nevent: message.created\ndata: ${about},"message":${question}}`);
@@ -381,26 +381,90 @@ describe('an open stream', () => {
   });
 });
 
-describe('the name of an event', () => {
+describe('an event', () => {
+  const graphTime = '2026-03-15T10:30:00.123Z';
+  const message = {
+    id: '2',
+    role: 'AGENT',
+    status: 'COMPLETED',
+    content: 'Hi',
+    citations: [],
+    parent: { id: '3' },
+    authorName: 'Ada',
+    isPrivate: false,
+    finishReason: null,
+    error: null,
+    createdAt: graphTime,
+    completedAt: graphTime,
+  };
+  const told = {
+    message: {
+      id: '2',
+      role: 'agent',
+      status: 'completed',
+      content: 'Hi',
+      citations: [],
+      parent_id: '3',
+      author_name: 'Ada',
+      is_private: false,
+      finish_reason: null,
+      error: null,
+      created_at: NOW,
+      completed_at: NOW,
+    },
+  };
+  const cited = { title: 'Hours', quote: 'nine', start: 0, end: 4 };
+  const conversation = {
+    ...{ id: '1', sessionId: 's', channel: 'CHAT_PAGE', status: 'ESCALATED', answeredBy: 'PERSON', assignee: null },
+    ...{ silentUntil: graphTime, escalatedAt: null, escalationReason: 'Why', unreadCount: 2 },
+  };
+  const lead = { id: '4', name: null, email: 'a@b.de', phone: null, customData: { a: 1 }, createdAt: graphTime };
+
   it.each([
-    ['MessageCreated', 'message.created'],
-    ['MessageStarted', 'message.started'],
-    ['MessageDelta', 'message.delta'],
-    ['CitationAdded', 'citation.added'],
-    ['MessageCompleted', 'message.completed'],
-    ['MessageFailed', 'message.failed'],
-    ['MessageStopped', 'message.stopped'],
-    ['MessageInterrupted', 'message.interrupted'],
-  ])('is for %s %s', (type, name) => {
-    const event = {
-      __typename: type,
-      cursor: 'c',
-      conversationId: '1',
-      at: '2026-03-15T10:30:00.123Z',
-      messageId: '2',
-    };
-    const told = toEvent(event as ConversationEventsSubscription['conversationEvents']);
-    expect(told).toMatchObject({ name, data: { conversation_id: '1', at: NOW } });
+    ['MessageCreated', 'message.created', { message }, told],
+    ['MessageStarted', 'message.started', { message }, told],
+    ['MessageCompleted', 'message.completed', { message }, told],
+    ['MessageFailed', 'message.failed', { message }, told],
+    ['MessageStopped', 'message.stopped', { message }, told],
+    ['MessageInterrupted', 'message.interrupted', { message }, told],
+    ['BranchSelected', 'branch.selected', { message }, told],
+    [
+      'MessageDelta',
+      'message.delta',
+      { messageId: '2', offset: 1, text: 'i' },
+      { message_id: '2', offset: 1, text: 'i' },
+    ],
+    [
+      'CitationAdded',
+      'citation.added',
+      { messageId: '2', citation: { ...cited, passage: { id: '5' }, source: null, url: null } },
+      { message_id: '2', citation: { passage_id: '5', source_id: null, ...cited, url: '' } },
+    ],
+    [
+      'HandoffChanged',
+      'handoff.changed',
+      { conversation },
+      {
+        conversation: {
+          ...{ id: '1', session_id: 's', channel: 'chat_page', status: 'escalated', answered_by: 'person' },
+          ...{ silent_until: NOW, assignee: null, escalated_at: null, escalation_reason: 'Why', unread_count: 2 },
+        },
+      },
+    ],
+    [
+      'LeadCaptured',
+      'lead.captured',
+      { lead },
+      { lead: { id: '4', name: '', email: 'a@b.de', phone: '', custom_data: { a: 1 }, created_at: NOW } },
+    ],
+    ['TypingChanged', 'typing.changed', { role: 'AGENT', isTyping: true }, { role: 'agent', is_typing: true }],
+    ['StreamGap', 'stream.gap', { reason: 'Gone.' }, { reason: 'Gone.' }],
+  ])('%s is told as %s', (type, name, fields, data) => {
+    const event = { __typename: type, cursor: 'c', conversationId: '1', at: graphTime, ...fields };
+    expect(toEvent(event as ConversationEventsSubscription['conversationEvents'])).toEqual({
+      name,
+      data: { conversation_id: '1', at: NOW, ...data },
+    });
   });
 });
 

@@ -4,7 +4,7 @@ import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { codesOf } from '../helpers/sockets.ts';
 import { webSocket } from '../helpers/streams.ts';
-import { askAsStranger, distinct, keyWith } from './support.ts';
+import { askAsStranger, distinct, keyWith, mutate } from './support.ts';
 
 const NODE = 'query ($id: ID!) { node(id: $id) { __typename id } }';
 const NODES = 'query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }';
@@ -17,6 +17,7 @@ const KINDS = [
   ['passage', 'Passage'],
   ['conversation', 'Conversation'],
   ['message', 'Message'],
+  ['lead', 'Lead'],
 ] as const satisfies readonly (readonly [IdKind, string])[];
 
 let gateway: TestGateway;
@@ -34,6 +35,12 @@ beforeAll(async () => {
     'query ($id: ID!) { viewer { apiKey { id } } chatbot(id: $id) { sources { nodes { id passages(first: 1) { nodes { id } } } } } }',
     { id: chatbotId },
   );
+  const captured = await mutate<{ lead: { id: string } }>(
+    gateway,
+    'captureLead',
+    { conversationId, email: 'ada@example.com' },
+    { selection: 'lead { id }' },
+  );
   const [source] = data.chatbot.sources.nodes;
   ids = {
     account: gateway.accountId,
@@ -43,6 +50,7 @@ beforeAll(async () => {
     passage: source?.passages.nodes[0]?.id ?? '',
     conversation: conversationId,
     message: messageId,
+    lead: captured.lead.id,
   };
 });
 afterAll(() => gateway.close());

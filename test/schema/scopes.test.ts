@@ -51,6 +51,39 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
     operation: 'mutation { editMessage(input: { messageId: "1", content: "a" }) { __typename } }',
   },
   selectBranch: { scopes: ['CHAT'], operation: 'mutation { selectBranch(input: { messageId: "1" }) { __typename } }' },
+  escalateConversation: {
+    scopes: ['CHAT', 'MANAGE'],
+    operation: 'mutation { escalateConversation(input: { conversationId: "1" }) { __typename } }',
+  },
+  assignConversation: {
+    scopes: ['MANAGE'],
+    operation: 'mutation { assignConversation(input: { conversationId: "1" }) { __typename } }',
+  },
+  sendAgentMessage: {
+    scopes: ['MANAGE'],
+    operation: 'mutation { sendAgentMessage(input: { conversationId: "1", content: "a" }) { __typename } }',
+  },
+  handBackConversation: {
+    scopes: ['MANAGE'],
+    operation: 'mutation { handBackConversation(input: { conversationId: "1" }) { __typename } }',
+  },
+  closeConversation: {
+    scopes: ['CHAT', 'MANAGE'],
+    operation: 'mutation { closeConversation(input: { conversationId: "1" }) { __typename } }',
+  },
+  markConversationRead: {
+    scopes: ['MANAGE'],
+    operation: 'mutation { markConversationRead(input: { conversationId: "1" }) { __typename } }',
+  },
+  // Which of the two depends on who types: see test/chat/typing.test.ts.
+  setTyping: {
+    scopes: ['CHAT'],
+    operation: 'mutation { setTyping(input: { conversationId: "1", isTyping: true }) { __typename } }',
+  },
+  captureLead: {
+    scopes: ['CHAT'],
+    operation: 'mutation { captureLead(input: { conversationId: "1" }) { __typename } }',
+  },
   conversationEvents: {
     scopes: ['CHAT', 'READ'],
     operation: 'subscription { conversationEvents(conversationId: "$conversation", after: "$start") { __typename } }',

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import type { Lead, LeadForm } from '../domain/entities.ts';
+import { type FieldProblem, InvalidInputError, requireFound } from '../domain/errors.ts';
+import { createId } from '../domain/ids.ts';
+import { metadataObject, parseInput, text } from '../domain/input.ts';
+import { fromJson, toJson } from '../domain/json.ts';
+import { toTimestamp } from '../domain/time.ts';
+import { findChatbot } from '../store/chatbots.ts';
+import { appendEvent } from '../store/events.ts';
+import { insertLead } from '../store/leads.ts';
+import { getConversation } from './handoff.ts';
+import { STANDARD_FIELDS } from './lead-form.ts';
+import { publishEvents } from './live-answers.ts';
+
+/** What a visitor leaves, and where. */
+export interface CaptureLeadInput {
+  readonly conversationId: string;
+  readonly name?: string | null | undefined;
+  readonly email?: string | null | undefined;
+  readonly phone?: string | null | undefined;
+  readonly customData?: unknown;
+}
+
+const rules = z.object({
+  name: text(1, 255).optional(),
+  // No more than a look at its form: whether it can be reached only a message can tell.
+  email: text(3, 254)
+    .refine((value) => /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(value), 'Must be an email address.')
+    .optional(),
+  phone: text(3, 50)
+    .refine(
+      (value) => /^\+?[\d\s()./-]+$/.test(value) && value.replace(/\D/g, '').length >= 3,
+      'Must be a phone number.',
+    )
+    .optional(),
+  customData: metadataObject.optional(),
+});
+
+type Given = z.output<typeof rules>;
+
+/**
+ * Keeps how a visitor can be reached, as the chatbot's lead form asks for it.
+ * @throws NotFoundError; InvalidInputError, also for what the form requires and for nothing at all.
+ */
+export async function captureLead(
+  deps: Pick<Deps, 'db' | 'clock' | 'bus'>,
+  viewer: Viewer,
+  input: CaptureLeadInput,
+): Promise<Lead> {
+  const { accountId } = viewer;
+  const given = parseInput(rules, { ...input });
+  const at = toTimestamp(deps.clock.now());
+  const { lead, events } = await deps.db.transaction(async (trx) => {
+    const { id: conversationId, chatbotId } = await getConversation(trx, accountId, input.conversationId);
+    const chatbot = requireFound('Conversation', await findChatbot(trx, accountId, chatbotId));
+    requireAnswers(chatbot.leadForm, given);
+    const lead: Lead = {
+      id: createId('lead'),
+      ...{ accountId, chatbotId, conversationId },
+      name: given.name ?? null,
+      email: given.email ?? null,
+      phone: given.phone ?? null,
+      customData: given.customData ?? toJson({}),
+      createdAt: at,
+    };
+    await insertLead(trx, lead);
+    const told = { type: 'LeadCaptured', leadId: lead.id, conversationId, at } as const;
+    return { lead, events: [await appendEvent(trx, accountId, told)] };
+  });
+  publishEvents(deps.bus, events);
+  return lead;
+}
+
+function requireAnswers({ fields }: LeadForm, { customData, ...standard }: Given): void {
+  const custom = customData === undefined ? {} : fromJson<Record<string, unknown>>(customData);
+  const answers: Readonly<Record<string, unknown>> = { ...custom, ...standard };
+  const missing = fields
+    .filter(({ name, isRequired }) => isRequired && isBlank(answers[name]))
+    .map(({ name }): FieldProblem => {
+      const path = STANDARD_FIELDS.has(name) ? [name] : ['customData', name];
+      return { path, message: 'The form requires it.' };
+    });
+  if (missing.length > 0) throw new InvalidInputError(missing);
+  if (Object.values(answers).every(isBlank)) {
+    throw new InvalidInputError([{ path: [], message: 'Give at least one of name, email, phone and customData.' }]);
+  }
+}
+
+const isBlank = (value: unknown) => value == null || (typeof value === 'string' && value.trim() === '');

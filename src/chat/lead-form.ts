@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import type { LeadForm } from '../domain/entities.ts';
+import { text } from '../domain/input.ts';
+
+const MAX_FIELDS = 20;
+
+/** What a chatbot asks for unless its owner says otherwise. */
+export const DEFAULT_LEAD_FORM: LeadForm = {
+  title: 'How can we reach you?',
+  fields: [
+    { name: 'name', label: 'Name', isRequired: false },
+    { name: 'email', label: 'Email', isRequired: true },
+    { name: 'phone', label: 'Phone', isRequired: false },
+  ],
+};
+
+/** The fields that a lead has of its own; those of any other name are custom. */
+export const STANDARD_FIELDS: ReadonlySet<string> = new Set(['name', 'email', 'phone']);
+
+const fieldRules = z.object({
+  name: z.string().regex(/^[a-zA-Z][a-zA-Z0-9_]{0,63}$/, 'Must be 1 to 64 letters, digits and _, a letter first.'),
+  label: text(1, 255),
+  isRequired: z
+    .boolean()
+    .nullish()
+    .transform((value) => value ?? false),
+});
+
+/** The rules of a lead form. */
+export const leadFormRules = z.object({
+  title: text(1, 255),
+  fields: z
+    .array(fieldRules)
+    .min(1, 'Must have at least one field.')
+    .max(MAX_FIELDS, `Must have at most ${MAX_FIELDS} fields.`)
+    .refine((fields) => new Set(fields.map(({ name }) => name)).size === fields.length, 'Names must differ.'),
+});

@@ -1,0 +1,147 @@
+import { z } from 'zod';
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import type { Conversation, Message } from '../domain/entities.ts';
+import { requireFound } from '../domain/errors.ts';
+import { metadataObject, parseInput, text } from '../domain/input.ts';
+import { type Timestamp, toTimestamp } from '../domain/time.ts';
+import { findTip } from '../store/branches.ts';
+import { updateConversation } from '../store/conversations.ts';
+import { appendEvent, type LoggedEvent } from '../store/events.ts';
+import { findMessage, listOpenReplies } from '../store/messages.ts';
+import type { Queryable } from '../store/tables.ts';
+import { answererOf, getConversation } from './handoff.ts';
+import { publishEvents } from './live-answers.ts';
+import { findEarlierSend, keepSend, type OnceSend } from './send-once.ts';
+import { storeEnding } from './turns.ts';
+import { writeMessage } from './write-message.ts';
+
+/** What a person says, and where. */
+export interface SendAgentMessageInput {
+  readonly conversationId: string;
+  readonly content: string;
+  /** What the visitor may call that person. */
+  readonly authorName?: string | null | undefined;
+  /** A note that the visitor does not see. */
+  readonly isPrivate?: boolean | null | undefined;
+  readonly metadata?: unknown;
+  /** The same id sends once. */
+  readonly clientMessageId?: string | null | undefined;
+}
+
+type AgentDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'config' | 'liveAnswers' | 'typing'>;
+
+const rulesFor = (maxChars: number) =>
+  z.object({
+    content: text(1, maxChars),
+    authorName: text(1, 255).optional(),
+    metadata: metadataObject.optional(),
+    clientMessageId: text(1, 255).optional(),
+  });
+
+type Given = z.output<ReturnType<typeof rulesFor>>;
+
+/**
+ * Stores what a person says to the visitor. From then on the chatbot is silent for a while (`HANDOFF_HOURS`), which
+ * begins anew with each such message: the reply under way is stopped and those that wait are never begun. A private
+ * note does nothing but stand there for those who manage.
+ * @throws InvalidInputError, NotFoundError, IdempotencyConflictError; nothing is stored.
+ */
+export async function sendAgentMessage(
+  deps: AgentDeps,
+  viewer: Viewer,
+  input: SendAgentMessageInput,
+): Promise<{ message: Message; conversation: Conversation }> {
+  const given = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
+  const isPrivate = input.isPrivate === true;
+  const { accountId } = viewer;
+  const now = deps.clock.now();
+  const sent = await deps.db.transaction(async (trx) => {
+    const conversation = await getConversation(trx, accountId, input.conversationId);
+    const once = onceOf(conversation, given, isPrivate, now);
+    const earlier = once && (await findEarlierSend(trx, accountId, once));
+    if (earlier !== undefined) {
+      const message = requireFound('Message', await findMessage(trx, accountId, earlier));
+      return { message, conversation, events: [], stopping: undefined };
+    }
+    const written = await (isPrivate ? writeNote : takeOver)(trx, deps, conversation, given, now);
+    if (once !== undefined) await keepSend(trx, accountId, once, written.message.id);
+    return written;
+  });
+  if (!isPrivate) deps.typing.set(sent.conversation.id, 'AGENT', false);
+  publishEvents(deps.bus, sent.events);
+  if (sent.stopping !== undefined) deps.liveAnswers.get(sent.stopping.id)?.stop.abort();
+  return sent;
+}
+
+/** What a message did. `stopping` is the reply that was being written. */
+interface Sent {
+  readonly message: Message;
+  readonly conversation: Conversation;
+  readonly events: readonly LoggedEvent[];
+  readonly stopping: Message | undefined;
+}
+
+const saidBy = ({ content, authorName, metadata }: Given) =>
+  ({ role: 'AGENT', status: 'COMPLETED', content, authorName: authorName ?? null, metadata }) as const;
+
+async function writeNote(
+  trx: Queryable,
+  _deps: AgentDeps,
+  conversation: Conversation,
+  given: Given,
+  now: number,
+): Promise<Sent> {
+  const said = { ...saidBy(given), parentId: null, isPrivate: true };
+  const { message, event } = await writeMessage(trx, conversation, toTimestamp(now), said);
+  return { message, conversation, events: [event], stopping: undefined };
+}
+
+async function takeOver(
+  trx: Queryable,
+  { config }: AgentDeps,
+  conversation: Conversation,
+  given: Given,
+  now: number,
+): Promise<Sent> {
+  const { id, accountId, status } = conversation;
+  const at = toTimestamp(now);
+  const { events, stopping } = await silence(trx, conversation, at);
+  const changed: Conversation = {
+    ...conversation,
+    status: status === 'CLOSED' ? 'OPEN' : status,
+    silentUntil: toTimestamp(now + config.handoffMs),
+    unreadCount: 0,
+    updatedAt: at,
+  };
+  await updateConversation(trx, changed);
+  const parentId = (await findTip(trx, accountId, id)) ?? null;
+  const { message, event } = await writeMessage(trx, changed, at, { ...saidBy(given), parentId });
+  events.push(event);
+  if (answererOf(conversation, now) === 'AI' || status === 'CLOSED') {
+    events.push(await appendEvent(trx, accountId, { conversationId: id, type: 'HandoffChanged', at }));
+  }
+  return { message, conversation: changed, events, stopping };
+}
+
+/** Ends the replies that wait, and gives the one that is being written. */
+async function silence(trx: Queryable, { id, accountId }: Conversation, at: Timestamp) {
+  const events: LoggedEvent[] = [];
+  const open = await listOpenReplies(trx, accountId, id);
+  for (const reply of open.filter(({ status }) => status === 'QUEUED')) {
+    const ending = { status: 'STOPPED', finishReason: 'ABORTED', usage: null, error: null, completedAt: at } as const;
+    events.push(...(await storeEnding(trx, reply, { ...reply, ...ending })));
+  }
+  return { events, stopping: open.find(({ status }) => status === 'STREAMING') };
+}
+
+function onceOf(
+  { id: conversationId, chatbotId }: Conversation,
+  { clientMessageId: key, content, authorName, metadata }: Given,
+  isPrivate: boolean,
+  now: number,
+): OnceSend | undefined {
+  if (key === undefined) return undefined;
+  const asked = { conversationId, content, authorName, isPrivate, metadata: metadata && JSON.parse(metadata) };
+  return { scope: { chatbotId, operation: 'sendAgentMessage', key }, asked, now };
+}

@@ -1,0 +1,21 @@
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import type { Conversation, TypingRole } from '../domain/entities.ts';
+import { ForbiddenError } from '../domain/errors.ts';
+import { getConversation } from './handoff.ts';
+
+/**
+ * Tells those who follow a conversation that someone types there, or has stopped.
+ * @throws NotFoundError; ForbiddenError for an agent without `MANAGE`.
+ */
+export async function setTyping(
+  deps: Pick<Deps, 'db' | 'typing'>,
+  viewer: Viewer,
+  input: { conversationId: string; isTyping: boolean; role?: TypingRole | null | undefined },
+): Promise<Conversation> {
+  const role = input.role ?? 'USER';
+  if (!viewer.scopes.has(role === 'AGENT' ? 'MANAGE' : 'CHAT')) throw new ForbiddenError('Mutation.setTyping');
+  const conversation = await getConversation(deps.db.read, viewer.accountId, input.conversationId);
+  deps.typing.set(conversation.id, role, input.isTyping);
+  return conversation;
+}

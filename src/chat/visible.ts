@@ -1,0 +1,25 @@
+import type { Viewer } from '../access/viewer.ts';
+import type { Message } from '../domain/entities.ts';
+import { requireFound } from '../domain/errors.ts';
+import { parseId } from '../domain/ids.ts';
+import { findMessage } from '../store/messages.ts';
+import type { Queryable } from '../store/tables.ts';
+
+/** Whether a viewer may see private notes: only those who manage. To all others there are none. */
+export function seesNotes({ scopes }: Pick<Viewer, 'scopes'>): boolean {
+  return scopes.has('MANAGE');
+}
+
+/**
+ * Finds a message that the viewer may see.
+ * @throws NotFoundError
+ */
+export async function getMessage(
+  db: Queryable,
+  viewer: Pick<Viewer, 'accountId' | 'scopes'>,
+  messageId: string,
+): Promise<Message> {
+  const id = requireFound('Message', parseId('message', messageId));
+  const message = requireFound('Message', await findMessage(db, viewer.accountId, id));
+  return requireFound('Message', message.isPrivate && !seesNotes(viewer) ? undefined : message);
+}

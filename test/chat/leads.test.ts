@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest';
+import { startConversation } from '../helpers/conversations.ts';
+import type { TestGateway } from '../helpers/gateway.ts';
+import { TRANSPORTS } from '../helpers/streams.ts';
+import { askAsStranger, distinct, mutate, mutation } from '../schema/support.ts';
+
+const LEAD = 'id name email phone customData createdAt conversation { id }';
+
+interface Captured {
+  readonly lead: { id: string; name: string | null; email: string | null; phone: string | null; customData: object };
+  readonly code?: string;
+  readonly fields?: readonly { path: string[]; message: string }[];
+}
+
+const capture = (gateway: TestGateway, input: object) =>
+  mutate<Captured>(gateway, 'captureLead', input, { selection: `lead { ${LEAD} }` });
+
+describe('captureLead', () => {
+  it('keeps what was given, lists it newest first, and finds it by its id', async () => {
+    const { gateway, chatbotId, conversationId } = await startConversation();
+    const one = await capture(gateway, {
+      conversationId,
+      email: ' ada@example.com ',
+      name: 'Ada',
+      phone: '+49 (30) 12-34',
+    });
+    expect(one.lead).toMatchObject({ name: 'Ada', email: 'ada@example.com', phone: '+49 (30) 12-34', customData: {} });
+    const two = await capture(gateway, { conversationId, email: 'bob@example.com', customData: { plan: 'pro' } });
+    expect(two.lead).toMatchObject({ name: null, phone: null, customData: { plan: 'pro' } });
+    const { data } = await gateway.graphql<{ chatbot: { leads: { nodes: object[] } }; node: object }>(
+      `query ($chatbot: ID!, $lead: ID!) {
+        chatbot(id: $chatbot) { leads { nodes { ${LEAD} } } }
+        node(id: $lead) { ... on Lead { ${LEAD} } }
+      }`,
+      { chatbot: chatbotId, lead: one.lead.id },
+    );
+    expect(data.chatbot.leads.nodes).toEqual([two.lead, one.lead]);
+    expect(data.node).toEqual(one.lead);
+  });
+
+  it.each(TRANSPORTS)('is told to those who follow the conversation and the inbox over $name', async ({ follow }) => {
+    const { gateway, chatbotId, conversationId } = await startConversation();
+    const readers = [follow(gateway, { conversationId }), follow(gateway, { chatbotId })];
+    await expect.poll(() => gateway.deps.bus.size).toBe(2);
+    const { lead } = await capture(gateway, { conversationId, email: 'ada@example.com' });
+    for (const reader of readers) {
+      const told = await reader.until(({ __typename }) => __typename === 'LeadCaptured');
+      expect(told.lead).toEqual({ id: lead.id, email: 'ada@example.com' });
+      reader.leave();
+    }
+  });
+
+  it('asks for what the form of the chatbot requires', async () => {
+    const { gateway, chatbotId, conversationId } = await startConversation();
+    const leadForm = {
+      title: 'Call me',
+      fields: [
+        { name: 'phone', label: 'Phone', isRequired: true },
+        { name: 'company', label: 'Company', isRequired: true },
+        { name: 'note', label: 'Anything else?' },
+      ],
+    };
+    const updated = await mutate<{ chatbot: object }>(
+      gateway,
+      'updateChatbot',
+      { id: chatbotId, leadForm },
+      { selection: 'chatbot { leadForm { title fields { name label isRequired } } }' },
+    );
+    const fields = leadForm.fields.map((field) => ({ isRequired: false, ...field }));
+    expect(updated.chatbot).toEqual({ leadForm: { title: 'Call me', fields } });
+
+    const refused = await capture(gateway, { conversationId, email: 'ada@example.com', customData: { company: ' ' } });
+    expect(refused.code).toBe('INVALID_INPUT');
+    expect(refused.fields?.map(({ path }) => path)).toEqual([['phone'], ['customData', 'company']]);
+    const { lead } = await capture(gateway, { conversationId, phone: '12345', customData: { company: 'ACME' } });
+    expect(lead.customData).toEqual({ company: 'ACME' });
+  });
+
+  it.each([
+    [{}, ['email']],
+    [{ email: 'nobody' }, ['email']],
+    [{ email: 'a@b.c d' }, ['email']],
+    [{ email: 'a@example.com', phone: 'call me' }, ['phone']],
+    [{ email: 'a@example.com', name: 'x'.repeat(256) }, ['name']],
+    [{ email: 'a@example.com', customData: [] }, ['customData']],
+    [{ email: 'a@example.com', customData: { a: 'x'.repeat(20_000) } }, ['customData']],
+  ])('refuses %j', async (input, path) => {
+    const { gateway, conversationId } = await startConversation();
+    expect(await capture(gateway, { conversationId, ...input })).toMatchObject({
+      code: 'INVALID_INPUT',
+      fields: [{ path }],
+    });
+  });
+
+  it('refuses nothing at all, where the form requires nothing', async () => {
+    const { gateway, chatbotId, conversationId } = await startConversation();
+    const leadForm = { title: 'Call me', fields: [{ name: 'phone', label: 'Phone' }] };
+    await mutate(gateway, 'updateChatbot', { id: chatbotId, leadForm });
+    expect(await capture(gateway, { conversationId })).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: [] }] });
+  });
+
+  it("answers the same to another account's id as to one that names nothing", async () => {
+    const { gateway, conversationId } = await startConversation();
+    const answers = await askAsStranger(gateway, {
+      query: mutation('captureLead'),
+      id: conversationId,
+      kind: 'conversation',
+      variables: (id) => ({ input: { conversationId: id, email: 'ada@example.com' } }),
+    });
+    expect(distinct(answers.map(({ data }) => data))).toHaveLength(1);
+    expect(answers[0]?.data).toMatchObject({ captureLead: { code: 'NOT_FOUND' } });
+  });
+});
+
+describe('a lead form', () => {
+  it.each([
+    [{ title: '', fields: [{ name: 'a', label: 'A' }] }, ['leadForm', 'title']],
+    [{ title: 'A', fields: [] }, ['leadForm', 'fields']],
+    [{ title: 'A', fields: [{ name: '1', label: 'A' }] }, ['leadForm', 'fields', '0', 'name']],
+    [{ title: 'A', fields: [{ name: 'a', label: '' }] }, ['leadForm', 'fields', '0', 'label']],
+    [{ title: 'A', fields: Array(2).fill({ name: 'a', label: 'A' }) }, ['leadForm', 'fields']],
+    [
+      { title: 'A', fields: Array.from({ length: 21 }, (_, n) => ({ name: `a${n}`, label: 'A' })) },
+      ['leadForm', 'fields'],
+    ],
+  ])('cannot be %j', async (leadForm, path) => {
+    const { gateway, chatbotId } = await startConversation();
+    expect(await mutate(gateway, 'updateChatbot', { id: chatbotId, leadForm })).toMatchObject({
+      code: 'INVALID_INPUT',
+      fields: [{ path }],
+    });
+  });
+});

@@ -1,0 +1,74 @@
+import { describe, expect, it, vi } from 'vitest';
+import { listTold, startConversation, waitForReaders } from '../helpers/conversations.ts';
+import { TRANSPORTS, webSocket } from '../helpers/streams.ts';
+import { mutate, mutation } from '../schema/support.ts';
+
+describe('setTyping', () => {
+  it.each(TRANSPORTS)(
+    'is told to those who follow the conversation over $name, once, and kept nowhere',
+    async ({ follow }) => {
+      const { gateway, conversationId } = await startConversation();
+      const reader = follow(gateway, { conversationId });
+      await waitForReaders(gateway, 1);
+      const type = (input: object) => mutate(gateway, 'setTyping', { conversationId, ...input });
+      await type({ isTyping: true });
+      await reader.until(({ isTyping }) => isTyping === true);
+      await type({ isTyping: true });
+      await type({ isTyping: true, role: 'AGENT' });
+      await reader.until(({ role }) => role === 'AGENT');
+      await type({ isTyping: false });
+      await reader.until(({ isTyping }) => isTyping === false);
+      expect(listTold(reader.events)).toEqual([
+        'TypingChanged USER true',
+        'TypingChanged AGENT true',
+        'TypingChanged USER false',
+      ]);
+      const rows = await gateway.deps.db.read.selectFrom('conversation_events').select('type').execute();
+      expect(rows.map(({ type }) => type)).not.toContain('TypingChanged');
+
+      // Who comes back is told what has changed since, and nothing else.
+      const same = follow(gateway, { conversationId, after: reader.events.at(-1)?.cursor });
+      const earlier = follow(gateway, { conversationId, after: reader.events[0]?.cursor });
+      await earlier.until(({ isTyping }) => isTyping === true);
+      expect(listTold(earlier.events)).toEqual(['TypingChanged USER false', 'TypingChanged AGENT true']);
+      expect(same.events).toEqual([]);
+      for (const one of [reader, same, earlier]) one.leave();
+    },
+  );
+
+  it('ends by itself, and with the message', async () => {
+    const { gateway, conversationId } = await startConversation();
+    const reader = webSocket.follow(gateway, { conversationId });
+    await waitForReaders(gateway, 1);
+    await mutate(gateway, 'setTyping', { conversationId, isTyping: true, role: 'AGENT' });
+    await reader.until(({ isTyping }) => isTyping === true);
+    await mutate(gateway, 'sendAgentMessage', { conversationId, content: 'Here' });
+    await reader.until(({ isTyping }) => isTyping === false);
+
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    try {
+      await mutate(gateway, 'setTyping', { conversationId, isTyping: true });
+      expect([...gateway.deps.typing.of(conversationId)]).toEqual(['USER']);
+      vi.advanceTimersByTime(6_000);
+      expect([...gateway.deps.typing.of(conversationId)]).toEqual([]);
+    } finally {
+      vi.useRealTimers();
+    }
+    reader.leave();
+  });
+
+  it('needs MANAGE for an agent, CHAT for the visitor', async () => {
+    const { gateway, conversationId } = await startConversation();
+    for (const [scope, role, allowed] of [
+      ['CHAT', 'USER', true],
+      ['CHAT', 'AGENT', false],
+      ['MANAGE', 'USER', false],
+      ['MANAGE', 'AGENT', true],
+    ] as const) {
+      const key = await gateway.createKey(gateway.accountId, [scope]);
+      const input = { conversationId, isTyping: true, role };
+      const { errors } = await gateway.graphql(mutation('setTyping'), { input }, key);
+      expect(errors?.map(({ extensions }) => extensions.code)).toEqual(allowed ? undefined : ['FORBIDDEN']);
+    }
+  });
+});
