@@ -24,7 +24,7 @@ async function openAt(name: string) {
 const at = '2026-01-01T00:00:00.000000+00:00' as Tables['messages']['created_at'];
 const none = '{}' as Tables['messages']['metadata'];
 
-it('makes a chain of the messages of conversations that had no branches, and keeps the rest of them', async () => {
+it('makes a chain of the messages of conversations that had no branches, and keeps the rest of them and the log', async () => {
   const { db, url } = await openAt('0002-conversation-events');
   const [account, chatbot, ...conversations] = [
     createId('account'),
@@ -47,6 +47,7 @@ it('makes a chain of the messages of conversations that had no branches, and kee
     .values({ ...owner, ...bot, id: chatbot, is_active: 1, metadata: none, updated_at: at } as never)
     .execute();
   const ids = new Map<string, string[]>();
+  let events = 0;
   for (const id of conversations) {
     const place = { id, chatbot_id: chatbot, session_id: id, channel: 'API', status: 'OPEN', metadata: none };
     await db
@@ -75,6 +76,18 @@ it('makes a chain of the messages of conversations that had no branches, and kee
           .values({ ...owner, ...said, citations: '[]', metadata: none, rating: 'UP' } as never)
           .execute();
         ids.get(conversation)?.push(id);
+        const number = ids.get(conversation)?.length ?? 0;
+        const event = { conversation_id: conversation, number, chatbot_id: chatbot, chatbot_number: ++events, at };
+        await db
+          .insertInto('conversation_events')
+          .values({
+            ...event,
+            account_id: account,
+            type: 'MessageCreated',
+            message_id: id,
+            status: 'COMPLETED',
+          } as never)
+          .execute();
       }
     }
   }
@@ -97,6 +110,15 @@ it('makes a chain of the messages of conversations that had no branches, and kee
         rating: 'UP',
         content: `${Math.floor(index / 2)}`,
       })),
+    );
+  }
+  const log = await opened.read.selectFrom('conversation_events').selectAll().orderBy('chatbot_number').execute();
+  expect(log.map((row) => row.chatbot_number)).toEqual([...log.keys()].map((index) => index + 1));
+  expect(log).toHaveLength(12);
+  for (const [conversation, expected] of ids) {
+    const told = log.filter((row) => row.conversation_id === conversation);
+    expect(told.map(({ number, message_id, lead_id }) => [number, message_id, lead_id])).toEqual(
+      expected.map((id, index) => [index + 1, id, null]),
     );
   }
 });
