@@ -36,7 +36,11 @@ function streamEvents(
   onError: (error: unknown) => void,
 ): ReadableStream<Uint8Array> {
   let heartbeat: NodeJS.Timeout | undefined;
-  const stop = () => clearInterval(heartbeat);
+  const stop = () => {
+    clearInterval(heartbeat);
+    // Nobody asks any more for the next one, where its end would be found.
+    void events.return();
+  };
   return new ReadableStream(
     {
       start(controller) {

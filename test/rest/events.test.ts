@@ -234,6 +234,20 @@ describe('the events of a conversation', () => {
     await vi.waitFor(() => expect(opened.deps.bus.size).toBe(0));
   });
 
+  it('are followed no more when the client leaves while one of them is written', async () => {
+    const opened = await openConversation();
+    const request = get(opened.url + opened.path, { headers: { Authorization: `Bearer ${opened.key}` } });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    response.on('error', () => {});
+    await opened.ask();
+    // More than lies on the way between one who writes and one who does not read.
+    opened.engine.push(delta('x'.repeat(30_000_000)));
+    for (let read = ''; !read.includes('message.delta'); read += response.read() ?? '')
+      await once(response, 'readable');
+    request.destroy();
+    await vi.waitFor(() => expect(opened.deps.bus.size).toBe(0));
+  });
+
   it('leave nothing behind where only the headers were asked for', async () => {
     const opened = await openConversation();
     const response = await opened.send(opened.path, { method: 'HEAD' });
@@ -341,7 +355,7 @@ describe('an open stream', () => {
   async function openStub(next: () => Promise<never>) {
     const reported: unknown[] = [];
     const left = new AbortController();
-    const graph = { subscribe: async () => ({ next }) } as unknown as GraphClient;
+    const graph = { subscribe: async () => ({ next, return: async () => {} }) } as unknown as GraphClient;
     const rest = createRest({ chatTimeoutMs: 1_000, onError: (error, requestId) => reported.push(error, requestId) });
     const response = await rest.fetch(new Request(`http://localhost/v1/conversations/${UNKNOWN_ID}/events`), {
       openDoor: async () => ({ graph, accountId: '' }),
