@@ -45,6 +45,13 @@ export function stageOf(reader: Reader, type: string, messageId: string): Promis
   return reader.until(({ __typename, message }) => __typename === type && message?.id === messageId);
 }
 
+const ENDS = new Set(['MessageCompleted', 'MessageFailed', 'MessageStopped', 'MessageInterrupted']);
+
+/** Whether an event tells the end of a message. */
+export function endsMessage({ __typename, message }: StreamEvent, id: string): boolean {
+  return message?.id === id && ENDS.has(__typename);
+}
+
 /** Resolves when as many readers as that listen for news. */
 export async function waitForReaders({ deps }: TestGateway, count: number): Promise<void> {
   await vi.waitFor(() => expect(deps.bus.size).toBe(count));

@@ -81,7 +81,13 @@ export async function startGateway({ env = {}, replaced = {}, dataDir }: Gateway
     return { accountId: id, key: await createKey(id, scopes) };
   }
 
+  async function close(): Promise<void> {
+    await gateway.close();
+    if (dataDir === undefined) await rm(dir, { recursive: true, force: true });
+  }
+
   const first = await createTenant();
+  let closing: Promise<void> | undefined;
   return {
     ...first,
     url,
@@ -90,18 +96,25 @@ export async function startGateway({ env = {}, replaced = {}, dataDir }: Gateway
     createKey,
     createTenant,
     fetch: (path, init) => fetch(`${url}${path}`, init),
-    async graphql<T>(query: string, variables: object = {}, key = first.key): Promise<GraphQLAnswer<T>> {
-      const response = await fetch(`${url}/graphql`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
-        body: JSON.stringify({ query, variables }),
-      });
-      const body = (await response.json()) as Pick<GraphQLAnswer<T>, 'data' | 'errors'>;
-      return { status: response.status, headers: response.headers, ...body };
-    },
-    async close() {
-      await gateway.close();
-      if (dataDir === undefined) await rm(dir, { recursive: true, force: true });
+    graphql: (query, variables, key = first.key) => askGraphQL({ url, key }, query, variables),
+    close: () => {
+      closing ??= close();
+      return closing;
     },
   };
+}
+
+/** Runs a GraphQL operation over HTTP. */
+export async function askGraphQL<T>(
+  { url, key }: Pick<TestGateway, 'url' | 'key'>,
+  query: string,
+  variables: object = {},
+): Promise<GraphQLAnswer<T>> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+    body: JSON.stringify({ query, variables }),
+  });
+  const body = (await response.json()) as Pick<GraphQLAnswer<T>, 'data' | 'errors'>;
+  return { status: response.status, headers: response.headers, ...body };
 }

@@ -11,6 +11,7 @@ export interface StreamEvent {
   readonly __typename: string;
   readonly cursor: string;
   readonly conversationId: string;
+  readonly at: string;
   readonly messageId?: string;
   readonly offset?: number;
   readonly text?: string;
@@ -88,6 +89,7 @@ const EVENT = `
     __typename
     cursor
     conversationId
+    at
     ... on MessageCreated { ${MESSAGE} }
     ... on MessageStarted { ${MESSAGE} }
     ... on MessageDelta { messageId offset text content }
@@ -199,7 +201,8 @@ interface Result {
   readonly errors?: readonly { readonly extensions?: Record<string, unknown> | undefined }[] | undefined;
 }
 
-interface Sink {
+/** What hears the results of a subscription. */
+export interface Sink {
   next(result: Result): void;
   error(error: unknown): void;
   complete(): void;
@@ -211,7 +214,8 @@ function operationOf({ key: _, ...variables }: FollowOptions) {
   return { query, variables };
 }
 
-function createReader(subscribe: (sink: Sink) => () => void, vanish: () => void): Reader {
+/** Makes a reader of what a client hears. */
+export function createReader(subscribe: (sink: Sink) => () => void, vanish: () => void): Reader {
   const events: StreamEvent[] = [];
   const errors: string[] = [];
   const waiting = new Set<() => void>();

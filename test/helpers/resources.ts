@@ -1,0 +1,46 @@
+import { expect, vi } from 'vitest';
+import type { TestGateway } from './gateway.ts';
+import { lookAround } from './random.ts';
+
+/** What this process holds open, the gateway's end and the clients'. */
+export interface Resources {
+  readonly sockets: number;
+  /** Those that keep the process alive. */
+  readonly timers: number;
+}
+
+const SETTLE_MS = 5_000;
+/** A gateway that waits for somebody waits for seconds. */
+const CLOSE_MS = 1_500;
+
+/** Counts what is open right now. */
+export function countResources(): Resources {
+  const open = process.getActiveResourcesInfo();
+  const count = (name: string) => open.filter((one) => one === name).length;
+  return { sockets: count('TCPSocketWrap'), timers: count('Timeout') };
+}
+
+/**
+ * Checks that nobody is served any more and nothing is under way; closes the gateway, which has nobody to wait for; and
+ * checks that no socket and no timer is left that was not there `before` it was started.
+ */
+export async function expectNothingLeft({ deps, close }: TestGateway, before: Resources): Promise<void> {
+  const { bus, liveAnswers, background, metrics } = deps;
+  await vi.waitFor(async () => {
+    expect([bus.size, liveAnswers.size, background.size]).toEqual([0, 0, 0]);
+    const gauges = await Promise.all([metrics.sockets.get(), metrics.answersUnderWay.get()]);
+    expect(gauges.flatMap(({ values }) => values.map(({ value }) => value))).toEqual([0, 0]);
+  });
+  const startedAt = performance.now();
+  await close();
+  expect(performance.now() - startedAt).toBeLessThan(CLOSE_MS);
+  // Without a timer of its own, which would be counted.
+  const deadline = performance.now() + SETTLE_MS;
+  let now = countResources();
+  while ((now.sockets > before.sockets || now.timers > before.timers) && performance.now() < deadline) {
+    await lookAround(1);
+    now = countResources();
+  }
+  expect(now.sockets).toBeLessThanOrEqual(before.sockets);
+  expect(now.timers).toBeLessThanOrEqual(before.timers);
+}

@@ -1,0 +1,75 @@
+import { readEventStream } from './event-stream.ts';
+import { createReader, type StreamCitation, type StreamEvent, type StreamMessage, type Transport } from './streams.ts';
+
+/** The data of an event as REST tells it. */
+interface RestData {
+  readonly conversation_id: string;
+  readonly at: string;
+  readonly message_id?: string;
+  readonly offset?: number;
+  readonly text?: string;
+  readonly citation?: StreamCitation;
+  readonly message?: Pick<StreamMessage, 'id' | 'status' | 'content' | 'citations' | 'error'> & {
+    readonly finish_reason: string | null;
+  };
+}
+
+/**
+ * The events of a conversation over REST, which go on after the `Last-Event-ID`. They are given as the graph tells them;
+ * the code of a refusal is its status.
+ */
+export const restEvents: Transport = {
+  name: 'REST',
+  follow({ url, key }, options) {
+    if (!('conversationId' in options)) throw new Error('REST follows conversations only.');
+    const { conversationId, after } = options;
+    const left = new AbortController();
+    const leave = () => left.abort();
+    return createReader((sink) => {
+      async function read(): Promise<void> {
+        const response = await fetch(`${url}/v1/conversations/${conversationId}/events`, {
+          headers: { authorization: `Bearer ${options.key ?? key}`, ...(after != null && { 'last-event-id': after }) },
+          signal: left.signal,
+        });
+        if (response.status !== 200) throw [{ extensions: { code: response.status } }];
+        for await (const { id = '', event, data = '' } of readEventStream(response)) {
+          if (event !== undefined) sink.next({ data: { event: toStreamEvent(id, event, JSON.parse(data)) } });
+        }
+      }
+      read().then(
+        () => sink.complete(),
+        (error: unknown) => sink.error(error),
+      );
+      return leave;
+    }, leave);
+  },
+};
+
+/** Writes an event of REST as the graph would. */
+function toStreamEvent(cursor: string, event: string, data: RestData): StreamEvent {
+  const { conversation_id: conversationId, message_id: messageId, at, offset, text, citation, message } = data;
+  const __typename = event.replace(/\b\w/g, (letter) => letter.toUpperCase()).replace('.', '');
+  const about = { __typename, cursor, conversationId, at };
+  if (message !== undefined) return { ...about, message: toStreamMessage(message) };
+  if (messageId === undefined) throw new Error(`${event} tells of no message.`);
+  if (citation !== undefined) return { ...about, messageId, citation: toStreamCitation(citation) };
+  return { ...about, messageId, ...(offset !== undefined && { offset }), ...(text !== undefined && { text }) };
+}
+
+function toStreamMessage({ id, status, content, citations, ...rest }: NonNullable<RestData['message']>): StreamMessage {
+  return {
+    id,
+    status: status.toUpperCase(),
+    content,
+    finishReason: rest.finish_reason?.toUpperCase() ?? null,
+    error: rest.error,
+    citations: citations.map(toStreamCitation),
+  };
+}
+
+const toStreamCitation = ({ title, quote, start, end }: StreamCitation): StreamCitation => ({
+  title,
+  quote,
+  start,
+  end,
+});
