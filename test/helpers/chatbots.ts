@@ -2,8 +2,8 @@ import type { TestGateway } from './gateway.ts';
 
 /** Makes a chatbot over GraphQL that has read the given Markdown texts; gives its id. */
 export async function createChatbot(
-  gateway: TestGateway,
-  { key = gateway.key, sources = [], ...fields }: { key?: string; name?: string; sources?: readonly string[] } = {},
+  gateway: Pick<TestGateway, 'graphql' | 'key'>,
+  { key = gateway.key, sources = [], ...fields }: ChatbotOptions = {},
 ): Promise<string> {
   const made = await gateway.graphql<{ createChatbot: { chatbot: { id: string } } }>(
     'mutation ($input: CreateChatbotInput!) { createChatbot(input: $input) { ... on CreateChatbotPayload { chatbot { id } } } }',
@@ -19,6 +19,14 @@ export async function createChatbot(
     );
   }
   return id;
+}
+
+/** What differs about a chatbot, and with whose key it is made. */
+export interface ChatbotOptions {
+  readonly key?: string;
+  readonly name?: string;
+  readonly fallbackMessage?: string;
+  readonly sources?: readonly string[];
 }
 
 /** Sends a message over GraphQL; gives the ids of what came of it. */

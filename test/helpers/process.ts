@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
@@ -18,6 +19,8 @@ export interface Running {
   until(stream: 'stdout' | 'stderr', fits: RegExp): Promise<RegExpExecArray>;
   /** Sends a signal to the program that was started, and to no other. */
   kill(signal: NodeJS.Signals): void;
+  /** Lets a program run that was held. */
+  release(): void;
 }
 
 /** A gateway in a process of its own. */
@@ -36,6 +39,8 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** `npm` runs it as people do; `node` as services do. */
   readonly through?: 'npm' | 'node';
+  /** Loads the program, which takes most of the time of a start, and waits for `release` before it runs it. */
+  readonly isHeld?: boolean;
 }
 
 /** What a program leaves behind that has ended. */
@@ -53,17 +58,18 @@ export async function createDataDir(): Promise<string> {
 }
 
 /** Starts the program in the project's folder; whatever is left of it at the end of the test is killed. */
-export function startProgram({ args = [], env = {}, through = 'node' }: ProcessOptions): Running {
+export function startProgram({ args = [], env = {}, through = 'node', isHeld = false }: ProcessOptions): Running {
+  const hold = isHeld ? ['--import', './test/helpers/hold.ts'] : [];
   const [command, commandArgs] =
-    through === 'node' ? ['node', ['bin/chatgraph.js', ...args]] : ['npm', ['start', ...args]];
+    through === 'node' ? ['node', [...hold, 'bin/chatgraph.js', ...args]] : ['npm', ['start', ...args]];
   const { HOME = '', PATH = '' } = process.env;
   const child = spawn(command, commandArgs, {
     cwd: ROOT,
     env: { HOME, PATH: join(ROOT, 'node_modules/.bin') + delimiter + PATH, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [isHeld ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     // A group of its own, so that it can be ended with all that it started.
     detached: true,
-  });
+  }) as ChildProcessByStdio<Writable | null, Readable, Readable>;
   const output = { stdout: '', stderr: '' };
   const isOver = { stdout: false, stderr: false };
   for (const name of ['stdout', 'stderr'] as const) {
@@ -97,6 +103,7 @@ export function startProgram({ args = [], env = {}, through = 'node' }: ProcessO
       }
     },
     kill: (signal) => void child.kill(signal),
+    release: () => void child.stdin?.end('go'),
   };
 }
 
@@ -109,7 +116,11 @@ export async function runProgram(options: ProcessOptions): Promise<Finished> {
 
 /** Starts a gateway on a free port and waits until it says that it is ready. */
 export async function startGatewayProcess({ env, ...options }: ProcessOptions): Promise<RunningGateway> {
-  const running = startProgram({ ...options, env: { PORT: '0', ...env } });
+  return awaitGateway(startProgram({ ...options, env: { PORT: '0', ...env } }));
+}
+
+/** Waits until a gateway that was started on a free port says that it is ready. */
+export async function awaitGateway(running: Running): Promise<RunningGateway> {
   // The block is printed in one piece, with two line ends at its end.
   const block = await running.until('stdout', /GraphiQL +(http:\S+)\/graphql[\s\S]*\n\n/);
   const url = block[1] ?? '';
