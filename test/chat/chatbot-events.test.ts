@@ -140,15 +140,31 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ follow }) => {
   });
 
   it('refuses every cursor that is not one of this stream, before the first event', async () => {
-    const { gateway, chatbotId, conversationId, replyId } = await startConversation();
-    const message = webSocket.follow(gateway, { messageId: replyId });
-    await message.ended;
-    const cursors = [
-      ...['', 'nonsense', '🙂%00', message.events.at(-1)?.cursor],
-      ...[`b:${createId('chatbot')}:0`, `b:${chatbotId}:999`, `b:${chatbotId}:-1`, `c:${conversationId}:1`].map(
-        encodeCursor,
-      ),
+    const { gateway, engine, chatbotId, conversationId, replyId } = await startConversation();
+    const { key } = await gateway.createTenant();
+    const [other, foreign] = [await createChatbot(gateway), await createChatbot(gateway, { key })];
+    const readers = [
+      webSocket.follow(gateway, { messageId: replyId }),
+      webSocket.follow(gateway, { conversationId }),
+      webSocket.follow(gateway, { chatbotId: other }),
+      webSocket.follow(gateway, { chatbotId: foreign, key }),
     ];
+    await readers[0]?.ended;
+    await waitForReaders(gateway, 3);
+    engine.push(...Array.from({ length: 3 }, () => finish));
+    await send(gateway, { conversationId, content: 'Here?' });
+    await send(gateway, { chatbotId: other, content: 'There?' });
+    await send(gateway, { chatbotId: foreign, content: 'Elsewhere?' }, key);
+    for (const reader of readers) {
+      await reader.until(({ __typename }) => __typename === 'MessageCompleted');
+      reader.leave();
+    }
+    await waitForReaders(gateway, 0);
+    const cursors = [
+      ...['', 'nonsense', '🙂%00', ...readers.map(({ events }) => events.at(-1)?.cursor ?? 'none')],
+      ...[`b:${createId('chatbot')}:0`, `b:${chatbotId}:999`, `b:${chatbotId}:-1`].map(encodeCursor),
+    ];
+    expect(new Set(cursors).size).toBe(10);
     for (const after of cursors) {
       const reader = follow(gateway, { chatbotId, after });
       await reader.ended;

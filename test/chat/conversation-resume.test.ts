@@ -12,15 +12,8 @@ import {
   waitForReaders,
 } from '../helpers/conversations.ts';
 import { delta, finish } from '../helpers/engines.ts';
-import type { TestGateway } from '../helpers/gateway.ts';
-import {
-  type Reader,
-  type StreamEvent,
-  startAnswer,
-  TRANSPORTS,
-  type Transport,
-  webSocket,
-} from '../helpers/streams.ts';
+import { type Reader, type StreamEvent, startAnswer, TRANSPORTS, type Transport } from '../helpers/streams.ts';
+import { gatherWrongCursors } from '../helpers/wrong-cursors.ts';
 import { mutate } from '../schema/support.ts';
 
 /** Checks that two ways of following told the same, however the text was cut into pieces. */
@@ -138,62 +131,18 @@ describe.each(TRANSPORTS)('conversationEvents over $name, taken up again', (tran
   });
 });
 
-/** Everything that a cursor can be wrong about. */
-const WRONG_CURSORS: Record<string, (given: Awaited<ReturnType<typeof gatherCursors>>) => string | undefined> = {
-  'an empty text': () => '',
-  garbage: () => 'nonsense',
-  'more garbage': () => '🙂%00',
-  'one of another conversation': ({ other }) => other.events.at(-1)?.cursor,
-  "one of a message's stream": ({ message }) => message.events.at(-1)?.cursor,
-  "one of a chatbot's stream": ({ chatbot }) => chatbot.events.at(-1)?.cursor,
-  'one from the future': ({ conversationId, last }) => encodeCursor(`c:${conversationId}:${last + 1}`),
-  'one with a text of another conversation': ({ conversationId, otherReplyId }) =>
-    encodeCursor(`c:${conversationId}:1:${otherReplyId}:0:0`),
-  'one with a text that nobody wrote': ({ conversationId }) =>
-    encodeCursor(`c:${conversationId}:1:${createId('message')}:0:0`),
-  'one beyond the end of a text': ({ conversationId, replyId }) =>
-    encodeCursor(`c:${conversationId}:1:${replyId}:999:0`),
-  'one with a number that is none': ({ conversationId }) => encodeCursor(`c:${conversationId}:-1`),
-};
-
-/** A conversation, and readers of other things that were told something. */
-async function gatherCursors() {
-  const { gateway, engine, chatbotId, conversationId, replyId } = await startConversation();
-  const message = webSocket.follow(gateway, { messageId: replyId });
-  await message.ended;
-  const chatbot = webSocket.follow(gateway, { chatbotId });
-  await waitForReaders(gateway, 1);
-  engine.push(delta('Yes.'));
-  const asked = await send(gateway, { chatbotId, content: 'Elsewhere?' });
-  const other = webSocket.follow(gateway, { conversationId: asked.conversationId });
-  await other.until(({ text }) => text === 'Yes.');
-  await stageOf(chatbot, 'MessageCreated', asked.replyId);
-  other.leave();
-  chatbot.leave();
-  await waitForReaders(gateway, 0);
-  const last = await lastNumber(gateway, conversationId);
-  return { gateway, conversationId, replyId, otherReplyId: asked.replyId, last, message, chatbot, other };
-}
-
-async function lastNumber({ deps }: TestGateway, conversationId: string): Promise<number> {
-  const query = deps.db.read.selectFrom('conversations').select('last_event').where('id', '=', conversationId);
-  return (await query.executeTakeFirstOrThrow()).last_event;
-}
-
 describe.each(TRANSPORTS)('the start of conversationEvents over $name', ({ follow }) => {
   it('refuses every cursor that is not one of this stream, before the first event', async () => {
-    const given = await gatherCursors();
-    const { gateway, conversationId, last } = given;
+    const { gateway, conversationId, last, wrong } = await gatherWrongCursors();
     const codes: Record<string, readonly string[]> = {};
-    for (const [what, choose] of Object.entries(WRONG_CURSORS)) {
-      const after = choose(given);
-      expect(after, what).toBeDefined();
+    for (const [what, after] of Object.entries(wrong)) {
       const reader = follow(gateway, { conversationId, after });
       await reader.ended;
       expect(reader.events).toEqual([]);
       codes[what] = reader.errors;
     }
-    expect(codes).toEqual(Object.fromEntries(Object.keys(WRONG_CURSORS).map((what) => [what, ['BAD_USER_INPUT']])));
+    expect(codes).toEqual(Object.fromEntries(Object.keys(wrong).map((what) => [what, ['BAD_USER_INPUT']])));
+    expect(gateway.deps.bus.size).toBe(0);
 
     const right = follow(gateway, { conversationId, after: encodeCursor(`c:${conversationId}:${last}`) });
     await waitForReaders(gateway, 1);

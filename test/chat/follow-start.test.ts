@@ -1,8 +1,12 @@
 import { describe, expect, it, vi } from 'vitest';
+import { encodeCursor } from '../../src/chat/cursor.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { send } from '../helpers/chatbots.ts';
+import { cite, listTold, stageOf } from '../helpers/conversations.ts';
 import { delta, finish } from '../helpers/engines.ts';
 import { startAnswer, TRANSPORTS } from '../helpers/streams.ts';
+import { gatherWrongCursors } from '../helpers/wrong-cursors.ts';
+import { mutate } from '../schema/support.ts';
 
 describe.each(TRANSPORTS)('the start of messageStream over $name', ({ follow: attach }) => {
   it.each<[string, (given: { foreign: string; conversationId: string }) => string]>([
@@ -21,20 +25,54 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ follow: at
     expect(reader.events).toEqual([]);
   });
 
-  it.each(['', 'nonsense', 'AAAA', '%00', '🙂', 'cursor of another message'])(
-    'refuses %j as a cursor',
-    async (text) => {
-      const { gateway, engine, chatbotId, replyId } = await startAnswer();
-      engine.push(delta('One'), finish);
-      const whole = attach(gateway, { messageId: replyId });
-      await whole.ended;
-      const other = await send(gateway, { chatbotId, content: 'And?' });
-      const after = text === 'cursor of another message' ? whole.events[0]?.cursor : text;
-      const reader = attach(gateway, { messageId: other.replyId, after });
+  it('refuses every cursor that is not one of this message, before the first event', async () => {
+    const { gateway, replyId, wrong: ofOthers } = await gatherWrongCursors();
+    const own = (place: string) => encodeCursor(`m:${replyId}:${place}`);
+    // One of them is of this stream.
+    const { "one of a message's stream": last = '', ...others } = ofOthers;
+    const wrong = {
+      ...others,
+      'one of another message': encodeCursor(`m:${createId('message')}:2:0:0`),
+      'one beyond the end of the text': own('2:999:0'),
+      'one of a stage that is none': own('4:0:0'),
+      'one with a number that is none': own('2:-1:0'),
+      'one that goes on': own('2:0:0:0'),
+    };
+    const codes: Record<string, readonly string[]> = {};
+    for (const [what, after] of Object.entries(wrong)) {
+      const reader = attach(gateway, { messageId: replyId, after });
       await reader.ended;
-      expect(reader.errors).toEqual(['BAD_USER_INPUT']);
       expect(reader.events).toEqual([]);
-      await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(0));
+      codes[what] = reader.errors;
+    }
+    expect(codes).toEqual(Object.fromEntries(Object.keys(wrong).map((what) => [what, ['BAD_USER_INPUT']])));
+    const reader = attach(gateway, { messageId: replyId, after: last });
+    expect(await reader.ended).toBeUndefined();
+    expect([reader.events, reader.errors]).toEqual([[], []]);
+    await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(0));
+  });
+
+  it.each(['stopped', 'failed', 'stopped before its turn'])(
+    'tells the rest after any cursor of a reply that was %s, and completes',
+    async (how) => {
+      const { gateway, engine, replyId, conversationId } = await startAnswer();
+      const isWaiting = how === 'stopped before its turn';
+      const messageId = isWaiting ? (await send(gateway, { conversationId, content: 'And?' })).replyId : replyId;
+      const whole = attach(gateway, { messageId });
+      await stageOf(whole, 'MessageCreated', messageId);
+      if (!isWaiting) {
+        engine.push(delta('A part'), cite('Handbook', 6));
+        await whole.until(({ citation }) => citation !== undefined);
+      }
+      if (how === 'failed') engine.fail(new Error('no more'));
+      else await mutate(gateway, 'stopMessage', { messageId });
+      expect(await whole.ended).toBeUndefined();
+      expect(whole.events).toHaveLength(isWaiting ? 2 : 4);
+      for (const [index, { cursor }] of whole.events.entries()) {
+        const late = attach(gateway, { messageId, after: cursor });
+        expect(await late.ended).toBeUndefined();
+        expect([late.errors, listTold(late.events)]).toEqual([[], listTold(whole.events.slice(index + 1))]);
+      }
     },
   );
 

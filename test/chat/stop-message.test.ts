@@ -108,6 +108,7 @@ describe('stopMessage', () => {
     expect(await messagesUsed(gateway)).toBe(3);
     const { message } = await stop(gateway, waiting.replyId);
     expect(message).toMatchObject({ status: 'STOPPED', content: '', finishReason: 'ABORTED' });
+    expect((await stop(gateway, waiting.replyId)).message).toEqual(message);
     expect(await reader.ended).toBeUndefined();
     expect(reader.events.map(({ __typename }) => __typename)).toEqual(['MessageCreated', 'MessageStopped']);
     expect(await messagesUsed(gateway)).toBe(2);

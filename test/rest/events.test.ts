@@ -3,6 +3,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { encodeCursor } from '../../src/chat/cursor.ts';
 import type { Citation } from '../../src/domain/entities.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { createRest } from '../../src/rest/app.ts';
@@ -13,6 +14,7 @@ import { send } from '../helpers/chatbots.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/engines.ts';
 import { readEventStream, type ServerSentEvent } from '../helpers/event-stream.ts';
 import { webSocket } from '../helpers/streams.ts';
+import { gatherWrongCursors } from '../helpers/wrong-cursors.ts';
 import { NOW, openGateway, type RestGateway, UNKNOWN_ID } from './support.ts';
 
 /** An event with its data read. */
@@ -299,7 +301,7 @@ describe('the events of a conversation', () => {
 });
 
 describe('a stream that is refused', () => {
-  const refuse = async (opened: Opened, path: string, headers: Record<string, string> = {}) => {
+  const refuse = async (opened: Pick<Opened, 'send'>, path: string, headers: Record<string, string> = {}) => {
     const response = await opened.send(path, { headers });
     return [response.status, await response.text()];
   };
@@ -315,19 +317,27 @@ describe('a stream that is refused', () => {
     expect(await refuse(opened, opened.path, { Authorization: `Bearer ${stranger.key}` })).toEqual(NOT_FOUND);
   });
 
-  it('has 400 for a cursor that is none of it', async () => {
-    const opened = await openConversation();
-    const { told, replyId } = await tellAnswer(opened);
-    const reader = webSocket.follow(opened, { messageId: replyId });
-    await reader.ended;
-    const other = await send(opened, { chatbotId: opened.chatbotId, content: 'Elsewhere?' });
-    const elsewhere = `/v1/conversations/${other.conversationId}/events`;
-    for (const id of ['', 'garbage', reader.events.at(-1)?.cursor ?? '']) {
-      expect(await refuse(opened, `${opened.path}?after=${id}`)).toEqual(NO_CURSOR);
-      expect(await refuse(opened, opened.path, { 'Last-Event-ID': id })).toEqual(NO_CURSOR);
+  it('has 400 for every cursor that is none of it, by the header and by the parameter', async () => {
+    const { gateway, conversationId, last, wrong } = await gatherWrongCursors();
+    const opened = {
+      path: `/v1/conversations/${conversationId}/events`,
+      send: (path: string, init?: RequestInit) =>
+        gateway.fetch(path, { ...init, headers: { Authorization: `Bearer ${gateway.key}`, ...init?.headers } }),
+    };
+    const right = encodeCursor(`c:${conversationId}:${last}`);
+    for (const [what, cursor] of Object.entries(wrong)) {
+      // A header holds bytes.
+      const headers = { 'Last-Event-ID': Buffer.from(cursor).toString('latin1') };
+      const query = `?after=${encodeURIComponent(cursor)}`;
+      expect([what, await refuse(opened, opened.path + query)]).toEqual([what, NO_CURSOR]);
+      expect([what, await refuse(opened, opened.path, headers)]).toEqual([what, NO_CURSOR]);
+      // The header is the later one.
+      expect([what, await refuse(opened, `${opened.path}?after=${right}`, headers)]).toEqual([what, NO_CURSOR]);
     }
-    expect(await refuse(opened, elsewhere, { 'Last-Event-ID': told[0]?.id ?? '' })).toEqual(NO_CURSOR);
-    expect(opened.deps.bus.size).toBe(0);
+    expect(gateway.deps.bus.size).toBe(0);
+    const reader = await follow(opened, { query: '?after=nonsense', headers: { 'Last-Event-ID': right } });
+    await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(1));
+    reader.leave();
   });
 
   it('has 401, 403, 405 and 429 as everywhere', async () => {
