@@ -76,15 +76,16 @@ function readCursor(after: string, conversationId: string): ConversationPlace {
 
 /** Checks that a reader of this conversation can have come to a place, of which only the form is known. */
 async function requireReached(
-  { db }: FollowDeps,
+  deps: FollowDeps,
   accountId: string,
   { conversationId, last, place }: { conversationId: string; last: number; place: ConversationPlace },
 ): Promise<void> {
   const { number, writing } = place;
   if (number > last) throw notACursor();
   if (writing === undefined) return;
-  const message = await findMessage(db.read, accountId, writing.messageId);
-  if (message?.conversationId !== conversationId || isBeyond(message, writing.told)) throw notACursor();
+  const message = await findMessage(deps.db.read, accountId, writing.messageId);
+  if (message?.conversationId !== conversationId || isBeyond(deps, message, writing.told ?? NOTHING_TOLD))
+    throw notACursor();
 }
 
 function tellConversation(deps: FollowDeps, viewer: Viewer, conversationId: string): Story<ConversationPlace> {

@@ -45,23 +45,28 @@ export async function followMessage(
   signal: AbortSignal,
 ): Promise<AsyncGenerator<ConversationEvent, void, void>> {
   const message = await getMessage(deps.db.read, viewer, messageId);
-  return follow(deps.bus, viewer, tellMessage(deps, message), readStart(message, after), signal);
+  return follow(deps.bus, viewer, tellMessage(deps, message), readStart(deps, message, after), signal);
 }
 
-function readStart(message: Message, after: string | null | undefined): MessagePlace {
+function readStart(deps: FollowDeps, message: Message, after: string | null | undefined): MessagePlace {
   if (after == null) return { stage: 0, told: NOTHING_TOLD };
   const groups = decodeCursor(after, CURSOR);
   const told = { offset: Number(groups.offset), citations: Number(groups.citations) };
-  if (groups.id !== message.id || isBeyond(message, told)) throw notACursor();
-  return { stage: Number(groups.stage), told };
+  const stage = Number(groups.stage);
+  const isOpen = message.status === 'QUEUED' || message.status === 'STREAMING';
+  if (groups.id !== message.id || (stage === 3 && isOpen) || isBeyond(deps, message, told)) throw notACursor();
+  return { stage, told };
 }
 
 /**
- * Whether nobody can have been told so much of a message. A reader may have seen more than was saved of an answer that a
- * crash interrupted, but not of a whole one.
+ * Whether nobody can have been told so much of a message. Of an answer that a crash interrupted a reader may have seen
+ * more than was saved.
  */
-export function isBeyond({ status, content }: Message, told: Told = NOTHING_TOLD): boolean {
-  return status === 'COMPLETED' && told.offset > content.length;
+export function isBeyond({ liveAnswers }: FollowDeps, message: Message, told: Told): boolean {
+  if (message.status === 'INTERRUPTED') return false;
+  const written = message.status === 'STREAMING' ? liveAnswers.get(message.id) : message;
+  if (written === undefined) return false;
+  return told.offset > written.content.length || told.citations > written.citations.length;
 }
 
 function tellMessage(deps: FollowDeps, first: Message): Story<MessagePlace> {

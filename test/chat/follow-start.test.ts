@@ -4,7 +4,7 @@ import { createId } from '../../src/domain/ids.ts';
 import { send } from '../helpers/chatbots.ts';
 import { cite, listTold, stageOf } from '../helpers/conversations.ts';
 import { delta, finish } from '../helpers/engines.ts';
-import { startAnswer, TRANSPORTS } from '../helpers/streams.ts';
+import { startAnswer, TRANSPORTS, webSocket } from '../helpers/streams.ts';
 import { gatherWrongCursors } from '../helpers/wrong-cursors.ts';
 import { mutate } from '../schema/support.ts';
 
@@ -50,6 +50,34 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ follow: at
     expect(await reader.ended).toBeUndefined();
     expect([reader.events, reader.errors]).toEqual([[], []]);
     await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(0));
+  });
+
+  it('refuses a cursor from the future of a reply that is being written', async () => {
+    const { gateway, engine, conversationId, replyId } = await startAnswer();
+    engine.push(delta('A part'));
+    await attach(gateway, { messageId: replyId }).until(({ text }) => text === 'A part');
+    const { replyId: waiting } = await send(gateway, { conversationId, content: 'And?' });
+    for (const [id, place] of [
+      [replyId, '2:7:0'],
+      [replyId, '2:6:1'],
+      [replyId, '3:6:0'],
+      [waiting, '1:1:0'],
+      [waiting, '3:0:0'],
+    ] as const) {
+      const reader = attach(gateway, { messageId: id, after: encodeCursor(`m:${id}:${place}`) });
+      await reader.ended;
+      expect(reader.errors).toEqual(['BAD_USER_INPUT']);
+    }
+    const ahead = webSocket.follow(gateway, {
+      conversationId,
+      after: encodeCursor(`c:${conversationId}:1:${replyId}:7:0`),
+    });
+    await ahead.ended;
+    expect(ahead.errors).toEqual(['BAD_USER_INPUT']);
+    const now = attach(gateway, { messageId: replyId, after: encodeCursor(`m:${replyId}:2:6:0`) });
+    engine.push(finish);
+    await now.ended;
+    expect(now.events.map(({ __typename }) => __typename)).toEqual(['MessageCompleted']);
   });
 
   it.each(['stopped', 'failed', 'stopped before its turn'])(

@@ -15,13 +15,13 @@ export interface ScriptedEngine extends AnswerEngine {
 /** Makes an engine that answers what it is told, in order, one answer after the other. */
 export function createScriptedEngine(): ScriptedEngine {
   const steps: (AnswerEvent | Error)[] = [];
-  let wake: (() => void) | undefined;
+  const waiting = new Set<() => void>();
   const questions: Question[] = [];
 
   async function next(signal: AbortSignal): Promise<AnswerEvent | Error> {
     while (steps.length === 0) {
       await new Promise<void>((resolve, reject) => {
-        wake = resolve;
+        waiting.add(resolve);
         signal.addEventListener('abort', () => reject(signal.reason), { once: true });
       });
     }
@@ -30,7 +30,8 @@ export function createScriptedEngine(): ScriptedEngine {
 
   const add = (step: AnswerEvent | Error) => {
     steps.push(step);
-    wake?.();
+    for (const wake of waiting) wake();
+    waiting.clear();
   };
 
   return {

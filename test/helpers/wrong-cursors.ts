@@ -1,9 +1,9 @@
-import { expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { encodeCursor } from '../../src/chat/cursor.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from './chatbots.ts';
 import { stageOf, startConversation, waitForReaders } from './conversations.ts';
-import { delta } from './engines.ts';
+import { delta, finish } from './engines.ts';
 import type { TestGateway } from './gateway.ts';
 import { webSocket } from './streams.ts';
 
@@ -48,6 +48,8 @@ export async function gatherWrongCursors() {
 /** A conversation, and readers of other things that were told something. */
 async function tellElsewhere() {
   const { gateway, engine, chatbotId, conversationId, replyId } = await startConversation();
+  // Whatever is left unfinished would be waited for.
+  onTestFinished(() => engine.push(finish, finish));
   const message = webSocket.follow(gateway, { messageId: replyId });
   await message.ended;
   const chatbot = webSocket.follow(gateway, { chatbotId });
