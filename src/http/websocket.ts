@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ExecutionArgs, type GraphQLError, type GraphQLFormattedError, getOperationAST } from 'graphql';
-import type { SubscribePayload } from 'graphql-ws';
-import { useServer } from 'graphql-ws/use/ws';
+import { handleProtocols, type SubscribePayload } from 'graphql-ws';
 import { WebSocketServer } from 'ws';
 import type { Deps } from '../deps.ts';
 import { BadUserInputError } from '../domain/errors.ts';
@@ -11,6 +11,8 @@ import type { OperationSource } from './door.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { isAllowedOrigin } from './origins.ts';
 import { createSocketGate, type SocketContext, type SocketState } from './socket-gate.ts';
+import { createProtocol } from './socket-protocol.ts';
+import { createSocketWatch } from './socket-watch.ts';
 import type { GraphQLServer } from './yoga.ts';
 
 /** GraphQL over WebSocket: graphql-transport-ws at the path of GraphQL over HTTP. */
@@ -31,8 +33,14 @@ const RESTART = 1012;
 
 /** Makes the WebSocket server. */
 export function createSocketServer(deps: Deps, graphql: GraphQLServer): SocketServer {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY_BYTES, perMessageDeflate: false });
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_BODY_BYTES,
+    perMessageDeflate: false,
+    handleProtocols,
+  });
   const gate = createSocketGate(deps);
+  const watch = createSocketWatch(deps);
   const maskError = createErrorMask(deps.logger);
   let lastRequest = 0;
   let operations = 0;
@@ -86,7 +94,7 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer): SocketSe
     };
   }
 
-  useServer<Record<string, unknown>, SocketState>(
+  const speak = createProtocol<SocketState>(
     {
       connectionInitWaitTimeout: INIT_TIMEOUT_MS,
       onConnect: gate.connect,
@@ -108,8 +116,10 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer): SocketSe
         gate.leave(context);
       },
     },
-    sockets,
-    PING_INTERVAL_MS,
+    {
+      pingIntervalMs: PING_INTERVAL_MS,
+      onError: (error) => deps.logger.error({ err: error }, 'unexpected error on a socket'),
+    },
   );
 
   return {
@@ -121,9 +131,10 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer): SocketSe
       sockets.handleUpgrade(request, socket, head, (client) => {
         deps.metrics.sockets.inc();
         client.once('close', () => deps.metrics.sockets.dec());
-        sockets.emit('connection', client, request);
-        // What a client did wrong has closed the socket; graphql-ws would print it to the console as well.
-        client.removeAllListeners('error').on('error', (error) => deps.logger.debug({ err: error }, 'socket failed'));
+        watch.watch(client, socket as Socket);
+        speak(client, request);
+        // What a client did wrong has closed the socket.
+        client.on('error', (error) => deps.logger.debug({ err: error }, 'socket failed'));
       });
     },
 
@@ -141,6 +152,7 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer): SocketSe
       }, CLOSE_TIMEOUT_MS);
       await Promise.all(closing);
       clearTimeout(deadline);
+      watch.close();
       sockets.close();
     },
   };

@@ -33,6 +33,9 @@ export function connect(
   return {
     frames,
     closed,
+    close: () => socket.close(),
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
     refused,
     opened: once(socket, 'open'),
     send: (frame: object | string) => socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame)),

@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { createChatbot, send } from './chatbots.ts';
 import { createScriptedEngine, finish } from './engines.ts';
-import { startGateway, type TestGateway } from './gateway.ts';
+import { type GatewayOptions, startGateway, type TestGateway } from './gateway.ts';
 
 /** An event of a subscription, with the fields that its type has. */
 export interface StreamEvent {
@@ -164,9 +164,10 @@ export const serverSentEvents: Transport = {
 export const TRANSPORTS: readonly Transport[] = [webSocket, serverSentEvents];
 
 /** Starts a gateway whose chatbot says what the test makes it say, with an answer of it that is under way. */
-export async function startAnswer() {
+export async function startAnswer({ env, replaced }: Pick<GatewayOptions, 'env' | 'replaced'> = {}) {
   const engine = createScriptedEngine();
-  const gateway = await startGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
+  const engines = new Map([['builtin', engine]]);
+  const gateway = await startGateway({ ...(env && { env }), replaced: { engines, ...replaced } });
   onTestFinished(() => gateway.close());
   // Whatever a test leaves unfinished would be waited for.
   onTestFinished(() => engine.push(finish));

@@ -1,0 +1,144 @@
+import { createClient } from 'graphql-ws';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { createTurnedClock } from '../helpers/clock.ts';
+import { delta, finish, type ScriptedEngine } from '../helpers/engines.ts';
+import type { TestGateway } from '../helpers/gateway.ts';
+import { connect } from '../helpers/raw-sockets.ts';
+import {
+  FOLLOW,
+  type Reader,
+  readMessage,
+  type StreamEvent,
+  startAnswer,
+  textOf,
+  webSocket,
+} from '../helpers/streams.ts';
+
+const SHED = 'a socket takes too little';
+// Each is an event of its own, with all text before it: 40 MB for who reads all, more than the system keeps for a connection.
+const PIECES = 100;
+const PIECE = 'Ünïcode 😀 '.repeat(500);
+
+/** Writes a long answer piece by piece, each as soon as one reader has the last. */
+async function writeLong(engine: ScriptedEngine, reader: Reader): Promise<void> {
+  for (let count = 1; count <= PIECES; count++) {
+    engine.push(delta(PIECE));
+    await reader.until(({ content }) => content?.length === count * PIECE.length);
+  }
+}
+
+describe('a reader that stalls', () => {
+  it('keeps nothing but what the connection holds, and is told the rest in one piece when it reads again', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const socket = connect(gateway);
+    await socket.init({ 'x-api-key': gateway.key });
+    socket.send({ type: 'subscribe', id: 'slow', payload: { query: FOLLOW, variables: { messageId: replyId } } });
+    await socket.receive(({ type }) => type === 'next');
+    const reader = webSocket.follow(gateway, { messageId: replyId });
+    socket.pause();
+    await writeLong(engine, reader);
+    socket.resume();
+    engine.push(finish);
+    await reader.ended;
+    await socket.receive(({ type }) => type === 'complete');
+
+    const stored = await readMessage(gateway, replyId);
+    const told = socket.frames.flatMap(({ payload }) => eventsIn(payload));
+    expect(textOf(told)).toBe(stored.content);
+    expect(textOf(reader.events)).toBe(stored.content);
+    expect(reader.events.length).toBeGreaterThan(PIECES);
+    const sizes = told.map((event) => Buffer.byteLength(JSON.stringify(event)));
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(20_000_000);
+    expect(Math.max(...told.map(({ text = '' }) => text.length))).toBeGreaterThan(PIECE.length * 10);
+  });
+
+  it('is closed with 1013 after 30 seconds, and the official client goes on from where it was', async () => {
+    const clock = createTurnedClock();
+    const { gateway, engine, replyId } = await startAnswer({ replaced: { clock } });
+    const { events, sockets, closed, ended } = followResuming(gateway, replyId);
+    const reader = webSocket.follow(gateway, { messageId: replyId });
+    await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(2));
+    sockets[0]?.pause();
+    await writeLong(engine, reader);
+    clock.turn(31_000);
+    await vi.waitFor(() => expect(gateway.logs.some(({ msg }) => msg === SHED)).toBe(true), 5_000);
+    sockets[0]?.resume();
+    expect(await closed).toBe(1013);
+    engine.push(delta('The end.'), finish);
+    await Promise.all([ended, reader.ended]);
+    expect(sockets.length).toBe(2);
+    expect(textOf(events)).toBe((await readMessage(gateway, replyId)).content);
+    expect(reader.text).toBe(textOf(events));
+  });
+});
+
+describe('a peer that asks and does not read', () => {
+  it('is closed with 1013 when 4 MB wait for it, and cut off when it does not read that either', async () => {
+    const { gateway } = await startAnswer();
+    const flood = async () => {
+      const peer = connect(gateway);
+      await peer.init({ 'x-api-key': gateway.key });
+      peer.pause();
+      // 60 MB of pings, each of which has to be answered with what it says.
+      for (let count = 0; count < 300; count++) peer.send({ type: 'ping', payload: { text: 'x'.repeat(200 * 1024) } });
+      return peer;
+    };
+    const reading = await flood();
+    const gone = await flood();
+    const shed = () => gateway.logs.filter(({ msg }) => msg === SHED);
+    await vi.waitFor(() => expect(shed()).toHaveLength(2), 5_000);
+    expect(shed().every(({ bufferedBytes }) => Number(bufferedBytes) < 5 * 1024 * 1024)).toBe(true);
+    reading.resume();
+    expect(await reading.closed).toEqual({ code: 1013, reason: 'Too slow' });
+    await vi.waitFor(async () => expect(await countSockets(gateway)).toBe(0), 5_000);
+    gone.resume();
+    expect((await gone.closed).code).toBe(1006);
+  });
+});
+
+/** The official client, that asks to go on after the last event whenever it comes back. */
+function followResuming({ url, key }: { url: string; key: string }, messageId: string) {
+  const sockets: WebSocket[] = [];
+  class OwnSocket extends WebSocket {
+    constructor(address: string, protocols: string[]) {
+      super(address, protocols);
+      sockets.push(this);
+    }
+  }
+  const closed = Promise.withResolvers<number>();
+  const ended = Promise.withResolvers<void>();
+  const events: StreamEvent[] = [];
+  const variables: { messageId: string; after?: string } = { messageId };
+  const client = createClient({
+    url: `${url.replace('http', 'ws')}/graphql`,
+    webSocketImpl: OwnSocket,
+    connectionParams: { authorization: `Bearer ${key}` },
+    retryWait: async () => {},
+    on: { closed: (event) => closed.resolve((event as { code: number }).code) },
+  });
+  client.subscribe<{ messageStream: StreamEvent }>(
+    { query: FOLLOW, variables },
+    {
+      next({ data }) {
+        if (!data) return;
+        events.push(data.messageStream);
+        variables.after = data.messageStream.cursor;
+      },
+      error: ended.reject,
+      complete: ended.resolve,
+    },
+  );
+  onTestFinished(() => void client.dispose());
+  return { events, sockets, closed: closed.promise, ended: ended.promise };
+}
+
+function eventsIn(payload: unknown): StreamEvent[] {
+  const { data } = (payload ?? {}) as { data?: { messageStream: StreamEvent } };
+  return data ? [data.messageStream] : [];
+}
+
+async function countSockets(gateway: TestGateway): Promise<number> {
+  const { values } = await gateway.deps.metrics.sockets.get();
+  return values[0]?.value ?? 0;
+}
