@@ -5,8 +5,22 @@ export default defineConfig({
   // Two copies of graphql in one process refuse each other's schemas.
   resolve: { alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }] },
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
+    projects: [
+      { extends: true, test: { name: 'compiled', include: ['test/**/*.test.ts'] } },
+      {
+        // What executes operations, once more by graphql-js alone: compiled or not makes no difference.
+        extends: true,
+        test: {
+          name: 'plain',
+          env: { GRAPHQL_JIT: 'false' },
+          include: [
+            'test/{access,chat,rest,schema}/**/*.test.ts',
+            'test/http/{executor,graphql-audits,limits,websocket}.test.ts',
+          ],
+        },
+      },
+    ],
   },
 });

@@ -26,12 +26,16 @@ export interface Config {
   /** Absent where no proxy is trusted. */
   readonly isTrustedProxy: ((address: string, hop: number) => boolean) | undefined;
   readonly hasGraphiql: boolean;
+  /** From which use on an operation runs compiled; 0: none does. */
+  readonly compileAtUse: number;
   readonly metricsToken: string | undefined;
   readonly bootstrapApiKey: string | undefined;
   readonly seedsDemo: boolean;
   readonly builtinDelayMs: number;
   readonly isProduction: boolean;
 }
+
+const COMPILE_AT_USE = 3;
 
 const count = (fallback: number, min: number, max: number) =>
   z
@@ -83,6 +87,7 @@ export const SETTINGS = z.object({
   ALLOWED_ORIGINS: list.refine((origins) => origins.every(isOrigin), 'must be origins such as https://example.com'),
   TRUSTED_PROXIES: list.refine(areAddresses, 'must be addresses or ranges such as 10.0.0.0/8'),
   GRAPHIQL: flag(true),
+  GRAPHQL_JIT: flag(true),
   METRICS_TOKEN: z.string().min(1).optional(),
   BOOTSTRAP_API_KEY: z.string().refine(isKeyForm, 'must have the form of an API key, its check included').optional(),
   SEED_DEMO: flag(true),
@@ -118,6 +123,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     allowedOrigins: settings.ALLOWED_ORIGINS,
     isTrustedProxy: settings.TRUSTED_PROXIES.length > 0 ? proxyAddr.compile(settings.TRUSTED_PROXIES) : undefined,
     hasGraphiql: settings.GRAPHIQL,
+    compileAtUse: settings.GRAPHQL_JIT ? COMPILE_AT_USE : 0,
     metricsToken: settings.METRICS_TOKEN,
     bootstrapApiKey: settings.BOOTSTRAP_API_KEY,
     seedsDemo: settings.SEED_DEMO,

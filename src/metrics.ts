@@ -7,6 +7,8 @@ export interface Metrics {
   readonly httpSeconds: Histogram<'route' | 'method' | 'status'>;
   /** GraphQL operations by kind, transport and outcome (`ok`, or the first error's code); in seconds. */
   readonly operationSeconds: Histogram<'kind' | 'transport' | 'outcome'>;
+  /** GraphQL operations that were compiled, by outcome (`ok`, `failed`). */
+  readonly compilations: Counter<'outcome'>;
   /** Answers that ended, by engine and status. */
   readonly answers: Counter<'engine' | 'status'>;
   /** Milliseconds from the start of an answer to its first text, by engine; in seconds. */
@@ -39,6 +41,12 @@ export function createMetrics(): Metrics {
       help: 'Time to execute a GraphQL operation; for a subscription, to its first event.',
       labelNames: ['kind', 'transport', 'outcome'],
       buckets: SECONDS,
+      registers,
+    }),
+    compilations: new Counter({
+      name: 'chatgraph_graphql_compilations_total',
+      help: 'GraphQL operations that were compiled.',
+      labelNames: ['outcome'],
       registers,
     }),
     answers: new Counter({

@@ -56,8 +56,10 @@ export function createErrorMask(logger: Logger): (error: unknown) => GraphQLErro
 }
 
 function createPublicError(message: string, source: unknown, extensions: Record<string, unknown>): GraphQLError {
-  const { nodes = null, path = null } = source instanceof GraphQLError ? source : {};
-  return new GraphQLError(message, { nodes, path, extensions });
+  const { nodes, path, locations } = source instanceof GraphQLError ? source : {};
+  const error = new GraphQLError(message, { nodes: nodes ?? null, path: path ?? null, extensions });
+  // Errors of compiled operations know their place, but not the node that stands there.
+  return nodes === undefined && locations !== undefined ? Object.assign(error, { locations }) : error;
 }
 
 /** What was thrown in the first place. */

@@ -1,7 +1,6 @@
 import {
   type DocumentNode,
   type ExecutionArgs,
-  execute,
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
@@ -10,7 +9,6 @@ import {
   type OperationDefinitionNode,
   parse,
   type Source,
-  subscribe,
   validate,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
@@ -25,6 +23,7 @@ import {
   UnauthenticatedError,
 } from '../domain/errors.ts';
 import type { OperationSource } from './door.ts';
+import type { Executor } from './executor.ts';
 import { toGraphQLError } from './graphql-errors.ts';
 import { checkNesting, measureOperation, QUERY_LIMITS, rootFieldsOf, tooComplex } from './query-limits.ts';
 
@@ -96,10 +95,10 @@ export function useAccess({ config }: Pick<Deps, 'config'>): Plugin<OperationSou
 }
 
 /**
- * Executes by graphql-js, after what depends on variables has been checked: their types, the size of the operation, and
+ * Executes, after what depends on variables has been checked: their types, the size of the operation, and
  * the rate limit where a mutation has more than one field. Nothing is executed of an operation that is refused.
  */
-export function useEngine(deps: Deps): Plugin<OperationSource> {
+export function useEngine(deps: Deps, { execute, subscribe }: Executor): Plugin<OperationSource> {
   async function run(args: ExecutionArgs, operation: OperationDefinitionNode) {
     const variables = coerceVariables(args, operation);
     measureOperation(args.schema, args.document, operation, variables);

@@ -7,6 +7,7 @@ import { createRest } from '../rest/app.ts';
 import { createGraphClient } from '../rest/graph-client.ts';
 import { createReference } from '../web/reference.ts';
 import { type Admission, createContext, NOBODY, openDoor, tellStandingIn, visitOf } from './door.ts';
+import type { Executor } from './executor.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { answerOperator, sendDetail, sendJson } from './operator.ts';
 import type { GraphQLServer } from './yoga.ts';
@@ -35,11 +36,15 @@ export function routeOf(path: string): Route {
 }
 
 /** Makes what answers each route. */
-export function createRoutes(deps: Deps, graphql: GraphQLServer): Record<Route, (exchange: Exchange) => Promise<void>> {
+export function createRoutes(
+  deps: Deps,
+  graphql: GraphQLServer,
+  executor: Executor,
+): Record<Route, (exchange: Exchange) => Promise<void>> {
   const reference = getRequestListener(createReference().fetch);
   return {
     graphql: (exchange) => answerGraphQL(deps, graphql, exchange),
-    rest: createRestRoute(deps),
+    rest: createRestRoute(deps, executor),
     docs: async ({ request, response }) => reference(request, response),
     operator: (exchange) => answerOperator(deps, exchange),
     async other({ path, response }) {
@@ -69,7 +74,7 @@ async function answerGraphQL(deps: Deps, graphql: GraphQLServer, exchange: Excha
   await graphql.handle(request, response, { ...source, ...admission });
 }
 
-function createRestRoute(deps: Deps): (exchange: Exchange) => Promise<void> {
+function createRestRoute(deps: Deps, executor: Executor): (exchange: Exchange) => Promise<void> {
   const rest = createRest({
     chatTimeoutMs: deps.config.chatTimeoutMs,
     onError: (error, requestId) => deps.logger.error({ err: error, requestId }, 'unexpected error'),
@@ -83,7 +88,7 @@ function createRestRoute(deps: Deps): (exchange: Exchange) => Promise<void> {
         const { viewer, standing } = await enter(deps, exchange);
         if (viewer === undefined) throw new UnauthenticatedError();
         const context = createContext(deps, viewer, 'API', { requestId, standing, signal });
-        return { graph: createGraphClient(schema, context), accountId: viewer.accountId };
+        return { graph: createGraphClient(executor, schema, context), accountId: viewer.accountId };
       },
     };
     await getRequestListener((fetched) => rest.fetch(fetched, bindings))(request, response);

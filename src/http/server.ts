@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Deps } from '../deps.ts';
+import { createExecutor } from './executor.ts';
 import { isDisconnect } from './graphql-errors.ts';
 import { sendDetail } from './operator.ts';
 import { answerOrigin } from './origins.ts';
@@ -29,9 +30,10 @@ const CLOSE_POLL_MS = 10;
 
 /** Makes the HTTP server; it accepts nothing before `listen`, and answers nothing before `open`. */
 export function createHttpServer(deps: Deps): HttpServer {
-  const graphql = createGraphQLServer(deps);
+  const executor = createExecutor(deps);
+  const graphql = createGraphQLServer(deps, executor);
   const sockets = createSocketServer(deps, graphql);
-  const routes = createRoutes(deps, graphql);
+  const routes = createRoutes(deps, graphql, executor);
   const opened = Promise.withResolvers<void>();
   let isDraining = false;
   let inFlight = 0;

@@ -1,5 +1,11 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
-import { type ExecutionResult, execute, type GraphQLSchema, subscribe } from 'graphql';
+import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql';
+
+/** What executes documents, in the form of graphql-js. */
+export interface GraphExecutor {
+  execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult>;
+  subscribe(args: ExecutionArgs): Promise<AsyncGenerator<ExecutionResult, void, void> | ExecutionResult>;
+}
 
 /** Runs typed documents against the schema in this process, on behalf of one request. */
 export interface GraphClient {
@@ -20,7 +26,11 @@ export interface GraphClient {
  * Makes the client of one request.
  * @param context what its resolvers get; its `signal` gives way to that of a subscription.
  */
-export function createGraphClient(schema: GraphQLSchema, context: object): GraphClient {
+export function createGraphClient(
+  { execute, subscribe }: GraphExecutor,
+  schema: GraphQLSchema,
+  context: object,
+): GraphClient {
   return {
     async query<R, V extends Record<string, unknown>>(document: TypedDocumentNode<R, V>, variableValues: V) {
       return dataOf<R>(await execute({ schema, document, contextValue: context, variableValues }));

@@ -63,9 +63,12 @@ export async function startGateway({ env = {}, replaced = {}, dataDir }: Gateway
     SEED_DEMO: 'false',
     BUILTIN_DELAY_MS: '0',
     RATE_LIMIT_PER_MINUTE: '100000',
+    GRAPHQL_JIT: process.env.GRAPHQL_JIT,
     ...env,
   });
-  const gateway = await start(config, { logger, ...replaced });
+  // Compiled at once, or never: a test asks most things but once.
+  const compileAtUse = Math.min(config.compileAtUse, 1);
+  const gateway = await start({ ...config, compileAtUse }, { logger, ...replaced });
   const { deps, url } = gateway;
 
   async function createKey(accountId: string, scopes: readonly Scope[]): Promise<string> {

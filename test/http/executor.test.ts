@@ -1,0 +1,190 @@
+import {
+  buildSchema,
+  defaultFieldResolver,
+  type ExecutionResult,
+  execute,
+  GraphQLError,
+  isObjectType,
+  parse,
+} from 'graphql';
+import { describe, expect, it } from 'vitest';
+import { readConfig } from '../../src/config.ts';
+import { createExecutor } from '../../src/http/executor.ts';
+import { createMetrics } from '../../src/metrics.ts';
+import { startGateway } from '../helpers/gateway.ts';
+
+const schema = buildSchema(`
+  directive @oneOf on INPUT_OBJECT
+  enum Size { SMALL LARGE }
+  interface Animal { name: String!  friend: Animal  friends: [Animal!]!  strict: String! }
+  type Dog implements Animal { name: String!  friend: Animal  friends: [Animal!]!  strict: String!  barks: Boolean }
+  type Cat implements Animal { name: String!  friend: Animal  friends: [Animal!]!  strict: String!  meows: Boolean }
+  union Pet = Dog | Cat
+  input Choice @oneOf { id: ID  name: String }
+  input Filter { size: Size = SMALL  names: [String!]  limit: Int = 3 }
+  type Query {
+    dog: Dog!  cat: Cat  pets: [Pet!]!  animals: [Animal]!  maybe: [String!]
+    fails: String  failsLater: String  failsHard: String!  strange: Int  located: String
+    echo(filter: Filter, size: Size = LARGE, id: ID, n: Int, list: [Int!]): String
+    choose(by: Choice!): String
+  }
+  type Mutation { add(n: Int!): Int!  breaks: Int! }
+`);
+
+// Compiled operations call no methods of plain objects by themselves; fields of the real schema have resolvers.
+for (const type of Object.values(schema.getTypeMap())) {
+  if (!isObjectType(type) || type.name.startsWith('__')) continue;
+  for (const field of Object.values(type.getFields())) field.resolve = defaultFieldResolver;
+}
+
+const animal = (name: string, more: object = {}) => ({ name, friend: null, friends: [], strict: 'yes', ...more });
+const dog = animal('Rex', {
+  __typename: 'Dog',
+  barks: true,
+  friend: animal('Tom', { __typename: 'Cat', strict: null }),
+  friends: () => [
+    animal('A', { __typename: 'Dog' }),
+    Promise.resolve(animal('B', { __typename: 'Cat', meows: false })),
+  ],
+});
+const throwing = (error: unknown) => () => {
+  throw error;
+};
+let sum = 0;
+const root = {
+  dog,
+  cat: async () => animal('Tom', { __typename: 'Cat', strict: throwing(new Error('never strict')) }),
+  pets: [dog, animal('Tom', { __typename: 'Cat', meows: true })],
+  animals: () => [dog, null, Promise.reject(new Error('lost'))],
+  maybe: ['a', null, 'c'],
+  fails: throwing(new Error('no')),
+  failsLater: async () => throwing(new Error('later'))(),
+  failsHard: throwing(new GraphQLError('hard', { extensions: { code: 'HARD' } })),
+  located: throwing(new GraphQLError('elsewhere', { path: ['there'] })),
+  strange: 'no number',
+  echo: (args: object) => JSON.stringify(Object.entries(args).toSorted(([a], [b]) => a.localeCompare(b))),
+  choose: (args: object) => JSON.stringify(args),
+  add: ({ n }: { n: number }) => {
+    sum += n;
+    return Promise.resolve(sum);
+  },
+  breaks: throwing(new Error('broken')),
+};
+
+const CASES: [what: string, query: string, variables?: Record<string, unknown>][] = [
+  ['fields in their order', '{ b: maybe pets { __typename } dog { strict name barks } __typename }'],
+  [
+    'interfaces and fragments',
+    '{ dog { ...F friends { ...F ... on Cat { meows } } } } fragment F on Animal { name __typename }',
+  ],
+  ['a union', '{ pets { ... on Dog { barks } ... on Cat { meows } } }'],
+  ['an error that is thrown', '{ fails dog { name } }'],
+  ['an error that comes later', '{ failsLater dog { name } }'],
+  ['an error with a code, up to the top', '{ dog { name } failsHard }'],
+  ['an error that knows another place', '{ located }'],
+  ['a null that is not allowed, up to where it is', '{ dog { friend { name strict } } }'],
+  ['a throw that is not allowed, up to where it is', '{ cat { name strict } dog { name } }'],
+  ['a null in a list', '{ maybe dog { name } }'],
+  ['a rejection in a list', '{ animals { name } }'],
+  ['a value that cannot be written', '{ strange }'],
+  ['arguments with defaults', '{ echo a: echo(size: SMALL, filter: {}) b: echo(filter: { names: "one" }, list: 3) }'],
+  [
+    'variables, some absent, some null',
+    'query ($f: Filter, $s: Size, $i: ID = 7, $n: Int, $l: [Int!]) { echo(filter: $f, size: $s, id: $i, n: $n, list: $l) }',
+    { f: { size: 'LARGE', names: ['x'] }, n: null, l: [1, 2] },
+  ],
+  ['a choice', 'query ($c: Choice!) { choose(by: $c) }', { c: { id: '1' } }],
+  ['two choices', 'query ($c: Choice!) { choose(by: $c) }', { c: { id: '1', name: 'a' } }],
+  ['no choice', 'query ($c: Choice!) { choose(by: $c) }', { c: {} }],
+  ['a variable of the wrong type', 'query ($n: Int) { echo(n: $n) }', { n: 'one' }],
+  ['a variable that is missing', 'query ($n: Int!) { echo(n: $n) }'],
+  ['mutations one after the other', 'mutation { a: add(n: 1) b: add(n: 2) c: add(n: -3) }'],
+  ['mutations up to the one that fails', 'mutation { a: add(n: 0) breaks b: add(n: 0) }'],
+];
+
+function createTestExecutor(compileAtUse: number) {
+  const metrics = createMetrics();
+  const count = async () => {
+    const { values } = await metrics.compilations.get();
+    return Object.fromEntries(values.map(({ labels, value }) => [labels.outcome, value]));
+  };
+  return { count, ...createExecutor({ config: { ...readConfig({}), compileAtUse }, metrics }) };
+}
+
+const asSent = ({ data, errors }: ExecutionResult) =>
+  JSON.stringify({
+    ...(errors && { errors: errors.map((error) => ({ ...error.toJSON(), isFault: isFault(error) })) }),
+    data,
+  });
+
+/** Whether it is masked: what is thrown and is no error of GraphQL. */
+const isFault = ({ originalError }: GraphQLError) =>
+  originalError !== undefined && !(originalError instanceof GraphQLError);
+
+describe('a compiled operation', () => {
+  it.each(CASES)('answers as graphql-js does: %s', async (_what, query, variableValues = {}) => {
+    const { execute: executeCompiled, count } = createTestExecutor(1);
+    const args = { schema, document: parse(query), rootValue: root, variableValues };
+    const expected = asSent(await execute(args));
+    expect(asSent(await executeCompiled(args))).toBe(expected);
+    expect(asSent(await executeCompiled(args))).toBe(expected);
+    expect((await count()).failed).toBeUndefined();
+  });
+
+  it.each([
+    [
+      'variables within values',
+      'query ($n: Int, $s: [String!]) { echo(filter: { limit: $n, names: $s }) }',
+      { s: ['y'] },
+    ],
+    [
+      'conditions',
+      'query ($no: Boolean!) { dog { ...F @include(if: $no) } maybe } fragment F on Dog { name }',
+      { no: false },
+    ],
+  ])('has no %s: that is left to graphql-js', async (_what, query, variableValues) => {
+    const { execute: executeCompiled, count } = createTestExecutor(1);
+    const args = { schema, document: parse(query), rootValue: root, variableValues };
+    expect(asSent(await executeCompiled(args))).toBe(asSent(await execute(args)));
+    expect(await count()).toEqual({ failed: 1 });
+  });
+
+  it('is one of its document', async () => {
+    const { execute: executeCompiled, count } = createTestExecutor(1);
+    const document = parse('query A { dog { ...F } } query B { cat { ...F } } fragment F on Animal { name }');
+    const ask = async (operationName: string) => executeCompiled({ schema, document, operationName, rootValue: root });
+    expect(await ask('A')).toEqual({ data: { dog: { name: 'Rex' } } });
+    expect(await ask('B')).toEqual({ data: { cat: { name: 'Tom' } } });
+    expect(await ask('A')).toEqual({ data: { dog: { name: 'Rex' } } });
+    expect(await count()).toEqual({ ok: 2 });
+  });
+
+  it('is what came as often as is said; with 0 there is none', async () => {
+    const args = { schema, document: parse('{ maybe }'), rootValue: { maybe: ['a'] } };
+    for (const [compileAtUse, counts] of [
+      [3, [{}, {}, { ok: 1 }, { ok: 1 }]],
+      [0, [{}, {}, {}, {}]],
+    ] as const) {
+      const executor = createTestExecutor(compileAtUse);
+      for (const expected of counts) {
+        expect(await executor.execute(args)).toEqual({ data: { maybe: ['a'] } });
+        expect(await executor.count()).toEqual(expected);
+      }
+    }
+  });
+});
+
+describe('a gateway', () => {
+  it.each([
+    ['true', /compilations_total\{outcome="ok"\} [1-9]/],
+    ['false', /compilations_total counter\n(?!chatgraph_graphql_compilations_total)/],
+  ])('with GRAPHQL_JIT=%s answers the same, and says in its metrics what it compiled', async (jit, metrics) => {
+    const gateway = await startGateway({ env: { GRAPHQL_JIT: jit } });
+    for (let count = 0; count < 4; count++) {
+      const { data, errors } = await gateway.graphql('{ viewer { kind } chatbots { nodes { id } } }');
+      expect({ data, errors }).toEqual({ data: { viewer: { kind: 'API_KEY' }, chatbots: { nodes: [] } } });
+    }
+    expect(await (await gateway.fetch('/metrics')).text()).toMatch(metrics);
+    await gateway.close();
+  });
+});
