@@ -17,7 +17,7 @@ export default defineConfig({
           env: { GRAPHQL_JIT: 'false' },
           include: [
             'test/{access,chat,rest,schema}/**/*.test.ts',
-            'test/http/{executor,graphql-audits,limits,websocket}.test.ts',
+            'test/http/{executor,graphql-audits,limits,sharing,websocket}.test.ts',
           ],
         },
       },

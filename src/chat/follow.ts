@@ -2,6 +2,8 @@ import type { Viewer } from '../access/viewer.ts';
 import type { LiveBus } from '../coordination/live-bus.ts';
 import type { Deps } from '../deps.ts';
 import type { ConversationEvent, WithoutCursor } from '../domain/events.ts';
+import { describeView } from '../domain/view.ts';
+import { joinAudience } from './audience.ts';
 import { encodeCursor } from './cursor.ts';
 
 /**
@@ -31,9 +33,12 @@ export interface Chapter<P> {
 export interface Story<P> {
   /** Where its news are signalled. */
   readonly topic: string;
-  /** What a reader at `place` has not been told; `undefined` when the story is gone. */
+  /**
+   * What a reader at `place` has not been told; `undefined` when the story is gone. It depends on the place and on what
+   * stands written, and on nothing else that readers with the same rights may differ in: they are given the same chapter.
+   */
   read(place: P): Promise<Chapter<P> | undefined>;
-  /** Writes a place down. */
+  /** Writes all of a place down, for the cursor. Different stories write differently. */
   describe(place: P): string;
 }
 
@@ -41,7 +46,8 @@ export interface Story<P> {
  * Tells a story from a place on: the one function behind WebSocket, SSE and REST. A reader holds a place, not a queue of
  * events: whenever it is free and there are news, it is told the difference between its place and what stands written.
  * So nothing comes twice or is missing, whenever it attaches and however slow it is; a slow one gets larger pieces
- * instead of growing memory, and the bus may lose or reorder what it likes.
+ * instead of growing memory, and the bus may lose or reorder what it likes. Readers with the same rights that are woken
+ * together at the same place get the same events, the very objects.
  *
  * @param signal ends the following, and nothing else.
  */
@@ -53,7 +59,7 @@ export function follow<P>(
   signal: AbortSignal,
 ): AsyncGenerator<ConversationEvent, void, void> {
   const left = new AbortController();
-  const events = tell(bus, story, start, AbortSignal.any([signal, viewer.revoked, left.signal]));
+  const events = tell(bus, viewer, story, start, AbortSignal.any([signal, viewer.revoked, left.signal]));
   // A generator that waits for news does not hear `return` by itself.
   const end = events.return.bind(events);
   events.return = (value) => {
@@ -65,19 +71,21 @@ export function follow<P>(
 
 async function* tell<P>(
   bus: LiveBus,
+  viewer: Viewer,
   story: Story<P>,
   start: P,
   signal: AbortSignal,
 ): AsyncGenerator<ConversationEvent, void, void> {
   const news = createNews(bus, story.topic, signal);
+  const seat = joinAudience(bus, `${story.topic} ${describeView(viewer)}`);
   try {
     let place = start;
     while (!signal.aborted) {
-      const chapter = await story.read(place);
+      const chapter = await seat.read(story.describe(place), () => readChapter(story, place));
       if (chapter === undefined) return;
-      for (const step of chapter.steps) {
+      for (const step of chapter.told) {
         place = step.place;
-        yield { ...step.event, cursor: encodeCursor(story.describe(place)) };
+        yield step.event;
         if (signal.aborted) return;
       }
       place = chapter.end ?? place;
@@ -85,8 +93,20 @@ async function* tell<P>(
       if (chapter.next === 'wait') await news.next();
     }
   } finally {
+    seat.leave();
     news.stop();
   }
+}
+
+/** Reads on, and makes the events as all who share them are told. */
+async function readChapter<P>(story: Story<P>, from: P) {
+  const chapter = await story.read(from);
+  if (chapter === undefined) return undefined;
+  const told = Array.from(chapter.steps, ({ event, place }) => {
+    const whole: ConversationEvent = { ...event, cursor: encodeCursor(story.describe(place)) };
+    return { event: whole, place };
+  });
+  return { ...chapter, told };
 }
 
 /** Listens from now on, so that news between a look and a wait is not missed. */

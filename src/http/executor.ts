@@ -8,6 +8,7 @@ import {
 } from 'graphql';
 import type { Deps } from '../deps.ts';
 import { createCompiler } from './compiler.ts';
+import { createSharing } from './sharing.ts';
 
 /** Results of a subscription, one for each event. */
 export type Results = AsyncGenerator<ExecutionResult, void, void>;
@@ -23,6 +24,7 @@ export interface Executor {
 /** Makes the executor of one process. */
 export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor {
   const findCompiled = createCompiler(deps);
+  const joinGroup = createSharing();
   const run = (args: ExecutionArgs) => (findCompiled(args) ?? executePlainly)(args);
 
   return {
@@ -32,7 +34,9 @@ export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor
     async subscribe(args) {
       const source = await createSourceEventStream(args);
       if (!(Symbol.asyncIterator in source)) return source;
-      return mapEvents(source, (event) => run({ ...args, rootValue: event }));
+      const share = joinGroup(args);
+      const runEvent = (event: unknown) => run({ ...args, rootValue: event });
+      return mapEvents(source, (event) => share.run(event, runEvent), share.leave);
     },
   };
 }
@@ -46,18 +50,28 @@ function hasGoodVariables({ schema, document, operationName, variableValues }: E
 function mapEvents(
   source: AsyncIterable<unknown>,
   run: (event: unknown) => ExecutionResult | Promise<ExecutionResult>,
+  leave: () => void,
 ): Results {
   const events = source[Symbol.asyncIterator]();
   const results: Results = {
     async next() {
-      const { done, value } = await events.next();
-      return done ? { done, value: undefined } : { done: false, value: await run(value) };
+      try {
+        const { done, value } = await events.next();
+        if (!done) return { done: false, value: await run(value) };
+      } catch (error) {
+        leave();
+        throw error;
+      }
+      leave();
+      return { done: true, value: undefined };
     },
     async return() {
+      leave();
       await events.return?.();
       return { done: true, value: undefined };
     },
     async throw(error) {
+      leave();
       await events.throw?.(error);
       throw error;
     },

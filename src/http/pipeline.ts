@@ -1,6 +1,7 @@
 import {
   type DocumentNode,
   type ExecutionArgs,
+  type ExecutionResult,
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
@@ -23,7 +24,7 @@ import {
   UnauthenticatedError,
 } from '../domain/errors.ts';
 import type { OperationSource } from './door.ts';
-import type { Executor } from './executor.ts';
+import type { Executor, Results } from './executor.ts';
 import { toGraphQLError } from './graphql-errors.ts';
 import { checkNesting, measureOperation, QUERY_LIMITS, rootFieldsOf, tooComplex } from './query-limits.ts';
 
@@ -94,11 +95,22 @@ export function useAccess({ config }: Pick<Deps, 'config'>): Plugin<OperationSou
   };
 }
 
+/** Executes or subscribes, whichever the operation is. */
+export type Engine = (args: ExecutionArgs) => Promise<ExecutionResult | Results>;
+
+/** Lets an engine execute. */
+export function useEngine(engine: Engine): Plugin<OperationSource> {
+  return {
+    onExecute: ({ setExecuteFn }) => setExecuteFn(engine),
+    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(engine),
+  };
+}
+
 /**
- * Executes, after what depends on variables has been checked: their types, the size of the operation, and
+ * Makes what executes, after what depends on variables has been checked: their types, the size of the operation, and
  * the rate limit where a mutation has more than one field. Nothing is executed of an operation that is refused.
  */
-export function useEngine(deps: Deps, { execute, subscribe }: Executor): Plugin<OperationSource> {
+export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engine {
   async function run(args: ExecutionArgs, operation: OperationDefinitionNode) {
     const variables = coerceVariables(args, operation);
     measureOperation(args.schema, args.document, operation, variables);
@@ -119,7 +131,7 @@ export function useEngine(deps: Deps, { execute, subscribe }: Executor): Plugin<
     }
   }
 
-  async function observe(args: ExecutionArgs) {
+  return async (args) => {
     const startedAt = performance.now();
     const operation = getOperationAST(args.document, args.operationName);
     const kind = operation?.operation ?? 'query';
@@ -137,11 +149,6 @@ export function useEngine(deps: Deps, { execute, subscribe }: Executor): Plugin<
       const { transport } = args.contextValue as OperationSource;
       deps.metrics.operationSeconds.observe({ kind, transport, outcome }, (performance.now() - startedAt) / 1_000);
     }
-  }
-
-  return {
-    onExecute: ({ setExecuteFn }) => setExecuteFn(observe),
-    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(observe),
   };
 }
 

@@ -6,6 +6,7 @@ import { createExecutor } from './executor.ts';
 import { isDisconnect } from './graphql-errors.ts';
 import { sendDetail } from './operator.ts';
 import { answerOrigin } from './origins.ts';
+import { createEngine } from './pipeline.ts';
 import { createRoutes, routeOf } from './routes.ts';
 import { createSocketServer, type SocketServer } from './websocket.ts';
 import { createGraphQLServer } from './yoga.ts';
@@ -31,8 +32,9 @@ const CLOSE_POLL_MS = 10;
 /** Makes the HTTP server; it accepts nothing before `listen`, and answers nothing before `open`. */
 export function createHttpServer(deps: Deps): HttpServer {
   const executor = createExecutor(deps);
-  const graphql = createGraphQLServer(deps, executor);
-  const sockets = createSocketServer(deps, graphql);
+  const engine = createEngine(deps, executor);
+  const graphql = createGraphQLServer(deps, engine);
+  const sockets = createSocketServer(deps, graphql, engine);
   const routes = createRoutes(deps, graphql, executor);
   const opened = Promise.withResolvers<void>();
   let isDraining = false;

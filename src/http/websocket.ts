@@ -1,15 +1,25 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type ExecutionArgs, type GraphQLError, type GraphQLFormattedError, getOperationAST } from 'graphql';
+import {
+  type ExecutionArgs,
+  type ExecutionResult,
+  type FormattedExecutionResult,
+  type GraphQLError,
+  type GraphQLFormattedError,
+  getOperationAST,
+} from 'graphql';
 import { handleProtocols, type SubscribePayload } from 'graphql-ws';
 import { WebSocketServer } from 'ws';
 import type { Deps } from '../deps.ts';
 import { BadUserInputError } from '../domain/errors.ts';
 import { MAX_BODY_BYTES } from '../rest/body.ts';
+import { createWriter, deliver } from './delivery.ts';
 import type { OperationSource } from './door.ts';
+import type { Results } from './executor.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { isAllowedOrigin } from './origins.ts';
+import type { Engine } from './pipeline.ts';
 import { createSocketGate, type SocketContext, type SocketState } from './socket-gate.ts';
 import { createProtocol } from './socket-protocol.ts';
 import { createSocketWatch } from './socket-watch.ts';
@@ -32,7 +42,7 @@ const CLOSE_TIMEOUT_MS = 1_000;
 const RESTART = 1012;
 
 /** Makes the WebSocket server. */
-export function createSocketServer(deps: Deps, graphql: GraphQLServer): SocketServer {
+export function createSocketServer(deps: Deps, graphql: GraphQLServer, engine: Engine): SocketServer {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_BODY_BYTES,
@@ -42,6 +52,12 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer): SocketSe
   const gate = createSocketGate(deps);
   const watch = createSocketWatch(deps);
   const maskError = createErrorMask(deps.logger);
+  const toPublic = (error: unknown) => publicError(maskError(error));
+  const toPublicResult = ({ data, errors }: ExecutionResult): FormattedExecutionResult => ({
+    ...(data === undefined ? {} : { data }),
+    ...(errors && { errors: errors.map(toPublic) }),
+  });
+  const write = createWriter(toPublicResult);
   let lastRequest = 0;
   let operations = 0;
 
@@ -73,7 +89,7 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer): SocketSe
       signal: abort.signal,
       tellStanding: () => {},
     };
-    const { schema, parse, validate, contextFactory, execute, subscribe } = graphql.getEnveloped(source);
+    const { schema, parse, validate, contextFactory } = graphql.getEnveloped(source);
     const document = parse(payload.query);
     const errors = validate(schema, document);
     if (errors.length > 0) return errors;
@@ -89,8 +105,6 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer): SocketSe
       operationName: payload.operationName,
       variableValues: payload.variables,
       contextValue,
-      // Each operation has its own pair; this is how they reach `execute` and `subscribe` below.
-      rootValue: { execute, subscribe },
     };
   }
 
@@ -105,11 +119,13 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer): SocketSe
           return [maskError(error)];
         }
       },
-      execute: (args) => rootOf(args).execute(args),
-      subscribe: (args) => rootOf(args).subscribe(args),
-      onError: (_context, _id, _payload, errors) => errors.map((error) => publicError(maskError(error))),
-      onNext: (_context, _id, _payload, _args, { data, errors }) =>
-        errors && { ...(data === undefined ? {} : { data }), errors: errors.map(publicError) },
+      // As it came from the engine, past the plugins of HTTP: what they do to results is done by `toPublic`.
+      execute: engine,
+      subscribe: engine,
+      onOperation: ({ extra }, id, _payload, _args, results) =>
+        Symbol.asyncIterator in results ? deliver(extra.socket, id, results as Results, write) : undefined,
+      onError: (_context, _id, _payload, errors) => errors.map(toPublic),
+      onNext: (_context, _id, _payload, _args, result) => toPublicResult(result as ExecutionResult),
       onComplete: end,
       onClose: (context) => {
         for (const id of [...(context.extra.operations?.keys() ?? [])]) end(context, id);
@@ -157,9 +173,6 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer): SocketSe
     },
   };
 }
-
-type Root = Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>;
-const rootOf = (args: ExecutionArgs) => args.rootValue as Root;
 
 /** Over HTTP the status is taken from `extensions.http`; here it only has to be left out. */
 function publicError(error: GraphQLError): GraphQLFormattedError {

@@ -4,23 +4,22 @@ import { LRUCache } from 'lru-cache';
 import { schema } from '../../schema/index.ts';
 import type { Deps } from '../deps.ts';
 import { createContext, type OperationSource } from './door.ts';
-import type { Executor } from './executor.ts';
 import { graphiqlOptions, renderExplorer } from './graphiql.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { useJsonBody } from './json-body.ts';
-import { useAccess, useEngine, useParser } from './pipeline.ts';
+import { type Engine, useAccess, useEngine, useParser } from './pipeline.ts';
 
 const CACHED_QUERY_CHARS = 4_000_000;
 
 /** Makes the GraphQL server: the pipeline that every transport sends its operations through. */
-export function createGraphQLServer(deps: Deps, executor: Executor) {
+export function createGraphQLServer(deps: Deps, engine: Engine) {
   const maskError = createErrorMask(deps.logger);
   return createYoga<OperationSource>({
     schema,
     context: ({ viewer, ...source }) =>
       // Without a viewer no resolver runs: see `useAccess`.
       viewer === undefined ? {} : createContext(deps, viewer, 'GRAPHQL', source),
-    plugins: [useJsonBody(), useParser(), useAccess(deps), useEngine(deps, executor)],
+    plugins: [useJsonBody(), useParser(), useAccess(deps), useEngine(engine)],
     maskedErrors: { maskError },
     // Whole texts are the keys, so they are bounded by length; errors are cheap to find again.
     parserAndValidationCache: {

@@ -200,7 +200,9 @@ describe('following', () => {
   it('tells the text that a citation points into before the citation, to a reader of any speed', async () => {
     const { gateway, engine, replyId } = await startAnswer();
     const { accountId, deps } = gateway;
-    const viewer = { accountId, revoked: new AbortController().signal } as Parameters<typeof followMessage>[1];
+    const viewer = { accountId, scopes: new Set(), revoked: new AbortController().signal } as unknown as Parameters<
+      typeof followMessage
+    >[1];
     const events = await followMessage(deps, viewer, { messageId: replyId }, new AbortController().signal);
     await events.next();
     const ahead = webSocket.follow(gateway, { messageId: replyId });

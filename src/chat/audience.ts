@@ -1,0 +1,49 @@
+import type { LiveBus } from '../coordination/live-bus.ts';
+
+/** One reader's seat among those who may see the same of a topic. */
+export interface Seat {
+  /** Reads; what another has read in this turn of the event loop from the same place is not read again. */
+  read<T>(place: string, read: () => Promise<T>): Promise<T>;
+  leave(): void;
+}
+
+/** Those who may see the same of a topic. */
+interface Audience {
+  size: number;
+  /** What was read in this turn, by place. */
+  readonly found: Map<string, { readonly order: number; readonly content: Promise<unknown> }>;
+}
+
+const audiences = new WeakMap<LiveBus, Map<string, Audience>>();
+let lastOrder = 0;
+
+/**
+ * Takes a seat; whoever does must listen for news already. What was read is shared only with those who listened before:
+ * what it lacks is signalled to them, as it is to who read it.
+ * @param view names the topic and what the reader may see of it. Places of different kinds must have different names.
+ */
+export function joinAudience(bus: LiveBus, view: string): Seat {
+  const all = audiences.get(bus) ?? new Map<string, Audience>();
+  audiences.set(bus, all);
+  const audience = all.get(view) ?? { size: 0, found: new Map() };
+  all.set(view, audience);
+  audience.size++;
+  const since = ++lastOrder;
+
+  return {
+    read<T>(place: string, read: () => Promise<T>): Promise<T> {
+      if (audience.size === 1) return read();
+      const known = audience.found.get(place);
+      if (known !== undefined && known.order > since) return known.content as Promise<T>;
+      if (audience.found.size === 0) setImmediate(() => audience.found.clear());
+      const content = read();
+      audience.found.set(place, { order: ++lastOrder, content });
+      return content;
+    },
+
+    leave() {
+      audience.size--;
+      if (audience.size === 0) all.delete(view);
+    },
+  };
+}

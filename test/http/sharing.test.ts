@@ -1,0 +1,137 @@
+import { describe, expect, it, vi } from 'vitest';
+import { schema } from '../../schema/index.ts';
+import { waitForReaders } from '../helpers/conversations.ts';
+import { delta, finish } from '../helpers/engines.ts';
+import type { TestGateway } from '../helpers/gateway.ts';
+import { connect } from '../helpers/raw-sockets.ts';
+import {
+  FOLLOW,
+  type FollowOptions,
+  type Reader,
+  serverSentEvents,
+  startAnswer,
+  webSocket,
+} from '../helpers/streams.ts';
+
+const { messageStream } = schema.getSubscriptionType()?.getFields() ?? {};
+if (messageStream?.resolve === undefined) throw new Error('There is no resolver to count.');
+// Before anything is compiled, which keeps the resolvers that it finds. It is called once in each execution.
+const execute = vi.spyOn(messageStream as Required<typeof messageStream>, 'resolve');
+
+const says = (content: string) => (event: { content?: string }) => event.content === content;
+
+/** Lets readers follow one answer, all at the same place. */
+async function follow(gateway: TestGateway, options: readonly FollowOptions[]): Promise<Reader[]> {
+  const readers = options.map((option) => webSocket.follow(gateway, option));
+  await Promise.all(readers.map((reader) => reader.until(() => true)));
+  await waitForReaders(gateway, options.length);
+  execute.mockClear();
+  return readers;
+}
+
+const allHear = (readers: readonly Reader[], content: string) =>
+  Promise.all(readers.map((reader) => reader.until(says(content))));
+
+describe('subscribers of one answer', () => {
+  it('share the execution of an event when they ask for the same and may see the same', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const key = await gateway.createKey(gateway.accountId, ['READ', 'MANAGE', 'CHAT']);
+    const readers = await follow(gateway, [
+      { messageId: replyId },
+      { messageId: replyId },
+      { messageId: replyId, key },
+    ]);
+    engine.push(delta('One'));
+    await allHear(readers, 'One');
+    expect(execute).toHaveBeenCalledTimes(1);
+    engine.push(delta(' two'));
+    await allHear(readers, 'One two');
+    expect(execute).toHaveBeenCalledTimes(2);
+    engine.push(finish);
+    await Promise.all(readers.map(({ ended }) => ended));
+    expect(readers.map((reader) => reader.text)).toEqual(['One two', 'One two', 'One two']);
+  });
+
+  it.each<[string, (gateway: TestGateway) => Promise<Partial<FollowOptions>>]>([
+    ['scopes', async (gateway) => ({ key: await gateway.createKey(gateway.accountId, ['READ']) })],
+    ['variables', async () => ({ after: null })],
+  ])('do not when their %s differ', async (_what, more) => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const other = { messageId: replyId, ...(await more(gateway)) };
+    const readers = await follow(gateway, [{ messageId: replyId }, other]);
+    engine.push(delta('One'));
+    await allHear(readers, 'One');
+    expect(execute).toHaveBeenCalledTimes(2);
+  });
+
+  it('do not when their operations differ', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const [reader] = (await follow(gateway, [{ messageId: replyId }])) as [Reader];
+    const socket = connect(gateway);
+    await socket.init({ 'x-api-key': gateway.key });
+    const payload = { query: FOLLOW.replace('Follow', 'Other'), variables: { messageId: replyId } };
+    socket.send({ type: 'subscribe', id: '1', payload });
+    await socket.receive(({ type }) => type === 'next');
+    execute.mockClear();
+    engine.push(delta('One'));
+    await reader.until(says('One'));
+    await socket.receive(({ payload: told }) => JSON.stringify(told ?? '').includes('"One"'));
+    expect(execute).toHaveBeenCalledTimes(2);
+  });
+
+  it('share an error too, each is told of it, and go on', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const readers = await follow(gateway, [{ messageId: replyId }, { messageId: replyId }]);
+    execute.mockImplementationOnce(() => {
+      throw new Error('for once');
+    });
+    engine.push(delta('One'));
+    await vi.waitFor(() =>
+      expect(readers.map(({ errors }) => errors)).toEqual(Array(2).fill(['INTERNAL_SERVER_ERROR'])),
+    );
+    expect(gateway.logs.filter(({ err }) => (err as Error | undefined)?.message === 'for once')).toHaveLength(1);
+    engine.push(delta(' two'));
+    await allHear(readers, 'One two');
+  });
+
+  it('leave alone: those who stay are told the rest', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const [first, second, third] = (await follow(gateway, Array(3).fill({ messageId: replyId }))) as [
+      Reader,
+      Reader,
+      Reader,
+    ];
+    engine.push(delta('One'));
+    await allHear([first, second, third], 'One');
+    first.leave();
+    second.vanish();
+    await waitForReaders(gateway, 1);
+    engine.push(delta(' two'));
+    await third.until(says('One two'));
+    expect(first.text).toBe('One');
+    engine.push(finish);
+    expect(await third.ended).toBeUndefined();
+  });
+
+  it('come late to what others have been told, and are told all of it', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const readers = await follow(gateway, [{ messageId: replyId }, { messageId: replyId }]);
+    engine.push(delta('One'));
+    await allHear(readers, 'One');
+    const late = webSocket.follow(gateway, { messageId: replyId });
+    await late.until(says('One'));
+    engine.push(delta(' two'), finish);
+    await Promise.all([...readers, late].map(({ ended }) => ended));
+    expect([...readers, late].map((reader) => reader.text)).toEqual(Array(3).fill('One two'));
+  });
+
+  it('share over server-sent events as well', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const readers = [webSocket, serverSentEvents].map((transport) => transport.follow(gateway, { messageId: replyId }));
+    await Promise.all(readers.map((reader) => reader.until(() => true)));
+    execute.mockClear();
+    engine.push(delta('One'));
+    await allHear(readers, 'One');
+    expect(execute).toHaveBeenCalledTimes(1);
+  });
+});
