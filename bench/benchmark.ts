@@ -16,8 +16,8 @@ export interface Figure {
   readonly goal: string;
   /** What is measured: what `gateway` and `floor` tell of. */
   readonly what: string;
-  /** Server CPU time or lag in microseconds, or kilobytes. */
-  readonly unit: 'µs' | 'kB';
+  /** Server CPU time or lag in microseconds, kilobytes, or a share. */
+  readonly unit: 'µs' | 'kB' | '%';
   /** One number a round, the same rounds in both. */
   readonly gateway: readonly number[];
   /** Absent where the target is a number of units. */

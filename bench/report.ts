@@ -64,6 +64,8 @@ better. It carries about ±20 % from machine to machine; the microseconds hold f
   (\`bench/token-floor.ts\`). On both sides a stand-in for the model (\`bench/conductor.ts\`) gives 100 streams, each over
   a connection of its own, tokens of 16 characters: for G4 the next one when the last is on its way, so that each is an
   event. The CPU time covers what an answer costs at its end (its row, its metrics) as well.
+- G5: 1,000 streams, in the gateway ten on a connection, each token when the clock says so; late are those that had not
+  arrived when the last one was due. G9: the floor is the gateway itself, where no two subscribers ask in the same words.
 - Heap: 1,000 subscriptions, 20 on a socket, each on an answer of its own that waits; what they add to the heap after a
   collection, the sockets not counted.
 - Load of queries: ${load}, 16 connections, ${seconds} s for each server in each round, after at least 2,500 requests to warm up.

@@ -9,9 +9,9 @@ import { heap } from './heap.ts';
 import { findLoadGenerator } from './load.ts';
 import { dashboard, small } from './queries.ts';
 import { formatResults, formatTable } from './report.ts';
-import { lag, tokens } from './tokens.ts';
+import { audience, crowd, lag, tokens } from './tokens.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [dashboard, small, tokens, lag, heap];
+const BENCHMARKS: readonly Benchmark[] = [dashboard, small, tokens, crowd, lag, heap, audience];
 const DEFAULTS = { rounds: '5', seconds: '3' };
 
 const USAGE = `Usage: npm run bench -- [benchmark …] [--rounds ${DEFAULTS.rounds}] [--seconds ${DEFAULTS.seconds}] [--load wrk|autocannon]

@@ -8,7 +8,7 @@
 import { spreadOf } from './benchmark.ts';
 import { type Score, stamp, TOKEN_LENGTH } from './conductor.ts';
 import type { BenchAccount } from './data.ts';
-import { ask, followSse, type Listener, openSocket, SUBSCRIPTIONS } from './token-client.ts';
+import { ask, followSse, type Listener, openSocket, type Socket, SUBSCRIPTIONS } from './token-client.ts';
 
 /** What to follow. */
 export interface Order {
@@ -17,6 +17,10 @@ export interface Order {
   readonly account: BenchAccount;
   readonly streams: number;
   readonly score: Score;
+  /** How many streams of the gateway share a connection; 1 where absent. */
+  readonly perSocket?: number;
+  /** Whether all follow one answer of the gateway: asking for the same, or each by a name of its own. */
+  readonly audience?: 'alike' | 'distinct';
 }
 
 /** What arrived. */
@@ -24,22 +28,31 @@ export interface Delivery {
   readonly tokens: number;
   /** Fewer than tokens where some came together. */
   readonly events: number;
+  /** Tokens that had not arrived when the last one was due. */
+  readonly late: number;
   /** From the making of a token to its arrival, in microseconds. */
   readonly medianLag: number;
 }
 
 const order: Order = JSON.parse(process.argv[2] ?? '');
-const { kind, url, account, streams, score } = order;
+const { kind, url, account, streams, score, perSocket = 1, audience } = order;
+
+const question = 'Where is my parcel?';
+const onlyAnswer = audience && (await ask(url, account, question));
+const sockets: Promise<Socket>[] = [];
 
 /** Follows one stream; the gateway is asked the question first. */
-async function follow(listener: Listener): Promise<void> {
+async function follow(number: number, listener: Listener): Promise<void> {
   if (kind === 'sse') return followSse(url, listener);
   if (kind === 'graphql-ws') {
     return (await openSocket(url)).subscribe('subscription { tokens { offset text } }', {}, listener);
   }
   const { query, variables } = SUBSCRIPTIONS[kind];
-  const asked = await ask(url, account, 'Where is my parcel?');
-  (await openSocket(url, account.key)).subscribe(query, variables(asked), listener);
+  const asked = onlyAnswer ?? (await ask(url, account, question));
+  const at = Math.floor(number / perSocket);
+  sockets[at] ??= openSocket(url, account.key);
+  const text = audience === 'distinct' ? query.replace(kind, `name${number}: ${kind}`) : query;
+  (await sockets[at]).subscribe(text, variables(asked), listener);
 }
 
 function begin(): Promise<unknown> {
@@ -51,6 +64,8 @@ function begin(): Promise<unknown> {
 
 const lags: number[] = [];
 let events = 0;
+let late = 0;
+let dueAt = Number.POSITIVE_INFINITY;
 const all = Promise.withResolvers<void>();
 
 function listen(followed: () => void): Listener {
@@ -59,21 +74,23 @@ function listen(followed: () => void): Listener {
     if (text === '') return;
     events++;
     const now = Number(stamp());
+    if (now > dueAt) late += text.length / TOKEN_LENGTH;
     for (let at = 0; at < text.length; at += TOKEN_LENGTH) lags.push(now - Number(text.slice(at, at + TOKEN_LENGTH)));
     if (lags.length === streams * score.tokens) all.resolve();
   };
 }
 
 await Promise.all(
-  Array.from({ length: streams }, async () => {
+  Array.from({ length: streams }, async (_, number) => {
     const followed = Promise.withResolvers<void>();
-    await follow(listen(followed.resolve));
+    await follow(number, listen(followed.resolve));
     await followed.promise;
   }),
 );
 process.send?.('ready');
 await new Promise((resolve) => process.once('message', resolve));
+if (score.perSecond > 0) dueAt = Number(stamp()) + (score.tokens / score.perSecond) * 1_000_000;
 await begin();
 await all.promise;
-const delivery: Delivery = { tokens: lags.length, events, medianLag: spreadOf(lags).median };
+const delivery: Delivery = { tokens: lags.length, events, late, medianLag: spreadOf(lags).median };
 process.send?.(delivery, () => process.exit(0));

@@ -13,9 +13,10 @@ import { CORES, pin, type Server, startServer } from './server.ts';
 import type { Delivery, Order } from './token-load.ts';
 
 /** One way to follow streams, on one server. */
-interface Side {
-  readonly kind: Order['kind'];
+interface Side extends Pick<Order, 'kind' | 'audience' | 'perSocket'> {
   readonly server: Server;
+  /** As many as for the other goals, where absent. */
+  readonly streams?: number;
 }
 
 interface Servers {
@@ -27,6 +28,10 @@ interface Servers {
 const STREAMS = 100;
 const FULL_SPEED: Score = { tokens: 300, perSecond: 0 };
 const PACED: Score = { tokens: 100, perSecond: 50 };
+const CROWD = 1_000;
+const CROWDED: Score = { tokens: 500, perSecond: 100 };
+/** A key may have 100 sockets. */
+const PER_SOCKET = 10;
 
 /** G4: tokens over graphql-ws as fast as they go, each an event of its own, against server-sent events. */
 export const tokens: Benchmark = {
@@ -71,6 +76,53 @@ export const lag: Benchmark = {
     }),
 };
 
+/** G5: more tokens than one core can send one by one, by the clock: how many come late, and how late all are. */
+export const crowd: Benchmark = {
+  name: 'crowd',
+  run: (bench) =>
+    withServers(async ({ gateway, floor, account }) => {
+      const sides: Side[] = [
+        { kind: 'sse', server: floor, streams: CROWD },
+        { kind: 'messageStream', server: gateway, streams: CROWD, perSocket: PER_SOCKET },
+      ];
+      const [floors = [], results = []] = await takeTurns(bench, sides, (side) => deliver(side, account, CROWDED));
+      const what = `${CROWD} streams × ${CROWDED.perSecond} tokens/s`;
+      return [
+        {
+          goal: 'G5',
+          what: `late, ${what}`,
+          unit: '%',
+          gateway: results.map(({ late, tokens }) => (100 * late) / tokens),
+          target: 10,
+        },
+        {
+          goal: 'G5',
+          what: `lag, ${what}`,
+          unit: 'µs',
+          gateway: results.map(({ medianLag }) => medianLag),
+          floor: floors.map(({ medianLag }) => medianLag),
+          target: 3,
+        },
+      ];
+    }),
+};
+
+/** G9: one answer to many who ask for the same, against as many who each ask in words of their own. */
+export const audience: Benchmark = {
+  name: 'audience',
+  run: (bench) =>
+    withServers(async ({ gateway, account }) => {
+      const sides: Side[] = [
+        { kind: 'messageStream', server: gateway, audience: 'distinct' },
+        { kind: 'messageStream', server: gateway, audience: 'alike' },
+      ];
+      const results = await takeTurns(bench, sides, (side) => costPerToken(side, account));
+      const [distinct = [], alike = []] = results.map((side) => side.map(({ cost }) => cost));
+      const what = `delivery of a token to ${STREAMS} subscribers who ask alike; floor: each in its own words`;
+      return [{ goal: 'G9', what, unit: 'µs', gateway: alike, floor: distinct, target: 0.4 }];
+    }),
+};
+
 async function withServers<T>(work: (servers: Servers) => Promise<T>): Promise<T> {
   const dir = await mkdtemp(join(tmpdir(), 'chatgraph-bench-'));
   const opened: Server[] = [];
@@ -100,16 +152,19 @@ async function takeTurns<T>(bench: Bench, sides: readonly Side[], measure: (side
       const result = await measure(side);
       const { tokens, events, medianLag } = result;
       const turn = isCounted ? `round ${round} of ${bench.rounds}` : 'warming up';
-      bench.note(`${side.kind}: ${turn}, ${tokens} tokens in ${events} events, lag ${medianLag.toFixed(0)} µs`);
+      bench.note(
+        `${side.kind} ${side.audience ?? ''}: ${turn}, ${tokens} tokens in ${events} events, lag ${medianLag.toFixed(0)} µs`,
+      );
       if (isCounted) results[i]?.push(result);
     }
   }
   return results;
 }
 
-async function costPerToken({ kind, server }: Side, account: BenchAccount): Promise<Delivery & { cost: number }> {
+async function costPerToken(side: Side, account: BenchAccount): Promise<Delivery & { cost: number }> {
+  const { server } = side;
   let before = 0;
-  const delivery = await deliver({ kind, server }, account, FULL_SPEED, async () => {
+  const delivery = await deliver(side, account, FULL_SPEED, async () => {
     await settle(server.cpu);
     before = await server.cpu.read();
   });
@@ -119,12 +174,12 @@ async function costPerToken({ kind, server }: Side, account: BenchAccount): Prom
 
 /** Lets streams be followed to their end. @param followed is done when all are followed and none has begun. */
 async function deliver(
-  { kind, server }: Side,
+  { server, streams = STREAMS, ...side }: Side,
   account: BenchAccount,
   score: Score,
   followed: () => Promise<void> = () => settle(server.cpu),
 ): Promise<Delivery> {
-  const order: Order = { kind, url: server.url, account, streams: STREAMS, score };
+  const order: Order = { ...side, url: server.url, account, streams, score };
   const script = fileURLToPath(new URL('token-load.ts', import.meta.url));
   const [command, line] = pin(CORES.load, process.execPath, [script, JSON.stringify(order)]);
   const load = spawn(command, line, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
