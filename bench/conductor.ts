@@ -65,28 +65,32 @@ function playPaced(players: readonly Player[], { tokens, perSecond }: Score): vo
   }, 1);
 }
 
-/** The tokens of one stream, for who would rather ask for them than be given them. */
-export async function* listen(conductor: Conductor): AsyncGenerator<string, void, void> {
+/** The tokens of one stream, for who would rather ask for them than be given them. A token costs one promise. */
+export function listen(conductor: Conductor): AsyncIterableIterator<string, void, void> {
   const tokens: string[] = [];
   let isOver = false;
-  let wake = () => {};
-  const give = (token: string) => {
-    tokens.push(token);
-    wake();
+  let wake: ((step: IteratorResult<string, void>) => void) | undefined;
+  const tell = (step: IteratorResult<string, void>) => {
+    wake?.(step);
+    wake = undefined;
   };
-  const end = () => {
-    isOver = true;
-    wake();
-  };
-  conductor.play(give, end);
-  while (true) {
-    const token = tokens.shift();
-    if (token !== undefined) yield token;
-    else if (isOver) return;
-    else {
-      await new Promise<void>((resolve) => {
+  conductor.play(
+    (token) => (wake === undefined ? void tokens.push(token) : tell({ done: false, value: token })),
+    () => {
+      isOver = true;
+      tell({ done: true, value: undefined });
+    },
+  );
+  const steps: AsyncIterableIterator<string, void, void> = {
+    async next() {
+      const token = tokens.shift();
+      if (token !== undefined) return { done: false, value: token };
+      if (isOver) return { done: true, value: undefined };
+      return new Promise((resolve) => {
         wake = resolve;
       });
-    }
-  }
+    },
+    [Symbol.asyncIterator]: () => steps,
+  };
+  return steps;
 }

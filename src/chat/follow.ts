@@ -80,13 +80,13 @@ async function* tell<P>(
   const seat = joinAudience(bus, `${story.topic} ${describeView(viewer)}`);
   try {
     let place = start;
-    while (!signal.aborted) {
+    while (!news.isOver) {
       const chapter = await seat.read(story.describe(place), () => readChapter(story, place));
       if (chapter === undefined) return;
       for (const step of chapter.told) {
         place = step.place;
         yield step.event;
-        if (signal.aborted) return;
+        if (news.isOver) return;
       }
       place = chapter.end ?? place;
       if (chapter.next === 'end') return;
@@ -112,14 +112,24 @@ async function readChapter<P>(story: Story<P>, from: P) {
 /** Listens from now on, so that news between a look and a wait is not missed. */
 function createNews(bus: LiveBus, topic: string, signal: AbortSignal) {
   let hasNews = false;
+  let isOver = signal.aborted;
   let wake: (() => void) | undefined;
   const notice = () => {
     hasNews = true;
     wake?.();
   };
   const unsubscribe = bus.subscribe(topic, notice);
-  signal.addEventListener('abort', notice);
+  const end = () => {
+    isOver = true;
+    notice();
+  };
+  signal.addEventListener('abort', end);
   return {
+    /** Whether the signal has aborted; to ask a signal that depends on others costs more. */
+    get isOver() {
+      return isOver;
+    },
+
     /** Resolves when there were news since the last call, it is time to look again, or the signal aborts. */
     async next(): Promise<void> {
       if (!hasNews) {
@@ -133,7 +143,7 @@ function createNews(bus: LiveBus, topic: string, signal: AbortSignal) {
     },
     stop(): void {
       unsubscribe();
-      signal.removeEventListener('abort', notice);
+      signal.removeEventListener('abort', end);
     },
   };
 }

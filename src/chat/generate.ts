@@ -65,24 +65,27 @@ async function write(
   let provider = 'none';
   let finish: { reason: FinishReason; usage: TokenUsage } | undefined;
   let held = '';
+  const topic = conversationTopic(reply.conversationId);
   try {
     const { chatbot, question } = await prepare(deps, reply);
     provider = chatbot.provider;
     const engine = deps.engines.get(provider);
     if (engine === undefined) throw new Error(`There is no engine for the provider ${provider}.`);
-    for await (const event of untilAborted(engine.answer(question, signal), signal)) {
-      if (event.type === 'finish') finish = event;
-      else {
-        if (event.type === 'citation') live.citations.push(event.citation);
-        else {
-          if (live.content === '') {
-            deps.metrics.firstDeltaSeconds.observe({ engine: provider }, (performance.now() - startedAt) / 1_000);
-          }
-          held = append(live, held + event.text);
-        }
-        deps.bus.publish(conversationTopic(reply.conversationId));
+    const take = (event: AnswerEvent) => {
+      if (event.type === 'finish') {
+        finish = event;
+        return;
       }
-    }
+      if (event.type === 'citation') live.citations.push(event.citation);
+      else {
+        if (live.content === '') {
+          deps.metrics.firstDeltaSeconds.observe({ engine: provider }, (performance.now() - startedAt) / 1_000);
+        }
+        held = append(live, held + event.text);
+      }
+      deps.bus.publish(topic);
+    };
+    await takeSteps(engine.answer(question, signal), take, signal);
     if (finish === undefined && !signal.aborted) throw new Error('The engine ended without a finish.');
   } catch (error) {
     if (!signal.aborted) deps.logger.error({ err: error, messageId: reply.id, provider }, 'answer failed');
@@ -174,20 +177,42 @@ async function store(
   }
 }
 
-/** Passes an engine's steps on, and leaves at once when `signal` aborts, whether the engine listens to it or not. */
-async function* untilAborted(answer: AsyncIterable<AnswerEvent>, signal: AbortSignal): AsyncGenerator<AnswerEvent> {
-  const aborted = new Promise<'aborted'>((resolve) => {
-    signal.addEventListener('abort', () => resolve('aborted'), { once: true });
-  });
+/**
+ * Takes an engine's steps as they come, and leaves at once when `signal` aborts, whether the engine listens to it or not.
+ * A token costs one promise: a generator that passes the steps on would cost three, a race with the abort would keep
+ * something of each step to the end.
+ */
+function takeSteps(
+  answer: AsyncIterable<AnswerEvent>,
+  take: (event: AnswerEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
   const steps = answer[Symbol.asyncIterator]();
-  try {
-    while (!signal.aborted) {
-      const step = await Promise.race([steps.next(), aborted]);
-      if (step === 'aborted' || step.done) return;
-      yield step.value;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let isOver = signal.aborted;
+  const end = () => {
+    isOver = true;
+    resolve();
+  };
+  const readOn = () => void steps.next().then(takeOne, reject);
+  const takeOne = ({ done, value }: IteratorResult<AnswerEvent>) => {
+    try {
+      if (isOver || done) end();
+      else {
+        take(value);
+        readOn();
+      }
+    } catch (error) {
+      reject(error);
     }
-  } finally {
+  };
+  signal.addEventListener('abort', end, { once: true });
+  if (isOver) resolve();
+  else readOn();
+  return promise.finally(() => {
+    isOver = true;
+    signal.removeEventListener('abort', end);
     // Not awaited: an engine that does not listen would not come to its end.
     steps.return?.().catch(() => {});
-  }
+  });
 }
