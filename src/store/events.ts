@@ -1,6 +1,7 @@
 import type { MessageStatus } from '../domain/entities.ts';
 import type { LoggedEventType } from '../domain/events.ts';
 import type { Timestamp } from '../domain/time.ts';
+import { prepareQuery } from './prepared.ts';
 import type { ConversationEventRow, Queryable } from './tables.ts';
 
 /** One numbered event of a conversation's log. */
@@ -102,12 +103,7 @@ export async function findLastEventNumber(
   table: 'conversations' | 'chatbots',
   id: string,
 ): Promise<number | undefined> {
-  const row = await db
-    .selectFrom(table)
-    .select('last_event')
-    .where('id', '=', id)
-    .where('account_id', '=', accountId)
-    .executeTakeFirst();
+  const [row] = await LAST_EVENT[table](db, [id, accountId]);
   return row?.last_event;
 }
 
@@ -131,6 +127,12 @@ export async function deleteEventsBefore(trx: Queryable, chatbotId: string, chat
     .where('chatbot_number', '<', chatbotNumber)
     .execute();
 }
+
+const prepareLastEvent = (table: 'conversations' | 'chatbots') =>
+  prepareQuery((db) => db.selectFrom(table).select('last_event').where('id', '=', '').where('account_id', '=', ''));
+
+// Readers ask whenever they are woken.
+const LAST_EVENT = { conversations: prepareLastEvent('conversations'), chatbots: prepareLastEvent('chatbots') };
 
 function toLoggedEvent(row: ConversationEventRow): LoggedEvent {
   return {
