@@ -30,7 +30,8 @@ export function createScriptedEngine(): ScriptedEngine {
 
   const add = (step: AnswerEvent | Error) => {
     steps.push(step);
-    for (const wake of waiting) wake();
+    // The answer that began to wait last takes it.
+    for (const wake of [...waiting].reverse()) wake();
     waiting.clear();
   };
 
