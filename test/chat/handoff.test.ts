@@ -34,6 +34,8 @@ async function open() {
   const engine = createScriptedEngine();
   const gateway = await startGateway({ replaced: { clock, engines: new Map([['builtin', engine]]) } });
   onTestFinished(() => gateway.close());
+  // Whatever a test leaves unfinished would be waited for.
+  onTestFinished(() => engine.push(finish, finish, finish, finish));
   const chatbotId = await createChatbot(gateway);
   engine.push(delta('Hello.'), finish);
   const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'Hi' });
