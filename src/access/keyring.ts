@@ -1,13 +1,16 @@
 import type { Logger } from 'pino';
-import type { ApiKey } from '../domain/entities.ts';
+import type { ApiKey, Channel } from '../domain/entities.ts';
 import { type Clock, type Timestamp, toTimestamp } from '../domain/time.ts';
 import { findApiKeyByHash, markApiKeysUsed } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
+import { createPageKeys } from './page-key.ts';
 
 /** A key in use, with a signal that aborts when it is revoked: whoever serves it for longer listens to that. */
 export interface HeldKey {
   readonly key: ApiKey;
   readonly revoked: AbortSignal;
+  /** The channel that the key is for; absent where it is for any. */
+  readonly channel?: Channel;
 }
 
 /**
@@ -17,6 +20,11 @@ export interface HeldKey {
 export interface Keyring {
   /** Finds an active key by its hash. */
   find(hash: string): Promise<HeldKey | undefined>;
+  /**
+   * The text of the key that the gateway's own chat pages use for an account: READ and CHAT, for as long as this process
+   * lives, and nowhere stored.
+   */
+  lendPageKey(accountId: string): string;
   /** When a key was last used, where that has not been written down yet. */
   lastUsedAt(keyId: string): Timestamp | undefined;
   /** Reads every key again, and aborts those that were revoked. */
@@ -39,6 +47,7 @@ const USE_WRITE_INTERVAL_MS = 5_000;
 export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyring {
   // Grows with the keys in use, which the limit of active keys per account bounds; unknown hashes are never kept.
   const entries = new Map<string, Entry>();
+  const pageKeys = createPageKeys(clock);
   let usedAt = new Map<string, number>();
   const timer = setInterval(() => {
     writeUsed().catch((error: unknown) => logger.error({ err: error }, 'cannot write when keys were used'));
@@ -68,12 +77,16 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
 
   return {
     async find(hash) {
+      const pageKey = pageKeys.find(hash);
+      if (pageKey !== undefined) return pageKey;
       const known = entries.get(hash);
       const isFresh = known !== undefined && clock.now() - known.checkedAt < MAX_AGE_MS;
       const entry = isFresh ? known : await read(hash);
       if (entry !== undefined) usedAt.set(entry.key.id, clock.now());
       return entry;
     },
+
+    lendPageKey: pageKeys.lend,
 
     lastUsedAt(keyId) {
       const ms = usedAt.get(keyId);

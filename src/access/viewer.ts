@@ -1,6 +1,6 @@
 import type { RateLimitResult } from '../coordination/rate-limiter.ts';
 import type { Deps } from '../deps.ts';
-import type { Scope } from '../domain/entities.ts';
+import type { Channel, Scope } from '../domain/entities.ts';
 import { QueryTooComplexError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { hashKey, isKeyForm } from './key-form.ts';
 
@@ -12,6 +12,8 @@ export interface Viewer {
   readonly scopes: ReadonlySet<Scope>;
   /** Aborts when the credential is revoked. */
   readonly revoked: AbortSignal;
+  /** The channel that the credential is for; absent: that of the transport. */
+  readonly channel?: Channel | undefined;
 }
 
 /** What came with a request to say who asks: the texts of the two headers, as far as they were sent. */
@@ -58,6 +60,7 @@ export async function authenticate(
     apiKeyId: held.key.id,
     scopes: new Set(held.key.scopes),
     revoked: held.revoked,
+    channel: held.channel,
   };
 }
 

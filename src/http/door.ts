@@ -45,7 +45,7 @@ export async function openDoor(deps: Deps, { credential, address }: Visit): Prom
   return { viewer, standing: await admit(deps, viewer) };
 }
 
-/** Makes what resolvers get. */
+/** Makes what resolvers get; `channel` is that of the transport. */
 export function createContext(
   deps: Deps,
   viewer: Viewer,
@@ -57,7 +57,7 @@ export function createContext(
     viewer,
     loaders: createLoadersFor(deps, viewer),
     signal,
-    request: { id: requestId, channel, rateLimit: standing },
+    request: { id: requestId, channel: viewer.channel ?? channel, rateLimit: standing },
   };
 }
 
