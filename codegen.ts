@@ -11,29 +11,32 @@ export interface GeneratedFile {
   readonly content: string;
 }
 
-/** Makes what is generated and committed: the printed schema, and the typed documents that REST asks of it. */
+/** Makes what is generated and committed: the printed schema, and the typed documents of those who ask it. */
 export async function generateFiles(): Promise<GeneratedFile[]> {
   const sdl = `${printSchema(lexicographicSortSchema(schema))}\n`;
   return [
     { path: 'schema/schema.graphql', content: sdl },
-    { path: 'src/rest/documents.ts', content: await generateDocuments(sdl) },
+    { path: 'src/rest/documents.ts', content: await generateDocuments(sdl, 'src/rest') },
+    // The page sends its documents as they are, and has no use for their syntax trees.
+    { path: 'src/web/chat/documents.ts', content: await generateDocuments(sdl, 'src/web/chat', 'string') },
   ];
 }
 
-async function generateDocuments(sdl: string): Promise<string> {
+async function generateDocuments(sdl: string, folder: string, documentMode?: 'string'): Promise<string> {
   const files: { content: string }[] = await generate(
     {
       cwd: import.meta.dirname,
       schema: sdl,
-      documents: 'src/rest/operations.graphql',
+      documents: `${folder}/operations.graphql`,
       silent: true,
       generates: {
-        'src/rest/documents.ts': {
+        [`${folder}/documents.ts`]: {
           plugins: ['typescript-operations', 'typed-document-node'],
           config: {
             scalars: { DateTime: 'string', JSON: 'unknown' },
             strictScalars: true,
             useTypeImports: true,
+            ...(documentMode && { documentMode, pureMagicComment: true }),
           },
         },
       },

@@ -1,0 +1,57 @@
+import { addCitation, addDelta, addMessage, hasEnded, type Message, updateMessage } from './conversation.ts';
+import type { ConversationEvent } from './follow.ts';
+import type { ChatState } from './store.ts';
+
+/** What an event changes; undefined where only reading everything again can tell. */
+export function applyEvent(state: ChatState, event: ConversationEvent): Partial<ChatState> | undefined {
+  const { messages } = state;
+  switch (event.__typename) {
+    case 'MessageCreated': {
+      const { message } = event;
+      // A reply under way is told to everyone who begins to listen, also where another branch is shown.
+      if (!message.isShown) return {};
+      const added = addMessage(messages, message);
+      return added && { messages: added, ...(message.role === 'AGENT' && { isPersonTyping: false }) };
+    }
+    case 'MessageStarted':
+    case 'MessageCompleted':
+    case 'MessageFailed':
+    case 'MessageStopped':
+    case 'MessageInterrupted':
+      return { messages: updateMessage(messages, event.message) };
+    case 'MessageDelta': {
+      const written = addDelta(messages, event);
+      return written && { messages: written };
+    }
+    case 'CitationAdded':
+      return { messages: addCitation(messages, event.messageId, event.citation) };
+    case 'HandoffChanged':
+      return { conversation: event.conversation };
+    case 'TypingChanged':
+      return event.role === 'AGENT' ? { isPersonTyping: event.isTyping } : {};
+    case 'BranchSelected':
+    case 'StreamGap':
+      return undefined;
+    default:
+      return {};
+  }
+}
+
+/** What to read out of a change: an answer when it has ended, and what a person wrote; nothing of a first reading. */
+export function describeChange(before: readonly Message[], after: readonly Message[]): string | undefined {
+  if (before.length === 0) return undefined;
+  const known = new Map(before.map((message) => [message.id, message]));
+  const news = after.flatMap((message) => {
+    const earlier = known.get(message.id);
+    if (message.role === 'USER' || !hasEnded(message) || (earlier && hasEnded(earlier))) return [];
+    if (message.role !== 'ASSISTANT') return [`${message.authorName ?? 'A person'} wrote: ${message.content}`];
+    return [`${ENDINGS[message.status] ?? 'Answer:'} ${message.content}`];
+  });
+  return news.at(-1);
+}
+
+const ENDINGS: Partial<Record<Message['status'], string>> = {
+  FAILED: 'The answer failed.',
+  STOPPED: 'The answer was stopped.',
+  INTERRUPTED: 'The answer was interrupted.',
+};

@@ -1,0 +1,62 @@
+import type { TypedDocumentString } from './documents.ts';
+import { RefusedError, UnreachableError } from './failures.ts';
+import type { Session } from './session.ts';
+
+/** Runs queries and mutations. */
+export interface Graph {
+  /**
+   * Asks once, and once more with a new key where the old one does not hold any more.
+   * @throws UnreachableError, RefusedError
+   */
+  ask<Result, Variables>(document: TypedDocumentString<Result, Variables>, variables: Variables): Promise<Result>;
+}
+
+interface Answer<Result> {
+  readonly data?: Result | null;
+  readonly errors?: readonly { message: string; extensions?: { code?: string; retryAfterMs?: number } }[];
+}
+
+/** What the gateway says when it cannot answer now. */
+const PASSING = new Set(['RATE_LIMITED', 'SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR']);
+
+/** Makes what asks the gateway over HTTP: unlike over a socket, each answer or its absence belongs to one request. */
+export function createGraph(session: Session): Graph {
+  async function post(body: string, key: string): Promise<Response> {
+    try {
+      return await fetch('/graphql', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+        body,
+      });
+    } catch {
+      throw new UnreachableError();
+    }
+  }
+
+  return {
+    async ask<Result, Variables>(document: TypedDocumentString<Result, Variables>, variables: Variables) {
+      const body = JSON.stringify({ query: document.toString(), variables });
+      const key = await session.key();
+      let response = await post(body, key);
+      if (response.status === 401) {
+        session.forget(key);
+        response = await post(body, await session.key());
+      }
+      const answer = (await response.json().catch(() => ({}))) as Answer<Result>;
+      const [error] = answer.errors ?? [];
+      if (answer.data && error === undefined) return answer.data;
+      const { code = '', retryAfterMs } = error?.extensions ?? {};
+      if (error === undefined || PASSING.has(code)) throw new UnreachableError(retryAfterMs);
+      throw new RefusedError(code, error.message);
+    },
+  };
+}
+
+/** Gives the payload of a mutation. @throws RefusedError where its union holds an error. */
+export function payloadOf<Result extends { __typename: string }>(
+  result: Result,
+): Extract<Result, { __typename: `${string}Payload` }> {
+  if (result.__typename.endsWith('Payload')) return result as Extract<Result, { __typename: `${string}Payload` }>;
+  const { code = '', reason = 'Something went wrong.' } = result as { code?: string; reason?: string };
+  throw new RefusedError(code, reason);
+}

@@ -1,0 +1,131 @@
+import { createBackoff } from './backoff.ts';
+import { addPage } from './conversation.ts';
+import { ConversationDocument, type ConversationFieldsFragment, type MessagePageFragment } from './documents.ts';
+import { applyEvent, describeChange } from './events.ts';
+import { describeFailure, UnreachableError } from './failures.ts';
+import { type ConversationEvent, followConversation } from './follow.ts';
+import type { Graph } from './graph.ts';
+import type { Session } from './session.ts';
+import type { ChatState, Store } from './store.ts';
+
+/** Keeps what is shown the same as what the gateway has. */
+export interface Sync {
+  /** Begins to follow a conversation; one that is followed already is not begun anew. */
+  follow(conversationId: string): void;
+  leave(): void;
+  /** Reads the conversation again. */
+  read(): void;
+  /** Shows a page of the conversation that an answer brought. */
+  show(conversation: ReadConversation): void;
+  /** Changes the state, and lets it be read out. */
+  change(change: Partial<ChatState> | undefined): void;
+  /** This branch was selected here: the event that tells of it is no news. */
+  expectSelection(messageId: string): void;
+}
+
+/** A conversation with its newest messages. */
+export type ReadConversation = ConversationFieldsFragment & { readonly messages: MessagePageFragment };
+
+/** Whom to tell. */
+export interface SyncOwner {
+  /** The gateway can be reached. */
+  connected(): void;
+  /** The conversation does not exist any more. */
+  gone(): void;
+}
+
+/** Makes what follows one conversation at a time. */
+export function createSync({ session, graph, store }: SyncDeps, owner: SyncOwner): Sync {
+  const expected = new Set<string>();
+  let current: { id: string; stop(): void } | undefined;
+  /** What was told while a reading is under way, which may be older than it. */
+  let missed: ConversationEvent[] | undefined;
+  let mustReadAgain = false;
+
+  function change(change: Partial<ChatState> | undefined): void {
+    if (change === undefined) {
+      read();
+      return;
+    }
+    const announcement = change.messages && describeChange(store.state.messages, change.messages);
+    store.update(announcement === undefined ? change : { ...change, announcement });
+  }
+
+  function receive(event: ConversationEvent): void {
+    if (event.__typename === 'BranchSelected' && expected.delete(event.message.id)) return;
+    missed?.push(event);
+    if (missed !== undefined && event.__typename === 'MessageCreated') return;
+    change(applyEvent(store.state, event));
+  }
+
+  function read(): void {
+    if (missed !== undefined) mustReadAgain = true;
+    else if (current !== undefined) void readUntilDone(current.id);
+  }
+
+  async function readUntilDone(id: string): Promise<void> {
+    const backoff = createBackoff();
+    do {
+      missed = [];
+      mustReadAgain = false;
+      try {
+        const { conversation } = await graph.ask(ConversationDocument, { id });
+        if (current?.id !== id) break;
+        if (conversation === null) owner.gone();
+        else show(conversation);
+        for (const event of missed.splice(0)) change(applyEvent(store.state, event));
+      } catch (error) {
+        store.update({ isLoading: false });
+        if (error instanceof UnreachableError) {
+          mustReadAgain = true;
+          await backoff.wait(error.retryAfterMs);
+        } else store.update({ notice: describeFailure(error) });
+      }
+    } while (mustReadAgain && current?.id === id);
+    missed = undefined;
+    // Another conversation may have been begun in the meantime.
+    if (current !== undefined && current.id !== id) read();
+  }
+
+  function show({ messages: page, ...conversation }: ReadConversation): void {
+    const messages = addPage(store.state.messages, page.nodes);
+    const hasOlder = messages[0]?.id !== page.nodes[0]?.id;
+    const earlier = page.pageInfo.hasPreviousPage ? (page.pageInfo.startCursor ?? undefined) : undefined;
+    change({ conversation, messages, isLoading: false, earlier: hasOlder ? store.state.earlier : earlier });
+  }
+
+  function leave(): void {
+    current?.stop();
+    current = undefined;
+  }
+
+  return {
+    follow(id) {
+      if (current?.id === id) return;
+      leave();
+      const stop = followConversation(session, id, {
+        connected() {
+          store.update({ isOnline: true });
+          owner.connected();
+          read();
+        },
+        lost: () => store.update({ isOnline: false, isPersonTyping: false }),
+        gone: () => owner.gone(),
+        event: receive,
+      });
+      current = { id, stop };
+    },
+    leave,
+    read,
+    show,
+    change,
+    expectSelection: (messageId) => void expected.add(messageId),
+  };
+}
+
+/** What it works with. */
+export interface SyncDeps {
+  readonly session: Session;
+  readonly graph: Graph;
+  readonly store: Store;
+}

@@ -1,0 +1,64 @@
+import type { Chat } from './chat.ts';
+import { addMessage, hasEnded, type Message, updateMessage } from './conversation.ts';
+import {
+  EditDocument,
+  RateDocument,
+  type Rating,
+  RegenerateDocument,
+  SelectDocument,
+  StopDocument,
+} from './documents.ts';
+import { payloadOf } from './graph.ts';
+
+/** Stops the reply that is being written or comes next. */
+export function stopReply({ store, graph, sync, attempt }: Chat): void {
+  const open = store.state.messages.find((message) => !hasEnded(message));
+  if (open === undefined) return;
+  void attempt(async () => {
+    const { stopMessage } = await graph.ask(StopDocument, { messageId: open.id });
+    const { message } = payloadOf(stopMessage);
+    sync.change({ messages: updateMessage(store.state.messages, message) });
+  });
+}
+
+/** Says what the visitor thinks of a reply. */
+export function rateReply({ store, graph, attempt }: Chat, { id }: Message, rating: Rating): void {
+  void attempt(async () => {
+    const { rateMessage } = await graph.ask(RateDocument, { messageId: id, rating });
+    const { message } = payloadOf(rateMessage);
+    store.update({ messages: updateMessage(store.state.messages, message) });
+  });
+}
+
+/** Has a question answered once more; the new reply takes the place of the old one. */
+export function regenerateReply({ store, graph, sync, attempt }: Chat, { id }: Message): void {
+  void attempt(async () => {
+    const { regenerateMessage } = await graph.ask(RegenerateDocument, { messageId: id });
+    const { message } = payloadOf(regenerateMessage);
+    const messages = addMessage(store.state.messages, message);
+    sync.change(messages && { messages });
+  });
+}
+
+/** Asks a question in other words; the new one takes the place of the old one. @returns whether it was done. */
+export function editQuestion({ store, graph, sync, attempt }: Chat, { id }: Message, content: string) {
+  return attempt(async () => {
+    const { editMessage } = await graph.ask(EditDocument, { messageId: id, content });
+    const { message, reply, notice } = payloadOf(editMessage);
+    store.update({ notice: notice ?? undefined });
+    for (const told of [message, reply]) {
+      if (told === null) continue;
+      const messages = addMessage(store.state.messages, told);
+      sync.change(messages && { messages });
+    }
+  });
+}
+
+/** Shows another version of a message, with what followed it. */
+export function selectVersion({ graph, sync, attempt }: Chat, messageId: string): void {
+  void attempt(async () => {
+    sync.expectSelection(messageId);
+    const { selectBranch } = await graph.ask(SelectDocument, { messageId });
+    sync.show(payloadOf(selectBranch).conversation);
+  });
+}

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import {
+  addCitation,
+  addDelta,
+  addMessage,
+  addPage,
+  type Message,
+  mergeMessage,
+} from '../../../src/web/chat/conversation.ts';
+import { createRandom } from '../../helpers/random.ts';
+
+function message(id: string, more: Partial<Message> = {}): Message {
+  return {
+    id,
+    role: 'ASSISTANT',
+    status: 'COMPLETED',
+    content: '',
+    rating: null,
+    createdAt: '2026-01-01T00:00:00.000Z',
+    isShown: true,
+    parent: null,
+    siblings: [{ id }],
+    citations: [],
+    error: null,
+    ...more,
+  } as Message;
+}
+
+const follows = (parent: string, id: string, more: Partial<Message> = {}) =>
+  message(id, { parent: { id: parent }, ...more });
+const ids = (messages: readonly Message[] | undefined) => messages?.map(({ id }) => id);
+
+describe('the messages of the page', () => {
+  it('puts a new message after its parent, in place of what stood there', () => {
+    const shown = [message('a'), follows('a', 'b'), follows('b', 'c')];
+    expect(ids(addMessage(shown, follows('c', 'd')))).toEqual(['a', 'b', 'c', 'd']);
+    expect(ids(addMessage(shown, follows('a', 'b2')))).toEqual(['a', 'b2']);
+    expect(ids(addMessage(shown, message('a2')))).toEqual(['a2']);
+    expect(addMessage(shown, follows('unknown', 'd'))).toBeUndefined();
+  });
+
+  it('puts a page after what is known of the time before it', () => {
+    const known = [message('a'), follows('a', 'b'), follows('b', 'c')];
+    expect(ids(addPage(known, [follows('b', 'c2'), follows('c2', 'd')]))).toEqual(['a', 'b', 'c2', 'd']);
+    expect(ids(addPage(known, [message('x'), follows('x', 'y')]))).toEqual(['x', 'y']);
+    expect(ids(addPage(known, [follows('unknown', 'y')]))).toEqual(['y']);
+    expect(ids(addPage(known, []))).toEqual([]);
+  });
+
+  it('goes by what has come further, whatever comes last', () => {
+    const streaming = message('a', { status: 'STREAMING', content: 'One two' });
+    const ended = message('a', { status: 'INTERRUPTED', content: 'One' });
+    expect(mergeMessage(streaming, ended)).toBe(ended);
+    expect(mergeMessage(ended, streaming)).toEqual(ended);
+    const late = message('a', { status: 'STREAMING', content: 'One' });
+    expect(mergeMessage(streaming, late).content).toBe('One two');
+  });
+
+  it.each([1, 2, 3, 4, 5])(
+    'writes every piece once, however often and in whatever packing it comes (seed %i)',
+    (seed) => {
+      const random = createRandom(seed);
+      const text = Array.from({ length: 40 }, (_, index) => `${index} `).join('');
+      let shown: readonly Message[] = [message('a', { status: 'STREAMING' })];
+      let reached = 0;
+      while (reached < text.length) {
+        // From anywhere before the end of what is known, as after a connection that was lost.
+        const offset = random.below(reached + 1);
+        const end = Math.min(text.length, offset + 1 + random.below(20));
+        shown = addDelta(shown, { messageId: 'a', offset, text: text.slice(offset, end) }) ?? [];
+        reached = Math.max(reached, end);
+        expect(shown[0]?.content).toBe(text.slice(0, reached));
+      }
+    },
+  );
+
+  it('says when text is missing before a piece, and leaves alone what has ended', () => {
+    const shown = [message('a', { status: 'STREAMING', content: 'One' }), message('b', { content: 'Whole' })];
+    expect(addDelta(shown, { messageId: 'a', offset: 4, text: 'two' })).toBeUndefined();
+    expect(addDelta(shown, { messageId: 'b', offset: 0, text: 'Another text' })).toBe(shown);
+    expect(addDelta(shown, { messageId: 'unknown', offset: 9, text: 'x' })).toBe(shown);
+  });
+
+  it('keeps a citation once', () => {
+    const citation = { start: 0, end: 3, title: 'Title', url: null, quote: 'One', passage: null };
+    const shown = [message('a', { status: 'STREAMING', content: 'One' })];
+    const once = addCitation(shown, 'a', citation);
+    expect(addCitation(once, 'a', { ...citation })[0]?.citations).toEqual([citation]);
+  });
+});
