@@ -1,0 +1,166 @@
+import { useMemo } from 'preact/hooks';
+import { insertMarks, type NumberedCitation, numberCitations } from '../citation-marks.ts';
+import { hasEnded, type Message } from '../conversation.ts';
+import { renderMarkdown } from '../markdown.ts';
+import { useChat } from '../use-chat.ts';
+import { rateReply, regenerateReply } from '../versions.ts';
+import { focusComposer } from './composer.tsx';
+import { AgainIcon, ThumbDownIcon, ThumbUpIcon } from './icons.tsx';
+import { Dots } from './typing.tsx';
+import { Versions } from './versions.tsx';
+
+/** What is called when a citation shall be shown. */
+type OnCitation = (citation: NumberedCitation) => void;
+
+/** An answer, and what can be done with it. */
+interface AnswerProps {
+  readonly message: Message;
+  readonly isLast: boolean;
+  /** Not while a person answers. */
+  readonly canRegenerate: boolean;
+  readonly onCitation: OnCitation;
+}
+
+/** What the chatbot, or a person in its place, has answered. */
+export function Answer(props: AnswerProps) {
+  const { message, isLast, canRegenerate, onCitation } = props;
+  const { settings } = useChat();
+  const citations = useMemo(() => numberCitations(message.citations), [message.citations]);
+  const isAgent = message.role === 'AGENT';
+  const name = isAgent ? (message.authorName ?? 'A person') : settings.name;
+  const isEnded = hasEnded(message);
+  return (
+    <li class={`message ${message.role.toLowerCase()}${isLast ? ' last' : ''}`} aria-busy={!isEnded}>
+      <p class={isAgent ? 'name' : 'unseen'}>{name}</p>
+      <Content message={message} citations={citations} onCitation={onCitation} />
+      {message.status === 'QUEUED' && <p class="small">Waits for the answer before it…</p>}
+      <Ending message={message} canRegenerate={canRegenerate} />
+      {isEnded && citations.length > 0 && <Sources citations={citations} onCitation={onCitation} />}
+      {isEnded && message.role === 'ASSISTANT' && <Actions message={message} canRegenerate={canRegenerate} />}
+    </li>
+  );
+}
+
+function Content(props: { message: Message; citations: NumberedCitation[]; onCitation: OnCitation }) {
+  const { message, citations, onCitation } = props;
+  const { content } = message;
+  const { settings } = useChat();
+  const rendered = useMemo(
+    () =>
+      renderMarkdown(insertMarks(content, citations), {
+        mark(index) {
+          const citation = citations[index];
+          return citation && <Mark key={`mark-${index}`} citation={citation} onCitation={onCitation} />;
+        },
+      }),
+    [content, citations, onCitation],
+  );
+  if (content === '' && message.status === 'STREAMING') return <Dots label={`${settings.name} is writing`} />;
+  return <div class="content">{rendered}</div>;
+}
+
+/** Keeps a mark on the line of the word before it. */
+const WORD_JOINER = '\u2060';
+
+function Mark({ citation, onCitation }: { citation: NumberedCitation; onCitation: OnCitation }) {
+  return (
+    <sup>
+      {WORD_JOINER}
+      <button
+        type="button"
+        class="mark"
+        aria-label={`Source ${citation.number}: ${citation.title}`}
+        onClick={() => onCitation(citation)}
+      >
+        {citation.number}
+      </button>
+    </sup>
+  );
+}
+
+/** The sources once more, below the answer: also those whose marks found no place in it. */
+function Sources({ citations, onCitation }: { citations: NumberedCitation[]; onCitation: OnCitation }) {
+  const first = citations.filter(
+    (citation, index) => citations.findIndex((c) => c.number === citation.number) === index,
+  );
+  return (
+    <ul class="sources" aria-label="Sources">
+      {first.map((citation) => (
+        <li key={citation.number}>
+          <button type="button" onClick={() => onCitation(citation)}>
+            <span class="number">{citation.number}</span> {citation.title}
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+type Regenerable = Pick<AnswerProps, 'message' | 'canRegenerate'>;
+
+/** Says that an answer ended early, and offers another. */
+function Ending({ message, canRegenerate }: Regenerable) {
+  const chat = useChat();
+  const text = ENDINGS[message.status];
+  if (text === undefined) return null;
+  return (
+    <p class={message.status === 'STOPPED' ? 'ending' : 'ending failure'}>
+      <span>{message.error?.message ?? text}</span>
+      {canRegenerate && (
+        <button
+          type="button"
+          class="secondary"
+          onClick={(event) => {
+            regenerateReply(chat, message);
+            focusComposer(event);
+          }}
+        >
+          Answer again
+        </button>
+      )}
+    </p>
+  );
+}
+
+const ENDINGS: Partial<Record<Message['status'], string>> = {
+  FAILED: 'The answer failed.',
+  STOPPED: 'You stopped this answer.',
+  INTERRUPTED: 'This answer was interrupted.',
+};
+
+function Actions({ message, canRegenerate }: Regenerable) {
+  const chat = useChat();
+  const rate = (rating: 'UP' | 'DOWN', name: string, icon: preact.JSX.Element) => (
+    <button
+      type="button"
+      class="quiet fades"
+      aria-label={name}
+      title={name}
+      aria-pressed={message.rating === rating}
+      onClick={() => rateReply(chat, message, rating)}
+    >
+      {icon}
+    </button>
+  );
+  return (
+    <div class="actions">
+      <Versions message={message} />
+      {rate('UP', 'Good answer', <ThumbUpIcon />)}
+      {rate('DOWN', 'Bad answer', <ThumbDownIcon />)}
+      {canRegenerate && (
+        <button
+          type="button"
+          class="quiet fades"
+          aria-label="Regenerate"
+          title="Regenerate"
+          onClick={(event) => {
+            regenerateReply(chat, message);
+            focusComposer(event);
+          }}
+        >
+          <AgainIcon />
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,74 @@
+import { useCallback, useEffect, useState } from 'preact/hooks';
+import type { NumberedCitation } from '../citation-marks.ts';
+import { hasEnded } from '../conversation.ts';
+import { useChat, useChatState } from '../use-chat.ts';
+import { stopReply } from '../versions.ts';
+import { Banner } from './banner.tsx';
+import { Composer, focusComposer } from './composer.tsx';
+import { HandoverDialog } from './handover-dialog.tsx';
+import { NewIcon, PersonIcon } from './icons.tsx';
+import { MessageLog } from './message-log.tsx';
+import { PassageDialog } from './passage-dialog.tsx';
+import { StatusLine } from './status-line.tsx';
+
+/** The whole page. */
+export function App() {
+  const chat = useChat();
+  const state = useChatState();
+  const [citation, setCitation] = useState<NumberedCitation>();
+  const [asksForPerson, setAsksForPerson] = useState(false);
+  const closeCitation = useCallback(() => setCitation(undefined), []);
+  const closeHandover = useCallback(() => setAsksForPerson(false), []);
+  const { conversation } = state;
+  const isBusy = state.messages.some((message) => !hasEnded(message));
+
+  useEffect(() => {
+    const stop = (event: KeyboardEvent) => {
+      if (event.key === 'Escape' && !event.defaultPrevented && !document.querySelector('dialog[open]')) stopReply(chat);
+    };
+    document.addEventListener('keydown', stop);
+    return () => document.removeEventListener('keydown', stop);
+  }, [chat]);
+
+  return (
+    <>
+      <header class="top">
+        <h1>{chat.settings.name}</h1>
+        {conversation?.status === 'OPEN' && conversation.answeredBy === 'AI' && (
+          <button type="button" class="quiet" aria-label="Talk to a person" onClick={() => setAsksForPerson(true)}>
+            <PersonIcon /> <span class="label">Talk to a person</span>
+          </button>
+        )}
+        <button
+          type="button"
+          class="quiet"
+          onClick={(event) => {
+            chat.startAnew();
+            focusComposer(event);
+          }}
+          disabled={isFresh(state)}
+        >
+          <NewIcon /> <span class="label">New conversation</span>
+        </button>
+      </header>
+      <main>
+        <Banner conversation={conversation} />
+        <MessageLog state={state} onCitation={setCitation} />
+      </main>
+      <footer class="bottom">
+        <StatusLine state={state} />
+        <Composer isBusy={isBusy} />
+        <p class="small">Local demo: this page works on this computer only.</p>
+      </footer>
+      <div class="unseen" aria-live="polite" aria-atomic="true">
+        {state.announcement}
+      </div>
+      {citation && <PassageDialog citation={citation} onClose={closeCitation} />}
+      {asksForPerson && <HandoverDialog onClose={closeHandover} />}
+    </>
+  );
+}
+
+function isFresh({ messages, pending, isLoading }: ReturnType<typeof useChatState>): boolean {
+  return messages.length === 0 && pending.length === 0 && !isLoading;
+}

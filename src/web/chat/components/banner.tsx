@@ -1,0 +1,19 @@
+import type { ConversationFieldsFragment } from '../documents.ts';
+
+/** Says who answers, where it is not the chatbot. */
+export function Banner({ conversation }: { conversation: ConversationFieldsFragment | undefined }) {
+  const text = describe(conversation);
+  return (
+    <div class="banner" role="status" hidden={text === undefined}>
+      {text}
+    </div>
+  );
+}
+
+function describe(conversation: ConversationFieldsFragment | undefined): string | undefined {
+  if (conversation?.answeredBy === 'PERSON') {
+    return conversation.assignee ? `${conversation.assignee} is answering you now.` : 'A person is answering you now.';
+  }
+  if (conversation?.status === 'ESCALATED') return 'A person has been asked to join. You can go on writing.';
+  return undefined;
+}

@@ -1,0 +1,87 @@
+import type { TargetedKeyboardEvent } from 'preact';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { createTypingTeller } from '../handover.ts';
+import { useChat } from '../use-chat.ts';
+import { stopReply } from '../versions.ts';
+import { SendIcon, StopIcon } from './icons.tsx';
+
+const MAX_CHARS = 8_000;
+const FIELD = 'question';
+
+/**
+ * After something was pressed that is gone then: writing goes on. Not after a touch, where the keyboard would cover the
+ * page.
+ */
+export function focusComposer({ detail }: MouseEvent): void {
+  const isByKeyboard = detail === 0;
+  if (isByKeyboard || matchMedia('(hover: hover)').matches) document.getElementById(FIELD)?.focus();
+}
+
+/** Where visitors write. Enter sends, Shift+Enter begins a line. */
+export function Composer({ isBusy }: { isBusy: boolean }) {
+  const chat = useChat();
+  const [text, setText] = useState('');
+  const field = useRef<HTMLTextAreaElement>(null);
+  const tellTyping = useMemo(() => createTypingTeller(chat), [chat]);
+
+  useLayoutEffect(() => {
+    const { current } = field;
+    if (current === null) return;
+    current.style.height = 'auto';
+    current.style.height = `${current.scrollHeight}px`;
+  }, [text]);
+
+  function send(event: Event): void {
+    event.preventDefault();
+    const content = text.trim();
+    if (content === '') return;
+    chat.send(content);
+    setText('');
+    field.current?.focus();
+  }
+
+  function sendOnEnter(event: TargetedKeyboardEvent<HTMLTextAreaElement>): void {
+    // While a word is being composed, Enter chooses it.
+    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) send(event);
+  }
+
+  return (
+    <form class="composer" onSubmit={send}>
+      <label class="unseen" for={FIELD}>
+        Your message
+      </label>
+      <textarea
+        id={FIELD}
+        ref={field}
+        rows={1}
+        maxLength={MAX_CHARS}
+        placeholder={`Ask ${chat.settings.name}…`}
+        enterkeyhint="send"
+        autocomplete="off"
+        value={text}
+        onInput={({ currentTarget }) => {
+          setText(currentTarget.value);
+          tellTyping();
+        }}
+        onKeyDown={sendOnEnter}
+      />
+      {isBusy && (
+        <button
+          type="button"
+          class="round stop"
+          aria-label="Stop"
+          title="Stop (Esc)"
+          onClick={() => {
+            stopReply(chat);
+            field.current?.focus();
+          }}
+        >
+          <StopIcon />
+        </button>
+      )}
+      <button type="submit" class="round" aria-label="Send" disabled={text.trim() === ''}>
+        <SendIcon />
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,139 @@
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { NumberedCitation } from '../citation-marks.ts';
+import type { Message } from '../conversation.ts';
+import type { ChatState } from '../store.ts';
+import { useChat } from '../use-chat.ts';
+import { Answer } from './answer.tsx';
+import { focusComposer } from './composer.tsx';
+import { DownIcon } from './icons.tsx';
+import { PendingQuestion } from './pending-question.tsx';
+import { Question } from './question.tsx';
+import { Dots } from './typing.tsx';
+
+/** How near to its end a reader is taken to be at it. */
+const NEAR_PX = 60;
+
+/**
+ * The conversation. It is not read out piece by piece: what has ended is announced elsewhere as a whole. It stays at its
+ * end as long as the reader is there.
+ */
+export function MessageLog({ state, onCitation }: { state: ChatState; onCitation(citation: NumberedCitation): void }) {
+  const chat = useChat();
+  const { messages, pending, isLoading, isPersonTyping, earlier } = state;
+  const { scroller, isAtEnd, scrollToEnd } = useEnd(state);
+  const isFresh = messages.length === 0 && pending.length === 0 && !isLoading;
+
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, also by the keyboard.
+    <section class="log" ref={scroller} role="log" aria-live="off" aria-label="Conversation" tabIndex={0}>
+      <div class="column">
+        {earlier !== undefined && (
+          <button type="button" class="quiet earlier" onClick={chat.readEarlier}>
+            Show earlier messages
+          </button>
+        )}
+        {isLoading && <p class="muted">Loading the conversation…</p>}
+        {isFresh && <Welcome />}
+        <ol class="messages">
+          {messages.map((message, index) =>
+            message.role === 'USER' ? (
+              <Question key={keyOf(message)} message={message} />
+            ) : (
+              <Answer
+                key={keyOf(message)}
+                message={message}
+                canRegenerate={state.conversation?.answeredBy !== 'PERSON'}
+                isLast={index === messages.length - 1}
+                onCitation={onCitation}
+              />
+            ),
+          )}
+          {pending.map((message) => (
+            <PendingQuestion key={message.clientMessageId} message={message} />
+          ))}
+          {isPersonTyping && (
+            <li class="message agent">
+              <Dots label="A person is typing" />
+            </li>
+          )}
+        </ol>
+      </div>
+      {!isAtEnd && (
+        <button type="button" class="round to-end" aria-label="Go to the newest message" onClick={scrollToEnd}>
+          <DownIcon />
+        </button>
+      )}
+    </section>
+  );
+}
+
+/** Versions of a message stand in one place: what is focused there stays so when another one is shown. */
+const keyOf = ({ parent }: Message) => parent?.id ?? 'first';
+
+function Welcome() {
+  const chat = useChat();
+  const { name, examples } = chat.settings;
+  return (
+    <div class="welcome">
+      <h2>What would you like to know?</h2>
+      <p class="muted">{name} answers from its sources and shows where each answer comes from.</p>
+      <ul class="examples">
+        {examples.map((example) => (
+          <li key={example}>
+            <button
+              type="button"
+              onClick={(event) => {
+                chat.send(example);
+                focusComposer(event);
+              }}
+            >
+              {example}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function useEnd(state: ChatState) {
+  const scroller = useRef<HTMLElement>(null);
+  const [isAtEnd, setAtEnd] = useState(true);
+  const wasAtEnd = useRef(true);
+  const { messages, pending, isPersonTyping } = state;
+
+  const scrollToEnd = () => scroller.current?.scrollTo({ top: scroller.current.scrollHeight });
+
+  useEffect(() => {
+    const { current } = scroller;
+    if (current === null) return;
+    const look = () => {
+      wasAtEnd.current = current.scrollHeight - current.scrollTop - current.clientHeight < NEAR_PX;
+      setAtEnd(wasAtEnd.current);
+    };
+    // A keyboard on the screen makes the place smaller.
+    const resized = new ResizeObserver(() => {
+      if (wasAtEnd.current) scrollToEnd();
+    });
+    current.addEventListener('scroll', look, { passive: true });
+    resized.observe(current);
+    return () => {
+      current.removeEventListener('scroll', look);
+      resized.disconnect();
+    };
+  }, []);
+
+  useLayoutEffect(() => {
+    if (wasAtEnd.current) scrollToEnd();
+  }, [messages, pending, isPersonTyping]);
+
+  // What someone has just sent is what they want to see.
+  const count = pending.length;
+  const lastCount = useRef(count);
+  useLayoutEffect(() => {
+    if (count > lastCount.current) scrollToEnd();
+    lastCount.current = count;
+  }, [count]);
+
+  return { scroller, isAtEnd, scrollToEnd };
+}

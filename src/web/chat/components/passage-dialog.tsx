@@ -1,0 +1,70 @@
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { insertEnds, type NumberedCitation } from '../citation-marks.ts';
+import { PassageDocument } from '../documents.ts';
+import { describeFailure } from '../failures.ts';
+import { renderMarkdown, webAddress } from '../markdown.ts';
+import { findQuote } from '../quote.ts';
+import { useChat } from '../use-chat.ts';
+import { Dialog } from './dialog.tsx';
+
+interface Passage {
+  readonly headingPath: readonly string[];
+  readonly text: string;
+}
+
+/** Shows the passage that a citation points to, with its quote. */
+export function PassageDialog({ citation, onClose }: { citation: NumberedCitation; onClose(): void }) {
+  const { graph } = useChat();
+  const [passage, setPassage] = useState<Passage>();
+  const [problem, setProblem] = useState<string>();
+  const { title, url, quote } = citation;
+  const passageId = citation.passage?.id;
+  const address = webAddress(url ?? '');
+
+  useEffect(() => {
+    if (passageId === undefined) return;
+    graph.ask(PassageDocument, { id: passageId }).then(
+      ({ node }) => node?.__typename === 'Passage' && setPassage(node),
+      (error: unknown) => setProblem(describeFailure(error)),
+    );
+  }, [graph, passageId]);
+
+  return (
+    <Dialog title={title} onClose={onClose}>
+      {passage !== undefined && passage.headingPath.length > 0 && (
+        <p class="muted">{passage.headingPath.join(' › ')}</p>
+      )}
+      {passage === undefined ? (
+        <blockquote class="content passage">
+          <mark>{quote}</mark>
+        </blockquote>
+      ) : (
+        <PassageText text={passage.text} quote={quote} />
+      )}
+      {passageId === undefined && <p class="muted">The source was deleted since; only the quote was kept.</p>}
+      {problem !== undefined && <p role="alert">{problem}</p>}
+      {address !== undefined && (
+        <p>
+          <a href={address} target="_blank" rel="noopener noreferrer">
+            {address}
+          </a>
+        </p>
+      )}
+    </Dialog>
+  );
+}
+
+function PassageText({ text, quote }: { text: string; quote: string }) {
+  const rendered = useMemo(() => {
+    const found = findQuote(text, quote);
+    let isQuoted = false;
+    return renderMarkdown(found ? insertEnds(text, found.start, found.end) : text, {
+      mark(index) {
+        isQuoted = index === 0;
+        return null;
+      },
+      text: (part) => (isQuoted && part.trim() !== '' ? <mark>{part}</mark> : part),
+    });
+  }, [text, quote]);
+  return <div class="content passage">{rendered}</div>;
+}

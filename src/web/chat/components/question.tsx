@@ -1,0 +1,102 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Message } from '../conversation.ts';
+import { useChat } from '../use-chat.ts';
+import { editQuestion } from '../versions.ts';
+import { EditIcon } from './icons.tsx';
+import { Versions } from './versions.tsx';
+
+/** What the visitor said. It can be said in other words. */
+export function Question({ message }: { message: Message }) {
+  const [isEditing, setEditing] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  const wasEditing = useRef(false);
+
+  useEffect(() => {
+    if (wasEditing.current && !isEditing) button.current?.focus();
+    wasEditing.current = isEditing;
+  }, [isEditing]);
+
+  if (isEditing) {
+    return (
+      <li class="message user">
+        <EditForm message={message} onClose={() => setEditing(false)} />
+      </li>
+    );
+  }
+  return (
+    <li class="message user">
+      <p class="unseen">You</p>
+      <div class="said">
+        <button
+          type="button"
+          class="quiet fades"
+          aria-label="Edit"
+          title="Edit"
+          ref={button}
+          onClick={() => setEditing(true)}
+        >
+          <EditIcon />
+        </button>
+        <div class="bubble">{message.content}</div>
+      </div>
+      <Versions message={message} />
+    </li>
+  );
+}
+
+function EditForm({ message, onClose }: { message: Message; onClose(): void }) {
+  const chat = useChat();
+  const [text, setText] = useState(message.content);
+  const [isSaving, setSaving] = useState(false);
+  const field = useRef<HTMLTextAreaElement>(null);
+
+  useEffect(() => {
+    field.current?.focus();
+    field.current?.setSelectionRange(field.current.value.length, field.current.value.length);
+  }, []);
+
+  async function save(event: Event): Promise<void> {
+    event.preventDefault();
+    const content = text.trim();
+    if (content === '' || isSaving) return;
+    setSaving(true);
+    const isDone = await editQuestion(chat, message, content);
+    setSaving(false);
+    if (isDone) onClose();
+  }
+
+  return (
+    <form
+      class="edit"
+      onSubmit={(event) => void save(event)}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') {
+          // It would stop the reply as well.
+          event.preventDefault();
+          onClose();
+        }
+        const isEnter = event.key === 'Enter' && !event.shiftKey && !event.isComposing;
+        if (isEnter && event.target === field.current) void save(event);
+      }}
+    >
+      <label class="unseen" for={`edit-${message.id}`}>
+        Your message in other words
+      </label>
+      <textarea
+        id={`edit-${message.id}`}
+        ref={field}
+        rows={3}
+        value={text}
+        onInput={({ currentTarget }) => setText(currentTarget.value)}
+      />
+      <div class="buttons">
+        <button type="button" class="quiet" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="submit" class="primary" disabled={text.trim() === '' || isSaving}>
+          Ask again
+        </button>
+      </div>
+    </form>
+  );
+}

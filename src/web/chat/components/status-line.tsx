@@ -1,0 +1,21 @@
+import type { ChatState } from '../store.ts';
+import { useChat } from '../use-chat.ts';
+import { CloseIcon } from './icons.tsx';
+
+/** Says how the connection is, and what did not work. */
+export function StatusLine({ state }: { state: ChatState }) {
+  const { store } = useChat();
+  return (
+    <div class="status-line">
+      <p role="status">{state.isOnline ? '' : 'Connection lost, trying again…'}</p>
+      {state.notice !== undefined && (
+        <p role="alert" class="problem">
+          <span>{state.notice}</span>
+          <button type="button" class="quiet" aria-label="Dismiss" onClick={() => store.update({ notice: undefined })}>
+            <CloseIcon />
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,11 @@
+/** Three dots that move: someone is writing. */
+export function Dots({ label }: { label: string }) {
+  return (
+    <p class="dots">
+      <span class="unseen">{label}</span>
+      <span class="dot" aria-hidden="true" />
+      <span class="dot" aria-hidden="true" />
+      <span class="dot" aria-hidden="true" />
+    </p>
+  );
+}

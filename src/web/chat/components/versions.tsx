@@ -1,0 +1,36 @@
+import type { Message } from '../conversation.ts';
+import { useChat } from '../use-chat.ts';
+import { selectVersion } from '../versions.ts';
+import { NextIcon, PreviousIcon } from './icons.tsx';
+
+/** Which version of a message is shown, and the way to the others. */
+export function Versions({ message: { id, siblings } }: { message: Message }) {
+  const chat = useChat();
+  if (siblings.length < 2) return null;
+  const index = siblings.findIndex((sibling) => sibling.id === id);
+  const step = (by: number, name: string, icon: preact.JSX.Element) => {
+    const target = siblings[index + by];
+    return (
+      <button
+        type="button"
+        class="quiet"
+        aria-label={name}
+        title={name}
+        aria-disabled={target === undefined}
+        onClick={() => target && selectVersion(chat, target.id)}
+      >
+        {icon}
+      </button>
+    );
+  };
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms.
+    <span class="versions" role="group" aria-label="Versions">
+      {step(-1, 'Previous version', <PreviousIcon />)}
+      <span>
+        {index + 1} / {siblings.length}
+      </span>
+      {step(1, 'Next version', <NextIcon />)}
+    </span>
+  );
+}

@@ -1,0 +1,81 @@
+import DOMPurify from 'dompurify';
+import { Marked } from 'marked';
+import { type ComponentChild, h } from 'preact';
+import { removeMarks, splitAtMarks } from './citation-marks.ts';
+
+/** What of Markdown is shown; everything else is shown as its text. */
+const TAGS = [
+  ...['p', 'br', 'hr', 'strong', 'em', 'del', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a'],
+  ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td'],
+];
+
+/** Headings of an answer stand below those of the page. */
+const RENAMED: Readonly<Record<string, string>> = { h1: 'h3', h2: 'h4', h3: 'h5', h4: 'h6', h5: 'h6' };
+
+const marked = new Marked({
+  gfm: true,
+  tokenizer: {
+    // HTML is no part of it: it stays text.
+    html: () => undefined,
+    tag: () => undefined,
+  },
+  renderer: {
+    image({ text, tokens }) {
+      return tokens ? this.parser.parseInline(tokens, this.parser.textRenderer) : text;
+    },
+  },
+});
+
+/** Makes what stands in the place of texts and marks; called in their order. */
+export interface Renderers {
+  /** By the index of the mark. */
+  mark(index: number): ComponentChild;
+  /** Absent: the text itself. */
+  text?(text: string): ComponentChild;
+}
+
+/** Renders Markdown, which may hold marks, as elements and never as HTML: what people and models write is data. */
+export function renderMarkdown(source: string, renderers: Renderers): ComponentChild[] {
+  const html = marked.parse(source, { async: false });
+  const fragment = DOMPurify.sanitize(html, {
+    ALLOWED_TAGS: TAGS,
+    ALLOWED_ATTR: ['href', 'start'],
+    RETURN_DOM_FRAGMENT: true,
+  });
+  return renderChildren(fragment, renderers);
+}
+
+const renderChildren = (parent: Node, renderers: Renderers): ComponentChild[] =>
+  [...parent.childNodes].flatMap((node) => renderNode(node, renderers));
+
+function renderNode(node: Node, renderers: Renderers): ComponentChild[] {
+  if (node instanceof Text) {
+    const { mark, text = (plain: string) => plain } = renderers;
+    return splitAtMarks(node.data).map((part) => (typeof part === 'string' ? text(part) : mark(part)));
+  }
+  if (!(node instanceof Element)) return [];
+  const name = node.localName;
+  if (name === 'a') return renderLink(node, renderers);
+  const children = renderChildren(node, renderers);
+  if (!TAGS.includes(name)) return children;
+  if (name === 'table') return [h('div', { class: 'table' }, h('table', null, children))];
+  return [h(RENAMED[name] ?? name, { start: node.getAttribute('start') ?? undefined }, children)];
+}
+
+/** A link to the web; its marks come after it, because they can be pressed themselves. */
+function renderLink(link: Element, renderers: Renderers): ComponentChild[] {
+  const marks: ComponentChild[] = [];
+  const mark = (index: number) => {
+    marks.push(renderers.mark(index));
+    return null;
+  };
+  const children = renderChildren(link, { ...renderers, mark });
+  const href = webAddress(removeMarks(link.getAttribute('href') ?? ''));
+  if (href === undefined) return [...children, ...marks];
+  return [h('a', { href, target: '_blank', rel: 'noopener noreferrer' }, children), ...marks];
+}
+
+/** An address of the web as it is; undefined for everything else that an address can be. */
+export function webAddress(text: string): string | undefined {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) ? text : undefined;
+}

@@ -1,0 +1,25 @@
+import { createContext } from 'preact';
+import { useContext, useEffect, useState } from 'preact/hooks';
+import type { Chat } from './chat.ts';
+import type { ChatState } from './store.ts';
+
+/** The chat that the components below belong to. */
+export const ChatContext = createContext<Chat | undefined>(undefined);
+
+/** The chat of the page. */
+export function useChat(): Chat {
+  const chat = useContext(ChatContext);
+  if (chat === undefined) throw new Error('There is no chat around this.');
+  return chat;
+}
+
+/** What the page shows, now and after every change. */
+export function useChatState(): ChatState {
+  const { store } = useChat();
+  const [state, setState] = useState(store.state);
+  useEffect(() => {
+    setState(store.state);
+    return store.subscribe(() => setState(store.state));
+  }, [store]);
+  return state;
+}

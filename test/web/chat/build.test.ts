@@ -1,0 +1,41 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it, onTestFinished } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const DIST = join(ROOT, 'src/web/dist');
+const MAX_GZIPPED_BYTES = 60_000;
+
+async function readFolder(folder: string): Promise<Map<string, string>> {
+  const names = (await readdir(folder)).sort();
+  return new Map(
+    await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name), 'utf8')] as const)),
+  );
+}
+
+describe('the committed chat page', () => {
+  it('is what `npm run build:web` makes, byte for byte', { timeout: 60_000 }, async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'chatgraph-web-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    // A process of its own: Vitest sets NODE_ENV, which is built into the bundle.
+    const { HOME = '', PATH = '' } = process.env;
+    const args = [join(ROOT, 'node_modules/vite/bin/vite.js'), 'build', '--outDir', folder, '--emptyOutDir'];
+    await promisify(execFile)(process.execPath, args, { cwd: ROOT, env: { HOME, PATH } });
+    expect(await readFolder(folder)).toEqual(await readFolder(DIST));
+  });
+
+  it('is small, and asks nothing of any other host', async () => {
+    const script = await readFile(join(DIST, 'chat.js'));
+    expect(gzipSync(script).byteLength).toBeLessThan(MAX_GZIPPED_BYTES);
+    const style = await readFile(join(DIST, 'chat.css'), 'utf8');
+    expect(style).not.toMatch(/url\(|@import/);
+    // Names of vocabularies, and a word about where bugs can be told, which are asked of nobody.
+    const hosts = [...String(script).matchAll(/https?:\/\/([\w.-]+)/g)].map(([, host]) => host);
+    expect([...new Set(hosts)].sort()).toEqual(['github.com', 'www.w3.org']);
+  });
+});
