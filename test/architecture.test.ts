@@ -20,7 +20,7 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   rest: { code: ['domain'] },
   web: { code: [] },
   'web/chat': { code: [] },
-  http: { code: ['domain', 'access', 'schema', 'rest', 'web', 'demo'], types: ['config'] },
+  http: { code: ['domain', 'store', 'access', 'schema', 'rest', 'web', 'demo'], types: ['config'] },
 
   background: { code: [] },
   metrics: { code: [] },

@@ -6,6 +6,7 @@ import { RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { createRest } from '../rest/app.ts';
 import { createGraphClient } from '../rest/graph-client.ts';
 import { createReference } from '../web/reference.ts';
+import { createChatRoute } from './chat.ts';
 import { type Admission, createContext, NOBODY, openDoor, tellStandingIn, visitOf } from './door.ts';
 import type { Executor } from './executor.ts';
 import { createErrorMask } from './graphql-errors.ts';
@@ -13,7 +14,7 @@ import { answerOperator, sendDetail, sendJson } from './operator.ts';
 import type { GraphQLServer } from './yoga.ts';
 
 /** What a path belongs to; also its name in the metrics. */
-export type Route = 'graphql' | 'rest' | 'docs' | 'operator' | 'other';
+export type Route = 'graphql' | 'rest' | 'docs' | 'chat' | 'operator' | 'other';
 
 /** One HTTP request on its way through. */
 export interface Exchange {
@@ -32,6 +33,7 @@ export function routeOf(path: string): Route {
   if (path === '/graphql' || path === '/graphql/') return 'graphql';
   if (/^\/(api\/)?v1(\/|$)/.test(path)) return 'rest';
   if (/^\/docs(\/|$)/.test(path)) return 'docs';
+  if (/^\/chat(\/|$)/.test(path)) return 'chat';
   return path === '/health' || path === '/ready' || path === '/metrics' ? 'operator' : 'other';
 }
 
@@ -46,6 +48,7 @@ export function createRoutes(
     graphql: (exchange) => answerGraphQL(deps, graphql, exchange),
     rest: createRestRoute(deps, executor),
     docs: async ({ request, response }) => reference(request, response),
+    chat: createChatRoute(deps),
     operator: (exchange) => answerOperator(deps, exchange),
     async other({ path, response }) {
       if (path !== '/' || !deps.config.hasGraphiql) return sendDetail(response, 'NOT_FOUND');
