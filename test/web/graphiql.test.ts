@@ -1,45 +1,7 @@
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { chromium, type Page } from 'playwright-core';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { browserPath, openBrowser } from '../helpers/browser.ts';
 import { createDataDir, startGatewayProcess } from '../helpers/process.ts';
-
-const FLAGS =
-  '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
-
-const { CHROMIUM_PATH, PATH = '' } = process.env;
-const browserPath =
-  CHROMIUM_PATH ||
-  PATH.split(delimiter)
-    .map((folder) => join(folder, 'chromium'))
-    .find(existsSync);
-
-/** Opens a page in a browser that knows nothing, and notes whom it talks to. */
-async function openBrowser(executablePath: string) {
-  const profile = await mkdtemp(join(tmpdir(), 'chatgraph-browser-'));
-  onTestFinished(() => rm(profile, { recursive: true, force: true }));
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath,
-    args: FLAGS.split(' '),
-    viewport: { width: 1280, height: 1600 },
-  });
-  onTestFinished(() => context.close());
-  const page = context.pages()[0] ?? (await context.newPage());
-  const hosts = new Set<string>();
-  const problems: string[] = [];
-  const note = (url: string) => {
-    if (/^(https?|wss?):/.test(url)) hosts.add(new URL(url).host);
-  };
-  context.on('request', (request) => note(request.url()));
-  page.on('websocket', (socket) => note(socket.url()));
-  page.on('pageerror', ({ message }) => problems.push(message));
-  page.on('console', (message) => {
-    if (message.type() === 'error') problems.push(message.text());
-  });
-  return { page, hosts, problems };
-}
 
 /** GraphiQL as someone uses it. */
 function createUser(page: Page) {
@@ -101,10 +63,10 @@ describe('GraphiQL', () => {
     { timeout: 90_000 },
     async () => {
       const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '40' } });
-      const { page, hosts, problems } = await openBrowser(browserPath ?? '');
+      const { page, hosts, problems } = await openBrowser();
       const user = createUser(page);
       await page.goto(`${gateway.url}/graphql`);
-      await expect.poll(user.tabs).toEqual(['Chatbots', 'AddSource', 'Ask', 'Follow', 'Search']);
+      await expect.poll(user.tabs, { timeout: 15_000 }).toEqual(['Chatbots', 'AddSource', 'Ask', 'Follow', 'Search']);
 
       // The key is put in once.
       await user.write('Headers', 2, gateway.key);

@@ -1,0 +1,49 @@
+import type { Page } from 'playwright-core';
+import { expect, onTestFinished } from 'vitest';
+import { openBrowser } from '../../helpers/browser.ts';
+import { createScriptedEngine } from '../../helpers/engines.ts';
+import { startGateway } from '../../helpers/gateway.ts';
+
+const SLOW = { timeout: 15_000 };
+
+/** The demo's page, open in a browser, at a gateway whose answers the test decides. */
+export async function openPage(options: Parameters<typeof openBrowser>[0] = {}) {
+  const engine = createScriptedEngine();
+  const gateway = await startGateway({
+    env: { SEED_DEMO: 'true', RATE_LIMIT_PER_MINUTE: '60' },
+    replaced: { engines: new Map([['builtin', engine]]) },
+  });
+  // Before the browser, and so after it in the end: a gateway that closes waits for its sockets.
+  onTestFinished(() => gateway.close());
+  const opened = await openBrowser({ viewport: { width: 1000, height: 700 }, ...options });
+  await opened.page.goto(`${gateway.url}/chat/demo`);
+  return { ...opened, engine, gateway, visitor: createVisitor(opened.page) };
+}
+
+/** The page as someone uses it. */
+export function createVisitor(page: Page) {
+  const answers = page.locator('.message.assistant');
+  const composer = page.getByRole('textbox', { name: 'Your message', exact: true });
+  const textOf = async (selector: string) => (await answers.last().locator(selector).allTextContents()).join('');
+
+  return {
+    composer,
+    answers,
+    button: (name: string) => page.getByRole('button', { name, exact: true }),
+    async ask(text: string): Promise<void> {
+      await composer.fill(text);
+      await composer.press('Enter');
+    },
+    /** Waits until the last answer shows this, marks and sources left out. */
+    sees: (text: string | RegExp) =>
+      expect.poll(async () => (await textOf('.content')).replaceAll('\u2060', ''), SLOW).toMatch(text),
+    /** Waits until these questions and answers are shown. */
+    seesMessages: (count: number) => expect.poll(() => page.locator('.messages > li').count(), SLOW).toBe(count),
+    /** Waits for a text anywhere on the page. */
+    finds: (text: string) => page.getByText(text).first().waitFor(SLOW),
+    /** Waits until the versions of the last answer or question are told so. */
+    seesVersion: (text: string) =>
+      expect.poll(() => page.locator('.versions > span').last().textContent({ timeout: 15_000 }), SLOW).toBe(text),
+    announced: () => page.locator('[aria-live=polite]').textContent(),
+  };
+}
