@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { createChatbot } from './chat/chatbots.ts';
 import type { Deps } from './deps.ts';
 import { createSource } from './ingest/sources.ts';
+import { listPagedChatbots } from './store/chat-pages.ts';
 
 /** The id of the demo chatbot, the same everywhere, so that documentation and examples can name it. */
 export const DEMO_CHATBOT_ID = '01900000-0000-7000-8000-000000000003';
@@ -29,6 +30,13 @@ export async function seedDemo(deps: Pick<Deps, 'db' | 'clock' | 'engines'>, acc
     const title = /^# +(.+)$/m.exec(text)?.[1] ?? path;
     await createSource(deps, owner, { chatbotId: chatbot.id, title, content: { text } });
   }
+}
+
+/** The path of the demo chatbot's page; undefined where there is no demo chatbot, or no page of it. */
+export async function findDemoPage({ db, config }: Pick<Deps, 'db' | 'config'>): Promise<string | undefined> {
+  if (config.isProduction) return undefined;
+  const [demo] = await listPagedChatbots(db.read, DEMO_CHATBOT_ID);
+  return demo && `/chat/${demo.slug}`;
 }
 
 async function documentation(): Promise<string[]> {

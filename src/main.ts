@@ -1,6 +1,7 @@
+import type { Gateway } from './app.ts';
 import { runCommand } from './cli.ts';
 import { readConfig } from './config.ts';
-import { DEMO_CHATBOT_ID } from './demo.ts';
+import { DEMO_CHATBOT_ID, findDemoPage } from './demo.ts';
 import { StartupError } from './domain/errors.ts';
 
 const HARD_STOP_MS = 20_000;
@@ -26,7 +27,8 @@ async function serve(): Promise<void> {
     }
     throw error;
   });
-  process.stdout.write(welcome(gateway.url, gateway.firstKey, config.seedsDemo));
+  const demoPage = await findDemoPage(gateway.deps);
+  process.stdout.write(welcome(gateway, demoPage, config.seedsDemo));
 
   let isStopping = false;
   const stop = (signal: NodeJS.Signals) => {
@@ -47,12 +49,13 @@ async function serve(): Promise<void> {
 }
 
 /** What exists, and what to do next. */
-function welcome(url: string, firstKey: string | undefined, hasDemo: boolean): string {
+function welcome({ url, firstKey }: Gateway, demoPage: string | undefined, hasDemo: boolean): string {
   const key = firstKey ?? '$CHATGRAPH_KEY';
   const lines = [
     '',
     '  ChatGraph is ready.',
     '',
+    ...(demoPage === undefined ? [] : [`  Chat page       ${localUrl(url)}${demoPage}`]),
     `  GraphiQL        ${url}/graphql`,
     `  REST reference  ${url}/docs`,
     `  Health          ${url}/health`,
@@ -70,6 +73,11 @@ function welcome(url: string, firstKey: string | undefined, hasDemo: boolean): s
     );
   }
   return `${lines.join('\n')}\n\n`;
+}
+
+/** Where this machine reaches the gateway: the page is open to it alone, also where the gateway listens on all addresses. */
+function localUrl(url: string): string {
+  return url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1');
 }
 
 function describeCrash(error: unknown): string {

@@ -29,7 +29,7 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
     code: [],
     types: ['domain', 'store', 'coordination', 'access', 'answer', 'chat', 'background', 'metrics', 'config'],
   },
-  demo: { code: ['ingest', 'chat'] },
+  demo: { code: ['store', 'ingest', 'chat'] },
   'first-start': { code: ['domain', 'store', 'access', 'demo'] },
   app: {
     code: [
