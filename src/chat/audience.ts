@@ -2,15 +2,17 @@ import type { LiveBus } from '../coordination/live-bus.ts';
 
 /** One reader's seat among those who may see the same of a topic. */
 export interface Seat {
-  /** Reads; what another has read in this turn of the event loop from the same place is not read again. */
+  /** Reads; what another has just read from the same place is not read again. */
   read<T>(place: string, read: () => Promise<T>): Promise<T>;
+  /** Says that there are news: what was read before them is old. */
+  forget(): void;
   leave(): void;
 }
 
 /** Those who may see the same of a topic. */
 interface Audience {
   size: number;
-  /** What was read in this turn, by place. */
+  /** What was read in this turn of the event loop, and since the last news, by place. */
   readonly found: Map<string, { readonly order: number; readonly content: Promise<unknown> }>;
 }
 
@@ -18,7 +20,7 @@ const audiences = new WeakMap<LiveBus, Map<string, Audience>>();
 let lastOrder = 0;
 
 /**
- * Takes a seat; whoever does must listen for news already. What was read is shared only with those who listened before:
+ * Takes a seat; whoever does must listen for news from now on. What was read is shared only with those who listened before:
  * what it lacks is signalled to them, as it is to who read it.
  * @param view names the topic and what the reader may see of it. Places of different kinds must have different names.
  */
@@ -40,6 +42,8 @@ export function joinAudience(bus: LiveBus, view: string): Seat {
       audience.found.set(place, { order: ++lastOrder, content });
       return content;
     },
+
+    forget: () => audience.found.clear(),
 
     leave() {
       audience.size--;

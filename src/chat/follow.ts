@@ -76,8 +76,8 @@ async function* tell<P>(
   start: P,
   signal: AbortSignal,
 ): AsyncGenerator<ConversationEvent, void, void> {
-  const news = createNews(bus, story.topic, signal);
   const seat = joinAudience(bus, `${story.topic} ${describeView(viewer)}`);
+  const news = createNews(bus, story.topic, signal, seat.forget);
   try {
     let place = start;
     while (!news.isOver) {
@@ -110,11 +110,12 @@ async function readChapter<P>(story: Story<P>, from: P) {
 }
 
 /** Listens from now on, so that news between a look and a wait is not missed. */
-function createNews(bus: LiveBus, topic: string, signal: AbortSignal) {
+function createNews(bus: LiveBus, topic: string, signal: AbortSignal, onNews: () => void) {
   let hasNews = false;
   let isOver = signal.aborted;
   let wake: (() => void) | undefined;
   const notice = () => {
+    onNews();
     hasNews = true;
     wake?.();
   };

@@ -7,6 +7,8 @@ import {
   Kind,
   parse,
   type SelectionSetNode,
+  type Source,
+  type SourceLocation,
   visit,
 } from 'graphql';
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
@@ -61,15 +63,16 @@ function compile({ schema, document, operationName }: ExecutionArgs): RunOperati
   const compiled = compileQuery(schema, own, operationName ?? undefined);
   if (!isCompiledQuery(compiled)) return undefined;
   const { query }: CompiledQuery = compiled;
+  const withOwnErrors = (result: ExecutionResult): ExecutionResult => {
+    const { errors, ...rest } = result;
+    return errors === undefined
+      ? result
+      : { errors: errors.map((error) => toOwnError(error, document.loc?.source)), ...rest };
+  };
   return ({ rootValue, contextValue, variableValues }) => {
     const result = query(rootValue, contextValue, variableValues);
     return result instanceof Promise ? result.then(withOwnErrors) : withOwnErrors(result);
   };
-}
-
-function withOwnErrors(result: ExecutionResult): ExecutionResult {
-  const { errors, ...rest } = result;
-  return errors === undefined ? result : { errors: errors.map(toOwnError), ...rest };
 }
 
 /** Whether a document is too large with its fragments written out: the compiler writes them out, again and again. */
@@ -116,9 +119,18 @@ function hasTraps(document: DocumentNode): boolean {
  * Makes of an error what graphql-js would have thrown: with `extensions`, and with an origin where a resolver gave null
  * and must not, which is a fault of ours and not of who asks.
  */
-function toOwnError({ message, path, locations, originalError }: GraphQLError): GraphQLError {
+function toOwnError(
+  { message, path, locations, originalError }: GraphQLError,
+  source: Source | undefined,
+): GraphQLError {
   if (originalError instanceof GraphQLError && originalError.path !== undefined) return originalError;
   const origin = originalError ?? (FORBIDDEN_NULL.test(message) ? new Error(message) : undefined);
-  const error = new GraphQLError(message, { path, originalError: origin });
-  return locations === undefined ? error : Object.assign(error, { locations });
+  const positions = source && locations?.map((location) => positionOf(source, location));
+  return new GraphQLError(message, { source, positions, path, originalError: origin });
+}
+
+/** The place in the text that graphql-js tells as a line and a column. */
+function positionOf({ body }: Source, { line, column }: SourceLocation): number {
+  const lineBreak = [...body.matchAll(/\r\n|[\n\r]/g)][line - 2];
+  return (lineBreak === undefined ? 0 : lineBreak.index + lineBreak[0].length) + column - 1;
 }

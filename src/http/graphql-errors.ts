@@ -56,10 +56,10 @@ export function createErrorMask(logger: Logger): (error: unknown) => GraphQLErro
 }
 
 function createPublicError(message: string, source: unknown, extensions: Record<string, unknown>): GraphQLError {
-  const { nodes, path, locations } = source instanceof GraphQLError ? source : {};
-  const error = new GraphQLError(message, { nodes: nodes ?? null, path: path ?? null, extensions });
-  // Errors of compiled operations know their place, but not the node that stands there.
-  return nodes === undefined && locations !== undefined ? Object.assign(error, { locations }) : error;
+  if (!(source instanceof GraphQLError)) return new GraphQLError(message, { extensions });
+  // The errors of compiled operations have no nodes, but know where they come from.
+  const { nodes, source: text, positions, path } = source;
+  return new GraphQLError(message, { nodes: nodes ?? null, source: text, positions, path: path ?? null, extensions });
 }
 
 /** What was thrown in the first place. */

@@ -79,6 +79,7 @@ const CASES: [what: string, query: string, variables?: Record<string, unknown>][
   ],
   ['a union', '{ pets { ... on Dog { barks } ... on Cat { meows } } }'],
   ['an error that is thrown', '{ fails dog { name } }'],
+  ['errors on later lines', '{\n  dog { name }\r\n  fails\r  fails\n}'],
   ['an error that comes later', '{ failsLater dog { name } }'],
   ['an error with a code, up to the top', '{ dog { name } failsHard }'],
   ['an error that knows another place', '{ located }'],
