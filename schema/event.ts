@@ -71,7 +71,8 @@ builder.objectRef<CitationAddedEvent>('CitationAdded').implement({
 });
 
 builder.objectRef<HandoffChangedEvent>('HandoffChanged').implement({
-  description: 'Who answers, who takes care of it or where the conversation stands has changed, or that it was read.',
+  description:
+    'Who answers, who takes care of it or where the conversation stands has changed, or it was read. That a silence ends with its time is not told.',
   interfaces: [ConversationEventRef],
   fields: (t) => ({
     conversation: t.expose('conversation', { type: ConversationRef, description: 'The conversation as it is now.' }),

@@ -7,7 +7,7 @@ import { metadataObject, parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findTip } from '../store/branches.ts';
 import { findConversation } from '../store/conversations.ts';
-import type { LoggedEvent } from '../store/events.ts';
+import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { findMessage, findReply } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 import { beginReply, openReply, type Turn, takeTurn, type WhenBusy } from './book-reply.ts';
@@ -129,6 +129,8 @@ async function write(
   const parentId = (found && (await findTip(trx, found.accountId, found.id))) ?? null;
   const said = { role: 'USER', status: 'COMPLETED', content, metadata, parentId } as const;
   const question = await writeMessage(trx, conversation, at, said);
+  const reopened = { type: 'HandoffChanged', conversationId: conversation.id, at } as const;
+  const handoff = found?.status === 'CLOSED' ? [await appendEvent(trx, conversation.accountId, reopened)] : [];
   const reply = turn && (await openReply(trx, conversation, { question: question.message, turn, now }));
   return {
     sent: {
@@ -137,6 +139,6 @@ async function write(
       reply: reply?.message ?? null,
       notice: turn ? null : chatbot.handoverMessage,
     },
-    events: [question.event, ...(reply ? [reply.event] : [])],
+    events: [question.event, ...handoff, ...(reply ? [reply.event] : [])],
   };
 }

@@ -260,6 +260,8 @@ describe('a conversation with people', () => {
     const log = await readLog(gateway, conversationId);
     expect(log.filter(({ type }) => type === 'HandoffChanged')).toHaveLength(5);
     expect((await ask('Again?')).conversation).toMatchObject({ status: 'OPEN' });
+    const reopened = (await readLog(gateway, conversationId)).slice(log.length).map(({ type }) => type);
+    expect(reopened).toEqual(['MessageCreated', 'HandoffChanged', 'MessageCreated']);
     expect(await act('assignConversation', { assignee: null })).toMatchObject({ assignee: null });
   });
 
