@@ -5,6 +5,8 @@ export default defineConfig({
   // Two copies of graphql in one process refuse each other's schemas.
   resolve: { alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }] },
   test: {
+    // Tests wait more than they compute; one less than there are cores would be one on a small machine.
+    maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 30_000,
     projects: [
