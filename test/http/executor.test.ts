@@ -133,6 +133,7 @@ describe('a compiled operation', () => {
   });
 
   it.each([
+    ['questions about the schema', '{ __type(name: "Dog") { name } maybe }', {}],
     [
       'variables within values',
       'query ($n: Int, $s: [String!]) { echo(filter: { limit: $n, names: $s }) }',
