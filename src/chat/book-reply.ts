@@ -7,7 +7,7 @@ import type { Queryable } from '../store/tables.ts';
 import { reserveReply } from '../store/usage.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { answererOf } from './handoff.ts';
-import { publishEvents } from './live-answers.ts';
+import { publishEvents, stopLiveAnswer } from './live-answers.ts';
 import { writeMessage } from './write-message.ts';
 
 /** What a reply under way means for the next one: it waits, it is refused, or the one under way is stopped. */
@@ -69,5 +69,8 @@ export function beginReply(
   if (turn === undefined) return;
   if (reply?.status === 'STREAMING') startGenerating(deps, reply);
   // Its end starts the turn of those that wait.
-  if (turn.inTheWay !== undefined) deps.liveAnswers.get(turn.inTheWay.id)?.stop.abort();
+  const { inTheWay } = turn;
+  if (inTheWay !== undefined) {
+    deps.background.run('interrupt', () => stopLiveAnswer(deps.liveAnswers, inTheWay.id));
+  }
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { LiveBus } from '../coordination/live-bus.ts';
 import type { Citation } from '../domain/entities.ts';
 
@@ -16,6 +17,15 @@ export interface LiveAnswer {
 
 /** The answers that this process is writing, by message id: fresher than the store until they end. */
 export type LiveAnswers = Map<string, LiveAnswer>;
+
+/** Stops an answer that is being written, and resolves when its end is stored. */
+export async function stopLiveAnswer(liveAnswers: LiveAnswers, messageId: string): Promise<void> {
+  // Its turn may have begun a moment ago, and its run not yet.
+  await setImmediate();
+  const live = liveAnswers.get(messageId);
+  live?.stop.abort();
+  await live?.ended;
+}
 
 /** Where news of a conversation and its messages are signalled. */
 export const conversationTopic = (conversationId: string): string => `conversation:${conversationId}`;

@@ -11,7 +11,7 @@ import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { findMessage, listOpenReplies } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 import { answererOf, getConversation } from './handoff.ts';
-import { publishEvents } from './live-answers.ts';
+import { publishEvents, stopLiveAnswer } from './live-answers.ts';
 import { findEarlierSend, keepSend, type OnceSend } from './send-once.ts';
 import { storeEnding } from './turns.ts';
 import { writeMessage } from './write-message.ts';
@@ -70,7 +70,7 @@ export async function sendAgentMessage(
   });
   if (!isPrivate) deps.typing.set(sent.conversation.id, 'AGENT', false);
   publishEvents(deps.bus, sent.events);
-  if (sent.stopping !== undefined) deps.liveAnswers.get(sent.stopping.id)?.stop.abort();
+  if (sent.stopping !== undefined) await stopLiveAnswer(deps.liveAnswers, sent.stopping.id);
   return sent;
 }
 

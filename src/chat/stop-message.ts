@@ -1,11 +1,10 @@
-import { setImmediate } from 'node:timers/promises';
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findMessage } from '../store/messages.ts';
-import { publishEvents } from './live-answers.ts';
+import { publishEvents, stopLiveAnswer } from './live-answers.ts';
 import { storeEnding } from './turns.ts';
 import { getMessage } from './visible.ts';
 
@@ -31,12 +30,6 @@ export async function stopMessage(
   });
   publishEvents(deps.bus, events);
 
-  if (status === 'STREAMING') {
-    // Its turn may have begun a moment ago, and its run not yet.
-    await setImmediate();
-    const live = deps.liveAnswers.get(id);
-    live?.stop.abort();
-    await live?.ended;
-  }
+  if (status === 'STREAMING') await stopLiveAnswer(deps.liveAnswers, id);
   return requireFound('Message', await findMessage(deps.db.read, accountId, id));
 }
