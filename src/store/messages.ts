@@ -128,13 +128,14 @@ export async function setRating(trx: Queryable, accountId: string, id: string, r
   await trx.updateTable('messages').set({ rating }).where('id', '=', id).where('account_id', '=', accountId).execute();
 }
 
-/** Finds the first reply to a message. Uses `messages_by_parent`. */
+/** Finds the chatbot's first reply to a message; others may have spoken next. Uses `messages_by_parent`. */
 export async function findReply(db: Queryable, accountId: string, parentId: string): Promise<Message | undefined> {
   const row = await db
     .selectFrom('messages')
     .selectAll()
     .where('parent_id', '=', parentId)
     .where('account_id', '=', accountId)
+    .where('role', '=', 'ASSISTANT')
     .orderBy('id')
     .limit(1)
     .executeTakeFirst();

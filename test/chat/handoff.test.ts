@@ -95,6 +95,17 @@ describe('sendAgentMessage', () => {
     expect((await read()).unreadCount).toBe(1);
   });
 
+  it('gives the notice again to a message that is sent again, whatever was said since', async () => {
+    const { say, ask } = await open();
+    await say('This is Ada.');
+    const first = await ask('Are you there?', { clientMessageId: 'a' });
+    await ask('Hello?');
+    await say('Yes.');
+    const again = await ask('Are you there?', { clientMessageId: 'a' });
+    expect(again.message).toEqual(first.message);
+    expect([again.reply, again.notice]).toEqual([null, first.notice]);
+  });
+
   it('silences for a rolling 24 hours, which end by themselves', async () => {
     const { gateway, clock, engine, say, ask, read } = await open();
     await say('One');
