@@ -1,9 +1,10 @@
 import type { LiveBus } from '../coordination/live-bus.ts';
+import type { MaybePromise } from '../domain/feed.ts';
 
 /** One reader's seat among those who may see the same of a topic. */
 export interface Seat {
-  /** Reads; what another has just read from the same place is not read again. */
-  read<T>(place: string, read: () => Promise<T>): Promise<T>;
+  /** Reads; what another has just read from the same place is not read again. @param name names the place. */
+  read<T>(name: () => string, read: () => MaybePromise<T>): MaybePromise<T>;
   /** Says that there are news: what was read before them is old. */
   forget(): void;
   leave(): void;
@@ -13,7 +14,7 @@ export interface Seat {
 interface Audience {
   size: number;
   /** What was read in this turn of the event loop, and since the last news, by place. */
-  readonly found: Map<string, { readonly order: number; readonly content: Promise<unknown> }>;
+  readonly found: Map<string, { readonly order: number; readonly content: unknown }>;
 }
 
 const audiences = new WeakMap<LiveBus, Map<string, Audience>>();
@@ -33,10 +34,11 @@ export function joinAudience(bus: LiveBus, view: string): Seat {
   const since = ++lastOrder;
 
   return {
-    read<T>(place: string, read: () => Promise<T>): Promise<T> {
+    read<T>(name: () => string, read: () => MaybePromise<T>): MaybePromise<T> {
       if (audience.size === 1) return read();
+      const place = name();
       const known = audience.found.get(place);
-      if (known !== undefined && known.order > since) return known.content as Promise<T>;
+      if (known !== undefined && known.order > since) return known.content as MaybePromise<T>;
       if (audience.found.size === 0) setImmediate(() => audience.found.clear());
       const content = read();
       audience.found.set(place, { order: ++lastOrder, content });

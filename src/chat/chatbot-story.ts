@@ -1,6 +1,7 @@
 import type { Viewer } from '../access/viewer.ts';
 import { requireFound } from '../domain/errors.ts';
 import type { ConversationEvent } from '../domain/events.ts';
+import type { Feed } from '../domain/feed.ts';
 import { parseId } from '../domain/ids.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findLastEventNumber, listChatbotEvents } from '../store/events.ts';
@@ -23,7 +24,7 @@ export async function followChatbot(
   viewer: Viewer,
   { chatbotId, after }: { chatbotId: string; after?: string | null | undefined },
   signal: AbortSignal,
-): Promise<AsyncGenerator<ConversationEvent, void, void>> {
+): Promise<Feed<ConversationEvent>> {
   const { accountId } = viewer;
   const id = requireFound('Chatbot', parseId('chatbot', chatbotId));
   const last = requireFound('Chatbot', await findLastEventNumber(deps.db.read, accountId, 'chatbots', id));

@@ -2,15 +2,16 @@ import type { Viewer } from '../access/viewer.ts';
 import { type Message, TYPING_ROLES } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { type ConversationEvent, ENDINGS, type LoggedEventType } from '../domain/events.ts';
+import type { Feed } from '../domain/feed.ts';
 import { parseId } from '../domain/ids.ts';
-import { toTimestamp } from '../domain/time.ts';
+import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { findLastEventNumber, type LoggedEvent, listConversationEvents } from '../store/events.ts';
 import { findMessage, listOpenReplies } from '../store/messages.ts';
 import { decodeCursor, notACursor } from './cursor.ts';
-import { type FollowDeps, follow, type Step, type Story } from './follow.ts';
+import { type Chapter, type FollowDeps, follow, type Step, type Story } from './follow.ts';
 import { conversationTopic } from './live-answers.ts';
 import { GAP, readLogged } from './logged-events.ts';
-import { isBeyond, NOTHING_TOLD, type Progress, readProgress, type Told, textFrom } from './message-story.ts';
+import { isBeyond, NOTHING_TOLD, type Progress, readLive, readProgress, type Told, textFrom } from './message-story.ts';
 
 /** The reply under way, and how much of it was told; `undefined` when not even that there is one. */
 interface Writing {
@@ -44,7 +45,7 @@ export async function followConversation(
   viewer: Viewer,
   { conversationId, after }: { conversationId: string; after?: string | null | undefined },
   signal: AbortSignal,
-): Promise<AsyncGenerator<ConversationEvent, void, void>> {
+): Promise<Feed<ConversationEvent>> {
   const { accountId } = viewer;
   const id = requireFound('Conversation', parseId('conversation', conversationId));
   const last = requireFound('Conversation', await findLastEventNumber(deps.db.read, accountId, 'conversations', id));
@@ -91,7 +92,7 @@ async function requireReached(
 function tellConversation(deps: FollowDeps, viewer: Viewer, conversationId: string): Story<ConversationPlace> {
   const { accountId } = viewer;
   const { read } = deps.db;
-  const readWriting = createWritingReader(deps, accountId);
+  const writings = createWritingReader(deps, accountId);
   const now = () => toTimestamp(deps.clock.now());
 
   /** Tells the events after a place; a gap, and what is under way, where they are no longer kept. */
@@ -106,7 +107,7 @@ function tellConversation(deps: FollowDeps, viewer: Viewer, conversationId: stri
     let end = place;
     for (const [index, event] of logged.entries()) {
       const isEnd = ENDS.has(event.type) && event.messageId === end.writing?.messageId;
-      const rest = isEnd ? await tellWriting(deps, readWriting, end) : [];
+      const rest = isEnd ? await tellWriting(writings, end, now()) : [];
       steps.push(...rest);
       end = placeAfter(rest.at(-1)?.place ?? end, event, isEnd);
       const what = told[index];
@@ -123,22 +124,28 @@ function tellConversation(deps: FollowDeps, viewer: Viewer, conversationId: stri
       const reply = writing ? `:${writing.messageId}:${offset}:${citations}` : '';
       return `c:${conversationId}:${number}${reply}${typing === 0 ? '' : `:t${typing}`}`;
     },
-    async read(place) {
-      const last = await findLastEventNumber(read, accountId, 'conversations', conversationId);
-      if (last === undefined) return undefined;
-      const { number: after } = place;
-      const logged =
-        last === after
-          ? []
-          : await listConversationEvents(read, accountId, { conversationId, after, limit: EVENTS_PER_READ });
-      const { steps, end } = last === after ? { steps: [], end: place } : await tellLogged(place, logged);
-      if (logged.length === EVENTS_PER_READ) return { steps, end, next: 'read on' };
-      const writing = await tellWriting(deps, readWriting, end);
-      const written = writing.at(-1)?.place ?? end;
-      const typing = tellTyping(deps, conversationId, written);
-      return { steps: [...steps, ...writing, ...typing], end: typing.at(-1)?.place ?? written, next: 'wait' };
+    read(place, news) {
+      const { writing } = place;
+      const progress = news === 'text' && writing?.told ? writings.live(writing.messageId) : undefined;
+      return progress ? { steps: tellText(place, progress, now()), next: 'wait' } : readAll(place);
     },
   };
+
+  async function readAll(place: ConversationPlace): Promise<Chapter<ConversationPlace> | undefined> {
+    const last = await findLastEventNumber(read, accountId, 'conversations', conversationId);
+    if (last === undefined) return undefined;
+    const { number: after } = place;
+    const logged =
+      last === after
+        ? []
+        : await listConversationEvents(read, accountId, { conversationId, after, limit: EVENTS_PER_READ });
+    const { steps, end } = last === after ? { steps: [], end: place } : await tellLogged(place, logged);
+    if (logged.length === EVENTS_PER_READ) return { steps, end, next: 'read on' };
+    const writing = await tellWriting(writings, end, now());
+    const written = writing.at(-1)?.place ?? end;
+    const typing = tellTyping(deps, conversationId, written);
+    return { steps: [...steps, ...writing, ...typing], end: typing.at(-1)?.place ?? written, next: 'wait' };
+  }
 }
 
 /** Where a reader stands after a numbered event: it may begin or end the reply under way. */
@@ -164,37 +171,44 @@ function tellTyping({ typing, clock }: FollowDeps, conversationId: string, place
   return steps;
 }
 
-/** Reads what stands written of the reply under way. */
-type ReadWriting = (messageId: string) => Promise<Progress | undefined>;
-
-/** Remembers the reply's row, which need not be read again for every piece of its text. */
-function createWritingReader(deps: FollowDeps, accountId: string): ReadWriting {
+/** Reads what stands written of the reply under way; its row need not be read again for every piece of its text. */
+function createWritingReader(deps: FollowDeps, accountId: string) {
   let known: Message | undefined;
-  return async (id) => {
-    const progress = await readProgress(deps, { accountId, id }, known?.id === id ? known : undefined);
-    known = progress?.message;
-    return progress;
+  const live = (id: string) => (known?.id === id ? readLive(deps, known) : undefined);
+  return {
+    /** Where it is being written here. */
+    live,
+
+    async read(id: string): Promise<Progress | undefined> {
+      const progress = live(id) ?? (await readProgress(deps, { accountId, id }));
+      known = progress?.message;
+      return progress;
+    },
   };
 }
 
 /** Tells what is new of the reply under way, and that it is, to one who does not know. */
 async function tellWriting(
-  { clock }: FollowDeps,
-  readWriting: ReadWriting,
+  writings: ReturnType<typeof createWritingReader>,
   place: ConversationPlace,
+  now: Timestamp,
 ): Promise<Step<ConversationPlace>[]> {
   const { writing } = place;
-  const progress = writing && (await readWriting(writing.messageId));
-  if (writing === undefined || progress === undefined) return [];
+  const progress = writing && (await writings.read(writing.messageId));
+  if (progress === undefined) return [];
+  const text = tellText(place, progress, now);
+  if (writing?.told !== undefined) return text;
   const { message } = progress;
-  const { messageId, told = NOTHING_TOLD } = writing;
-  const at = toTimestamp(clock.now());
-  const text = [...textFrom(told, progress, at)].map(({ event, place: told }) => ({
+  const { conversationId, createdAt: at, id: messageId } = message;
+  const created = { type: 'MessageCreated', conversationId, at, message } as const;
+  return [{ event: created, place: { ...place, writing: { messageId, told: NOTHING_TOLD } } }, ...text];
+}
+
+/** Tells what is new of the text and citations of the reply under way. */
+function tellText(place: ConversationPlace, progress: Progress, now: Timestamp): Step<ConversationPlace>[] {
+  const { id: messageId } = progress.message;
+  return Array.from(textFrom(place.writing?.told ?? NOTHING_TOLD, progress, now), ({ event, place: told }) => ({
     event,
     place: { ...place, writing: { messageId, told } },
   }));
-  if (writing.told !== undefined) return text;
-  const { conversationId, createdAt } = message;
-  const created = { type: 'MessageCreated', conversationId, at: createdAt, message } as const;
-  return [{ event: created, place: { ...place, writing: { messageId, told } } }, ...text];
 }

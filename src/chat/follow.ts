@@ -1,7 +1,8 @@
 import type { Viewer } from '../access/viewer.ts';
-import type { LiveBus } from '../coordination/live-bus.ts';
+import type { LiveBus, News } from '../coordination/live-bus.ts';
 import type { Deps } from '../deps.ts';
 import type { ConversationEvent, WithoutCursor } from '../domain/events.ts';
+import { createFeed, type Feed, type MaybePromise, type Take } from '../domain/feed.ts';
 import { describeView } from '../domain/view.ts';
 import { joinAudience } from './audience.ts';
 import { encodeCursor } from './cursor.ts';
@@ -34,10 +35,11 @@ export interface Story<P> {
   /** Where its news are signalled. */
   readonly topic: string;
   /**
-   * What a reader at `place` has not been told; `undefined` when the story is gone. It depends on the place and on what
-   * stands written, and on nothing else that readers with the same rights may differ in: they are given the same chapter.
+   * What a reader at `place` has not been told; `undefined` when the story is gone. It depends on the place, the news and
+   * what stands written, and on nothing else that readers with the same rights may differ in: they are given the same
+   * chapter. Gives no promise where it need not wait, as most pieces of text need not.
    */
-  read(place: P): Promise<Chapter<P> | undefined>;
+  read(place: P, news: News): MaybePromise<Chapter<P> | undefined>;
   /** Writes all of a place down, for the cursor. Different stories write differently. */
   describe(place: P): string;
 }
@@ -57,40 +59,45 @@ export function follow<P>(
   story: Story<P>,
   start: P,
   signal: AbortSignal,
-): AsyncGenerator<ConversationEvent, void, void> {
+): Feed<ConversationEvent> {
   const left = new AbortController();
-  const events = tell(bus, viewer, story, start, AbortSignal.any([signal, viewer.revoked, left.signal]));
-  // A generator that waits for news does not hear `return` by itself.
-  const end = events.return.bind(events);
-  events.return = (value) => {
-    left.abort();
-    return end(value);
-  };
-  return events;
+  const over = AbortSignal.any([signal, viewer.revoked, left.signal]);
+  return createFeed(
+    (take) => tell(bus, viewer, { story, start, signal: over }, take),
+    () => left.abort(),
+  );
 }
 
-async function* tell<P>(
+/** It waits where there is something to wait for and nowhere else: a piece of text costs one promise, that of the wait for it. */
+async function tell<P>(
   bus: LiveBus,
   viewer: Viewer,
-  story: Story<P>,
-  start: P,
-  signal: AbortSignal,
-): AsyncGenerator<ConversationEvent, void, void> {
+  { story, start, signal }: { story: Story<P>; start: P; signal: AbortSignal },
+  take: Take<ConversationEvent>,
+): Promise<void> {
   const seat = joinAudience(bus, `${story.topic} ${describeView(viewer)}`);
-  const news = createNews(bus, story.topic, signal, seat.forget);
+  const news = listenForNews(bus, story, signal, seat.forget);
   try {
     let place = start;
     while (!news.isOver) {
-      const chapter = await seat.read(story.describe(place), () => readChapter(story, place));
+      const kind = news.take();
+      const from = place;
+      const read = seat.read(
+        () => `${kind} ${story.describe(from)}`,
+        () => readChapter(story, from, kind),
+      );
+      const chapter = read instanceof Promise ? await read : read;
       if (chapter === undefined) return;
       for (const step of chapter.told) {
         place = step.place;
-        yield step.event;
+        const taken = take(step.event);
+        if (taken !== undefined) await taken;
         if (news.isOver) return;
       }
       place = chapter.end ?? place;
       if (chapter.next === 'end') return;
-      if (chapter.next === 'wait') await news.next();
+      if (chapter.next === 'wait') await news.come();
+      else news.note('anything');
     }
   } finally {
     seat.leave();
@@ -98,10 +105,19 @@ async function* tell<P>(
   }
 }
 
-/** Reads on, and makes the events as all who share them are told. */
-async function readChapter<P>(story: Story<P>, from: P) {
-  const chapter = await story.read(from);
-  if (chapter === undefined) return undefined;
+/** A chapter with its events as all who share it are told them. */
+interface ToldChapter<P> extends Chapter<P> {
+  readonly told: readonly { readonly event: ConversationEvent; readonly place: P }[];
+}
+
+function readChapter<P>(story: Story<P>, from: P, news: News): MaybePromise<ToldChapter<P> | undefined> {
+  const chapter = story.read(from, news);
+  return chapter instanceof Promise
+    ? chapter.then((read) => read && withCursors(story, read))
+    : chapter && withCursors(story, chapter);
+}
+
+function withCursors<P>(story: Story<P>, chapter: Chapter<P>): ToldChapter<P> {
   const told = Array.from(chapter.steps, ({ event, place }) => {
     const whole: ConversationEvent = { ...event, cursor: encodeCursor(story.describe(place)) };
     return { event: whole, place };
@@ -109,20 +125,26 @@ async function readChapter<P>(story: Story<P>, from: P) {
   return { ...chapter, told };
 }
 
-/** Listens from now on, so that news between a look and a wait is not missed. */
-function createNews(bus: LiveBus, topic: string, signal: AbortSignal, onNews: () => void) {
-  let hasNews = false;
+/**
+ * Listens from now on, so that news between a look and a wait are not missed. Every so often it takes it that there are
+ * news, whether it was told or not.
+ */
+function listenForNews<P>(bus: LiveBus, { topic }: Story<P>, signal: AbortSignal, onNews: () => void) {
+  let kind: News | undefined = 'anything';
   let isOver = signal.aborted;
   let wake: (() => void) | undefined;
-  const notice = () => {
-    onNews();
-    hasNews = true;
+  const note = (news: News) => {
+    if (kind !== 'anything') kind = news;
     wake?.();
   };
-  const unsubscribe = bus.subscribe(topic, notice);
+  const leave = bus.subscribe(topic, (news) => {
+    onNews();
+    note(news);
+  });
+  const timer = setInterval(note, LOOK_AGAIN_MS, 'anything').unref();
   const end = () => {
     isOver = true;
-    notice();
+    wake?.();
   };
   signal.addEventListener('abort', end);
   return {
@@ -131,19 +153,27 @@ function createNews(bus: LiveBus, topic: string, signal: AbortSignal, onNews: ()
       return isOver;
     },
 
-    /** Resolves when there were news since the last call, it is time to look again, or the signal aborts. */
-    async next(): Promise<void> {
-      if (!hasNews) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        const timer = setTimeout(resolve, LOOK_AGAIN_MS).unref();
-        wake = resolve;
-        await promise;
-        clearTimeout(timer);
-      }
-      hasNews = false;
+    note,
+
+    /** What may be new; from now on it counts as looked at. */
+    take(): News {
+      const news = kind ?? 'anything';
+      kind = undefined;
+      return news;
     },
+
+    /** Resolves when there are news, or the signal aborts. */
+    async come(): Promise<void> {
+      if (kind !== undefined || isOver) return;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      wake = undefined;
+    },
+
     stop(): void {
-      unsubscribe();
+      clearInterval(timer);
+      leave();
       signal.removeEventListener('abort', end);
     },
   };

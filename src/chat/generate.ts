@@ -83,7 +83,7 @@ async function write(
         }
         held = append(live, held + event.text);
       }
-      deps.bus.publish(topic);
+      deps.bus.publish(topic, 'text');
     };
     await takeSteps(engine.answer(question, signal), take, signal);
     if (finish === undefined && !signal.aborted) throw new Error('The engine ended without a finish.');

@@ -1,10 +1,11 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { Citation, Message } from '../domain/entities.ts';
 import { type ConversationEvent, ENDINGS } from '../domain/events.ts';
+import type { Feed } from '../domain/feed.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { findMessage } from '../store/messages.ts';
 import { decodeCursor, notACursor } from './cursor.ts';
-import { type FollowDeps, follow, type Step, type Story } from './follow.ts';
+import { type Chapter, type FollowDeps, follow, type Step, type Story } from './follow.ts';
 import { conversationTopic } from './live-answers.ts';
 import { getMessage } from './visible.ts';
 
@@ -43,7 +44,7 @@ export async function followMessage(
   viewer: Viewer,
   { messageId, after }: { messageId: string; after?: string | null | undefined },
   signal: AbortSignal,
-): Promise<AsyncGenerator<ConversationEvent, void, void>> {
+): Promise<Feed<ConversationEvent>> {
   const message = await getMessage(deps.db.read, viewer, messageId);
   return follow(deps.bus, viewer, tellMessage(deps, message), readStart(deps, message, after), signal);
 }
@@ -74,31 +75,39 @@ function tellMessage(deps: FollowDeps, first: Message): Story<MessagePlace> {
   return {
     topic: conversationTopic(first.conversationId),
     describe: ({ stage, told }) => `m:${first.id}:${stage}:${told.offset}:${told.citations}`,
-    async read(place) {
+    read(place) {
       if (place.stage === 3) return { steps: [], next: 'end' };
-      last = await readProgress(deps, first, last?.message);
-      if (last === undefined) return undefined;
-      const isOver = last.message.status !== 'QUEUED' && last.message.status !== 'STREAMING';
-      return { steps: stepsFrom(place, last, toTimestamp(deps.clock.now())), next: isOver ? 'end' : 'wait' };
+      const progress = readLive(deps, last?.message) ?? readProgress(deps, first);
+      return progress instanceof Promise ? progress.then((read) => chapterOf(place, read)) : chapterOf(place, progress);
     },
   };
+
+  function chapterOf(place: MessagePlace, progress: Progress | undefined): Chapter<MessagePlace> | undefined {
+    last = progress;
+    if (progress === undefined) return undefined;
+    const isOver = progress.message.status !== 'QUEUED' && progress.message.status !== 'STREAMING';
+    return { steps: stepsFrom(place, progress, toTimestamp(deps.clock.now())), next: isOver ? 'end' : 'wait' };
+  }
 }
 
 /**
- * Reads what stands written of a message; `undefined` when it is gone.
+ * What stands written of a message that is being written here; `undefined` when it is not, or that is not known yet.
  * @param known its row, where that was read before: as long as the run is here, it is ahead of it.
  */
+export function readLive({ liveAnswers }: FollowDeps, known: Message | undefined): Progress | undefined {
+  const live = known?.status === 'STREAMING' ? liveAnswers.get(known.id) : undefined;
+  return known && live && copyProgress(known, live);
+}
+
+/** Reads what stands written of a message; `undefined` when it is gone. */
 export async function readProgress(
   deps: FollowDeps,
   { accountId, id }: Pick<Message, 'accountId' | 'id'>,
-  known?: Message,
 ): Promise<Progress | undefined> {
-  const live = deps.liveAnswers.get(id);
-  if (live !== undefined && known?.status === 'STREAMING') return copyProgress(known, live);
   const message = await findMessage(deps.db.read, accountId, id);
   if (message === undefined) return undefined;
   // A run that ended while the row was read has signalled, so the row is read again.
-  return copyProgress(message, message.status === 'STREAMING' ? (deps.liveAnswers.get(id) ?? message) : message);
+  return readLive(deps, message) ?? copyProgress(message, message);
 }
 
 /** A live answer goes on while a reader is told of it: a citation must not overtake the text that it points into. */

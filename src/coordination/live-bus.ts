@@ -1,13 +1,16 @@
+/** What may have changed: no more than the text that is being written, or anything. */
+export type News = 'text' | 'anything';
+
 /**
  * Wakes those who wait for news of a topic. It carries no content and promises nothing: whoever is woken looks at the
  * truth (a running answer, the store) and takes what is new to it, so a signal that is lost, repeated or late does no
- * harm.
+ * harm. That there is no more than text to look for only saves a look.
  */
 export interface LiveBus {
   /** Says that a topic has news. Cheap: any number of calls before the next flush wake its listeners once. */
-  publish(topic: string): void;
+  publish(topic: string, news?: News): void;
   /** Calls `listener` after each flush with news of the topic, until the returned function is called. */
-  subscribe(topic: string, listener: () => void): () => void;
+  subscribe(topic: string, listener: (news: News) => void): () => void;
   /** How many listeners there are. */
   readonly size: number;
 }
@@ -20,8 +23,8 @@ const MAX_PAUSE_MS = 50;
  * token goes out at once while there is little to do, and under load events become fewer and larger instead of late.
  */
 export function createMemoryBus(): LiveBus {
-  const topics = new Map<string, Set<() => void>>();
-  const dirty = new Set<string>();
+  const topics = new Map<string, Set<(news: News) => void>>();
+  const dirty = new Map<string, News>();
   let isScheduled = false;
   let restUntil = 0;
 
@@ -35,12 +38,12 @@ export function createMemoryBus(): LiveBus {
 
   function flush(): void {
     const startedAt = performance.now();
-    const news = [...dirty];
+    const signals = [...dirty];
     dirty.clear();
-    for (const topic of news) {
+    for (const [topic, news] of signals) {
       const listeners = topics.get(topic) ?? new Set();
       // One may unsubscribe another while it is called.
-      for (const listener of [...listeners]) if (listeners.has(listener)) listener();
+      for (const listener of [...listeners]) if (listeners.has(listener)) listener(news);
     }
     // What the listeners set going (execution, serialisation, socket writes) is done by the next turn; it counts.
     setImmediate(() => {
@@ -52,9 +55,9 @@ export function createMemoryBus(): LiveBus {
   }
 
   return {
-    publish(topic) {
+    publish(topic, news = 'anything') {
       if (!topics.has(topic)) return;
-      dirty.add(topic);
+      if (dirty.get(topic) !== 'anything') dirty.set(topic, news);
       schedule();
     },
 

@@ -12,9 +12,13 @@ export interface Clock {
 /** The machine's own clock. */
 export const systemClock: Clock = { now: () => Date.now() };
 
+/** The last moment that was formatted: all that happens in one millisecond need not be formatted again. */
+let last: { readonly ms: number; readonly text: Timestamp } | undefined;
+
 /** Formats milliseconds since the epoch as a `Timestamp`. */
 export function toTimestamp(ms: number): Timestamp {
-  return `${new Date(ms).toISOString().slice(0, 23)}000+00:00` as Timestamp;
+  if (last?.ms !== ms) last = { ms, text: `${new Date(ms).toISOString().slice(0, 23)}000+00:00` as Timestamp };
+  return last.text;
 }
 
 /** The UTC month of a moment, `YYYY-MM`: the period in which usage is counted. */

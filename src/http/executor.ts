@@ -7,17 +7,20 @@ import {
   getVariableValues,
 } from 'graphql';
 import type { Deps } from '../deps.ts';
-import { createCompiler } from './compiler.ts';
+import { type Feed, mapFeed } from '../domain/feed.ts';
+import { createCompiler, type RunOperation } from './compiler.ts';
 import { createSharing } from './sharing.ts';
 
 /** Results of a subscription, one for each event. */
-export type Results = AsyncGenerator<ExecutionResult, void, void>;
+export type Results = Feed<ExecutionResult>;
 
 /** Executes what is validated, as graphql-js does, and faster where the operation is known. */
 export interface Executor {
   /** Runs a query or a mutation. */
   execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult>;
-  /** Starts a subscription. Gives a result with errors when there will be no events. */
+  /**
+   * Starts a subscription, whose source must be a feed. Gives a result with errors when there will be no events.
+   */
   subscribe(args: ExecutionArgs): Promise<Results | ExecutionResult>;
 }
 
@@ -35,8 +38,13 @@ export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor
       const source = await createSourceEventStream(args);
       if (!(Symbol.asyncIterator in source)) return source;
       const share = joinGroup(args);
-      const runEvent = (event: unknown) => run({ ...args, rootValue: event });
-      return mapEvents(source, (event) => share.run(event, runEvent), share.leave);
+      let runEvent: RunOperation | undefined;
+      const execute = (event: unknown) => {
+        // Once it is compiled it stays so: what comes often is not looked up each time.
+        runEvent ??= findCompiled(args);
+        return (runEvent ?? executePlainly)({ ...args, rootValue: event });
+      };
+      return mapFeed(source as Feed<unknown>, (event) => share.run(event, execute), share.leave);
     },
   };
 }
@@ -44,39 +52,4 @@ export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor
 function hasGoodVariables({ schema, document, operationName, variableValues }: ExecutionArgs): boolean {
   const definitions = getOperationAST(document, operationName)?.variableDefinitions ?? [];
   return getVariableValues(schema, definitions, variableValues ?? {}, { maxErrors: 1 }).errors === undefined;
-}
-
-/** A generator would do, but one that waits for an event does not hear `return`. */
-function mapEvents(
-  source: AsyncIterable<unknown>,
-  run: (event: unknown) => ExecutionResult | Promise<ExecutionResult>,
-  leave: () => void,
-): Results {
-  const events = source[Symbol.asyncIterator]();
-  const results: Results = {
-    async next() {
-      try {
-        const { done, value } = await events.next();
-        if (!done) return { done: false, value: await run(value) };
-      } catch (error) {
-        leave();
-        throw error;
-      }
-      leave();
-      return { done: true, value: undefined };
-    },
-    async return() {
-      leave();
-      await events.return?.();
-      return { done: true, value: undefined };
-    },
-    async throw(error) {
-      leave();
-      await events.throw?.(error);
-      throw error;
-    },
-    [Symbol.asyncIterator]: () => results,
-    [Symbol.asyncDispose]: async () => void (await results.return()),
-  };
-  return results;
 }

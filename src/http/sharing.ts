@@ -4,49 +4,81 @@ import { describeView } from '../domain/view.ts';
 
 type MaybeResult = ExecutionResult | Promise<ExecutionResult>;
 
+/** Writes a result as JSON. */
+export type WriteResult = (result: ExecutionResult) => string;
+
+/** A result that several subscribers are told. */
+class SharedResult implements ExecutionResult {
+  declare readonly data: Exclude<ExecutionResult['data'], undefined>;
+  declare readonly errors?: NonNullable<ExecutionResult['errors']>;
+  #text: string | undefined;
+
+  constructor(result: ExecutionResult) {
+    Object.assign(this, result);
+  }
+
+  /** The same text for all of them: they are told over the same transport. */
+  writtenBy(write: WriteResult): string {
+    this.#text ??= write(this);
+    return this.#text;
+  }
+}
+
+/** Makes a writer that writes a result once, however many subscribers share it. One process needs only one. */
+export function createWriter(write: WriteResult): WriteResult {
+  return (result) => (result instanceof SharedResult ? result.writtenBy(write) : write(result));
+}
+
+/** Those who would be told the same of an event. */
+interface Group {
+  size: number;
+  /** By event, the very object. */
+  readonly results: WeakMap<object, MaybeResult>;
+}
+
 /** One subscriber's share in a group. */
 export interface Share {
   /** Executes an event, or gives what another of the group has made of it. */
   run(event: unknown, execute: (event: unknown) => MaybeResult): MaybeResult;
-  /** Leaves the group; may be called again. */
+  /** Leaves the group. Called once. */
   leave(): void;
 }
 
 /**
- * Makes what lets subscribers share the execution of an event, the very object, where nothing could come out differently:
- * with the same operation, the same variables, the same account and the same scopes. Whoever is alone shares nothing.
+ * Makes what lets subscribers share the execution of an event where nothing could come out differently: with the same
+ * operation, the same variables, the same account and the same scopes. Whoever is alone shares nothing.
  */
 export function createSharing(): (args: ExecutionArgs) => Share {
-  const sizes = new Map<string, number>();
-  const results = new WeakMap<object, Map<string, MaybeResult>>();
+  const groups = new Map<string, Group>();
   const nameDocument = createNames<DocumentNode>();
 
   return ({ document, operationName, variableValues, contextValue }) => {
     const { viewer } = contextValue as GraphContext;
-    const group = JSON.stringify([nameDocument(document), operationName, variableValues, describeView(viewer)]);
-    sizes.set(group, (sizes.get(group) ?? 0) + 1);
-    let isMember = true;
+    const name = JSON.stringify([nameDocument(document), operationName, variableValues, describeView(viewer)]);
+    const group = groups.get(name) ?? { size: 0, results: new WeakMap() };
+    groups.set(name, group);
+    group.size++;
 
     return {
       run(event, execute) {
-        if (sizes.get(group) === 1 || typeof event !== 'object' || event === null) return execute(event);
-        const known = results.get(event) ?? new Map<string, MaybeResult>();
-        if (known.size === 0) results.set(event, known);
-        const result = known.get(group) ?? execute(event);
-        known.set(group, result);
+        if (group.size === 1 || typeof event !== 'object' || event === null) return execute(event);
+        const known = group.results.get(event);
+        if (known !== undefined) return known;
+        const made = execute(event);
+        const result = made instanceof Promise ? made.then(toShared) : toShared(made);
+        group.results.set(event, result);
         return result;
       },
 
       leave() {
-        if (!isMember) return;
-        isMember = false;
-        const rest = (sizes.get(group) ?? 1) - 1;
-        if (rest > 0) sizes.set(group, rest);
-        else sizes.delete(group);
+        group.size--;
+        if (group.size === 0) groups.delete(name);
       },
     };
   };
 }
+
+const toShared = (result: ExecutionResult): SharedResult => new SharedResult(result);
 
 /** Gives every object a number of its own. */
 function createNames<T extends object>(): (object: T) => number {

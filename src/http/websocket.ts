@@ -14,12 +14,13 @@ import { WebSocketServer } from 'ws';
 import type { Deps } from '../deps.ts';
 import { BadUserInputError } from '../domain/errors.ts';
 import { MAX_BODY_BYTES } from '../rest/body.ts';
-import { createWriter, deliver } from './delivery.ts';
+import { deliver } from './delivery.ts';
 import type { OperationSource } from './door.ts';
 import type { Results } from './executor.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { isAllowedOrigin } from './origins.ts';
 import type { Engine } from './pipeline.ts';
+import { createWriter } from './sharing.ts';
 import { createSocketGate, type SocketContext, type SocketState } from './socket-gate.ts';
 import { createProtocol } from './socket-protocol.ts';
 import { createSocketWatch } from './socket-watch.ts';
@@ -57,7 +58,7 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer, engine: E
     ...(data === undefined ? {} : { data }),
     ...(errors && { errors: errors.map(toPublic) }),
   });
-  const write = createWriter(toPublicResult);
+  const write = createWriter((result) => JSON.stringify(toPublicResult(result)));
   let lastRequest = 0;
   let operations = 0;
 
@@ -123,7 +124,9 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer, engine: E
       execute: engine,
       subscribe: engine,
       onOperation: ({ extra }, id, _payload, _args, results) =>
-        Symbol.asyncIterator in results ? deliver(extra.socket, id, results as Results, write) : undefined,
+        Symbol.asyncIterator in results
+          ? deliver(extra.socket, extra.request.socket, id, { results: results as Results, write })
+          : undefined,
       onError: (_context, _id, _payload, errors) => errors.map(toPublic),
       onNext: (_context, _id, _payload, _args, result) => toPublicResult(result as ExecutionResult),
       onComplete: end,

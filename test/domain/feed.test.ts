@@ -1,0 +1,145 @@
+import { describe, expect, it, vi } from 'vitest';
+import { createFeed, mapFeed, type Take } from '../../src/domain/feed.ts';
+
+/** A feed of numbers from 1 on that waits for every reader, and counts how far it came. */
+function count(last: number) {
+  const given: number[] = [];
+  const stop = vi.fn();
+  let isLeft = false;
+  const feed = createFeed<number>(
+    async (take) => {
+      for (let n = 1; n <= last && !isLeft; n++) {
+        given.push(n);
+        const taken = take(n);
+        if (taken !== undefined) await taken;
+      }
+    },
+    () => {
+      isLeft = true;
+      stop();
+    },
+  );
+  return { feed, given, stop };
+}
+
+/** A feed that gives one item, and then nothing until its reader leaves. */
+function stall() {
+  const left = Promise.withResolvers<void>();
+  return createFeed<string>(async (take) => {
+    await take('one');
+    await left.promise;
+  }, left.resolve);
+}
+
+const fail = () => createFeed<number>(() => Promise.reject(new Error('broken')), vi.fn());
+
+describe('a feed', () => {
+  it('is asked for each item, and does not run ahead of who asks', async () => {
+    const { feed, given } = count(3);
+    expect(given).toEqual([]);
+    expect(await feed.next()).toEqual({ done: false, value: 1 });
+    expect(given).toEqual([1]);
+    const rest: number[] = [];
+    for await (const n of feed) rest.push(n);
+    expect(rest).toEqual([2, 3]);
+    expect(await feed.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it('answers several who ask at once in their order, and all of them at the end', async () => {
+    const { feed } = count(2);
+    const steps = await Promise.all([feed.next(), feed.next(), feed.next(), feed.next()]);
+    expect(steps.map(({ value }) => value)).toEqual([1, 2, undefined, undefined]);
+  });
+
+  it('gives all items, each when the last one is taken', async () => {
+    const { feed, given } = count(3);
+    const gates = [Promise.withResolvers<void>(), undefined, undefined];
+    const taken: number[] = [];
+    const done = feed.giveTo((n) => {
+      taken.push(n);
+      return gates[n - 1]?.promise;
+    });
+    await Promise.resolve();
+    expect([taken, given]).toEqual([[1], [1]]);
+    gates[0]?.resolve();
+    await done;
+    expect(taken).toEqual([1, 2, 3]);
+  });
+
+  it('ends for who waits when the reader leaves', async () => {
+    const feed = stall();
+    expect((await feed.next()).value).toBe('one');
+    const waiting = feed.next();
+    expect(await feed.return()).toEqual({ done: true, value: undefined });
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    const other = stall();
+    const given = other.giveTo(() => undefined);
+    await other.return();
+    await given;
+  });
+
+  it('is stopped once, and begins nothing, when its reader leaves before the first item', async () => {
+    const { feed, given, stop } = count(3);
+    await feed.return();
+    await feed.return();
+    expect(await feed.next()).toEqual({ done: true, value: undefined });
+    await feed.giveTo(vi.fn<Take<number>>());
+    expect(given).toEqual([]);
+    expect(stop).toHaveBeenCalledTimes(1);
+  });
+
+  it('tells what went wrong to who asks or takes, once', async () => {
+    const asked = fail();
+    await expect(asked.next()).rejects.toThrow('broken');
+    expect(await asked.next()).toEqual({ done: true, value: undefined });
+    await expect(fail().giveTo(vi.fn<Take<number>>())).rejects.toThrow('broken');
+    const { feed } = count(2);
+    await expect(
+      feed.giveTo(() => {
+        throw new Error('full');
+      }),
+    ).rejects.toThrow('full');
+  });
+
+  it('throws what it is told to throw, after it was stopped', async () => {
+    const { feed, stop } = count(3);
+    await feed.next();
+    await expect(feed.throw(new Error('enough'))).rejects.toThrow('enough');
+    expect(stop).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('a mapped feed', () => {
+  it('gives what is made of each item, also of what takes its time, in order', async () => {
+    const left = vi.fn();
+    const mapped = mapFeed(count(3).feed, (n) => (n === 1 ? Promise.resolve('one') : String(n)), left);
+    const told: string[] = [];
+    for await (const text of mapped) told.push(text);
+    expect(told).toEqual(['one', '2', '3']);
+    expect(left).toHaveBeenCalledTimes(1);
+  });
+
+  it('leaves its source when it is left, begun or not', async () => {
+    for (const asks of [0, 1]) {
+      const left = vi.fn();
+      const { feed, stop } = count(3);
+      const mapped = mapFeed(feed, String, left);
+      for (let i = 0; i < asks; i++) await mapped.next();
+      await mapped.return();
+      expect([left.mock.calls.length, stop.mock.calls.length]).toEqual([1, 1]);
+    }
+  });
+
+  it('ends with what the making of an item throws', async () => {
+    const left = vi.fn();
+    const mapped = mapFeed(
+      count(3).feed,
+      (): number => {
+        throw new Error('cannot');
+      },
+      left,
+    );
+    await expect(mapped.next()).rejects.toThrow('cannot');
+    expect(left).toHaveBeenCalledTimes(1);
+  });
+});
