@@ -65,26 +65,35 @@ function playPaced(players: readonly Player[], { tokens, perSecond }: Score): vo
   }, 1);
 }
 
-/** The tokens of one stream, for who would rather ask for them than be given them. A token costs one promise. */
-export function listen(conductor: Conductor): AsyncIterableIterator<string, void, void> {
-  const tokens: string[] = [];
+/**
+ * The tokens of one stream, for who would rather ask for them than be given them. A token costs one promise.
+ * @param wrap makes of a token what is given. @param last is given after the tokens.
+ */
+export function listen<T>(
+  conductor: Conductor,
+  wrap: (token: string) => T,
+  ...last: readonly T[]
+): AsyncIterableIterator<T, void, void> {
+  const items: T[] = [];
   let isOver = false;
-  let wake: ((step: IteratorResult<string, void>) => void) | undefined;
-  const tell = (step: IteratorResult<string, void>) => {
-    wake?.(step);
+  let wake: ((step: IteratorResult<T, void>) => void) | undefined;
+  const give = (item: T) => {
+    if (wake === undefined) items.push(item);
+    else wake({ done: false, value: item });
     wake = undefined;
   };
   conductor.play(
-    (token) => (wake === undefined ? void tokens.push(token) : tell({ done: false, value: token })),
+    (token) => give(wrap(token)),
     () => {
       isOver = true;
-      tell({ done: true, value: undefined });
+      for (const item of last) give(item);
+      wake?.({ done: true, value: undefined });
     },
   );
-  const steps: AsyncIterableIterator<string, void, void> = {
+  const steps: AsyncIterableIterator<T, void, void> = {
     async next() {
-      const token = tokens.shift();
-      if (token !== undefined) return { done: false, value: token };
+      const item = items.shift();
+      if (item !== undefined) return { done: false, value: item };
       if (isOver) return { done: true, value: undefined };
       return new Promise((resolve) => {
         wake = resolve;

@@ -5,12 +5,24 @@ import { type Server, startServer } from './server.ts';
  * Starts the gateway as operators run it, with everything on; only its limit is too high to be reached.
  * @param script what starts it: the program, or the one that puts a stand-in in the place of the model.
  * @param flags what Node is told besides.
+ * @param settings what is set besides.
  */
-export function startGateway(dir: string, script: string, flags: readonly string[] = []): Promise<Server> {
+export function startGateway(
+  dir: string,
+  script: string,
+  { flags = [], settings = {} }: { flags?: readonly string[]; settings?: Readonly<Record<string, string>> } = {},
+): Promise<Server> {
   return startServer({
     script,
     flags,
-    env: { PORT: '0', DATA_DIR: dir, SEED_DEMO: 'false', LOG_LEVEL: 'info', RATE_LIMIT_PER_MINUTE: '1000000' },
+    env: {
+      PORT: '0',
+      DATA_DIR: dir,
+      SEED_DEMO: 'false',
+      LOG_LEVEL: 'info',
+      RATE_LIMIT_PER_MINUTE: '1000000',
+      ...settings,
+    },
     logPath: join(dir, 'gateway.log'),
   });
 }

@@ -19,7 +19,7 @@ export const heap: Benchmark = {
     let gateway: Server | undefined;
     try {
       const account = await fillDatabase(`sqlite:${join(dir, 'chatgraph.db')}`);
-      gateway = await startGateway(dir, 'bench/token-gateway.ts', ['--expose-gc']);
+      gateway = await startGateway(dir, 'bench/token-gateway.ts', { flags: ['--expose-gc'] });
       const asked: Asked[] = [];
       for (let i = 0; i < SUBSCRIPTION_COUNT; i++) asked.push(await ask(gateway.url, account, 'Where is my parcel?'));
       const figures: Figure[] = [];

@@ -62,10 +62,15 @@ better. It carries about ±20 % from machine to machine; the microseconds hold f
   to a file. Both ran with NODE_ENV=production.
 - Floor of tokens: bare node:http that writes each as a server-sent event, for G6 graphql-ws over bare graphql-js
   (\`bench/token-floor.ts\`). On both sides a stand-in for the model (\`bench/conductor.ts\`) gives 100 streams, each over
-  a connection of its own, tokens of 16 characters: for G4 the next one when the last is on its way, so that each is an
-  event. The CPU time covers what an answer costs at its end (its row, its metrics) as well.
+  a connection of its own, tokens of 16 characters. The CPU time covers what an answer costs at its end (its row, its
+  metrics) as well.
+- G4: first 400 tokens a second in each stream, nearly all that the floor can deliver: the gateway's flush puts several
+  into one event when it has no time for each. Then the next token when the last is on its way, so that each is an
+  event: what an event costs that cannot be put together with others.
 - G5: 1,000 streams, in the gateway ten on a connection, each token when the clock says so; late are those that had not
-  arrived when the last one was due. G9: the floor is the gateway itself, where no two subscribers ask in the same words.
+  arrived when the last one was due.
+- G9: the floor is the gateway itself, where no two subscribers ask in the same words, so that each has an execution of
+  its own: by graphql-js (\`GRAPHQL_JIT=false\`), as servers do by themselves, and compiled.
 - Heap: 1,000 subscriptions, 20 on a socket, each on an answer of its own that waits; what they add to the heap after a
   collection, the sockets not counted.
 - Load of queries: ${load}, 16 connections, ${seconds} s for each server in each round, after at least 2,500 requests to warm up.

@@ -33,7 +33,7 @@ const server = createServer((request, response) => {
 async function* tokens() {
   let offset = 0;
   yield { tokens: { offset, text: '' } };
-  for await (const text of listen(conductor)) {
+  for await (const text of listen(conductor, (token) => token)) {
     yield { tokens: { offset, text } };
     offset += text.length;
   }

@@ -2,7 +2,7 @@
  * The gateway with a conductor in the place of the model: `node bench/token-gateway.ts`, with the gateway's settings.
  * A question is answered when the conductor begins; one that is a score makes it begin.
  */
-import type { AnswerEngine } from '../src/answer/engine.ts';
+import type { AnswerEngine, AnswerEvent } from '../src/answer/engine.ts';
 import { startGateway } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
 import { createMemoryBus } from '../src/coordination/live-bus.ts';
@@ -14,7 +14,7 @@ const bus = createMemoryBus();
 /** The bus paces itself; the conductor plays as fast as it flushes, and not faster. */
 async function delivered(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const unsubscribe = bus.subscribe(BEAT, resolve);
+  const unsubscribe = bus.subscribe(BEAT, () => resolve());
   bus.publish(BEAT);
   await promise;
   unsubscribe();
@@ -22,11 +22,16 @@ async function delivered(): Promise<void> {
 }
 
 const conductor = createConductor(delivered);
+const FINISH: AnswerEvent = { type: 'finish', reason: 'STOP', usage: { inputTokens: 1, outputTokens: 1 } };
+async function* only(event: AnswerEvent) {
+  yield event;
+}
+
 const engine: AnswerEngine = {
-  async *answer({ content }) {
-    if (content.startsWith('{')) conductor.begin(JSON.parse(content));
-    else for await (const text of listen(conductor)) yield { type: 'delta', text };
-    yield { type: 'finish', reason: 'STOP', usage: { inputTokens: 1, outputTokens: 1 } };
+  answer({ content }) {
+    if (!content.startsWith('{')) return listen<AnswerEvent>(conductor, (text) => ({ type: 'delta', text }), FINISH);
+    conductor.begin(JSON.parse(content));
+    return only(FINISH);
   },
 };
 
