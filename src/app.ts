@@ -34,7 +34,9 @@ async function createDeps(config: Config, replaced: Partial<Deps> = {}): Promise
   const logger = replaced.logger ?? createLogger(config);
   const clock = replaced.clock ?? systemClock;
   const bus = replaced.bus ?? createMemoryBus();
-  const db = replaced.db ?? (await openDatabase({ url: config.databaseUrl, role: 'gateway' }));
+  const db =
+    replaced.db ??
+    (await openDatabase({ url: config.databaseUrl, role: 'gateway', poolSize: config.databasePoolSize }));
   return {
     config,
     logger,

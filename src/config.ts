@@ -9,6 +9,8 @@ export interface Config {
   readonly port: number;
   readonly host: string;
   readonly databaseUrl: string;
+  /** How many connections to a Postgres at most. */
+  readonly databasePoolSize: number;
   readonly logLevel: string;
   readonly rateLimitPerMinute: number;
   /** AI replies per account and UTC month; 0 means no limit. */
@@ -68,8 +70,9 @@ export const SETTINGS = z.object({
   DATA_DIR: z.string().default('./data'),
   DATABASE_URL: z
     .string()
-    .regex(/^sqlite:.+/, 'must be sqlite:<path>')
+    .regex(/^(sqlite:.|postgres(ql)?:\/\/.)/, 'must be sqlite:<path> or postgres://<user>@<host>/<database>')
     .optional(),
+  DATABASE_POOL_SIZE: count(10, 1, 1_000),
   LOG_LEVEL: z
     .enum(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
@@ -111,6 +114,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     port: settings.PORT,
     host: settings.HOST,
     databaseUrl: settings.DATABASE_URL ?? `sqlite:${resolve(settings.DATA_DIR, 'chatgraph.db')}`,
+    databasePoolSize: settings.DATABASE_POOL_SIZE,
     logLevel: settings.LOG_LEVEL,
     rateLimitPerMinute: settings.RATE_LIMIT_PER_MINUTE,
     monthlyMessageLimit: settings.MONTHLY_MESSAGE_LIMIT,

@@ -153,10 +153,17 @@ describe('the architecture', () => {
     expect(filesWith(/\bsql`/, 'schema/')).toEqual([]);
   });
 
-  it('loads the database driver in one file', () => {
-    expect(imports.filter(({ to }) => to === 'better-sqlite3').map(({ from }) => from)).toEqual([
-      'src/store/database.ts',
+  it('loads each database driver in one file, which is loaded only where it is needed', () => {
+    const drivers = imports.filter(({ to }) => to === 'better-sqlite3' || to === 'pg');
+    expect(drivers.map(({ from, to }) => `${from} → ${to}`)).toEqual([
+      'src/store/postgres-pool.ts → pg',
+      'src/store/sqlite.ts → better-sqlite3',
     ]);
+    const opener = sources.get('src/store/database.ts') ?? '';
+    expect(opener.match(/import\('[^']+'\)/g)).toEqual(["import('./sqlite.ts')", "import('./postgres.ts')"]);
+    const engines = ['src/store/sqlite.ts', 'src/store/postgres.ts', 'src/store/postgres-pool.ts'];
+    const users = inner.filter(({ to }) => engines.includes(to)).map(({ from }) => from);
+    expect([...new Set(users)]).toEqual(['src/store/database.ts', 'src/store/postgres.ts']);
   });
 
   it('lets rest and web know nothing but the domain and the web framework', () => {

@@ -36,8 +36,12 @@ describe('readConfig', () => {
 
   it('puts the database into the data folder unless told otherwise', () => {
     expect(readConfig({ DATA_DIR: '/srv/chat' }).databaseUrl).toBe('sqlite:/srv/chat/chatgraph.db');
-    expect(readConfig({ DATABASE_URL: 'sqlite:/x.db' }).databaseUrl).toBe('sqlite:/x.db');
   });
+
+  it.each(['sqlite:/x.db', 'postgres://me@db.example/chat', 'postgresql://me@db.example/chat?sslmode=require'])(
+    'takes %s as the database',
+    (url) => expect(readConfig({ DATABASE_URL: url }).databaseUrl).toBe(url),
+  );
 });
 
 describe('the documentation of the settings', () => {

@@ -211,7 +211,10 @@ export class OperationTimeoutError extends RefusalError {
   }
 }
 
-/** The database cannot be written: its disk is full or fails. Nothing was stored. */
+/**
+ * The database cannot be read or written: its disk is full or fails, or its server does not answer. Nothing was stored;
+ * only where a server was lost while it committed, nobody knows.
+ */
 export class StorageUnavailableError extends RefusalError {
   readonly code = 'SERVICE_UNAVAILABLE';
 

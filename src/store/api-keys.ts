@@ -58,7 +58,17 @@ export async function countActiveApiKeys(db: Queryable, accountId: string): Prom
     .where('account_id', '=', accountId)
     .where('revoked_at', 'is', null)
     .executeTakeFirstOrThrow();
-  return Number(count);
+  return count;
+}
+
+/** How many keys of all accounts are revoked: it grows with every revocation. Uses `api_keys_revoked`. */
+export async function countRevokedApiKeys(db: Queryable): Promise<number> {
+  const { count } = await db
+    .selectFrom('api_keys')
+    .select((key) => key.fn.countAll<number>().as('count'))
+    .where('revoked_at', 'is not', null)
+    .executeTakeFirstOrThrow();
+  return count;
 }
 
 /** The keys of every account, for the operator's list. */

@@ -1,255 +1,46 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import SqliteConnection from 'better-sqlite3';
-import {
-  CompiledQuery,
-  type DatabaseConnection,
-  type Driver,
-  Kysely,
-  SqliteAdapter,
-  type SqliteDatabase,
-  SqliteDriver,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-  type Transaction,
-} from 'kysely';
-import { Migrator } from 'kysely/migration';
-import { DatabaseInUseError, StartupError, StorageUnavailableError } from '../domain/errors.ts';
-import { migrations } from './migrations.ts';
+import type { Transaction } from 'kysely';
 import type { Queryable, Tables } from './tables.ts';
 
 /** The open database. Reads see all that has been committed; every write goes through `transaction`. */
 export interface Database {
   readonly read: Queryable;
   /**
-   * Runs `work` in one transaction and commits it durably before it resolves; rolls back when `work` throws. One runs
-   * at a time, so wait for nothing but `trx` inside: no network, no other handle.
-   * @throws StorageUnavailableError when the disk is full or refuses.
+   * Runs `work` in one transaction and commits it durably before it resolves; rolls back when `work` throws. Wait for
+   * nothing but `trx` inside: no network, no other handle. On SQLite one runs at a time. On Postgres several do, so what
+   * is read to decide what is written must be locked first, and `work` is run again where another was in its way: it
+   * must have no effect but by `trx`.
+   * @throws StorageUnavailableError when the disk is full or refuses, or the server cannot be reached.
    */
   transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T>;
   /** Whether reads answer and a write would be accepted; after a refused write it tries one. */
   isReady(): Promise<boolean>;
-  /** Calls `listener` within half a second after another process (the command line) has committed. */
+  /**
+   * Calls `listener` within half a second after another process has committed: on SQLite anything (only the command line
+   * can have), on Postgres the revocation of a key. There it may also be called without such a cause.
+   */
   onForeignWrite(listener: () => void): void;
   close(): Promise<void>;
 }
 
 /** How to open a database. */
 export interface DatabaseOptions {
-  /** `sqlite:<path>`; the folder is made when absent. */
+  /** `sqlite:<path>`, `postgres://…` or `postgresql://…`. */
   readonly url: string;
-  /** A gateway holds the file alone; a tool (the command line) may write beside a running gateway. */
+  /** A gateway holds a file alone; a tool (the command line) may write beside it. Any number share a Postgres. */
   readonly role: 'gateway' | 'tool';
+  /** How many connections to Postgres at most; absent: 10. */
+  readonly poolSize?: number;
 }
 
-const FOREIGN_WRITE_POLL_MS = 250;
-const BUSY_TIMEOUT_MS = 5_000;
-
 /**
- * Opens the database, checks it and brings its tables up to date.
+ * Opens the database with the engine that the URL names, checks it and brings its tables up to date.
  * @throws DatabaseInUseError when another gateway holds the file; StartupError when it cannot be used.
  */
-export async function openDatabase({ url, role }: DatabaseOptions): Promise<Database> {
-  const path = url.slice('sqlite:'.length);
-  makeFolder(dirname(path));
-  const lock = role === 'gateway' ? holdLock(path) : undefined;
-
-  let writerHandle: SqliteConnection.Database | undefined;
-  try {
-    writerHandle = openWriter(path);
-    const writer = createKysely(writerHandle);
-    await migrate(writer);
-    return createDatabase(writerHandle, writer, createKysely(openReader(path)), lock);
-  } catch (error) {
-    writerHandle?.close();
-    lock?.close();
-    throw error instanceof SqliteConnection.SqliteError
-      ? new StartupError(`Cannot use the database ${path}: ${error.message}`)
-      : error;
+export async function openDatabase({ url, role, poolSize = 10 }: DatabaseOptions): Promise<Database> {
+  if (url.startsWith('sqlite:')) {
+    const { openSqlite } = await import('./sqlite.ts');
+    return openSqlite(url.slice('sqlite:'.length), role);
   }
-}
-
-function createDatabase(
-  writerHandle: SqliteConnection.Database,
-  writer: Queryable,
-  reader: Queryable,
-  lock: SqliteConnection.Database | undefined,
-): Database {
-  let isWritable = true;
-  let poll: NodeJS.Timeout | undefined;
-
-  async function transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
-    try {
-      const result = await writer.transaction().execute(work);
-      isWritable = true;
-      return result;
-    } catch (error) {
-      if (!isStorageFailure(error)) throw error;
-      isWritable = false;
-      throw new StorageUnavailableError({ cause: error });
-    }
-  }
-
-  return {
-    read: reader,
-    transaction,
-
-    async isReady() {
-      try {
-        await reader.selectFrom('accounts').select('id').limit(1).execute();
-        if (!isWritable) await transaction(tryToWrite);
-        return true;
-      } catch {
-        return false;
-      }
-    },
-
-    onForeignWrite(listener) {
-      // On the writing handle `data_version` moves only for commits of other connections, and only other processes
-      // have any that write.
-      let seen = writerHandle.pragma('data_version', { simple: true });
-      poll = setInterval(() => {
-        const version = writerHandle.pragma('data_version', { simple: true });
-        if (version === seen) return;
-        seen = version;
-        listener();
-      }, FOREIGN_WRITE_POLL_MS).unref();
-    },
-
-    async close() {
-      clearInterval(poll);
-      await reader.destroy();
-      await writer.destroy();
-      lock?.close();
-    },
-  };
-}
-
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (error) {
-    throw new StartupError(`Cannot make the folder ${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-/** The smallest change that reaches the disk and leaves nothing behind. */
-async function tryToWrite(trx: Transaction<Tables>): Promise<void> {
-  await trx.schema.createTable('probe').addColumn('id', 'text').execute();
-  await trx.schema.dropTable('probe').execute();
-}
-
-/**
- * Takes the file's lock: a second SQLite file held in an exclusive transaction, which the operating system frees even
- * on `kill -9`, unlike a file with a process id in it.
- */
-function holdLock(path: string): SqliteConnection.Database {
-  const lock = new SqliteConnection(`${path.replace(/\.db$/, '')}.lock`, { timeout: 0 });
-  try {
-    lock.exec('BEGIN EXCLUSIVE');
-    return lock;
-  } catch (error) {
-    lock.close();
-    if (error instanceof SqliteConnection.SqliteError && error.code === 'SQLITE_BUSY')
-      throw new DatabaseInUseError(path);
-    throw error;
-  }
-}
-
-function openWriter(path: string): SqliteConnection.Database {
-  const handle = new SqliteConnection(path, { timeout: BUSY_TIMEOUT_MS });
-  handle.pragma('journal_mode = WAL');
-  // better-sqlite3 would leave NORMAL, which can lose acknowledged commits when the power fails.
-  handle.pragma('synchronous = FULL');
-  handle.pragma('foreign_keys = ON');
-  handle.pragma('trusted_schema = OFF');
-  handle.pragma(`journal_size_limit = ${64 * 1024 * 1024}`);
-  const verdict = handle.pragma('quick_check', { simple: true });
-  if (verdict !== 'ok') throw new StartupError(`The database ${path} is damaged: ${String(verdict)}`);
-  return handle;
-}
-
-function openReader(path: string): SqliteConnection.Database {
-  const handle = new SqliteConnection(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
-  handle.pragma('trusted_schema = OFF');
-  return handle;
-}
-
-/** Kysely types and compiles; each distinct statement is prepared once per handle. */
-function createKysely(handle: SqliteConnection.Database): Queryable {
-  const statements = new Map<string, SqliteConnection.Statement>();
-  const database = {
-    close: () => handle.close(),
-    prepare(sql: string) {
-      let statement = statements.get(sql);
-      if (statement === undefined) {
-        statement = handle.prepare(sql);
-        statements.set(sql, statement);
-        if (statements.size > MAX_CACHED_STATEMENTS) evictOldest(statements);
-      }
-      return statement as never;
-    },
-  };
-  return new Kysely<Tables>({
-    dialect: {
-      createAdapter: () => (handle.readonly ? new ReaderAdapter() : new WriterAdapter()),
-      createDriver: (): Driver => new ImmediateDriver(handle, database),
-      createIntrospector: (db) => new SqliteIntrospector(db),
-      createQueryCompiler: () => new SqliteQueryCompiler(),
-    },
-  });
-}
-
-const MAX_CACHED_STATEMENTS = 500;
-
-function evictOldest(statements: Map<string, unknown>): void {
-  for (const sql of statements.keys()) {
-    statements.delete(sql);
-    return;
-  }
-}
-
-class ImmediateDriver extends SqliteDriver {
-  readonly #handle: SqliteConnection.Database;
-
-  constructor(handle: SqliteConnection.Database, database: SqliteDatabase) {
-    super({ database });
-    this.#handle = handle;
-  }
-
-  /** Takes the write lock when a transaction begins, so that none fails half-way for want of it. */
-  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
-  }
-
-  /** SQLite has rolled back by itself where the disk was full; to try again would hide that. */
-  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    if (this.#handle.inTransaction) await super.rollbackTransaction(connection);
-  }
-}
-
-class WriterAdapter extends SqliteAdapter {
-  override get supportsTransactionalDdl(): boolean {
-    return true;
-  }
-}
-
-/** Reads finish within one turn of the event loop, so they need not queue for the connection. */
-class ReaderAdapter extends SqliteAdapter {
-  override get supportsMultipleConnections(): boolean {
-    return true;
-  }
-}
-
-async function migrate(db: Queryable): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
-  const { error } = await migrator.migrateToLatest();
-  if (error !== undefined) throw error;
-}
-
-function isStorageFailure(error: unknown): boolean {
-  return (
-    error instanceof SqliteConnection.SqliteError &&
-    (error.code.startsWith('SQLITE_FULL') || error.code.startsWith('SQLITE_IOERR'))
-  );
+  const { openPostgres } = await import('./postgres.ts');
+  return openPostgres(url, poolSize);
 }

@@ -38,6 +38,12 @@ async function createFirstTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('revoked_at', 'text')
     .execute();
   await schema.createIndex('api_keys_by_account').on('api_keys').columns(['account_id', 'id']).execute();
+  await schema
+    .createIndex('api_keys_revoked')
+    .on('api_keys')
+    .column('id')
+    .where(sql<boolean>`revoked_at is not null`)
+    .execute();
 
   await schema
     .createTable('chatbots')
@@ -141,9 +147,9 @@ async function createFirstTables(db: Kysely<unknown>): Promise<void> {
     .createTable('usage')
     .addColumn('account_id', 'text', (c) => c.notNull().references('accounts.id').onDelete('cascade'))
     .addColumn('month', 'text', (c) => c.notNull())
-    .addColumn('messages', 'integer', (c) => c.notNull())
-    .addColumn('input_tokens', 'integer', (c) => c.notNull())
-    .addColumn('output_tokens', 'integer', (c) => c.notNull())
+    .addColumn('messages', 'bigint', (c) => c.notNull())
+    .addColumn('input_tokens', 'bigint', (c) => c.notNull())
+    .addColumn('output_tokens', 'bigint', (c) => c.notNull())
     .addPrimaryKeyConstraint('usage_by_month', ['account_id', 'month'])
     .execute();
 

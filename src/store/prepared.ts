@@ -1,18 +1,31 @@
+import { hash } from 'node:crypto';
 import type { Compilable, CompiledQuery } from 'kysely';
 import type { Queryable } from './tables.ts';
 
+/** A query that Postgres plans once on each connection, and knows by this name from then on. */
+export interface NamedQuery<R = unknown> extends CompiledQuery<R> {
+  readonly name: string;
+}
+
 /**
  * Makes a query that is built and compiled once for each database handle: for the few that run for every piece of a text,
- * where that costs several times as much as the query itself.
+ * where that costs several times as much as the query itself. Its plan must be good for any values: one that needs a
+ * partial index whose condition they decide is not.
  * @param build makes it with any values; they are replaced by those given, in the order of the places in the SQL.
  */
 export function prepareQuery<R>(
   build: (db: Queryable) => Compilable<R>,
 ): (db: Queryable, values: readonly unknown[]) => Promise<R[]> {
-  const compiled = new WeakMap<Queryable, CompiledQuery<R>>();
+  const compiled = new WeakMap<Queryable, NamedQuery<R>>();
   return async (db, parameters) => {
-    const query = compiled.get(db) ?? build(db).compile();
+    const query = compiled.get(db) ?? nameQuery(build(db).compile());
     compiled.set(db, query);
-    return (await db.executeQuery<R>({ ...query, parameters })).rows;
+    const run: NamedQuery<R> = { ...query, parameters };
+    return (await db.executeQuery<R>(run)).rows;
   };
+}
+
+/** Named by its text, as a pooler may give the same connection to several versions of a gateway. */
+function nameQuery<R>(query: CompiledQuery<R>): NamedQuery<R> {
+  return { ...query, name: hash('sha1', query.sql, 'hex') };
 }

@@ -1,20 +1,19 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { generateKey } from '../../src/access/key-form.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
+import { SQLITE } from '../helpers/databases.ts';
 import { createScriptedEngine, delta } from '../helpers/engines.ts';
-import { startGateway } from '../helpers/gateway.ts';
+import { createDatabase, startGateway } from '../helpers/gateway.ts';
 import { openSocket } from '../helpers/sockets.ts';
 import { webSocket } from '../helpers/streams.ts';
 
 it('writes no key, no message and no answer to the log, also when things fail, and no key to the disk', async () => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'chatgraph-secrets-'));
-  onTestFinished(() => rm(dataDir, { recursive: true }));
+  // Its files are looked into, which are SQLite's.
+  const database = await createDatabase(SQLITE);
   const engine = createScriptedEngine();
-  const gateway = await startGateway({ dataDir, replaced: { engines: new Map([['builtin', engine]]) } });
+  const gateway = await startGateway({ database, replaced: { engines: new Map([['builtin', engine]]) } });
 
   // A key made in the graph, keys that fail, and a conversation that fails.
   const made = await gateway.graphql<{ createApiKey: { key: string } }>(
@@ -47,7 +46,8 @@ it('writes no key, no message and no answer to the log, also when things fail, a
   for (const secret of [...secrets, 'sourceword', 'questionword', 'answerword', 'searchword']) {
     expect(log).not.toContain(secret);
   }
-  const files = readdirSync(dataDir).map((name) => readFileSync(join(dataDir, name)));
+  const folder = dirname(database.url.slice('sqlite:'.length));
+  const files = readdirSync(folder).map((name) => readFileSync(join(folder, name)));
   expect(files.some((bytes) => bytes.includes('questionword'))).toBe(true);
   for (const secret of secrets) expect(files.some((bytes) => bytes.includes(secret))).toBe(false);
 });

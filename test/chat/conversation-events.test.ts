@@ -18,8 +18,7 @@ import {
   waitForReaders,
 } from '../helpers/conversations.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/engines.ts';
-import { startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { createDataDir } from '../helpers/process.ts';
+import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { readMessage, type StreamEvent, startAnswer, TRANSPORTS, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
@@ -187,8 +186,8 @@ describe('the log of conversations', () => {
     { saved: 'A part', what: 'all' },
     { saved: 'A p', what: 'less' },
   ])('goes on after a crash where it was, when $what was saved that was told', async ({ saved }) => {
-    const dataDir = await createDataDir();
-    const before = await startGateway({ dataDir });
+    const database = await createDatabase();
+    const before = await startGateway({ database });
     const chatbotId = await createChatbot(before);
     const { conversationId, replyId } = await send(before, { chatbotId, content: 'Well?' });
     await webSocket.follow(before, { messageId: replyId }).ended;
@@ -206,7 +205,7 @@ describe('the log of conversations', () => {
 
     const engine = createScriptedEngine();
     const engines = new Map([['builtin', engine]]);
-    const gateway = Object.assign(await startGateway({ dataDir, replaced: { engines } }), { key: before.key });
+    const gateway = Object.assign(await startGateway({ database, replaced: { engines } }), { key: before.key });
     onTestFinished(() => gateway.close());
     const names = { [running]: 'running', [waiting]: 'waiting' };
     const start = first.events.findIndex(({ message }) => message?.id === running);

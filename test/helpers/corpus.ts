@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Passage, SourceType } from '../../src/domain/entities.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { toJson } from '../../src/domain/json.ts';
@@ -8,6 +5,7 @@ import { toTimestamp } from '../../src/domain/time.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { insertPassages } from '../../src/store/passages.ts';
 import { indexPassages } from '../../src/store/search.ts';
+import { STACK_ENGINE, type TestEngine } from './databases.ts';
 
 const NOW = toTimestamp(Date.UTC(2026, 0, 1));
 
@@ -19,15 +17,15 @@ export interface SourceFixture {
   passages: readonly { headingPath?: readonly string[]; text: string }[];
 }
 
-/** An empty database in a folder of its own; `close` removes both. */
-export async function openCorpus() {
-  const folder = mkdtempSync(join(tmpdir(), 'chatgraph-corpus-'));
-  const db = await openDatabase({ url: `sqlite:${join(folder, 'corpus.db')}`, role: 'tool' });
+/** An empty database; `close` removes it. */
+export async function openCorpus(engine: TestEngine = STACK_ENGINE) {
+  const { url, drop } = await engine.create();
+  const db = await openDatabase({ url, role: 'tool' });
   return {
     db,
     async close() {
       await db.close();
-      rmSync(folder, { recursive: true });
+      await drop();
     },
   };
 }

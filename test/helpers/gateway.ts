@@ -1,7 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { pino } from 'pino';
+import { onTestFinished } from 'vitest';
 import { issueApiKey } from '../../src/access/api-keys.ts';
 import { startGateway as start } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
@@ -10,6 +8,7 @@ import { SCOPES, type Scope } from '../../src/domain/entities.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { insertAccount } from '../../src/store/accounts.ts';
+import { STACK_ENGINE, type TestDatabase, type TestEngine } from './databases.ts';
 
 /** An account with a key, as a client of the gateway has it. */
 export interface Tenant {
@@ -48,18 +47,28 @@ export interface GatewayOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Parts to replace, such as the clock or the engines. */
   readonly replaced?: Partial<Deps>;
-  /** A database to go on with; absent: a new one that is deleted afterwards. */
-  readonly dataDir?: string;
+  /** A database to go on with, which is the test's to remove; absent: a new one that is removed afterwards. */
+  readonly database?: TestDatabase;
+  /** What a new database runs on; absent: that of the stack. */
+  readonly engine?: TestEngine;
+}
+
+/** Makes a database that gateways of one test can follow one another on. */
+export async function createDatabase(engine: TestEngine = STACK_ENGINE): Promise<TestDatabase> {
+  const database = await engine.create();
+  onTestFinished(() => database.drop());
+  return database;
 }
 
 /** Starts a real gateway on a free port with an empty account, no demo, and an engine that does not wait. */
-export async function startGateway({ env = {}, replaced = {}, dataDir }: GatewayOptions = {}): Promise<TestGateway> {
-  const dir = dataDir ?? (await mkdtemp(join(tmpdir(), 'chatgraph-')));
+export async function startGateway(options: GatewayOptions = {}): Promise<TestGateway> {
+  const { env = {}, replaced = {}, engine = STACK_ENGINE } = options;
+  const database = options.database ?? (await engine.create());
   const logs: Record<string, unknown>[] = [];
   const logger = pino({ level: 'debug' }, { write: (line: string) => void logs.push(JSON.parse(line)) });
   const config: Config = readConfig({
     PORT: '0',
-    DATA_DIR: dir,
+    DATABASE_URL: database.url,
     SEED_DEMO: 'false',
     BUILTIN_DELAY_MS: '0',
     RATE_LIMIT_PER_MINUTE: '100000',
@@ -86,7 +95,7 @@ export async function startGateway({ env = {}, replaced = {}, dataDir }: Gateway
 
   async function close(): Promise<void> {
     await gateway.close();
-    if (dataDir === undefined) await rm(dir, { recursive: true, force: true });
+    if (options.database === undefined) await database.drop();
   }
 
   const first = await createTenant();

@@ -1,11 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createClient } from 'graphql-ws';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { connect } from '../helpers/raw-sockets.ts';
 import { startAnswer } from '../helpers/streams.ts';
 
@@ -113,9 +110,8 @@ describe('the official client gives up', () => {
 
 describe('the official client comes back', () => {
   it('after 1012: the gateway started anew', async () => {
-    const dataDir = await mkdtemp(join(tmpdir(), 'chatgraph-'));
-    onTestFinished(() => rm(dataDir, { recursive: true }));
-    const gateway = await startGateway({ dataDir });
+    const database = await createDatabase();
+    const gateway = await startGateway({ database });
     const chatbotId = await createChatbot(gateway);
     const { conversationId } = await send(gateway, { chatbotId, content: 'Well?' });
     const up = Promise.withResolvers<void>();
@@ -123,7 +119,7 @@ describe('the official client comes back', () => {
     await client.following(gateway);
     await gateway.close();
     expect(await client.closed).toBe(1012);
-    const next = await startGateway({ dataDir, env: { PORT: new URL(gateway.url).port } });
+    const next = await startGateway({ database, env: { PORT: new URL(gateway.url).port } });
     onTestFinished(() => next.close());
     up.resolve();
     expect(await client.outcome).toBe('came back');

@@ -1,0 +1,14 @@
+import type { Kysely } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import { migrations } from './migrations.ts';
+import type { Queryable } from './tables.ts';
+
+/**
+ * Brings the tables up to date, in one transaction. Of several processes that start at once on Postgres one does, and
+ * the others wait for it: Kysely takes an advisory lock.
+ */
+export async function migrate(db: Queryable): Promise<void> {
+  const migrator = new Migrator({ db: db as Kysely<unknown>, provider: { getMigrations: async () => migrations } });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+}

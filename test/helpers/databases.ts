@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { afterAll, describe } from 'vitest';
+
+/** An empty database of its own, for one test. */
+export interface TestDatabase {
+  /** As `DATABASE_URL` takes it. */
+  readonly url: string;
+  /** Removes it, whoever still uses it. */
+  drop(): Promise<void>;
+}
+
+/** A kind of database that the gateway runs on. */
+export interface TestEngine {
+  readonly name: 'SQLite' | 'Postgres';
+  /** Makes a database without a row; it may have its tables already. */
+  create(): Promise<TestDatabase>;
+}
+
+/** A file in a folder of its own. */
+export const SQLITE: TestEngine = {
+  name: 'SQLite',
+  async create() {
+    const folder = await mkdtemp(join(tmpdir(), 'chatgraph-'));
+    return {
+      url: `sqlite:${join(folder, 'chatgraph.db')}`,
+      drop: () => rm(folder, { recursive: true, force: true }),
+    };
+  },
+};
+
+/**
+ * A database on the server that `TEST_DATABASE_URL` names; absent: the one on this machine. To make one takes half a
+ * second, to empty one a few milliseconds: those of a file of tests are used again, and dropped at its end.
+ */
+export const POSTGRES: TestEngine = {
+  name: 'Postgres',
+  async create() {
+    const name = spare.pop() ?? (await createOnServer());
+    return {
+      url: urlOf(name),
+      async drop() {
+        await askServer(EMPTY, name);
+        spare.push(name);
+      },
+    };
+  },
+};
+
+const SERVER = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres';
+
+const made: string[] = [];
+const spare: string[] = [];
+afterAll(async () => {
+  for (const name of made.splice(0)) await askServer(`drop database ${name} with (force)`);
+});
+
+/** Ends all other connections, and deletes all rows without a look at what they refer to. */
+const EMPTY = `
+  select pg_terminate_backend(pid, 5000) from pg_stat_activity
+  where datname = current_database() and pid <> pg_backend_pid();
+  set session_replication_role = replica;
+  do $$ declare name text; begin
+    for name in select tablename from pg_tables where schemaname = 'public' and tablename not like 'kysely%' loop
+      execute format('delete from %I', name);
+    end loop;
+  end $$`;
+
+async function createOnServer(): Promise<string> {
+  const name = `chatgraph_test_${randomUUID().replaceAll('-', '')}`;
+  await askServer(`create database ${name}`);
+  made.push(name);
+  return name;
+}
+
+function urlOf(name: string): string {
+  const url = new URL(SERVER);
+  url.pathname = name;
+  return url.href;
+}
+
+/** Asks the server beside the gateway, in the database that `SERVER` names or another. */
+export async function askServer(statement: string, name?: string): Promise<void> {
+  const connectionString = name === undefined ? SERVER : urlOf(name);
+  const client = new Client({ connectionString, connectionTimeoutMillis: 5_000 });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Whether there is a Postgres; where there has to be one, in CI, its absence is an error. */
+export const hasPostgres = await askServer('select 1').then(
+  () => true,
+  (error: unknown) => {
+    if (process.env.CI) throw new Error(`There is no Postgres at ${SERVER}.`, { cause: error });
+    return false;
+  },
+);
+
+/** The engine that the stack of this run has: Postgres where `TEST_STACK` is `scale`. */
+export const STACK_ENGINE = process.env.TEST_STACK === 'scale' ? POSTGRES : SQLITE;
+
+/** Runs the same tests on every engine; those of Postgres are skipped, by their name, where there is none. */
+export function describeEngines(name: string, run: (engine: TestEngine) => void): void {
+  describe(`${name} on SQLite`, () => run(SQLITE));
+  describe.skipIf(!hasPostgres)(`${name} on Postgres`, () => run(POSTGRES));
+}
