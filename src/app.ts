@@ -4,7 +4,7 @@ import { createExtractiveEngine } from './answer/extractive.ts';
 import { createBackground } from './background.ts';
 import { recoverReplies } from './chat/recover.ts';
 import { startSavingAnswers } from './chat/save-answers.ts';
-import { startTrimmingEvents } from './chat/trim-events.ts';
+import { startTrimming } from './chat/trim.ts';
 import { createTyping } from './chat/typing.ts';
 import type { Config } from './config.ts';
 import { createMemoryBus } from './coordination/live-bus.ts';
@@ -69,7 +69,7 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     await recoverReplies(deps);
     server.open();
     const stopSaving = startSavingAnswers(deps);
-    const stopTrimming = startTrimmingEvents(deps);
+    const stopTrimming = startTrimming(deps);
     deps.db.onForeignWrite(() => deps.background.run('refresh keys', () => deps.keyring.refresh()));
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     return {

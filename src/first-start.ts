@@ -13,11 +13,11 @@ import { hasAccounts, insertAccount } from './store/accounts.ts';
 export async function prepareFirstStart(
   deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config'>,
 ): Promise<string | undefined> {
-  if (await hasAccounts(deps.db.read)) return undefined;
   const now = deps.clock.now();
   const account = { id: createId('account'), name: 'Default', createdAt: toTimestamp(now) };
   const { bootstrapApiKey, seedsDemo } = deps.config;
-  const { secret } = await deps.db.transaction(async (trx) => {
+  const created = await deps.db.transaction(async (trx) => {
+    if (await hasAccounts(trx)) return undefined;
     await insertAccount(trx, account);
     return issueApiKey(trx, now, account.id, {
       name: 'First key',
@@ -25,6 +25,7 @@ export async function prepareFirstStart(
       ...(bootstrapApiKey === undefined ? {} : { secret: bootstrapApiKey }),
     });
   });
+  if (created === undefined) return undefined;
   if (seedsDemo) await seedDemo(deps, account.id);
-  return secret;
+  return created.secret;
 }

@@ -5,6 +5,7 @@ import { ApiKeyLimitError, InvalidInputError, NotFoundError } from '../domain/er
 import { createId, parseId } from '../domain/ids.ts';
 import { nameText, parseInput } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
+import { lockAccount } from '../store/accounts.ts';
 import { countActiveApiKeys, findApiKey, insertApiKey, markApiKeyRevoked } from '../store/api-keys.ts';
 import type { Queryable } from '../store/tables.ts';
 import { generateKey, hashKey, isKeyForm, PREFIX_LENGTH } from './key-form.ts';
@@ -58,6 +59,7 @@ export async function issueApiKey(
   { name, scopes, secret = generateKey() }: { name: string; scopes: readonly Scope[]; secret?: string },
 ): Promise<CreatedApiKey> {
   if (!isKeyForm(secret)) throw new InvalidInputError([{ path: ['secret'], message: 'Not an API key.' }]);
+  await lockAccount(trx, accountId);
   if ((await countActiveApiKeys(trx, accountId)) >= MAX_ACTIVE_KEYS) throw new ApiKeyLimitError();
   const apiKey: ApiKey = {
     id: createId('apiKey'),

@@ -26,7 +26,7 @@ const MAX_WAITING_REPLIES = 100;
 /**
  * Takes the next turn of a conversation, and a reply of the month's quota; `undefined` while a person answers, when there
  * will be no reply.
- * @param conversation absent where it has yet to be started.
+ * @param conversation held by the caller; absent where it has yet to be started.
  * @param whenBusy absent: `ENQUEUE`.
  * @throws ChatbotPausedError, ConversationBusyError, QueueFullError, QuotaExceededError
  */

@@ -10,7 +10,7 @@ import { toTimestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { appendEvent } from '../store/events.ts';
 import { insertLead } from '../store/leads.ts';
-import { getConversation } from './handoff.ts';
+import { holdConversation } from './handoff.ts';
 import { STANDARD_FIELDS } from './lead-form.ts';
 import { publishEvents } from './live-answers.ts';
 
@@ -53,7 +53,7 @@ export async function captureLead(
   const given = parseInput(rules, { ...input });
   const at = toTimestamp(deps.clock.now());
   const { lead, events } = await deps.db.transaction(async (trx) => {
-    const { id: conversationId, chatbotId } = await getConversation(trx, accountId, input.conversationId);
+    const { id: conversationId, chatbotId } = await holdConversation(trx, accountId, input.conversationId);
     const chatbot = requireFound('Conversation', await findChatbot(trx, accountId, chatbotId));
     requireAnswers(chatbot.leadForm, given);
     const lead: Lead = {

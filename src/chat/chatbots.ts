@@ -7,11 +7,12 @@ import { createId, kindOfId, parseId } from '../domain/ids.ts';
 import { metadataObject, nameText, parseInput, text } from '../domain/input.ts';
 import { toJson } from '../domain/json.ts';
 import { toTimestamp } from '../domain/time.ts';
+import { lockAccount } from '../store/accounts.ts';
 import {
   deleteChatbot as deleteStoredChatbot,
-  findChatbot,
   findChatbotBySlug,
   insertChatbot,
+  lockChatbot,
   updateChatbot as updateStoredChatbot,
 } from '../store/chatbots.ts';
 import { unindexChatbot } from '../store/search.ts';
@@ -85,6 +86,7 @@ export async function createChatbot(
   const { slug: givenSlug, ...fields } = definedOf(parseInput(rulesFor(deps), { ...input }));
   const at = toTimestamp(deps.clock.now());
   return deps.db.transaction(async (trx) => {
+    await lockAccount(trx, viewer.accountId);
     const slug = givenSlug ?? (await inventSlug(trx, viewer.accountId, fields.name));
     await requireFreeSlug(trx, viewer.accountId, slug);
     const chatbot: Chatbot = {
@@ -114,7 +116,7 @@ export async function updateChatbot(
   const rules = rulesFor(deps).partial().extend({ isActive: z.boolean().optional() });
   const fields = definedOf(parseInput(rules, { ...input }));
   return deps.db.transaction(async (trx) => {
-    const chatbot = await getChatbot(trx, viewer.accountId, input.id);
+    const chatbot = await holdChatbot(trx, viewer.accountId, input.id);
     if (fields.slug !== undefined && fields.slug !== chatbot.slug) {
       await requireFreeSlug(trx, viewer.accountId, fields.slug);
     }
@@ -134,16 +136,16 @@ export async function deleteChatbot(
   input: { id: string },
 ): Promise<{ deletedId: string }> {
   return deps.db.transaction(async (trx) => {
-    const { id } = await getChatbot(trx, viewer.accountId, input.id);
+    const { id } = await holdChatbot(trx, viewer.accountId, input.id);
     await unindexChatbot(trx, viewer.accountId, id);
     await deleteStoredChatbot(trx, viewer.accountId, id);
     return { deletedId: id };
   });
 }
 
-async function getChatbot(trx: Queryable, accountId: string, givenId: string): Promise<Chatbot> {
-  const id = parseId('chatbot', givenId);
-  return requireFound('Chatbot', id === undefined ? id : await findChatbot(trx, accountId, id));
+async function holdChatbot(trx: Queryable, accountId: string, givenId: string): Promise<Chatbot> {
+  const id = requireFound('Chatbot', parseId('chatbot', givenId));
+  return requireFound('Chatbot', await lockChatbot(trx, accountId, id));
 }
 
 async function requireFreeSlug(trx: Queryable, accountId: string, slug: string): Promise<void> {

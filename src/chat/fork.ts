@@ -3,9 +3,8 @@ import type { Chatbot, Conversation, Message, MessageRole } from '../domain/enti
 import { InvalidInputError, requireFound } from '../domain/errors.ts';
 import { findFollowing } from '../store/branches.ts';
 import { findChatbot } from '../store/chatbots.ts';
-import { findConversation } from '../store/conversations.ts';
 import type { Queryable } from '../store/tables.ts';
-import { getMessage } from './visible.ts';
+import { holdMessage } from './visible.ts';
 
 /** How many messages may follow the same one. */
 export const MAX_SIBLINGS = 50;
@@ -18,7 +17,7 @@ export interface Fork {
 }
 
 /**
- * Finds the message that is to get a sibling.
+ * Finds the message that is to get a sibling, and holds its conversation.
  * @param role who must have said it; `refusal` says so to those who name another.
  * @throws NotFoundError; InvalidInputError for another role, in a closed conversation, and for one sibling too many.
  */
@@ -29,8 +28,7 @@ export async function findFork(
   { role, refusal }: { role: MessageRole; refusal: string },
 ): Promise<Fork> {
   const { accountId } = viewer;
-  const message = await getMessage(trx, viewer, messageId);
-  const conversation = requireFound('Message', await findConversation(trx, accountId, message.conversationId));
+  const { message, conversation } = await holdMessage(trx, viewer, messageId);
   const chatbot = requireFound('Message', await findChatbot(trx, accountId, conversation.chatbotId));
   if (message.role !== role) throw refuseFork(refusal);
   if (conversation.status === 'CLOSED') throw refuseFork('The conversation is closed; a new message opens it again.');

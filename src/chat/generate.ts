@@ -6,7 +6,7 @@ import { ERRORS, StorageUnavailableError } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { listHistory } from '../store/branches.ts';
 import { findChatbot } from '../store/chatbots.ts';
-import { findConversation } from '../store/conversations.ts';
+import { findConversation, lockConversation } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
 import { findMessage, type MessageEnding } from '../store/messages.ts';
 import { conversationTopic, type LiveAnswer, publishEvents } from './live-answers.ts';
@@ -164,6 +164,7 @@ async function store(
   while (true) {
     try {
       return await deps.db.transaction(async (trx) => {
+        await lockConversation(trx, reply.accountId, reply.conversationId);
         const ended = await storeEnding(trx, reply, ending);
         if (deps.background.isDraining) return { next: undefined, events: ended };
         const { next, events } = await startNext(trx, reply, ending.completedAt);

@@ -6,7 +6,7 @@ import { requireFound } from '../domain/errors.ts';
 import { parseId } from '../domain/ids.ts';
 import { parseInput, text } from '../domain/input.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
-import { findConversation, updateConversation } from '../store/conversations.ts';
+import { findConversation, lockConversation, updateConversation } from '../store/conversations.ts';
 import { appendEvent } from '../store/events.ts';
 import type { Queryable } from '../store/tables.ts';
 import { publishEvents } from './live-answers.ts';
@@ -100,6 +100,15 @@ export async function getConversation(db: Queryable, accountId: string, givenId:
   return requireFound('Conversation', await findConversation(db, accountId, id));
 }
 
+/**
+ * Finds a conversation by the id that a client gave, and holds it: see `lockConversation`.
+ * @throws NotFoundError
+ */
+export async function holdConversation(trx: Queryable, accountId: string, givenId: string): Promise<Conversation> {
+  const id = requireFound('Conversation', parseId('conversation', givenId));
+  return requireFound('Conversation', await lockConversation(trx, accountId, id));
+}
+
 /** Gives it from a person back to the chatbot; the same conversation where there is nothing to give. */
 function release(conversation: Conversation, status: Conversation['status']): Conversation {
   const { silentUntil, assignee } = conversation;
@@ -116,7 +125,7 @@ async function change(
 ): Promise<Conversation> {
   const at = toTimestamp(deps.clock.now());
   const { changed, events } = await deps.db.transaction(async (trx) => {
-    const found = await getConversation(trx, accountId, conversationId);
+    const found = await holdConversation(trx, accountId, conversationId);
     const changed = apply(found, at);
     if (changed === found) return { changed, events: [] };
     await updateConversation(trx, changed);

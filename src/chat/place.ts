@@ -5,9 +5,9 @@ import { type JsonText, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import {
-  findConversation,
-  findConversationBySession,
   insertConversation,
+  lockConversation,
+  lockConversationBySession,
   updateConversation,
 } from '../store/conversations.ts';
 import type { Queryable } from '../store/tables.ts';
@@ -40,20 +40,20 @@ export function requireOnePlace({ chatbotId, conversationId, sessionId }: PlaceI
 }
 
 /**
- * Finds the place that an input names.
+ * Finds the place that an input names, and holds the conversation.
  * @throws NotFoundError
  */
 export async function findPlace(trx: Queryable, accountId: string, input: PlaceInput): Promise<Place> {
   if (input.conversationId != null) {
     const id = requireFound('Conversation', parseId('conversation', input.conversationId));
-    const conversation = requireFound('Conversation', await findConversation(trx, accountId, id));
+    const conversation = requireFound('Conversation', await lockConversation(trx, accountId, id));
     const chatbot = requireFound('Conversation', await findChatbot(trx, accountId, conversation.chatbotId));
     return { chatbot, conversation };
   }
   const id = requireFound('Chatbot', parseId('chatbot', input.chatbotId ?? ''));
   const chatbot = requireFound('Chatbot', await findChatbot(trx, accountId, id));
   const conversation =
-    input.sessionId == null ? undefined : await findConversationBySession(trx, accountId, chatbot.id, input.sessionId);
+    input.sessionId == null ? undefined : await lockConversationBySession(trx, accountId, chatbot.id, input.sessionId);
   return { chatbot, conversation };
 }
 

@@ -1,4 +1,5 @@
 import { toTimestamp } from '../domain/time.ts';
+import { lockConversation } from '../store/conversations.ts';
 import { listAllOpenReplies } from '../store/messages.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { startNext, storeEnding } from './turns.ts';
@@ -10,6 +11,9 @@ import { startNext, storeEnding } from './turns.ts';
 export async function recoverReplies(deps: GenerateDeps): Promise<void> {
   const at = toTimestamp(deps.clock.now());
   const taken = await deps.db.transaction(async (trx) => {
+    for (const { accountId, conversationId } of await listAllOpenReplies(trx)) {
+      await lockConversation(trx, accountId, conversationId);
+    }
     const open = await listAllOpenReplies(trx);
     for (const reply of open.filter(({ status }) => status === 'STREAMING')) {
       const broken = { status: 'INTERRUPTED', finishReason: 'ABORTED', usage: null, error: null } as const;

@@ -1,13 +1,11 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Conversation } from '../domain/entities.ts';
-import { requireFound } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findEndOfBranch, showBranch } from '../store/branches.ts';
-import { findConversation } from '../store/conversations.ts';
 import { appendEvent } from '../store/events.ts';
 import { publishEvents } from './live-answers.ts';
-import { getMessage } from './visible.ts';
+import { holdMessage } from './visible.ts';
 
 /**
  * Makes a conversation show a message with what leads to it and what followed it: where that forks, what came last.
@@ -21,9 +19,8 @@ export async function selectBranch(
 ): Promise<Conversation> {
   const { accountId } = viewer;
   const { conversation, events } = await deps.db.transaction(async (trx) => {
-    const message = await getMessage(trx, viewer, input.messageId);
+    const { message, conversation } = await holdMessage(trx, viewer, input.messageId);
     const { id, conversationId } = message;
-    const conversation = requireFound('Message', await findConversation(trx, accountId, conversationId));
     if (message.isShown) return { conversation, events: [] };
     await showBranch(trx, accountId, conversationId, await findEndOfBranch(trx, accountId, id));
     const told = { type: 'BranchSelected', messageId: id, conversationId, status: message.status } as const;

@@ -10,7 +10,7 @@ import { updateConversation } from '../store/conversations.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { findMessage, listOpenReplies } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
-import { answererOf, getConversation } from './handoff.ts';
+import { answererOf, holdConversation } from './handoff.ts';
 import { publishEvents, stopLiveAnswer } from './live-answers.ts';
 import { findEarlierSend, keepSend, type OnceSend } from './send-once.ts';
 import { storeEnding } from './turns.ts';
@@ -57,7 +57,7 @@ export async function sendAgentMessage(
   const { accountId } = viewer;
   const now = deps.clock.now();
   const sent = await deps.db.transaction(async (trx) => {
-    const conversation = await getConversation(trx, accountId, input.conversationId);
+    const conversation = await holdConversation(trx, accountId, input.conversationId);
     const once = onceOf(conversation, given, isPrivate, now);
     const earlier = once && (await findEarlierSend(trx, accountId, once));
     if (earlier !== undefined) {

@@ -1,7 +1,13 @@
 import { hash } from 'node:crypto';
+import type { Deps } from '../deps.ts';
 import { IdempotencyConflictError } from '../domain/errors.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
-import { findIdempotentEffect, type IdempotencyScope, keepIdempotentEffect } from '../store/idempotency.ts';
+import {
+  deleteIdempotentEffects,
+  findIdempotentEffect,
+  type IdempotencyScope,
+  keepIdempotentEffect,
+} from '../store/idempotency.ts';
 import type { Queryable } from '../store/tables.ts';
 
 const KEPT_MS = 24 * 60 * 60 * 1_000;
@@ -36,6 +42,11 @@ export async function keepSend(
 ): Promise<void> {
   const effect = { messageId, fingerprint: fingerprintOf(asked) };
   await keepIdempotentEffect(trx, accountId, scope, effect, { at: toTimestamp(now), since: expiryOf(now) });
+}
+
+/** Forgets the keys that do not count any more. */
+export async function forgetSends({ db, clock }: Pick<Deps, 'db' | 'clock'>): Promise<void> {
+  await db.transaction((trx) => deleteIdempotentEffects(trx, expiryOf(clock.now())));
 }
 
 const expiryOf = (now: number): Timestamp => toTimestamp(now - KEPT_MS);

@@ -6,7 +6,7 @@ import { toTimestamp } from '../domain/time.ts';
 import { findMessage } from '../store/messages.ts';
 import { publishEvents, stopLiveAnswer } from './live-answers.ts';
 import { storeEnding } from './turns.ts';
-import { getMessage } from './visible.ts';
+import { holdMessage } from './visible.ts';
 
 /**
  * Stops a reply: one that is being written keeps what it has, one that waits is never begun. A message that has ended
@@ -21,7 +21,7 @@ export async function stopMessage(
 ): Promise<Message> {
   const { accountId } = viewer;
   const { id, status, events } = await deps.db.transaction(async (trx) => {
-    const message = await getMessage(trx, viewer, input.messageId);
+    const { message } = await holdMessage(trx, viewer, input.messageId);
     const { id } = message;
     if (message.status !== 'QUEUED') return { id, status: message.status, events: [] };
     const stopped = { status: 'STOPPED', finishReason: 'ABORTED', usage: null, error: null } as const;

@@ -8,7 +8,7 @@ import { addTokens, releaseReply } from '../store/usage.ts';
 
 /**
  * Writes how a reply ended, what it cost and the event that tells it, in the caller's transaction. A reply of which no
- * character was produced is given back. One that has ended already stays as it is.
+ * character was produced is given back. One that has ended already stays as it is. The caller holds the conversation.
  */
 export async function storeEnding(trx: Queryable, reply: Message, ending: MessageEnding): Promise<LoggedEvent[]> {
   const { accountId, conversationId, createdAt } = reply;
@@ -20,7 +20,7 @@ export async function storeEnding(trx: Queryable, reply: Message, ending: Messag
   return [await appendEvent(trx, accountId, { conversationId, messageId, type: ENDINGS[status], status, at })];
 }
 
-/** Starts the turn of the reply that waits next in the conversation, if none is being written. */
+/** Starts the turn of the reply that waits next in the conversation, if none is being written. The caller holds it. */
 export async function startNext(
   trx: Queryable,
   { accountId, conversationId }: Pick<Message, 'accountId' | 'conversationId'>,

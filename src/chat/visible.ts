@@ -1,7 +1,8 @@
 import type { Viewer } from '../access/viewer.ts';
-import type { Message } from '../domain/entities.ts';
+import type { Conversation, Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { parseId } from '../domain/ids.ts';
+import { lockConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 
@@ -22,4 +23,19 @@ export async function getMessage(
   const id = requireFound('Message', parseId('message', messageId));
   const message = requireFound('Message', await findMessage(db, viewer.accountId, id));
   return requireFound('Message', message.isPrivate && !seesNotes(viewer) ? undefined : message);
+}
+
+/**
+ * Finds a message that the viewer may see, and holds its conversation: see `lockConversation`.
+ * @throws NotFoundError
+ */
+export async function holdMessage(
+  trx: Queryable,
+  viewer: Pick<Viewer, 'accountId' | 'scopes'>,
+  messageId: string,
+): Promise<{ message: Message; conversation: Conversation }> {
+  const { conversationId } = await getMessage(trx, viewer, messageId);
+  const conversation = requireFound('Message', await lockConversation(trx, viewer.accountId, conversationId));
+  // Once more: another may have changed it before the conversation was held.
+  return { message: await getMessage(trx, viewer, messageId), conversation };
 }

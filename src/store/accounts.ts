@@ -15,6 +15,11 @@ export async function findAccount(db: Queryable, id: string): Promise<Account | 
   return row && toAccount(row);
 }
 
+/** Holds an account to the end of the transaction, for what is counted within it before it grows. */
+export async function lockAccount(trx: Queryable, id: string): Promise<void> {
+  await trx.selectFrom('accounts').select('id').where('id', '=', id).forNoKeyUpdate().execute();
+}
+
 /** Finds an account by its id or its name, as an operator would type either. */
 export async function findAccountByIdOrName(db: Queryable, text: string): Promise<Account | undefined> {
   const row = await db

@@ -31,6 +31,21 @@ export async function findChatbot(db: Queryable, accountId: string, id: string):
   return row && toChatbot(row);
 }
 
+/**
+ * Finds a chatbot of the account and holds it to the end of the transaction. Whoever is adding something to it, such as a
+ * source, is waited for.
+ */
+export async function lockChatbot(trx: Queryable, accountId: string, id: string): Promise<Chatbot | undefined> {
+  const row = await trx
+    .selectFrom('chatbots')
+    .selectAll()
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .forUpdate()
+    .executeTakeFirst();
+  return row && toChatbot(row);
+}
+
 /** Finds a chatbot of the account by its slug. Uses `chatbots_by_slug`. */
 export async function findChatbotBySlug(db: Queryable, accountId: string, slug: string): Promise<Chatbot | undefined> {
   const row = await db

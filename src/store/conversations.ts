@@ -3,7 +3,7 @@ import type { Conversation, ConversationStatus } from '../domain/entities.ts';
 import { type Page, padIds, readPage } from './pages.ts';
 import type { ConversationRow, Queryable } from './tables.ts';
 
-/** Writes a new conversation. Its session id is unique within the chatbot: see `findConversationBySession`. */
+/** Writes a new conversation. Its session id is unique within the chatbot: see `lockConversationBySession`. */
 export async function insertConversation(trx: Queryable, conversation: Conversation): Promise<void> {
   await trx
     .insertInto('conversations')
@@ -39,19 +39,40 @@ export async function findConversation(
   return (await findConversations(db, accountId, [id]))[0];
 }
 
-/** Finds the conversation that a session id names within a chatbot. Uses `conversations_by_session`. */
-export async function findConversationBySession(
-  db: Queryable,
+/**
+ * Finds a conversation of the account and holds it to the end of the transaction: what happens in one conversation
+ * happens one after the other, and what is read of it from here on is as the one before left it. Comes before any other
+ * lock.
+ */
+export async function lockConversation(
+  trx: Queryable,
+  accountId: string,
+  id: string,
+): Promise<Conversation | undefined> {
+  const row = await trx
+    .selectFrom('conversations')
+    .selectAll()
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .forNoKeyUpdate()
+    .executeTakeFirst();
+  return row && toConversation(row);
+}
+
+/** Finds and holds the conversation that a session id names within a chatbot: see `lockConversation`. Uses `conversations_by_session`. */
+export async function lockConversationBySession(
+  trx: Queryable,
   accountId: string,
   chatbotId: string,
   sessionId: string,
 ): Promise<Conversation | undefined> {
-  const row = await db
+  const row = await trx
     .selectFrom('conversations')
     .selectAll()
     .where('chatbot_id', '=', chatbotId)
     .where('session_id', '=', sessionId)
     .where('account_id', '=', accountId)
+    .forNoKeyUpdate()
     .executeTakeFirst();
   return row && toConversation(row);
 }

@@ -33,7 +33,10 @@ export async function findIdempotentEffect(
   return row && { messageId: row.message_id, fingerprint: row.fingerprint };
 }
 
-/** Keeps what was done under a key, in the transaction of the effect; forgets all that is older than `since`. */
+/**
+ * Keeps what was done under a key, in the transaction of the effect, in place of what is older than `since`. Of several
+ * at once one does; the others fail with a unique violation.
+ */
 export async function keepIdempotentEffect(
   trx: Queryable,
   accountId: string,
@@ -41,7 +44,13 @@ export async function keepIdempotentEffect(
   effect: IdempotentEffect,
   { at, since }: { at: Timestamp; since: Timestamp },
 ): Promise<void> {
-  await trx.deleteFrom('idempotency_keys').where('created_at', '<=', since).execute();
+  await trx
+    .deleteFrom('idempotency_keys')
+    .where('chatbot_id', '=', scope.chatbotId)
+    .where('operation', '=', scope.operation)
+    .where('key', '=', scope.key)
+    .where('created_at', '<=', since)
+    .execute();
   await trx
     .insertInto('idempotency_keys')
     .values({
@@ -54,4 +63,9 @@ export async function keepIdempotentEffect(
       created_at: at,
     })
     .execute();
+}
+
+/** Forgets what was done under all keys before `since`. Uses `idempotency_keys_by_age`. */
+export async function deleteIdempotentEffects(trx: Queryable, since: Timestamp): Promise<void> {
+  await trx.deleteFrom('idempotency_keys').where('created_at', '<=', since).execute();
 }

@@ -27,7 +27,12 @@ function createDesk() {
     engine,
     asked,
     say: (content: string, text: string) => answerTo(content).resolve([delta(text), finish]),
-    fail: (content: string) => answerTo(content).reject(new Error('no answer')),
+    fail(content: string): void {
+      const { promise, reject } = answerTo(content);
+      reject(new Error('no answer'));
+      // The engine may not have been asked yet.
+      promise.catch(() => {});
+    },
     /** Answers whatever is or will be asked. */
     close(): void {
       isClosed = true;

@@ -83,6 +83,8 @@ describe('an answer under way', () => {
     engine.push(delta('nine'));
     await vi.waitFor(() => expect(gateway.deps.liveAnswers.get(replyId)?.content).toBe('nine'));
     const other = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'And?' });
+    // The answer that began to wait last takes it.
+    await vi.waitFor(() => expect(engine.asked).toBe(2));
     engine.push(delta('ten'));
     await vi.waitFor(() => expect(gateway.deps.liveAnswers.get(other.replyId)?.content).toBe('ten'));
     const before = transactions.mock.calls.length;

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { AnswerEngine } from '../../src/answer/engine.ts';
+import { forgetSends } from '../../src/chat/send-once.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { delta, finish } from '../helpers/engines.ts';
@@ -190,6 +191,7 @@ describe('a message that is sent again with its clientMessageId', () => {
     expect((await countAll(gateway)).keys).toBe(2);
     clock.turn(DAY_MS);
     await send({ clientMessageId: 'last' });
+    await forgetSends(gateway.deps);
     expect((await countAll(gateway)).keys).toBe(1);
   });
 
@@ -208,10 +210,12 @@ describe('a message that is sent again with its clientMessageId', () => {
     const { gateway, answers, send } = await open();
     const input = { sessionId: 'one', whenBusy: 'INTERRUPT' };
     const first = await send(input);
+    await vi.waitFor(() => expect(answers.asked).toBe(1));
     answers.release();
     await webSocket.follow(gateway, { messageId: first.reply?.id ?? '' }).ended;
     const next = await send({ ...input, clientMessageId: 'two' });
     expect(await send(input)).toEqual(first);
+    await vi.waitFor(() => expect(answers.asked).toBe(2));
     answers.release();
     const reader = webSocket.follow(gateway, { messageId: next.reply?.id ?? '' });
     await reader.ended;
