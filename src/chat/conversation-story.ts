@@ -103,8 +103,9 @@ function tellConversation(deps: FollowDeps, viewer: Viewer, conversationId: stri
       return { end, steps: [{ place: end, event: gap }] };
     }
     const told = await readLogged(read, viewer, logged);
-    const steps: Step<ConversationPlace>[] = [];
-    let end = place;
+    // Who has just come is told first of the reply that is under way, also when there is more to tell by now.
+    const steps = place.writing?.told === undefined ? await tellWriting(deps, readWriting, place) : [];
+    let end = steps.at(-1)?.place ?? place;
     for (const [index, event] of logged.entries()) {
       const isEnd = ENDS.has(event.type) && event.messageId === end.writing?.messageId;
       const rest = isEnd ? await tellWriting(writings, end, now()) : [];
