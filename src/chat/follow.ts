@@ -7,11 +7,8 @@ import { describeView } from '../domain/view.ts';
 import { joinAudience } from './audience.ts';
 import { encodeCursor } from './cursor.ts';
 
-/**
- * How long a reader waits at most before it looks again by itself: what makes a lost signal a delay and nothing worse,
- * and ends the stream of something that was deleted.
- */
-const LOOK_AGAIN_MS = 1_000;
+/** How often a reader asks itself whether it has waited long enough. */
+const TICK_MS = 1_000;
 
 /** What following needs. */
 export type FollowDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'liveAnswers' | 'typing'>;
@@ -141,7 +138,11 @@ function listenForNews<P>(bus: LiveBus, { topic }: Story<P>, signal: AbortSignal
     onNews();
     note(news);
   });
-  const timer = setInterval(note, LOOK_AGAIN_MS, 'anything').unref();
+  let patienceMs = bus.patienceMs;
+  const timer = setInterval(() => {
+    patienceMs -= TICK_MS;
+    if (patienceMs <= 0) note('anything');
+  }, TICK_MS).unref();
   const end = () => {
     isOver = true;
     wake?.();
@@ -159,6 +160,7 @@ function listenForNews<P>(bus: LiveBus, { topic }: Story<P>, signal: AbortSignal
     take(): News {
       const news = kind ?? 'anything';
       kind = undefined;
+      if (news === 'anything') patienceMs = bus.patienceMs;
       return news;
     },
 

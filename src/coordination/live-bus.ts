@@ -11,9 +11,17 @@ export interface LiveBus {
   publish(topic: string, news?: News): void;
   /** Calls `listener` after each flush with news of the topic, until the returned function is called. */
   subscribe(topic: string, listener: (news: News) => void): () => void;
+  /**
+   * How long who listens should wait at most before it looks by itself: what makes a lost signal a delay and nothing worse,
+   * and ends what follows something that was deleted. It is longer where signals are not lost unnoticed.
+   */
+  readonly patienceMs: number;
   /** How many listeners there are. */
   readonly size: number;
 }
+
+/** The patience of who cannot rely on signals alone. */
+export const LOOK_AGAIN_MS = 1_000;
 
 const MAX_PAUSE_MS = 50;
 
@@ -69,6 +77,8 @@ export function createMemoryBus(): LiveBus {
         if (listeners.size === 0 && topics.get(topic) === listeners) topics.delete(topic);
       };
     },
+
+    patienceMs: LOOK_AGAIN_MS,
 
     get size() {
       let count = 0;
