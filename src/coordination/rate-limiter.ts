@@ -8,7 +8,7 @@ export interface RateLimitResult extends RateLimitStanding {
   readonly retryAfterMs: number;
 }
 
-/** Lets at most `limit` requests of one key through in any rolling 60 seconds, exactly. */
+/** Lets at most `limit` requests of one key through in any rolling window, exactly. */
 export interface RateLimiter {
   /**
    * Asks for `cost` requests at once, all or none. A refused one does not count.
@@ -26,15 +26,16 @@ export const RATE_WINDOW_MS = 60_000;
 /**
  * Makes a limiter for one process. It keeps the time of every request in the window, because only that is exact:
  * counters per fixed window, weighted windows and token buckets all let nearly twice the limit through somewhere.
+ * @param windowMs the product has one window, tests a shorter one.
  */
-export function createMemoryRateLimiter(clock: Clock): RateLimiter {
+export function createMemoryRateLimiter(clock: Clock, windowMs = RATE_WINDOW_MS): RateLimiter {
   const logs = new Map<string, StampLog>();
   let sweptAt = clock.now();
 
   function take(key: string, limit: number, cost = 1): RateLimitResult {
     const now = clock.now();
-    if (now - sweptAt >= RATE_WINDOW_MS) {
-      for (const [name, log] of logs) if (log.countSince(now - RATE_WINDOW_MS) === 0) logs.delete(name);
+    if (now - sweptAt >= windowMs) {
+      for (const [name, log] of logs) if (log.countSince(now - windowMs) === 0) logs.delete(name);
       sweptAt = now;
     }
     let log = logs.get(key);
@@ -43,15 +44,15 @@ export function createMemoryRateLimiter(clock: Clock): RateLimiter {
       log = new StampLog();
       logs.set(key, log);
     }
-    const used = log.countSince(now - RATE_WINDOW_MS);
+    const used = log.countSince(now - windowMs);
     const isAllowed = used + cost <= limit;
     if (isAllowed) log.add(now, cost);
     return {
       isAllowed,
       limit,
       remaining: Math.max(0, limit - (isAllowed ? used + cost : used)),
-      resetMs: log.waitFor(1, now),
-      retryAfterMs: isAllowed ? 0 : log.waitFor(used + cost - limit, now),
+      resetMs: log.waitFor(1, now - windowMs),
+      retryAfterMs: isAllowed ? 0 : log.waitFor(used + cost - limit, now - windowMs),
     };
   }
 
@@ -83,9 +84,9 @@ class StampLog {
     }
   }
 
-  /** Milliseconds until the `n` oldest have left the window; 0 when there are none. */
-  waitFor(n: number, now: number): number {
-    return this.#count === 0 ? 0 : this.#at(Math.min(n, this.#count) - 1) + RATE_WINDOW_MS - now;
+  /** Milliseconds until the `n` oldest have left the window that began at `since`; 0 when there are none. */
+  waitFor(n: number, since: number): number {
+    return this.#count === 0 ? 0 : this.#at(Math.min(n, this.#count) - 1) - since;
   }
 
   #at(index: number): number {
