@@ -1,0 +1,63 @@
+import type { Clock } from '../domain/time.ts';
+import { type Announcements, createMemoryAnnouncements } from './announcements.ts';
+import { createMemoryBus, type LiveBus } from './live-bus.ts';
+import { createMemoryTexts, type LiveTexts } from './live-texts.ts';
+import { createMemoryRateLimiter, type RateLimiter } from './rate-limiter.ts';
+import { openRedis, type RedisOptions } from './redis.ts';
+import { createRedisAnnouncements } from './redis-announcements.ts';
+import { createRedisBus } from './redis-bus.ts';
+import { createChannels } from './redis-channels.ts';
+import { watchNodes } from './redis-nodes.ts';
+import { createOutbox } from './redis-outbox.ts';
+import { createRedisRateLimiter } from './redis-rate-limiter.ts';
+import { createRedisTexts } from './redis-texts.ts';
+
+/** All that several processes agree on. */
+export interface Coordination {
+  readonly bus: LiveBus;
+  readonly liveTexts: LiveTexts;
+  readonly announcements: Announcements;
+  readonly limiter: RateLimiter;
+  /** Whether the processes reach each other; absent where there is one. */
+  readonly isUp?: () => boolean;
+  /** Tells what is left to tell, and ends it. */
+  close(): Promise<void>;
+}
+
+/** Makes what one process needs, which agrees with itself. */
+export function createMemoryCoordination(clock: Clock): Coordination {
+  return {
+    bus: createMemoryBus(),
+    liveTexts: createMemoryTexts(),
+    announcements: createMemoryAnnouncements(),
+    limiter: createMemoryRateLimiter(clock),
+    async close() {},
+  };
+}
+
+/**
+ * Makes what processes need that share a Redis. Redis makes things live and nothing more: without it each goes on by
+ * itself, and what there is to know stands in the store.
+ * @throws StartupError when Redis refuses the credentials.
+ */
+export async function openRedisCoordination(clock: Clock, options: RedisOptions): Promise<Coordination> {
+  const link = await openRedis(options);
+  const channels = createChannels(link);
+  const outbox = createOutbox(link);
+  // What is said is sent in this order: a signal comes after what it is about.
+  const announcements = createRedisAnnouncements(link, channels, outbox);
+  const liveTexts = createRedisTexts(link, channels, outbox, (topic) => bus.wake(topic));
+  const bus = createRedisBus(link, channels, outbox);
+  const nodes = watchNodes(link);
+  return {
+    bus,
+    liveTexts,
+    announcements,
+    limiter: createRedisRateLimiter(link, { clock, countNodes: nodes.count }),
+    isUp: () => link.isUp,
+    async close() {
+      await outbox.flush();
+      for (const part of [nodes, liveTexts, announcements, link]) part.close();
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import type { ChainableCommander } from 'ioredis';
+import type { RedisLink } from './redis.ts';
+
+/** What Redis says to one command. */
+export type Reply = readonly [error: Error | null, result: unknown];
+
+/** One who has something to tell other processes now and then. */
+export interface Sender {
+  /** Puts what there is to tell into a batch, and forgets it. */
+  fill(batch: ChainableCommander): void;
+  /** Hears what became of it, a reply to each command; before the next `fill`. */
+  settle(replies: readonly Reply[]): void;
+}
+
+/** What this process tells others, gathered. */
+export interface Outbox {
+  /** Adds a sender: they are asked in the order in which they were added. @returns a function that says it has news. */
+  add(sender: Sender): () => void;
+  /** Sends what there is, and resolves when it was answered; within a second. */
+  flush(): Promise<void>;
+}
+
+/** News may go out at once, but no more often than so: under load they become fewer and larger. */
+const PAUSE_MS = 10;
+
+/**
+ * Makes the outbox of a link. There is never more than one batch under way, so that nothing piles up before a Redis that
+ * is slow; while it is away nobody is asked, and all are when it is back.
+ */
+export function createOutbox(link: RedisLink): Outbox {
+  const senders: Sender[] = [];
+  let restUntil = 0;
+  let isScheduled = false;
+  let sending: Promise<void> | undefined;
+  let isWaiting = false;
+
+  async function send(): Promise<void> {
+    const batch = link.commands.pipeline();
+    const ends = senders.map((sender) => {
+      sender.fill(batch);
+      return batch.length;
+    });
+    if (batch.length === 0) return;
+    const replies: readonly Reply[] = (await batch.exec()) ?? [];
+    let start = 0;
+    for (const [index, sender] of senders.entries()) {
+      const end = ends[index] ?? start;
+      if (end > start) sender.settle(replies.slice(start, end));
+      start = end;
+    }
+  }
+
+  async function flush(): Promise<void> {
+    isScheduled = false;
+    await sending;
+    if (!isWaiting || !link.isUp) return;
+    isWaiting = false;
+    sending = send();
+    await sending;
+    sending = undefined;
+    restUntil = performance.now() + PAUSE_MS;
+    if (isWaiting) schedule();
+  }
+
+  function schedule(): void {
+    isWaiting = true;
+    if (isScheduled || sending !== undefined || !link.isUp) return;
+    isScheduled = true;
+    const rest = restUntil - performance.now();
+    if (rest > 1) setTimeout(flush, rest);
+    else setImmediate(flush);
+  }
+
+  link.onChange((isUp) => {
+    if (isUp) schedule();
+  });
+
+  return {
+    add(sender) {
+      senders.push(sender);
+      return schedule;
+    },
+    flush,
+  };
+}

@@ -1,0 +1,107 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { describe, expect, it, vi } from 'vitest';
+import { createMemoryRateLimiter, type RateLimiter } from '../../src/coordination/rate-limiter.ts';
+import { systemClock } from '../../src/domain/time.ts';
+import { hasRedis, openLimiter } from '../helpers/nodes.ts';
+import { createRandom } from '../helpers/random.ts';
+
+const WINDOW_MS = 600;
+
+const VARIANTS = [
+  { name: 'in memory', open: async () => createMemoryRateLimiter(systemClock, WINDOW_MS), canRun: true },
+  { name: 'over Redis', open: () => openLimiter({ windowMs: WINDOW_MS }), canRun: hasRedis },
+];
+
+/** Asks, and says between which moments it was let through. */
+async function ask(limiter: RateLimiter, limit: number, cost: number) {
+  const from = performance.now();
+  const result = await limiter.take('key', limit, cost);
+  return { ...result, from, to: performance.now() };
+}
+
+describe.each(VARIANTS)('the rate limiter $name', ({ open, canRun }) => {
+  it.runIf(canRun).each([1, 2, 3])('lets at most the limit through in any window (seed %i)', async (seed) => {
+    const limiter = await open();
+    const random = createRandom(seed);
+    const [limit, maxCost] = [20, 1 + random.below(5)];
+    const passed: { from: number; to: number }[] = [];
+    const until = performance.now() + 4 * WINDOW_MS;
+    while (performance.now() < until) {
+      const costs = Array.from({ length: 1 + random.below(6) }, () => 1 + random.below(maxCost));
+      const results = await Promise.all(costs.map((cost) => ask(limiter, limit, cost)));
+      for (const [index, { isAllowed, remaining, resetMs, retryAfterMs, from, to }] of results.entries()) {
+        if (isAllowed) passed.push(...Array(costs[index]).fill({ from, to }));
+        expect(isAllowed).toBe(retryAfterMs === 0);
+        expect(remaining).toBeGreaterThanOrEqual(0);
+        expect(Math.max(resetMs, retryAfterMs)).toBeLessThanOrEqual(WINDOW_MS);
+      }
+      await wait(random.below(40));
+    }
+    expect(passed.length).toBeGreaterThan(2 * limit);
+    // Of `limit` + 1 that were let through one after the other, the first and the last are a window apart.
+    for (const [index, { to }] of passed.entries()) {
+      const first = passed[index - limit];
+      if (first) expect(to - first.from).toBeGreaterThan(WINDOW_MS - 2);
+    }
+  });
+
+  it.runIf(canRun)('takes a cost as a whole or not at all', async () => {
+    const limiter = await open();
+    expect(await limiter.take('key', 10, 8)).toMatchObject({
+      isAllowed: true,
+      limit: 10,
+      remaining: 2,
+      retryAfterMs: 0,
+    });
+    const refused = await limiter.take('key', 10, 3);
+    expect(refused).toMatchObject({ isAllowed: false, limit: 10, remaining: 2 });
+    expect(refused.retryAfterMs).toBe(refused.resetMs);
+    expect(await limiter.take('key', 10, 2)).toMatchObject({ isAllowed: true, remaining: 0 });
+  });
+
+  it.runIf(canRun)('tells how a key stands without asking for anything', async () => {
+    const limiter = await open();
+    expect(await limiter.peek('key', 3)).toEqual({
+      isAllowed: true,
+      limit: 3,
+      remaining: 3,
+      resetMs: 0,
+      retryAfterMs: 0,
+    });
+    await limiter.take('key', 3, 3);
+    for (let times = 0; times < 3; times++) expect(await limiter.peek('key', 3)).toMatchObject({ remaining: 0 });
+    expect(await limiter.peek('other', 3)).toMatchObject({ remaining: 3 });
+    expect(await limiter.peek('key', 5)).toMatchObject({ isAllowed: true, remaining: 2 });
+    expect(await limiter.peek('key', 2)).toMatchObject({ isAllowed: false, remaining: 0, limit: 2 });
+  });
+
+  it.runIf(canRun)('lets a refused request through after the time that it was told', async () => {
+    const limiter = await open();
+    await limiter.take('key', 4, 2);
+    await wait(50);
+    await limiter.take('key', 4, 2);
+    const { isAllowed, resetMs, retryAfterMs } = await limiter.take('key', 4, 3);
+    expect(isAllowed).toBe(false);
+    expect(retryAfterMs).toBeGreaterThan(resetMs);
+    await wait(retryAfterMs + 1);
+    expect(await limiter.take('key', 4, 3)).toMatchObject({ isAllowed: true });
+  });
+
+  it.runIf(canRun)('counts each key by itself, and does not count who was refused', async () => {
+    const limiter = await open();
+    expect((await limiter.take('one', 1)).isAllowed).toBe(true);
+    expect((await limiter.take('two', 1)).isAllowed).toBe(true);
+    const { retryAfterMs } = await limiter.take('one', 1);
+    await vi.waitFor(async () => expect((await limiter.take('one', 1)).isAllowed).toBe(true), {
+      timeout: retryAfterMs + 200,
+      interval: 5,
+    });
+  });
+
+  it.runIf(canRun)('holds a large limit', async () => {
+    const limiter = await open();
+    expect(await limiter.take('key', 1_000_000, 2_999)).toMatchObject({ isAllowed: true, remaining: 997_001 });
+    expect(await limiter.take('key', 3_000)).toMatchObject({ isAllowed: true, remaining: 0 });
+    expect(await limiter.take('key', 3_000)).toMatchObject({ isAllowed: false, remaining: 0 });
+  });
+});

@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { onTestFinished, vi } from 'vitest';
+import { type Coordination, openRedisCoordination } from '../../src/coordination/coordination.ts';
+import type { RateLimiter } from '../../src/coordination/rate-limiter.ts';
+import { openRedis } from '../../src/coordination/redis.ts';
+import { createRedisRateLimiter, type RedisRateLimiterOptions } from '../../src/coordination/redis-rate-limiter.ts';
+import { systemClock } from '../../src/domain/time.ts';
+import { createPrefix, TEST_REDIS_URL } from './redis.ts';
+
+/** Whether the Redis that tests share answers. */
+export const hasRedis: boolean = await isAnswering(TEST_REDIS_URL);
+
+async function isAnswering(url: string): Promise<boolean> {
+  const client = new Redis(url, { lazyConnect: true, retryStrategy: null, connectTimeout: 1_000 });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** A process of a gateway, as far as it agrees with others. */
+export interface Node extends Coordination {
+  /** What was logged. */
+  readonly logs: readonly { readonly level: number; readonly msg: string }[];
+}
+
+/** Opens as many nodes as that on one Redis; closed when the test has ended. */
+export async function openNodes(
+  count: number,
+  { url = TEST_REDIS_URL, prefix = createPrefix() }: { url?: string; prefix?: string } = {},
+): Promise<Node[]> {
+  const nodes = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const logs: Node['logs'][number][] = [];
+      const logger = pino({ level: 'info' }, { write: (line: string) => void logs.push(JSON.parse(line)) });
+      return Object.assign(await openRedisCoordination(systemClock, { url, prefix, logger }), { logs });
+    }),
+  );
+  onTestFinished(async () => void (await Promise.all(nodes.map((node) => node.close()))));
+  return nodes;
+}
+
+/** Opens a limiter on a Redis; closed when the test has ended. */
+export async function openLimiter({
+  url = TEST_REDIS_URL,
+  prefix = createPrefix(),
+  ...options
+}: { url?: string; prefix?: string } & Partial<RedisRateLimiterOptions>): Promise<RateLimiter> {
+  const link = await openRedis({ url, prefix, logger: pino({ level: 'silent' }) });
+  onTestFinished(() => link.close());
+  return createRedisRateLimiter(link, { clock: systemClock, countNodes: () => 2, ...options });
+}
+
+/** A client of the tests' own, for what a gateway would not do. */
+export function openClient(url = TEST_REDIS_URL): Redis {
+  const client = new Redis(url);
+  client.on('error', () => {});
+  onTestFinished(() => client.disconnect());
+  return client;
+}
+
+/** A Redis of the test's own, that keeps nothing when it is stopped. */
+export interface OwnRedis {
+  readonly url: string;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Lets it hang, as if the network swallowed everything; or ends that. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void;
+}
+
+/** Starts a Redis on a free port; ended when the test has. */
+export async function startRedis(options: readonly string[] = []): Promise<OwnRedis> {
+  const port = await findPort();
+  let server: ChildProcess | undefined;
+
+  async function start(): Promise<void> {
+    server = spawn('redis-server', [...['--port', `${port}`, '--save', '', '--appendonly', 'no'], ...options], {
+      stdio: 'ignore',
+    });
+    await vi.waitFor(async () => {
+      const socket = connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      socket.destroy();
+    }, 5_000);
+  }
+
+  async function stop(): Promise<void> {
+    if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
+    const exited = once(server, 'exit');
+    server.kill('SIGKILL');
+    await exited;
+  }
+
+  onTestFinished(stop);
+  await start();
+  return { url: `redis://127.0.0.1:${port}`, start, stop, signal: (name) => void server?.kill(name) };
+}
+
+async function findPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
