@@ -7,13 +7,12 @@ import { startSavingAnswers } from './chat/save-answers.ts';
 import { startTrimming } from './chat/trim.ts';
 import { createTyping } from './chat/typing.ts';
 import type { Config } from './config.ts';
-import { createMemoryBus } from './coordination/live-bus.ts';
-import { createMemoryRateLimiter } from './coordination/rate-limiter.ts';
+import { type Coordination, createMemoryCoordination, openRedisCoordination } from './coordination/coordination.ts';
 import type { Deps } from './deps.ts';
 import { systemClock } from './domain/time.ts';
 import { prepareFirstStart } from './first-start.ts';
 import { createHttpServer } from './http/server.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, showRedis } from './metrics.ts';
 import { openDatabase } from './store/database.ts';
 
 /** A running gateway. */
@@ -30,28 +29,40 @@ export interface Gateway {
 const DRAIN_MS = 15_000;
 
 /** Puts the parts together, each in the variant that the settings name, and takes what tests replace. */
-async function createDeps(config: Config, replaced: Partial<Deps> = {}): Promise<Deps> {
+async function createDeps(
+  config: Config,
+  replaced: Partial<Deps> = {},
+): Promise<{ deps: Deps; coordination: Coordination }> {
   const logger = replaced.logger ?? createLogger(config);
   const clock = replaced.clock ?? systemClock;
-  const bus = replaced.bus ?? createMemoryBus();
+  const metrics = replaced.metrics ?? createMetrics();
+  const coordination = config.redis
+    ? await openRedisCoordination(clock, { ...config.redis, logger })
+    : createMemoryCoordination(clock);
   const db =
     replaced.db ??
     (await openDatabase({ url: config.databaseUrl, role: 'gateway', poolSize: config.databasePoolSize }));
-  return {
+  if (coordination.isUp) showRedis(metrics, coordination.isUp);
+  const { liveTexts, announcements, limiter } = coordination;
+  const bus = replaced.bus ?? coordination.bus;
+  const deps = {
     config,
     logger,
     clock,
     db,
-    metrics: createMetrics(),
+    metrics,
     background: createBackground(logger),
     keyring: createKeyring(db, clock, logger),
-    limiter: createMemoryRateLimiter(clock),
+    limiter,
     bus,
+    announcements,
     liveAnswers: new Map(),
-    typing: createTyping(bus, clock),
+    liveTexts,
+    typing: createTyping(bus, clock, announcements),
     engines: new Map([['builtin', createExtractiveEngine({ delayMs: config.builtinDelayMs })]]),
     ...replaced,
   };
+  return { deps, coordination };
 }
 
 /**
@@ -60,7 +71,7 @@ async function createDeps(config: Config, replaced: Partial<Deps> = {}): Promise
  * @throws StartupError when something stands in the way that the operator can change.
  */
 export async function startGateway(config: Config, replaced: Partial<Deps> = {}): Promise<Gateway> {
-  const deps = await createDeps(config, replaced);
+  const { deps, coordination } = await createDeps(config, replaced);
   const server = createHttpServer(deps);
   try {
     // First the port, which may be taken: a key that was made and not shown would be lost.
@@ -70,7 +81,10 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     server.open();
     const stopSaving = startSavingAnswers(deps);
     const stopTrimming = startTrimming(deps);
-    deps.db.onForeignWrite(() => deps.background.run('refresh keys', () => deps.keyring.refresh()));
+    const refreshKeys = () => deps.background.run('refresh keys', () => deps.keyring.refresh());
+    deps.db.onForeignWrite(refreshKeys);
+    deps.announcements.on('revoked', refreshKeys);
+    deps.announcements.onMissed(refreshKeys);
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     return {
       deps,
@@ -78,20 +92,25 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
       url: `http://${host}:${port}`,
       async close() {
         stopTrimming();
-        await closeGateway(deps, server).finally(stopSaving);
+        await closeGateway(deps, coordination, server).finally(stopSaving);
       },
     };
   } catch (error) {
-    await closeGateway(deps, server);
+    await closeGateway(deps, coordination, server);
     throw error;
   }
 }
 
-async function closeGateway(deps: Deps, server: ReturnType<typeof createHttpServer>): Promise<void> {
+async function closeGateway(
+  deps: Deps,
+  coordination: Coordination,
+  server: ReturnType<typeof createHttpServer>,
+): Promise<void> {
   server.stopAccepting();
   await deps.background.drain(DRAIN_MS);
   await server.close();
   deps.typing.close();
+  await coordination.close();
   await deps.keyring.close();
   await deps.db.close();
 }

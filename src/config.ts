@@ -11,6 +11,8 @@ export interface Config {
   readonly databaseUrl: string;
   /** How many connections to a Postgres at most. */
   readonly databasePoolSize: number;
+  /** Absent where one process is all there is. */
+  readonly redis: { readonly url: string; readonly prefix: string } | undefined;
   readonly logLevel: string;
   readonly rateLimitPerMinute: number;
   /** AI replies per account and UTC month; 0 means no limit. */
@@ -73,6 +75,11 @@ export const SETTINGS = z.object({
     .regex(/^(sqlite:.|postgres(ql)?:\/\/.)/, 'must be sqlite:<path> or postgres://<user>@<host>/<database>')
     .optional(),
   DATABASE_POOL_SIZE: count(10, 1, 1_000),
+  REDIS_URL: z
+    .string()
+    .refine(isRedisUrl, 'must be redis://[[<user>]:<password>@]<host>[:<port>][/<number>], or rediss:// for TLS')
+    .optional(),
+  REDIS_PREFIX: z.string().regex(/^\S+$/, 'must have no spaces').default('chatgraph:'),
   LOG_LEVEL: z
     .enum(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
@@ -115,6 +122,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     host: settings.HOST,
     databaseUrl: settings.DATABASE_URL ?? `sqlite:${resolve(settings.DATA_DIR, 'chatgraph.db')}`,
     databasePoolSize: settings.DATABASE_POOL_SIZE,
+    redis: settings.REDIS_URL === undefined ? undefined : { url: settings.REDIS_URL, prefix: settings.REDIS_PREFIX },
     logLevel: settings.LOG_LEVEL,
     rateLimitPerMinute: settings.RATE_LIMIT_PER_MINUTE,
     monthlyMessageLimit: settings.MONTHLY_MESSAGE_LIMIT,
@@ -134,6 +142,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     builtinDelayMs: settings.BUILTIN_DELAY_MS,
     isProduction: settings.NODE_ENV === 'production',
   };
+}
+
+function isRedisUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, pathname } = new URL(text);
+  return /^rediss?:$/.test(protocol) && hostname !== '' && /^(\/\d*)?$/.test(pathname);
 }
 
 function isOrigin(text: string): boolean {

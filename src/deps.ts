@@ -5,7 +5,9 @@ import type { Background } from './background.ts';
 import type { LiveAnswers } from './chat/live-answers.ts';
 import type { Typing } from './chat/typing.ts';
 import type { Config } from './config.ts';
+import type { Announcements } from './coordination/announcements.ts';
 import type { LiveBus } from './coordination/live-bus.ts';
+import type { LiveTexts } from './coordination/live-texts.ts';
 import type { RateLimiter } from './coordination/rate-limiter.ts';
 import type { Clock } from './domain/time.ts';
 import type { Metrics } from './metrics.ts';
@@ -22,7 +24,10 @@ export interface Deps {
   readonly keyring: Keyring;
   readonly limiter: RateLimiter;
   readonly bus: LiveBus;
+  readonly announcements: Announcements;
   readonly liveAnswers: LiveAnswers;
+  /** The text of answers that other processes are writing. */
+  readonly liveTexts: LiveTexts;
   readonly typing: Typing;
   /** By the name that a chatbot's `provider` says. */
   readonly engines: ReadonlyMap<string, AnswerEngine>;

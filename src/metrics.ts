@@ -76,3 +76,15 @@ export function createMetrics(): Metrics {
     answersUnderWay: new Gauge({ name: 'chatgraph_answers_under_way', help: 'Answers being written.', registers }),
   };
 }
+
+/** Shows whether the processes that share a Redis reach each other; only where there is one. */
+export function showRedis({ registry }: Metrics, isUp: () => boolean): void {
+  new Gauge({
+    name: 'chatgraph_redis_up',
+    help: 'Whether Redis answers: 1 or 0.',
+    registers: [registry],
+    collect() {
+      this.set(isUp() ? 1 : 0);
+    },
+  });
+}

@@ -27,6 +27,8 @@ describe('readConfig', () => {
       ALLOWED_ORIGINS: 'example.com',
       TRUSTED_PROXIES: 'nobody',
       DATABASE_URL: 'mysql://x',
+      REDIS_URL: 'http://localhost',
+      REDIS_PREFIX: 'a b',
       BOOTSTRAP_API_KEY: 'ic_short',
     };
     const read = () => readConfig(bad);
@@ -42,6 +44,25 @@ describe('readConfig', () => {
     'takes %s as the database',
     (url) => expect(readConfig({ DATABASE_URL: url }).databaseUrl).toBe(url),
   );
+});
+
+describe('REDIS_URL', () => {
+  it.each([
+    'redis://127.0.0.1',
+    'redis://localhost:6380/3',
+    'rediss://:secret@redis.example:6379',
+    'redis://user:p%40ss@[::1]:6379/0',
+  ])('may be %s', (url) => {
+    expect(readConfig({ REDIS_URL: url }).redis).toEqual({ url, prefix: 'chatgraph:' });
+  });
+
+  it.each(['127.0.0.1:6379', 'redis://', 'redis:///1', 'redis://host/name', 'https://host'])('may not be %s', (url) => {
+    expect(() => readConfig({ REDIS_URL: url })).toThrow('REDIS_URL');
+  });
+
+  it('is absent where one process is all there is', () => {
+    expect(readConfig({}).redis).toBeUndefined();
+  });
 });
 
 describe('the documentation of the settings', () => {

@@ -81,7 +81,7 @@ export async function issueApiKey(
  * @throws NotFoundError
  */
 export async function revokeApiKey(
-  deps: Pick<Deps, 'db' | 'clock' | 'keyring'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'keyring' | 'announcements'>,
   viewer: Viewer,
   input: { id: string },
 ): Promise<ApiKey> {
@@ -92,6 +92,7 @@ export async function revokeApiKey(
     return findApiKey(trx, viewer.accountId, id);
   });
   if (revoked === undefined) throw new NotFoundError('API key');
+  deps.announcements.announce('revoked', revoked.id);
   await deps.keyring.refresh();
   return revoked;
 }

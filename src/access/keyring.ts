@@ -15,7 +15,8 @@ export interface HeldKey {
 
 /**
  * The keys that were used since the start, so that a request costs no look-up. One is read again when it was not for
- * 10 seconds; a revocation in this process acts at once, one by the command line within half a second.
+ * 10 seconds; a revocation in this process acts at once, one in another that shares a Redis within a moment, one by the
+ * command line within half a second.
  */
 export interface Keyring {
   /** Finds an active key by its hash. */

@@ -104,11 +104,11 @@ function tellConversation(deps: FollowDeps, viewer: Viewer, conversationId: stri
     }
     const told = await readLogged(read, viewer, logged);
     // Who has just come is told first of the reply that is under way, also when there is more to tell by now.
-    const steps = place.writing?.told === undefined ? await tellWriting(deps, readWriting, place) : [];
+    const steps = place.writing?.told === undefined ? await tellWriting(writings, place, { now: now() }) : [];
     let end = steps.at(-1)?.place ?? place;
     for (const [index, event] of logged.entries()) {
       const isEnd = ENDS.has(event.type) && event.messageId === end.writing?.messageId;
-      const rest = isEnd ? await tellWriting(writings, end, now()) : [];
+      const rest = isEnd ? await tellWriting(writings, end, { now: now(), hasEnded: true }) : [];
       steps.push(...rest);
       end = placeAfter(rest.at(-1)?.place ?? end, event, isEnd);
       const what = told[index];
@@ -142,7 +142,7 @@ function tellConversation(deps: FollowDeps, viewer: Viewer, conversationId: stri
         : await listConversationEvents(read, accountId, { conversationId, after, limit: EVENTS_PER_READ });
     const { steps, end } = last === after ? { steps: [], end: place } : await tellLogged(place, logged);
     if (logged.length === EVENTS_PER_READ) return { steps, end, next: 'read on' };
-    const writing = await tellWriting(writings, end, now());
+    const writing = await tellWriting(writings, end, { now: now() });
     const written = writing.at(-1)?.place ?? end;
     const typing = tellTyping(deps, conversationId, written);
     return { steps: [...steps, ...writing, ...typing], end: typing.at(-1)?.place ?? written, next: 'wait' };
@@ -177,11 +177,12 @@ function createWritingReader(deps: FollowDeps, accountId: string) {
   let known: Message | undefined;
   const live = (id: string) => (known?.id === id ? readLive(deps, known) : undefined);
   return {
-    /** Where it is being written here. */
+    /** Where it is being written at this moment, as far as is known. */
     live,
 
-    async read(id: string): Promise<Progress | undefined> {
-      const progress = live(id) ?? (await readProgress(deps, { accountId, id }));
+    /** All of it, where it is known to have ended. */
+    async read(id: string, hasEnded = false): Promise<Progress | undefined> {
+      const progress = (hasEnded ? undefined : live(id)) ?? (await readProgress(deps, { accountId, id }));
       known = progress?.message;
       return progress;
     },
@@ -192,10 +193,10 @@ function createWritingReader(deps: FollowDeps, accountId: string) {
 async function tellWriting(
   writings: ReturnType<typeof createWritingReader>,
   place: ConversationPlace,
-  now: Timestamp,
+  { now, hasEnded }: { now: Timestamp; hasEnded?: boolean },
 ): Promise<Step<ConversationPlace>[]> {
   const { writing } = place;
-  const progress = writing && (await writings.read(writing.messageId));
+  const progress = writing && (await writings.read(writing.messageId, hasEnded));
   if (progress === undefined) return [];
   const text = tellText(place, progress, now);
   if (writing?.told !== undefined) return text;

@@ -11,7 +11,7 @@ import { encodeCursor } from './cursor.ts';
 const TICK_MS = 1_000;
 
 /** What following needs. */
-export type FollowDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'liveAnswers' | 'typing'>;
+export type FollowDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'liveAnswers' | 'liveTexts' | 'typing'>;
 
 /** An event, with the place `P` that it brings the reader to. */
 export interface Step<P> {

@@ -15,7 +15,7 @@ import { startNext, storeEnding } from './turns.ts';
 /** What generating needs. */
 export type GenerateDeps = Pick<
   Deps,
-  'db' | 'clock' | 'config' | 'logger' | 'metrics' | 'background' | 'bus' | 'liveAnswers' | 'engines'
+  'db' | 'clock' | 'config' | 'logger' | 'metrics' | 'background' | 'bus' | 'liveAnswers' | 'liveTexts' | 'engines'
 >;
 
 /** How many passages an engine is given. */
@@ -49,6 +49,7 @@ async function generate(deps: GenerateDeps, reply: Message, signal: AbortSignal)
     return stored.next;
   } finally {
     deps.liveAnswers.delete(reply.id);
+    deps.liveTexts.end(reply.id);
     deps.metrics.answersUnderWay.dec();
     publishEvents(deps.bus, events);
     end();
@@ -83,6 +84,7 @@ async function write(
         }
         held = append(live, held + event.text);
       }
+      deps.liveTexts.grow(reply.id, live);
       deps.bus.publish(topic, 'text');
     };
     await takeSteps(engine.answer(question, signal), take, signal);

@@ -1,4 +1,5 @@
 import type { Viewer } from '../access/viewer.ts';
+import type { WrittenText } from '../coordination/live-texts.ts';
 import type { Citation, Message } from '../domain/entities.ts';
 import { type ConversationEvent, ENDINGS } from '../domain/events.ts';
 import type { Feed } from '../domain/feed.ts';
@@ -91,11 +92,12 @@ function tellMessage(deps: FollowDeps, first: Message): Story<MessagePlace> {
 }
 
 /**
- * What stands written of a message that is being written here; `undefined` when it is not, or that is not known yet.
- * @param known its row, where that was read before: as long as the run is here, it is ahead of it.
+ * What stands written of a message that is being written at this moment, here or elsewhere; `undefined` when it is not, or
+ * that is not known yet.
+ * @param known its row, where that was read before: as long as the run goes on, it is ahead of it.
  */
-export function readLive({ liveAnswers }: FollowDeps, known: Message | undefined): Progress | undefined {
-  const live = known?.status === 'STREAMING' ? liveAnswers.get(known.id) : undefined;
+export function readLive({ liveAnswers, liveTexts }: FollowDeps, known: Message | undefined): Progress | undefined {
+  const live = known?.status === 'STREAMING' ? (liveAnswers.get(known.id) ?? liveTexts.peek(known.id)) : undefined;
   return known && live && copyProgress(known, live);
 }
 
@@ -106,12 +108,19 @@ export async function readProgress(
 ): Promise<Progress | undefined> {
   const message = await findMessage(deps.db.read, accountId, id);
   if (message === undefined) return undefined;
+  if (message.status !== 'STREAMING') return copyProgress(message, message);
   // A run that ended while the row was read has signalled, so the row is read again.
-  return readLive(deps, message) ?? copyProgress(message, message);
+  return readLive(deps, message) ?? copyProgress(message, await readElsewhere(deps, message));
+}
+
+/** What another process is writing, or has saved of it, whichever is more. */
+async function readElsewhere({ liveTexts }: FollowDeps, message: Message): Promise<WrittenText> {
+  const written = await liveTexts.read(message.id, conversationTopic(message.conversationId));
+  return written !== undefined && written.content.length >= message.content.length ? written : message;
 }
 
 /** A live answer goes on while a reader is told of it: a citation must not overtake the text that it points into. */
-function copyProgress(message: Message, { content, citations }: Pick<Message, 'content' | 'citations'>): Progress {
+function copyProgress(message: Message, { content, citations }: WrittenText): Progress {
   return { message, content, citations: [...citations] };
 }
 

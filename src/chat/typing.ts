@@ -1,3 +1,4 @@
+import type { Announcements } from '../coordination/announcements.ts';
 import type { LiveBus } from '../coordination/live-bus.ts';
 import { TYPING_ROLES, type TypingRole } from '../domain/entities.ts';
 import type { Clock } from '../domain/time.ts';
@@ -18,8 +19,8 @@ const LASTS_MS = 6_000;
 
 const NOBODY: ReadonlySet<TypingRole> = new Set();
 
-/** Makes the memory of one process. */
-export function createTyping(bus: LiveBus, clock: Clock): Typing {
+/** Makes the memory of one process, and tells the others. */
+export function createTyping(bus: LiveBus, clock: Clock, announcements: Announcements): Typing {
   const typers = new Map<string, Map<TypingRole, { until: number; timer: NodeJS.Timeout }>>();
 
   function forget(conversationId: string, role: TypingRole): void {
@@ -29,20 +30,30 @@ export function createTyping(bus: LiveBus, clock: Clock): Typing {
     if (roles?.size === 0) typers.delete(conversationId);
   }
 
+  function note(conversationId: string, role: TypingRole, isTyping: boolean): void {
+    const was = typers.get(conversationId)?.has(role) ?? false;
+    forget(conversationId, role);
+    if (isTyping) {
+      const expire = () => {
+        forget(conversationId, role);
+        bus.publish(conversationTopic(conversationId));
+      };
+      const roles = typers.get(conversationId) ?? new Map();
+      const timer = setTimeout(expire, LASTS_MS).unref();
+      typers.set(conversationId, roles.set(role, { until: clock.now() + LASTS_MS, timer }));
+    }
+    if (was !== isTyping) bus.publish(conversationTopic(conversationId));
+  }
+
+  announcements.on('typing', (text) => {
+    const { conversationId, role, isTyping } = JSON.parse(text);
+    note(conversationId, role, isTyping);
+  });
+
   return {
     set(conversationId, role, isTyping) {
-      const was = typers.get(conversationId)?.has(role) ?? false;
-      forget(conversationId, role);
-      if (isTyping) {
-        const expire = () => {
-          forget(conversationId, role);
-          bus.publish(conversationTopic(conversationId));
-        };
-        const roles = typers.get(conversationId) ?? new Map();
-        const timer = setTimeout(expire, LASTS_MS).unref();
-        typers.set(conversationId, roles.set(role, { until: clock.now() + LASTS_MS, timer }));
-      }
-      if (was !== isTyping) bus.publish(conversationTopic(conversationId));
+      note(conversationId, role, isTyping);
+      announcements.announce('typing', JSON.stringify({ conversationId, role, isTyping }));
     },
 
     of(conversationId) {

@@ -46,7 +46,7 @@ export async function openRedisCoordination(clock: Clock, options: RedisOptions)
   const outbox = createOutbox(link);
   // What is said is sent in this order: a signal comes after what it is about.
   const announcements = createRedisAnnouncements(link, channels, outbox);
-  const liveTexts = createRedisTexts(link, channels, outbox, (topic) => bus.wake(topic));
+  const liveTexts = createRedisTexts(link, channels, outbox, (topic) => bus.wake(topic, 'text'));
   const bus = createRedisBus(link, channels, outbox);
   const nodes = watchNodes(link);
   return {

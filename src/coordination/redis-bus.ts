@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createMemoryBus, type LiveBus, LOOK_AGAIN_MS } from './live-bus.ts';
+import { createMemoryBus, type LiveBus, LOOK_AGAIN_MS, type News } from './live-bus.ts';
 import type { RedisLink } from './redis.ts';
 import type { Channels } from './redis-channels.ts';
 import type { Outbox } from './redis-outbox.ts';
@@ -7,7 +7,7 @@ import type { Outbox } from './redis-outbox.ts';
 /** A bus whose signals reach other processes. */
 export interface RedisBus extends LiveBus {
   /** Wakes the listeners of this process only. */
-  wake(topic: string): void;
+  wake(topic: string, news?: News): void;
 }
 
 /** How long a reader waits while every signal reaches it: only one that Redis itself loses is found out so late. */
@@ -22,33 +22,37 @@ export function createRedisBus(link: RedisLink, channels: Channels, outbox: Outb
   const self = randomUUID().slice(0, 8);
   const local = createMemoryBus();
   const heard = new Map<string, { count: number; leave: () => void }>();
-  const dirty = new Set<string>();
-  let told: string[] = [];
+  const dirty = new Map<string, News>();
+  let told: [topic: string, news: News][] = [];
   const haveNews = outbox.add({
     fill(batch) {
       told = [...dirty];
       dirty.clear();
-      for (const topic of told) batch.publish(link.nameOf(channelOf(topic)), self);
+      for (const [topic, news] of told) batch.publish(link.nameOf(channelOf(topic)), `${self} ${news}`);
     },
     settle(replies) {
-      for (const [index, topic] of told.entries()) if (replies[index]?.[0]) dirty.add(topic);
+      for (const [index, [topic, news]] of told.entries()) if (replies[index]?.[0]) note(topic, news);
     },
   });
 
+  function note(topic: string, news: News): void {
+    if (dirty.get(topic) !== 'anything') dirty.set(topic, news);
+  }
+
   function hear(topic: string) {
-    const wake = () => local.publish(topic);
-    const onMessage = (sender: string) => {
-      if (sender !== self) wake();
+    const onMessage = (text: string) => {
+      const [sender, news] = text.split(' ');
+      if (sender !== self) local.publish(topic, news === 'text' ? news : 'anything');
     };
-    return { count: 0, leave: channels.join(channelOf(topic), { onMessage, onGap: wake }) };
+    return { count: 0, leave: channels.join(channelOf(topic), { onMessage, onGap: () => local.publish(topic) }) };
   }
 
   return {
-    publish(topic) {
-      local.publish(topic);
+    publish(topic, news = 'anything') {
+      local.publish(topic, news);
       // Who missed it looks by itself, and all do when Redis is back.
       if (!link.isUp) return;
-      dirty.add(topic);
+      note(topic, news);
       haveNews();
     },
 

@@ -64,8 +64,8 @@ export function cite(title: string, end: number): AnswerEvent {
 }
 
 /** Starts a gateway with a conversation in which nothing is under way. */
-export async function startConversation() {
-  const started = await startAnswer();
+export async function startConversation(options?: Parameters<typeof startAnswer>[0]) {
+  const started = await startAnswer(options);
   const { gateway, engine, replyId } = started;
   engine.push(finish);
   await webSocket.follow(gateway, { messageId: replyId }).ended;

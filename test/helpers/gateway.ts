@@ -9,6 +9,7 @@ import { createId } from '../../src/domain/ids.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { insertAccount } from '../../src/store/accounts.ts';
 import { STACK_ENGINE, type TestDatabase, type TestEngine } from './databases.ts';
+import { createPrefix, TEST_REDIS_URL } from './redis.ts';
 
 /** An account with a key, as a client of the gateway has it. */
 export interface Tenant {
@@ -73,6 +74,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     BUILTIN_DELAY_MS: '0',
     RATE_LIMIT_PER_MINUTE: '100000',
     GRAPHQL_JIT: process.env.GRAPHQL_JIT,
+    ...(process.env.TEST_STACK === 'scale' && { REDIS_URL: TEST_REDIS_URL, REDIS_PREFIX: createPrefix() }),
     ...env,
   });
   // Compiled at once, or never: a test asks most things but once.
