@@ -2,6 +2,8 @@ import { destination, type Logger, pino } from 'pino';
 import { createKeyring } from './access/keyring.ts';
 import { createExtractiveEngine } from './answer/extractive.ts';
 import { createBackground } from './background.ts';
+import { createNode } from './chat/gateway-node.ts';
+import { joinNodes, startWatchingNodes } from './chat/nodes.ts';
 import { recoverReplies } from './chat/recover.ts';
 import { startSavingAnswers } from './chat/save-answers.ts';
 import { startTrimming } from './chat/trim.ts';
@@ -56,6 +58,7 @@ async function createDeps(
     limiter,
     bus,
     announcements,
+    node: createNode(),
     liveAnswers: new Map(),
     liveTexts,
     typing: createTyping(bus, clock, announcements),
@@ -77,9 +80,11 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     // First the port, which may be taken: a key that was made and not shown would be lost.
     const port = await server.listen(config.port, config.host);
     const firstKey = await prepareFirstStart(deps);
+    await joinNodes(deps);
     await recoverReplies(deps);
     server.open();
     const stopSaving = startSavingAnswers(deps);
+    const stopWatching = startWatchingNodes(deps);
     const stopTrimming = startTrimming(deps);
     const refreshKeys = () => deps.background.run('refresh keys', () => deps.keyring.refresh());
     deps.db.onForeignWrite(refreshKeys);
@@ -92,7 +97,7 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
       url: `http://${host}:${port}`,
       async close() {
         stopTrimming();
-        await closeGateway(deps, coordination, server).finally(stopSaving);
+        await closeGateway(deps, coordination, server, stopWatching).finally(stopSaving);
       },
     };
   } catch (error) {
@@ -105,9 +110,11 @@ async function closeGateway(
   deps: Deps,
   coordination: Coordination,
   server: ReturnType<typeof createHttpServer>,
+  stopWatching?: () => Promise<void>,
 ): Promise<void> {
   server.stopAccepting();
   await deps.background.drain(DRAIN_MS);
+  await stopWatching?.();
   await server.close();
   deps.typing.close();
   await coordination.close();

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Keyring } from './access/keyring.ts';
 import type { AnswerEngine } from './answer/engine.ts';
 import type { Background } from './background.ts';
+import type { GatewayNode } from './chat/gateway-node.ts';
 import type { LiveAnswers } from './chat/live-answers.ts';
 import type { Typing } from './chat/typing.ts';
 import type { Config } from './config.ts';
@@ -25,6 +26,7 @@ export interface Deps {
   readonly limiter: RateLimiter;
   readonly bus: LiveBus;
   readonly announcements: Announcements;
+  readonly node: GatewayNode;
   readonly liveAnswers: LiveAnswers;
   /** The text of answers that other processes are writing. */
   readonly liveTexts: LiveTexts;

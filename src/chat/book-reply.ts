@@ -7,7 +7,8 @@ import type { Queryable } from '../store/tables.ts';
 import { reserveReply } from '../store/usage.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { answererOf } from './handoff.ts';
-import { publishEvents, stopLiveAnswer } from './live-answers.ts';
+import { publishEvents } from './live-answers.ts';
+import { stopAnswer } from './stop-answer.ts';
 import { writeMessage } from './write-message.ts';
 
 /** What a reply under way means for the next one: it waits, it is refused, or the one under way is stopped. */
@@ -47,14 +48,14 @@ export async function takeTurn(
   return { isBusy: open.length > 0, inTheWay: whenBusy === 'INTERRUPT' ? running : undefined };
 }
 
-/** Opens the reply to a question in the turn that was taken for it. */
+/** Opens the reply to a question in the turn that was taken for it, on the node of the caller. */
 export async function openReply(
   trx: Queryable,
   conversation: Conversation,
-  { question, turn, now }: { question: Message; turn: Turn; now: number },
+  { question, turn, now, nodeId }: { question: Message; turn: Turn; now: number; nodeId: string },
 ): Promise<{ message: Message; event: LoggedEvent }> {
-  const status = turn.isBusy ? 'QUEUED' : 'STREAMING';
-  return writeMessage(trx, conversation, toTimestamp(now), { role: 'ASSISTANT', status, parentId: question.id });
+  const state = turn.isBusy ? ({ status: 'QUEUED' } as const) : ({ status: 'STREAMING', nodeId } as const);
+  return writeMessage(trx, conversation, toTimestamp(now), { role: 'ASSISTANT', ...state, parentId: question.id });
 }
 
 /**
@@ -71,6 +72,6 @@ export function beginReply(
   // Its end starts the turn of those that wait.
   const { inTheWay } = turn;
   if (inTheWay !== undefined) {
-    deps.background.run('interrupt', () => stopLiveAnswer(deps.liveAnswers, inTheWay.id));
+    deps.background.run('interrupt', () => stopAnswer(deps, inTheWay));
   }
 }

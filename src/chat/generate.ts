@@ -9,13 +9,24 @@ import { findChatbot } from '../store/chatbots.ts';
 import { findConversation, lockConversation } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
 import { findMessage, type MessageEnding } from '../store/messages.ts';
-import { conversationTopic, type LiveAnswer, publishEvents } from './live-answers.ts';
+import { conversationTopic, type LiveAnswer, LOST, publishEvents } from './live-answers.ts';
 import { startNext, storeEnding } from './turns.ts';
 
 /** What generating needs. */
 export type GenerateDeps = Pick<
   Deps,
-  'db' | 'clock' | 'config' | 'logger' | 'metrics' | 'background' | 'bus' | 'liveAnswers' | 'liveTexts' | 'engines'
+  | 'db'
+  | 'clock'
+  | 'config'
+  | 'logger'
+  | 'metrics'
+  | 'background'
+  | 'bus'
+  | 'announcements'
+  | 'node'
+  | 'liveAnswers'
+  | 'liveTexts'
+  | 'engines'
 >;
 
 /** How many passages an engine is given. */
@@ -95,7 +106,7 @@ async function write(
 
   const status = finish
     ? 'COMPLETED'
-    : live.stop.signal.aborted
+    : live.stop.signal.aborted && live.stop.signal.reason !== LOST
       ? 'STOPPED'
       : signal.aborted
         ? 'INTERRUPTED'
@@ -169,7 +180,7 @@ async function store(
         await lockConversation(trx, reply.accountId, reply.conversationId);
         const ended = await storeEnding(trx, reply, ending);
         if (deps.background.isDraining) return { next: undefined, events: ended };
-        const { next, events } = await startNext(trx, reply, ending.completedAt);
+        const { next, events } = await startNext(trx, reply, { at: ending.completedAt, nodeId: deps.node.id });
         return { next, events: [...ended, ...events] };
       });
     } catch (error) {

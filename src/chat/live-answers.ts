@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import type { LiveBus } from '../coordination/live-bus.ts';
 import type { Citation } from '../domain/entities.ts';
 
@@ -9,7 +8,7 @@ export interface LiveAnswer {
   readonly citations: Citation[];
   /** How much of it is saved: characters and citations. */
   savedSize: number;
-  /** Aborts when someone asks for the answer to stop. */
+  /** Aborts when someone asks for the answer to stop, or when it is `LOST`. */
   readonly stop: AbortController;
   /** Resolves when its end is stored. */
   readonly ended: Promise<void>;
@@ -18,14 +17,8 @@ export interface LiveAnswer {
 /** The answers that this process is writing, by message id: fresher than the store until they end. */
 export type LiveAnswers = Map<string, LiveAnswer>;
 
-/** Stops an answer that is being written, and resolves when its end is stored. */
-export async function stopLiveAnswer(liveAnswers: LiveAnswers, messageId: string): Promise<void> {
-  // Its turn may have begun a moment ago, and its run not yet.
-  await setImmediate();
-  const live = liveAnswers.get(messageId);
-  live?.stop.abort();
-  await live?.ended;
-}
+/** Why an answer is stopped that the other nodes have ended: they took this one for dead. */
+export const LOST = Symbol('lost');
 
 /** Where news of a conversation and its messages are signalled. */
 export const conversationTopic = (conversationId: string): string => `conversation:${conversationId}`;

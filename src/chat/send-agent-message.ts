@@ -11,8 +11,9 @@ import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { findMessage, listOpenReplies } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 import { answererOf, holdConversation } from './handoff.ts';
-import { publishEvents, stopLiveAnswer } from './live-answers.ts';
+import { publishEvents } from './live-answers.ts';
 import { findEarlierSend, keepSend, type OnceSend } from './send-once.ts';
+import { stopAnswer } from './stop-answer.ts';
 import { storeEnding } from './turns.ts';
 import { writeMessage } from './write-message.ts';
 
@@ -29,7 +30,7 @@ export interface SendAgentMessageInput {
   readonly clientMessageId?: string | null | undefined;
 }
 
-type AgentDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'config' | 'liveAnswers' | 'typing'>;
+type AgentDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'announcements' | 'config' | 'liveAnswers' | 'typing'>;
 
 const rulesFor = (maxChars: number) =>
   z.object({
@@ -70,7 +71,7 @@ export async function sendAgentMessage(
   });
   if (!isPrivate) deps.typing.set(sent.conversation.id, 'AGENT', false);
   publishEvents(deps.bus, sent.events);
-  if (sent.stopping !== undefined) await stopLiveAnswer(deps.liveAnswers, sent.stopping.id);
+  if (sent.stopping !== undefined) await stopAnswer(deps, sent.stopping);
   return sent;
 }
 

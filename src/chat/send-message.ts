@@ -82,7 +82,7 @@ export async function sendMessage(
     if (earlier !== undefined) return { sent: await readSent(trx, place, earlier), turn: undefined, events: [] };
 
     const turn = await takeTurn(trx, deps.config, place, { now, whenBusy: input.whenBusy });
-    const written = await write(trx, place, channel, given, { turn, now });
+    const written = await write(trx, place, channel, given, { turn, now, nodeId: deps.node.id });
     if (once !== undefined) await keepSend(trx, accountId, once, written.sent.message.id);
     return { ...written, turn };
   });
@@ -120,7 +120,7 @@ async function write(
   { chatbot, conversation: found }: Place,
   channel: Channel,
   { content, sessionId, metadata }: Given,
-  { turn, now }: { turn: Turn | undefined; now: number },
+  { turn, now, nodeId }: { turn: Turn | undefined; now: number; nodeId: string },
 ): Promise<{ sent: SentMessage; events: LoggedEvent[] }> {
   const at = toTimestamp(now);
   const conversation = found
@@ -131,7 +131,7 @@ async function write(
   const question = await writeMessage(trx, conversation, at, said);
   const reopened = { type: 'HandoffChanged', conversationId: conversation.id, at } as const;
   const handoff = found?.status === 'CLOSED' ? [await appendEvent(trx, conversation.accountId, reopened)] : [];
-  const reply = turn && (await openReply(trx, conversation, { question: question.message, turn, now }));
+  const reply = turn && (await openReply(trx, conversation, { question: question.message, turn, now, nodeId }));
   return {
     sent: {
       conversation,

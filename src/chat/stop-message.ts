@@ -4,7 +4,8 @@ import type { Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findMessage } from '../store/messages.ts';
-import { publishEvents, stopLiveAnswer } from './live-answers.ts';
+import { publishEvents } from './live-answers.ts';
+import { stopAnswer } from './stop-answer.ts';
 import { storeEnding } from './turns.ts';
 import { holdMessage } from './visible.ts';
 
@@ -15,21 +16,20 @@ import { holdMessage } from './visible.ts';
  * @throws NotFoundError
  */
 export async function stopMessage(
-  deps: Pick<Deps, 'db' | 'clock' | 'bus' | 'liveAnswers'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'bus' | 'announcements' | 'liveAnswers'>,
   viewer: Viewer,
   input: { messageId: string },
 ): Promise<Message> {
   const { accountId } = viewer;
-  const { id, status, events } = await deps.db.transaction(async (trx) => {
+  const { message, events } = await deps.db.transaction(async (trx) => {
     const { message } = await holdMessage(trx, viewer, input.messageId);
-    const { id } = message;
-    if (message.status !== 'QUEUED') return { id, status: message.status, events: [] };
+    if (message.status !== 'QUEUED') return { message, events: [] };
     const stopped = { status: 'STOPPED', finishReason: 'ABORTED', usage: null, error: null } as const;
     const ending = { ...message, ...stopped, completedAt: toTimestamp(deps.clock.now()) };
-    return { id, status: ending.status, events: await storeEnding(trx, message, ending) };
+    return { message: ending, events: await storeEnding(trx, message, ending) };
   });
   publishEvents(deps.bus, events);
 
-  if (status === 'STREAMING') await stopLiveAnswer(deps.liveAnswers, id);
-  return requireFound('Message', await findMessage(deps.db.read, accountId, id));
+  if (message.status === 'STREAMING') await stopAnswer(deps, message);
+  return requireFound('Message', await findMessage(deps.db.read, accountId, message.id));
 }

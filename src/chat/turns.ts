@@ -20,15 +20,18 @@ export async function storeEnding(trx: Queryable, reply: Message, ending: Messag
   return [await appendEvent(trx, accountId, { conversationId, messageId, type: ENDINGS[status], status, at })];
 }
 
-/** Starts the turn of the reply that waits next in the conversation, if none is being written. The caller holds it. */
+/**
+ * Starts the turn of the reply that waits next in the conversation, if none is being written: on the node of the caller, who
+ * holds the conversation.
+ */
 export async function startNext(
   trx: Queryable,
   { accountId, conversationId }: Pick<Message, 'accountId' | 'conversationId'>,
-  at: Timestamp,
+  { at, nodeId }: { at: Timestamp; nodeId: string },
 ): Promise<{ next: Message | undefined; events: LoggedEvent[] }> {
   const [first] = await listOpenReplies(trx, accountId, conversationId);
   if (first?.status !== 'QUEUED') return { next: undefined, events: [] };
-  await startReply(trx, accountId, first.id);
+  await startReply(trx, accountId, first.id, nodeId);
   const started = { conversationId, messageId: first.id, type: 'MessageStarted', status: 'STREAMING', at } as const;
   return { next: { ...first, status: 'STREAMING' }, events: [await appendEvent(trx, accountId, started)] };
 }

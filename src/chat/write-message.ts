@@ -12,6 +12,8 @@ export type Said = Pick<Message, 'role' | 'status' | 'parentId'> & {
   readonly metadata?: JsonText | undefined;
   readonly isPrivate?: boolean;
   readonly authorName?: string | null;
+  /** The node that writes on it, for a reply that is begun. */
+  readonly nodeId?: string | null;
 };
 
 const NO_METADATA = toJson({});
@@ -44,7 +46,7 @@ export async function writeMessage(
     createdAt: at,
     completedAt: status === 'COMPLETED' ? at : null,
   };
-  await insertMessage(trx, message);
+  await insertMessage(trx, message, said.nodeId);
   const told = { type: 'MessageCreated', messageId: message.id, conversationId, status, at } as const;
   return { message, event: await appendEvent(trx, accountId, told) };
 }

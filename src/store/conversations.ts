@@ -59,6 +59,19 @@ export async function lockConversation(
   return row && toConversation(row);
 }
 
+/** The same where no other holds it at this moment. Returns whether it was there and could be held. */
+export async function tryLockConversation(trx: Queryable, accountId: string, id: string): Promise<boolean> {
+  const row = await trx
+    .selectFrom('conversations')
+    .select('id')
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .forNoKeyUpdate()
+    .skipLocked()
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Finds and holds the conversation that a session id names within a chatbot: see `lockConversation`. Uses `conversations_by_session`. */
 export async function lockConversationBySession(
   trx: Queryable,

@@ -3,6 +3,8 @@ import type { Queryable, Tables } from './tables.ts';
 
 /** The open database. Reads see all that has been committed; every write goes through `transaction`. */
 export interface Database {
+  /** Whether other gateways may use it at the same time. */
+  readonly isShared: boolean;
   readonly read: Queryable;
   /**
    * Runs `work` in one transaction and commits it durably before it resolves; rolls back when `work` throws. Wait for

@@ -1,3 +1,4 @@
+import { type Selectable, sql } from 'kysely';
 import type {
   Citation,
   FinishReason,
@@ -12,8 +13,8 @@ import type { Timestamp } from '../domain/time.ts';
 import { type Page, padIds, readPage } from './pages.ts';
 import type { MessageRow, Queryable } from './tables.ts';
 
-/** Writes a new message. */
-export async function insertMessage(trx: Queryable, message: Message): Promise<void> {
+/** Writes a new message. @param nodeId the node that writes on it, for a reply that is begun. */
+export async function insertMessage(trx: Queryable, message: Message, nodeId: string | null = null): Promise<void> {
   await trx
     .insertInto('messages')
     .values({
@@ -32,6 +33,7 @@ export async function insertMessage(trx: Queryable, message: Message): Promise<v
       is_shown: message.isShown ? 1 : 0,
       is_private: message.isPrivate ? 1 : 0,
       author_name: message.authorName,
+      node_id: nodeId,
       metadata: message.metadata,
       error: message.error && toJson(message.error),
       created_at: message.createdAt,
@@ -86,22 +88,77 @@ export async function listOpenReplies(db: Queryable, accountId: string, conversa
   return rows.map(toMessage);
 }
 
-/** The replies of every account that wait or are being written, oldest first: what a start has to sort out. */
-export async function listAllOpenReplies(db: Queryable): Promise<Message[]> {
+/** Replies of any account that were being written by a node which is gone. Uses `messages_open`. */
+export async function listLostReplies(db: Queryable, limit: number): Promise<Message[]> {
   const rows = await db
     .selectFrom('messages')
     .selectAll()
-    .where('status', 'in', ['QUEUED', 'STREAMING'])
-    .orderBy('id')
+    .where(IS_OPEN)
+    .where('status', '=', 'STREAMING')
+    .where((of) =>
+      of.or([of('node_id', 'is', null), of('node_id', 'not in', of.selectFrom('nodes').select('nodes.id'))]),
+    )
+    .limit(limit)
     .execute();
   return rows.map(toMessage);
 }
 
-/** Moves a waiting reply to STREAMING: its turn has come. */
-export async function startReply(trx: Queryable, accountId: string, id: string): Promise<void> {
+/** Replies of any account that wait although none is being written in their conversation. Uses `messages_open`. */
+export async function listStalledReplies(db: Queryable, limit: number): Promise<Message[]> {
+  const rows = await db
+    .selectFrom('messages')
+    .selectAll()
+    .where(IS_OPEN)
+    .where('status', '=', 'QUEUED')
+    .where((of) =>
+      of.not(
+        of.exists(
+          of
+            .selectFrom('messages as running')
+            .select('running.id')
+            .whereRef('running.conversation_id', '=', 'messages.conversation_id')
+            .where(sql<boolean>`running.status in ('QUEUED', 'STREAMING')`)
+            .where('running.status', '=', 'STREAMING'),
+        ),
+      ),
+    )
+    .limit(limit)
+    .execute();
+  return rows.map(toMessage);
+}
+
+/** As the index `messages_open` has it: written out, so that a planner sees that it may use it. */
+const IS_OPEN = sql<boolean>`messages.status in ('QUEUED', 'STREAMING')`;
+
+/** Asks whoever writes a reply to stop; one that has ended stays as it is. */
+export async function askReplyToStop(trx: Queryable, accountId: string, id: string): Promise<void> {
   await trx
     .updateTable('messages')
-    .set({ status: 'STREAMING' })
+    .set({ stop_asked: 1 })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where('status', '=', 'STREAMING')
+    .execute();
+}
+
+/** The ids of replies, of any account, that a node writes and was asked to stop. Uses `messages_open`. */
+export async function listRepliesAskedToStop(db: Queryable, nodeId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('messages')
+    .select('id')
+    .where(IS_OPEN)
+    .where('status', '=', 'STREAMING')
+    .where('node_id', '=', nodeId)
+    .where('stop_asked', '=', 1)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+/** Moves a waiting reply to STREAMING: its turn has come, on a node. */
+export async function startReply(trx: Queryable, accountId: string, id: string, nodeId: string): Promise<void> {
+  await trx
+    .updateTable('messages')
+    .set({ status: 'STREAMING', node_id: nodeId })
     .where('id', '=', id)
     .where('account_id', '=', accountId)
     .where('status', '=', 'QUEUED')
@@ -213,7 +270,7 @@ export async function listMessages(
 }
 
 /** Makes a message of its row. */
-export function toMessage(row: MessageRow): Message {
+export function toMessage(row: Selectable<MessageRow>): Message {
   return {
     id: row.id,
     accountId: row.account_id,

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { createNodes } from './nodes.ts';
 import { addPeople } from './people-tables.ts';
 import { createSearchIndex } from './search.ts';
 
@@ -12,6 +13,7 @@ export const migrations: Record<string, Migration> = {
   '0002-conversation-events': { up: createEventTables },
   '0003-branches': { up: addBranches },
   '0004-people': { up: addPeople },
+  '0005-nodes': { up: createNodes },
 };
 
 // Tables that grow have no index by account alone: a planner without statistics would take it for `id in (…)` and walk

@@ -59,6 +59,7 @@ function createDatabase(db: Queryable) {
   }
 
   return {
+    isShared: true,
     read: db,
     transaction,
 

@@ -66,6 +66,7 @@ function createDatabase(
   }
 
   return {
+    isShared: false,
     read: reader,
     transaction,
 

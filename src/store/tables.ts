@@ -124,6 +124,10 @@ export interface MessageRow {
   /** Whether it stands on the branch that its conversation shows. */
   is_shown: Flag;
   is_private: Flag;
+  /** The node that writes it, or wrote it. */
+  node_id: string | null;
+  /** Whether that node was asked to stop. */
+  stop_asked: Generated<Flag>;
   author_name: string | null;
   metadata: JsonText;
   error: JsonText | null;
@@ -181,6 +185,13 @@ export interface UsageRow {
   output_tokens: number;
 }
 
+/** A row of nodes: the processes that write answers. */
+export interface NodeRow {
+  id: string;
+  /** How often it has said that it lives. */
+  beat: number;
+}
+
 /** All tables by their names. */
 export interface Tables {
   accounts: AccountRow;
@@ -194,6 +205,7 @@ export interface Tables {
   conversation_events: ConversationEventRow;
   idempotency_keys: IdempotencyKeyRow;
   usage: UsageRow;
+  nodes: NodeRow;
 }
 
 /** What every store function reads from or writes to: the read handle, or the transaction that the caller is in. */

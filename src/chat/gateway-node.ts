@@ -1,0 +1,12 @@
+import { randomUUID } from 'node:crypto';
+
+/** This process among those that share the database, as the writer of answers. */
+export interface GatewayNode {
+  /** What its answers are marked with; it gets a new one when the others have taken it for dead. */
+  id: string;
+}
+
+/** Makes the node of this process, which has yet to join. */
+export function createNode(): GatewayNode {
+  return { id: randomUUID() };
+}

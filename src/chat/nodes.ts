@@ -1,0 +1,89 @@
+import type { Deps } from '../deps.ts';
+import { listRepliesAskedToStop } from '../store/messages.ts';
+import { beatNode, deleteAllNodes, deleteNode, deleteNodeById, insertNode, listNodes } from '../store/nodes.ts';
+import { createNode } from './gateway-node.ts';
+import type { GenerateDeps } from './generate.ts';
+import { LOST } from './live-answers.ts';
+import { recoverReplies } from './recover.ts';
+
+/** How often a node says that it lives, and looks after the others. */
+const BEAT_MS = 2_000;
+
+/**
+ * After so long without a word a node is dead. It is the one who watches that counts, by its own clock and only while it
+ * can look: so clocks may differ, and nobody is dead because the database was away.
+ */
+const LEASE_MS = 12_000;
+
+/** Joins the nodes; comes before any answer is begun. Whoever holds the database alone knows that all others are dead. */
+export async function joinNodes({ db, node }: Pick<Deps, 'db' | 'node'>): Promise<void> {
+  await db.transaction(async (trx) => {
+    if (!db.isShared) await deleteAllNodes(trx);
+    await insertNode(trx, node.id);
+  });
+}
+
+/**
+ * Says every two seconds that this node lives, and looks after the others: what a dead node has left open is sorted out,
+ * at the latest 16 seconds after its death, and what another was asked to stop here is stopped. One who holds the database
+ * alone has nobody to look after.
+ * @returns a function that ends it and leaves: what waits here is taken up by the others at once.
+ */
+export function startWatchingNodes(deps: GenerateDeps): () => Promise<void> {
+  const { db, node, logger, announcements, liveAnswers } = deps;
+  if (!db.isShared) return async () => {};
+  const stop = (messageId: string) => liveAnswers.get(messageId)?.stop.abort();
+  announcements.on('stop', stop);
+  const seen = new Map<string, { beat: number; since: number }>();
+  let lookedAt = performance.now();
+
+  async function look(): Promise<void> {
+    if (!(await db.transaction((trx) => beatNode(trx, node.id)))) await returnFromDead();
+    for (const messageId of await listRepliesAskedToStop(db.read, node.id)) stop(messageId);
+    await buryDead();
+    await recoverReplies(deps);
+  }
+
+  /** The others have ended what was written here. */
+  async function returnFromDead(): Promise<void> {
+    logger.warn('other nodes took this one for dead; its answers were interrupted');
+    Object.assign(node, createNode());
+    for (const answer of liveAnswers.values()) answer.stop.abort(LOST);
+    await joinNodes(deps);
+  }
+
+  async function buryDead(): Promise<void> {
+    const nodes = await listNodes(db.read);
+    const now = performance.now();
+    // The others may have been cut off as well, and need time to say that they live.
+    if (now - lookedAt > LEASE_MS / 2) seen.clear();
+    lookedAt = now;
+    const ids = new Set(nodes.map(({ id }) => id));
+    for (const id of seen.keys()) if (!ids.has(id)) seen.delete(id);
+    for (const other of nodes) {
+      const known = seen.get(other.id);
+      if (known?.beat !== other.beat) seen.set(other.id, { beat: other.beat, since: now });
+      else if (now - known.since > LEASE_MS && other.id !== node.id) {
+        logger.warn({ node: other.id }, 'a node is dead');
+        await db.transaction((trx) => deleteNode(trx, other));
+      }
+    }
+  }
+
+  let looking: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    looking ??= look()
+      .catch((error: unknown) => logger.error({ err: error }, 'cannot look after the other nodes'))
+      .finally(() => {
+        looking = undefined;
+      });
+  }, BEAT_MS);
+  return async () => {
+    clearInterval(timer);
+    await looking;
+    await db
+      .transaction((trx) => deleteNodeById(trx, node.id))
+      // They find out by themselves.
+      .catch((error: unknown) => logger.error({ err: error }, 'cannot leave the other nodes'));
+  };
+}
