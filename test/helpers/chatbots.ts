@@ -32,7 +32,14 @@ export interface ChatbotOptions {
 /** Sends a message over GraphQL; gives the ids of what came of it. */
 export async function send(
   gateway: TestGateway,
-  input: { chatbotId?: string; conversationId?: string; sessionId?: string; content: string },
+  input: {
+    chatbotId?: string;
+    conversationId?: string;
+    sessionId?: string;
+    content: string;
+    whenBusy?: 'ENQUEUE' | 'REJECT' | 'INTERRUPT';
+    clientMessageId?: string;
+  },
   key = gateway.key,
 ): Promise<{ conversationId: string; messageId: string; replyId: string; status: string }> {
   const { data, errors } = await gateway.graphql<{ sendMessage: SentPayload }>(
