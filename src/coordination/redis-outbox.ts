@@ -21,7 +21,7 @@ export interface Outbox {
 }
 
 /** News may go out at once, but no more often than so: under load they become fewer and larger. */
-const PAUSE_MS = 10;
+const PAUSE_MS = 20;
 
 /**
  * Makes the outbox of a link. There is never more than one batch under way, so that nothing piles up before a Redis that

@@ -17,24 +17,30 @@ interface Draft {
 const LIFETIME_MS = 120_000;
 
 /**
- * KEYS: text, citations, channel. ARGV: how many bytes and citations must stand there, the lifetime in ms, the message to
- * tell, the new text, the new citations. A text that was lost, or is an older one that came back, is not added to: by
- * its length it is told apart, because every text under this name is a beginning of the same. From nothing on it is
- * written anew.
+ * KEYS: text, citations and channel of each answer. ARGV: the lifetime in ms; then for each how many bytes and citations
+ * must stand there, the message to tell, the new text, how many citations are new, and those. A text that was lost, or is
+ * an older one that came back, is not added to: by its length it is told apart, because every text under this name is a
+ * beginning of the same. From nothing on it is written anew. Answers for each 1 where it was added, else 0.
  */
 const APPEND = `
-local bytes, cited = tonumber(ARGV[1]), tonumber(ARGV[2])
-if bytes == 0 and cited == 0 then
-  redis.call('DEL', KEYS[1], KEYS[2])
-elseif redis.call('STRLEN', KEYS[1]) ~= bytes or redis.call('LLEN', KEYS[2]) ~= cited then
-  return 0
+local added, at = {}, 2
+for key = 1, #KEYS, 3 do
+  local text, list = KEYS[key], KEYS[key + 1]
+  local bytes, cited, count = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 4])
+  local isAnew = bytes == 0 and cited == 0
+  local joins = isAnew or redis.call('STRLEN', text) == bytes and redis.call('LLEN', list) == cited
+  if isAnew then redis.call('DEL', text, list) end
+  if joins then
+    if ARGV[at + 3] ~= '' then redis.call('APPEND', text, ARGV[at + 3]) end
+    for n = at + 5, at + 4 + count do redis.call('RPUSH', list, ARGV[n]) end
+    redis.call('PEXPIRE', text, ARGV[1])
+    redis.call('PEXPIRE', list, ARGV[1])
+    redis.call('PUBLISH', KEYS[key + 2], ARGV[at + 2])
+  end
+  added[#added + 1] = joins and 1 or 0
+  at = at + 5 + count
 end
-if ARGV[5] ~= '' then redis.call('APPEND', KEYS[1], ARGV[5]) end
-for i = 6, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[i]) end
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
-redis.call('PUBLISH', KEYS[3], ARGV[4])
-return 1`;
+return added`;
 const APPEND_SHA = hash('sha1', APPEND);
 
 /** Makes the part of the texts that writes. */
@@ -52,12 +58,16 @@ export function createTextWriter(link: RedisLink, outbox: Outbox): Pick<LiveText
       dirty.clear();
       hasLoaded = sent.length > 0 && !isLoaded;
       if (hasLoaded) batch.script('LOAD', APPEND);
-      for (const { draft, delta } of sent) {
+      const keys = sent.flatMap(({ draft }) => {
         const { text, citations, channel } = namesOf(draft.id);
-        const added = delta.citations.map((citation) => JSON.stringify(citation));
-        const args = [draft.bytes, draft.cited, LIFETIME_MS, JSON.stringify(delta), delta.text, ...added];
-        batch.evalsha(APPEND_SHA, 3, text, citations, channel, ...args);
-      }
+        return [text, citations, channel];
+      });
+      const args = sent.flatMap(({ draft, delta }) => {
+        const citations = delta.citations.map((citation) => JSON.stringify(citation));
+        return [draft.bytes, draft.cited, JSON.stringify(delta), delta.text, citations.length, ...citations];
+      });
+      // One command for all: what a command costs this process is more than what it says.
+      if (sent.length > 0) batch.evalsha(APPEND_SHA, keys.length, ...keys, LIFETIME_MS, ...args);
       for (const id of ended) {
         const { text, citations, channel } = namesOf(id);
         batch.del(text, citations).publish(channel, END);
@@ -67,10 +77,10 @@ export function createTextWriter(link: RedisLink, outbox: Outbox): Pick<LiveText
 
     settle(replies) {
       if (sent.length === 0) return;
-      const answers = hasLoaded ? replies.slice(1) : replies;
-      isLoaded = sent.every((_, index) => !answers[index]?.[0]);
+      const [error, added] = replies[hasLoaded ? 1 : 0] ?? [];
+      isLoaded = !error;
       for (const [index, { draft, delta }] of sent.entries()) {
-        const [error, isKept] = answers[index] ?? [];
+        const isKept = (added as readonly number[] | undefined)?.[index];
         draft.offset = isKept === 1 ? delta.offset + delta.text.length : 0;
         draft.bytes = isKept === 1 ? draft.bytes + Buffer.byteLength(delta.text) : 0;
         draft.cited = isKept === 1 ? delta.cited + delta.citations.length : 0;
