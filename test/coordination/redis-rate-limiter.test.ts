@@ -1,15 +1,15 @@
 import { describe, expect, it, vi } from 'vitest';
-import { hasRedis, type Node, openLimiter, openNodes, startRedis } from '../helpers/nodes.ts';
+import { hasRedis, openLimiter, startRedis } from '../helpers/nodes.ts';
+import { createPrefix } from '../helpers/redis.ts';
 
 const countAllowed = (results: readonly { isAllowed: boolean }[]) =>
   results.filter(({ isAllowed }) => isAllowed).length;
 
 describe.runIf(hasRedis)('limiters that share a Redis', () => {
   it('let exactly 60 of 180 requests at once through, however they are spread', async () => {
-    const [a, b] = (await openNodes(2)) as [Node, Node];
-    // The first has to bring the script.
-    await a.limiter.peek('key', 60);
-    const asked = Array.from({ length: 180 }, (_, index) => (index % 3 === 0 ? a : b).limiter.take('key', 60));
+    const prefix = createPrefix();
+    const [a, b] = [await openLimiter({ prefix }), await openLimiter({ prefix })];
+    const asked = Array.from({ length: 180 }, (_, index) => (index % 3 === 0 ? a : b).take('key', 60));
     const results = await Promise.all(asked);
     expect(countAllowed(results)).toBe(60);
     expect(new Set(results.flatMap(({ isAllowed, remaining }) => (isAllowed ? [remaining] : []))).size).toBe(60);
@@ -17,12 +17,12 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
 
   it('go on with a server that has forgotten the script', async () => {
     const redis = await startRedis();
-    const [a] = (await openNodes(1, redis)) as [Node];
-    expect(await a.limiter.take('key', 4)).toMatchObject({ limit: 4, remaining: 3 });
+    const a = await openLimiter({ url: redis.url });
+    expect(await a.take('key', 4)).toMatchObject({ limit: 4, remaining: 3 });
     await redis.stop();
     await redis.start();
-    await vi.waitFor(() => expect(a.isUp?.()).toBe(true), 5_000);
-    expect(await a.limiter.take('key', 4)).toMatchObject({ limit: 4, remaining: 3 });
+    await vi.waitFor(async () => expect((await a.peek('key', 4)).limit).toBe(4), 5_000);
+    expect(await a.take('key', 4)).toMatchObject({ limit: 4, remaining: 3 });
   });
 
   it('let each its share through while Redis is away, and what it was let through before counts', async () => {
@@ -48,13 +48,14 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
 
   it('are exact again when it is back, and never let more than the limit through by Redis', async () => {
     const redis = await startRedis();
-    const [a, b] = (await openNodes(2, redis)) as [Node, Node];
+    const shared = { url: redis.url, prefix: 'one:' };
+    const [a, b] = [await openLimiter(shared), await openLimiter(shared)];
     await redis.stop();
-    await a.limiter.take('key', 10);
+    await a.take('key', 10);
     await redis.start();
-    await vi.waitFor(async () => expect((await a.limiter.peek('key', 10)).limit).toBe(10), 5_000);
-    await vi.waitFor(async () => expect((await b.limiter.peek('key', 10)).limit).toBe(10), 5_000);
-    const results = await Promise.all(Array.from({ length: 40 }, (_, n) => (n % 2 ? a : b).limiter.take('key', 10)));
+    await vi.waitFor(async () => expect((await a.peek('key', 10)).limit).toBe(10), 5_000);
+    await vi.waitFor(async () => expect((await b.peek('key', 10)).limit).toBe(10), 5_000);
+    const results = await Promise.all(Array.from({ length: 40 }, (_, n) => (n % 2 ? a : b).take('key', 10)));
     expect(countAllowed(results)).toBe(10);
   });
 });

@@ -57,7 +57,7 @@ export async function openLimiter({
 }: { url?: string; prefix?: string } & Partial<RedisRateLimiterOptions>): Promise<RateLimiter> {
   const link = await openRedis({ url, prefix, logger: pino({ level: 'silent' }) });
   onTestFinished(() => link.close());
-  return createRedisRateLimiter(link, { clock: systemClock, countNodes: () => 2, ...options });
+  return createRedisRateLimiter(link, { clock: systemClock, countNodes: () => 2, timeoutMs: 2_000, ...options });
 }
 
 /** A client of the tests' own, for what a gateway would not do. */
