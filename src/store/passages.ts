@@ -3,20 +3,14 @@ import { fromJson, toJson } from '../domain/json.ts';
 import { type Page, padIds, readPage } from './pages.ts';
 import type { PassageRow, Queryable } from './tables.ts';
 
+const BATCH_SIZE = 50;
+
 /** Writes the passages of a source; the search index is the caller's to fill. */
 export async function insertPassages(trx: Queryable, passages: readonly Passage[]): Promise<void> {
-  for (const passage of passages) {
+  for (let start = 0; start < passages.length; start += BATCH_SIZE) {
     await trx
       .insertInto('passages')
-      .values({
-        id: passage.id,
-        account_id: passage.accountId,
-        chatbot_id: passage.chatbotId,
-        source_id: passage.sourceId,
-        position: passage.position,
-        heading_path: toJson(passage.headingPath),
-        text: passage.text,
-      })
+      .values(passages.slice(start, start + BATCH_SIZE).map(toRow))
       .execute();
   }
 }
@@ -52,5 +46,17 @@ export function toPassage(row: PassageRow): Passage {
     position: row.position,
     headingPath: fromJson<string[]>(row.heading_path),
     text: row.text,
+  };
+}
+
+function toRow(passage: Passage): PassageRow {
+  return {
+    id: passage.id,
+    account_id: passage.accountId,
+    chatbot_id: passage.chatbotId,
+    source_id: passage.sourceId,
+    position: passage.position,
+    heading_path: toJson(passage.headingPath),
+    text: passage.text,
   };
 }
