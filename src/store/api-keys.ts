@@ -1,6 +1,7 @@
 import type { ApiKey, Scope } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
+import { prepareQuery } from './prepared.ts';
 import type { ApiKeyRow, Queryable } from './tables.ts';
 
 /** Writes a new key. Only its hash is stored. */
@@ -23,9 +24,11 @@ export async function insertApiKey(trx: Queryable, key: ApiKey, hash: string): P
 
 /** Finds a key by the SHA-256 of its text, revoked ones included. The one look-up without an account: it yields it. */
 export async function findApiKeyByHash(db: Queryable, hash: string): Promise<ApiKey | undefined> {
-  const row = await db.selectFrom('api_keys').selectAll().where('hash', '=', hash).executeTakeFirst();
+  const [row] = await FIND_BY_HASH(db, [hash]);
   return row && toApiKey(row);
 }
+
+const FIND_BY_HASH = prepareQuery((db) => db.selectFrom('api_keys').selectAll().where('hash', '=', ''));
 
 /** Finds a key of the account. */
 export async function findApiKey(db: Queryable, accountId: string, id: string): Promise<ApiKey | undefined> {

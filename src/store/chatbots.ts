@@ -2,6 +2,7 @@ import type { Insertable, Selectable } from 'kysely';
 import type { Chatbot, LeadForm } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import { type Page, padIds, readPage } from './pages.ts';
+import { prepareQuery } from './prepared.ts';
 import type { ChatbotRow, Queryable } from './tables.ts';
 
 /** Writes a new chatbot. Its slug is unique within the account: see `findChatbotBySlug`. */
@@ -22,27 +23,21 @@ export async function deleteChatbot(trx: Queryable, accountId: string, id: strin
 
 /** Finds a chatbot of the account. */
 export async function findChatbot(db: Queryable, accountId: string, id: string): Promise<Chatbot | undefined> {
-  const row = await db
-    .selectFrom('chatbots')
-    .selectAll()
-    .where('id', '=', id)
-    .where('account_id', '=', accountId)
-    .executeTakeFirst();
+  const [row] = await FIND(db, [id, accountId]);
   return row && toChatbot(row);
 }
+
+const selectById = (db: Queryable) =>
+  db.selectFrom('chatbots').selectAll().where('id', '=', '').where('account_id', '=', '');
+const FIND = prepareQuery(selectById);
+const LOCK = prepareQuery((db) => selectById(db).forUpdate());
 
 /**
  * Finds a chatbot of the account and holds it to the end of the transaction. Whoever is adding something to it, such as a
  * source, is waited for.
  */
 export async function lockChatbot(trx: Queryable, accountId: string, id: string): Promise<Chatbot | undefined> {
-  const row = await trx
-    .selectFrom('chatbots')
-    .selectAll()
-    .where('id', '=', id)
-    .where('account_id', '=', accountId)
-    .forUpdate()
-    .executeTakeFirst();
+  const [row] = await LOCK(trx, [id, accountId]);
   return row && toChatbot(row);
 }
 

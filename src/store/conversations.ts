@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely';
 import type { Conversation, ConversationStatus } from '../domain/entities.ts';
 import { type Page, padIds, readPage } from './pages.ts';
+import { prepareQuery } from './prepared.ts';
 import type { ConversationRow, Queryable } from './tables.ts';
 
 /** Writes a new conversation. Its session id is unique within the chatbot: see `lockConversationBySession`. */
@@ -36,7 +37,8 @@ export async function findConversation(
   accountId: string,
   id: string,
 ): Promise<Conversation | undefined> {
-  return (await findConversations(db, accountId, [id]))[0];
+  const [row] = await FIND(db, [id, accountId]);
+  return row && toConversation(row);
 }
 
 /**
@@ -49,13 +51,7 @@ export async function lockConversation(
   accountId: string,
   id: string,
 ): Promise<Conversation | undefined> {
-  const row = await trx
-    .selectFrom('conversations')
-    .selectAll()
-    .where('id', '=', id)
-    .where('account_id', '=', accountId)
-    .forNoKeyUpdate()
-    .executeTakeFirst();
+  const [row] = await LOCK(trx, [id, accountId]);
   return row && toConversation(row);
 }
 
@@ -79,14 +75,7 @@ export async function lockConversationBySession(
   chatbotId: string,
   sessionId: string,
 ): Promise<Conversation | undefined> {
-  const row = await trx
-    .selectFrom('conversations')
-    .selectAll()
-    .where('chatbot_id', '=', chatbotId)
-    .where('session_id', '=', sessionId)
-    .where('account_id', '=', accountId)
-    .forNoKeyUpdate()
-    .executeTakeFirst();
+  const [row] = await LOCK_BY_SESSION(trx, [chatbotId, sessionId, accountId]);
   return row && toConversation(row);
 }
 
@@ -120,6 +109,20 @@ export async function listConversations(
   if (status !== undefined) query = query.where('status', '=', status);
   return (await readPage(query, 'desc', page)).map(toConversation);
 }
+
+const selectById = (db: Queryable) =>
+  db.selectFrom('conversations').selectAll().where('id', '=', '').where('account_id', '=', '');
+const FIND = prepareQuery(selectById);
+const LOCK = prepareQuery((db) => selectById(db).forNoKeyUpdate());
+const LOCK_BY_SESSION = prepareQuery((db) =>
+  db
+    .selectFrom('conversations')
+    .selectAll()
+    .where('chatbot_id', '=', '')
+    .where('session_id', '=', '')
+    .where('account_id', '=', '')
+    .forNoKeyUpdate(),
+);
 
 function changeableOf(conversation: Conversation) {
   return {

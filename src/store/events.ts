@@ -31,19 +31,9 @@ export async function appendEvent(
   event: Pick<LoggedEvent, 'conversationId' | 'type' | 'at'> &
     Partial<Pick<LoggedEvent, 'messageId' | 'status' | 'leadId'>>,
 ): Promise<LoggedEvent> {
-  const conversation = await trx
-    .updateTable('conversations')
-    .set((row) => ({ last_event: row('last_event', '+', 1) }))
-    .where('id', '=', event.conversationId)
-    .where('account_id', '=', accountId)
-    .returning(['last_event', 'chatbot_id'])
-    .executeTakeFirstOrThrow();
-  const chatbot = await trx
-    .updateTable('chatbots')
-    .set((row) => ({ last_event: row('last_event', '+', 1) }))
-    .where('id', '=', conversation.chatbot_id)
-    .returning('last_event')
-    .executeTakeFirstOrThrow();
+  const [conversation] = await COUNT_IN_CONVERSATION(trx, [1, event.conversationId, accountId]);
+  const [chatbot] = conversation ? await COUNT_IN_CHATBOT(trx, [1, conversation.chatbot_id]) : [];
+  if (conversation === undefined || chatbot === undefined) throw new Error('The conversation of an event is gone.');
   const row = {
     conversation_id: event.conversationId,
     number: conversation.last_event,
@@ -127,6 +117,22 @@ export async function deleteEventsBefore(trx: Queryable, chatbotId: string, chat
     .where('chatbot_number', '<', chatbotNumber)
     .execute();
 }
+
+const COUNT_IN_CONVERSATION = prepareQuery((db) =>
+  db
+    .updateTable('conversations')
+    .set((row) => ({ last_event: row('last_event', '+', 1) }))
+    .where('id', '=', '')
+    .where('account_id', '=', '')
+    .returning(['last_event', 'chatbot_id']),
+);
+const COUNT_IN_CHATBOT = prepareQuery((db) =>
+  db
+    .updateTable('chatbots')
+    .set((row) => ({ last_event: row('last_event', '+', 1) }))
+    .where('id', '=', '')
+    .returning('last_event'),
+);
 
 const prepareLastEvent = (table: 'conversations' | 'chatbots') =>
   prepareQuery((db) => db.selectFrom(table).select('last_event').where('id', '=', '').where('account_id', '=', ''));

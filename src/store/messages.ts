@@ -11,6 +11,7 @@ import type {
 import { fromJson, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { type Page, padIds, readPage } from './pages.ts';
+import { prepareQuery } from './prepared.ts';
 import type { MessageRow, Queryable } from './tables.ts';
 
 /** Writes a new message. @param nodeId the node that writes on it, for a reply that is begun. */
@@ -201,14 +202,13 @@ export async function findReply(db: Queryable, accountId: string, parentId: stri
 
 /** Finds a message of the account. */
 export async function findMessage(db: Queryable, accountId: string, id: string): Promise<Message | undefined> {
-  const row = await db
-    .selectFrom('messages')
-    .selectAll()
-    .where('id', '=', id)
-    .where('account_id', '=', accountId)
-    .executeTakeFirst();
+  const [row] = await FIND(db, [id, accountId]);
   return row && toMessage(row);
 }
+
+const FIND = prepareQuery((db) =>
+  db.selectFrom('messages').selectAll().where('id', '=', '').where('account_id', '=', ''),
+);
 
 /** Finds several messages of the account, in no particular order. */
 export async function findMessages(db: Queryable, accountId: string, ids: readonly string[]): Promise<Message[]> {

@@ -66,8 +66,11 @@ export function isCollision(error: unknown): boolean {
   return error instanceof DatabaseError && COLLISIONS.has(error.code ?? '');
 }
 
+/** The SQLSTATE of a named query whose table has got another column since: by a newer gateway, beside this one. */
+const STALE_PLAN = '0A000';
+
 /** By their SQLSTATE: serialization failure, deadlock, unique violation, foreign key violation. */
-const COLLISIONS: ReadonlySet<string> = new Set(['40001', '40P01', '23505', '23503']);
+const COLLISIONS: ReadonlySet<string> = new Set(['40001', '40P01', '23505', '23503', STALE_PLAN]);
 
 /**
  * What the server says when it is not the statement's fault: no connection, no resources, going down or starting, a
@@ -94,6 +97,7 @@ class PoolDriver implements Driver {
 
   async beginTransaction(connection: PoolConnection): Promise<void> {
     await connection.run('begin');
+    connection.isInTransaction = true;
   }
 
   async commitTransaction(connection: PoolConnection): Promise<void> {
@@ -120,14 +124,28 @@ class PoolConnection implements DatabaseConnection {
   readonly #client: PoolClient;
   /** Whether nothing may be asked of it any more. */
   isBroken = false;
+  isInTransaction = false;
 
   constructor(client: PoolClient) {
     this.#client = client;
   }
 
   async executeQuery<R>(query: CompiledQuery | NamedQuery): Promise<QueryResult<R>> {
-    const { command, rowCount, rows } = await this.run(query.sql, query.parameters, 'name' in query ? query.name : '');
+    const { command, rowCount, rows } = await this.#runNamed(query);
     return command === 'SELECT' ? { rows } : { rows, numAffectedRows: BigInt(rowCount ?? 0) };
+  }
+
+  async #runNamed(query: CompiledQuery | NamedQuery) {
+    if (!('name' in query)) return this.run(query.sql, query.parameters);
+    try {
+      return await this.run(query.sql, query.parameters, query.name);
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || error.code !== STALE_PLAN) throw error;
+      this.isBroken = true;
+      // A transaction has failed with it, and is run again on a connection that knows no names.
+      if (this.isInTransaction) throw error;
+      return this.run(query.sql, query.parameters);
+    }
   }
 
   async run(text: string, parameters: readonly unknown[] = [], name = '') {

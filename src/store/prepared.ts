@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Compilable, CompiledQuery } from 'kysely';
+import { isPostgres } from './engine.ts';
 import type { Queryable } from './tables.ts';
 
 /** A query that Postgres plans once on each connection, and knows by this name from then on. */
@@ -8,18 +9,19 @@ export interface NamedQuery<R = unknown> extends CompiledQuery<R> {
 }
 
 /**
- * Makes a query that is built and compiled once for each database handle: for the few that run for every piece of a text,
- * where that costs several times as much as the query itself. Its plan must be good for any values: one that needs a
- * partial index whose condition they decide is not.
+ * Makes a query that is built and compiled once for each engine: for those that run most often, where that costs more
+ * than the query itself. Its plan must be good for any values: one that needs a partial index whose condition they decide
+ * is not.
  * @param build makes it with any values; they are replaced by those given, in the order of the places in the SQL.
  */
 export function prepareQuery<R>(
   build: (db: Queryable) => Compilable<R>,
 ): (db: Queryable, values: readonly unknown[]) => Promise<R[]> {
-  const compiled = new WeakMap<Queryable, NamedQuery<R>>();
+  const compiled = new Map<boolean, NamedQuery<R>>();
   return async (db, parameters) => {
-    const query = compiled.get(db) ?? nameQuery(build(db).compile());
-    compiled.set(db, query);
+    const engine = isPostgres(db);
+    const query = compiled.get(engine) ?? nameQuery(build(db).compile());
+    compiled.set(engine, query);
     const run: NamedQuery<R> = { ...query, parameters };
     return (await db.executeQuery<R>(run)).rows;
   };

@@ -4,7 +4,7 @@ import { StartupError, StorageUnavailableError } from '../../src/domain/errors.t
 import { createId } from '../../src/domain/ids.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { findAccountByIdOrName, insertAccount, lockAccount } from '../../src/store/accounts.ts';
-import { insertApiKey, markApiKeyRevoked } from '../../src/store/api-keys.ts';
+import { findApiKeyByHash, insertApiKey, markApiKeyRevoked } from '../../src/store/api-keys.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import type { Queryable } from '../../src/store/tables.ts';
 import { askServer, hasPostgres, POSTGRES, type TestDatabase } from '../helpers/databases.ts';
@@ -69,6 +69,20 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
     const account = await db.transaction((trx) => addAccount(trx, 'a\0b'));
     expect(await findAccountByIdOrName(db.read, account.id)).toMatchObject({ name: 'a\ufffdb' });
     expect(await findAccountByIdOrName(db.read, `${account.id}\0`)).toBeUndefined();
+  });
+
+  it('is read and written on while a newer gateway changes its tables', async () => {
+    const db = await open(database.url, 1);
+    const newer = await open();
+    const find = (handle: Queryable) => findApiKeyByHash(handle, 'hash');
+    const change = (what: string) =>
+      newer.transaction((trx) => sql`alter table api_keys ${sql.raw(what)}`.execute(trx));
+    await find(db.read);
+    await change('add column later text');
+    expect(await find(db.read)).toBeUndefined();
+    await db.transaction(find);
+    await change('drop column later');
+    expect(await db.transaction(find)).toBeUndefined();
   });
 
   describe('a transaction', () => {
