@@ -16,6 +16,8 @@ import { createPostgresHandle, isCollision } from './postgres-pool.ts';
 import type { Queryable, Tables } from './tables.ts';
 
 const FOREIGN_WRITE_POLL_MS = 250;
+/** Whoever asks whether it is ready does not wait for a server that says nothing. */
+const READY_TIMEOUT_MS = 2_000;
 const MAX_ATTEMPTS = 5;
 const MAX_PAUSE_MS = 20;
 
@@ -64,13 +66,12 @@ function createDatabase(db: Queryable) {
     transaction,
 
     async isReady() {
-      try {
+      const check = async () => {
         if (!(await isPrimary(db))) return false;
         if (!isWritable) await transaction(tryToWrite);
         return true;
-      } catch {
-        return false;
-      }
+      };
+      return Promise.race([check().catch(() => false), setTimeout(READY_TIMEOUT_MS, false, { ref: false })]);
     },
 
     onForeignWrite(listener: () => void) {

@@ -188,6 +188,14 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       await vi.waitFor(async () => expect(await db.isReady()).toBe(true));
     });
 
+    it('is not ready when it does not answer', async () => {
+      const { db, wire } = await openWired();
+      wire.silence();
+      expect(await db.isReady()).toBe(false);
+      wire.mend();
+      expect(await db.isReady()).toBe(true);
+    });
+
     it('takes all connections with it, in use and idle, and nothing else', async () => {
       const db = await open();
       await Promise.all([countAccounts(db), countAccounts(db), countAccounts(db)]);
