@@ -98,7 +98,7 @@ export async function askServer(statement: string, name?: string): Promise<void>
 export const hasPostgres = await askServer('select 1').then(
   () => true,
   (error: unknown) => {
-    if (process.env.CI) throw new Error(`There is no Postgres at ${SERVER}.`, { cause: error });
+    if (process.env.CI) throw new Error(`There is no Postgres at ${new URL(SERVER).host}.`, { cause: error });
     return false;
   },
 );
