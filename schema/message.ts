@@ -3,6 +3,7 @@ import { MAX_SIBLINGS } from '../src/chat/fork.ts';
 import { rateMessage } from '../src/chat/rate-message.ts';
 import { sendMessage } from '../src/chat/send-message.ts';
 import { stopMessage } from '../src/chat/stop-message.ts';
+import { writtenOf } from '../src/chat/written.ts';
 import type {
   Citation,
   FinishReason as FinishReasonName,
@@ -125,13 +126,13 @@ MessageRef.implement({
     status: t.expose('status', { type: MessageStatus, description: 'How far it has come.' }),
     content: t.string({
       description: 'The text; of a reply under way, what there is so far.',
-      resolve: (message, _args, { deps }) => deps.liveAnswers.get(message.id)?.content ?? message.content,
+      resolve: (message, _args, { deps }) => writtenOf(deps, message).content,
     }),
     citations: t.field({
       type: [CitationRef],
       description: `What the reply rests on, in the order of the text; at most ${MAX_CITATIONS}.`,
       extensions: { listSize: () => MAX_CITATIONS } satisfies FieldExtensions,
-      resolve: (message, _args, { deps }) => [...(deps.liveAnswers.get(message.id)?.citations ?? message.citations)],
+      resolve: (message, _args, { deps }) => [...writtenOf(deps, message).citations],
     }),
     finishReason: t.expose('finishReason', {
       type: FinishReason,

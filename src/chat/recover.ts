@@ -1,3 +1,4 @@
+import type { Message } from '../domain/entities.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { tryLockConversation } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
@@ -20,32 +21,32 @@ export async function recoverReplies(deps: GenerateDeps): Promise<void> {
 /** Returns whether there may be more. */
 async function recoverSome(deps: GenerateDeps): Promise<boolean> {
   const { db, bus, clock, node, background } = deps;
+  const lost = await listLostReplies(db.read, REPLIES_PER_TRANSACTION);
+  const stalled = await listStalledReplies(db.read, REPLIES_PER_TRANSACTION);
+  if (lost.length === 0 && stalled.length === 0) return false;
   const at = toTimestamp(clock.now());
-  const { taken, count } = await db.transaction(async (trx) => {
+  const { events, started, count } = await db.transaction(async (trx) => {
     const events: LoggedEvent[] = [];
-    const started = [];
-    const lost = await listLostReplies(trx, REPLIES_PER_TRANSACTION);
-    const stalled = await listStalledReplies(trx, REPLIES_PER_TRANSACTION);
+    const started: Message[] = [];
     let count = 0;
     for (const reply of [...lost, ...stalled]) {
-      const { accountId, conversationId } = reply;
-      if (!(await tryLockConversation(trx, accountId, conversationId))) continue;
+      if (!(await tryLockConversation(trx, reply.accountId, reply.conversationId))) continue;
       if (reply.status === 'STREAMING') {
         const broken = { status: 'INTERRUPTED', finishReason: 'ABORTED', usage: null, error: null } as const;
-        events.push(...(await storeEnding(trx, reply, { ...reply, ...broken, completedAt: at })));
-        count++;
+        const ended = await storeEnding(trx, reply, { ...reply, ...broken, completedAt: at });
+        events.push(...ended);
+        count += ended.length;
       }
       if (background.isDraining) continue;
       const { next, events: told } = await startNext(trx, reply, { at, nodeId: node.id });
       events.push(...told);
-      if (next !== undefined) {
-        started.push(next);
-        count++;
-      }
+      if (next === undefined) continue;
+      started.push(next);
+      count++;
     }
-    return { taken: { events, started }, count };
+    return { events, started, count };
   });
-  publishEvents(bus, taken.events);
-  for (const next of taken.started) startGenerating(deps, next);
+  publishEvents(bus, events);
+  for (const next of started) startGenerating(deps, next);
   return count >= REPLIES_PER_TRANSACTION;
 }

@@ -32,11 +32,14 @@ async function open() {
   const { deps, accountId } = gateway;
   const database = { ...deps.db };
   const transactions = vi.spyOn(deps.db, 'transaction');
+  // Where it is shared, the gateway also says in it that it lives.
+  const isSave = (work: unknown) => String(work).includes('saveAnswer');
+  const saves = () => transactions.mock.calls.filter(([work]) => isSave(work)).length;
   const read = async () => {
     const message = await findMessage(deps.db.read, accountId, sent.replyId);
     return message && { status: message.status, content: message.content, citations: message.citations };
   };
-  return { gateway, engine, database, transactions, read, ...sent };
+  return { gateway, engine, database, transactions, isSave, saves, read, ...sent };
 }
 
 afterEach(() => vi.useRealTimers());
@@ -55,31 +58,32 @@ describe('an answer under way', () => {
   });
 
   it('is not saved again while nothing is written', async () => {
-    const { engine, read, transactions } = await open();
+    const { engine, read, saves } = await open();
     engine.push(delta('nine'));
     await vi.waitFor(async () => expect(await read()).toMatchObject({ content: 'nine' }), SOON);
-    expect(transactions).toHaveBeenCalledTimes(1);
+    expect(saves()).toBe(1);
     await new Promise((resolve) => setTimeout(resolve, 2_100));
-    expect(transactions).toHaveBeenCalledTimes(1);
+    expect(saves()).toBe(1);
   });
 
   it('is tried again when it could not be saved, also when nothing was written since', async () => {
-    const { gateway, engine, database, read, transactions } = await open();
+    const { gateway, engine, database, read, transactions, isSave, saves } = await open();
     const { transaction } = database;
-    transactions.mockImplementationOnce((work) =>
+    transactions.mockImplementation((work) =>
       transaction(async (trx) => {
-        await work(trx);
-        throw new StorageUnavailableError({ cause: new Error('full') });
+        const result = await work(trx);
+        if (isSave(work) && saves() === 1) throw new StorageUnavailableError({ cause: new Error('full') });
+        return result;
       }),
     );
     engine.push(delta('nine'));
     await vi.waitFor(async () => expect(await read()).toMatchObject({ content: 'nine' }), SOON);
-    expect(transactions).toHaveBeenCalledTimes(2);
+    expect(saves()).toBe(2);
     expect(gateway.logs.filter(({ task }) => task === 'save answers')).toHaveLength(1);
   });
 
   it('is saved in one transaction with the others', async () => {
-    const { gateway, engine, read, transactions, replyId } = await open();
+    const { gateway, engine, read, saves, replyId } = await open();
     engine.push(delta('nine'));
     await vi.waitFor(() => expect(gateway.deps.liveAnswers.get(replyId)?.content).toBe('nine'));
     const other = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'And?' });
@@ -87,12 +91,14 @@ describe('an answer under way', () => {
     await vi.waitFor(() => expect(engine.asked).toBe(2));
     engine.push(delta('ten'));
     await vi.waitFor(() => expect(gateway.deps.liveAnswers.get(other.replyId)?.content).toBe('ten'));
-    const before = transactions.mock.calls.length;
+    const before = saves();
     for (const answer of gateway.deps.liveAnswers.values()) answer.savedSize = 0;
-    await vi.waitFor(() => expect(transactions).toHaveBeenCalledTimes(before + 1), SOON);
+    await vi.waitFor(async () => {
+      const message = await findMessage(gateway.deps.db.read, gateway.accountId, other.replyId);
+      expect(message?.content).toBe('ten');
+    }, SOON);
     expect(await read()).toMatchObject({ content: 'nine' });
-    const message = await findMessage(gateway.deps.db.read, gateway.accountId, other.replyId);
-    expect(message?.content).toBe('ten');
+    expect(saves()).toBe(before + 1);
     for (const { stop } of gateway.deps.liveAnswers.values()) stop.abort();
   });
 });
