@@ -11,6 +11,7 @@ import {
 } from 'kysely';
 import { StartupError, StorageUnavailableError } from '../domain/errors.ts';
 import { countRevokedApiKeys } from './api-keys.ts';
+import { createGate } from './gate.ts';
 import { migrate } from './migrate.ts';
 import { createPostgresHandle, isCollision } from './postgres-pool.ts';
 import type { Queryable, Tables } from './tables.ts';
@@ -18,6 +19,8 @@ import type { Queryable, Tables } from './tables.ts';
 const FOREIGN_WRITE_POLL_MS = 250;
 /** Whoever asks whether it is ready does not wait for a server that says nothing. */
 const READY_TIMEOUT_MS = 2_000;
+/** How long a transaction waits for its turn: as long as much text that is indexed before it may take. */
+const MAX_WAIT_MS = 20_000;
 const MAX_ATTEMPTS = 5;
 const MAX_PAUSE_MS = 20;
 
@@ -30,13 +33,15 @@ const MAX_PAUSE_MS = 20;
 export async function openPostgres(url: string, poolSize: number) {
   try {
     await migratePostgres(url);
-    return createDatabase(createPostgresHandle(url, { max: poolSize }));
+    return createDatabase(createPostgresHandle(url, { max: poolSize }), poolSize);
   } catch (error) {
     throw new StartupError(`Cannot use the database: ${describe(error)}`);
   }
 }
 
-function createDatabase(db: Queryable) {
+function createDatabase(db: Queryable, poolSize: number) {
+  // Transactions may wait for each other, so they get half of the connections: reads go on whatever they wait for.
+  const gate = createGate(Math.ceil(poolSize / 2), MAX_WAIT_MS);
   let isWritable = true;
   let poll: NodeJS.Timeout | undefined;
 
@@ -49,7 +54,7 @@ function createDatabase(db: Queryable) {
   async function transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const result = await db.transaction().execute(work);
+        const result = await gate.pass(() => db.transaction().execute(work));
         isWritable = true;
         return result;
       } catch (error) {
