@@ -86,10 +86,10 @@ async function tell<P>(
       const chapter = read instanceof Promise ? await read : read;
       if (chapter === undefined) return;
       for (const step of chapter.told) {
+        if (news.isOver) return;
         place = step.place;
         const taken = take(step.event);
         if (taken !== undefined) await taken;
-        if (news.isOver) return;
       }
       place = chapter.end ?? place;
       if (chapter.next === 'end') return;

@@ -28,7 +28,7 @@ export function createFeed<T>(give: (take: Take<T>) => Promise<void>, stop: () =
   /** Gives an item to who has asked for it, and waits until the next one is asked for. */
   function answer(value: T): Promise<void> | undefined {
     asked.shift()?.resolve({ done: false, value });
-    if (asked.length > 0) return undefined;
+    if (isOver || asked.length > 0) return undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
     goOn = resolve;
     return promise;

@@ -78,6 +78,25 @@ describe('a feed', () => {
     await given;
   });
 
+  it('ends when its reader leaves while the next item is made', async () => {
+    const made = Promise.withResolvers<void>();
+    const feed = createFeed<string>(async (take) => {
+      await take('one');
+      await made.promise;
+      await take('two');
+    }, made.resolve);
+    expect((await feed.next()).value).toBe('one');
+    const waiting = feed.next();
+    await feed.return();
+    expect(await waiting).toEqual({ done: false, value: 'two' });
+    const idle = createFeed<string>(async (take) => {
+      await take('one');
+      await take('two');
+    }, vi.fn());
+    await idle.next();
+    await idle.return();
+  });
+
   it('is stopped once, and begins nothing, when its reader leaves before the first item', async () => {
     const { feed, given, stop } = count(3);
     await feed.return();
