@@ -12,7 +12,7 @@ export interface Config {
   /** How many connections to a Postgres at most. */
   readonly databasePoolSize: number;
   /** Absent where one process is all there is. */
-  readonly redis: { readonly url: string; readonly prefix: string } | undefined;
+  readonly redis: { readonly url: string; readonly prefix: string; readonly rateLimitTimeoutMs: number } | undefined;
   readonly logLevel: string;
   readonly rateLimitPerMinute: number;
   /** AI replies per account and UTC month; 0 means no limit. */
@@ -79,6 +79,7 @@ export const SETTINGS = z.object({
     .string()
     .refine(isRedisUrl, 'must be redis://[[<user>]:<password>@]<host>[:<port>][/<number>], or rediss:// for TLS')
     .optional(),
+  REDIS_RATE_LIMIT_TIMEOUT_MS: count(50, 1, 10_000),
   REDIS_PREFIX: z.string().regex(/^\S+$/, 'must have no spaces').default('chatgraph:'),
   LOG_LEVEL: z
     .enum(
@@ -122,7 +123,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     host: settings.HOST,
     databaseUrl: settings.DATABASE_URL ?? `sqlite:${resolve(settings.DATA_DIR, 'chatgraph.db')}`,
     databasePoolSize: settings.DATABASE_POOL_SIZE,
-    redis: settings.REDIS_URL === undefined ? undefined : { url: settings.REDIS_URL, prefix: settings.REDIS_PREFIX },
+    redis:
+      settings.REDIS_URL === undefined
+        ? undefined
+        : {
+            url: settings.REDIS_URL,
+            prefix: settings.REDIS_PREFIX,
+            rateLimitTimeoutMs: settings.REDIS_RATE_LIMIT_TIMEOUT_MS,
+          },
     logLevel: settings.LOG_LEVEL,
     rateLimitPerMinute: settings.RATE_LIMIT_PER_MINUTE,
     monthlyMessageLimit: settings.MONTHLY_MESSAGE_LIMIT,

@@ -53,7 +53,7 @@ describe('REDIS_URL', () => {
     'rediss://:secret@redis.example:6379',
     'redis://user:p%40ss@[::1]:6379/0',
   ])('may be %s', (url) => {
-    expect(readConfig({ REDIS_URL: url }).redis).toEqual({ url, prefix: 'chatgraph:' });
+    expect(readConfig({ REDIS_URL: url }).redis).toEqual({ url, prefix: 'chatgraph:', rateLimitTimeoutMs: 50 });
   });
 
   it.each(['127.0.0.1:6379', 'redis://', 'redis:///1', 'redis://host/name', 'https://host'])('may not be %s', (url) => {

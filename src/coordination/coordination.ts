@@ -38,9 +38,13 @@ export function createMemoryCoordination(clock: Clock): Coordination {
 /**
  * Makes what processes need that share a Redis. Redis makes things live and nothing more: without it each goes on by
  * itself, and what there is to know stands in the store.
+ * @param rateLimitTimeoutMs how long the limiter waits for Redis; absent: 50.
  * @throws StartupError when Redis refuses the credentials.
  */
-export async function openRedisCoordination(clock: Clock, options: RedisOptions): Promise<Coordination> {
+export async function openRedisCoordination(
+  clock: Clock,
+  { rateLimitTimeoutMs, ...options }: RedisOptions & { rateLimitTimeoutMs?: number },
+): Promise<Coordination> {
   const link = await openRedis(options);
   const channels = createChannels(link);
   const outbox = createOutbox(link);
@@ -53,7 +57,7 @@ export async function openRedisCoordination(clock: Clock, options: RedisOptions)
     bus,
     liveTexts,
     announcements,
-    limiter: createRedisRateLimiter(link, { clock, countNodes: nodes.count }),
+    limiter: createRedisRateLimiter(link, { clock, countNodes: nodes.count, timeoutMs: rateLimitTimeoutMs }),
     isUp: () => link.isUp,
     async close() {
       await outbox.flush();

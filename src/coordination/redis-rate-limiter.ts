@@ -11,8 +11,8 @@ export interface RedisRateLimiterOptions {
   readonly countNodes: () => number;
   /** The product has one window, tests a shorter one. */
   readonly windowMs?: number;
-  /** How long Redis is waited for; tests on a busy machine are more patient. */
-  readonly timeoutMs?: number;
+  /** How long Redis is waited for; absent: 50. */
+  readonly timeoutMs?: number | undefined;
 }
 
 const TIMEOUT_MS = 50;

@@ -7,7 +7,8 @@ import { delta, finish } from '../helpers/engines.ts';
 import { startGateway } from '../helpers/gateway.ts';
 import { hasRedis, type Node, openNodes } from '../helpers/nodes.ts';
 import { createRandom, lookAround, writeText } from '../helpers/random.ts';
-import { createPrefix, TEST_REDIS_URL } from '../helpers/redis.ts';
+import { createPrefix } from '../helpers/redis.ts';
+import { TEST_REDIS_URL } from '../helpers/servers.ts';
 import { openSocket } from '../helpers/sockets.ts';
 import { readMessage, startAnswer, TRANSPORTS, textOf, webSocket } from '../helpers/streams.ts';
 

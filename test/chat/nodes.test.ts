@@ -5,7 +5,8 @@ import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
 import { createScriptedEngine, delta, finish, type ScriptedEngine } from '../helpers/engines.ts';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { hasRedis } from '../helpers/nodes.ts';
-import { createPrefix, TEST_REDIS_URL } from '../helpers/redis.ts';
+import { createPrefix } from '../helpers/redis.ts';
+import { TEST_REDIS_URL } from '../helpers/servers.ts';
 import { readMessage, textOf, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
@@ -19,7 +20,7 @@ interface Sharing {
 const WITH_REDIS: Sharing = {
   name: 'Postgres and Redis',
   isPossible: hasPostgres && hasRedis,
-  settings: () => ({ REDIS_URL: TEST_REDIS_URL, REDIS_PREFIX: createPrefix() }),
+  settings: () => ({ REDIS_URL: TEST_REDIS_URL, REDIS_PREFIX: createPrefix(), REDIS_RATE_LIMIT_TIMEOUT_MS: '10000' }),
 };
 
 /** As when Redis is away. */

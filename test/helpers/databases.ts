@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, describe } from 'vitest';
+import { isThere, TEST_DATABASE_URL as SERVER } from './servers.ts';
 
 /** An empty database of its own, for one test. */
 export interface TestDatabase {
@@ -50,8 +51,6 @@ export const POSTGRES: TestEngine = {
   },
 };
 
-const SERVER = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres';
-
 const made: string[] = [];
 const spare: string[] = [];
 afterAll(async () => {
@@ -94,14 +93,8 @@ export async function askServer(statement: string, name?: string): Promise<void>
   }
 }
 
-/** Whether there is a Postgres; where there has to be one, in CI, its absence is an error. */
-export const hasPostgres = await askServer('select 1').then(
-  () => true,
-  (error: unknown) => {
-    if (process.env.CI) throw new Error(`There is no Postgres at ${new URL(SERVER).host}.`, { cause: error });
-    return false;
-  },
-);
+/** Whether there is a Postgres. */
+export const hasPostgres: boolean = await isThere(SERVER);
 
 /** The engine that the stack of this run has: Postgres where `TEST_STACK` is `scale`. */
 export const STACK_ENGINE = process.env.TEST_STACK === 'scale' ? POSTGRES : SQLITE;

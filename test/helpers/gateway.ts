@@ -9,7 +9,8 @@ import { createId } from '../../src/domain/ids.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { insertAccount } from '../../src/store/accounts.ts';
 import { STACK_ENGINE, type TestDatabase, type TestEngine } from './databases.ts';
-import { createPrefix, TEST_REDIS_URL } from './redis.ts';
+import { createPrefix } from './redis.ts';
+import { TEST_REDIS_URL } from './servers.ts';
 
 /** An account with a key, as a client of the gateway has it. */
 export interface Tenant {
@@ -61,6 +62,13 @@ export async function createDatabase(engine: TestEngine = STACK_ENGINE): Promise
   return database;
 }
 
+/** What a gateway of the stack with Redis is set to. A busy machine makes Redis slow, which is not what a test is about. */
+const onRedis = () => ({
+  REDIS_URL: TEST_REDIS_URL,
+  REDIS_PREFIX: createPrefix(),
+  REDIS_RATE_LIMIT_TIMEOUT_MS: '10000',
+});
+
 /** Starts a real gateway on a free port with an empty account, no demo, and an engine that does not wait. */
 export async function startGateway(options: GatewayOptions = {}): Promise<TestGateway> {
   const { env = {}, replaced = {}, engine = STACK_ENGINE } = options;
@@ -74,7 +82,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     BUILTIN_DELAY_MS: '0',
     RATE_LIMIT_PER_MINUTE: '100000',
     GRAPHQL_JIT: process.env.GRAPHQL_JIT,
-    ...(process.env.TEST_STACK === 'scale' && { REDIS_URL: TEST_REDIS_URL, REDIS_PREFIX: createPrefix() }),
+    ...(process.env.TEST_STACK === 'scale' && onRedis()),
     ...env,
   });
   // Compiled at once, or never: a test asks most things but once.

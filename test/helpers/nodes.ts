@@ -9,23 +9,11 @@ import type { RateLimiter } from '../../src/coordination/rate-limiter.ts';
 import { openRedis } from '../../src/coordination/redis.ts';
 import { createRedisRateLimiter, type RedisRateLimiterOptions } from '../../src/coordination/redis-rate-limiter.ts';
 import { systemClock } from '../../src/domain/time.ts';
-import { createPrefix, TEST_REDIS_URL } from './redis.ts';
+import { createPrefix } from './redis.ts';
+import { isThere, TEST_REDIS_URL } from './servers.ts';
 
-/** Whether the Redis that tests share answers. */
-export const hasRedis: boolean = await isAnswering(TEST_REDIS_URL);
-
-async function isAnswering(url: string): Promise<boolean> {
-  const client = new Redis(url, { lazyConnect: true, retryStrategy: null, connectTimeout: 1_000 });
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    return true;
-  } catch {
-    return false;
-  } finally {
-    client.disconnect();
-  }
-}
+/** Whether there is a Redis. */
+export const hasRedis: boolean = await isThere(TEST_REDIS_URL);
 
 /** A process of a gateway, as far as it agrees with others. */
 export interface Node extends Coordination {

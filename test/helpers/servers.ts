@@ -1,0 +1,26 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+
+/** The Postgres in which tests make databases of their own. */
+export const TEST_DATABASE_URL = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres';
+
+/** The Redis that tests share. */
+export const TEST_REDIS_URL = process.env.TEST_REDIS_URL ?? 'redis://127.0.0.1:6379';
+
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'postgres:': 5432, 'postgresql:': 5432, 'redis:': 6379 };
+const TIMEOUT_MS = 2_000;
+
+/** Whether anything listens where a URL points to; where it has to, in CI, its absence is an error. */
+export async function isThere(url: string): Promise<boolean> {
+  const { protocol, hostname, port, host } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port) || (DEFAULT_PORTS[protocol] ?? 0) });
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    return true;
+  } catch (error) {
+    if (process.env.CI) throw new Error(`The tests need ${protocol}//${host}, and there is nothing.`, { cause: error });
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
