@@ -19,10 +19,13 @@ const USAGE = `Usage: chatgraph [command]
        [--scopes read,chat,manage]
   keys list                                         list the keys of all accounts
   keys revoke <id>                                  revoke a key for good
+  migrate-to <postgres://…>                         copy the SQLite database to an empty Postgres; run again, it goes on
 
   --json   print one JSON value
   --help   print this
 `;
+
+const PROGRESS_MS = 1_000;
 
 /** What a command found: for people a text, for programs a value. */
 interface Outcome {
@@ -43,8 +46,10 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     return 2;
   }
   const { positionals, values } = parsed;
-  const command = COMMANDS[positionals.slice(0, 2).join(' ')];
-  if (values.help || positionals[0] === 'help') {
+  const [first = '', second = ''] = positionals;
+  const [name, ...operands] = first in COMMANDS ? positionals : [`${first} ${second}`.trim(), ...positionals.slice(2)];
+  const command = COMMANDS[name ?? ''];
+  if (values.help || first === 'help') {
     process.stdout.write(USAGE);
     return 0;
   }
@@ -52,17 +57,14 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     process.stderr.write(`Unknown command: ${positionals.join(' ')}\n\n${USAGE}`);
     return 2;
   }
-  const db = await openDatabase({ url: readConfig().databaseUrl, role: 'tool' });
   try {
-    const { text, value } = await command(db, positionals.slice(2), values);
+    const { text, value } = await command(readConfig().databaseUrl, operands, values);
     process.stdout.write(values.json ? `${JSON.stringify(value)}\n` : `${text}\n`);
     return 0;
   } catch (error) {
     if (!(error instanceof RefusalError || error instanceof StartupError)) throw error;
     process.stderr.write(`${error.message}\n`);
     return 1;
-  } finally {
-    await db.close();
   }
 }
 
@@ -81,14 +83,27 @@ function parseCommand(args: readonly string[]) {
 }
 
 type Values = ReturnType<typeof parseCommand>['values'];
-type Command = (db: Database, operands: readonly string[], values: Values) => Promise<Outcome>;
+type Command<T> = (on: T, operands: readonly string[], values: Values) => Promise<Outcome>;
 
-const COMMANDS: Readonly<Record<string, Command>> = {
-  'accounts create': createAccount,
-  'keys create': createKey,
-  'keys list': listKeys,
-  'keys revoke': revokeKey,
+/** Each is given the URL of the database. */
+const COMMANDS: Readonly<Record<string, Command<string>>> = {
+  'accounts create': inDatabase(createAccount),
+  'keys create': inDatabase(createKey),
+  'keys list': inDatabase(listKeys),
+  'keys revoke': inDatabase(revokeKey),
+  'migrate-to': migrateTo,
 };
+
+function inDatabase(command: Command<Database>): Command<string> {
+  return async (url, operands, values) => {
+    const db = await openDatabase({ url, role: 'tool' });
+    try {
+      return await command(db, operands, values);
+    } finally {
+      await db.close();
+    }
+  };
+}
 
 async function createAccount(db: Database, operands: readonly string[]): Promise<Outcome> {
   const { name } = parseInput(z.object({ name: nameText }), { name: operands[0] ?? '' });
@@ -138,6 +153,29 @@ async function revokeKey(db: Database, operands: readonly string[]): Promise<Out
     return found;
   });
   return { text: `Revoked ${key.prefix}… (${key.name}).`, value: { id: key.id, revoked: true } };
+}
+
+async function migrateTo(from: string, operands: readonly string[]): Promise<Outcome> {
+  // Nothing else needs both drivers.
+  const { copyDatabase } = await import('./store/copy.ts');
+  let shownAt = 0;
+  const { wasThere, rows } = await copyDatabase({
+    from,
+    to: operands[0] ?? '',
+    onProgress({ step, table, rows, total }) {
+      const now = performance.now();
+      const isMilestone = total === undefined || rows === total;
+      if (rows === 0 || (!isMilestone && now - shownAt < PROGRESS_MS)) return;
+      shownAt = now;
+      process.stderr.write(`${step} ${table}: ${rows}${total === undefined ? '' : ` of ${total}`}\n`);
+    },
+  });
+  const count = Object.values(rows).reduce((sum, one) => sum + one, 0);
+  const done = wasThere ? 'The target has all of it already' : 'Copied';
+  return {
+    text: `${done}: ${count} rows in ${Object.keys(rows).length} tables, the same on both sides.`,
+    value: { wasThere, rows },
+  };
 }
 
 function readScopes(text: string | undefined): readonly Scope[] {

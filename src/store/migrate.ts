@@ -12,3 +12,9 @@ export async function migrate(db: Queryable): Promise<void> {
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) throw error;
 }
+
+/** How a database stands to this version, by the names of the migrations that it has had. */
+export function compareMigrations(names: readonly string[]): 'older' | 'same' | 'newer' {
+  if (names.some((name) => !(name in migrations))) return 'newer';
+  return names.length < Object.keys(migrations).length ? 'older' : 'same';
+}

@@ -172,6 +172,6 @@ class PoolConnection implements DatabaseConnection {
 }
 
 /** Postgres stores no NUL: nothing can be found by one, and what a model says with one is kept with U+FFFD in its place. */
-function withoutNul(value: unknown): unknown {
+export function withoutNul(value: unknown): unknown {
   return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\ufffd') : value;
 }

@@ -35,7 +35,7 @@ export async function openPostgres(url: string, poolSize: number) {
     await migratePostgres(url);
     return createDatabase(createPostgresHandle(url, { max: poolSize }), poolSize);
   } catch (error) {
-    throw new StartupError(`Cannot use the database: ${describe(error)}`);
+    throw new StartupError(`Cannot use the database: ${describeFailure(error)}`);
   }
 }
 
@@ -101,8 +101,11 @@ function createDatabase(db: Queryable, poolSize: number) {
   };
 }
 
-/** On a connection of its own, as a migration of much data, or waiting for another's, may take long. */
-async function migratePostgres(url: string): Promise<void> {
+/**
+ * Brings the tables of a Postgres up to date, on a connection of its own: a migration of much data, or waiting for
+ * another's, may take long.
+ */
+export async function migratePostgres(url: string): Promise<void> {
   const db = createPostgresHandle(url, { max: 1, statement_timeout: 0, query_timeout: 0, lock_timeout: 0 });
   try {
     await migrate(db.withPlugin(new BytewiseText()));
@@ -143,8 +146,8 @@ async function tryToWrite(trx: Transaction<Tables>): Promise<void> {
   await trx.schema.dropTable(name).execute();
 }
 
-/** Errors of several addresses have no text of their own. */
-function describe(error: unknown): string {
+/** Says in a few words why a Postgres cannot be used: errors of several addresses have no text of their own. */
+export function describeFailure(error: unknown): string {
   const cause = error instanceof StorageUnavailableError ? error.cause : error;
   const { message = '', code = '' } = cause as { message?: string; code?: string };
   return message || code || String(cause);

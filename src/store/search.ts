@@ -63,6 +63,11 @@ export async function indexPassages(trx: Queryable, entries: readonly SearchEntr
   await indexOf(trx).add(trx, entries.map(toIndexEntry));
 }
 
+/** Makes passages findable by the very terms that another index has for them. They must not be indexed yet. */
+export async function addIndexEntries(trx: Queryable, entries: readonly IndexEntry[]): Promise<void> {
+  await indexOf(trx).add(trx, entries);
+}
+
 /** Takes all passages of a source out of the index; none is fine. Independent of whether their rows still exist. */
 export async function unindexSource(trx: Queryable, accountId: string, sourceId: string): Promise<void> {
   await indexOf(trx).remove(trx, accountId, 'source', sourceId);
@@ -115,8 +120,13 @@ function toCandidate(row: MatchRow): Candidate {
     title: row.title,
     url: row.url,
     sourceType: row.type,
-    terms: row.terms === '' ? [] : row.terms.split(' '),
+    terms: splitTerms(row.terms),
   };
+}
+
+/** The terms of a passage, as an index keeps them in one text. */
+export function splitTerms(terms: string): string[] {
+  return terms === '' ? [] : terms.split(' ');
 }
 
 /** The rarest terms first, until they match too much together. */

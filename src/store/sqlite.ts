@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import SqliteConnection from 'better-sqlite3';
 import {
@@ -38,9 +38,36 @@ export async function openSqlite(path: string, role: 'gateway' | 'tool') {
   } catch (error) {
     writerHandle?.close();
     lock?.close();
-    throw error instanceof SqliteConnection.SqliteError
-      ? new StartupError(`Cannot use the database ${path}: ${error.message}`)
-      : error;
+    throw describeRefusal(error, path);
+  }
+}
+
+/**
+ * Opens a file to be read as it stands at this moment, whatever a tool writes meanwhile; no gateway can start on it until
+ * it is closed. Nothing in it is changed.
+ * @throws DatabaseInUseError when a gateway holds the file; StartupError when it cannot be read.
+ */
+export function openSqliteSnapshot(path: string): { db: Queryable; close(): Promise<void> } {
+  if (!existsSync(path)) throw new StartupError(`There is no database ${path}.`);
+  const lock = holdLock(path);
+  let handle: SqliteConnection.Database | undefined;
+  try {
+    handle = openReader(path);
+    // What is read is fixed by the first read, which this is.
+    handle.exec('begin');
+    checkWhole(handle, path);
+    const db = createKysely(handle);
+    return {
+      db,
+      async close() {
+        await db.destroy();
+        lock.close();
+      },
+    };
+  } catch (error) {
+    handle?.close();
+    lock.close();
+    throw describeRefusal(error, path);
   }
 }
 
@@ -140,9 +167,19 @@ function openWriter(path: string): SqliteConnection.Database {
   handle.pragma('foreign_keys = ON');
   handle.pragma('trusted_schema = OFF');
   handle.pragma(`journal_size_limit = ${64 * 1024 * 1024}`);
+  checkWhole(handle, path);
+  return handle;
+}
+
+function checkWhole(handle: SqliteConnection.Database, path: string): void {
   const verdict = handle.pragma('quick_check', { simple: true });
   if (verdict !== 'ok') throw new StartupError(`The database ${path} is damaged: ${String(verdict)}`);
-  return handle;
+}
+
+function describeRefusal(error: unknown, path: string): unknown {
+  return error instanceof SqliteConnection.SqliteError
+    ? new StartupError(`Cannot use the database ${path}: ${error.message}`)
+    : error;
 }
 
 function openReader(path: string): SqliteConnection.Database {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { afterAll, describe } from 'vitest';
+import { afterAll, describe, onTestFinished } from 'vitest';
 import { isThere, TEST_DATABASE_URL as SERVER } from './servers.ts';
 
 /** An empty database of its own, for one test. */
@@ -67,6 +67,14 @@ const EMPTY = `
       execute format('delete from %I', name);
     end loop;
   end $$`;
+
+/** Makes a database without a table, which is dropped at the end of the test; gives its URL. */
+export async function createBarePostgres(): Promise<string> {
+  const name = `chatgraph_test_${randomUUID().replaceAll('-', '')}`;
+  await askServer(`create database ${name}`);
+  onTestFinished(() => askServer(`drop database ${name} with (force)`));
+  return urlOf(name);
+}
 
 async function createOnServer(): Promise<string> {
   const name = `chatgraph_test_${randomUUID().replaceAll('-', '')}`;

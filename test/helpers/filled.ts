@@ -1,0 +1,129 @@
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { expect, vi } from 'vitest';
+import { createChatbot, send } from './chatbots.ts';
+import { SQLITE } from './databases.ts';
+import { createScriptedEngine, delta, finish } from './engines.ts';
+import { askGraphQL, startGateway } from './gateway.ts';
+import { createDataDir } from './process.ts';
+
+/** All that can be read with a key, but for what a request itself changes. */
+const EVERYTHING = `{
+  viewer { account { id name usage { month messages inputTokens outputTokens } } apiKey { id name prefix } scopes }
+  chatbots(first: 10) { nodes {
+    id name slug leadForm { title } metadata createdAt updatedAt
+    sources(first: 10) { nodes { id title status passages(first: 10) { nodes { id headingPath text position } } } }
+    leads(first: 10) { nodes { id name email customData createdAt } }
+  } }
+}`;
+const CONVERSATION = `query ($id: ID!) { conversation(id: $id) {
+  id status assignee escalationReason answeredBy unreadCount metadata
+  messages(first: 50) { nodes {
+    id role status content rating isPrivate authorName createdAt completedAt parent { id }
+    citations { title quote start end } siblings { id content isShown }
+  } }
+} }`;
+const SEARCH = `query ($id: ID!, $query: String!) { search(chatbotId: $id, query: $query) {
+  score passage { id text source { title } }
+} }`;
+
+/** What is written of the reply that is left open. */
+export const HALF = 'Half an answer';
+
+/** What is in a database, and how to ask for it with the key that it holds. */
+export interface Filled {
+  readonly key: string;
+  readonly chatbotId: string;
+  readonly conversationId: string;
+  /** A reply that was being written when its gateway was gone. */
+  readonly openReplyId: string;
+  /** A message that was sent with a `clientMessageId`, as it was sent. */
+  readonly sent: Readonly<Record<string, string>>;
+  readonly sentId: string;
+}
+
+/** Asks a gateway for everything that is in a filled database. */
+export async function readEverything({ url }: { url: string }, { key, chatbotId, conversationId }: Filled) {
+  const asked = [
+    await askGraphQL({ url, key }, EVERYTHING),
+    await askGraphQL({ url, key }, CONVERSATION, { id: conversationId }),
+    ...(await Promise.all(
+      ['returns', 'opening hours weekdays', 'postage of a parcel 📦', 'nothing of it'].map((query) =>
+        askGraphQL({ url, key }, SEARCH, { id: chatbotId, query }),
+      ),
+    )),
+  ];
+  for (const { errors } of asked) expect(errors).toBeUndefined();
+  return asked.map(({ data }) => data);
+}
+
+/** Makes a SQLite file with some of all that there is, as a killed process leaves it; gives what its gateway answers. */
+export async function fillDatabase() {
+  const dataDir = await createDataDir();
+  const engine = createScriptedEngine();
+  const gateway = await startGateway({ engine: SQLITE, replaced: { engines: new Map([['builtin', engine]]) } });
+  const ask = async (mutation: string, input: object) => {
+    const name = /^\w+/.exec(mutation)?.[0] ?? '';
+    const type = `${name[0]?.toUpperCase()}${name.slice(1)}`;
+    const { data, errors } = await gateway.graphql<Record<string, Record<string, { id: string }>>>(
+      `mutation ($input: ${type}Input!) { ${name}(input: $input) { ... on ${type}Payload { ${mutation.slice(name.length)} }
+        ... on Error { code reason: message } } }`,
+      { input },
+    );
+    expect([errors, data?.[name]?.code]).toEqual([undefined, undefined]);
+    return data[name] ?? {};
+  };
+  const settled = async () => {
+    engine.push(delta(`Answer ${engine.asked + 1}, of 𝔘nicode. `), finish);
+    await vi.waitFor(() => expect(gateway.deps.liveAnswers.size).toBe(0));
+  };
+
+  const chatbotId = await createChatbot(gateway, {
+    sources: [
+      '# Opening hours 🕘\n\nThe shop opens at nine on weekdays.\n\n# Returns\n\nThe shop pays the postage of a parcel 📦.',
+      '# More about returns\n\nReturns take ten days. Returns of food are refused.',
+    ],
+  });
+  await createChatbot(gateway, { name: 'Other', sources: ['# Returns\n\nAnother chatbot knows of returns too.'] });
+  const sent = { chatbotId, sessionId: 'one', content: 'When does it open?', clientMessageId: 'mine-1' };
+  const { message, conversation, reply } = await ask(
+    'sendMessage message { id } conversation { id } reply { id }',
+    sent,
+  );
+  await settled();
+  const conversationId = conversation?.id ?? '';
+  await ask('rateMessage message { id }', { messageId: reply?.id, rating: 'UP' });
+  await ask('regenerateMessage message { id }', { messageId: reply?.id });
+  await settled();
+  await ask('editMessage message { id }', { messageId: message?.id, content: 'When does it close?' });
+  await settled();
+  await ask('escalateConversation conversation { id }', { conversationId, reason: 'Wants a person' });
+  await ask('sendAgentMessage message { id }', {
+    conversationId,
+    content: 'A note',
+    isPrivate: true,
+    authorName: 'Ann',
+  });
+  await ask('sendAgentMessage message { id }', { conversationId, content: 'Hello, Ann here.', authorName: 'Ann' });
+  await ask('captureLead lead { id }', { conversationId, email: 'a@example.com', customData: { plan: 'gold' } });
+  const other = await send(gateway, { chatbotId, sessionId: 'two', content: 'And now?' });
+  engine.push(delta(HALF));
+  const isSaved = async () => {
+    const saved = gateway.deps.db.read.selectFrom('messages').select('id').where('content', '=', HALF);
+    expect(await saved.execute()).toHaveLength(1);
+  };
+  await vi.waitFor(isSaved, { timeout: 5_000 });
+
+  const filled = {
+    ...{ key: gateway.key, chatbotId, conversationId, openReplyId: other.replyId },
+    ...{ sent, sentId: message?.id ?? '' },
+  } satisfies Filled;
+  const everything = await readEverything(gateway, filled);
+  const path = join(dataDir, 'chatgraph.db');
+  const file = new Database(gateway.deps.config.databaseUrl.slice('sqlite:'.length), { readonly: true });
+  file.prepare('vacuum into ?').run(path);
+  file.close();
+  engine.push(finish);
+  await gateway.close();
+  return { ...filled, dataDir, path, everything };
+}

@@ -1,0 +1,326 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import SQLite from 'better-sqlite3';
+import { Client } from 'pg';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { openDatabase } from '../../src/store/database.ts';
+import { addChatbot, addSource } from '../helpers/corpus.ts';
+import { createBarePostgres, hasPostgres } from '../helpers/databases.ts';
+import { fillDatabase, HALF, readEverything } from '../helpers/filled.ts';
+import { askGraphQL, startGateway } from '../helpers/gateway.ts';
+import { createDataDir, runProgram, startGatewayProcess, startProgram } from '../helpers/process.ts';
+
+const TABLES =
+  'accounts api_keys chatbots sources passages conversations messages leads conversation_events idempotency_keys usage';
+
+/** The lock of those who copy to a target; see `src/store/copy-target.ts`. */
+const LOCK = 4_831_206_117;
+
+/** A file with more than one batch of passages. */
+async function createLarge() {
+  const dataDir = await createDataDir();
+  const path = join(dataDir, 'chatgraph.db');
+  const db = await openDatabase({ url: `sqlite:${path}`, role: 'tool' });
+  const { accountId, chatbotId } = await addChatbot(db);
+  const texts = Array.from({ length: 2_500 }, (_, index) => ({ text: `Passage ${index} of word${index % 7} and é𝔘.` }));
+  await addSource(db, accountId, chatbotId, { title: 'Large', passages: texts });
+  await db.close();
+  return { dataDir, path };
+}
+
+/** Asks a Postgres beside the program. */
+async function ask<T extends object>(url: string, statement: string): Promise<T[]> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<T>(statement);
+    return rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Resolves when somebody waits for a lock that the test holds. */
+const waitUntilHeld = (target: string) =>
+  vi.waitFor(
+    async () => {
+      const held = await ask(
+        target,
+        `select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and wait_event = 'advisory'`,
+      );
+      expect(held).toHaveLength(1);
+    },
+    { timeout: 15_000, interval: 50 },
+  );
+
+/** Takes a lock of a target, and gives it back when the returned function is called. */
+async function holdLock(target: string, number: number): Promise<() => Promise<void>> {
+  const holder = new Client({ connectionString: target });
+  await holder.connect();
+  onTestFinished(() => holder.end());
+  await holder.query(`select pg_advisory_lock(${number})`);
+  return async () => void (await holder.query(`select pg_advisory_unlock(${number})`));
+}
+
+const countAll = (target: string) =>
+  ask<{ name: string; count: string }>(
+    target,
+    [...TABLES.split(' '), 'search_entries', 'nodes']
+      .map((name) => `select '${name}' as name, count(*) as count from ${name}`)
+      .join(' union all '),
+  );
+
+describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
+  let target: string;
+  beforeEach(async () => {
+    target = await createBarePostgres();
+  });
+
+  const migrate = (dataDir: string, to = target, args: string[] = []) =>
+    runProgram({ args: ['migrate-to', to, ...args], env: { DATA_DIR: dataDir } });
+
+  it('copies everything: a gateway on the target answers the same with the same key, and goes on', async () => {
+    const filled = await fillDatabase();
+    const before = await readFile(filled.path);
+    const { code, stdout, stderr } = await migrate(filled.dataDir, target, ['--json']);
+    expect([code, stderr]).toEqual([0, expect.stringContaining('checking search_entries')]);
+    const { wasThere, rows } = JSON.parse(stdout);
+    expect(wasThere).toBe(false);
+    for (const name of [...TABLES.split(' '), 'search_entries']) expect(rows[name], name).toBeGreaterThan(0);
+    expect((await readFile(filled.path)).equals(before)).toBe(true);
+    const counted = await countAll(target);
+    expect(Object.fromEntries(counted.map(({ name, count }) => [name, Number(count)]))).toEqual({ ...rows, nodes: 0 });
+
+    const gateway = await startGateway({ database: { url: target, drop: async () => {} } });
+    onTestFinished(() => gateway.close());
+    expect(await readEverything(gateway, filled)).toEqual(filled.everything);
+    const { key, openReplyId, sent, sentId } = filled;
+    const reply = await askGraphQL<{ node: object }>({ url: gateway.url, key }, READ_STATUS, { id: openReplyId });
+    expect(reply.data.node).toEqual({ status: 'INTERRUPTED', content: HALF });
+    const again = await askGraphQL<{ sendMessage: object }>({ url: gateway.url, key }, SEND, { input: sent });
+    expect(again.data.sendMessage).toEqual({ message: { id: sentId } });
+  });
+
+  it('finds that all of it is there when it is run again', async () => {
+    const { dataDir } = await fillDatabase();
+    await migrate(dataDir);
+    expect(await migrate(dataDir)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^The target has all of it/),
+    });
+  });
+
+  it.each<[where: string, table: string, row: number]>([
+    ['before the first row', 'accounts', 0],
+    ['in the middle of a table', 'passages', 1_500],
+    ['in the middle of the index', 'search_entries', 1_700],
+  ])('goes on where it was killed: %s', async (_where, table, row) => {
+    const { dataDir, path } = await createLarge();
+    // The tables stand before, as a first try leaves them that was killed after it had made them.
+    await (await openDatabase({ url: target, role: 'tool' })).close();
+    const key = table === 'search_entries' ? 'passage_id' : 'id';
+    const readFirst = `select ${key}, xmin from ${table} order by ${key} limit 1`;
+    const file = new SQLite(path, { readonly: true });
+    const at = file.prepare(`select ${key} as at from ${table} order by ${key} limit 1 offset ${row}`).pluck().get();
+    file.close();
+    const release = await holdLock(target, 1);
+    await ask(
+      target,
+      `create function hold() returns trigger language plpgsql as
+       'begin perform pg_advisory_xact_lock(1); return new; end';
+       create trigger hold before insert on ${table} for each row when (new.${key} = '${at}') execute function hold()`,
+    );
+
+    const killed = startProgram({ args: ['migrate-to', target], env: { DATA_DIR: dataDir } });
+    await waitUntilHeld(target);
+    killed.kill('SIGKILL');
+    expect(await killed.exited).toBe('SIGKILL');
+
+    const refused = await runProgram({ env: { DATABASE_URL: target, PORT: '0' } });
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/unfinished-migrate-to-\w+ is missing\n$/),
+    });
+    const [first] = await ask(target, readFirst);
+    expect(first === undefined).toBe(row === 0);
+    await release();
+    const { code, stdout } = await migrate(dataDir);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^Copied: \d+ rows/)]);
+    // What was there was not written again.
+    expect(await ask(target, readFirst)).toEqual([first ?? expect.anything()]);
+    expect(await countAll(target)).toContainEqual({ name: 'search_entries', count: '2500' });
+  });
+
+  it('goes on after a disk that was full', async () => {
+    const { dataDir } = await createLarge();
+    await (await openDatabase({ url: target, role: 'tool' })).close();
+    await ask(
+      target,
+      `create function fill() returns trigger language plpgsql as
+       'begin raise exception ''could not extend file'' using errcode = ''53100''; end';
+       create trigger fill before insert on passages execute function fill()`,
+    );
+    expect(await migrate(dataDir)).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/\nThe target failed: could not extend file\. Run this again[^\n]*\n$/),
+    });
+    await ask(target, 'drop trigger fill on passages');
+    expect(await migrate(dataDir)).toMatchObject({ code: 0 });
+  });
+
+  it('names the table that differs, and lets no gateway start on it', async () => {
+    const { dataDir } = await createLarge();
+    await (await openDatabase({ url: target, role: 'tool' })).close();
+    await ask(
+      target,
+      `create function spoil() returns trigger language plpgsql as
+       'begin new.text := new.text || ''!''; return new; end';
+       create trigger spoil before insert on passages for each row when (new.position = 3) execute function spoil()`,
+    );
+    const { code, stderr } = await migrate(dataDir);
+    expect([code, stderr.trim().split('\n').at(-1)]).toEqual([
+      1,
+      'The target differs from the source in passages (2500 rows of 2500). Drop that database, make an empty one, and copy to it.',
+    ]);
+    const refused = await runProgram({ env: { DATABASE_URL: target, PORT: '0' } });
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/unfinished-migrate-to-\w+ is missing\n$/),
+    });
+  });
+
+  it('goes on with no copy of a source that has changed since', async () => {
+    const { dataDir, path } = await createLarge();
+    await (await openDatabase({ url: target, role: 'tool' })).close();
+    await ask(
+      target,
+      `create function stop() returns trigger language plpgsql as 'begin raise ''no''; end';
+      create trigger stop before insert on search_entries execute function stop()`,
+    );
+    expect(await migrate(dataDir)).toMatchObject({ code: 1 });
+    const db = await openDatabase({ url: `sqlite:${path}`, role: 'tool' });
+    await db.transaction((trx) => trx.updateTable('chatbots').set({ name: 'Other' }).execute());
+    await db.close();
+    const { code, stderr } = await migrate(dataDir);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/\nThe source has changed since [^\n]+\n$/)]);
+  });
+
+  it('refuses a file that a gateway holds', async () => {
+    const dataDir = await createDataDir();
+    const gateway = await startGatewayProcess({ env: { DATA_DIR: dataDir, SEED_DEMO: 'false' } });
+    expect(await migrate(dataDir)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^Another gateway is using/),
+    });
+    expect(await ask(target, "select from pg_tables where schemaname = 'public'")).toEqual([]);
+    gateway.kill('SIGTERM');
+    await gateway.exited;
+    expect(await migrate(dataDir)).toMatchObject({ code: 0 });
+  });
+
+  it('holds its file, and waits a while for another that copies to its target', async () => {
+    const { dataDir } = await createLarge();
+    const release = await holdLock(target, LOCK);
+    const patient = `${target}?lock_timeout=30000`;
+    const waiting = startProgram({ args: ['migrate-to', patient], env: { DATA_DIR: dataDir } });
+    await waitUntilHeld(target);
+    const gateway = await runProgram({ env: { DATA_DIR: dataDir, PORT: '0' } });
+    expect(gateway).toMatchObject({ code: 1, stderr: expect.stringMatching(/^Another gateway is using/) });
+    await release();
+    expect(await waiting.exited).toBe(0);
+  });
+
+  it('refuses a target to which another copies', async () => {
+    const dataDir = await createDataDir();
+    await (await openDatabase({ url: `sqlite:${join(dataDir, 'chatgraph.db')}`, role: 'tool' })).close();
+    await holdLock(target, LOCK);
+    expect(await migrate(dataDir, `${target}?lock_timeout=100`)).toMatchObject({
+      code: 1,
+      stderr: 'Cannot use the target: another process copies to it\n',
+    });
+  });
+
+  it('leaves a target alone that holds something else', async () => {
+    const { dataDir } = await createLarge();
+    await ask(target, 'create table orders (id integer)');
+    expect(await migrate(dataDir)).toMatchObject({
+      code: 1,
+      stderr: 'The target holds something else: a table orders. Name an empty database.\n',
+    });
+    expect(await ask(target, "select from pg_tables where schemaname = 'public'")).toHaveLength(1);
+  });
+
+  it('leaves a target alone that a gateway has filled', async () => {
+    const { dataDir } = await createLarge();
+    const db = await openDatabase({ url: target, role: 'tool' });
+    await addChatbot(db);
+    await db.close();
+    const before = await countAll(target);
+    const { code, stderr } = await migrate(dataDir);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/\nThe target holds other data, and was left as it is\./),
+    ]);
+    expect(await countAll(target)).toEqual(before);
+  });
+
+  it.each([
+    ['newer', "insert into kysely_migration values ('9999-later', '')", 'a newer'],
+    ['older', "delete from kysely_migration where name like '0005%'", 'an older'],
+  ])('refuses a target of a version that is %s', async (_which, change, words) => {
+    const { dataDir } = await createLarge();
+    await (await openDatabase({ url: target, role: 'tool' })).close();
+    await ask(target, change);
+    expect(await migrate(dataDir)).toMatchObject({
+      code: 1,
+      stderr: `The target was made by ${words} version of ChatGraph. Name an empty database.\n`,
+    });
+  });
+
+  it.each([
+    ['newer', "insert into kysely_migration values ('9999-later', '')"],
+    ['older', "delete from kysely_migration where name like '0005%'"],
+  ])('refuses a source of a version that is %s, and does not change it', async (which, change) => {
+    const { dataDir, path } = await createLarge();
+    const file = new SQLite(path);
+    file.exec(change);
+    file.close();
+    const before = await readFile(path);
+    const { code, stderr } = await migrate(dataDir);
+    expect([code, stderr.split('\n')]).toEqual([1, [expect.stringMatching(`^The source .*${which} version`), '']]);
+    expect((await readFile(path)).equals(before)).toBe(true);
+  });
+
+  it.each<[string, string[], RegExp, Record<string, string>?]>([
+    ['no target', [], /^Name the Postgres to copy to: /],
+    ['a target that is no Postgres', ['sqlite:./other.db'], /^Name the Postgres to copy to: /],
+    ['a URL that is none', ['postgres://[/x'], /^Cannot use the target: /],
+    ['a server that is not there', ['postgres://postgres@127.0.0.1:1/x'], /^Cannot use the target: .*ECONNREFUSED/],
+    ['a database that is not there', ['postgres://postgres@127.0.0.1/nothing_of_the_name'], /^Cannot use the target: /],
+    [
+      'a source that is a Postgres',
+      ['postgres://postgres@127.0.0.1/x'],
+      /^DATABASE_URL names a Postgres/,
+      { DATABASE_URL: 'postgres://postgres@127.0.0.1/y' },
+    ],
+    [
+      'a source that is not there',
+      ['postgres://postgres@127.0.0.1/x'],
+      /^There is no database /,
+      { DATA_DIR: '/nonexistent' },
+    ],
+  ])('refuses %s with 1 and one line', async (_what, args, line, env) => {
+    const dataDir = await createDataDir();
+    await (await openDatabase({ url: `sqlite:${join(dataDir, 'chatgraph.db')}`, role: 'tool' })).close();
+    const refused = await runProgram({ args: ['migrate-to', ...args], env: { DATA_DIR: dataDir, ...env } });
+    expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(line) });
+    expect(refused.stderr.trim().split('\n')).toHaveLength(1);
+  });
+});
+
+const READ_STATUS = 'query ($id: ID!) { node(id: $id) { ... on Message { status content } } }';
+const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
+  ... on SendMessagePayload { message { id } }
+} }`;
