@@ -1,0 +1,203 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { cp, mkdir, symlink } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { parse } from 'yaml';
+import packageJson from '../../package.json' with { type: 'json' };
+import { readConfig, SETTINGS } from '../../src/config.ts';
+import { createDataDir } from '../helpers/process.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+
+/** How long the gateway takes to stop at most; see `src/main.ts`. */
+const HARD_STOP_SECONDS = 20;
+
+/** The instructions of the Dockerfile, one with all its lines. */
+const instructions = read('Dockerfile')
+  .replaceAll(/^#.*\n/gm, '')
+  .replaceAll(/\\\n/g, '')
+  .trim()
+  .split('\n')
+  .map((line) => {
+    const [, name = '', rest = ''] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? [];
+    return { name, rest };
+  })
+  .filter(({ name }) => name !== '');
+const last = (wanted: string) => instructions.findLast(({ name }) => name === wanted)?.rest ?? '';
+const imageEnv = Object.fromEntries(
+  last('ENV')
+    .split(' ')
+    .map((pair) => pair.split('=') as [string, string]),
+);
+/** What is copied out of the project. */
+const copied = instructions
+  .filter(({ name, rest }) => name === 'COPY' && !rest.startsWith('--from'))
+  .flatMap(({ rest }) => rest.split(' ').slice(0, -1));
+const healthCheck = JSON.parse(/CMD (\[.*\])/.exec(last('HEALTHCHECK'))?.[1] ?? '[]') as string[];
+
+describe('the Dockerfile', () => {
+  it('uses a Node that the project runs on, with the C library that better-sqlite3 has a binary for', () => {
+    const images = instructions.filter(({ name }) => name === 'FROM').map(({ rest }) => rest.split(' ')[0]);
+    expect(new Set(images).size).toBe(1);
+    const [, major, variant] = /^node:(\d+)-(.+)$/.exec(images[0] ?? '') ?? [];
+    expect(`>=${major}`).toBe(packageJson.engines.node);
+    expect(variant).toMatch(/-slim$/);
+    for (const cpu of ['x64', 'arm64']) {
+      expect(existsSync(join(ROOT, `node_modules/better-sqlite3/prebuilds/linux-${cpu}.node`))).toBe(true);
+    }
+  });
+
+  it('copies what exists and .dockerignore lets through', () => {
+    const passed = read('.dockerignore').match(/^!.+$/gm) ?? [];
+    expect(read('.dockerignore')).toMatch(/^\*$/m);
+    for (const path of copied) {
+      expect(existsSync(join(ROOT, path)), path).toBe(true);
+      expect(passed).toContain(`!${path}`);
+    }
+    expect(passed.map((line) => line.slice(1)).sort()).toEqual([...new Set(copied)].sort());
+  });
+
+  it('installs every package that the program imports', () => {
+    const files = globSync(['src/**/*.ts', 'schema/*.ts'], { cwd: ROOT, exclude: ['src/web/chat/**'] });
+    const imported = files.flatMap((file) =>
+      [...read(file).matchAll(/^(?:import|export) (?!type)[^;]*? from '([^'.][^']*)'|import\('([^'.][^']*)'\)/gm)].map(
+        ([, named, lazy]) => named ?? lazy ?? '',
+      ),
+    );
+    const names = imported
+      .filter((name) => !name.startsWith('node:'))
+      .map((name) => /^(@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? '');
+    expect(new Set(names).size).toBeGreaterThan(10);
+    expect([...new Set(names)].filter((name) => !(name in packageJson.dependencies))).toEqual([]);
+  });
+
+  it('runs as nobody special, with its data in a volume, and is told to stop itself', () => {
+    expect(last('USER')).toBe('node');
+    expect(last('VOLUME')).toBe(imageEnv.DATA_DIR);
+    expect(last('EXPOSE')).toBe(imageEnv.PORT);
+    expect(JSON.parse(last('ENTRYPOINT'))).toEqual(['node', packageJson.bin.chatgraph]);
+    expect(JSON.parse(last('CMD'))).toEqual(['start']);
+    expect(readConfig(imageEnv)).toMatchObject({ host: '0.0.0.0', isProduction: true });
+  });
+
+  it('starts from what it copies, is healthy while it runs, and ends with 0 at SIGTERM', async () => {
+    const app = await createDataDir();
+    for (const path of copied) {
+      await mkdir(dirname(join(app, path)), { recursive: true });
+      await cp(join(ROOT, path), join(app, path), { recursive: true });
+    }
+    await symlink(join(ROOT, 'node_modules'), join(app, 'node_modules'));
+    const env = { ...imageEnv, PORT: `${await findPort()}`, DATA_DIR: await createDataDir() };
+    const run = ([command = '', ...args]: string[]) => {
+      expect(command).toBe('node');
+      const child = spawn(process.execPath, args, { cwd: app, env, stdio: 'ignore' });
+      onTestFinished(() => void child.kill('SIGKILL'));
+      return { child, code: once(child, 'exit').then(([code]) => code) };
+    };
+    expect(await run(healthCheck).code).toBe(1);
+    const gateway = run([...JSON.parse(last('ENTRYPOINT')), ...JSON.parse(last('CMD'))]);
+    await vi.waitFor(async () => expect(await run(healthCheck).code).toBe(0), { timeout: 15_000 });
+    gateway.child.kill('SIGTERM');
+    expect(await gateway.code).toBe(0);
+  });
+});
+
+/** What of a compose file is looked at. */
+interface Compose {
+  readonly services: Record<string, Service>;
+  readonly volumes: Record<string, unknown>;
+  readonly networks?: { readonly default: { readonly ipam: { readonly config: readonly { subnet: string }[] } } };
+}
+interface Service {
+  readonly image?: string;
+  readonly build?: string;
+  readonly environment?: Record<string, string>;
+  readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly depends_on?: Record<string, { condition: string }>;
+  readonly healthcheck?: object;
+  readonly restart?: string;
+  readonly stop_grace_period?: string;
+}
+
+/** What Compose puts in place of a variable: its default, or what the operator has set. */
+const substitute = (text: string) =>
+  text.replaceAll(/\$\{\w+:([-?])([^}]*)\}/g, (_, kind, rest) => (kind === '-' ? rest : 'x1'));
+
+describe.each(['compose.yaml', 'compose.scale.yaml'])('%s', (file) => {
+  const { services, volumes, networks } = parse(read(file), { merge: true }) as Compose;
+  const gateways = Object.entries(services).filter(([, { image }]) => image === 'chatgraph');
+
+  it('gives the gateways settings that exist and can be used, and time to stop', () => {
+    expect(gateways.length).toBeGreaterThan(0);
+    for (const [, { build, environment = {}, restart, stop_grace_period = '' }] of gateways) {
+      expect([build, restart]).toEqual(['.', 'unless-stopped']);
+      expect(Object.keys(environment).filter((name) => !(name in SETTINGS.shape))).toEqual([]);
+      const given = Object.entries(environment).map(([name, value]) => [name, substitute(value)]);
+      expect(readConfig({ ...imageEnv, ...Object.fromEntries(given) }).port).toBe(Number(imageEnv.PORT));
+      expect(Number(/^(\d+)s$/.exec(stop_grace_period)?.[1])).toBeGreaterThan(HARD_STOP_SECONDS);
+    }
+    expect(read('src/main.ts')).toContain(`HARD_STOP_MS = ${HARD_STOP_SECONDS}_000`);
+  });
+
+  it('names only what it has: services, volumes, files and ports', () => {
+    for (const [name, service] of Object.entries(services)) {
+      for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
+        const { healthcheck, build } = services[other] ?? {};
+        expect(services[other], `${name} → ${other}`).toBeDefined();
+        if (condition === 'service_healthy') expect(healthcheck ?? build, other).toBeDefined();
+      }
+      for (const volume of service.volumes ?? []) {
+        const [source = '', mountedAt] = volume.split(':');
+        if (source.startsWith('.')) expect(existsSync(join(ROOT, source)), source).toBe(true);
+        else expect(Object.keys(volumes)).toContain(source);
+        if (service.build) expect(mountedAt).toBe(imageEnv.DATA_DIR);
+      }
+      if (service.build) for (const port of service.ports ?? []) expect(port).toMatch(new RegExp(`:${imageEnv.PORT}$`));
+      expect(service.restart).toBe('unless-stopped');
+    }
+  });
+
+  it('holds no secret', () => {
+    const secrets = [...read(file).matchAll(/^ *(\w*(?:PASSWORD|TOKEN|KEY)\w*): (.*)$/gm)];
+    for (const [, name, value] of secrets) expect(value, name).toMatch(new RegExp(`^\\$\\{${name}:\\?.+\\}$`));
+    expect(read(file)).not.toMatch(/:\/\/\w*:(?!\$\{)[^@\s]+@/);
+  });
+
+  it.runIf(networks)('trusts its own network as a proxy, and no other', () => {
+    const [{ subnet } = { subnet: '' }] = networks?.default.ipam.config ?? [];
+    for (const [, { environment, ports }] of gateways) {
+      expect(environment?.TRUSTED_PROXIES).toBe(subnet);
+      expect(ports).toBeUndefined();
+    }
+  });
+});
+
+describe('the load balancer', () => {
+  it('leads to every gateway of compose.scale.yaml, and asks them whether they take requests', () => {
+    const { services } = parse(read('compose.scale.yaml'), { merge: true }) as Compose;
+    const gateways = Object.keys(services).filter((name) => services[name]?.image === 'chatgraph');
+    const [, upstreams] = /reverse_proxy (.*) \{/.exec(read('Caddyfile')) ?? [];
+    expect(upstreams?.split(' ')).toEqual(gateways.map((name) => `${name}:${imageEnv.PORT}`));
+    expect(read('Caddyfile')).toContain('health_uri /ready\n');
+    expect(services.balancer?.volumes?.[0]).toMatch(/^\.\/Caddyfile:\/etc\/caddy\/Caddyfile/);
+    for (const [, name = ''] of read('Caddyfile').matchAll(/\{\$(\w+)/g)) {
+      expect(services.balancer?.environment).toHaveProperty(name);
+    }
+  });
+});
+
+/** A port that nobody listens to. */
+async function findPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address ? address.port : 0;
+}
