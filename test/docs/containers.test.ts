@@ -190,6 +190,21 @@ describe('the load balancer', () => {
       expect(services.balancer?.environment).toHaveProperty(name);
     }
   });
+
+  it('passes WebSockets on where it is nginx, and the name that the browser knows', () => {
+    const [nginx = ''] = /```nginx\n[\s\S]*?```/.exec(read('docs/scaling.md')) ?? [];
+    for (const line of [
+      'proxy_http_version 1.1;',
+      'proxy_set_header Upgrade $http_upgrade;',
+      'proxy_set_header Connection $connection_upgrade;',
+      'proxy_set_header Host $http_host;',
+      'proxy_buffering off;',
+    ]) {
+      expect(nginx).toContain(line);
+    }
+    const { services } = parse(read('compose.scale.yaml'), { merge: true }) as Compose;
+    for (const [, name = ''] of nginx.matchAll(/server ([\w-]+):4000/g)) expect(services).toHaveProperty(name);
+  });
 });
 
 /** A port that nobody listens to. */

@@ -1,0 +1,74 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
+import { SETTINGS } from '../../src/config.ts';
+import { runProgram } from '../helpers/process.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const PAGES = ['README.md', 'CONTRIBUTING.md', ...globSync('docs/*.md', { cwd: ROOT })];
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+
+/** Names in capitals that are of something else. */
+const OTHERS = [
+  ...['NODE_EXTRA_CA_CERTS', 'POSTGRES_PASSWORD', 'SITE_ADDRESS', 'CHATGRAPH_KEY', 'CHROMIUM_PATH'],
+  ...['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED'],
+];
+
+/** The times that docs/scaling.md tells, where they stand. */
+const TIMES = [
+  ['src/app.ts', 'DRAIN_MS = 15_000'],
+  ['src/main.ts', 'HARD_STOP_MS = 20_000'],
+  ['src/chat/nodes.ts', 'BEAT_MS = 2_000'],
+  ['src/chat/nodes.ts', 'LEASE_MS = 12_000'],
+  ['src/chat/save-answers.ts', 'SAVE_INTERVAL_MS = 1_000'],
+  ['src/chat/generate.ts', 'RETRY_MS = 1_000'],
+  ['src/coordination/live-bus.ts', 'LOOK_AGAIN_MS = 1_000'],
+  ['src/coordination/redis.ts', 'MAX_BACKOFF_MS = 2_000'],
+  ['src/store/postgres.ts', 'FOREIGN_WRITE_POLL_MS = 250'],
+  ['src/store/postgres-pool.ts', 'lock_timeout: 3 * SECOND'],
+  ['src/store/postgres-pool.ts', 'connectionTimeoutMillis: 5 * SECOND'],
+  ['src/http/websocket.ts', 'PING_INTERVAL_MS = 25_000'],
+] as const;
+
+it.each(PAGES)('%s leads only to pages that are there', (page) => {
+  for (const [, target = ''] of read(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
+    expect(existsSync(join(ROOT, dirname(page), target)), target).toBe(true);
+  }
+});
+
+it('is led to from the README, each page', () => {
+  for (const page of PAGES.filter((path) => path.startsWith('docs/')))
+    expect(read('README.md')).toContain(`](${page})`);
+});
+
+it.each(PAGES)('%s names files of the source, scripts and settings as they are', (page) => {
+  const text = read(page);
+  for (const [, path = ''] of text.matchAll(/`((?:src|store|chat|coordination|access)\/[\w/-]+\.ts)`/g)) {
+    expect(
+      [path, `src/${path}`].some((file) => existsSync(join(ROOT, file))),
+      path,
+    ).toBe(true);
+  }
+  for (const [, script = ''] of text.matchAll(/npm run (?:--silent )?([\w:]+)/g)) {
+    expect(packageJson.scripts).toHaveProperty(script);
+  }
+  for (const [, file = ''] of text.matchAll(/docker compose -f (\S+)/g))
+    expect(existsSync(join(ROOT, file))).toBe(true);
+  const names = [...text.matchAll(/\b[A-Z]{3,}_[A-Z_]*[A-Z]\b(?==| |`)/g)].map(([name]) => name);
+  const known = new Set([...Object.keys(SETTINGS.shape), ...OTHERS]);
+  const ofTheGraph = read('schema/schema.graphql') + read('src/domain/errors.ts');
+  expect(names.filter((name) => !known.has(name) && !ofTheGraph.includes(name))).toEqual([]);
+});
+
+it.each(TIMES)('docs/scaling.md is right about the times of %s: %s', (file, line) => {
+  expect(read(file)).toContain(line);
+});
+
+it('lists in the README the commands that the program lists', async () => {
+  const { stdout } = await runProgram({ args: ['--help'] });
+  const known = [...stdout.matchAll(/^ {2}(?!-)(\S.*?)(?: {2,}| --name|$)/gm)].map(([, name]) => name);
+  const listed = [...read('README.md').matchAll(/^\| `([a-z][^`]*?)(?: --name[^`]*)?` \|/gm)].map(([, name]) => name);
+  expect(listed).toEqual(known);
+});
