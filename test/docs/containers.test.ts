@@ -101,10 +101,10 @@ describe('the Dockerfile', () => {
     };
     expect(await run(healthCheck).code).toBe(1);
     const gateway = run([...JSON.parse(last('ENTRYPOINT')), ...JSON.parse(last('CMD'))]);
-    await vi.waitFor(async () => expect(await run(healthCheck).code).toBe(0), { timeout: 15_000 });
+    await vi.waitFor(async () => expect(await run(healthCheck).code).toBe(0), { timeout: 50_000 });
     gateway.child.kill('SIGTERM');
     expect(await gateway.code).toBe(0);
-  });
+  }, 60_000);
 });
 
 /** What of a compose file is looked at. */
