@@ -8,7 +8,7 @@ import { listHistory } from '../store/branches.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { findConversation, lockConversation } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
-import { findMessage, type MessageEnding } from '../store/messages.ts';
+import { disownReply, findMessage, type MessageEnding } from '../store/messages.ts';
 import { conversationTopic, type LiveAnswer, LOST, publishEvents } from './live-answers.ts';
 import { startNext, storeEnding } from './turns.ts';
 
@@ -33,8 +33,12 @@ export type GenerateDeps = Pick<
 const EVIDENCE_LIMIT = 8;
 const RETRY_MS = 1_000;
 
-/** Writes a reply in the background, and after it the one that waits next in its conversation, until none waits. */
+/**
+ * Writes a reply in the background, and after it the one that waits next in its conversation, until none waits. One that
+ * is being written here goes on as it is.
+ */
 export function startGenerating(deps: GenerateDeps, reply: Message): void {
+  if (deps.liveAnswers.has(reply.id)) return;
   deps.background.run('generate', async (signal) => {
     let next: Message | undefined = reply;
     while (next !== undefined && !signal.aborted) next = await generate(deps, next, signal);
@@ -58,10 +62,17 @@ async function generate(deps: GenerateDeps, reply: Message, signal: AbortSignal)
     const stored = await store(deps, reply, ending, signal);
     events = stored.events;
     return stored.next;
+  } catch (error) {
+    // Its end may never be stored: it is left to those who look after what is lost, as all is that a stop leaves.
+    if (!signal.aborted)
+      await deps.db.transaction((trx) => disownReply(trx, reply.accountId, reply.id)).catch(() => {});
+    throw error;
   } finally {
     deps.liveAnswers.delete(reply.id);
     deps.liveTexts.end(reply.id);
     deps.metrics.answersUnderWay.dec();
+    // Where the answer to a commit was lost, nobody has the events of what it did.
+    deps.bus.publish(conversationTopic(reply.conversationId));
     publishEvents(deps.bus, events);
     end();
   }

@@ -1,8 +1,8 @@
 import type { Deps } from '../deps.ts';
-import { listRepliesAskedToStop } from '../store/messages.ts';
+import { findMessage, listRepliesOfNode, type OwnReply } from '../store/messages.ts';
 import { beatNode, deleteAllNodes, deleteNode, deleteNodeById, insertNode, listNodes } from '../store/nodes.ts';
 import { createNode } from './gateway-node.ts';
-import type { GenerateDeps } from './generate.ts';
+import { type GenerateDeps, startGenerating } from './generate.ts';
 import { LOST } from './live-answers.ts';
 import { recoverReplies } from './recover.ts';
 
@@ -25,23 +25,39 @@ export async function joinNodes({ db, node }: Pick<Deps, 'db' | 'node'>): Promis
 
 /**
  * Says every two seconds that this node lives, and looks after the others: what a dead node has left open is sorted out,
- * at the latest 16 seconds after its death, and what another was asked to stop here is stopped. One who holds the database
- * alone has nobody to look after.
+ * at the latest 16 seconds after its death, what another was asked to stop here is stopped, and what this node should write
+ * without knowing is begun. One who holds the database alone has nobody to look after.
  * @returns a function that ends it and leaves: what waits here is taken up by the others at once.
  */
 export function startWatchingNodes(deps: GenerateDeps): () => Promise<void> {
-  const { db, node, logger, announcements, liveAnswers } = deps;
+  const { db, node, logger, announcements, background, liveAnswers } = deps;
   if (!db.isShared) return async () => {};
   const stop = (messageId: string) => liveAnswers.get(messageId)?.stop.abort();
   announcements.on('stop', stop);
   const seen = new Map<string, { beat: number; since: number }>();
+  let idleBefore: ReadonlySet<string> = new Set();
   let lookedAt = performance.now();
 
   async function look(): Promise<void> {
     if (!(await db.transaction((trx) => beatNode(trx, node.id)))) await returnFromDead();
-    for (const messageId of await listRepliesAskedToStop(db.read, node.id)) stop(messageId);
+    const own = await listRepliesOfNode(db.read, node.id);
+    for (const { id, isAskedToStop } of own) if (isAskedToStop) stop(id);
+    await beginForgotten(own.filter(({ id }) => !liveAnswers.has(id)));
     await buryDead();
     await recoverReplies(deps);
+  }
+
+  /**
+   * Begins replies that are this node's and that nobody writes: the commit that gave them to it was done, and the answer to
+   * it lost. Just after any commit it looks the same, so only what is found twice is one of them.
+   */
+  async function beginForgotten(idle: readonly OwnReply[]): Promise<void> {
+    const forgotten = idle.filter(({ id }) => idleBefore.has(id));
+    idleBefore = new Set(idle.map(({ id }) => id));
+    for (const { accountId, id } of forgotten) {
+      const reply = await findMessage(db.read, accountId, id);
+      if (reply?.status === 'STREAMING' && !background.isDraining) startGenerating(deps, reply);
+    }
   }
 
   /** The others have ended what was written here. */

@@ -142,17 +142,32 @@ export async function askReplyToStop(trx: Queryable, accountId: string, id: stri
     .execute();
 }
 
-/** The ids of replies, of any account, that a node writes and was asked to stop. Uses `messages_open`. */
-export async function listRepliesAskedToStop(db: Queryable, nodeId: string): Promise<string[]> {
+/** A reply that a node writes, by what the node has to know of it. */
+export interface OwnReply extends Pick<Message, 'id' | 'accountId'> {
+  readonly isAskedToStop: boolean;
+}
+
+/** The replies, of any account, that a node writes. Uses `messages_open`. */
+export async function listRepliesOfNode(db: Queryable, nodeId: string): Promise<OwnReply[]> {
   const rows = await db
     .selectFrom('messages')
-    .select('id')
+    .select(['id', 'account_id', 'stop_asked'])
     .where(IS_OPEN)
     .where('status', '=', 'STREAMING')
     .where('node_id', '=', nodeId)
-    .where('stop_asked', '=', 1)
     .execute();
-  return rows.map(({ id }) => id);
+  return rows.map((row) => ({ id: row.id, accountId: row.account_id, isAskedToStop: row.stop_asked === 1 }));
+}
+
+/** Takes a reply off the node that wrote it, so that it is found to be lost; one that has ended stays as it is. */
+export async function disownReply(trx: Queryable, accountId: string, id: string): Promise<void> {
+  await trx
+    .updateTable('messages')
+    .set({ node_id: null })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where('status', '=', 'STREAMING')
+    .execute();
 }
 
 /** Moves a waiting reply to STREAMING: its turn has come, on a node. */
