@@ -56,8 +56,9 @@ const TAKE_SHA = hash('sha1', TAKE);
 
 /**
  * Makes a limiter that all who share a Redis have in common. When Redis does not answer in 50 ms a process lets no more
- * than its share through; what Redis let it through before counts against that. What it lets through in the meantime is
- * not told Redis afterwards: for the window in which Redis comes back, and that only, each may have had its share besides.
+ * than its share through; what Redis let it through before counts against that, and what Redis has said to be full stays
+ * so until its oldest request leaves the window. What it lets through in the meantime is not told Redis afterwards: for the
+ * window in which Redis comes back, and that only, each may have had its share besides.
  */
 export function createRedisRateLimiter(
   link: RedisLink,
@@ -65,6 +66,18 @@ export function createRedisRateLimiter(
 ): RateLimiter {
   const own = createMemoryRateLimiter(clock, windowMs);
   const breaker = createBreaker({ failures: FAILURES, pauseMs: PAUSE_MS });
+  /** When a key that was full will have room again; such as are past are forgotten a window later. */
+  const fullUntil = new Map<string, number>();
+  let sweptAt = performance.now();
+
+  function noteFull(key: string, resetMs: number): void {
+    const now = performance.now();
+    if (now - sweptAt >= windowMs) {
+      for (const [name, until] of fullUntil) if (until <= now) fullUntil.delete(name);
+      sweptAt = now;
+    }
+    fullUntil.set(key, now + resetMs);
+  }
 
   async function take(key: string, limit: number, cost = 1): Promise<RateLimitResult> {
     const result = await ask(key, limit, cost);
@@ -79,6 +92,7 @@ export function createRedisRateLimiter(
       const args = [windowMs * 1_000, limit, cost, randomUUID()] as const;
       const [passes, used, reset, retry] = await within(timeoutMs, evaluate(link.nameOf(`rate:${key}`), args));
       breaker.succeed();
+      if (used >= limit) noteFull(key, reset / 1_000);
       return {
         isAllowed: passes === 1,
         limit,
@@ -105,6 +119,10 @@ export function createRedisRateLimiter(
 
   function takeShare(key: string, limit: number, cost: number): RateLimitResult {
     const share = Math.max(1, Math.floor(limit / countNodes()));
+    const fullMs = Math.ceil((fullUntil.get(key) ?? 0) - performance.now());
+    if (fullMs > 0 && cost > 0) {
+      return { isAllowed: false, limit: share, remaining: 0, resetMs: fullMs, retryAfterMs: fullMs };
+    }
     const result = own.take(key, share, cost) as RateLimitResult;
     // What is larger than the share has to wait for Redis.
     return result.isAllowed ? result : { ...result, retryAfterMs: Math.max(result.retryAfterMs, PAUSE_MS) };

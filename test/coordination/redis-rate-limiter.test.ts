@@ -46,6 +46,20 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
     expect(await c.take('small', 1)).toMatchObject({ isAllowed: false });
   });
 
+  it('let nothing through after Redis is gone that was full before, whoever had filled it', async () => {
+    const redis = await startRedis();
+    const [a, b] = await Promise.all([1, 2].map(() => openLimiter({ url: redis.url, prefix: 'one:' })));
+    for (let times = 0; times < 10; times++) await a?.take('key', 10);
+    expect(await b?.take('key', 10)).toMatchObject({ isAllowed: false });
+    await redis.stop();
+    for (const one of [a, b]) {
+      const refused = await one?.take('key', 10);
+      expect(refused).toMatchObject({ isAllowed: false, remaining: 0 });
+      expect(refused?.retryAfterMs).toBeGreaterThan(50_000);
+      expect(await one?.take('other', 10)).toMatchObject({ isAllowed: true });
+    }
+  });
+
   it('are exact again when it is back, and never let more than the limit through by Redis', async () => {
     const redis = await startRedis();
     const shared = { url: redis.url, prefix: 'one:' };
