@@ -185,7 +185,7 @@ async function store(
   ending: MessageEnding,
   shutdown: AbortSignal,
 ): Promise<{ next: Message | undefined; events: LoggedEvent[] }> {
-  while (true) {
+  for (let attempt = 1; ; attempt++) {
     try {
       return await deps.db.transaction(async (trx) => {
         await lockConversation(trx, reply.accountId, reply.conversationId);
@@ -196,7 +196,7 @@ async function store(
       });
     } catch (error) {
       if (!(error instanceof StorageUnavailableError) || shutdown.aborted) throw error;
-      deps.logger.error({ err: error, messageId: reply.id }, 'cannot store an answer; trying again');
+      if (attempt === 1) deps.logger.error({ err: error, messageId: reply.id }, 'cannot store an answer; trying again');
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }

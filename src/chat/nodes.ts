@@ -87,9 +87,18 @@ export function startWatchingNodes(deps: GenerateDeps): () => Promise<void> {
   }
 
   let looking: Promise<void> | undefined;
+  let isFailing = false;
   const timer = setInterval(() => {
     looking ??= look()
-      .catch((error: unknown) => logger.error({ err: error }, 'cannot look after the other nodes'))
+      .then(() => {
+        if (isFailing) logger.info('looking after the other nodes again');
+        isFailing = false;
+      })
+      .catch((error: unknown) => {
+        // Once, however long the database is away.
+        if (!isFailing) logger.error({ err: error }, 'cannot look after the other nodes; trying again');
+        isFailing = true;
+      })
       .finally(() => {
         looking = undefined;
       });

@@ -1,4 +1,5 @@
 import type { Deps } from '../deps.ts';
+import { StorageUnavailableError } from '../domain/errors.ts';
 import { saveAnswer } from '../store/messages.ts';
 import type { LiveAnswer } from './live-answers.ts';
 
@@ -11,6 +12,7 @@ const SAVE_INTERVAL_MS = 1_000;
  */
 export function startSavingAnswers(deps: Pick<Deps, 'db' | 'liveAnswers' | 'background'>): () => void {
   let isSaving = false;
+  let isRefused = false;
 
   async function save(): Promise<void> {
     // Copied in one go: they are written on while they are saved.
@@ -24,6 +26,12 @@ export function startSavingAnswers(deps: Pick<Deps, 'db' | 'liveAnswers' | 'back
         for (const { answer, ...written } of changed) await saveAnswer(trx, answer.accountId, written);
       });
       for (const { answer, size } of changed) answer.savedSize = size;
+      isRefused = false;
+    } catch (error) {
+      // That is said once, however long it lasts.
+      if (isRefused && error instanceof StorageUnavailableError) return;
+      isRefused = true;
+      throw error;
     } finally {
       isSaving = false;
     }
