@@ -67,6 +67,10 @@ export async function createSurvivor(env: Readonly<Record<string, string>>) {
   return {
     lives,
     start,
+    /** How often it was killed. */
+    get breaks(): number {
+      return lives.filter(({ killedAt }) => killedAt !== undefined).length;
+    },
     /** The gateway that runs, as soon as there is one. */
     get current(): Promise<Asked> {
       return next.promise;
@@ -86,7 +90,7 @@ export async function createSurvivor(env: Readonly<Record<string, string>>) {
       if (code !== 'SIGKILL') throw new Error(`It had ended by itself with ${code}: ${running.stderr}`);
       life.left = await readCopy(dataDir);
     },
-    readStore: () => readStore(dataDir),
+    readStore: () => readStore(urlOf(dataDir)),
   };
 }
 
@@ -95,11 +99,14 @@ async function readCopy(dataDir: string): Promise<Store> {
   const copy = await createDataDir();
   const files = (await readdir(dataDir)).filter((name) => name.startsWith('chatgraph.db'));
   await Promise.all(files.map((name) => copyFile(join(dataDir, name), join(copy, name))));
-  return readStore(copy);
+  return readStore(urlOf(copy));
 }
 
-async function readStore(dataDir: string) {
-  const db = await openDatabase({ url: `sqlite:${join(dataDir, 'chatgraph.db')}`, role: 'tool' });
+const urlOf = (dataDir: string): string => `sqlite:${join(dataDir, 'chatgraph.db')}`;
+
+/** Reads all that is stored of conversations in a database, beside the gateways that use it. */
+export async function readStore(url: string) {
+  const db = await openDatabase({ url, role: 'tool' });
   try {
     return {
       messages: await db.read.selectFrom('messages').selectAll().orderBy('id').execute(),

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { expect, vi } from 'vitest';
 import { endsMessage } from '../helpers/conversations.ts';
+import type { GraphQLAnswer } from '../helpers/gateway.ts';
 import type { Random } from '../helpers/random.ts';
 import { restEvents } from '../helpers/rest-stream.ts';
 import {
@@ -12,21 +13,35 @@ import {
   type Transport,
   webSocket,
 } from '../helpers/streams.ts';
-import type { Survivor } from '../helpers/survivor.ts';
+import type { Asked } from '../helpers/survivor.ts';
 
 /** How many answers of a conversation may be open at once: one that is written, and those that wait. */
 const MAX_OPEN = 3;
 const PAUSE_MS = 250;
 const RETRY_MS = 10;
+/** Where the door is open and nobody can be served, it may take a while. */
+const REFUSED_RETRY_MS = 250;
 
 const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
   ... on SendMessagePayload { conversation { id } message { id } reply { id } }
   ... on Error { code }
 } }`;
 
-interface Input {
-  readonly chatbotId: string;
-  readonly sessionId: string;
+/** Where one talks: a gateway that may go away and come back, or several. */
+export interface Host {
+  /** One that can be asked now, or as soon as there is one. */
+  readonly current: Promise<Asked>;
+  /** Runs a GraphQL operation there; rejects when it goes away meanwhile. */
+  graphql<T>(query: string, variables: object): Promise<GraphQLAnswer<T>>;
+  /** How often something was taken away. */
+  readonly breaks: number;
+}
+
+/** What is said, and where: with a chatbot, or in a conversation that there is. */
+export interface Input {
+  readonly chatbotId?: string;
+  readonly sessionId?: string;
+  readonly conversationId?: string;
   readonly content: string;
   readonly whenBusy: 'ENQUEUE' | 'INTERRUPT';
   readonly clientMessageId: string;
@@ -47,21 +62,21 @@ interface Sent extends Acknowledged {
 type Payload = Record<'conversation' | 'message' | 'reply', { id: string }>;
 
 /** Sends a message until it is acknowledged, as a client that does not know whether it has arrived. */
-async function send(survivor: Survivor, input: Input): Promise<Acknowledged> {
+export async function send(host: Host, input: Input): Promise<Acknowledged> {
   while (true) {
-    const answer = await survivor.graphql<{ sendMessage: Payload }>(SEND, { input }).catch(() => undefined);
+    const answer = await host.graphql<{ sendMessage: Payload }>(SEND, { input }).catch(() => undefined);
     const payload = answer?.data?.sendMessage;
     if (payload?.reply) {
       const { conversation, message, reply } = payload;
       return { conversationId: conversation.id, messageId: message.id, replyId: reply.id };
     }
-    if (answer !== undefined) throw new Error(`It was refused: ${JSON.stringify(answer)}`);
-    await setTimeout(RETRY_MS);
+    if (answer !== undefined && answer.status !== 503) throw new Error(`It was refused: ${JSON.stringify(answer)}`);
+    await setTimeout(answer ? REFUSED_RETRY_MS : RETRY_MS);
   }
 }
 
 /** Follows something through everything, and goes on after its last cursor, until it ends or `over` aborts. */
-function followThrough(survivor: Survivor, transport: Transport, options: FollowOptions, over: AbortSignal) {
+function followThrough(host: Host, transport: Transport, options: FollowOptions, over: AbortSignal) {
   const seen: StreamEvent[] = [];
   const errors: string[] = [];
   const isOver = new Promise<void>((resolve) => over.addEventListener('abort', () => resolve()));
@@ -69,15 +84,18 @@ function followThrough(survivor: Survivor, transport: Transport, options: Follow
 
   async function read(): Promise<void> {
     while (!over.aborted) {
-      const gateway = await survivor.current;
+      const gateway = await host.current;
       reader = transport.follow(gateway, { ...options, after: seen.at(-1)?.cursor });
       const error = await Promise.race([reader.ended, isOver]);
       reader.leave();
+      const isRefused = reader.errors.length > 0;
+      const isServed = reader.events.length > 0;
       seen.push(...reader.events);
       errors.push(...reader.errors);
       reader = undefined;
-      if (error === undefined) return;
-      await setTimeout(RETRY_MS);
+      // Over REST an end is a reason to come back, as it is to browsers.
+      if (error === undefined && !isRefused && transport !== restEvents) return;
+      await setTimeout(isServed ? RETRY_MS : REFUSED_RETRY_MS);
     }
   }
 
@@ -99,7 +117,7 @@ export type Follower = ReturnType<typeof followThrough>;
  * have a place to come back to.
  */
 export async function begin(
-  survivor: Survivor,
+  host: Host,
   { chatbotId, questions, random }: { chatbotId: string; questions: readonly string[]; random: Random },
   over: AbortSignal,
 ) {
@@ -110,18 +128,16 @@ export async function begin(
   async function say(content = questions[random.below(questions.length)] ?? ''): Promise<void> {
     const whenBusy = random.below(3) === 0 ? 'INTERRUPT' : 'ENQUEUE';
     const input = { chatbotId, sessionId, content, whenBusy, clientMessageId: randomUUID() } as const;
-    const acknowledged = await send(survivor, input);
+    const acknowledged = await send(host, input);
     sent.push({ ...acknowledged, input, at: Date.now() });
     const { replyId: messageId } = acknowledged;
     const transport = random.below(2) === 0 ? webSocket : serverSentEvents;
-    followers.set(messageId, followThrough(survivor, transport, { messageId }, over));
+    followers.set(messageId, followThrough(host, transport, { messageId }, over));
   }
 
   await say(questions.at(-1));
   const conversationId = sent[0]?.conversationId ?? '';
-  const readers = [webSocket, restEvents].map((transport) =>
-    followThrough(survivor, transport, { conversationId }, over),
-  );
+  const readers = [webSocket, restEvents].map((transport) => followThrough(host, transport, { conversationId }, over));
   await vi.waitFor(() => {
     for (const { events } of readers) expect(events).not.toEqual([]);
   }, 10_000);
@@ -138,16 +154,16 @@ const countOpen = ({ sent, followers }: Conversation) =>
   sent.filter(({ replyId: id }) => !hasEnded(followers.get(id) as Follower, id)).length;
 
 /** Keeps a conversation going until `signal` aborts; after every crash says once more what was said last. */
-export async function goOn(survivor: Survivor, conversation: Conversation, signal: AbortSignal): Promise<void> {
+export async function goOn(host: Host, conversation: Conversation, signal: AbortSignal): Promise<void> {
   const { random, sent, say } = conversation;
-  let crashes = survivor.lives.length;
+  let crashes = host.breaks;
   while (!signal.aborted) {
     await setTimeout(random.below(PAUSE_MS));
     const last = sent.at(-1);
-    if (last !== undefined && survivor.lives.length > crashes) {
-      crashes = survivor.lives.length;
+    if (last !== undefined && host.breaks > crashes) {
+      crashes = host.breaks;
       const { conversationId, messageId, replyId } = last;
-      expect(await send(survivor, last.input)).toEqual({ conversationId, messageId, replyId });
+      expect(await send(host, last.input)).toEqual({ conversationId, messageId, replyId });
     }
     if (countOpen(conversation) < MAX_OPEN) await say();
   }

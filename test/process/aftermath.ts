@@ -1,0 +1,128 @@
+import { expect } from 'vitest';
+import { collectTexts, endsMessage, listStages } from '../helpers/conversations.ts';
+import type { StreamEvent } from '../helpers/streams.ts';
+import type { Store } from '../helpers/survivor.ts';
+import { ANSWERS } from './questions.ts';
+import { type Conversation, hasEnded } from './talk.ts';
+
+/** What is older than that is saved: a second, and another for a machine that has more to do. */
+const SAVED_WITHIN_MS = 2_000;
+
+/** A time as it is stored, in ms. */
+export const timeOf = (at: string | null | undefined) => Date.parse(at ?? '');
+
+/** What is stored, with the messages by id. */
+export function arrange(store: Store) {
+  const byId = new Map(store.messages.map((row) => [row.id, row]));
+  const replies = store.messages.filter(({ role }) => role === 'ASSISTANT');
+  const wholeOf = (id: string) => ANSWERS.get(byId.get(byId.get(id)?.parent_id ?? '')?.content ?? '') ?? '';
+  return { ...store, byId, replies, wholeOf };
+}
+
+/** What is stored, arranged. */
+export type Arranged = ReturnType<typeof arrange>;
+
+/** Checks that both numberings of the log have no gaps. */
+export function expectWholeLog({ events, conversations }: Arranged): void {
+  for (const { id, last_event } of conversations) {
+    const own = events.filter(({ conversation_id }) => conversation_id === id);
+    expect(own.map(({ number }) => number)).toEqual(own.map((_, index) => index + 1));
+    expect(last_event).toBe(own.length);
+  }
+  const chatbotNumbers = events.map(({ chatbot_number }) => chatbot_number).sort((a, b) => a - b);
+  expect(chatbotNumbers).toEqual(chatbotNumbers.map((_, index) => index + 1));
+}
+
+/** Checks that the replies of each conversation were begun in the order in which they were asked for. */
+export function expectBegunInOrder({ events, conversations }: Arranged): void {
+  const begins = events.filter(
+    ({ type, status }) => type === 'MessageStarted' || (type === 'MessageCreated' && status === 'STREAMING'),
+  );
+  for (const { id } of conversations) {
+    const begun = begins.flatMap(({ conversation_id, message_id }) => (conversation_id === id ? message_id : []));
+    expect(begun).toEqual([...begun].sort());
+  }
+}
+
+/** What says that nobody can be served now, over GraphQL and over REST. */
+const UNAVAILABLE: ReadonlySet<string> = new Set(['SERVICE_UNAVAILABLE', '503']);
+
+const ENDS = { COMPLETED: 'MessageCompleted', STOPPED: 'MessageStopped', INTERRUPTED: 'MessageInterrupted' };
+
+/** Checks that nothing is lost or doubled, not even for a while, and that everything is in its order. */
+export function expectAllStored({ messages, events }: Arranged, { conversationId, sent }: Conversation): void {
+  const own = messages.filter(({ conversation_id }) => conversation_id === conversationId);
+  expect(own.map(({ id }) => id)).toEqual(sent.flatMap(({ messageId, replyId }) => [messageId, replyId]));
+  expect(own.filter(({ role }) => role === 'USER').map(({ content }) => content)).toEqual(
+    sent.map(({ input }) => input.content),
+  );
+  for (const { id, role, status } of own) {
+    const types = events.filter(({ message_id }) => message_id === id).map(({ type }) => type);
+    const end = ENDS[status as keyof typeof ENDS];
+    expect(end, `${id} ${status}`).toBeDefined();
+    if (role === 'USER') expect(types).toEqual(['MessageCreated']);
+    else expect(types.join()).toMatch(new RegExp(`^MessageCreated(,MessageStarted)?,${end}$`));
+  }
+}
+
+/** Checks what one reader was told of one reply, of which only what was saved is left where a process died. */
+function expectTold({ byId, wholeOf }: Arranged, events: readonly StreamEvent[], id: string, killedAt: number): void {
+  const { status = '', content = '', citations = '[]' } = byId.get(id) ?? {};
+  const [end, ...more] = events.filter((event) => endsMessage(event, id));
+  expect([end?.__typename, end?.message?.status, end?.message?.content, more]).toEqual([
+    ENDS[status as keyof typeof ENDS],
+    status,
+    content,
+    [],
+  ]);
+  const text = collectTexts(events)[id] ?? '';
+  const quotes = events.flatMap((event) => (event.messageId === id ? (event.citation?.quote ?? []) : []));
+  const saved = JSON.parse(citations).map(({ quote }: { quote: string }) => quote);
+  const whole = wholeOf(id);
+  expect(text).toBe(status === 'COMPLETED' ? whole : whole.slice(0, text.length));
+  if (status !== 'INTERRUPTED') {
+    expect([text, quotes]).toEqual([content, saved]);
+    return;
+  }
+  expect(text.slice(0, content.length)).toBe(content);
+  expect(quotes.slice(0, saved.length)).toEqual(saved);
+  for (const { messageId, at, offset = 0, text: piece = '' } of events) {
+    if (messageId !== id || timeOf(at) > killedAt - SAVED_WITHIN_MS) continue;
+    expect(offset + piece.length).toBeLessThanOrEqual(content.length);
+  }
+}
+
+/**
+ * Checks what everybody was told who followed a conversation, or one of its replies.
+ * @param killedAt when the process was killed that wrote a reply; 0 where none was.
+ */
+export function expectAllTold(
+  arranged: Arranged,
+  conversation: Conversation,
+  killedAt: (replyId: string) => number,
+): void {
+  const { conversationId, sent, readers, followers } = conversation;
+  const log = arranged.events.filter(({ conversation_id }) => conversation_id === conversationId);
+  const stages = log.map(({ type, message_id }) => `${type} ${message_id}`);
+  // They came when the first reply was under way.
+  for (const { events } of readers) expect(listStages(events)).toEqual(stages.slice(1));
+  for (const { events, errors } of [...readers, ...followers.values()]) {
+    expect(errors.filter((code) => !UNAVAILABLE.has(code))).toEqual([]);
+    expect(new Set(events.map(({ cursor }) => cursor)).size).toBe(events.length);
+  }
+  for (const { replyId } of sent) {
+    const own = followers.get(replyId)?.events ?? [];
+    expect(listStages(own).join()).toMatch(/^MessageCreated [^,]+(,MessageStarted [^,]+)?,[^,]+$/);
+    for (const events of [own, ...readers.map((reader) => reader.events)]) {
+      expectTold(arranged, events, replyId, killedAt(replyId));
+    }
+  }
+}
+
+/** Whether everybody was told the end of every reply. */
+export function isAllTold({ sent, readers, followers }: Conversation): boolean {
+  return sent.every(({ replyId }) => {
+    const own = followers.get(replyId);
+    return own !== undefined && [own, ...readers].every((reader) => hasEnded(reader, replyId));
+  });
+}
