@@ -5,19 +5,16 @@
 import type { AnswerEngine, AnswerEvent } from '../src/answer/engine.ts';
 import { startGateway } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
-import { createMemoryBus } from '../src/coordination/live-bus.ts';
 import { createConductor, listen, nextTurn } from './conductor.ts';
 
 const BEAT = 'beat';
-const bus = createMemoryBus();
+let beat = Promise.withResolvers<void>();
 
 /** The bus paces itself; the conductor plays as fast as it flushes, and not faster. */
 async function delivered(): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const unsubscribe = bus.subscribe(BEAT, () => resolve());
-  bus.publish(BEAT);
-  await promise;
-  unsubscribe();
+  beat = Promise.withResolvers();
+  deps.bus.publish(BEAT);
+  await beat.promise;
   await nextTurn();
 }
 
@@ -37,5 +34,6 @@ const engine: AnswerEngine = {
 
 // Nothing is finished in an orderly way: the database is thrown away, and answers may wait for ever.
 process.once('SIGTERM', () => process.exit(0));
-const { url } = await startGateway(readConfig(), { bus, engines: new Map([['builtin', engine]]) });
+const { url, deps } = await startGateway(readConfig(), { engines: new Map([['builtin', engine]]) });
+deps.bus.subscribe(BEAT, () => beat.resolve());
 console.log(url);

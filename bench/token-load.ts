@@ -14,6 +14,8 @@ import { ask, followSse, type Listener, openSocket, type Socket, SUBSCRIPTIONS }
 export interface Order {
   readonly kind: 'sse' | 'graphql-ws' | keyof typeof SUBSCRIPTIONS;
   readonly url: string;
+  /** Where the streams are followed: `url`, or a server that shares them. */
+  readonly readUrl: string;
   readonly account: BenchAccount;
   readonly streams: number;
   readonly score: Score;
@@ -35,7 +37,7 @@ export interface Delivery {
 }
 
 const order: Order = JSON.parse(process.argv[2] ?? '');
-const { kind, url, account, streams, score, perSocket = 1, audience } = order;
+const { kind, url, readUrl, account, streams, score, perSocket = 1, audience } = order;
 
 const question = 'Where is my parcel?';
 const onlyAnswer = audience && (await ask(url, account, question));
@@ -43,14 +45,14 @@ const sockets: Promise<Socket>[] = [];
 
 /** Follows one stream; the gateway is asked the question first. */
 async function follow(number: number, listener: Listener): Promise<void> {
-  if (kind === 'sse') return followSse(url, listener);
+  if (kind === 'sse') return followSse(readUrl, listener);
   if (kind === 'graphql-ws') {
-    return (await openSocket(url)).subscribe('subscription { tokens { offset text } }', {}, listener);
+    return (await openSocket(readUrl)).subscribe('subscription { tokens { offset text } }', {}, listener);
   }
   const { query, variables } = SUBSCRIPTIONS[kind];
   const asked = onlyAnswer ?? (await ask(url, account, question));
   const at = Math.floor(number / perSocket);
-  sockets[at] ??= openSocket(url, account.key);
+  sockets[at] ??= openSocket(readUrl, account.key);
   const text = audience === 'distinct' ? query.replace(kind, `name${number}: ${kind}`) : query;
   (await sockets[at]).subscribe(text, variables(asked), listener);
 }

@@ -1,23 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Bench, Benchmark, Figure } from './benchmark.ts';
 import type { Score } from './conductor.ts';
-import { settle } from './cpu.ts';
 import { fillDatabase } from './data.ts';
+import { CROWD, costPerToken, deliver, FAST, PACED, type Side, STREAMS, type TokenCost, takeTurns } from './deliver.ts';
 import { requireNoRefusals, startGateway } from './gateway.ts';
-import { CORES, pin, type Server, startServer } from './server.ts';
-import type { Delivery, Order } from './token-load.ts';
-
-/** One way to follow streams, on one server. */
-interface Side extends Pick<Order, 'kind' | 'account' | 'audience' | 'perSocket'> {
-  readonly server: Server;
-  /** As many as for the other goals, where absent. */
-  readonly streams?: number;
-}
+import { type Server, startServer } from './server.ts';
 
 /** A server, and who asks it. */
 type Asked = Pick<Side, 'server' | 'account'>;
@@ -29,16 +18,9 @@ interface Servers {
 
 type Settings = Readonly<Record<string, string>>;
 
-const STREAMS = 100;
 /** As fast as the server delivers each by itself. */
 const IN_STEP: Score = { tokens: 300, perSecond: 0 };
-/** Nearly all that the floor can do. */
-const FAST: Score = { tokens: 800, perSecond: 400 };
-const PACED: Score = { tokens: 100, perSecond: 50 };
-const CROWD = 1_000;
 const CROWDED: Score = { tokens: 500, perSecond: 100 };
-/** A key may have 100 sockets. */
-const PER_SOCKET = 10;
 
 /**
  * G4: tokens over graphql-ws, against server-sent events: as a fast model gives them, and then each as an event of its
@@ -64,7 +46,7 @@ export const tokens: Benchmark = {
 async function compareWithSse(
   bench: Bench,
   sides: readonly Side[],
-  measure: (side: Side) => Promise<Delivery & { cost: number }>,
+  measure: (side: Side) => Promise<TokenCost>,
 ): Promise<Figure[]> {
   const [floor = [], ...ours] = await takeTurns(bench, sides, measure);
   return ours.map((results, i): Figure => {
@@ -102,11 +84,11 @@ export const crowd: Benchmark = {
   run: (bench) =>
     withServers(async ({ gateway, floor }) => {
       const sides: Side[] = [
-        { kind: 'sse', ...floor, streams: CROWD },
-        { kind: 'messageStream', ...gateway, streams: CROWD, perSocket: PER_SOCKET },
+        { kind: 'sse', ...floor, streams: CROWD.streams },
+        { kind: 'messageStream', ...gateway, ...CROWD },
       ];
       const [floors = [], results = []] = await takeTurns(bench, sides, (side) => deliver(side, CROWDED));
-      const what = `${CROWD} streams × ${CROWDED.perSecond} tokens/s`;
+      const what = `${CROWD.streams} streams × ${CROWDED.perSecond} tokens/s`;
       return [
         {
           goal: 'G5',
@@ -171,75 +153,6 @@ async function withServers<T>(work: (servers: Servers) => Promise<T>, settings: 
   } finally {
     for (const server of opened) await server.close();
     await rm(dir, { recursive: true });
-  }
-}
-
-/** Measures the sides in turns, in every other round backwards. Gives the rounds of each side. */
-async function takeTurns<T>(bench: Bench, sides: readonly Side[], measure: (side: Side) => Promise<T & Delivery>) {
-  const results = sides.map((): (T & Delivery)[] => []);
-  // Round 0 warms up.
-  for (let round = 0; round <= bench.rounds; round++) {
-    const isCounted = round > 0;
-    const order = [...sides.entries()];
-    for (const [i, side] of round % 2 === 0 ? order.reverse() : order) {
-      const result = await measure(side);
-      const { tokens, events, medianLag } = result;
-      const turn = isCounted ? `round ${round} of ${bench.rounds}` : 'warming up';
-      bench.note(
-        `${side.kind} ${side.audience ?? ''}: ${turn}, ${tokens} tokens in ${events} events, lag ${medianLag.toFixed(0)} µs`,
-      );
-      if (isCounted) results[i]?.push(result);
-    }
-  }
-  return results;
-}
-
-async function costPerToken(side: Side, score: Score): Promise<Delivery & { cost: number }> {
-  const { server } = side;
-  let before = 0;
-  const delivery = await deliver(side, score, async () => {
-    await settle(server.cpu);
-    before = await server.cpu.read();
-  });
-  await settle(server.cpu);
-  return { ...delivery, cost: ((await server.cpu.read()) - before) / delivery.tokens };
-}
-
-/** Lets streams be followed to their end. @param followed is done when all are followed and none has begun. */
-async function deliver(
-  { server, streams = STREAMS, ...side }: Side,
-  score: Score,
-  followed: () => Promise<void> = () => settle(server.cpu),
-): Promise<Delivery> {
-  const order: Order = { ...side, url: server.url, streams, score };
-  const script = fileURLToPath(new URL('token-load.ts', import.meta.url));
-  const [command, line] = pin(CORES.load, process.execPath, [script, JSON.stringify(order)]);
-  const load = spawn(command, line, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  try {
-    await nextMessage(load);
-    await followed();
-    load.send('begin');
-    return (await nextMessage(load)) as Delivery;
-  } finally {
-    load.kill();
-  }
-}
-
-const TIMEOUT_MS = 60_000;
-
-/** @throws when the load ends or stays silent for a minute. */
-async function nextMessage(load: ChildProcess): Promise<unknown> {
-  const over = new AbortController();
-  const signal = AbortSignal.any([over.signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  const failure = once(load, 'exit', { signal }).then(() => {
-    throw new Error('The load ended before its time.');
-  });
-  try {
-    const [message] = await Promise.race([once(load, 'message', { signal }), failure]);
-    return message;
-  } finally {
-    failure.catch(() => {});
-    over.abort();
   }
 }
 
