@@ -15,8 +15,8 @@ export function createCpuClock(child: ChildProcess): CpuClock {
   return hasSchedstat ? { read: async () => readSchedstat(child.pid ?? 0) } : { read: () => askReporter(child, 'cpu') };
 }
 
-/** Threads that have ended are not counted; neither server ends any while it is measured. */
-function readSchedstat(pid: number): number {
+/** In microseconds, of a process of this machine. Threads that have ended are not counted; no server ends any while it is measured. */
+export function readSchedstat(pid: number): number {
   let nanoseconds = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     // Source: Documentation/scheduler/sched-stats.rst, the first number is the time spent on the processor.
@@ -46,3 +46,24 @@ export async function settle(cpu: CpuClock): Promise<void> {
 
 /** In 100 ms: less than one garbage collection, more than the timers of an idle process. */
 const IDLE_MICROSECONDS = 5_000;
+
+/** Processor time in microseconds. */
+export interface Cost {
+  readonly server: number;
+  /** Of what works for the server in other processes; `undefined` where that cannot be told. */
+  readonly behind: number | undefined;
+}
+
+/**
+ * Begins to measure as soon as the server has nothing left to do.
+ * @returns a function that waits for that again, and tells what it took in between.
+ */
+export async function startMeter(server: CpuClock, behind: CpuClock | undefined): Promise<() => Promise<Cost>> {
+  await settle(server);
+  const [before, behindBefore = 0] = [await server.read(), await behind?.read()];
+  return async () => {
+    await settle(server);
+    const [after, behindAfter] = [await server.read(), await behind?.read()];
+    return { server: after - before, behind: behindAfter === undefined ? undefined : behindAfter - behindBefore };
+  };
+}

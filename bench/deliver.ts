@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Bench } from './benchmark.ts';
 import type { Score } from './conductor.ts';
-import { type CpuClock, settle } from './cpu.ts';
+import { type Cost, type CpuClock, settle, startMeter } from './cpu.ts';
 import { CORES, pin, type Server } from './server.ts';
 import type { Delivery, Order } from './token-load.ts';
 
@@ -61,22 +61,13 @@ export interface TokenCost extends Delivery {
 
 /** Lets streams be followed to their end, and tells what it cost. */
 export async function costPerToken(side: Side, score: Score): Promise<TokenCost> {
-  const { server, behind } = side;
-  let before = 0;
-  let behindBefore: number | undefined;
+  let stop = async (): Promise<Cost> => ({ server: 0, behind: undefined });
   const delivery = await deliver(side, score, async () => {
-    await settle(server.cpu);
-    before = await server.cpu.read();
-    behindBefore = await behind?.read();
+    stop = await startMeter(side.server.cpu, side.behind);
   });
-  await settle(server.cpu);
-  const after = await server.cpu.read();
-  const behindAfter = await behind?.read();
-  return {
-    ...delivery,
-    cost: (after - before) / delivery.tokens,
-    costBehind: behindAfter && (behindAfter - (behindBefore ?? 0)) / delivery.tokens,
-  };
+  const cost = await stop();
+  const perToken = (total: number) => total / delivery.tokens;
+  return { ...delivery, cost: perToken(cost.server), costBehind: cost.behind && perToken(cost.behind) };
 }
 
 /** Lets streams be followed to their end. @param followed is done when all are followed and none has begun. */
