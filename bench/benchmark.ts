@@ -12,18 +12,18 @@ export interface Bench {
 
 /** One measured thing: what it costs, as a rule beside its floor. */
 export interface Figure {
-  /** Its number among the goals, such as `G1`. */
-  readonly goal: string;
+  /** Its number among the goals, such as `G1`; absent where nothing is aimed at. */
+  readonly goal?: string;
   /** What is measured: what `gateway` and `floor` tell of. */
   readonly what: string;
   /** Server CPU time or lag in microseconds, kilobytes, or a share. */
   readonly unit: 'µs' | 'kB' | '%';
-  /** One number a round, the same rounds in both. */
+  /** One number a round, the same rounds in both; none where it could not be measured. */
   readonly gateway: readonly number[];
-  /** Absent where the target is a number of units. */
+  /** Absent where there is none; of shares no ratio is told. */
   readonly floor?: readonly number[];
-  /** What is aimed at: the ratio of gateway to floor, or units. */
-  readonly target: number;
+  /** What is aimed at, if anything: the ratio of gateway to floor, or units where no ratio is told. */
+  readonly target?: number;
 }
 
 /** Something that `npm run bench` measures. */

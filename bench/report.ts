@@ -16,27 +16,27 @@ const HEAD = ['goal', 'measured', 'ratio to the floor', 'range', 'aim', 'gateway
 
 /** The figures as a Markdown table, aligned, so that a terminal shows it as well. */
 export function formatTable(figures: readonly Figure[]): string {
-  const rows = figures.map(({ goal, what, unit, gateway, floor, target }) => {
-    const size = (values: readonly number[]) => `${spreadOf(values).median.toFixed(unit === 'µs' ? 0 : 1)} ${unit}`;
-    if (floor === undefined) {
-      const { min, max } = spreadOf(gateway);
-      return [
-        goal,
-        what,
-        '–',
-        `${min.toFixed(1)}–${max.toFixed(1)} ${unit}`,
-        `≤ ${target} ${unit}`,
-        size(gateway),
-        '–',
-      ];
-    }
-    const { median, min, max } = spreadOf(ratiosOf(gateway, floor));
-    const range = `${min.toFixed(2)}–${max.toFixed(2)}`;
-    return [goal, what, median.toFixed(2), range, `≤ ${target.toFixed(2)}`, size(gateway), size(floor)];
-  });
+  const rows = figures.map(rowOf);
   const widths = HEAD.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
   return [line(HEAD), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+}
+
+const NONE = '–';
+
+function rowOf({ goal = NONE, what, unit, gateway, floor, target }: Figure): string[] {
+  if (gateway.length === 0) return [goal, what, NONE, 'not measured', NONE, NONE, NONE];
+  const inUnits = (value: number) => value.toFixed(unit === 'µs' ? 0 : 1);
+  const sizes = [gateway, floor].map((values) => (values ? `${inUnits(spreadOf(values).median)} ${unit}` : NONE));
+  // A share may be nothing at all.
+  if (floor === undefined || unit === '%') {
+    const { min, max } = spreadOf(gateway);
+    const aim = target === undefined ? NONE : `≤ ${target} ${unit}`;
+    return [goal, what, NONE, `${inUnits(min)}–${inUnits(max)} ${unit}`, aim, ...sizes];
+  }
+  const { median, min, max } = spreadOf(ratiosOf(gateway, floor));
+  const aim = target === undefined ? NONE : `≤ ${target.toFixed(2)}`;
+  return [goal, what, median.toFixed(2), `${min.toFixed(2)}–${max.toFixed(2)}`, aim, ...sizes];
 }
 
 /** The whole of `RESULTS.md`. */

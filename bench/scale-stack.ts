@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Redis } from 'ioredis';
+import { Client } from 'pg';
+import { type CpuClock, hasSchedstat, readSchedstat } from './cpu.ts';
+
+/** A Postgres database and a Redis prefix that nobody else has. */
+export interface ScaleStack {
+  /** What a gateway has to be told to run on it. */
+  readonly settings: { readonly DATABASE_URL: string; readonly REDIS_URL: string; readonly REDIS_PREFIX: string };
+  /** Of Redis and of the processes that serve the database; absent where they run elsewhere, or /proc tells nothing. */
+  readonly cpu: CpuClock | undefined;
+  /** Removes the database and what stands under the prefix, and lets go of the servers. */
+  drop(): Promise<void>;
+}
+
+const POSTGRES_URL = process.env.BENCH_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres';
+const REDIS_URL = process.env.BENCH_REDIS_URL ?? 'redis://127.0.0.1:6379';
+const TIMEOUT_MS = 5_000;
+
+/**
+ * Makes a database and a prefix on the servers that `BENCH_DATABASE_URL` and `BENCH_REDIS_URL` name; absent: those of this
+ * machine.
+ * @throws where one does not answer; the message says which, without its credentials.
+ */
+export async function createScaleStack(): Promise<ScaleStack> {
+  const redis = await openRedis();
+  try {
+    const postgres = await openPostgres();
+    const name = `chatgraph_bench_${randomUUID().replaceAll('-', '')}`;
+    const prefix = `${name}:`;
+    const database = new URL(POSTGRES_URL);
+    database.pathname = name;
+    await postgres.query(`create database ${name}`);
+    return {
+      settings: { DATABASE_URL: database.href, REDIS_URL, REDIS_PREFIX: prefix },
+      cpu: await createClock(postgres, name, redis),
+      async drop() {
+        await postgres.query(`drop database ${name} with (force)`);
+        await postgres.end();
+        for await (const keys of redis.scanStream({ match: `${prefix}*`, count: 1_000 })) {
+          if (keys.length > 0) await redis.unlink(keys);
+        }
+        redis.disconnect();
+      },
+    };
+  } catch (error) {
+    redis.disconnect();
+    throw error;
+  }
+}
+
+async function openPostgres(): Promise<Client> {
+  const client = new Client({ connectionString: POSTGRES_URL, connectionTimeoutMillis: TIMEOUT_MS });
+  await client.connect().catch((error: unknown) => fail('Postgres', POSTGRES_URL, error));
+  return client;
+}
+
+async function openRedis(): Promise<Redis> {
+  const redis = new Redis(REDIS_URL, { lazyConnect: true, connectTimeout: TIMEOUT_MS, retryStrategy: null });
+  // Said by what was asked of it as well.
+  redis.on('error', () => {});
+  await redis.connect().catch((error: unknown) => fail('Redis', REDIS_URL, error));
+  return redis;
+}
+
+function fail(server: string, url: string, cause: unknown): never {
+  throw new Error(`${server} does not answer at ${new URL(url).host}.`, { cause });
+}
+
+async function createClock(postgres: Client, database: string, redis: Redis): Promise<CpuClock | undefined> {
+  const redisPid = Number(/^process_id:(\d+)/m.exec(await redis.info('server'))?.[1]);
+  const [own] = await listPids(postgres, 'pid = pg_backend_pid()');
+  if (!hasSchedstat || !isProcess(redisPid, 'redis') || !isProcess(own, 'postgres')) return undefined;
+  /** By process, also of those that have ended: a connection that is not needed is closed. */
+  const used = new Map<number, number>();
+  return {
+    async read() {
+      const backends = await listPids(postgres, `datname = '${database}' and backend_type = 'client backend'`);
+      for (const pid of [redisPid, ...backends]) used.set(pid, readSchedstat(pid));
+      return [...used.values()].reduce((total, time) => total + time, 0);
+    },
+  };
+}
+
+async function listPids(postgres: Client, condition: string): Promise<number[]> {
+  const { rows } = await postgres.query<{ pid: number }>(`select pid from pg_stat_activity where ${condition}`);
+  return rows.map(({ pid }) => pid);
+}
+
+/** Servers elsewhere, or in a container, have other ids than their processes have here, if any. */
+function isProcess(pid: number | undefined, name: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith(name);
+  } catch {
+    return false;
+  }
+}
