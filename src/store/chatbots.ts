@@ -1,7 +1,7 @@
 import type { Insertable, Selectable } from 'kysely';
 import type { Chatbot, LeadForm } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
-import { type Page, padIds, readPage } from './pages.ts';
+import { type Page, padIds, prepareList } from './pages.ts';
 import { prepareQuery } from './prepared.ts';
 import type { ChatbotRow, Queryable } from './tables.ts';
 
@@ -65,9 +65,10 @@ export async function findChatbots(db: Queryable, accountId: string, ids: readon
 
 /** The account's chatbots, oldest first. Uses `chatbots_by_account`. */
 export async function listChatbots(db: Queryable, accountId: string, page: Page): Promise<Chatbot[]> {
-  const query = db.selectFrom('chatbots').selectAll().where('account_id', '=', accountId);
-  return (await readPage(query, 'asc', page)).map(toChatbot);
+  return (await LIST(db, [accountId], page)).map(toChatbot);
 }
+
+const LIST = prepareList('asc', (db) => db.selectFrom('chatbots').selectAll().where('account_id', '=', ''));
 
 /** The ids of the chatbots of every account. */
 export async function listAllChatbotIds(db: Queryable): Promise<string[]> {

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { Conversation, ConversationStatus } from '../domain/entities.ts';
-import { type Page, padIds, readPage } from './pages.ts';
+import { type Page, padIds, prepareList } from './pages.ts';
 import { prepareQuery } from './prepared.ts';
 import type { ConversationRow, Queryable } from './tables.ts';
 
@@ -101,14 +101,17 @@ export async function listConversations(
   { chatbotId, status }: { chatbotId: string; status?: ConversationStatus | undefined },
   page: Page,
 ): Promise<Conversation[]> {
-  let query = db
-    .selectFrom('conversations')
-    .selectAll()
-    .where('chatbot_id', '=', chatbotId)
-    .where('account_id', '=', accountId);
-  if (status !== undefined) query = query.where('status', '=', status);
-  return (await readPage(query, 'desc', page)).map(toConversation);
+  const rows =
+    status === undefined
+      ? await LIST(db, [chatbotId, accountId], page)
+      : await LIST_BY_STATUS(db, [chatbotId, accountId, status], page);
+  return rows.map(toConversation);
 }
+
+const selectOfChatbot = (db: Queryable) =>
+  db.selectFrom('conversations').selectAll().where('chatbot_id', '=', '').where('account_id', '=', '');
+const LIST = prepareList('desc', selectOfChatbot);
+const LIST_BY_STATUS = prepareList('desc', (db) => selectOfChatbot(db).where('status', '=', 'OPEN'));
 
 const selectById = (db: Queryable) =>
   db.selectFrom('conversations').selectAll().where('id', '=', '').where('account_id', '=', '');

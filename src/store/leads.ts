@@ -1,5 +1,5 @@
 import type { Lead } from '../domain/entities.ts';
-import { type Page, padIds, readPage } from './pages.ts';
+import { type Page, padIds, prepareList } from './pages.ts';
 import type { LeadRow, Queryable } from './tables.ts';
 
 /** Writes a new lead. */
@@ -33,13 +33,12 @@ export async function findLeads(db: Queryable, accountId: string, ids: readonly 
 
 /** A chatbot's leads, newest first. Uses `leads_by_chatbot`. */
 export async function listLeads(db: Queryable, accountId: string, chatbotId: string, page: Page): Promise<Lead[]> {
-  const query = db
-    .selectFrom('leads')
-    .selectAll()
-    .where('chatbot_id', '=', chatbotId)
-    .where('account_id', '=', accountId);
-  return (await readPage(query, 'desc', page)).map(toLead);
+  return (await LIST(db, [chatbotId, accountId], page)).map(toLead);
 }
+
+const LIST = prepareList('desc', (db) =>
+  db.selectFrom('leads').selectAll().where('chatbot_id', '=', '').where('account_id', '=', ''),
+);
 
 function toLead(row: LeadRow): Lead {
   return {

@@ -10,7 +10,7 @@ import type {
 } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
-import { type Page, padIds, readPage } from './pages.ts';
+import { type Page, padIds, prepareList } from './pages.ts';
 import { prepareQuery } from './prepared.ts';
 import type { MessageRow, Queryable } from './tables.ts';
 
@@ -274,15 +274,21 @@ export async function listMessages(
   { conversationId, withNotes }: { conversationId: string; withNotes: boolean },
   page: Page,
 ): Promise<Message[]> {
-  let query = db
+  const rows = withNotes
+    ? await LIST(db, [conversationId, 1, accountId], page)
+    : await LIST_WITHOUT_NOTES(db, [conversationId, 1, accountId, 0], page);
+  return rows.map(toMessage);
+}
+
+const selectShown = (db: Queryable) =>
+  db
     .selectFrom('messages')
     .selectAll()
-    .where('conversation_id', '=', conversationId)
+    .where('conversation_id', '=', '')
     .where('is_shown', '=', 1)
-    .where('account_id', '=', accountId);
-  if (!withNotes) query = query.where('is_private', '=', 0);
-  return (await readPage(query, 'asc', page)).map(toMessage);
-}
+    .where('account_id', '=', '');
+const LIST = prepareList('asc', selectShown);
+const LIST_WITHOUT_NOTES = prepareList('asc', (db) => selectShown(db).where('is_private', '=', 0));
 
 /** Makes a message of its row. */
 export function toMessage(row: Selectable<MessageRow>): Message {

@@ -1,5 +1,6 @@
 import type { SelectQueryBuilder } from 'kysely';
-import type { Tables } from './tables.ts';
+import { prepareQuery } from './prepared.ts';
+import type { Queryable, Tables } from './tables.ts';
 
 /** A stretch of a list that is ordered by id. `after` and `before` are ids that need not exist any more. */
 export interface Page {
@@ -12,22 +13,36 @@ export interface Page {
 }
 
 /**
- * Reads one page by its keys: the index that starts with the filtered columns and ends with the id finds the place at
- * once, however deep it lies. `order` is the list's own order: `asc` is oldest first.
+ * Makes a list that is read page by page, by its keys: the index that starts with the filtered columns and ends with the
+ * id finds the place at once, however deep it lies. Each shape of a page is compiled once: see `prepareQuery`.
+ * @param order the list's own order: `asc` is oldest first.
+ * @param build makes the query of the whole list, filtered by any values; they are replaced by those given.
  */
-export async function readPage<TB extends keyof Tables, O>(
-  query: SelectQueryBuilder<Tables, TB, O>,
+export function prepareList<TB extends keyof Tables, O>(
   order: 'asc' | 'desc',
-  page: Page,
-): Promise<O[]> {
+  build: (db: Queryable) => SelectQueryBuilder<Tables, TB, O>,
+): (db: Queryable, values: readonly unknown[], page: Page) => Promise<O[]> {
   const ascending = order === 'asc';
-  // Every table that is listed has a text id; the builder's types cannot say so for an unknown table.
-  let rows = query as unknown as SelectQueryBuilder<{ t: { id: string } }, 't', O>;
-  if (page.after !== undefined) rows = rows.where('id', ascending ? '>' : '<', page.after);
-  if (page.before !== undefined) rows = rows.where('id', ascending ? '<' : '>', page.before);
-  rows = rows.orderBy('id', ascending === (page.fromEnd === true) ? 'desc' : 'asc').limit(page.limit);
-  const found = await rows.execute();
-  return page.fromEnd ? found.reverse() : found;
+  const shapes = new Map<string, ReturnType<typeof prepareQuery<O>>>();
+
+  function prepareShape({ after, before, fromEnd }: Page) {
+    return prepareQuery<O>((db) => {
+      // Every table that is listed has a text id; the builder's types cannot say so for an unknown table.
+      let rows = build(db) as unknown as SelectQueryBuilder<{ t: { id: string } }, 't', O>;
+      if (after !== undefined) rows = rows.where('id', ascending ? '>' : '<', after);
+      if (before !== undefined) rows = rows.where('id', ascending ? '<' : '>', before);
+      return rows.orderBy('id', ascending === (fromEnd === true) ? 'desc' : 'asc').limit(1);
+    });
+  }
+
+  return async (db, values, page) => {
+    const { limit, after, before, fromEnd } = page;
+    const shape = `${after !== undefined} ${before !== undefined} ${fromEnd === true}`;
+    const read = shapes.get(shape) ?? prepareShape(page);
+    shapes.set(shape, read);
+    const found = await read(db, [...values, ...[after, before].filter((id) => id !== undefined), limit]);
+    return fromEnd ? found.reverse() : found;
+  };
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Passage } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
-import { type Page, padIds, readPage } from './pages.ts';
+import { type Page, padIds, prepareList } from './pages.ts';
 import type { PassageRow, Queryable } from './tables.ts';
 
 const BATCH_SIZE = 50;
@@ -28,13 +28,12 @@ export async function findPassages(db: Queryable, accountId: string, ids: readon
 
 /** A source's passages in reading order: their ids are made in that order. Uses `passages_by_source`. */
 export async function listPassages(db: Queryable, accountId: string, sourceId: string, page: Page): Promise<Passage[]> {
-  const query = db
-    .selectFrom('passages')
-    .selectAll()
-    .where('source_id', '=', sourceId)
-    .where('account_id', '=', accountId);
-  return (await readPage(query, 'asc', page)).map(toPassage);
+  return (await LIST(db, [sourceId, accountId], page)).map(toPassage);
 }
+
+const LIST = prepareList('asc', (db) =>
+  db.selectFrom('passages').selectAll().where('source_id', '=', '').where('account_id', '=', ''),
+);
 
 /** Reads a stored passage. */
 export function toPassage(row: PassageRow): Passage {

@@ -1,5 +1,5 @@
 import type { Source, SourceStatus } from '../domain/entities.ts';
-import { type Page, padIds, readPage } from './pages.ts';
+import { type Page, padIds, prepareList } from './pages.ts';
 import type { Queryable, SourceRow } from './tables.ts';
 
 /** Writes a new source. */
@@ -50,14 +50,17 @@ export async function listSources(
   { chatbotId, status }: { chatbotId: string; status?: SourceStatus | undefined },
   page: Page,
 ): Promise<Source[]> {
-  let query = db
-    .selectFrom('sources')
-    .selectAll()
-    .where('chatbot_id', '=', chatbotId)
-    .where('account_id', '=', accountId);
-  if (status !== undefined) query = query.where('status', '=', status);
-  return (await readPage(query, 'desc', page)).map(toSource);
+  const rows =
+    status === undefined
+      ? await LIST(db, [chatbotId, accountId], page)
+      : await LIST_BY_STATUS(db, [chatbotId, accountId, status], page);
+  return rows.map(toSource);
 }
+
+const selectOfChatbot = (db: Queryable) =>
+  db.selectFrom('sources').selectAll().where('chatbot_id', '=', '').where('account_id', '=', '');
+const LIST = prepareList('desc', selectOfChatbot);
+const LIST_BY_STATUS = prepareList('desc', (db) => selectOfChatbot(db).where('status', '=', 'DONE'));
 
 function toSource(row: SourceRow): Source {
   return {
