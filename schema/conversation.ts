@@ -10,7 +10,6 @@ import type {
 import { requireFound } from '../src/domain/errors.ts';
 import { parseId } from '../src/domain/ids.ts';
 import { fromJson } from '../src/domain/json.ts';
-import { listConversations } from '../src/store/conversations.ts';
 import { listMessages } from '../src/store/messages.ts';
 import { builder } from './builder.ts';
 import { ChatbotRef } from './chatbot.ts';
@@ -133,14 +132,9 @@ builder.objectField(ChatbotRef, 'conversations', (t) =>
       description: 'Its conversations, newest first.',
       args: { status: t.arg({ type: ConversationStatus, description: 'Only conversations that stand so.' }) },
       extensions: pageExtensions,
-      resolve: (chatbot, { status, ...args }, { deps, viewer }) =>
+      resolve: (chatbot, { status, ...args }, { loaders }) =>
         paginate('conversation', args, (page) =>
-          listConversations(
-            deps.db.read,
-            viewer.accountId,
-            { chatbotId: chatbot.id, status: status ?? undefined },
-            page,
-          ),
+          loaders.conversationsOf.load({ chatbotId: chatbot.id, status: status ?? undefined, page }),
         ),
     },
     { name: 'ChatbotConversationsConnection', description: "A page of a chatbot's conversations." },

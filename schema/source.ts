@@ -7,7 +7,6 @@ import type {
 import { InvalidInputError, NotFoundError, requireFound } from '../src/domain/errors.ts';
 import { createSource, deleteSource } from '../src/ingest/sources.ts';
 import { listPassages } from '../src/store/passages.ts';
-import { listSources } from '../src/store/sources.ts';
 import { builder } from './builder.ts';
 import { ChatbotRef } from './chatbot.ts';
 import { pageExtensions, paginate } from './connection.ts';
@@ -103,9 +102,9 @@ builder.objectField(ChatbotRef, 'sources', (t) =>
       description: 'What it answers from, newest first.',
       args: { status: t.arg({ type: SourceStatus, description: 'Only sources that have come this far.' }) },
       extensions: pageExtensions,
-      resolve: (chatbot, { status, ...args }, { deps, viewer }) =>
+      resolve: (chatbot, { status, ...args }, { loaders }) =>
         paginate('source', args, (page) =>
-          listSources(deps.db.read, viewer.accountId, { chatbotId: chatbot.id, status: status ?? undefined }, page),
+          loaders.sourcesOf.load({ chatbotId: chatbot.id, status: status ?? undefined, page }),
         ),
     },
     { name: 'ChatbotSourcesConnection', description: "A page of a chatbot's sources." },

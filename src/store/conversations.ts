@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { Conversation, ConversationStatus } from '../domain/entities.ts';
-import { type Page, padIds, prepareList } from './pages.ts';
+import { type Page, padIds, prepareLists } from './pages.ts';
 import { prepareQuery } from './prepared.ts';
 import type { ConversationRow, Queryable } from './tables.ts';
 
@@ -94,24 +94,24 @@ export async function findConversations(
   return rows.map(toConversation);
 }
 
-/** A chatbot's conversations, newest first. Uses `conversations_by_chatbot` or `conversations_by_status`. */
+/** The conversations of each of several chatbots, newest first. Uses `conversations_by_chatbot` or `conversations_by_status`. */
 export async function listConversations(
   db: Queryable,
   accountId: string,
-  { chatbotId, status }: { chatbotId: string; status?: ConversationStatus | undefined },
+  { chatbotIds, status }: { chatbotIds: readonly string[]; status?: ConversationStatus | undefined },
   page: Page,
-): Promise<Conversation[]> {
-  const rows =
+): Promise<Conversation[][]> {
+  const lists =
     status === undefined
-      ? await LIST(db, [chatbotId, accountId], page)
-      : await LIST_BY_STATUS(db, [chatbotId, accountId, status], page);
-  return rows.map(toConversation);
+      ? await LISTS(db, chatbotIds, [accountId], page)
+      : await LISTS_BY_STATUS(db, chatbotIds, [accountId, status], page);
+  return lists.map((rows) => rows.map(toConversation));
 }
 
 const selectOfChatbot = (db: Queryable) =>
   db.selectFrom('conversations').selectAll().where('chatbot_id', '=', '').where('account_id', '=', '');
-const LIST = prepareList('desc', selectOfChatbot);
-const LIST_BY_STATUS = prepareList('desc', (db) => selectOfChatbot(db).where('status', '=', 'OPEN'));
+const LISTS = prepareLists('desc', selectOfChatbot, 'chatbot_id');
+const LISTS_BY_STATUS = prepareLists('desc', (db) => selectOfChatbot(db).where('status', '=', 'OPEN'), 'chatbot_id');
 
 const selectById = (db: Queryable) =>
   db.selectFrom('conversations').selectAll().where('id', '=', '').where('account_id', '=', '');

@@ -1,12 +1,22 @@
 import DataLoader from 'dataloader';
-import type { Chatbot, Conversation, Lead, Message, Passage, Source } from '../domain/entities.ts';
+import type {
+  Chatbot,
+  Conversation,
+  ConversationStatus,
+  Lead,
+  Message,
+  Passage,
+  Source,
+  SourceStatus,
+} from '../domain/entities.ts';
 import { findFollowing } from './branches.ts';
 import { findChatbots } from './chatbots.ts';
-import { findConversations } from './conversations.ts';
+import { findConversations, listConversations } from './conversations.ts';
 import { findLeads } from './leads.ts';
 import { findLastMessages, findMessages } from './messages.ts';
+import type { Page } from './pages.ts';
 import { findPassages } from './passages.ts';
-import { findSources } from './sources.ts';
+import { findSources, listSources } from './sources.ts';
 import type { Queryable } from './tables.ts';
 
 /**
@@ -24,7 +34,20 @@ export interface Loaders {
   readonly lastMessage: DataLoader<string, Message | undefined>;
   /** The messages that directly follow a message, or begin a conversation, by its id. */
   readonly following: DataLoader<string, Message[]>;
+  /** Pages of lists; they are not remembered, as a mutation may change them before the next. */
+  readonly sourcesOf: DataLoader<ListOf<SourceStatus>, Source[]>;
+  readonly conversationsOf: DataLoader<ListOf<ConversationStatus>, Conversation[]>;
 }
+
+/** A page of a list that a chatbot has. */
+export interface ListOf<Status> {
+  readonly chatbotId: string;
+  readonly status: Status | undefined;
+  readonly page: Page;
+}
+
+/** More are asked for in several queries. */
+const MAX_LISTS = 32;
 
 /**
  * Makes the loaders of one request, which find private notes only for those who may see them. Each is made when it is
@@ -96,6 +119,16 @@ class LazyLoaders implements Loaders {
     return this.#made.following;
   }
 
+  get sourcesOf() {
+    this.#made.sourcesOf ??= this.#byPage(listSources);
+    return this.#made.sourcesOf;
+  }
+
+  get conversationsOf() {
+    this.#made.conversationsOf ??= this.#byPage(listConversations);
+    return this.#made.conversationsOf;
+  }
+
   #byId<T extends { id: string }>(find: FindMany<T>): DataLoader<string, T | undefined> {
     return this.#make(find, ({ id }) => id);
   }
@@ -106,6 +139,22 @@ class LazyLoaders implements Loaders {
       return keys.map((key) => found.get(key));
     });
   }
+
+  /** What is asked of several chatbots is asked in the same words as a rule. */
+  #byPage<Status, T>(list: ListMany<Status, T>): DataLoader<ListOf<Status>, T[]> {
+    const load = async (asked: readonly ListOf<Status>[]) => {
+      const found = new Map<ListOf<Status>, T[]>();
+      const alike = Map.groupBy(asked, ({ status, page }) => JSON.stringify([status, page]));
+      for (const group of alike.values()) {
+        const [{ status, page }] = group as [ListOf<Status>];
+        const chatbotIds = [...new Set(group.map(({ chatbotId }) => chatbotId))];
+        const lists = await list(this.#db, this.#accountId, { chatbotIds, status }, page);
+        for (const one of group) found.set(one, lists[chatbotIds.indexOf(one.chatbotId)] ?? []);
+      }
+      return asked.map((one) => found.get(one) ?? []);
+    };
+    return new DataLoader(load, { cache: false, maxBatchSize: MAX_LISTS });
+  }
 }
 
 /** What a message follows: the one before it, or as the first its conversation. */
@@ -114,3 +163,10 @@ export function followedBy({ parentId, conversationId }: Pick<Message, 'parentId
 }
 
 type FindMany<T> = (db: Queryable, accountId: string, ids: readonly string[]) => Promise<T[]>;
+
+type ListMany<Status, T> = (
+  db: Queryable,
+  accountId: string,
+  of: { chatbotIds: readonly string[]; status: Status | undefined },
+  page: Page,
+) => Promise<T[][]>;

@@ -1,5 +1,5 @@
 import type { Source, SourceStatus } from '../domain/entities.ts';
-import { type Page, padIds, prepareList } from './pages.ts';
+import { type Page, padIds, prepareLists } from './pages.ts';
 import type { Queryable, SourceRow } from './tables.ts';
 
 /** Writes a new source. */
@@ -43,24 +43,24 @@ export async function findSources(db: Queryable, accountId: string, ids: readonl
   return rows.map(toSource);
 }
 
-/** A chatbot's sources, newest first. Uses `sources_by_chatbot` or `sources_by_status`. */
+/** The sources of each of several chatbots, newest first. Uses `sources_by_chatbot` or `sources_by_status`. */
 export async function listSources(
   db: Queryable,
   accountId: string,
-  { chatbotId, status }: { chatbotId: string; status?: SourceStatus | undefined },
+  { chatbotIds, status }: { chatbotIds: readonly string[]; status?: SourceStatus | undefined },
   page: Page,
-): Promise<Source[]> {
-  const rows =
+): Promise<Source[][]> {
+  const lists =
     status === undefined
-      ? await LIST(db, [chatbotId, accountId], page)
-      : await LIST_BY_STATUS(db, [chatbotId, accountId, status], page);
-  return rows.map(toSource);
+      ? await LISTS(db, chatbotIds, [accountId], page)
+      : await LISTS_BY_STATUS(db, chatbotIds, [accountId, status], page);
+  return lists.map((rows) => rows.map(toSource));
 }
 
 const selectOfChatbot = (db: Queryable) =>
   db.selectFrom('sources').selectAll().where('chatbot_id', '=', '').where('account_id', '=', '');
-const LIST = prepareList('desc', selectOfChatbot);
-const LIST_BY_STATUS = prepareList('desc', (db) => selectOfChatbot(db).where('status', '=', 'DONE'));
+const LISTS = prepareLists('desc', selectOfChatbot, 'chatbot_id');
+const LISTS_BY_STATUS = prepareLists('desc', (db) => selectOfChatbot(db).where('status', '=', 'DONE'), 'chatbot_id');
 
 function toSource(row: SourceRow): Source {
   return {

@@ -165,3 +165,43 @@ describe.each(NAMES)('the list of %s', (list) => {
     }
   });
 });
+
+it('gives each of several chatbots its own page, whatever of them is asked for together', async () => {
+  const [many, few, none] = [
+    await createChatbot(gateway),
+    await createChatbot(gateway),
+    await createChatbot(gateway),
+  ] as const;
+  for (const [chatbotId, title] of [
+    [many, 'One'],
+    [few, 'Two'],
+    [many, 'Three'],
+    [many, 'Four'],
+  ]) {
+    const input = { chatbotId, title, content: { text: 'One passage.' } };
+    await gateway.graphql('mutation ($input: CreateSourceInput!) { createSource(input: $input) { __typename } }', {
+      input,
+    });
+  }
+  const { data } = await gateway.graphql<Record<string, Record<string, { nodes: { title: string }[] }>>>(
+    `query ($many: ID!, $few: ID!, $none: ID!) {
+      many: chatbot(id: $many) { newest: sources(first: 2) { nodes { title } } oldest: sources(last: 2) { nodes { title } } }
+      again: chatbot(id: $many) { newest: sources(first: 2) { nodes { title } } failed: sources(status: FAILED) { nodes { title } } }
+      few: chatbot(id: $few) { newest: sources(first: 2) { nodes { title } } oldest: sources(last: 2) { nodes { title } } }
+      none: chatbot(id: $none) { newest: sources(first: 2) { nodes { title } } }
+    }`,
+    { many, few, none },
+  );
+  const titles = Object.entries(data ?? {}).flatMap(([chatbot, lists]) =>
+    Object.entries(lists).map(([list, { nodes }]) => [chatbot, list, nodes.map(({ title }) => title)]),
+  );
+  expect(titles).toEqual([
+    ['many', 'newest', ['Four', 'Three']],
+    ['many', 'oldest', ['Three', 'One']],
+    ['again', 'newest', ['Four', 'Three']],
+    ['again', 'failed', []],
+    ['few', 'newest', ['Two']],
+    ['few', 'oldest', ['Two']],
+    ['none', 'newest', []],
+  ]);
+});
