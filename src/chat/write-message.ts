@@ -1,9 +1,9 @@
 import type { Conversation, Message } from '../domain/entities.ts';
-import { createId } from '../domain/ids.ts';
+import { createIdAfter } from '../domain/ids.ts';
 import { type JsonText, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
-import { insertMessage } from '../store/messages.ts';
+import { findLastMessageId, insertMessage } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 
 /** What is said, and after what: `parentId` is null for the first message of a conversation. */
@@ -18,7 +18,7 @@ export type Said = Pick<Message, 'role' | 'status' | 'parentId'> & {
 
 const NO_METADATA = toJson({});
 
-/** Writes a new message where its conversation shows it, with the event that tells it. */
+/** Writes a new message where its conversation shows it, with the event that tells it. The caller holds the conversation. */
 export async function writeMessage(
   trx: Queryable,
   { id: conversationId, accountId }: Pick<Conversation, 'id' | 'accountId'>,
@@ -27,7 +27,8 @@ export async function writeMessage(
 ): Promise<{ message: Message; event: LoggedEvent }> {
   const { role, status, parentId, content = '', metadata = NO_METADATA } = said;
   const message: Message = {
-    id: createId('message'),
+    // Messages stand in the order of their ids, whichever gateway makes them.
+    id: createIdAfter('message', await findLastMessageId(trx, accountId, conversationId)),
     accountId,
     conversationId,
     role,

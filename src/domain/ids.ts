@@ -32,6 +32,15 @@ export function createId(kind: IdKind): string {
   return UUID.ofInner(bytes).toString();
 }
 
+/** Makes a new id that sorts after another, which may come from a machine whose clock is ahead. */
+export function createIdAfter(kind: IdKind, other: string | undefined): string {
+  const id = createId(kind);
+  if (other === undefined || id > other) return id;
+  const time = Number.parseInt(other.slice(0, 8) + other.slice(9, 13), 16) + 1;
+  const hex = time.toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}${id.slice(13)}`;
+}
+
 /** What `id` names, or `undefined` for anything that is no id of ours. Expects lower case: see `parseId`. */
 export function kindOfId(id: string): IdKind | undefined {
   if (!FORM.test(id)) return undefined;

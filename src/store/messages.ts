@@ -236,6 +236,33 @@ export async function findMessages(db: Queryable, accountId: string, ids: readon
   return rows.map(toMessage);
 }
 
+/** The id of the newest message of a conversation, shown or not. Uses `messages_shown`. */
+export async function findLastMessageId(
+  db: Queryable,
+  accountId: string,
+  conversationId: string,
+): Promise<string | undefined> {
+  const rows = await LAST_IDS(db, [conversationId, 0, accountId, 1, conversationId, 1, accountId, 1]);
+  return rows
+    .map(({ id }) => id)
+    .sort()
+    .at(-1);
+}
+
+const LAST_IDS = prepareQuery((db) => {
+  const newest = (isShown: 0 | 1) =>
+    db
+      .selectFrom('messages')
+      .select('id')
+      .where('conversation_id', '=', '')
+      .where('is_shown', '=', isShown)
+      .where('account_id', '=', '')
+      .orderBy('id', 'desc')
+      .limit(1);
+  const of = (isShown: 0 | 1) => db.selectFrom(newest(isShown).as('newest')).select('id');
+  return of(0).unionAll(of(1));
+});
+
 /** The last message that each of several conversations shows: one step each from the end of `messages_shown`. */
 export async function findLastMessages(
   db: Queryable,
