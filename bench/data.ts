@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { issueApiKey } from '../src/access/api-keys.ts';
 import { DEFAULT_LEAD_FORM } from '../src/chat/lead-form.ts';
 import { type Citation, SCOPES } from '../src/domain/entities.ts';
@@ -38,11 +39,11 @@ const CITATION: Citation = {
   end: SAID.length,
 };
 
-/** Fills a new database, the same each time but for ids and key, and closes it. */
+/** Fills a new database of any engine, the same each time but for ids and key, and closes it. */
 export async function fillDatabase(url: string): Promise<BenchAccount> {
   const db = await openDatabase({ url, role: 'tool' });
   try {
-    return await db.transaction(async (trx) => {
+    const account = await db.transaction(async (trx) => {
       const accountId = createId('account');
       const at = toTimestamp(START);
       await insertAccount(trx, { id: accountId, name: 'Benchmark', createdAt: at });
@@ -51,6 +52,9 @@ export async function fillDatabase(url: string): Promise<BenchAccount> {
       for (let i = 1; i <= CHATBOTS; i++) chatbotIds.push(await fillChatbot(trx, accountId, at, i));
       return { accountId, key: secret, chatbotIds };
     });
+    // Postgres does so by itself within a minute, and plans without knowing anything before.
+    if (db.isShared) await sql`analyze`.execute(db.read);
+    return account;
   } finally {
     await db.close();
   }
