@@ -187,14 +187,17 @@ export async function saveAnswer(
   accountId: string,
   { id, content, citations }: Pick<Message, 'id' | 'content' | 'citations'>,
 ): Promise<void> {
-  await trx
-    .updateTable('messages')
-    .set({ content, citations: toJson(citations) })
-    .where('id', '=', id)
-    .where('account_id', '=', accountId)
-    .where('status', '=', 'STREAMING')
-    .execute();
+  await SAVE(trx, [content, toJson(citations), id, accountId, 'STREAMING']);
 }
+
+const SAVE = prepareQuery((trx) =>
+  trx
+    .updateTable('messages')
+    .set({ content: '', citations: toJson([]) })
+    .where('id', '=', '')
+    .where('account_id', '=', '')
+    .where('status', '=', 'STREAMING'),
+);
 
 /** Writes the rating of a message. */
 export async function setRating(trx: Queryable, accountId: string, id: string, rating: Rating): Promise<void> {
