@@ -20,12 +20,12 @@ export interface Outbox {
   flush(): Promise<void>;
 }
 
-/** News may go out at once, but no more often than so: under load they become fewer and larger. */
-const PAUSE_MS = 20;
+const MAX_PAUSE_MS = 20;
 
 /**
- * Makes the outbox of a link. There is never more than one batch under way, so that nothing piles up before a Redis that
- * is slow; while it is away nobody is asked, and all are when it is back.
+ * Makes the outbox of a link. News go out at once; a batch that took X ms until it was answered is followed by a pause of X ms,
+ * at most 20, so that under load batches become fewer and larger. There is never more than one under way, so that nothing
+ * piles up before a Redis that is slow; while it is away nobody is asked, and all are when it is back.
  */
 export function createOutbox(link: RedisLink): Outbox {
   const senders: Sender[] = [];
@@ -55,10 +55,12 @@ export function createOutbox(link: RedisLink): Outbox {
     await sending;
     if (!isWaiting || !link.isUp) return;
     isWaiting = false;
+    const startedAt = performance.now();
     sending = send();
     await sending;
     sending = undefined;
-    restUntil = performance.now() + PAUSE_MS;
+    const now = performance.now();
+    restUntil = now + Math.min(now - startedAt, MAX_PAUSE_MS);
     if (isWaiting) schedule();
   }
 
