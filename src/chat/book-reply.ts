@@ -2,7 +2,7 @@ import type { Chatbot, Conversation, Message } from '../domain/entities.ts';
 import { ChatbotPausedError, ConversationBusyError, QueueFullError, QuotaExceededError } from '../domain/errors.ts';
 import { monthOf, toTimestamp } from '../domain/time.ts';
 import type { LoggedEvent } from '../store/events.ts';
-import { listOpenReplies } from '../store/messages.ts';
+import { listOpenReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { reserveReply } from '../store/usage.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';

@@ -8,7 +8,8 @@ import { listHistory } from '../store/branches.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { findConversation, lockConversation } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
-import { disownReply, findMessage, type MessageEnding } from '../store/messages.ts';
+import { findMessage } from '../store/messages.ts';
+import { disownReply, type MessageEnding } from '../store/open-replies.ts';
 import { conversationTopic, type LiveAnswer, LOST, publishEvents } from './live-answers.ts';
 import { startNext, storeEnding } from './turns.ts';
 

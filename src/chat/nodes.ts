@@ -1,6 +1,7 @@
 import type { Deps } from '../deps.ts';
-import { findMessage, listRepliesOfNode, type OwnReply } from '../store/messages.ts';
+import { findMessage } from '../store/messages.ts';
 import { beatNode, deleteAllNodes, deleteNode, deleteNodeById, insertNode, listNodes } from '../store/nodes.ts';
+import { listRepliesOfNode, type OwnReply } from '../store/open-replies.ts';
 import { createNode } from './gateway-node.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { LOST } from './live-answers.ts';

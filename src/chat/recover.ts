@@ -2,7 +2,7 @@ import type { Message } from '../domain/entities.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { tryLockConversation } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
-import { listLostReplies, listStalledReplies } from '../store/messages.ts';
+import { listLostReplies, listStalledReplies } from '../store/open-replies.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { publishEvents } from './live-answers.ts';
 import { startNext, storeEnding } from './turns.ts';

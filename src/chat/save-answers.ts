@@ -1,6 +1,6 @@
 import type { Deps } from '../deps.ts';
 import { StorageUnavailableError } from '../domain/errors.ts';
-import { saveAnswer } from '../store/messages.ts';
+import { saveAnswer } from '../store/open-replies.ts';
 import type { LiveAnswer } from './live-answers.ts';
 
 const SAVE_INTERVAL_MS = 1_000;

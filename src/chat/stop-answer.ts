@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
-import { askReplyToStop, findMessage } from '../store/messages.ts';
+import { findMessage } from '../store/messages.ts';
+import { askReplyToStop } from '../store/open-replies.ts';
 import { conversationTopic } from './live-answers.ts';
 
 /** How long an answer that another process writes is waited for. */

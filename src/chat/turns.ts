@@ -2,7 +2,7 @@ import type { Message } from '../domain/entities.ts';
 import { ENDINGS } from '../domain/events.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
-import { endMessage, listOpenReplies, type MessageEnding, startReply } from '../store/messages.ts';
+import { endMessage, listOpenReplies, type MessageEnding, startReply } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { addTokens, releaseReply } from '../store/usage.ts';
 

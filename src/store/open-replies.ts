@@ -1,0 +1,164 @@
+/** Replies that wait or are being written: their turns, who writes them, and how they end. */
+import { sql } from 'kysely';
+import type { Citation, FinishReason, Message, MessageFailure, MessageStatus, TokenUsage } from '../domain/entities.ts';
+import { toJson } from '../domain/json.ts';
+import type { Timestamp } from '../domain/time.ts';
+import { toMessage } from './messages.ts';
+import { prepareQuery } from './prepared.ts';
+import type { Queryable } from './tables.ts';
+
+/** How an answer ended. */
+export interface MessageEnding {
+  readonly id: string;
+  readonly status: Exclude<MessageStatus, 'QUEUED' | 'STREAMING'>;
+  readonly content: string;
+  readonly citations: readonly Citation[];
+  readonly finishReason: FinishReason;
+  readonly usage: TokenUsage | null;
+  readonly error: MessageFailure | null;
+  readonly completedAt: Timestamp;
+}
+
+/** Writes the end of an answer, once: one that has ended already stays as it is. Returns whether it was written. */
+export async function endMessage(trx: Queryable, accountId: string, ending: MessageEnding): Promise<boolean> {
+  const result = await trx
+    .updateTable('messages')
+    .set({
+      status: ending.status,
+      content: ending.content,
+      citations: toJson(ending.citations),
+      finish_reason: ending.finishReason,
+      input_tokens: ending.usage?.inputTokens ?? null,
+      output_tokens: ending.usage?.outputTokens ?? null,
+      error: ending.error && toJson(ending.error),
+      completed_at: ending.completedAt,
+    })
+    .where('id', '=', ending.id)
+    .where('account_id', '=', accountId)
+    .where('status', 'in', ['QUEUED', 'STREAMING'])
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** The replies of a conversation that wait or are being written, oldest first. Uses `messages_open`. */
+export async function listOpenReplies(db: Queryable, accountId: string, conversationId: string): Promise<Message[]> {
+  const rows = await db
+    .selectFrom('messages')
+    .selectAll()
+    .where('conversation_id', '=', conversationId)
+    .where('account_id', '=', accountId)
+    .where('status', 'in', ['QUEUED', 'STREAMING'])
+    .orderBy('id')
+    .execute();
+  return rows.map(toMessage);
+}
+
+/** Replies of any account that were being written by a node which is gone. Uses `messages_open`. */
+export async function listLostReplies(db: Queryable, limit: number): Promise<Message[]> {
+  const rows = await db
+    .selectFrom('messages')
+    .selectAll()
+    .where(IS_OPEN)
+    .where('status', '=', 'STREAMING')
+    .where((of) =>
+      of.or([of('node_id', 'is', null), of('node_id', 'not in', of.selectFrom('nodes').select('nodes.id'))]),
+    )
+    .limit(limit)
+    .execute();
+  return rows.map(toMessage);
+}
+
+/** Replies of any account that wait although none is being written in their conversation. Uses `messages_open`. */
+export async function listStalledReplies(db: Queryable, limit: number): Promise<Message[]> {
+  const rows = await db
+    .selectFrom('messages')
+    .selectAll()
+    .where(IS_OPEN)
+    .where('status', '=', 'QUEUED')
+    .where((of) =>
+      of.not(
+        of.exists(
+          of
+            .selectFrom('messages as running')
+            .select('running.id')
+            .whereRef('running.conversation_id', '=', 'messages.conversation_id')
+            .where(sql<boolean>`running.status in ('QUEUED', 'STREAMING')`)
+            .where('running.status', '=', 'STREAMING'),
+        ),
+      ),
+    )
+    .limit(limit)
+    .execute();
+  return rows.map(toMessage);
+}
+
+/** As the index `messages_open` has it: written out, so that a planner sees that it may use it. */
+const IS_OPEN = sql<boolean>`messages.status in ('QUEUED', 'STREAMING')`;
+
+/** Asks whoever writes a reply to stop; one that has ended stays as it is. */
+export async function askReplyToStop(trx: Queryable, accountId: string, id: string): Promise<void> {
+  await trx
+    .updateTable('messages')
+    .set({ stop_asked: 1 })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where('status', '=', 'STREAMING')
+    .execute();
+}
+
+/** A reply that a node writes, by what the node has to know of it. */
+export interface OwnReply extends Pick<Message, 'id' | 'accountId'> {
+  readonly isAskedToStop: boolean;
+}
+
+/** The replies, of any account, that a node writes. Uses `messages_open`. */
+export async function listRepliesOfNode(db: Queryable, nodeId: string): Promise<OwnReply[]> {
+  const rows = await db
+    .selectFrom('messages')
+    .select(['id', 'account_id', 'stop_asked'])
+    .where(IS_OPEN)
+    .where('status', '=', 'STREAMING')
+    .where('node_id', '=', nodeId)
+    .execute();
+  return rows.map((row) => ({ id: row.id, accountId: row.account_id, isAskedToStop: row.stop_asked === 1 }));
+}
+
+/** Takes a reply off the node that wrote it, so that it is found to be lost; one that has ended stays as it is. */
+export async function disownReply(trx: Queryable, accountId: string, id: string): Promise<void> {
+  await trx
+    .updateTable('messages')
+    .set({ node_id: null })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where('status', '=', 'STREAMING')
+    .execute();
+}
+
+/** Moves a waiting reply to STREAMING: its turn has come, on a node. */
+export async function startReply(trx: Queryable, accountId: string, id: string, nodeId: string): Promise<void> {
+  await trx
+    .updateTable('messages')
+    .set({ status: 'STREAMING', node_id: nodeId })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where('status', '=', 'QUEUED')
+    .execute();
+}
+
+/** Saves what has been written of an answer that is under way; one that has ended stays as it is. */
+export async function saveAnswer(
+  trx: Queryable,
+  accountId: string,
+  { id, content, citations }: Pick<Message, 'id' | 'content' | 'citations'>,
+): Promise<void> {
+  await SAVE(trx, [content, toJson(citations), id, accountId, 'STREAMING']);
+}
+
+const SAVE = prepareQuery((trx) =>
+  trx
+    .updateTable('messages')
+    .set({ content: '', citations: toJson([]) })
+    .where('id', '=', '')
+    .where('account_id', '=', '')
+    .where('status', '=', 'STREAMING'),
+);
