@@ -40,7 +40,8 @@ export function startWatchingNodes(deps: GenerateDeps): () => Promise<void> {
   let lookedAt = performance.now();
 
   async function look(): Promise<void> {
-    if (!(await db.transaction((trx) => beatNode(trx, node.id)))) await returnFromDead();
+    // On a connection of reads: where transactions wait for their turn, this must not be late.
+    if (!(await beatNode(db.read, node.id))) await returnFromDead();
     const own = await listRepliesOfNode(db.read, node.id);
     for (const { id, isAskedToStop } of own) if (isAskedToStop) stop(id);
     await beginForgotten(own.filter(({ id }) => !liveAnswers.has(id)));
