@@ -124,3 +124,13 @@ export async function openWireTo(url: string, defaultPort: number): Promise<{ wi
   wired.host = `127.0.0.1:${wire.port}`;
   return { wire, url: wired.href };
 }
+
+/** A port that nobody listens to. */
+export async function findPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { onTestFinished, vi } from 'vitest';
@@ -9,6 +9,7 @@ import type { RateLimiter } from '../../src/coordination/rate-limiter.ts';
 import { openRedis } from '../../src/coordination/redis.ts';
 import { createRedisRateLimiter, type RedisRateLimiterOptions } from '../../src/coordination/redis-rate-limiter.ts';
 import { systemClock } from '../../src/domain/time.ts';
+import { findPort } from './network.ts';
 import { createPrefix } from './redis.ts';
 import { isThere, TEST_REDIS_URL } from './servers.ts';
 
@@ -91,13 +92,4 @@ export async function startRedis(options: readonly string[] = []): Promise<OwnRe
   onTestFinished(stop);
   await start();
   return { url: `redis://127.0.0.1:${port}`, start, stop, signal: (name) => void server?.kill(name) };
-}
-
-async function findPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
