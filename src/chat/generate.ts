@@ -1,8 +1,9 @@
 import type { AnswerEvent, Question, Turn } from '../answer/engine.ts';
 import { retrieve } from '../answer/retrieve.ts';
 import type { Deps } from '../deps.ts';
-import type { Chatbot, FinishReason, Message, TokenUsage } from '../domain/entities.ts';
+import type { Chatbot, Citation, FinishReason, Message, TokenUsage } from '../domain/entities.ts';
 import { ERRORS, StorageUnavailableError } from '../domain/errors.ts';
+import { toJson } from '../domain/json.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { listHistory } from '../store/branches.ts';
 import { findChatbot } from '../store/chatbots.ts';
@@ -100,7 +101,7 @@ async function write(
         finish = event;
         return;
       }
-      if (event.type === 'citation') live.citations.push(event.citation);
+      if (event.type === 'citation') live.citations.push(writable(event.citation));
       else {
         if (live.content === '') {
           deps.metrics.firstDeltaSeconds.observe({ engine: provider }, (performance.now() - startedAt) / 1_000);
@@ -134,6 +135,12 @@ async function write(
     error: status === 'FAILED' ? { code: 'ANSWER_FAILED', message: ERRORS.ANSWER_FAILED.text } : null,
     completedAt: toTimestamp(deps.clock.now()),
   };
+}
+
+/** @throws what cannot be written as JSON: it would keep all that is saved and told with it from being so. */
+function writable(citation: Citation): Citation {
+  toJson(citation);
+  return citation;
 }
 
 /**

@@ -6,7 +6,7 @@ import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/engines.ts';
 import { createDatabase, startGateway } from '../helpers/gateway.ts';
 import { openWireTo } from '../helpers/network.ts';
-import { readMessage, webSocket } from '../helpers/streams.ts';
+import { readMessage, startAnswer, webSocket } from '../helpers/streams.ts';
 
 /** Longer than it takes to find out that nobody writes a reply. */
 const PATIENCE_MS = 12_000;
@@ -59,11 +59,28 @@ describe.runIf(hasPostgres)('an end that cannot be stored', () => {
   it('is an interruption, once that is found out', LIMIT, async () => {
     const { gateway, engine, chatbotId } = await startWired();
     const { replyId } = await send(gateway, { chatbotId, content: 'Well?' });
-    const { citation } = cite('Title', 1) as Extract<AnswerEvent, { type: 'citation' }>;
-    engine.push(delta('A part'), { type: 'citation', citation: { ...citation, end: 1n as never } }, finish);
+    const { db } = gateway.deps;
+    const { transaction } = db;
+    let isBroken = true;
+    vi.spyOn(db, 'transaction').mockImplementation((work) => {
+      if (!isBroken || !String(work).includes('storeEnding')) return transaction(work);
+      isBroken = false;
+      return Promise.reject(new Error('never'));
+    });
+    engine.push(delta('A part'), finish);
     await vi.waitFor(
       async () => expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'INTERRUPTED' }),
       PATIENCE_MS,
     );
+  });
+});
+
+describe('a citation that cannot be written', () => {
+  it('fails its answer, and nothing else', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const { citation } = cite('Title', 1) as Extract<AnswerEvent, { type: 'citation' }>;
+    engine.push(delta('A part'), { type: 'citation', citation: { ...citation, end: 1n as never } });
+    await webSocket.follow(gateway, { messageId: replyId }).ended;
+    expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'FAILED', content: 'A part', citations: [] });
   });
 });
