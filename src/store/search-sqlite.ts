@@ -14,12 +14,6 @@ export const sqliteIndex: TextIndex = {
   add,
   remove,
 
-  async readTotals(db, chatbotId) {
-    const { rows } = await sql<{ passages: number; terms: number }>`
-      select passages, terms from search_totals where chatbot_id = ${chatbotId}`.execute(db);
-    return rows[0] ?? { passages: 0, terms: 0 };
-  },
-
   async countTerms(db, chatbotId, terms) {
     const tag = tagOf(chatbotId);
     const { rows } = await sql<{ term: string; doc: number }>`

@@ -2,7 +2,7 @@
  * Full-text search over the engine's own index. Words are found by `toTerms` alone: what reaches an index are finished
  * terms, so every engine is searched by the same ones. An index only picks candidates; who asks scores them again.
  */
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Passage, SourceType } from '../domain/entities.ts';
 import { toTerms } from '../domain/terms.ts';
 import { isPostgres } from './engine.ts';
@@ -90,7 +90,7 @@ export async function findCandidates(
   limit = 50,
 ): Promise<Candidates> {
   const index = indexOf(db);
-  const totals = await index.readTotals(db, chatbotId);
+  const totals = await readTotals(db, chatbotId);
   const frequencies = new Map(terms.map((term) => [term, 0]));
   const counted = terms.length > 0 ? await index.countTerms(db, chatbotId, terms) : [];
   for (const { term, count } of counted) frequencies.set(term, count);
@@ -102,6 +102,13 @@ export async function findCandidates(
     averageLength: totals.terms / Math.max(totals.passages, 1),
     frequencies,
   };
+}
+
+/** How many passages a chatbot has, and how many terms they hold together. */
+async function readTotals(db: Queryable, chatbotId: string): Promise<{ passages: number; terms: number }> {
+  const { rows } = await sql<{ passages: number; terms: number }>`
+    select passages, terms from search_totals where chatbot_id = ${chatbotId}`.execute(db);
+  return rows[0] ?? { passages: 0, terms: 0 };
 }
 
 function indexOf(db: Parameters<typeof isPostgres>[0]): TextIndex {

@@ -19,7 +19,10 @@ export interface MatchRow extends PassageRow {
   readonly terms: string;
 }
 
-/** An index of words, as each engine has its own. All its counts are those of one chatbot, and exact. */
+/**
+ * An index of words, as each engine has its own; what a chatbot's passages come to stands in `search_totals` on each. All
+ * its counts are those of one chatbot, and exact.
+ */
 export interface TextIndex {
   /** Makes its tables; part of the first migration. */
   create(db: Kysely<unknown>): Promise<void>;
@@ -27,8 +30,6 @@ export interface TextIndex {
   add(trx: Queryable, entries: readonly IndexEntry[]): Promise<void>;
   /** Takes out all passages of a source or chatbot of the account, whether their own rows still exist or not. */
   remove(trx: Queryable, accountId: string, of: 'source' | 'chatbot', id: string): Promise<void>;
-  /** How many passages a chatbot has, and how many terms they hold together. */
-  readTotals(db: Queryable, chatbotId: string): Promise<{ passages: number; terms: number }>;
   /** How many of a chatbot's passages hold each of some terms; those that none holds may be missing. */
   countTerms(db: Queryable, chatbotId: string, terms: readonly string[]): Promise<{ term: string; count: number }[]>;
   /** The passages of a chatbot that hold any of some terms, the likeliest `limit` of them, in no particular order. */
