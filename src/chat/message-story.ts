@@ -9,6 +9,7 @@ import { decodeCursor, notACursor } from './cursor.ts';
 import { type Chapter, type FollowDeps, follow, type Step, type Story } from './follow.ts';
 import { conversationTopic } from './live-answers.ts';
 import { getMessage } from './visible.ts';
+import { fullerOf } from './written.ts';
 
 /** How far a reader of one message has come. */
 interface MessagePlace {
@@ -110,13 +111,10 @@ export async function readProgress(
   if (message === undefined) return undefined;
   if (message.status !== 'STREAMING') return copyProgress(message, message);
   // A run that ended while the row was read has signalled, so the row is read again.
-  return readLive(deps, message) ?? copyProgress(message, await readElsewhere(deps, message));
-}
-
-/** What another process is writing, or has saved of it, whichever is more. */
-async function readElsewhere({ liveTexts }: FollowDeps, message: Message): Promise<WrittenText> {
-  const written = await liveTexts.read(message.id, conversationTopic(message.conversationId));
-  return written !== undefined && written.content.length >= message.content.length ? written : message;
+  const live = readLive(deps, message);
+  if (live !== undefined) return live;
+  const heard = await deps.liveTexts.read(message.id, conversationTopic(message.conversationId));
+  return copyProgress(message, fullerOf(message, heard));
 }
 
 /** A live answer goes on while a reader is told of it: a citation must not overtake the text that it points into. */

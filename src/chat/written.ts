@@ -9,6 +9,10 @@ export function writtenOf(
 ): WrittenText {
   if (message.status !== 'STREAMING') return message;
   const live = liveAnswers.get(message.id) ?? liveTexts.peek(message.id);
-  // What was heard of another process may be older than what that has saved.
-  return live !== undefined && live.content.length >= message.content.length ? live : message;
+  return fullerOf(message, live);
+}
+
+/** What was heard of an answer, unless it is older than what was saved of it. */
+export function fullerOf(message: Message, heard: WrittenText | undefined): WrittenText {
+  return heard !== undefined && heard.content.length >= message.content.length ? heard : message;
 }
