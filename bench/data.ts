@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { issueApiKey } from '../src/access/api-keys.ts';
+import { DEFAULT_ANSWERING } from '../src/chat/answering.ts';
 import { DEFAULT_LEAD_FORM } from '../src/chat/lead-form.ts';
 import { type Citation, SCOPES } from '../src/domain/entities.ts';
 import { createId } from '../src/domain/ids.ts';
@@ -29,6 +30,7 @@ const MESSAGES = 6;
 
 const START = Date.UTC(2026, 2, 15, 10, 30);
 const SAID = 'You can change the address until the parcel has left.';
+const USAGE = { inputTokens: 400, cachedTokens: 0, outputTokens: 20, reasoningTokens: 0, isEstimated: true };
 const CITATION: Citation = {
   passageId: createId('passage'),
   sourceId: createId('source'),
@@ -72,6 +74,7 @@ async function fillChatbot(trx: Queryable, accountId: string, at: Timestamp, num
     instructions: 'Answer questions about orders, delivery and returns. Be brief and polite.',
     fallbackMessage: 'I do not know that. Please write to the shop.',
     handoverMessage: 'A person will answer you here.',
+    answering: DEFAULT_ANSWERING,
     leadForm: DEFAULT_LEAD_FORM,
     isActive: true,
     metadata: toJson({ shop: number }),
@@ -132,7 +135,11 @@ async function fillConversation(
       content: isReply ? SAID : 'Where is my parcel?',
       citations: isReply ? [CITATION] : [],
       finishReason: isReply ? 'STOP' : null,
-      usage: isReply ? { inputTokens: 400, outputTokens: 20 } : null,
+      usage: isReply ? USAGE : null,
+      generation: isReply ? { provider: 'builtin', model: null, firstTokenMs: 12, priceNano: 0 } : null,
+      reasoning: null,
+      followUps: [],
+      apiKeyId: null,
       rating: null,
       isShown: true,
       isPrivate: false,

@@ -19,7 +19,11 @@ async function delivered(): Promise<void> {
 }
 
 const conductor = createConductor(delivered);
-const FINISH: AnswerEvent = { type: 'finish', reason: 'STOP', usage: { inputTokens: 1, outputTokens: 1 } };
+const FINISH: AnswerEvent = {
+  type: 'finish',
+  reason: 'STOP',
+  usage: { inputTokens: 1, cachedTokens: 0, outputTokens: 1, reasoningTokens: 0, isEstimated: false },
+};
 async function* only(event: AnswerEvent) {
   yield event;
 }

@@ -15,6 +15,7 @@ import { systemClock } from './domain/time.ts';
 import { prepareFirstStart } from './first-start.ts';
 import { createHttpServer } from './http/server.ts';
 import { createMetrics, showRedis } from './metrics.ts';
+import { createPrices } from './models/prices.ts';
 import { openDatabase } from './store/database.ts';
 
 /** A running gateway. */
@@ -62,6 +63,7 @@ async function createDeps(
     liveAnswers: new Map(),
     liveTexts,
     typing: createTyping(bus, clock, announcements),
+    prices: createPrices({}),
     engines: new Map([['builtin', createExtractiveEngine({ delayMs: config.builtinDelayMs })]]),
     ...replaced,
   };

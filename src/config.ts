@@ -3,6 +3,7 @@ import proxyAddr from 'proxy-addr';
 import { z } from 'zod';
 import { isKeyForm } from './access/key-form.ts';
 import { StartupError } from './domain/errors.ts';
+import type { Provider } from './domain/providers.ts';
 
 /** All settings, read and checked once. */
 export interface Config {
@@ -36,7 +37,34 @@ export interface Config {
   readonly bootstrapApiKey: string | undefined;
   readonly seedsDemo: boolean;
   readonly builtinDelayMs: number;
+  readonly models: ModelSettings;
+  /** 32 bytes that secrets are sealed with, newest first; empty where none is set. */
+  readonly secretKeys: readonly Buffer[];
+  /** Ranges of addresses that may be reached besides public ones, where others name the address. */
+  readonly allowedAddresses: readonly string[];
   readonly isProduction: boolean;
+}
+
+/** How hosted models are reached, and how long they may take. */
+export interface ModelSettings {
+  /** The operator's own access, for all accounts; a provider without a key is not configured, but for `open` with an address. */
+  readonly access: Readonly<Record<Provider, ModelAccess>>;
+  /** How long a model may take to begin, and to go on. */
+  readonly firstByteMs: number;
+  readonly silenceMs: number;
+  /** How long an answer may take with all that is tried. */
+  readonly totalMs: number;
+  readonly maxOutputTokens: number;
+  /** Whether the built-in engine answers when no model does. */
+  readonly fallsBackToBuiltin: boolean;
+  /** A file of prices that go before those that are known. */
+  readonly pricesFile: string | undefined;
+}
+
+/** A key, and an address instead of the provider's own. */
+export interface ModelAccess {
+  readonly apiKey: string | undefined;
+  readonly baseUrl: string | undefined;
 }
 
 const COMPILE_AT_USE = 3;
@@ -64,6 +92,23 @@ const list = z
       .filter((item) => item !== ''),
   )
   .default([]);
+
+const secret = z.string().min(1).optional();
+
+const address = z
+  .string()
+  .refine(
+    (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+    'must be an address such as https://models.example/v1',
+  )
+  .transform((text) => text.replace(/\/+$/, ''))
+  .optional();
+
+const secretKey = z
+  .string()
+  .transform((text) => Buffer.from(text, /^[0-9a-f]{64}$/i.test(text) ? 'hex' : 'base64'))
+  .refine((bytes) => bytes.length === 32, 'must be 32 bytes as 64 hex digits or as base64: openssl rand -hex 32')
+  .optional();
 
 /** Every environment variable that is read, with its check and default. The README's table lists the same. */
 export const SETTINGS = z.object({
@@ -103,6 +148,31 @@ export const SETTINGS = z.object({
   BOOTSTRAP_API_KEY: z.string().refine(isKeyForm, 'must have the form of an API key, its check included').optional(),
   SEED_DEMO: flag(true),
   BUILTIN_DELAY_MS: count(10, 0, 10_000),
+  OPENAI_API_KEY: secret,
+  OPENAI_BASE_URL: address,
+  ANTHROPIC_API_KEY: secret,
+  ANTHROPIC_BASE_URL: address,
+  GOOGLE_GENERATIVE_AI_API_KEY: secret,
+  GOOGLE_BASE_URL: address,
+  XAI_API_KEY: secret,
+  XAI_BASE_URL: address,
+  DEEPSEEK_API_KEY: secret,
+  DEEPSEEK_BASE_URL: address,
+  DASHSCOPE_API_KEY: secret,
+  QWEN_BASE_URL: address,
+  ZHIPU_API_KEY: secret,
+  GLM_BASE_URL: address,
+  OPENAI_COMPATIBLE_API_KEY: secret,
+  OPENAI_COMPATIBLE_BASE_URL: address,
+  MODEL_FIRST_BYTE_SECONDS: count(30, 1, 600),
+  MODEL_SILENCE_SECONDS: count(20, 1, 600),
+  MODEL_TOTAL_SECONDS: count(120, 1, 3_600),
+  MODEL_MAX_OUTPUT_TOKENS: count(4_096, 16, 1_000_000),
+  MODEL_FALLBACK_BUILTIN: flag(true),
+  MODEL_PRICES_FILE: z.string().optional(),
+  SECRET_KEY: secretKey,
+  SECRET_KEY_PREVIOUS: secretKey,
+  SSRF_ALLOW_CIDRS: list.refine(areAddresses, 'must be addresses or ranges such as 10.0.0.0/8'),
   NODE_ENV: z.string().default('development'),
 });
 
@@ -148,7 +218,31 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     bootstrapApiKey: settings.BOOTSTRAP_API_KEY,
     seedsDemo: settings.SEED_DEMO,
     builtinDelayMs: settings.BUILTIN_DELAY_MS,
+    models: readModelSettings(settings),
+    secretKeys: [settings.SECRET_KEY, settings.SECRET_KEY_PREVIOUS].filter((key) => key !== undefined),
+    allowedAddresses: settings.SSRF_ALLOW_CIDRS,
     isProduction: settings.NODE_ENV === 'production',
+  };
+}
+
+function readModelSettings(settings: z.output<typeof SETTINGS>): ModelSettings {
+  return {
+    access: {
+      openai: { apiKey: settings.OPENAI_API_KEY, baseUrl: settings.OPENAI_BASE_URL },
+      anthropic: { apiKey: settings.ANTHROPIC_API_KEY, baseUrl: settings.ANTHROPIC_BASE_URL },
+      google: { apiKey: settings.GOOGLE_GENERATIVE_AI_API_KEY, baseUrl: settings.GOOGLE_BASE_URL },
+      xai: { apiKey: settings.XAI_API_KEY, baseUrl: settings.XAI_BASE_URL },
+      deepseek: { apiKey: settings.DEEPSEEK_API_KEY, baseUrl: settings.DEEPSEEK_BASE_URL },
+      qwen: { apiKey: settings.DASHSCOPE_API_KEY, baseUrl: settings.QWEN_BASE_URL },
+      glm: { apiKey: settings.ZHIPU_API_KEY, baseUrl: settings.GLM_BASE_URL },
+      open: { apiKey: settings.OPENAI_COMPATIBLE_API_KEY, baseUrl: settings.OPENAI_COMPATIBLE_BASE_URL },
+    },
+    firstByteMs: settings.MODEL_FIRST_BYTE_SECONDS * 1_000,
+    silenceMs: settings.MODEL_SILENCE_SECONDS * 1_000,
+    totalMs: settings.MODEL_TOTAL_SECONDS * 1_000,
+    maxOutputTokens: settings.MODEL_MAX_OUTPUT_TOKENS,
+    fallsBackToBuiltin: settings.MODEL_FALLBACK_BUILTIN,
+    pricesFile: settings.MODEL_PRICES_FILE,
   };
 }
 

@@ -13,6 +13,7 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   store: { code: ['domain'] },
   coordination: { code: ['domain'] },
   access: { code: ['domain', 'store'], types: ['coordination'] },
+  models: { code: ['domain'] },
   answer: { code: ['domain', 'store'] },
   ingest: { code: ['domain', 'store'], types: ['access'] },
   chat: { code: ['domain', 'store', 'answer'], types: ['access', 'coordination'] },
@@ -27,13 +28,15 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   config: { code: ['domain', 'access'] },
   deps: {
     code: [],
-    types: ['domain', 'store', 'coordination', 'access', 'answer', 'chat', 'background', 'metrics', 'config'],
+    types: [
+      ...['domain', 'store', 'coordination', 'access', 'models', 'answer', 'chat', 'background', 'metrics', 'config'],
+    ],
   },
   demo: { code: ['store', 'ingest', 'chat'] },
   'first-start': { code: ['domain', 'store', 'access', 'demo'] },
   app: {
     code: [
-      ...['domain', 'store', 'coordination', 'access', 'answer', 'chat', 'http'],
+      ...['domain', 'store', 'coordination', 'access', 'models', 'answer', 'chat', 'http'],
       ...['background', 'metrics', 'first-start'],
     ],
     types: ['config'],

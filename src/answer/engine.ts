@@ -1,20 +1,41 @@
-import type { Citation, FinishReason, TokenUsage } from '../domain/entities.ts';
+import type { Answering, Citation, FinishReason, ModelName, TokenUsage } from '../domain/entities.ts';
+import type { JsonText } from '../domain/json.ts';
 import type { Retrieval } from './retrieve.ts';
 
 /** What an engine is asked. */
 export interface Question {
+  /** Whose chatbot it is. */
+  readonly accountId: string;
   /** The visitor's text. */
   readonly content: string;
   /** The chatbot's own instructions, for engines that follow any. */
   readonly instructions: string;
   /** What to say when the sources hold no answer. */
   readonly fallbackMessage: string;
-  /** The model to use, for engines that have several. */
-  readonly model: string | null;
+  /** Said to a visitor for whom a person was asked. */
+  readonly handoverMessage: string;
+  /** Who is to answer. */
+  readonly author: ModelName;
+  readonly answering: Answering;
+  /** What is known of the visitor, for models that may know it: free data; null when they may not. */
+  readonly visitor: JsonText | null;
+  /** What a model may do besides writing. */
+  readonly tools: readonly AnswerTool[];
   /** Earlier turns, oldest first. */
   readonly history: readonly Turn[];
   /** What the chatbot's sources have to say about it. */
   readonly retrieval: Retrieval;
+}
+
+/** Something that a model may do. */
+export interface AnswerTool {
+  readonly name: string;
+  /** For the model. */
+  readonly description: string;
+  /** JSON schema of an object. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** Does it, and says to the model what came of it. Never rejects for what the model got wrong. */
+  run(input: unknown): Promise<string>;
 }
 
 /** One earlier message, as an engine sees it. */
@@ -24,16 +45,19 @@ export interface Turn {
 }
 
 /**
- * One step of an answer. `delta` appends to the text; a `citation` points into text that was already given; `finish`
- * comes once, last. A surrogate pair may be split between two deltas, as hosted models do.
+ * One step of an answer. `delta` appends to the text; a `citation` points into text that was already given; `reasoning`
+ * is what a model thinks, and no text; `author` says who writes from now on, and what that was given in tokens, as far as
+ * they can be estimated; `finish` comes once, last. A surrogate pair may be split between two deltas, as hosted models do.
  */
 export type AnswerEvent =
   | { readonly type: 'delta'; readonly text: string }
   | { readonly type: 'citation'; readonly citation: Citation }
+  | { readonly type: 'reasoning'; readonly text: string }
+  | { readonly type: 'author'; readonly author: ModelName; readonly inputTokens: number }
   | { readonly type: 'finish'; readonly reason: FinishReason; readonly usage: TokenUsage };
 
 /** Turns a question into a stream of steps. Knows no GraphQL, no HTTP and no database. */
 export interface AnswerEngine {
-  /** Throws (rejects the iteration) when no answer can be made; ends early when `signal` aborts. */
+  /** Rejects the iteration when no answer can be made, with an `AnswerFailure` where the reason is known; ends early when `signal` aborts. */
   answer(question: Question, signal: AbortSignal): AsyncIterable<AnswerEvent>;
 }

@@ -95,5 +95,11 @@ async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
 }
 
 function estimateUsage(inputLength: number, outputLength: number) {
-  return { inputTokens: Math.ceil(inputLength / 4), outputTokens: Math.ceil(outputLength / 4) };
+  return {
+    inputTokens: Math.ceil(inputLength / 4),
+    cachedTokens: 0,
+    outputTokens: Math.ceil(outputLength / 4),
+    reasoningTokens: 0,
+    isEstimated: true,
+  };
 }

@@ -48,14 +48,24 @@ export async function takeTurn(
   return { isBusy: open.length > 0, inTheWay: whenBusy === 'INTERRUPT' ? running : undefined };
 }
 
+/** A reply that is to be opened, and the key that asks for it. */
+interface Opening {
+  readonly question: Message;
+  readonly turn: Turn;
+  readonly now: number;
+  readonly nodeId: string;
+  readonly apiKeyId: string;
+}
+
 /** Opens the reply to a question in the turn that was taken for it, on the node of the caller. */
 export async function openReply(
   trx: Queryable,
   conversation: Conversation,
-  { question, turn, now, nodeId }: { question: Message; turn: Turn; now: number; nodeId: string },
+  { question, turn, now, nodeId, apiKeyId }: Opening,
 ): Promise<{ message: Message; event: LoggedEvent }> {
   const state = turn.isBusy ? ({ status: 'QUEUED' } as const) : ({ status: 'STREAMING', nodeId } as const);
-  return writeMessage(trx, conversation, toTimestamp(now), { role: 'ASSISTANT', ...state, parentId: question.id });
+  const reply = { role: 'ASSISTANT', ...state, parentId: question.id, apiKeyId } as const;
+  return writeMessage(trx, conversation, toTimestamp(now), reply);
 }
 
 /**

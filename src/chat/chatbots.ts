@@ -17,6 +17,7 @@ import {
 } from '../store/chatbots.ts';
 import { unindexChatbot } from '../store/search.ts';
 import type { Queryable } from '../store/tables.ts';
+import { DEFAULT_ANSWERING } from './answering.ts';
 import { DEFAULT_LEAD_FORM, leadFormRules } from './lead-form.ts';
 
 /** The fields of a chatbot that its owner sets; absent and null leave them as they are, or at their default. */
@@ -45,6 +46,7 @@ const DEFAULTS = {
   fallbackMessage: 'I could not find an answer to that in my sources.',
   handoverMessage: 'A person has taken over this conversation and will reply here.',
   leadForm: DEFAULT_LEAD_FORM,
+  answering: DEFAULT_ANSWERING,
   isActive: true,
 };
 

@@ -46,8 +46,8 @@ export async function editMessage(
     await showBranch(trx, viewer.accountId, conversation.id, old.parentId);
     const said = { role: 'USER', status: 'COMPLETED', parentId: old.parentId, content } as const;
     const asked = await writeMessage(trx, conversation, at, { ...said, metadata: metadata ?? old.metadata });
-    const answer =
-      turn && (await openReply(trx, conversation, { question: asked.message, turn, now, nodeId: deps.node.id }));
+    const asker = { nodeId: deps.node.id, apiKeyId: viewer.apiKeyId };
+    const answer = turn && (await openReply(trx, conversation, { question: asked.message, turn, now, ...asker }));
     return {
       ...{ message: asked.message, reply: answer?.message ?? null, turn },
       events: [asked.event, ...(answer ? [answer.event] : [])],

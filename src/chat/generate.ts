@@ -1,17 +1,16 @@
-import type { AnswerEvent, Question, Turn } from '../answer/engine.ts';
-import { retrieve } from '../answer/retrieve.ts';
+import type { AnswerEvent } from '../answer/engine.ts';
+import { estimateTokens } from '../answer/tokens.ts';
 import type { Deps } from '../deps.ts';
-import type { Chatbot, Citation, FinishReason, Message, TokenUsage } from '../domain/entities.ts';
-import { ERRORS, StorageUnavailableError } from '../domain/errors.ts';
+import type { Citation, Message, ModelName, TokenUsage } from '../domain/entities.ts';
+import { StorageUnavailableError } from '../domain/errors.ts';
+import { AnswerFailure, FAILURES, type FailureCode } from '../domain/failures.ts';
 import { toJson } from '../domain/json.ts';
 import { toTimestamp } from '../domain/time.ts';
-import { listHistory } from '../store/branches.ts';
-import { findChatbot } from '../store/chatbots.ts';
-import { findConversation, lockConversation } from '../store/conversations.ts';
+import { lockConversation } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
-import { findMessage } from '../store/messages.ts';
 import { disownReply, type MessageEnding } from '../store/open-replies.ts';
 import { conversationTopic, type LiveAnswer, LOST, publishEvents } from './live-answers.ts';
+import { prepareQuestion } from './question.ts';
 import { startNext, storeEnding } from './turns.ts';
 
 /** What generating needs. */
@@ -29,10 +28,9 @@ export type GenerateDeps = Pick<
   | 'liveAnswers'
   | 'liveTexts'
   | 'engines'
+  | 'prices'
 >;
 
-/** How many passages an engine is given. */
-const EVIDENCE_LIMIT = 8;
 const RETRY_MS = 1_000;
 
 /**
@@ -86,37 +84,29 @@ async function write(
   live: LiveAnswer,
   signal: AbortSignal,
 ): Promise<MessageEnding> {
-  const startedAt = performance.now();
-  let provider = 'none';
-  let finish: { reason: FinishReason; usage: TokenUsage } | undefined;
-  let held = '';
-  const topic = conversationTopic(reply.conversationId);
+  const run = startRun();
+  let failure: FailureCode | undefined;
+  let showsReasoning = false;
   try {
-    const { chatbot, question } = await prepare(deps, reply);
-    provider = chatbot.provider;
-    const engine = deps.engines.get(provider);
-    if (engine === undefined) throw new Error(`There is no engine for the provider ${provider}.`);
+    const question = await prepareQuestion(deps, reply);
+    run.author = question.author;
+    showsReasoning = question.answering.showsReasoning;
+    const engine = deps.engines.get(question.author.provider);
+    if (engine === undefined) throw new Error(`There is no engine for the provider ${question.author.provider}.`);
+    const topic = conversationTopic(reply.conversationId);
     const take = (event: AnswerEvent) => {
-      if (event.type === 'finish') {
-        finish = event;
-        return;
-      }
-      if (event.type === 'citation') live.citations.push(writable(event.citation));
-      else {
-        if (live.content === '') {
-          deps.metrics.firstDeltaSeconds.observe({ engine: provider }, (performance.now() - startedAt) / 1_000);
-        }
-        held = append(live, held + event.text);
-      }
+      if (!takeStep(run, live, event)) return;
       deps.liveTexts.grow(reply.id, live);
       deps.bus.publish(topic, 'text');
     };
     await takeSteps(engine.answer(question, signal), take, signal);
-    if (finish === undefined && !signal.aborted) throw new Error('The engine ended without a finish.');
+    if (run.finish === undefined && !signal.aborted) throw new Error('The engine ended without a finish.');
   } catch (error) {
-    if (!signal.aborted) deps.logger.error({ err: error, messageId: reply.id, provider }, 'answer failed');
+    failure = error instanceof AnswerFailure ? error.code : 'ANSWER_FAILED';
+    if (!signal.aborted) deps.logger.error({ err: error, messageId: reply.id, ...run.author }, 'answer failed');
   }
 
+  const { finish, author, firstTokenMs } = run;
   const status = finish
     ? 'COMPLETED'
     : live.stop.signal.aborted && live.stop.signal.reason !== LOST
@@ -124,16 +114,83 @@ async function write(
       : signal.aborted
         ? 'INTERRUPTED'
         : 'FAILED';
-  deps.metrics.answers.inc({ engine: provider, status });
+  const usage = finish?.usage ?? estimateUsage(run, live);
+  const engine = author?.provider ?? 'none';
+  deps.metrics.answers.inc({ engine, status });
+  if (firstTokenMs !== null) deps.metrics.firstDeltaSeconds.observe({ engine }, firstTokenMs / 1_000);
   return {
     id: reply.id,
     status,
     content: live.content,
     citations: live.citations,
     finishReason: finish?.reason ?? (status === 'FAILED' ? 'ERROR' : 'ABORTED'),
-    usage: finish?.usage ?? null,
-    error: status === 'FAILED' ? { code: 'ANSWER_FAILED', message: ERRORS.ANSWER_FAILED.text } : null,
+    usage,
+    generation: author && { ...author, firstTokenMs, priceNano: usage && deps.prices.priceOf(author, usage) },
+    reasoning: showsReasoning ? run.reasoning.toWellFormed() || null : null,
+    error: status === 'FAILED' && failure ? { code: failure, message: FAILURES[failure] } : null,
     completedAt: toTimestamp(deps.clock.now()),
+  };
+}
+
+/** What is known of an answer besides its text. */
+interface Run {
+  readonly startedAt: number;
+  author: ModelName | null;
+  /** Tokens that the author was given, as it was estimated; undefined while nobody was asked. */
+  inputTokens: number | undefined;
+  firstTokenMs: number | null;
+  reasoning: string;
+  /** The first half of a surrogate pair, whose second has yet to come. */
+  held: string;
+  finish: (AnswerEvent & { type: 'finish' }) | undefined;
+}
+
+function startRun(): Run {
+  const startedAt = performance.now();
+  return {
+    startedAt,
+    author: null,
+    inputTokens: undefined,
+    firstTokenMs: null,
+    reasoning: '',
+    held: '',
+    finish: undefined,
+  };
+}
+
+/** Takes one step of an engine; returns whether there is news for readers. */
+function takeStep(run: Run, live: LiveAnswer, event: AnswerEvent): boolean {
+  switch (event.type) {
+    case 'delta':
+      run.firstTokenMs ??= Math.round(performance.now() - run.startedAt);
+      run.held = append(live, run.held + event.text);
+      return true;
+    case 'citation':
+      live.citations.push(writable(event.citation));
+      return true;
+    case 'reasoning':
+      run.reasoning += event.text;
+      return false;
+    case 'author':
+      run.author = event.author;
+      run.inputTokens = event.inputTokens;
+      return false;
+    case 'finish':
+      run.finish = event;
+      return false;
+  }
+}
+
+/** What an answer took that came to no end: nobody else counts it. */
+function estimateUsage({ inputTokens, reasoning }: Run, { content }: LiveAnswer): TokenUsage | null {
+  if (inputTokens === undefined) return null;
+  const [text, thoughts] = [estimateTokens(content), estimateTokens(reasoning)];
+  return {
+    inputTokens,
+    cachedTokens: 0,
+    outputTokens: text + thoughts,
+    reasoningTokens: thoughts,
+    isEstimated: true,
   };
 }
 
@@ -152,35 +209,6 @@ function append(live: LiveAnswer, text: string): string {
   const end = isCut ? text.length - 1 : text.length;
   live.content += text.slice(0, end).toWellFormed();
   return text.slice(end);
-}
-
-/** Gathers what the engine is asked. */
-async function prepare(deps: GenerateDeps, reply: Message): Promise<{ chatbot: Chatbot; question: Question }> {
-  const { read } = deps.db;
-  const { accountId, conversationId } = reply;
-  const asked = reply.parentId === null ? undefined : await findMessage(read, accountId, reply.parentId);
-  const conversation = await findConversation(read, accountId, conversationId);
-  const chatbot = conversation && (await findChatbot(read, accountId, conversation.chatbotId));
-  if (asked === undefined || chatbot === undefined) throw new Error('The question is gone.');
-
-  const limit = deps.config.historyTurns * 2;
-  const fromId = asked.parentId;
-  const history = fromId === null || limit === 0 ? [] : await listHistory(read, accountId, { fromId, limit });
-  return {
-    chatbot,
-    question: {
-      content: asked.content,
-      instructions: chatbot.instructions,
-      fallbackMessage: chatbot.fallbackMessage,
-      model: chatbot.model,
-      history: history.map(toTurn),
-      retrieval: await retrieve(read, accountId, chatbot.id, asked.content, EVIDENCE_LIMIT),
-    },
-  };
-}
-
-function toTurn({ role, content }: Message): Turn {
-  return { role: role === 'USER' ? 'USER' : 'ASSISTANT', content };
 }
 
 /**

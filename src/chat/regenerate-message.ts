@@ -33,7 +33,13 @@ export async function regenerateMessage(
     if (turn === undefined) throw refuseFork('A person has taken over the conversation; hand it back first.');
     await updateConversation(trx, { ...conversation, updatedAt: toTimestamp(now) });
     await showBranch(trx, accountId, conversation.id, question.id);
-    const opened = await openReply(trx, conversation, { question, turn, now, nodeId: deps.node.id });
+    const opened = await openReply(trx, conversation, {
+      question,
+      turn,
+      now,
+      nodeId: deps.node.id,
+      apiKeyId: viewer.apiKeyId,
+    });
     return { reply: opened.message, turn, events: [opened.event] };
   });
   beginReply(deps, { reply, turn, events });

@@ -82,7 +82,12 @@ export async function sendMessage(
     if (earlier !== undefined) return { sent: await readSent(trx, place, earlier), turn: undefined, events: [] };
 
     const turn = await takeTurn(trx, deps.config, place, { now, whenBusy: input.whenBusy });
-    const written = await write(trx, place, channel, given, { turn, now, nodeId: deps.node.id });
+    const written = await write(trx, place, channel, given, {
+      turn,
+      now,
+      nodeId: deps.node.id,
+      apiKeyId: viewer.apiKeyId,
+    });
     if (once !== undefined) await keepSend(trx, accountId, once, written.sent.message.id);
     return { ...written, turn };
   });
@@ -120,7 +125,7 @@ async function write(
   { chatbot, conversation: found }: Place,
   channel: Channel,
   { content, sessionId, metadata }: Given,
-  { turn, now, nodeId }: { turn: Turn | undefined; now: number; nodeId: string },
+  { turn, now, ...asker }: { turn: Turn | undefined; now: number; nodeId: string; apiKeyId: string },
 ): Promise<{ sent: SentMessage; events: LoggedEvent[] }> {
   const at = toTimestamp(now);
   const conversation = found
@@ -131,7 +136,7 @@ async function write(
   const question = await writeMessage(trx, conversation, at, said);
   const reopened = { type: 'HandoffChanged', conversationId: conversation.id, at } as const;
   const handoff = found?.status === 'CLOSED' ? [await appendEvent(trx, conversation.accountId, reopened)] : [];
-  const reply = turn && (await openReply(trx, conversation, { question: question.message, turn, now, nodeId }));
+  const reply = turn && (await openReply(trx, conversation, { question: question.message, turn, now, ...asker }));
   return {
     sent: {
       conversation,

@@ -4,7 +4,7 @@ import type { Timestamp } from '../domain/time.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { endMessage, listOpenReplies, type MessageEnding, startReply } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
-import { addTokens, releaseReply } from '../store/usage.ts';
+import { countReply, releaseReply } from '../store/usage.ts';
 
 /**
  * Writes how a reply ended, what it cost and the event that tells it, in the caller's transaction. A reply of which no
@@ -13,11 +13,14 @@ import { addTokens, releaseReply } from '../store/usage.ts';
 export async function storeEnding(trx: Queryable, reply: Message, ending: MessageEnding): Promise<LoggedEvent[]> {
   const { accountId, conversationId, createdAt } = reply;
   if (!(await endMessage(trx, accountId, ending))) return [];
-  const month = createdAt.slice(0, 7);
-  if (ending.usage !== null) await addTokens(trx, accountId, month, ending.usage);
-  if (ending.content === '') await releaseReply(trx, accountId, month);
+  if (ending.content === '') await releaseReply(trx, accountId, createdAt.slice(0, 7));
   const { id: messageId, status, completedAt: at } = ending;
-  return [await appendEvent(trx, accountId, { conversationId, messageId, type: ENDINGS[status], status, at })];
+  const event = await appendEvent(trx, accountId, { conversationId, messageId, type: ENDINGS[status], status, at });
+  const { usage, generation } = ending;
+  if (usage !== null) {
+    await countReply(trx, reply, { chatbotId: event.chatbotId, usage, priceNano: generation?.priceNano ?? null });
+  }
+  return [event];
 }
 
 /**

@@ -12,6 +12,8 @@ export type Said = Pick<Message, 'role' | 'status' | 'parentId'> & {
   readonly metadata?: JsonText | undefined;
   readonly isPrivate?: boolean;
   readonly authorName?: string | null;
+  /** The key that asked for it, for a reply. */
+  readonly apiKeyId?: string | null;
   /** The node that writes on it, for a reply that is begun. */
   readonly nodeId?: string | null;
 };
@@ -37,6 +39,10 @@ export async function writeMessage(
     citations: [],
     finishReason: null,
     usage: null,
+    generation: null,
+    reasoning: null,
+    followUps: [],
+    apiKeyId: said.apiKeyId ?? null,
     rating: null,
     parentId,
     isShown: true,

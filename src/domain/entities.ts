@@ -60,6 +60,16 @@ export const TYPING_ROLES = ['USER', 'AGENT'] as const;
 /** One of `TYPING_ROLES`. */
 export type TypingRole = (typeof TYPING_ROLES)[number];
 
+/** What an answer may rest on: the sources alone, or also what a model knows by itself. */
+export const GROUNDINGS = ['STRICT', 'OPEN'] as const;
+/** One of `GROUNDINGS`. */
+export type Grounding = (typeof GROUNDINGS)[number];
+
+/** What a model may do besides writing, where its chatbot allows it. */
+export const CHATBOT_TOOLS = ['ESCALATE_TO_HUMAN', 'CAPTURE_LEAD'] as const;
+/** One of `CHATBOT_TOOLS`. */
+export type ChatbotTool = (typeof CHATBOT_TOOLS)[number];
+
 /** Owns everything else. */
 export interface Account {
   readonly id: string;
@@ -92,10 +102,30 @@ export interface Chatbot {
   readonly fallbackMessage: string;
   readonly handoverMessage: string;
   readonly leadForm: LeadForm;
+  readonly answering: Answering;
   readonly isActive: boolean;
   readonly metadata: JsonText;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
+}
+
+/** How a chatbot's models answer; the built-in engine heeds `suggestsFollowUps` alone. */
+export interface Answering {
+  readonly grounding: Grounding;
+  /** Tried in their order when the chatbot's own model fails before its first token. */
+  readonly fallbackModels: readonly ModelName[];
+  readonly tools: readonly ChatbotTool[];
+  /** Whether what a model thinks before it writes is kept and shown. */
+  readonly showsReasoning: boolean;
+  /** Whether models are told the metadata that came with the conversation. */
+  readonly sharesMetadata: boolean;
+  readonly suggestsFollowUps: boolean;
+}
+
+/** A model of a provider; `model` null: the provider's default. */
+export interface ModelName {
+  readonly provider: string;
+  readonly model: string | null;
 }
 
 /** What visitors are asked for when they want to be called back. */
@@ -184,10 +214,24 @@ export interface Citation {
   readonly end: number;
 }
 
-/** What a reply cost. */
+/** What a reply cost, in tokens. */
 export interface TokenUsage {
+  /** All that was given to the model, `cachedTokens` of it from the provider's cache. */
   readonly inputTokens: number;
+  readonly cachedTokens: number;
+  /** All that the model wrote, `reasoningTokens` of it thoughts. */
   readonly outputTokens: number;
+  readonly reasoningTokens: number;
+  /** Whether it was counted here, by the length of the text, because nobody else did. */
+  readonly isEstimated: boolean;
+}
+
+/** Who wrote a reply, and how. */
+export interface Generation extends ModelName {
+  /** From the start of the answer to its first text; null when there was none. */
+  readonly firstTokenMs: number | null;
+  /** In billionths of a US dollar; null when the price is not known. */
+  readonly priceNano: number | null;
 }
 
 /** Why a message failed, in words that anyone may see. */
@@ -207,6 +251,14 @@ export interface Message {
   readonly citations: readonly Citation[];
   readonly finishReason: FinishReason | null;
   readonly usage: TokenUsage | null;
+  /** Null but for replies that have ended. */
+  readonly generation: Generation | null;
+  /** What the model thought; null before the end, and unless the chatbot shows it. */
+  readonly reasoning: string | null;
+  /** Questions that the visitor may want to ask next. */
+  readonly followUps: readonly string[];
+  /** The key that asked for it, for a reply; null where that is not known. */
+  readonly apiKeyId: string | null;
   readonly rating: Rating | null;
   /** What it follows: for a reply the question it answers, for a question what was said before; null for the first. */
   readonly parentId: string | null;

@@ -31,6 +31,12 @@ export interface MessageStageEvent extends EventBase {
   readonly message: Message;
 }
 
+/** Questions that the visitor may want to ask next were found, after a reply. */
+export interface FollowUpsSuggestedEvent extends EventBase {
+  readonly type: 'FollowUpsSuggested';
+  readonly message: Message;
+}
+
 /** The conversation shows the branch of a message that it did not show before. */
 export interface BranchSelectedEvent extends EventBase {
   readonly type: 'BranchSelected';
@@ -83,6 +89,7 @@ export interface StreamGapEvent extends EventBase {
 export type ConversationEvent =
   | MessageStageEvent
   | BranchSelectedEvent
+  | FollowUpsSuggestedEvent
   | MessageDeltaEvent
   | CitationAddedEvent
   | HandoffChangedEvent
@@ -91,7 +98,12 @@ export type ConversationEvent =
   | StreamGapEvent;
 
 /** The events that are numbered and kept. */
-export type LoggedEventType = MessageStageType | 'BranchSelected' | 'HandoffChanged' | 'LeadCaptured';
+export type LoggedEventType =
+  | MessageStageType
+  | 'BranchSelected'
+  | 'FollowUpsSuggested'
+  | 'HandoffChanged'
+  | 'LeadCaptured';
 
 /** An event that has no place in a stream yet. */
 export type WithoutCursor<E> = E extends unknown ? Omit<E, 'cursor'> : never;

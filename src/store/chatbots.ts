@@ -1,5 +1,5 @@
 import type { Insertable, Selectable } from 'kysely';
-import type { Chatbot, LeadForm } from '../domain/entities.ts';
+import type { Answering, Chatbot, LeadForm } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
 import { prepareQuery } from './prepared.ts';
@@ -88,6 +88,7 @@ function toRow(chatbot: Chatbot): Insertable<ChatbotRow> {
     fallback_message: chatbot.fallbackMessage,
     handover_message: chatbot.handoverMessage,
     lead_form: toJson(chatbot.leadForm),
+    answering: toJson(chatbot.answering),
     is_active: chatbot.isActive ? 1 : 0,
     metadata: chatbot.metadata,
     created_at: chatbot.createdAt,
@@ -107,6 +108,7 @@ function toChatbot(row: Selectable<ChatbotRow>): Chatbot {
     fallbackMessage: row.fallback_message,
     handoverMessage: row.handover_message,
     leadForm: fromJson<LeadForm>(row.lead_form),
+    answering: fromJson<Answering>(row.answering),
     isActive: row.is_active === 1,
     metadata: row.metadata,
     createdAt: row.created_at,

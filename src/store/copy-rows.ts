@@ -36,6 +36,10 @@ const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[]
   conversation_events: ['conversation_id', 'number'],
   idempotency_keys: ['chatbot_id', 'operation', 'key'],
   usage: ['account_id', 'month'],
+  usage_days: ['account_id', 'day', 'chatbot_id', 'api_key_id'],
+  quota_warnings: ['account_id', 'month', 'percent'],
+  provider_keys: ['account_id', 'provider'],
+  provider_models: ['account_id', 'provider', 'model'],
 };
 
 /** All tables whose rows are copied as they are, in the order in which they can be. */

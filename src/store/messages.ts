@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import type { Citation, Message, MessageFailure, Rating } from '../domain/entities.ts';
+import type { Citation, Generation, Message, MessageFailure, Rating, TokenUsage } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
 import { prepareQuery } from './prepared.ts';
@@ -18,8 +18,10 @@ export async function insertMessage(trx: Queryable, message: Message, nodeId: st
       content: message.content,
       citations: toJson(message.citations),
       finish_reason: message.finishReason,
-      input_tokens: message.usage?.inputTokens ?? null,
-      output_tokens: message.usage?.outputTokens ?? null,
+      ...toUsageColumns(message.usage, message.generation),
+      reasoning: message.reasoning,
+      follow_ups: message.followUps.length === 0 ? null : toJson(message.followUps),
+      api_key_id: message.apiKeyId,
       rating: message.rating,
       parent_id: message.parentId,
       is_shown: message.isShown ? 1 : 0,
@@ -166,10 +168,19 @@ export function toMessage(row: Selectable<MessageRow>): Message {
     content: row.content,
     citations: fromJson<Citation[]>(row.citations),
     finishReason: row.finish_reason,
-    usage:
-      row.input_tokens === null || row.output_tokens === null
+    usage: toUsage(row),
+    generation:
+      row.provider === null
         ? null
-        : { inputTokens: row.input_tokens, outputTokens: row.output_tokens },
+        : {
+            provider: row.provider,
+            model: row.model,
+            firstTokenMs: row.first_token_ms,
+            priceNano: row.price_nano,
+          },
+    reasoning: row.reasoning,
+    followUps: row.follow_ups === null ? [] : fromJson<string[]>(row.follow_ups),
+    apiKeyId: row.api_key_id,
     rating: row.rating,
     parentId: row.parent_id,
     isShown: row.is_shown === 1,
@@ -179,5 +190,31 @@ export function toMessage(row: Selectable<MessageRow>): Message {
     error: row.error && fromJson<MessageFailure>(row.error),
     createdAt: row.created_at,
     completedAt: row.completed_at,
+  };
+}
+
+/** What a reply cost and who wrote it, as columns. */
+export function toUsageColumns(usage: TokenUsage | null, generation: Generation | null) {
+  return {
+    input_tokens: usage?.inputTokens ?? null,
+    output_tokens: usage?.outputTokens ?? null,
+    cached_tokens: usage?.cachedTokens ?? null,
+    reasoning_tokens: usage?.reasoningTokens ?? null,
+    is_estimated: usage && (usage.isEstimated ? 1 : 0),
+    provider: generation?.provider ?? null,
+    model: generation?.model ?? null,
+    first_token_ms: generation?.firstTokenMs ?? null,
+    price_nano: generation?.priceNano ?? null,
+  } satisfies Partial<MessageRow>;
+}
+
+function toUsage(row: Selectable<MessageRow>): TokenUsage | null {
+  if (row.input_tokens === null || row.output_tokens === null) return null;
+  return {
+    inputTokens: row.input_tokens,
+    cachedTokens: row.cached_tokens ?? 0,
+    outputTokens: row.output_tokens,
+    reasoningTokens: row.reasoning_tokens ?? 0,
+    isEstimated: row.is_estimated === 1,
   };
 }

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { addModels } from './model-tables.ts';
 import { createNodes } from './nodes.ts';
 import { addPeople } from './people-tables.ts';
 import { createSearchIndex } from './search.ts';
@@ -14,6 +15,7 @@ export const migrations: Record<string, Migration> = {
   '0003-branches': { up: addBranches },
   '0004-people': { up: addPeople },
   '0005-nodes': { up: createNodes },
+  '0006-models': { up: addModels },
 };
 
 // Tables that grow have no index by account alone: a planner without statistics would take it for `id in (…)` and walk

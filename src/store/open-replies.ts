@@ -1,20 +1,18 @@
 /** Replies that wait or are being written: their turns, who writes them, and how they end. */
 import { sql } from 'kysely';
-import type { Citation, FinishReason, Message, MessageFailure, MessageStatus, TokenUsage } from '../domain/entities.ts';
+import type { Citation, FinishReason, Message, MessageFailure, MessageStatus } from '../domain/entities.ts';
 import { toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
-import { toMessage } from './messages.ts';
+import { toMessage, toUsageColumns } from './messages.ts';
 import { prepareQuery } from './prepared.ts';
 import type { Queryable } from './tables.ts';
 
 /** How an answer ended. */
-export interface MessageEnding {
-  readonly id: string;
+export interface MessageEnding extends Pick<Message, 'id' | 'usage' | 'generation' | 'reasoning'> {
   readonly status: Exclude<MessageStatus, 'QUEUED' | 'STREAMING'>;
   readonly content: string;
   readonly citations: readonly Citation[];
   readonly finishReason: FinishReason;
-  readonly usage: TokenUsage | null;
   readonly error: MessageFailure | null;
   readonly completedAt: Timestamp;
 }
@@ -28,8 +26,8 @@ export async function endMessage(trx: Queryable, accountId: string, ending: Mess
       content: ending.content,
       citations: toJson(ending.citations),
       finish_reason: ending.finishReason,
-      input_tokens: ending.usage?.inputTokens ?? null,
-      output_tokens: ending.usage?.outputTokens ?? null,
+      ...toUsageColumns(ending.usage, ending.generation),
+      reasoning: ending.reasoning,
       error: ending.error && toJson(ending.error),
       completed_at: ending.completedAt,
     })

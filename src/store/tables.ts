@@ -53,6 +53,8 @@ export interface ChatbotRow {
   handover_message: string;
   /** JSON. */
   lead_form: JsonText;
+  /** JSON. */
+  answering: JsonText;
   is_active: Flag;
   metadata: JsonText;
   created_at: Timestamp;
@@ -107,7 +109,7 @@ export interface ConversationRow {
   last_event: Generated<number>;
 }
 
-/** A row of messages: `citations`, `metadata` and `error` are JSON. */
+/** A row of messages: `citations`, `follow_ups`, `metadata` and `error` are JSON. */
 export interface MessageRow {
   id: string;
   account_id: string;
@@ -119,6 +121,20 @@ export interface MessageRow {
   finish_reason: FinishReason | null;
   input_tokens: number | null;
   output_tokens: number | null;
+  cached_tokens: number | null;
+  reasoning_tokens: number | null;
+  /** Whether the tokens were counted here. */
+  is_estimated: Flag | null;
+  /** Who wrote a reply that has ended. */
+  provider: string | null;
+  model: string | null;
+  first_token_ms: number | null;
+  /** In billionths of a US dollar. */
+  price_nano: number | null;
+  reasoning: string | null;
+  follow_ups: JsonText | null;
+  /** The key that asked for a reply. */
+  api_key_id: string | null;
   rating: Rating | null;
   parent_id: string | null;
   /** Whether it stands on the branch that its conversation shows. */
@@ -176,13 +192,62 @@ export interface IdempotencyKeyRow {
   created_at: Timestamp;
 }
 
-/** A row of usage, by account and UTC month. */
+/** A row of usage, by account and UTC month: the replies that count against the quota. */
 export interface UsageRow {
   account_id: string;
   month: string;
   messages: number;
+}
+
+/**
+ * A row of usage_days: what replies that have ended took, by UTC day. It outlives the chatbot and the key, which are `''`
+ * where they are not known.
+ */
+export interface UsageDayRow {
+  account_id: string;
+  day: string;
+  chatbot_id: string;
+  api_key_id: string;
+  messages: number;
   input_tokens: number;
+  cached_tokens: number;
   output_tokens: number;
+  reasoning_tokens: number;
+  /** In billionths of a US dollar, of the replies whose price is known. */
+  price_nano: number;
+  /** Those whose price is not. */
+  unpriced_messages: number;
+}
+
+/** A row of quota_warnings: once for each month and share of its quota. */
+export interface QuotaWarningRow {
+  account_id: string;
+  month: string;
+  percent: number;
+  at: Timestamp;
+}
+
+/** A row of provider_keys: an account's own access to a family of models. */
+export interface ProviderKeyRow {
+  account_id: string;
+  provider: string;
+  /** Sealed; null where a server of the account's own asks for none. */
+  sealed_key: string | null;
+  /** The last four characters of the key. */
+  key_ending: string | null;
+  base_url: string | null;
+  updated_at: Timestamp;
+}
+
+/** A row of provider_models: what was seen of a model that an account has used. */
+export interface ProviderModelRow {
+  account_id: string;
+  provider: string;
+  model: string;
+  worked_at: Timestamp | null;
+  failed_at: Timestamp | null;
+  /** Why, when it last failed. */
+  failure: string | null;
 }
 
 /** A row of nodes: the processes that write answers. */
@@ -205,6 +270,10 @@ export interface Tables {
   conversation_events: ConversationEventRow;
   idempotency_keys: IdempotencyKeyRow;
   usage: UsageRow;
+  usage_days: UsageDayRow;
+  quota_warnings: QuotaWarningRow;
+  provider_keys: ProviderKeyRow;
+  provider_models: ProviderModelRow;
   nodes: NodeRow;
 }
 

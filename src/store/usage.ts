@@ -1,4 +1,4 @@
-import type { TokenUsage, Usage } from '../domain/entities.ts';
+import type { Message, TokenUsage, Usage } from '../domain/entities.ts';
 import type { Queryable } from './tables.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { Queryable } from './tables.ts';
 export async function reserveReply(trx: Queryable, accountId: string, month: string, limit: number): Promise<boolean> {
   await trx
     .insertInto('usage')
-    .values({ account_id: accountId, month, messages: 0, input_tokens: 0, output_tokens: 0 })
+    .values({ account_id: accountId, month, messages: 0 })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
   let update = trx
@@ -32,16 +32,36 @@ export async function releaseReply(trx: Queryable, accountId: string, month: str
     .execute();
 }
 
-/** Adds the tokens of one answer to the account's month. */
-export async function addTokens(trx: Queryable, accountId: string, month: string, usage: TokenUsage): Promise<void> {
+/** Counts a reply that has ended, on the day on which it was asked for. */
+export async function countReply(
+  trx: Queryable,
+  { accountId, createdAt, apiKeyId }: Pick<Message, 'accountId' | 'createdAt' | 'apiKeyId'>,
+  { chatbotId, usage, priceNano }: { chatbotId: string; usage: TokenUsage; priceNano: number | null },
+): Promise<void> {
+  const counts = {
+    messages: 1,
+    input_tokens: usage.inputTokens,
+    cached_tokens: usage.cachedTokens,
+    output_tokens: usage.outputTokens,
+    reasoning_tokens: usage.reasoningTokens,
+    price_nano: priceNano ?? 0,
+    unpriced_messages: priceNano === null ? 1 : 0,
+  };
+  const day = { account_id: accountId, day: createdAt.slice(0, 10), chatbot_id: chatbotId, api_key_id: apiKeyId ?? '' };
   await trx
-    .updateTable('usage')
-    .set((row) => ({
-      input_tokens: row('input_tokens', '+', usage.inputTokens),
-      output_tokens: row('output_tokens', '+', usage.outputTokens),
-    }))
-    .where('account_id', '=', accountId)
-    .where('month', '=', month)
+    .insertInto('usage_days')
+    .values({ ...day, ...counts })
+    .onConflict((conflict) =>
+      conflict.columns(['account_id', 'day', 'chatbot_id', 'api_key_id']).doUpdateSet((row) => ({
+        messages: row('usage_days.messages', '+', counts.messages),
+        input_tokens: row('usage_days.input_tokens', '+', counts.input_tokens),
+        cached_tokens: row('usage_days.cached_tokens', '+', counts.cached_tokens),
+        output_tokens: row('usage_days.output_tokens', '+', counts.output_tokens),
+        reasoning_tokens: row('usage_days.reasoning_tokens', '+', counts.reasoning_tokens),
+        price_nano: row('usage_days.price_nano', '+', counts.price_nano),
+        unpriced_messages: row('usage_days.unpriced_messages', '+', counts.unpriced_messages),
+      })),
+    )
     .execute();
 }
 
@@ -49,14 +69,21 @@ export async function addTokens(trx: Queryable, accountId: string, month: string
 export async function getUsage(db: Queryable, accountId: string, month: string): Promise<Usage> {
   const row = await db
     .selectFrom('usage')
-    .selectAll()
+    .select('messages')
     .where('account_id', '=', accountId)
     .where('month', '=', month)
+    .executeTakeFirst();
+  const days = await db
+    .selectFrom('usage_days')
+    .select((of) => [of.fn.sum<number>('input_tokens').as('input'), of.fn.sum<number>('output_tokens').as('output')])
+    .where('account_id', '=', accountId)
+    .where('day', '>=', `${month}-01`)
+    .where('day', '<=', `${month}-31`)
     .executeTakeFirst();
   return {
     month,
     messages: row?.messages ?? 0,
-    inputTokens: row?.input_tokens ?? 0,
-    outputTokens: row?.output_tokens ?? 0,
+    inputTokens: Number(days?.input ?? 0),
+    outputTokens: Number(days?.output ?? 0),
   };
 }

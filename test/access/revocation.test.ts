@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { createScriptedEngine, delta } from '../helpers/engines.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/engines.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { openSocket } from '../helpers/sockets.ts';
 import { TRANSPORTS } from '../helpers/streams.ts';
@@ -64,7 +64,7 @@ describe('revokeApiKey', () => {
     await reader.until(({ content }) => content === 'One two');
     expect(doomedReader.text).toBe('One');
     reader.leave();
-    engine.push({ type: 'finish', reason: 'STOP', usage: { inputTokens: 1, outputTokens: 1 } });
+    engine.push(finish);
   });
 
   it('may end the key that asks for it', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExtractiveEngine } from '../../src/answer/extractive.ts';
 import { retrieve } from '../../src/answer/retrieve.ts';
-import { readAnswer } from '../helpers/answers.ts';
+import { readAnswer, UNASKED } from '../helpers/answers.ts';
 import { addChatbot, addSource, openCorpus, type SourceFixture } from '../helpers/corpus.ts';
 
 const FALLBACK = "I don't know. 我不知道。";
@@ -35,6 +35,12 @@ async function ask(content: string, signal?: AbortSignal) {
   const retrieval = await retrieve(corpus.db.read, chatbot.accountId, chatbot.chatbotId, content, 5);
   return readAnswer(engine, { content, retrieval, fallbackMessage: FALLBACK }, signal);
 }
+
+const estimate = (inputTokens: number, outputTokens: number) => ({
+  ...{ inputTokens, cachedTokens: 0 },
+  ...{ outputTokens, reasoningTokens: 0 },
+  isEstimated: true,
+});
 
 describe('an answer', () => {
   it('quotes the sentence that answers, and cites its passage', async () => {
@@ -156,7 +162,7 @@ describe('no answer', () => {
   it('is empty but finished when there is no fallback message', async () => {
     const retrieval = { hits: [], confidence: 0, weights: new Map() };
     const { events } = await readAnswer(engine, { content: 'a', retrieval, fallbackMessage: '' });
-    expect(events).toEqual([{ type: 'finish', reason: 'STOP', usage: { inputTokens: 1, outputTokens: 0 } }]);
+    expect(events).toEqual([{ type: 'finish', reason: 'STOP', usage: estimate(1, 0) }]);
   });
 });
 
@@ -183,7 +189,7 @@ describe('the stream', () => {
       {
         type: 'finish',
         reason: 'STOP',
-        usage: { inputTokens: 6, outputTokens: Math.ceil(text.length / 4) },
+        usage: estimate(6, Math.ceil(text.length / 4)),
       },
     ]);
     expect(events.at(-1)?.type).toBe('finish');
@@ -221,12 +227,9 @@ describe('the stream', () => {
     const retrieval = await retrieve(corpus.db.read, chatbot.accountId, chatbot.chatbotId, 'refunds paid', 5);
     const controller = new AbortController();
     const question = {
+      ...UNASKED,
       content: 'refunds paid',
       retrieval,
-      instructions: '',
-      fallbackMessage: '',
-      model: null,
-      history: [],
     };
     let count = 0;
     for await (const event of engine.answer(question, controller.signal)) {

@@ -1,5 +1,19 @@
 import type { AnswerEngine, AnswerEvent, Question } from '../../src/answer/engine.ts';
+import { DEFAULT_ANSWERING } from '../../src/chat/answering.ts';
 import type { Citation } from '../../src/domain/entities.ts';
+
+/** All of a question but what is asked. */
+export const UNASKED = {
+  accountId: '',
+  instructions: '',
+  fallbackMessage: 'Sorry.',
+  handoverMessage: 'A person will answer.',
+  author: { provider: 'builtin', model: null },
+  answering: DEFAULT_ANSWERING,
+  visitor: null,
+  tools: [],
+  history: [],
+} satisfies Partial<Question>;
 
 /** Asks an engine and reads its answer to the end. */
 export async function readAnswer(
@@ -8,7 +22,7 @@ export async function readAnswer(
   signal = new AbortController().signal,
 ) {
   const events: AnswerEvent[] = [];
-  const whole: Question = { instructions: '', fallbackMessage: 'Sorry.', model: null, history: [], ...question };
+  const whole: Question = { ...UNASKED, ...question };
   for await (const event of engine.answer(whole, signal)) events.push(event);
   const deltas = events.flatMap((event) => (event.type === 'delta' ? event.text : []));
   const citations: Citation[] = events.flatMap((event) => (event.type === 'citation' ? event.citation : []));

@@ -52,6 +52,7 @@ export async function addChatbot(db: Database, owner = createId('account')) {
         fallback_message: '',
         handover_message: '',
         lead_form: toJson({}),
+        answering: toJson({}),
         is_active: 1,
         metadata: toJson({}),
         created_at: NOW,

@@ -55,7 +55,11 @@ export function createScriptedEngine(): ScriptedEngine {
 }
 
 /** The step that ends an answer well. */
-export const finish: AnswerEvent = { type: 'finish', reason: 'STOP', usage: { inputTokens: 1, outputTokens: 1 } };
+export const finish: AnswerEvent = {
+  type: 'finish',
+  reason: 'STOP',
+  usage: { inputTokens: 1, cachedTokens: 0, outputTokens: 1, reasoningTokens: 0, isEstimated: false },
+};
 
 /** The step that appends text. */
 export const delta = (text: string): AnswerEvent => ({ type: 'delta', text });

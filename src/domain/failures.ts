@@ -1,0 +1,25 @@
+/**
+ * Why an answer can fail, in words that anyone may see: all that the graph tells. What a provider says itself may hold
+ * a secret, and goes nowhere but, redacted, into the logs.
+ */
+export const FAILURES = {
+  ANSWER_FAILED: 'The answer could not be produced.',
+  PROVIDER_UNAVAILABLE: 'The model could not be reached, or took too long.',
+  PROVIDER_RATE_LIMITED: "The model's provider takes no more requests at the moment.",
+  CONTEXT_TOO_LONG: 'The conversation is too long for the model.',
+  CONTENT_FILTERED: "The model's provider held the answer back.",
+  PROVIDER_MISCONFIGURED: 'The model is not set up rightly.',
+} as const satisfies Record<string, string>;
+
+/** A reason for a failed answer. */
+export type FailureCode = keyof typeof FAILURES;
+
+/** An answer could not be made, or not to its end. `detail` is for logs only, and holds no secret. */
+export class AnswerFailure extends Error {
+  readonly code: FailureCode;
+
+  constructor(code: FailureCode, detail: string) {
+    super(detail);
+    this.code = code;
+  }
+}

@@ -1,0 +1,44 @@
+import type { LanguageModelV4FunctionTool, LanguageModelV4Message, LanguageModelV4ToolCall } from '@ai-sdk/provider';
+import type { FinishReason, ModelName, TokenUsage } from '../domain/entities.ts';
+
+/** One question to one hosted model. */
+export interface ModelCall extends ModelName {
+  /** Whose key is used, where it has one of its own. */
+  readonly accountId: string;
+  readonly messages: readonly LanguageModelV4Message[];
+  readonly tools?: readonly LanguageModelV4FunctionTool[];
+  readonly maxOutputTokens: number;
+}
+
+/** One step of what a model writes; `finish` is the last. Usage is null where the provider told none. */
+export type ModelStep =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'reasoning'; readonly text: string }
+  | { readonly type: 'tool'; readonly call: LanguageModelV4ToolCall }
+  | { readonly type: 'finish'; readonly reason: FinishReason | 'TOOLS'; readonly usage: TokenUsage | null };
+
+/** What a model writes, while it writes. Whoever opened it closes it. */
+export interface ModelStream {
+  readonly provider: string;
+  /** The model that was asked for, or the provider's default. */
+  readonly model: string;
+  /**
+   * The next step; nothing after `finish`.
+   * @throws AnswerFailure when the model falls silent, is cut off, says nothing that can be read, or says why it fails.
+   */
+  next(): Promise<ModelStep>;
+  /** What it has written so far, as a message of its own: text, thoughts and calls of tools. */
+  readonly said: LanguageModelV4Message & { role: 'assistant' };
+  /** Closes the connection, whether or not all was read. */
+  close(): void;
+}
+
+/** Asks hosted models. */
+export interface Models {
+  /**
+   * Asks, and resolves with the first step in sight. What may pass is tried again, twice at most, before that and never
+   * after; a model that has failed too often lately is not asked.
+   * @throws AnswerFailure, also when `signal` aborts.
+   */
+  open(call: ModelCall, signal: AbortSignal): Promise<ModelStream>;
+}
