@@ -1,7 +1,8 @@
 import type { AnswerTool, Question, Turn } from '../answer/engine.ts';
-import { retrieve } from '../answer/retrieve.ts';
+import { retrieveFor } from '../answer/retrieve-for.ts';
 import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
+import { BUILTIN } from '../domain/providers.ts';
 import { listHistory } from '../store/branches.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { findConversation } from '../store/conversations.ts';
@@ -22,8 +23,11 @@ export async function prepareQuestion(deps: Pick<Deps, 'db' | 'config'>, reply: 
 
   const limit = deps.config.historyTurns * 2;
   const fromId = asked.parentId;
-  const history = fromId === null || limit === 0 ? [] : await listHistory(read, accountId, { fromId, limit });
+  const said = fromId === null || limit === 0 ? [] : await listHistory(read, accountId, { fromId, limit });
+  const history = said.map(toTurn);
   const { instructions, fallbackMessage, handoverMessage, answering, provider, model } = chatbot;
+  // The built-in engine answers each question by itself.
+  const known = provider === BUILTIN ? [] : history;
   const tools: AnswerTool[] = [];
   return {
     accountId,
@@ -31,8 +35,8 @@ export async function prepareQuestion(deps: Pick<Deps, 'db' | 'config'>, reply: 
     author: { provider, model },
     ...{ instructions, fallbackMessage, handoverMessage, answering, tools },
     visitor: answering.sharesMetadata ? conversation.metadata : null,
-    history: history.map(toTurn),
-    retrieval: await retrieve(read, accountId, chatbot.id, asked.content, EVIDENCE_LIMIT),
+    history,
+    retrieval: await retrieveFor(read, accountId, chatbot.id, asked.content, known, EVIDENCE_LIMIT),
   };
 }
 

@@ -29,13 +29,25 @@ export function toTerms(text: string): string[] {
 }
 
 /**
+ * The terms of a text without stop words, in the order of their first occurrence, each once. Empty for a text that says
+ * nothing by itself ("Why is that?").
+ */
+export function toContentTerms(text: string): string[] {
+  return [...new Set(toWords(text).filter(isContent).map(toTerm))];
+}
+
+/**
  * What to search for when someone asks `question`: its terms without stop words (all of them if no others are left),
  * each once, at most `MAX_QUERY_TERMS`. Empty when the question holds no word at all.
  */
 export function toQueryTerms(question: string): string[] {
   const words = toWords(question);
-  const content = words.filter((word) => !STOP_WORDS.has(word));
+  const content = words.filter(isContent);
   return [...new Set((content.length > 0 ? content : words).map(toTerm))].slice(0, MAX_QUERY_TERMS);
+}
+
+function isContent(word: string): boolean {
+  return !STOP_WORDS.has(word);
 }
 
 function toWords(text: string): string[] {

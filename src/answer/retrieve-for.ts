@@ -1,0 +1,61 @@
+import { toContentTerms } from '../domain/terms.ts';
+import type { Queryable } from '../store/tables.ts';
+import { bandOf } from './bands.ts';
+import type { Turn } from './engine.ts';
+import { type Retrieval, retrieve } from './retrieve.ts';
+
+/** A question of more terms stands for itself: one that finds nothing has changed the subject. */
+const MAX_FOLLOW_UP = 4;
+
+/** One of so few ("And in winter?") says too little by itself, however much it finds. */
+const SHORT_FOLLOW_UP = 2;
+
+/** How many earlier questions one may lean on: what it asks about may have been a follow-up itself. */
+const MAX_EARLIER = 2;
+
+/**
+ * Finds the passages for a question that may only be understood by what was asked before it ("And how much is that?").
+ * One of few terms, or of none but stop words, is also tried with the visitor's last question and, while that finds
+ * nothing either, with the one before; what it finds by itself then takes turns with what both find. Without history
+ * the same as `retrieve`. On the sample of SQuAD, follow-ups of all kinds after a question about a passage have that
+ * passage among the best 8 for 88 % (alone 2 %), with one article as the corpus 97 % (17 %). Questions that follow one
+ * about something else keep theirs for 96.0 % (96.4 %); 20 % of off-topic ones are no longer held so (8 %), 12 % (2 %).
+ */
+export async function retrieveFor(
+  db: Queryable,
+  accountId: string,
+  chatbotId: string,
+  content: string,
+  history: readonly Turn[],
+  limit: number,
+): Promise<Retrieval> {
+  const own = toContentTerms(content).length;
+  const earlier = own > MAX_FOLLOW_UP ? [] : history.filter(isQuestion).slice(-MAX_EARLIER);
+  let best = await retrieve(db, accountId, chatbotId, content, limit);
+  let needsMore = own <= SHORT_FOLLOW_UP || bandOf(best.confidence) === 'NONE';
+  let asked = content;
+  for (const turn of earlier.toReversed()) {
+    if (!needsMore) break;
+    // Its own words come first: what is too long is cut at the end.
+    asked += `\n${turn.content}`;
+    const found = await retrieve(db, accountId, chatbotId, asked, limit);
+    best = own === 0 ? found : join(best, found, limit);
+    needsMore = bandOf(best.confidence) === 'NONE';
+  }
+  return best;
+}
+
+function isQuestion({ role, content }: Turn): boolean {
+  return role === 'USER' && toContentTerms(content).length > 0;
+}
+
+/** The best of one, the best of the other, and so on, each passage once. */
+function join(alone: Retrieval, together: Retrieval, limit: number): Retrieval {
+  const turns = Array.from({ length: limit }, (_, index) => [alone.hits[index], together.hits[index]]);
+  const hits = new Map(turns.flat().flatMap((hit) => (hit ? [[hit.passage.id, hit]] : [])));
+  return {
+    hits: [...hits.values()].slice(0, limit),
+    confidence: Math.max(alone.confidence, together.confidence),
+    weights: together.weights,
+  };
+}
