@@ -90,6 +90,18 @@ export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval
     );
 }
 
+/** The stretch of one passage that holds the most of some terms; undefined when nothing in it can be quoted. */
+export function findQuote(hit: Hit, terms: readonly string[]): Quote | undefined {
+  const candidates = findCandidates(hit);
+  const texts = candidates.map(({ words }) => new Set(toTerms(words)));
+  // Words that many of its sentences hold tell little.
+  const weights = new Map(
+    terms.map((term) => [term, Math.log(1 + texts.length / (1 + texts.filter((text) => text.has(term)).length))]),
+  );
+  const scores = candidates.map((candidate) => scoreCandidate(candidate, weights, undefined));
+  return candidates[scores.indexOf(Math.max(...scores))]?.quote;
+}
+
 function findCandidates(hit: Hit): Candidate[] {
   const { text, headingPath } = hit.passage;
   if (hit.sourceType === 'QA') {

@@ -36,5 +36,8 @@ const LISTS = [
   '的 了 是 在 和 有 吗 呢 什么 怎么 哪 谁 คือ อะไร ที่ ของ',
 ];
 
+/** The words by language, or by a few languages that are alike. */
+export const STOP_WORD_LISTS: readonly ReadonlySet<string>[] = LISTS.map((list) => new Set(list.split(/\s+/)));
+
 /** What a question is not searched by, as long as other words remain. */
-export const STOP_WORDS: ReadonlySet<string> = new Set(LISTS.flatMap((list) => list.split(/\s+/)));
+export const STOP_WORDS: ReadonlySet<string> = new Set(STOP_WORD_LISTS.flatMap((list) => [...list]));
