@@ -6,14 +6,14 @@ export type Band = 'NONE' | 'UNSURE' | 'SURE';
 /**
  * Below this confidence the sources are held not to answer. On the sample of SQuAD, of questions about its articles and
  * of questions about others are answered: 93 % and 8 % with all 288 passages as one corpus, 88 % and 1 % with one
- * article as the corpus, 95 % and 0.1 % with one paragraph. (0.28: 86 % and 3 %, 76 % and 0.2 %, 90 % and 0.1 %.)
+ * article as the corpus, 89 % and 0.2 % with one paragraph. (0.28: 86 % and 3 %, 76 % and 0.2 %, 78 % and 0 %.)
  */
 const MIN_CONFIDENCE = 0.22;
 
 /**
  * From here on they plainly are: 78 % and 0 % of the same questions with all passages, 69 % and 0.1 % with one article,
- * 85 % and 0.1 % with one paragraph. The best quotes hold the right answer for 92 % of the questions above, and for 69 %
- * of those between, where 16 % of the questions and all 8 % that are wrongly answered lie.
+ * 71 % and 0 % with one paragraph. With all passages the quotes hold the right answer for 92 % of the questions above,
+ * and for 69 % of those between, where 16 % of the questions lie and all those of other articles that are answered.
  */
 const MIN_CERTAINTY = 0.32;
 

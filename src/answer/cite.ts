@@ -51,10 +51,11 @@ export function createCitationReader(passages: readonly Hit[]): CitationReader {
       text += piece;
       return [{ type: 'delta', text: piece }];
     }
+    if (cited.size >= MAX_CITATIONS) return [];
     const statement = findStatement(text, lastMarker);
     lastMarker = text.length;
     const hit = passages[piece - 1];
-    if (statement === undefined || hit === undefined || cited.size >= MAX_CITATIONS) return [];
+    if (statement === undefined || hit === undefined) return [];
     const key = `${hit.passage.id} ${statement.start} ${statement.end}`;
     const given = evidence.get(piece) ?? readEvidence(hit);
     evidence.set(piece, given);

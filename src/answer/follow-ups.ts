@@ -1,5 +1,5 @@
 import type { LanguageModelV4Message } from '@ai-sdk/provider';
-import { toContentTerms } from '../domain/terms.ts';
+import { toContentTerms, toTerms } from '../domain/terms.ts';
 import type { Question } from './engine.ts';
 import { composeSources } from './prompt.ts';
 
@@ -82,7 +82,7 @@ function choose(questions: readonly string[], others: readonly string[]): string
 
 /** What two questions share that ask the same. */
 function toKey(question: string): string {
-  return toContentTerms(question).sort().join(' ') || question.toLowerCase();
+  return toContentTerms(question).sort().join(' ') || toTerms(question).join(' ');
 }
 
 /** The array of strings that begins at a bracket, if there is one. */

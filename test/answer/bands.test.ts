@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest';
+import { bandOf, isForModel } from '../../src/answer/bands.ts';
+import { UNASKED } from '../helpers/answers.ts';
+import { createRetrieval } from '../helpers/hits.ts';
+
+const tool = { name: 'escalate', description: '', parameters: {}, run: async () => '' };
+const ask = (confidence: number, parts = {}) => ({
+  ...{ ...UNASKED, content: '?' },
+  retrieval: createRetrieval([], confidence),
+  ...parts,
+});
+
+it('parts confidence into three bands', () => {
+  expect([0, 0.21, 0.22, 0.31, 0.32, 1].map(bandOf)).toEqual(['NONE', 'NONE', 'UNSURE', 'UNSURE', 'SURE', 'SURE']);
+});
+
+it('asks a model only where the sources may answer, unless it may say more or do something', () => {
+  expect([0.1, 0.25, 0.5].map((confidence) => isForModel(ask(confidence)))).toEqual([false, true, true]);
+  expect(isForModel(ask(0, { answering: { ...UNASKED.answering, grounding: 'OPEN' } }))).toBe(true);
+  expect(isForModel(ask(0, { tools: [tool] }))).toBe(true);
+});

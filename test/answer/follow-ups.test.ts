@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import type { Question } from '../../src/answer/engine.ts';
+import { composeFollowUpPrompt, readFollowUps, suggestFromSources } from '../../src/answer/follow-ups.ts';
+import { UNASKED } from '../helpers/answers.ts';
+import { createHit, createRetrieval } from '../helpers/hits.ts';
+
+const qa = (question: string) => createHit(`Answer to ${question}`, { id: question, type: 'QA', path: [question] });
+const page = (...path: string[]) => createHit(`Text of ${path}`, { id: path.join(), path });
+const ask = (hits: readonly ReturnType<typeof qa>[], parts: Partial<Question> = {}): Question => ({
+  ...UNASKED,
+  content: 'When are refunds paid?',
+  retrieval: createRetrieval(hits),
+  ...parts,
+});
+
+describe('suggestions from the sources', () => {
+  it('are the questions of entries and headings that were found and not cited, best first, at most three', () => {
+    const hits = [qa('How do I pay?'), page('Delivery', 'Do you ship abroad?', 'Europe'), qa('Paying later'), qa('d?')];
+    expect(suggestFromSources(ask(hits), ['Paying later'])).toEqual(['How do I pay?', 'Do you ship abroad?', 'd?']);
+    expect(suggestFromSources(ask([...hits, qa('e?')]), [])).toHaveLength(3);
+  });
+
+  it('are never what was asked, now or before, in whatever words around it', () => {
+    const hits = [qa('When will the refunds be paid?'), qa('How do I pay?'), qa('Do you ship abroad?')];
+    const history = [{ role: 'USER', content: 'do you ship ABROAD' }] as const;
+    expect(suggestFromSources(ask(hits, { history }), [])).toEqual(['How do I pay?']);
+  });
+
+  it('are never a heading of what was cited, nor the same twice, nor too long to be shown', () => {
+    const part = { ...page('Do you ship abroad?'), passage: { ...page('Do you ship abroad?').passage, id: 'part 2' } };
+    const hits = [
+      page('Do you ship abroad?'),
+      part,
+      qa('How do I pay?'),
+      qa('How do I pay??'),
+      qa(`${'x'.repeat(160)}?`),
+    ];
+    expect(suggestFromSources(ask(hits), ['part 2'])).toEqual(['How do I pay?']);
+  });
+
+  it('are none where nothing was found', () => {
+    expect(suggestFromSources(ask([]), [])).toEqual([]);
+  });
+});
+
+describe('suggestions from a model', () => {
+  it('are asked for with the sources, the question and the answer', () => {
+    const messages = composeFollowUpPrompt(ask([qa('How do I pay?')]), 'In ten days.');
+    expect(messages.map(({ role }) => role)).toEqual(['system', 'user']);
+    const said = JSON.stringify(messages);
+    for (const text of ['Answer to How do I pay?', 'When are refunds paid?', 'In ten days.', 'JSON array'])
+      expect(said).toContain(text);
+  });
+
+  it.each([
+    ['an array', '["How?", "Why?"]', ['How?', 'Why?']],
+    ['one in a fence', '```json\n[\n  "How?",\n  "Why?"\n]\n```', ['How?', 'Why?']],
+    ['one among prose', 'Sure [1], here: ["How?"]. Anything [else]?', ['How?']],
+    ['brackets and quotes inside', String.raw`["What is [x]?", "\"Why\"?"]`, ['What is [x]?', '"Why"?']],
+    ['more than three', '["a?", "b?", "c?", "d?"]', ['a?', 'b?', 'c?']],
+    ['one twice, the question itself, and none', '["Why?", " why ", "Is tea hot", "", " "]', ['Why?']],
+    ['ones too long or of two lines', JSON.stringify(['x'.repeat(161), 'a\nb', 'c']), ['c']],
+    ['nothing', '[]', []],
+    ['no array', 'How? Why?', []],
+    ['an array of something else', '[{"question": "How?"}]', []],
+    ['half an array', '["How?", "Why', []],
+    ['nothing at all', '', []],
+  ])('are read from %s', (_, text, expected) => {
+    expect(readFollowUps(text, 'Is tea hot?')).toEqual(expected);
+  });
+
+  it('are read at once from whatever a model writes', () => {
+    for (const part of ['[', '["', '["a",', '[]', '"']) {
+      const start = performance.now();
+      readFollowUps(part.repeat(100_000));
+      expect(performance.now() - start).toBeLessThan(1_000);
+    }
+  });
+});

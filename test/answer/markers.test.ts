@@ -1,0 +1,168 @@
+import { describe, expect, it } from 'vitest';
+import { createMarkerReader, MAX_HELD, type Piece } from '../../src/answer/markers.ts';
+import { createRandom } from '../helpers/random.ts';
+
+/** Neighbouring texts in one piece. */
+function join(pieces: readonly Piece[]): Piece[] {
+  const joined: Piece[] = [];
+  for (const piece of pieces) {
+    const last = joined.at(-1);
+    if (typeof piece === 'string' && typeof last === 'string') joined[joined.length - 1] = last + piece;
+    else joined.push(piece);
+  }
+  return joined;
+}
+
+function readAll(deltas: readonly string[], count = 3): Piece[] {
+  const reader = createMarkerReader(count);
+  return join([...deltas.flatMap((delta) => reader.read(delta)), ...reader.end()]);
+}
+
+const MARKERS: [string, Piece[]][] = [
+  ['Tea [1].', ['Tea', 1, '.']],
+  ['Tea [1][2] and', ['Tea', 1, 2, ' and']],
+  ['Tea [1] [2].', ['Tea', 1, 2, '.']],
+  ['Tea [1], [2].', ['Tea', 1, 2, '.']],
+  ['Tea [1, 2].', ['Tea', 1, 2, '.']],
+  ['Tea [1,2,1].', ['Tea', 1, 2, '.']],
+  ['Tea [1-3] [1–2].', ['Tea', 1, 2, 3, 1, 2, '.']],
+  ['Tea [^1].', ['Tea', 1, '.']],
+  ['Tea [[2]].', ['Tea', 2, '.']],
+  ['Tea [Source 2] [citation:1].', ['Tea', 2, 1, '.']],
+  ['茶【1】。', ['茶', 1, '。']],
+  ['茶[1]。', ['茶', 1, '。']],
+  ['Tea【1†source】 is 【2†L3-L5】.', ['Tea', 1, ' is', 2, '.']],
+  ['Tea.[1] Hot. [2]', ['Tea.', 1, ' Hot.', 2]],
+  ['10 days[1][2].', ['10 days', 1, 2, '.']],
+  ['**Tea**[1] is', ['**Tea**', 1, ' is']],
+  ['- [1] tea\n[2] hot', ['-', 1, ' tea\n', 2, 'hot']],
+  ['The price [1]: 3', ['The price', 1, ': 3']],
+  ['A lone ` here [1]\nand [2].', ['A lone ` here [1]\nand', 2, '.']],
+];
+
+const UNSUPPORTED: [string, Piece[]][] = [
+  ['Tea [4].', ['Tea.']],
+  ['Tea [4][1, 99] is', ['Tea', 1, ' is']],
+  ['Tea【7†source】.', ['Tea.']],
+];
+
+const OTHERS = [
+  'Tea [see below], [x], [ ], [] and [',
+  'list[1] = 2, a[1], array[12] and f(a[0])',
+  '`a [1]` and ``b ` [1]``',
+  '```js\nx [1]\n``\n[2]\n```',
+  '~~~\n[1]\n~~~',
+  '- item:\n  ```\n  [1]\n  ```',
+  '[1](https://example.com) and ![2](a.png)',
+  '[tea][1]',
+  '[1]: https://example.com',
+  '[2024], [404] and [0, 1]',
+  '[0-9] and [1-9]',
+  '\\[1\\]',
+  'cut off [1',
+  'spaces at the end    ',
+  '',
+];
+
+const ALL = [...MARKERS.map(([text]) => text), ...UNSUPPORTED.map(([text]) => text), ...OTHERS];
+
+describe('a marker', () => {
+  it.each(MARKERS)('becomes numbers at its place: %s', (text, pieces) => {
+    expect(readAll([text])).toEqual(pieces);
+  });
+
+  it.each(UNSUPPORTED)('vanishes where there is no such source: %s', (text, pieces) => {
+    expect(readAll([text])).toEqual(pieces);
+  });
+
+  it.each(OTHERS)('is not what only looks like one: %j', (text) => {
+    expect(readAll([text])).toEqual(text === '' ? [] : [text]);
+  });
+
+  it('is taken out where there are no sources at all', () => {
+    expect(readAll(['Tea [1] is hot.'], 0)).toEqual(['Tea is hot.']);
+  });
+});
+
+describe('the reader', () => {
+  it('says the same however its text is cut in two', () => {
+    const text = ALL.join('\n\n');
+    const whole = readAll([text]);
+    for (let at = 0; at <= text.length; at += 1) expect(readAll([text.slice(0, at), text.slice(at)])).toEqual(whole);
+  });
+
+  it('says the same of texts of all kinds, in deltas of any size', () => {
+    const random = createRandom(7);
+    const parts = [
+      ...ALL,
+      ...[
+        '[',
+        ']',
+        '1',
+        ' ',
+        '  ',
+        ',',
+        '-',
+        '【',
+        '†',
+        '`',
+        '```',
+        '~~~',
+        '\n',
+        '(',
+        'a',
+        'é',
+        '👍🏽',
+        ':',
+        '^',
+        'source',
+        '\\',
+      ],
+    ];
+    for (let round = 0; round < 3_000; round += 1) {
+      const text = Array.from({ length: 12 }, () => parts[random.below(parts.length)]).join('');
+      const reader = createMarkerReader(3);
+      const pieces: Piece[] = [];
+      for (let at = 0; at < text.length; ) {
+        const delta = text.slice(at, at + 1 + random.below(6));
+        at += delta.length;
+        pieces.push(...reader.read(delta));
+      }
+      expect(join([...pieces, ...reader.end()]), JSON.stringify(text)).toEqual(readAll([text]));
+    }
+  });
+
+  it('holds back no more than a marker can be long, whatever begins like one', () => {
+    for (const text of [
+      '[1, '.repeat(99),
+      `[1${' '.repeat(500)}`,
+      `【1†${'x'.repeat(500)}`,
+      '['.repeat(500),
+      '`'.repeat(500),
+    ]) {
+      const reader = createMarkerReader(3);
+      let given = 0;
+      for (const [index, character] of [...text].entries()) {
+        given += reader.read(character).join('').length;
+        expect(index + 1 - given).toBeLessThanOrEqual(MAX_HELD);
+      }
+      expect(given + reader.end().join('').length).toBeLessThanOrEqual(text.length);
+    }
+  });
+
+  it('gives words at once that hold no bracket', () => {
+    const reader = createMarkerReader(3);
+    for (const word of ['Tea', ' is', ' hot', '.', '\n']) expect(reader.read(word)).toEqual([word]);
+  });
+
+  it('passes a long text at a small cost, and hostile ones in linear time', () => {
+    for (const part of ['word ', '[', '[1', '[1]', ' [1, 2', '【1†', '`', '[source ', '\n```\n', '   ']) {
+      const reader = createMarkerReader(8);
+      const start = performance.now();
+      for (let index = 0; index < 20_000; index += 1) reader.read(part);
+      reader.end();
+      createMarkerReader(8).read(part.repeat(50_000));
+      expect(performance.now() - start).toBeLessThan(1_000);
+    }
+  });
+});
