@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bandOf } from '../../src/answer/bands.ts';
 import { createExtractiveEngine } from '../../src/answer/extractive.ts';
 import { chooseQuotes } from '../../src/answer/quotes.ts';
 import { type Retrieval, retrieve } from '../../src/answer/retrieve.ts';
@@ -92,6 +93,13 @@ describeEngines('retrieval', (stored) => {
     it('answers 93 % of what its sources answer, and 8 % of what they do not', () => {
       expect(share(inScope, isAnswered)).toBeGreaterThanOrEqual(93);
       expect(share(outside, isAnswered)).toBeLessThanOrEqual(8);
+    });
+
+    it('is sure of 77 % of what its sources answer, and of nothing that they do not', () => {
+      const isSure = ({ retrieval }: Outcome) => bandOf(retrieval.confidence) === 'SURE';
+      expect(share(inScope, isSure)).toBeGreaterThanOrEqual(77);
+      expect(share(outside, isSure)).toBe(0);
+      expect(share(inScope.filter(isSure), isRight)).toBeGreaterThanOrEqual(92);
     });
 
     it('is more confident of questions to its sources than of others, with an area under the curve of 0.97', () => {
