@@ -1,6 +1,6 @@
 import { hash, randomUUID } from 'node:crypto';
+import { createBreaker } from '../domain/breaker.ts';
 import type { Clock } from '../domain/time.ts';
-import { createBreaker } from './breaker.ts';
 import { createMemoryRateLimiter, RATE_WINDOW_MS, type RateLimiter, type RateLimitResult } from './rate-limiter.ts';
 import type { RedisLink } from './redis.ts';
 

@@ -42,3 +42,13 @@ export interface Models {
    */
   open(call: ModelCall, signal: AbortSignal): Promise<ModelStream>;
 }
+
+/** How an account reaches a provider. */
+export interface Access {
+  readonly apiKey: string | undefined;
+  /** Absent: the provider's own. */
+  readonly baseUrl: string | undefined;
+  /** The same as long as key and address are: what is seen of one access does not count against another. */
+  readonly identity: string;
+  readonly fetch: typeof globalThis.fetch;
+}

@@ -1,0 +1,160 @@
+import { APICallError } from '@ai-sdk/provider';
+import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
+import type { Redact } from './redact.ts';
+
+/** A model could not be asked, or did not answer to the end. Holds nothing of the question, of the answer or of a key. */
+export class ModelFailure extends AnswerFailure {
+  /** Whether the same may succeed if it is tried again. */
+  readonly isPassing: boolean;
+  /** When the provider wants to be asked again; undefined where it said nothing. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: FailureCode, detail: string, { isPassing = false, retryAfterMs }: Passing = {}) {
+    super(code, detail);
+    this.isPassing = isPassing;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** How a failure passes; absent: it does not. */
+interface Passing {
+  readonly isPassing?: boolean;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** What a provider, or the package that speaks to it, said of a failure. */
+interface Told {
+  readonly status: number | undefined;
+  /** Its own names for the error: type, code. */
+  readonly names: string;
+  readonly message: string;
+}
+
+// The vendors' own words, as they answer over HTTP and in mid-stream; their codes are among them as whole words.
+const CONTEXT =
+  /context[ _](length|window|size|limit)|(context|prompt|model|input) length|exceed_context|prompt (is )?too long|input is too long|input token count|exceeds max length|exceeds the maximum size|request_too_large|longer than the maximum|overflows|\b1261\b/;
+const CONTENT =
+  /content[ _](policy|filter|management)|content violates|usage polic|data_?inspection|inappropriate content|content exists risk|unsafe or sensitive|敏感|safety_check|prohibited_content|\b1301\b/;
+const MONEY =
+  /insufficient[ _](quota|balance|credit)|credit balance|billing_error|arrear|used all available credits|spending limit|\b1113\b/;
+const RATE = /rate[ _-]?limit|too[ _]many[ _]requests|resource_exhausted|throttl|\b130[235]\b/;
+const OURS =
+  /authentication|unauthenticated|permission|invalid_api_key|invalid_request|bad_request|badrequest|invalid_argument|not_found|unsupported/;
+/** Errors of the packages that say what frame could not be read, with all of the frame. */
+const UNREADABLE = /JSONParse|TypeValidation|InvalidResponseData|EmptyResponseBody|Download/;
+const MISUSED = /LoadAPIKey|LoadSetting|NoSuchModel|InvalidArgument|UnsupportedFunctionality|InvalidPrompt/;
+/** Statuses of 4xx that say nothing against the request. */
+const PASSING_STATUSES = [408, 409, 425, 499];
+const MAX_CAUSES = 5;
+
+/**
+ * Reads whatever a package has thrown, or told in mid-stream, into a failure with a public code. Its detail is made of
+ * the status, the provider's names for the error and its redacted message; nothing of `error` is kept.
+ */
+export function readFailure(error: unknown, redact: Redact): ModelFailure {
+  const known = findKnown(error);
+  if (known !== undefined) return new ModelFailure(known.code, redact(known.message));
+  const told = readTold(error);
+  const { status, names, message } = told;
+  const detail = redact([status, names, message].filter((part) => part !== undefined && part !== '').join(' '));
+  const retryAfterMs = readRetryAfter(error);
+  const words = `${names} ${message}`.toLowerCase();
+
+  const speaksOfAccess = status === 401 || status === 404 || status === 429;
+  if (status === 413 || (!speaksOfAccess && status !== 403 && CONTEXT.test(words)))
+    return new ModelFailure('CONTEXT_TOO_LONG', detail);
+  if (!speaksOfAccess && CONTENT.test(words)) return new ModelFailure('CONTENT_FILTERED', detail);
+  if (status === 402 || MONEY.test(words)) return new ModelFailure('PROVIDER_RATE_LIMITED', detail);
+  if (status === 429 || (status === undefined && RATE.test(words)))
+    return new ModelFailure('PROVIDER_RATE_LIMITED', detail, { isPassing: true, retryAfterMs });
+  if (isOurFault(error, status, words)) return new ModelFailure('PROVIDER_MISCONFIGURED', detail);
+  return new ModelFailure('PROVIDER_UNAVAILABLE', detail, { isPassing: true, retryAfterMs });
+}
+
+function isOurFault(error: unknown, status: number | undefined, words: string): boolean {
+  if (status !== undefined && status >= 300) return status < 500 && !PASSING_STATUSES.includes(status);
+  if (error instanceof Error && (MISUSED.test(error.name) || ('code' in error && error.code === 'ERR_INVALID_URL')))
+    return true;
+  return status === undefined && OURS.test(words);
+}
+
+/** A failure of our own that a package has passed on, such as an address that may not be reached. */
+function findKnown(error: unknown): AnswerFailure | undefined {
+  let cause = error;
+  for (let depth = 0; depth < MAX_CAUSES && cause instanceof Error; depth++) {
+    if (cause instanceof AnswerFailure) return cause;
+    cause = cause.cause;
+  }
+  return undefined;
+}
+
+function readTold(error: unknown): Told {
+  if (typeof error === 'string') return { status: undefined, names: '', message: error };
+  if (!isRecord(error)) return { status: undefined, names: '', message: 'nothing is said' };
+  if (APICallError.isInstance(error)) {
+    const body = findError(error.data ?? parse(error.responseBody));
+    const told = body && readRecord(body);
+    return {
+      status: error.statusCode ?? told?.status,
+      names: told?.names ?? '',
+      message: told?.message || error.message,
+    };
+  }
+  if (error instanceof Error) {
+    const message = UNREADABLE.test(error.name) ? 'It cannot be read.' : error.message;
+    return { status: undefined, names: error.name, message };
+  }
+  return readRecord(findError(error) ?? error);
+}
+
+/** Finds the error in what a provider sent: in `error`, in the `error` of a `response`, in a list, or all of it. */
+function findError(body: unknown): Record<string, unknown> | undefined {
+  if (Array.isArray(body)) return findError(body[0]);
+  if (!isRecord(body)) return undefined;
+  if (isRecord(body.response)) return findError(body.response);
+  if (isRecord(body.error)) return body.error;
+  if (typeof body.error === 'string') return { ...body, message: body.error };
+  return body;
+}
+
+function readRecord(record: Record<string, unknown>): Told {
+  const { type, code, status, statusCode, message } = record;
+  const names = [type, code, status].filter((name) => typeof name === 'string' || typeof name === 'number');
+  const numbers = [statusCode, code].map(Number);
+  return {
+    status: numbers.find((number) => number >= 400 && number < 600),
+    names: names.join(' '),
+    message: typeof message === 'string' ? message : '',
+  };
+}
+
+/** Reads `retry-after-ms`, `Retry-After` in seconds or as a date, and the `retryDelay` in Google's details. */
+function readRetryAfter(error: unknown): number | undefined {
+  if (!APICallError.isInstance(error)) return undefined;
+  const headers = error.responseHeaders ?? {};
+  const ms = Number(headers['retry-after-ms'] || Number.NaN);
+  if (ms >= 0) return ms;
+  const after = headers['retry-after'];
+  if (after !== undefined) {
+    const seconds = Number(after || Number.NaN);
+    const delay = Number.isNaN(seconds) ? Date.parse(after) - Date.now() : seconds * 1_000;
+    return Number.isNaN(delay) ? undefined : Math.max(0, delay);
+  }
+  const details = findError(error.data ?? parse(error.responseBody))?.details;
+  if (!Array.isArray(details)) return undefined;
+  const delays = details.map((detail) => (isRecord(detail) ? detail.retryDelay : undefined));
+  const seconds = delays.map((delay) => Number.parseFloat(String(delay))).find((delay) => delay >= 0);
+  return seconds === undefined ? undefined : seconds * 1_000;
+}
+
+function parse(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

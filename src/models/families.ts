@@ -1,0 +1,107 @@
+import type { LanguageModelV4, LanguageModelV4CallOptions } from '@ai-sdk/provider';
+import type { Provider } from '../domain/providers.ts';
+
+/** A family of models: what they are called, where they are and how they are reached. */
+export interface Family {
+  readonly label: string;
+  /** Asked where a chatbot names no model; null where nobody can know which there are. */
+  readonly defaultModel: string | null;
+  /** The vendor's own address; null where there is none. */
+  readonly baseUrl: string | null;
+  readonly needsKey: boolean;
+  /** What all its calls say besides the question. */
+  readonly providerOptions?: NonNullable<LanguageModelV4CallOptions['providerOptions']>;
+  /** Loads the package that speaks its protocol; nothing is asked of the provider. */
+  load(reach: Reach): Promise<(model: string) => LanguageModelV4>;
+}
+
+/** How a family is reached. All is said: what is left out, the packages read from the environment. */
+export interface Reach {
+  readonly apiKey: string;
+  readonly baseUrl: string;
+  readonly fetch: typeof globalThis.fetch;
+}
+
+/** Every family, by the name that chatbots say. */
+export const FAMILIES: Readonly<Record<Provider, Family>> = {
+  openai: {
+    label: 'OpenAI',
+    defaultModel: 'gpt-6-luna',
+    baseUrl: 'https://api.openai.com/v1',
+    needsKey: true,
+    // What visitors say is not kept there; thoughts come back encrypted instead, for the next round.
+    providerOptions: { openai: { store: false } },
+    async load({ apiKey, baseUrl, fetch }) {
+      const { createOpenAI } = await import('@ai-sdk/openai');
+      return createOpenAI({ apiKey, baseURL: baseUrl, fetch });
+    },
+  },
+  anthropic: {
+    label: 'Anthropic',
+    defaultModel: 'claude-haiku-5-5',
+    baseUrl: 'https://api.anthropic.com/v1',
+    needsKey: true,
+    async load({ apiKey, baseUrl, fetch }) {
+      const { createAnthropic } = await import('@ai-sdk/anthropic');
+      return createAnthropic({ apiKey, baseURL: baseUrl, fetch });
+    },
+  },
+  google: {
+    label: 'Google Gemini',
+    defaultModel: 'gemini-3.8-flash',
+    baseUrl: 'https://generativelanguage.googleapis.com/v1beta',
+    needsKey: true,
+    async load({ apiKey, baseUrl, fetch }) {
+      const { createGoogle } = await import('@ai-sdk/google');
+      return createGoogle({ apiKey, baseURL: baseUrl, fetch });
+    },
+  },
+  xai: {
+    label: 'xAI Grok',
+    defaultModel: 'grok-4.7',
+    baseUrl: 'https://api.x.ai/v1',
+    needsKey: true,
+    providerOptions: { xai: { store: false } },
+    async load({ apiKey, baseUrl, fetch }) {
+      const { createXai } = await import('@ai-sdk/xai');
+      return createXai({ apiKey, baseURL: baseUrl, fetch });
+    },
+  },
+  deepseek: {
+    label: 'DeepSeek',
+    defaultModel: 'deepseek-flash',
+    baseUrl: 'https://api.deepseek.com',
+    needsKey: true,
+    async load({ apiKey, baseUrl, fetch }) {
+      const { createDeepSeek } = await import('@ai-sdk/deepseek');
+      return createDeepSeek({ apiKey, baseURL: baseUrl, fetch });
+    },
+  },
+  qwen: {
+    label: 'Qwen',
+    defaultModel: 'qwen-plus',
+    baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
+    needsKey: true,
+    load: (reach) => loadCompatible('qwen', reach),
+  },
+  glm: {
+    label: 'GLM',
+    defaultModel: 'glm-5.3',
+    baseUrl: 'https://open.bigmodel.cn/api/paas/v4',
+    needsKey: true,
+    load: (reach) => loadCompatible('glm', reach),
+  },
+  open: {
+    label: 'OpenAI-compatible',
+    defaultModel: null,
+    baseUrl: null,
+    needsKey: false,
+    load: (reach) => loadCompatible('open', reach),
+  },
+};
+
+/** Speaks OpenAI's chat protocol, which most servers of open models do. An empty key is not sent. */
+async function loadCompatible(name: Provider, { apiKey, baseUrl, fetch }: Reach) {
+  const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
+  return createOpenAICompatible({ name, apiKey, baseURL: baseUrl, fetch, includeUsage: true });
+}

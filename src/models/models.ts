@@ -1,0 +1,175 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { LanguageModelV4 } from '@ai-sdk/provider';
+import { LRUCache } from 'lru-cache';
+import { type Breaker, createBreaker } from '../domain/breaker.ts';
+import type { ModelName } from '../domain/entities.ts';
+import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
+import { isProvider, type Provider } from '../domain/providers.ts';
+import { ModelFailure, readFailure } from './failure.ts';
+import { FAMILIES, type Reach } from './families.ts';
+import { limitBytes } from './limit-bytes.ts';
+import type { Access, ModelCall, ModelStream, Models } from './model-call.ts';
+import { createRedact, type Redact } from './redact.ts';
+import { readSteps, type StepReader, type StepSource } from './steps.ts';
+
+/** What asking models needs. */
+export interface ModelsOptions {
+  /** Finds how an account reaches a provider; undefined where it is not configured. */
+  findAccess(accountId: string, provider: Provider): Promise<Access | undefined>;
+  /**
+   * Told what came of each question that was asked: null when the model began to answer. Not told of those that were
+   * given up, nor of those that a breaker kept off.
+   */
+  onOutcome(accountId: string, name: ModelName, failure: FailureCode | null): void;
+  /** Until the first part of an answer, and between any two after it. */
+  readonly firstByteMs: number;
+  readonly silenceMs: number;
+}
+
+/** How often the same model is asked again, and how long that waits at most. */
+const RETRIES = 2;
+const FIRST_PAUSE_MS = 500;
+const MAX_PAUSE_MS = 10_000;
+/** A provider that failed so often in a row, to one access, is left alone for so long. */
+const BREAKER = { failures: 5, pauseMs: 30_000 };
+/** How many accesses are kept ready; those that are not asked are forgotten, and what was seen of them. */
+const MAX_LINES = 500;
+/** Of one response: more than the longest answer takes, whoever frames it. */
+const MAX_RESPONSE_BYTES = 64 * 1_024 * 1_024;
+
+/** The way to one provider by one access. */
+interface Line {
+  readonly language: Promise<(model: string) => LanguageModelV4>;
+  readonly breaker: Breaker;
+  readonly redact: Redact;
+}
+
+/** A call of which all is known. */
+interface Question {
+  readonly call: ModelCall;
+  readonly provider: Provider;
+  readonly model: string;
+  readonly line: Line;
+  readonly signal: AbortSignal;
+}
+
+/** Makes what asks hosted models. */
+export function createModels(options: ModelsOptions): Models {
+  const lines = new LRUCache<string, Line>({ max: MAX_LINES });
+
+  function openLine(provider: Provider, access: Access | undefined): Line {
+    const reach = readReach(provider, access);
+    if (access === undefined || reach === undefined) throw misconfigured(`${provider} is not set up.`);
+    const key = `${provider} ${access.identity}`;
+    const known = lines.get(key);
+    if (known !== undefined) return known;
+    const line = {
+      language: FAMILIES[provider].load(reach),
+      breaker: createBreaker(BREAKER),
+      redact: createRedact([access.apiKey]),
+    };
+    lines.set(key, line);
+    return line;
+  }
+
+  return {
+    async open(call, signal) {
+      const { accountId, provider } = call;
+      if (!isProvider(provider)) throw misconfigured('There is no such provider.');
+      const model = call.model ?? FAMILIES[provider].defaultModel;
+      let isTold = true;
+      try {
+        const line = openLine(provider, await options.findAccess(accountId, provider));
+        if (model === null) throw misconfigured(`${provider} has no model of its own, and none is named.`);
+        isTold = line.breaker.tryNow();
+        if (!isTold) throw new ModelFailure('PROVIDER_UNAVAILABLE', `${provider} has failed too often lately.`);
+        const stream = await ask({ call, provider, model, line, signal }, options);
+        options.onOutcome(accountId, { provider, model }, null);
+        return stream;
+      } catch (error) {
+        if (error instanceof AnswerFailure && isTold && !signal.aborted)
+          options.onOutcome(accountId, { provider, model }, error.code);
+        throw error;
+      }
+    },
+  };
+}
+
+/** Asks, and asks again where that may help, until the first step is in sight. */
+async function ask(question: Question, options: ModelsOptions): Promise<ModelStream> {
+  const { provider, model, signal } = question;
+  for (let tries = 1; ; tries++) {
+    let isOpen = false;
+    const noteEnd = (failure: ModelFailure | undefined) => {
+      if (failure === undefined || isOpen) noteHealth(question, failure);
+    };
+    const steps = readSteps(createSource(question, options, noteEnd));
+    try {
+      await steps.ready();
+      isOpen = true;
+      return createStream({ provider, model }, steps);
+    } catch (error) {
+      if (!(error instanceof ModelFailure)) throw error;
+      const pauseMs = error.retryAfterMs ?? FIRST_PAUSE_MS * 2 ** (tries - 1) * (1 + Math.random() / 2);
+      if (!error.isPassing || tries > RETRIES || pauseMs > MAX_PAUSE_MS) {
+        noteHealth(question, error);
+        throw error;
+      }
+      await wait(pauseMs, undefined, { signal }).catch(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+function createSource(
+  { call, provider, model, line, signal }: Question,
+  { firstByteMs, silenceMs }: ModelsOptions,
+  onEnd: StepSource['onEnd'],
+): StepSource {
+  const say: Redact = (text) => `${provider}/${line.redact(model)}: ${line.redact(text)}`;
+  const { messages, tools = [], maxOutputTokens } = call;
+  const { providerOptions } = FAMILIES[provider];
+  return {
+    ...{ firstByteMs, silenceMs, signal, onEnd },
+    async start(abortSignal) {
+      const language = await line.language;
+      return language(model).doStream({
+        ...{ prompt: [...messages], maxOutputTokens, abortSignal },
+        ...(tools.length > 0 && { tools: [...tools] }),
+        ...(providerOptions && { providerOptions }),
+      });
+    },
+    toFailure: (error) => readFailure(error, say),
+    createFailure: (code, detail, passing) => new ModelFailure(code, say(detail), passing),
+  };
+}
+
+function createStream(name: { provider: Provider; model: string }, steps: StepReader): ModelStream {
+  return {
+    ...name,
+    next: steps.next,
+    close: steps.close,
+    get said() {
+      return steps.said;
+    },
+  };
+}
+
+/** Notes whether the provider is well: it is when it answers, if only to refuse. */
+function noteHealth({ line, signal }: Question, failure: ModelFailure | undefined): void {
+  if (failure?.code !== 'PROVIDER_UNAVAILABLE') line.breaker.succeed();
+  else if (!signal.aborted) line.breaker.fail();
+}
+
+/** All that a package needs; undefined where a key or an address is missing. */
+function readReach(provider: Provider, access: Access | undefined): Reach | undefined {
+  const family = FAMILIES[provider];
+  const { apiKey = '', baseUrl = family.baseUrl, fetch } = access ?? { fetch: globalThis.fetch };
+  if (baseUrl === null || (family.needsKey && apiKey === '')) return undefined;
+  return { apiKey, baseUrl, fetch: limitBytes(fetch, MAX_RESPONSE_BYTES) };
+}
+
+function misconfigured(detail: string): ModelFailure {
+  return new ModelFailure('PROVIDER_MISCONFIGURED', detail);
+}

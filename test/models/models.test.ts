@@ -1,0 +1,196 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { FailureCode } from '../../src/domain/failures.ts';
+import { PROVIDERS } from '../../src/domain/providers.ts';
+import { MAX_ANSWER_CHARS } from '../../src/models/steps.ts';
+import type { Refusal } from '../helpers/vendors/answer.ts';
+import { SIGNATURE } from '../helpers/vendors/answer.ts';
+import type { Mishap } from '../helpers/vendors/vendor.ts';
+import { findSecrets, KEY, openLine, QUESTION, readAll, TOOL } from './support.ts';
+
+const REFUSALS: Record<Exclude<Refusal, 'limit' | 'broken'>, FailureCode> = {
+  key: 'PROVIDER_MISCONFIGURED',
+  model: 'PROVIDER_MISCONFIGURED',
+  quota: 'PROVIDER_RATE_LIMITED',
+  long: 'CONTEXT_TOO_LONG',
+  filtered: 'CONTENT_FILTERED',
+};
+const CUTS = ['ended', 'reset', 'garbage', 'error'] as const satisfies Mishap[];
+const TEXT = ['Paris', ' is', ' the capital', ' of France. 👍🏽', ' É'];
+
+describe.each(PROVIDERS)('a model of %s', (provider) => {
+  it('gives text, thoughts and usage in the order in which they come', async () => {
+    const { vendor, open, outcomes } = await openLine(provider);
+    vendor.reply({ reasoning: ['Let me', ' think.'], text: TEXT });
+
+    const answer = await readAll(open());
+
+    expect(answer.failure).toBeUndefined();
+    expect(answer.steps.map(({ type }) => type)).toEqual([
+      ...['reasoning', 'reasoning'],
+      ...TEXT.map(() => 'text'),
+      'finish',
+    ]);
+    expect(answer.reasoning).toBe('Let me think.');
+    expect(answer.text).toBe(TEXT.join(''));
+    expect(answer.finish).toEqual({
+      type: 'finish',
+      reason: 'STOP',
+      usage: { inputTokens: 120, cachedTokens: 40, outputTokens: 30, reasoningTokens: 10, isEstimated: false },
+    });
+    expect(answer.stream).toMatchObject({ provider, model: 'm' });
+    expect(outcomes).toEqual([{ accountId: 'account', model: 'm', failure: null }]);
+    const [request] = vendor.requests;
+    expect(JSON.stringify(request?.headers)).toContain(KEY);
+    expect(JSON.stringify(request?.body)).toContain('What is the capital of France?');
+    expect(JSON.stringify(request?.body)).toContain('500');
+  });
+
+  it('calls a tool, and goes on when it is told what came of it', async () => {
+    const { vendor, open } = await openLine(provider);
+    const input = { reason: 'The visitor asks for a person.' };
+    vendor.reply(
+      { reasoning: ['A person.'], text: ['One moment.'], tool: { name: TOOL.name, input } },
+      { text: ['Done.'] },
+    );
+
+    const first = await readAll(open({ tools: [TOOL] }));
+    expect(first.calls).toMatchObject([{ toolName: TOOL.name, input: JSON.stringify(input) }]);
+    expect(first.finish?.reason).toBe('TOOLS');
+
+    const { toolCallId = '', toolName = '' } = first.calls[0] ?? {};
+    const output = { type: 'text', value: 'A person was asked.' } as const;
+    const second = await readAll(
+      open({
+        tools: [TOOL],
+        messages: [
+          ...QUESTION.messages,
+          ...(first.stream ? [first.stream.said] : []),
+          { role: 'tool', content: [{ type: 'tool-result', toolCallId, toolName, output }] },
+        ],
+      }),
+    );
+
+    expect(second.text).toBe('Done.');
+    const again = JSON.stringify(vendor.requests[1]?.body);
+    for (const said of ['One moment.', input.reason, 'A person was asked.']) expect(again).toContain(said);
+    // Whoever signs or seals its thoughts gets them back.
+    if (['openai', 'xai', 'anthropic', 'google'].includes(provider)) expect(again).toContain(SIGNATURE);
+    if (provider === 'deepseek') expect(again).toContain('"reasoning_content":"A person."');
+  });
+
+  it('says when the answer was cut at its longest, and when it tells no usage', async () => {
+    const { vendor, open } = await openLine(provider);
+    vendor.reply({ text: TEXT, finish: 'length', usage: null });
+    const { text, finish } = await readAll(open());
+    expect([text, finish]).toEqual([TEXT.join(''), { type: 'finish', reason: 'LENGTH', usage: null }]);
+  });
+
+  it('tells an answer that was filtered in its middle from one of which nothing is left', async () => {
+    const { vendor, open, outcomes } = await openLine(provider);
+    vendor.reply({ text: TEXT, finish: 'filter' });
+    expect((await readAll(open())).finish?.reason).toBe('CONTENT_FILTER');
+    vendor.reply({ finish: 'filter' });
+    expect((await readAll(open())).code).toBe('CONTENT_FILTERED');
+    expect(outcomes.map(({ failure }) => failure)).toEqual([null, 'CONTENT_FILTERED']);
+  });
+
+  it.each(Object.entries(REFUSALS) as [Refusal, FailureCode][])(
+    'is refused for %s as %s, and not asked again',
+    async (refusal, code) => {
+      const { vendor, open, outcomes } = await openLine(provider);
+      vendor.reply({ refusal });
+
+      const { failure, code: seen } = await readAll(open());
+
+      expect([seen, failure]).toEqual([code, expect.any(Error)]);
+      expect(findSecrets(failure)).toEqual([]);
+      expect(vendor.requests).toHaveLength(1);
+      expect(outcomes.map((outcome) => outcome.failure)).toEqual([code]);
+    },
+  );
+
+  it('is asked again when it is too busy or broken, as soon as it says', async () => {
+    const { vendor, open } = await openLine(provider);
+    const headers = { 'retry-after-ms': '20' };
+    vendor.reply({ refusal: 'limit', headers }, { refusal: 'broken', headers }, { text: TEXT });
+
+    expect((await readAll(open())).text).toBe(TEXT.join(''));
+    expect(vendor.requests).toHaveLength(3);
+  });
+
+  it.each([
+    ['limit', 'PROVIDER_RATE_LIMITED'],
+    ['broken', 'PROVIDER_UNAVAILABLE'],
+  ] as const)('is given up after three refusals for %s', async (refusal, code) => {
+    const { vendor, open } = await openLine(provider);
+    vendor.reply({ refusal, headers: { 'retry-after': '0' } });
+
+    const { failure, code: seen } = await readAll(open());
+
+    expect(seen).toBe(code);
+    expect(findSecrets(failure)).toEqual([]);
+    expect(vendor.requests).toHaveLength(3);
+  });
+
+  it('is not waited for longer than 10 s', async () => {
+    const { vendor, open } = await openLine(provider);
+    vendor.reply({ refusal: 'limit', headers: { 'retry-after': '11' } });
+    expect((await readAll(open())).code).toBe('PROVIDER_RATE_LIMITED');
+    expect(vendor.requests).toHaveLength(1);
+  });
+
+  it.each(['silent', 'stuck'] as const)('is left when it is %s, and not asked again', async (mishap) => {
+    const { vendor, open } = await openLine(provider, { timeoutMs: 200 });
+    vendor.reply({ text: TEXT, mishap });
+    const startedAt = performance.now();
+
+    const { text, code } = await readAll(open());
+
+    expect([text, code]).toEqual([mishap === 'stuck' ? TEXT[0] : '', 'PROVIDER_UNAVAILABLE']);
+    expect(performance.now() - startedAt).toBeLessThan(1_500);
+    expect(vendor.requests).toHaveLength(1);
+    await vi.waitFor(() => expect(vendor.openSockets).toBe(0));
+  });
+
+  it.each(CUTS)('is cut off in the middle (%s): what it said is given, and then why it ends', async (mishap) => {
+    const { vendor, open } = await openLine(provider);
+    vendor.reply({ text: TEXT, mishap });
+
+    const { text, failure, code } = await readAll(open());
+
+    expect([text, code]).toEqual([TEXT[0], 'PROVIDER_UNAVAILABLE']);
+    expect(findSecrets(failure)).toEqual([]);
+    expect(vendor.requests).toHaveLength(1);
+  });
+
+  it('is read the same when it comes byte by byte', async () => {
+    const { vendor, open } = await openLine(provider, { timeoutMs: 5_000 });
+    vendor.reply({ reasoning: ['Ünd'], text: TEXT, isSliced: true });
+    const { text, reasoning, finish } = await readAll(open());
+    expect([reasoning, text, finish?.reason]).toEqual(['Ünd', TEXT.join(''), 'STOP']);
+  });
+
+  it('is cut at 200 kB when it finds no end, and the connection is closed', async () => {
+    const { vendor, open } = await openLine(provider);
+    vendor.reply({ text: ['x'.repeat(50_000)], mishap: 'endless' });
+    const { text, finish } = await readAll(open());
+    expect([text.length, finish]).toEqual([MAX_ANSWER_CHARS, { type: 'finish', reason: 'LENGTH', usage: null }]);
+    await vi.waitFor(() => expect(vendor.openSockets).toBe(0));
+  });
+
+  it('is left when nobody listens any more', async () => {
+    const { vendor, open } = await openLine(provider);
+    vendor.reply({ text: TEXT, mishap: 'endless' });
+    const closed = await open();
+    await closed.next();
+    closed.close();
+    await vi.waitFor(() => expect(vendor.openSockets).toBe(0));
+
+    const stop = new AbortController();
+    const stopped = await open({}, stop.signal);
+    stop.abort();
+    const { code } = await readAll(Promise.resolve(stopped));
+    expect(code).toBe('PROVIDER_UNAVAILABLE');
+    await vi.waitFor(() => expect(vendor.openSockets).toBe(0));
+  });
+});

@@ -1,0 +1,96 @@
+import { inspect } from 'node:util';
+import { onTestFinished } from 'vitest';
+import { AnswerFailure, type FailureCode } from '../../src/domain/failures.ts';
+import type { Provider } from '../../src/domain/providers.ts';
+import type { Access, ModelCall, ModelStep, ModelStream } from '../../src/models/model-call.ts';
+import { createModels } from '../../src/models/models.ts';
+import { startVendor, type Vendor } from '../helpers/vendors/vendor.ts';
+
+/** A key of no known form, which has to be encoded in a URL. */
+export const KEY = 'f/oo+bar.Pa55=word';
+/** What must not come out of a failure: the key as it is and encoded, and what was asked. */
+const SECRETS = [KEY, encodeURIComponent(KEY), btoa(KEY), 'What is the capital'];
+
+/** A question whose words can be looked for. */
+export const QUESTION = {
+  accountId: 'account',
+  messages: [
+    { role: 'system', content: 'Answer from the sources.' },
+    { role: 'user', content: [{ type: 'text', text: 'What is the capital of France?' }] },
+  ],
+  maxOutputTokens: 500,
+} satisfies Omit<ModelCall, 'provider' | 'model'>;
+
+/** A tool as an engine offers it. */
+export const TOOL = {
+  type: 'function',
+  name: 'escalate_to_human',
+  description: 'Asks a person to take over.',
+  inputSchema: { type: 'object', properties: { reason: { type: 'string' } }, required: ['reason'] },
+} as const satisfies NonNullable<ModelCall['tools']>[number];
+
+/** What was seen of a question. */
+export interface Outcome {
+  readonly accountId: string;
+  readonly model: string | null;
+  readonly failure: FailureCode | null;
+}
+
+/** A vendor's server, and what asks it. */
+export async function openLine(provider: Provider, { timeoutMs = 1_000 }: { timeoutMs?: number } = {}) {
+  const vendor = await startVendor(provider);
+  onTestFinished(vendor.close);
+  return { vendor, ...connect(provider, vendor, timeoutMs) };
+}
+
+/** What asks a vendor by one account's access. */
+export function connect(provider: Provider, vendor: Pick<Vendor, 'url'>, timeoutMs = 1_000) {
+  const outcomes: Outcome[] = [];
+  const access = new Map<string, Partial<Access> | undefined>([['account', {}]]);
+  const models = createModels({
+    async findAccess(accountId) {
+      const own = access.get(accountId);
+      return own && { apiKey: KEY, baseUrl: vendor.url, identity: accountId, fetch: globalThis.fetch, ...own };
+    },
+    onOutcome: (accountId, { model }, failure) => outcomes.push({ accountId, model, failure }),
+    firstByteMs: timeoutMs,
+    silenceMs: timeoutMs,
+  });
+  return {
+    models,
+    access,
+    outcomes,
+    open: (call: Partial<ModelCall> = {}, signal = new AbortController().signal) =>
+      models.open({ ...QUESTION, provider, model: 'm', ...call }, signal),
+  };
+}
+
+/** Reads all steps; `failure` is what ended them where no `finish` did. */
+export async function readAll(opening: Promise<ModelStream>) {
+  const steps: ModelStep[] = [];
+  let stream: ModelStream | undefined;
+  let failure: unknown;
+  try {
+    stream = await opening;
+    while (steps.at(-1)?.type !== 'finish') steps.push(await stream.next());
+  } catch (error) {
+    failure = error;
+  }
+  const finish = steps.at(-1);
+  return {
+    stream,
+    steps,
+    text: steps.flatMap((step) => (step.type === 'text' ? step.text : [])).join(''),
+    reasoning: steps.flatMap((step) => (step.type === 'reasoning' ? step.text : [])).join(''),
+    calls: steps.flatMap((step) => (step.type === 'tool' ? step.call : [])),
+    finish: finish?.type === 'finish' ? finish : undefined,
+    failure,
+    code: failure instanceof AnswerFailure ? failure.code : undefined,
+  };
+}
+
+/** The secrets that can be found in what was thrown, wherever a logger may look. */
+export function findSecrets(error: unknown): string[] {
+  const whole = inspect(error, { depth: 10, showHidden: true }) + JSON.stringify(error);
+  return SECRETS.filter((secret) => whole.toLowerCase().includes(secret.toLowerCase()));
+}
