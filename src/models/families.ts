@@ -9,8 +9,8 @@ export interface Family {
   /** The vendor's own address; null where there is none. */
   readonly baseUrl: string | null;
   readonly needsKey: boolean;
-  /** What all its calls say besides the question. */
-  readonly providerOptions?: NonNullable<LanguageModelV4CallOptions['providerOptions']>;
+  /** What calls say besides the question; thoughts are shown where they are asked for, or come by themselves. */
+  options?(showsReasoning: boolean): Pick<LanguageModelV4CallOptions, 'providerOptions' | 'reasoning'>;
   /** Loads the package that speaks its protocol; nothing is asked of the provider. */
   load(reach: Reach): Promise<(model: string) => LanguageModelV4>;
 }
@@ -30,7 +30,9 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     baseUrl: 'https://api.openai.com/v1',
     needsKey: true,
     // What visitors say is not kept there; thoughts come back encrypted instead, for the next round.
-    providerOptions: { openai: { store: false } },
+    options: (showsReasoning) => ({
+      providerOptions: { openai: { store: false, ...(showsReasoning && { reasoningSummary: 'auto' }) } },
+    }),
     async load({ apiKey, baseUrl, fetch }) {
       const { createOpenAI } = await import('@ai-sdk/openai');
       return createOpenAI({ apiKey, baseURL: baseUrl, fetch });
@@ -41,6 +43,8 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     defaultModel: 'claude-haiku-5-5',
     baseUrl: 'https://api.anthropic.com/v1',
     needsKey: true,
+    // Shown thoughts are thoughts of their own, which take time and tokens.
+    options: (showsReasoning) => (showsReasoning ? { reasoning: 'low' } : {}),
     async load({ apiKey, baseUrl, fetch }) {
       const { createAnthropic } = await import('@ai-sdk/anthropic');
       return createAnthropic({ apiKey, baseURL: baseUrl, fetch });
@@ -51,6 +55,8 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     defaultModel: 'gemini-3.8-flash',
     baseUrl: 'https://generativelanguage.googleapis.com/v1beta',
     needsKey: true,
+    options: (showsReasoning) =>
+      showsReasoning ? { providerOptions: { google: { thinkingConfig: { includeThoughts: true } } } } : {},
     async load({ apiKey, baseUrl, fetch }) {
       const { createGoogle } = await import('@ai-sdk/google');
       return createGoogle({ apiKey, baseURL: baseUrl, fetch });
@@ -61,7 +67,7 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     defaultModel: 'grok-4.7',
     baseUrl: 'https://api.x.ai/v1',
     needsKey: true,
-    providerOptions: { xai: { store: false } },
+    options: () => ({ providerOptions: { xai: { store: false } } }),
     async load({ apiKey, baseUrl, fetch }) {
       const { createXai } = await import('@ai-sdk/xai');
       return createXai({ apiKey, baseURL: baseUrl, fetch });

@@ -8,6 +8,8 @@ export interface ModelCall extends ModelName {
   readonly messages: readonly LanguageModelV4Message[];
   readonly tools?: readonly LanguageModelV4FunctionTool[];
   readonly maxOutputTokens: number;
+  /** Whether thoughts are wanted: some families give them only when asked. Absent: they are not. */
+  readonly showsReasoning?: boolean;
 }
 
 /** One step of what a model writes; `finish` is the last. Usage is null where the provider told none. */

@@ -128,8 +128,7 @@ function createSource(
   onEnd: StepSource['onEnd'],
 ): StepSource {
   const say: Redact = (text) => `${provider}/${line.redact(model)}: ${line.redact(text)}`;
-  const { messages, tools = [], maxOutputTokens } = call;
-  const { providerOptions } = FAMILIES[provider];
+  const { messages, tools = [], maxOutputTokens, showsReasoning = false } = call;
   return {
     ...{ firstByteMs, silenceMs, signal, onEnd },
     async start(abortSignal) {
@@ -137,7 +136,7 @@ function createSource(
       return language(model).doStream({
         ...{ prompt: [...messages], maxOutputTokens, abortSignal },
         ...(tools.length > 0 && { tools: [...tools] }),
-        ...(providerOptions && { providerOptions }),
+        ...FAMILIES[provider].options?.(showsReasoning),
       });
     },
     toFailure: (error) => readFailure(error, say),

@@ -159,7 +159,7 @@ async function answer(
 
 /** The event with the first text, or the one in the middle where there is no text. */
 function findMiddle(events: readonly string[], { text = [] }: VendorAnswer): number {
-  const first = text[0] && JSON.stringify(text[0]).slice(1, -1);
+  const first = text[0] && JSON.stringify(text[0]);
   return first === undefined ? events.length >> 1 : events.findIndex((event) => event.includes(first));
 }
 

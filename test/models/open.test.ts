@@ -1,0 +1,174 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { PROVIDERS } from '../../src/domain/providers.ts';
+import { FAMILIES } from '../../src/models/families.ts';
+import { limitBytes } from '../../src/models/limit-bytes.ts';
+import { findPort } from '../helpers/network.ts';
+import { lookAround } from '../helpers/random.ts';
+import { connect, openLine, readAll } from './support.ts';
+
+const BROKEN = { refusal: 'broken', headers: { 'retry-after-ms': '0' } } as const;
+
+describe('opening a model', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllEnvs();
+  });
+
+  it.each(PROVIDERS)('asks the default model of %s where none is named', async (provider) => {
+    const { vendor, open, outcomes } = await openLine(provider);
+    const { defaultModel } = FAMILIES[provider];
+    const { stream, code } = await readAll(open({ model: null }));
+    expect(code).toBe(defaultModel === null ? 'PROVIDER_MISCONFIGURED' : undefined);
+    expect(stream?.model ?? null).toBe(defaultModel);
+    expect(outcomes).toMatchObject([{ model: defaultModel }]);
+    const [request] = vendor.requests;
+    if (defaultModel !== null) expect(request?.path + JSON.stringify(request?.body)).toContain(defaultModel);
+  });
+
+  it.each(PROVIDERS)('asks nobody without a key for %s, whatever the environment holds', async (provider) => {
+    for (const name of ['OPENAI', 'ANTHROPIC', 'GOOGLE_GENERATIVE_AI', 'XAI', 'DEEPSEEK'])
+      vi.stubEnv(`${name}_API_KEY`, 'the-key-of-somebody-else');
+    const { vendor, open, access } = await openLine(provider);
+    access.set('account', { apiKey: undefined });
+    const { code } = await readAll(open());
+    expect(code).toBe(provider === 'open' ? undefined : 'PROVIDER_MISCONFIGURED');
+    expect(vendor.requests).toHaveLength(provider === 'open' ? 1 : 0);
+    expect(JSON.stringify(vendor.requests)).not.toContain('authorization');
+  });
+
+  it('takes no address from the environment', async () => {
+    const { vendor, open, access } = await openLine('openai');
+    vi.stubEnv('OPENAI_BASE_URL', vendor.url);
+    const asked: string[] = [];
+    const fetch: typeof globalThis.fetch = async (input) => {
+      asked.push(String(input));
+      return Response.json({ error: { message: 'no', type: 'invalid_request_error' } }, { status: 400 });
+    };
+    access.set('account', { baseUrl: undefined, fetch });
+    await readAll(open());
+    expect(asked).toEqual([`${FAMILIES.openai.baseUrl}/responses`]);
+    expect(vendor.requests).toEqual([]);
+  });
+
+  it('asks nobody where a provider is unknown, not set up or has no address', async () => {
+    const { vendor, open, access } = await openLine('open');
+    expect((await readAll(open({ provider: 'nobody' }))).code).toBe('PROVIDER_MISCONFIGURED');
+    access.set('account', { baseUrl: undefined });
+    expect((await readAll(open())).code).toBe('PROVIDER_MISCONFIGURED');
+    access.set('account', undefined);
+    expect((await readAll(open())).code).toBe('PROVIDER_MISCONFIGURED');
+    expect(vendor.requests).toEqual([]);
+  });
+
+  it('tells a port where nobody listens from one that answers in no known way', async () => {
+    const port = await findPort();
+    expect((await readAll(connect('open', { url: `http://127.0.0.1:${port}/v1` }).open())).code).toBe(
+      'PROVIDER_UNAVAILABLE',
+    );
+    const odd = createServer((socket) => socket.end('220 mail.example ESMTP\r\n')).listen(0, '127.0.0.1');
+    await once(odd, 'listening');
+    const { port: mail } = odd.address() as { port: number };
+    expect((await readAll(connect('open', { url: `http://127.0.0.1:${mail}/v1` }).open())).code).toBe(
+      'PROVIDER_UNAVAILABLE',
+    );
+    odd.close();
+  });
+
+  it('asks again after a cut before the first step', async () => {
+    const { vendor, open } = await openLine('anthropic');
+    vendor.reply({ mishap: 'ended' }, { mishap: 'reset' }, { text: ['Here.'] });
+    expect((await readAll(open())).text).toBe('Here.');
+    expect(vendor.requests).toHaveLength(3);
+  });
+
+  it('stops waiting for its turn when it is given up, and tells nobody', async () => {
+    const { vendor, open, outcomes } = await openLine('openai');
+    vendor.reply({ refusal: 'limit', headers: { 'retry-after': '9' } });
+    const stop = new AbortController();
+    const answer = readAll(open({}, stop.signal));
+    await vi.waitFor(() => expect(vendor.requests).toHaveLength(1));
+    setTimeout(() => stop.abort(), 50);
+    const startedAt = performance.now();
+    expect((await answer).failure).toBeInstanceOf(Error);
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(outcomes).toEqual([]);
+  });
+
+  it('leaves a provider alone that failed five times in a row, and then asks it once', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const { vendor, open, outcomes } = await openLine('qwen', { timeoutMs: 60_000 });
+    vendor.reply(BROKEN);
+    for (let count = 0; count < 5; count++) expect((await readAll(open())).code).toBe('PROVIDER_UNAVAILABLE');
+    expect(vendor.requests).toHaveLength(15);
+
+    expect((await readAll(open())).failure).toMatchObject({ message: expect.stringContaining('too often') });
+    expect(vendor.requests).toHaveLength(15);
+    expect(outcomes).toHaveLength(5);
+
+    vi.advanceTimersByTime(30_001);
+    vendor.reply({ text: ['Well again.'], paceMs: 20 });
+    const [probe, beside] = await Promise.all([readAll(open()), readAll(open())]);
+    expect([probe.text, beside.code]).toEqual(['Well again.', 'PROVIDER_UNAVAILABLE']);
+    expect((await readAll(open())).text).toBe('Well again.');
+  });
+
+  it('counts cuts in the middle against a provider, and refusals not', async () => {
+    const { vendor, open } = await openLine('deepseek');
+    vendor.reply({ refusal: 'key' });
+    for (let count = 0; count < 6; count++) expect((await readAll(open())).code).toBe('PROVIDER_MISCONFIGURED');
+    vendor.reply({ text: ['a', 'b'], mishap: 'ended' });
+    for (let count = 0; count < 5; count++) expect((await readAll(open())).text).toBe('a');
+    expect((await readAll(open())).text).toBe('');
+    expect(vendor.requests).toHaveLength(11);
+  });
+
+  it("lets one account's bad server close no other's", async () => {
+    const { vendor, open, access } = await openLine('open');
+    access.set('other', {});
+    vendor.reply(BROKEN);
+    for (let count = 0; count < 5; count++) await readAll(open());
+    vendor.reply({ text: ['Well.'] });
+    expect((await readAll(open())).code).toBe('PROVIDER_UNAVAILABLE');
+    expect((await readAll(open({ accountId: 'other' }))).text).toBe('Well.');
+  });
+
+  it.each(PROVIDERS)('uses the connection of one answer of %s for the next', async (provider) => {
+    const { vendor, open } = await openLine(provider);
+    for (let count = 0; count < 3; count++) {
+      const { stream, text } = await readAll(open());
+      stream?.close();
+      expect(text).toBe('Hello world');
+      expect(vendor.openSockets).toBe(1);
+      // A connection is free a turn after its response has ended.
+      await lookAround(10);
+    }
+  });
+
+  it.each([
+    ['openai', 'gpt-6-luna', '"summary":"auto"'],
+    ['anthropic', 'claude-haiku-5-5', '"thinking":{"type":"adaptive"'],
+    ['google', 'gemini-3.8-flash', '"includeThoughts":true'],
+  ] as const)('asks %s for thoughts only where they are shown', async (provider, model, asked) => {
+    const { vendor, open } = await openLine(provider);
+    await readAll(open({ model }));
+    await readAll(open({ model, showsReasoning: true }));
+    const bodies = vendor.requests.map(({ body }) => JSON.stringify(body));
+    expect(bodies.map((body) => body.includes(asked))).toEqual([false, true]);
+  });
+
+  it.each(['openai', 'xai'] as const)('lets %s store nothing', async (provider) => {
+    const { vendor, open } = await openLine(provider);
+    await readAll(open());
+    expect(vendor.requests[0]?.body).toMatchObject({ store: false });
+  });
+
+  it('reads no more of a response than it must', async () => {
+    const fetch = limitBytes(async () => new Response('x'.repeat(100), { status: 201 }), 99);
+    const response = await fetch('http://models.example');
+    expect(response.status).toBe(201);
+    await expect(response.text()).rejects.toThrow('longer than 99 bytes');
+    expect(await (await limitBytes(async () => new Response('x'), 99)('http://models.example')).text()).toBe('x');
+  });
+});

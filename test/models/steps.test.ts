@@ -1,0 +1,154 @@
+import type { LanguageModelV4StreamPart } from '@ai-sdk/provider';
+import { describe, expect, it, vi } from 'vitest';
+import { ModelFailure, readFailure } from '../../src/models/failure.ts';
+import { MAX_ANSWER_CHARS, readSteps, type StepSource } from '../../src/models/steps.ts';
+
+const NO_USAGE = {
+  inputTokens: { total: undefined, noCache: undefined, cacheRead: undefined, cacheWrite: undefined },
+  outputTokens: { total: undefined, text: undefined, reasoning: undefined },
+};
+const finish = (unified: 'stop' | 'length' | 'content-filter' | 'tool-calls' | 'other', raw?: string) =>
+  ({ type: 'finish', finishReason: { unified, raw }, usage: NO_USAGE }) as const;
+const write = (delta: string, id = '0') => ({ type: 'text-delta', id, delta }) as const;
+const think = (delta: string, id = '0') => ({ type: 'reasoning-delta', id, delta }) as const;
+const call = (input: string) => ({ type: 'tool-call', toolCallId: 'c', toolName: 't', input }) as const;
+
+/** Reads parts as a package would stream them; more can be given later. */
+function start(parts: readonly LanguageModelV4StreamPart[] = [], more: Partial<StepSource> = {}) {
+  let controller: ReadableStreamDefaultController<LanguageModelV4StreamPart> | undefined;
+  const stream = new ReadableStream<LanguageModelV4StreamPart>({
+    start(given) {
+      controller = given;
+      for (const part of parts) given.enqueue(part);
+    },
+  });
+  const onEnd = vi.fn<StepSource['onEnd']>();
+  const steps = readSteps({
+    start: async () => ({ stream }),
+    ...{ firstByteMs: 300, silenceMs: 100, signal: new AbortController().signal, onEnd },
+    toFailure: (error) => readFailure(error, String),
+    createFailure: (code, detail, passing) => new ModelFailure(code, detail, passing),
+    ...more,
+  });
+  const readAll = async () => {
+    const read = [];
+    while (read.at(-1)?.type !== 'finish') read.push(await steps.next());
+    return read;
+  };
+  return { steps, readAll, onEnd, give: (part: LanguageModelV4StreamPart) => controller?.enqueue(part) };
+}
+
+describe('reading steps', () => {
+  it('gives what was held back before what comes after it', async () => {
+    const { readAll } = start([write('a <|im'), { type: 'text-end', id: '0' }, call('{}'), finish('tool-calls')]);
+    const steps = await readAll();
+    expect(steps.map((step) => ('text' in step ? step.text : step.type))).toEqual(['a ', '<|im', 'tool', 'finish']);
+  });
+
+  it('ends at a marker that the model lets slip, and hides it', async () => {
+    const { steps, readAll, onEnd } = start([write('Paris.<|im'), write('_end|>user'), write('more')]);
+    expect(await readAll()).toEqual([
+      { type: 'text', text: 'Paris.' },
+      { type: 'finish', reason: 'STOP', usage: null },
+    ]);
+    expect(steps.said.content).toEqual([{ type: 'text', text: 'Paris.' }]);
+    expect(onEnd.mock.calls).toEqual([[undefined]]);
+  });
+
+  it('gathers what was said with what the provider attached to it', async () => {
+    const sealed = (type: 'reasoning-end' | 'text-start', id: string) =>
+      ({ type, id, providerMetadata: { v: { seal: id } } }) as const;
+    const { steps, readAll } = start([
+      { type: 'stream-start', warnings: [] },
+      ...[
+        { type: 'reasoning-start', id: 'r' } as const,
+        think('Hm', 'r'),
+        think('m.', 'r'),
+        sealed('reasoning-end', 'r'),
+      ],
+      ...[sealed('text-start', 't'), write('One ', 't'), write('moment.', 't')],
+      { ...call('{"a":1}'), providerMetadata: { v: { seal: 'c' } } },
+      // The id is used again.
+      ...[{ type: 'text-start', id: 't' } as const, { type: 'text-end', id: 't' } as const],
+      ...[{ type: 'text-start', id: 't' } as const, write('Done.', 't')],
+      finish('tool-calls'),
+    ]);
+    await readAll();
+    expect(steps.said).toEqual({
+      role: 'assistant',
+      content: [
+        { type: 'reasoning', text: 'Hmm.', providerOptions: { v: { seal: 'r' } } },
+        { type: 'text', text: 'One moment.', providerOptions: { v: { seal: 't' } } },
+        { type: 'tool-call', toolCallId: 'c', toolName: 't', input: { a: 1 }, providerOptions: { v: { seal: 'c' } } },
+        { type: 'text', text: 'Done.' },
+      ],
+    });
+  });
+
+  it.each(['', '[1]', '{"a":', 'null'])('says that a tool was given nothing where it was given %j', async (input) => {
+    const { steps, readAll } = start([call(input), finish('stop')]);
+    expect((await readAll()).at(-1)).toMatchObject({ reason: 'TOOLS' });
+    expect(steps.said.content).toMatchObject([{ input: {} }]);
+  });
+
+  it.each([
+    ['sensitive', 'CONTENT_FILTER'],
+    ['model_context_window_exceeded', 'LENGTH'],
+  ])('knows the finish reason %s', async (raw, reason) => {
+    expect((await start([write('a'), finish('other', raw)]).readAll()).at(-1)).toMatchObject({ reason });
+  });
+
+  it('takes no reason that it does not know for an end', async () => {
+    const { steps, readAll } = start([write('a'), finish('other', 'abort')]);
+    await expect(readAll()).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
+    expect(steps.said.content).toEqual([{ type: 'text', text: 'a' }]);
+  });
+
+  it('bounds thoughts and the input of tools as it bounds text', async () => {
+    const long = 'x'.repeat(MAX_ANSWER_CHARS);
+    const reasons = await Promise.all(
+      [
+        [think(long), think('x')],
+        [{ type: 'tool-input-delta', id: 'c', delta: `${long}x` } as const],
+        [write(`${long.slice(1)}👍🏽`), write('x')],
+      ].map(async (parts) => (await start(parts).readAll()).at(-1)),
+    );
+    expect(reasons).toEqual(Array(3).fill({ type: 'finish', reason: 'LENGTH', usage: null }));
+  });
+
+  it('rejects in time, even if the package does not heed the abort', async () => {
+    const deaf = { start: () => new Promise<never>(() => {}) };
+    await expect(start([], deaf).steps.next()).rejects.toMatchObject({
+      code: 'PROVIDER_UNAVAILABLE',
+      isPassing: false,
+    });
+    const stop = new AbortController();
+    const asked = start([], { ...deaf, signal: stop.signal }).steps.next();
+    stop.abort();
+    await expect(asked).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
+    await expect(start([], { signal: AbortSignal.abort() }).steps.next()).rejects.toBeInstanceOf(ModelFailure);
+  });
+
+  it('allows the first part its own time, and counts only while somebody waits', async () => {
+    const { steps, give } = start([{ type: 'stream-start', warnings: [] }]);
+    const first = steps.next();
+    setTimeout(give, 200, write('a'));
+    expect(await first).toEqual({ type: 'text', text: 'a' });
+    // Longer than the silence that is allowed.
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    give(write('b'));
+    expect(await steps.next()).toEqual({ type: 'text', text: 'b' });
+    const startedAt = performance.now();
+    await expect(steps.next()).rejects.toThrow('Nothing has come for 100 ms.');
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(99);
+    expect(performance.now() - startedAt).toBeLessThan(250);
+  });
+
+  it('says why it has ended to whoever asks on, and ends once', async () => {
+    const { steps, readAll, onEnd } = start([write('a'), finish('stop')]);
+    await readAll();
+    steps.close();
+    await expect(steps.next()).rejects.toThrow('The answer is over.');
+    expect(onEnd).toHaveBeenCalledOnce();
+  });
+});
