@@ -241,7 +241,10 @@ export function readSteps(source: StepSource): StepReader {
       return said.message;
     },
     close() {
-      if (over === undefined) end(createFailure('ANSWER_FAILED', 'The answer was closed.'), undefined, false);
+      if (over !== undefined) return;
+      const closed = createFailure('ANSWER_FAILED', 'The answer was closed.');
+      end(closed, undefined, false);
+      waiting?.reject(closed);
     },
   };
 }

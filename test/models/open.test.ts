@@ -136,11 +136,13 @@ describe('opening a model', () => {
 
   it.each(PROVIDERS)('uses the connection of one answer of %s for the next', async (provider) => {
     const { vendor, open } = await openLine(provider);
+    vendor.reply({ text: ['Hello', ' world'], paceMs: 2 });
     for (let count = 0; count < 3; count++) {
       const { stream, text } = await readAll(open());
       stream?.close();
       expect(text).toBe('Hello world');
       expect(vendor.openSockets).toBe(1);
+      await vi.waitFor(() => expect(vendor.underWay).toBe(0));
       // A connection is free a turn after its response has ended.
       await lookAround(10);
     }

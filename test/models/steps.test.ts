@@ -16,11 +16,13 @@ const call = (input: string) => ({ type: 'tool-call', toolCallId: 'c', toolName:
 /** Reads parts as a package would stream them; more can be given later. */
 function start(parts: readonly LanguageModelV4StreamPart[] = [], more: Partial<StepSource> = {}) {
   let controller: ReadableStreamDefaultController<LanguageModelV4StreamPart> | undefined;
+  const cancel = vi.fn<() => void>();
   const stream = new ReadableStream<LanguageModelV4StreamPart>({
     start(given) {
       controller = given;
       for (const part of parts) given.enqueue(part);
     },
+    cancel,
   });
   const onEnd = vi.fn<StepSource['onEnd']>();
   const steps = readSteps({
@@ -35,7 +37,7 @@ function start(parts: readonly LanguageModelV4StreamPart[] = [], more: Partial<S
     while (read.at(-1)?.type !== 'finish') read.push(await steps.next());
     return read;
   };
-  return { steps, readAll, onEnd, give: (part: LanguageModelV4StreamPart) => controller?.enqueue(part) };
+  return { steps, readAll, onEnd, cancel, give: (part: LanguageModelV4StreamPart) => controller?.enqueue(part) };
 }
 
 describe('reading steps', () => {
@@ -43,6 +45,28 @@ describe('reading steps', () => {
     const { readAll } = start([write('a <|im'), { type: 'text-end', id: '0' }, call('{}'), finish('tool-calls')]);
     const steps = await readAll();
     expect(steps.map((step) => ('text' in step ? step.text : step.type))).toEqual(['a ', '<|im', 'tool', 'finish']);
+  });
+
+  it('gives what was written before it says that the rest was cut off', async () => {
+    const { steps } = start([write('a <|im'), finish('other')]);
+    expect([await steps.next(), await steps.next()]).toMatchObject([{ text: 'a ' }, { text: '<|im' }]);
+    await expect(steps.next()).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
+  });
+
+  it('lets go of a stream that is closed before its end, however late it comes', async () => {
+    const { steps, cancel } = start([write('a')]);
+    await steps.next();
+    steps.close();
+    expect(cancel).toHaveBeenCalledOnce();
+
+    const { promise, resolve } = Promise.withResolvers<{ stream: ReadableStream<LanguageModelV4StreamPart> }>();
+    const late = start([], { start: () => promise });
+    const asked = late.steps.next();
+    late.steps.close();
+    await expect(asked).rejects.toThrow('The answer was closed.');
+    const lateCancel = vi.fn<() => void>();
+    resolve({ stream: new ReadableStream({ cancel: lateCancel }) });
+    await vi.waitFor(() => expect(lateCancel).toHaveBeenCalledOnce());
   });
 
   it('ends at a marker that the model lets slip, and hides it', async () => {

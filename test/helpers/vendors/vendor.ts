@@ -20,7 +20,7 @@ export type Mishap = 'silent' | 'stuck' | 'ended' | 'reset' | 'garbage' | 'error
 export type Reply =
   | (VendorAnswer & {
       readonly mishap?: Mishap;
-      /** Between two events; absent: none. */
+      /** Between two events, and before the end; absent: none. */
       readonly paceMs?: number;
       /** Whether it comes byte by byte. */
       readonly isSliced?: boolean;
@@ -47,6 +47,8 @@ export interface Vendor {
   /** Replies to requests in this order; the last one counts for all that follow. At first there is a short answer. */
   reply(...replies: readonly [Reply, ...Reply[]]): void;
   readonly requests: readonly VendorRequest[];
+  /** Requests that are being replied to. */
+  readonly underWay: number;
   /** Connections that are open now. */
   readonly openSockets: number;
   /** Ends all that is under way. */
@@ -70,9 +72,12 @@ export async function startVendor(provider: Provider): Promise<Vendor> {
   const protocol = PROTOCOLS[provider];
   const requests: VendorRequest[] = [];
   const sockets = new Set<Socket>();
+  let underWay = 0;
   let replies: readonly Reply[] = [{ text: ['Hello', ' world'] }];
   const server = createServer((request, response) => {
+    underWay++;
     response.on('error', () => {});
+    response.on('close', () => underWay--);
     serve(request, response).catch(() => response.destroy());
   });
   server.on('connection', (socket) => {
@@ -104,6 +109,9 @@ export async function startVendor(provider: Provider): Promise<Vendor> {
       replies = given;
     },
     requests,
+    get underWay() {
+      return underWay;
+    },
     get openSockets() {
       return sockets.size;
     },
@@ -136,6 +144,7 @@ async function answer(
   switch (mishap) {
     case undefined:
     case 'ended':
+      if (paceMs > 0) await wait(paceMs);
       response.end();
       break;
     case 'reset':
