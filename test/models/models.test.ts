@@ -163,6 +163,14 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
     expect(vendor.requests).toHaveLength(1);
   });
 
+  it('is asked again when it tells of an error before it has said anything', async () => {
+    const { vendor, open } = await openLine(provider);
+    vendor.reply({ mishap: 'error' }, { text: TEXT });
+    expect((await readAll(open())).text).toBe(TEXT.join(''));
+    expect(vendor.requests).toHaveLength(2);
+    await vi.waitFor(() => expect(vendor.underWay).toBe(0));
+  });
+
   it('is read the same when it comes byte by byte', async () => {
     const { vendor, open } = await openLine(provider, { timeoutMs: 5_000 });
     vendor.reply({ reasoning: ['Ünd'], text: TEXT, isSliced: true });

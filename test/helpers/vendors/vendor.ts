@@ -36,6 +36,8 @@ export interface VendorRequest {
   /** From the base URL on, with the query. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
+  /** Where it came from, which tells connections apart. */
+  readonly port: number | undefined;
   // biome-ignore lint/suspicious/noExplicitAny: it is what the test looks into.
   readonly body: any;
 }
@@ -89,7 +91,7 @@ export async function startVendor(provider: Provider): Promise<Vendor> {
     const path = (request.url ?? '').replace(BASE, '');
     const chunks: Buffer[] = await request.toArray();
     const body = JSON.parse(String(Buffer.concat(chunks)) || 'null');
-    requests.push({ path, headers: request.headers, body });
+    requests.push({ path, headers: request.headers, port: request.socket.remotePort, body });
     const [reply, ...later] = replies;
     if (later.length > 0) replies = later;
     if (reply === undefined || request.method !== 'POST' || !protocol.path.test(path)) {
