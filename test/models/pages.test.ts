@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { buildSchema, parse, validate } from 'graphql';
+import { describe, expect, it } from 'vitest';
+import { SETTINGS } from '../../src/config.ts';
+import { FAILURES } from '../../src/domain/failures.ts';
+import { PROVIDERS } from '../../src/domain/providers.ts';
+import { FAMILIES } from '../../src/models/families.ts';
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const SCHEMA = buildSchema(read('schema/schema.graphql'));
+/** Words in capitals that are no settings and no failures: how answers end, and what providers say. */
+const OTHERS = ['CONTENT_FILTER', 'LENGTH', 'SAFETY', 'RECITATION', 'BLOCKLIST', 'PROHIBITED_CONTENT', 'SPII', 'OTHER'];
+const KNOWN = [...Object.keys(SETTINGS.shape), ...Object.keys(FAILURES), ...OTHERS, 'MALFORMED_FUNCTION_CALL'];
+
+describe.each(PROVIDERS)('docs/models/%s.md', (provider) => {
+  const page = read(`docs/models/${provider}.md`);
+  const { defaultModel, baseUrl } = FAMILIES[provider];
+
+  it('names the default model and address, and no setting or failure that is not', () => {
+    if (defaultModel !== null) expect(page).toContain(`| default model | \`${defaultModel}\``);
+    if (baseUrl !== null) expect(page).toContain(`\`${baseUrl}\``);
+    const names = [...page.matchAll(/`([A-Z][A-Z_]{3,})`/g)].map(([, name]) => name);
+    expect(names.filter((name) => !KNOWN.includes(name ?? ''))).toEqual([]);
+    expect(names.filter((name) => /_API_KEY$|_BASE_URL$/.test(name ?? '')).length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('shows a mutation that the schema allows', () => {
+    const [, mutation = ''] = /```graphql\n([\s\S]*?)```/.exec(page) ?? [];
+    expect(mutation).toContain(`provider: "${provider}"`);
+    expect(validate(SCHEMA, parse(mutation))).toEqual([]);
+  });
+});
