@@ -5,9 +5,9 @@ import { type Breaker, createBreaker } from '../domain/breaker.ts';
 import type { ModelName } from '../domain/entities.ts';
 import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
 import { isProvider, type Provider } from '../domain/providers.ts';
+import { createCarefulFetch } from './careful-fetch.ts';
 import { ModelFailure, readFailure } from './failure.ts';
 import { FAMILIES, type Reach } from './families.ts';
-import { limitBytes } from './limit-bytes.ts';
 import type { Access, ModelCall, ModelStream, Models } from './model-call.ts';
 import { createRedact, type Redact } from './redact.ts';
 import { readSteps, type StepReader, type StepSource } from './steps.ts';
@@ -21,8 +21,9 @@ export interface ModelsOptions {
    * given up, nor of those that a breaker kept off.
    */
   onOutcome(accountId: string, name: ModelName, failure: FailureCode | null): void;
-  /** Until the first part of an answer, and between any two after it. */
+  /** Until the first word, thought or call; each sign of life before it counts anew. */
   readonly firstByteMs: number;
+  /** Between any two parts after that. */
   readonly silenceMs: number;
 }
 
@@ -166,7 +167,7 @@ function readReach(provider: Provider, access: Access | undefined): Reach | unde
   const family = FAMILIES[provider];
   const { apiKey = '', baseUrl = family.baseUrl, fetch } = access ?? { fetch: globalThis.fetch };
   if (baseUrl === null || (family.needsKey && apiKey === '')) return undefined;
-  return { apiKey, baseUrl, fetch: limitBytes(fetch, MAX_RESPONSE_BYTES) };
+  return { apiKey, baseUrl, fetch: createCarefulFetch(fetch, MAX_RESPONSE_BYTES) };
 }
 
 function misconfigured(detail: string): ModelFailure {

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { PROVIDERS } from '../../src/domain/providers.ts';
+import { createCarefulFetch } from '../../src/models/careful-fetch.ts';
 import { FAMILIES } from '../../src/models/families.ts';
-import { limitBytes } from '../../src/models/limit-bytes.ts';
 import { findPort } from '../helpers/network.ts';
 import { lookAround } from '../helpers/random.ts';
 import { connect, openLine, readAll } from './support.ts';
@@ -69,11 +70,23 @@ describe('opening a model', () => {
     );
     const odd = createServer((socket) => socket.end('220 mail.example ESMTP\r\n')).listen(0, '127.0.0.1');
     await once(odd, 'listening');
-    const { port: mail } = odd.address() as { port: number };
+    const { port: mail } = odd.address() as AddressInfo;
     expect((await readAll(connect('open', { url: `http://127.0.0.1:${mail}/v1` }).open())).code).toBe(
       'PROVIDER_UNAVAILABLE',
     );
     odd.close();
+  });
+
+  it('takes its key to no other address', async () => {
+    const { vendor } = await openLine('anthropic');
+    const moved = createHttpServer((_, response) =>
+      response.writeHead(307, { location: `${vendor.url}/messages` }).end(),
+    );
+    onTestFinished(() => void moved.close());
+    await once(moved.listen(0, '127.0.0.1'), 'listening');
+    const { port } = moved.address() as AddressInfo;
+    const { code } = await readAll(connect('anthropic', { url: `http://127.0.0.1:${port}/v1` }).open());
+    expect([code, vendor.requests]).toEqual(['PROVIDER_MISCONFIGURED', []]);
   });
 
   it('asks again after a cut before the first step', async () => {
@@ -167,10 +180,12 @@ describe('opening a model', () => {
   });
 
   it('reads no more of a response than it must', async () => {
-    const fetch = limitBytes(async () => new Response('x'.repeat(100), { status: 201 }), 99);
+    const fetch = createCarefulFetch(async () => new Response('x'.repeat(100), { status: 201 }), 99);
     const response = await fetch('http://models.example');
     expect(response.status).toBe(201);
     await expect(response.text()).rejects.toThrow('longer than 99 bytes');
-    expect(await (await limitBytes(async () => new Response('x'), 99)('http://models.example')).text()).toBe('x');
+    expect(await (await createCarefulFetch(async () => new Response('x'), 99)('http://models.example')).text()).toBe(
+      'x',
+    );
   });
 });

@@ -1,9 +1,10 @@
 /**
- * Wraps a fetch so that no response is read beyond so many bytes: what parses it keeps a line that never ends in memory.
+ * Wraps a fetch so that it follows no redirect, on which a key would travel along, and reads no response beyond so many
+ * bytes: what parses it keeps a line that never ends in memory.
  */
-export function limitBytes(fetch: typeof globalThis.fetch, maxBytes: number): typeof globalThis.fetch {
+export function createCarefulFetch(fetch: typeof globalThis.fetch, maxBytes: number): typeof globalThis.fetch {
   return async (input, init) => {
-    const response = await fetch(input, init);
+    const response = await fetch(input, { ...init, redirect: 'manual' });
     if (response.body === null) return response;
     const { status, statusText, headers } = response;
     return new Response(limitStream(response.body, maxBytes), { status, statusText, headers });
