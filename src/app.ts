@@ -39,6 +39,7 @@ async function createDeps(
   const logger = replaced.logger ?? createLogger(config);
   const clock = replaced.clock ?? systemClock;
   const metrics = replaced.metrics ?? createMetrics();
+  const prices = createPrices(config.models.pricesFile);
   const coordination = config.redis
     ? await openRedisCoordination(clock, { ...config.redis, logger })
     : createMemoryCoordination(clock);
@@ -63,7 +64,7 @@ async function createDeps(
     liveAnswers: new Map(),
     liveTexts,
     typing: createTyping(bus, clock, announcements),
-    prices: createPrices({}),
+    prices,
     engines: new Map([['builtin', createExtractiveEngine({ delayMs: config.builtinDelayMs })]]),
     ...replaced,
   };

@@ -1,30 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
 import type { ModelName, TokenUsage } from '../domain/entities.ts';
-import { BUILTIN } from '../domain/providers.ts';
-
-/** What a model costs, in US dollars for a million tokens. */
-export interface Price {
-  readonly input: number;
-  /** Of input from the provider's cache; absent: as other input. */
-  readonly cachedInput?: number;
-  readonly output: number;
-}
+import { StartupError } from '../domain/errors.ts';
+import { BUILTIN, isProvider, PROVIDERS } from '../domain/providers.ts';
+import { PRICES, type Price } from './price-table.ts';
 
 /** Knows what models cost. */
 export interface Prices {
-  /** In billionths of a US dollar, which are whole for each token; null when the model's price is not known. */
+  /** In billionths of a US dollar, rounded; null when the model's price is not known. */
   priceOf(name: ModelName, usage: Pick<TokenUsage, 'inputTokens' | 'cachedTokens' | 'outputTokens'>): number | null;
 }
 
-/** Makes the prices from a table by `provider/model`. The built-in engine costs nothing. */
-export function createPrices(table: Readonly<Record<string, Price>>): Prices {
+/**
+ * Makes the prices that are known, behind those of the operator's file where one is set. The built-in engine costs nothing,
+ * and a dated snapshot what its model does unless it has a price of its own.
+ * @throws StartupError for a file that cannot be read, or is wrong: it names every problem.
+ */
+export function createPrices(pricesFile: string | undefined): Prices {
+  const prices = new Map(Object.entries({ ...PRICES, ...(pricesFile && readPrices(pricesFile)) }));
   return {
     priceOf({ provider, model }, { inputTokens, cachedTokens, outputTokens }) {
       if (provider === BUILTIN) return 0;
-      const price = table[`${provider}/${model}`];
+      if (model === null) return null;
+      const name = `${provider}/${model}`;
+      const price = prices.get(name) ?? prices.get(name.replace(SNAPSHOT, ''));
       if (price === undefined) return null;
       const { input, cachedInput = input, output } = price;
-      const dollars = (inputTokens - cachedTokens) * input + cachedTokens * cachedInput + outputTokens * output;
+      const dollars =
+        Math.max(0, inputTokens - cachedTokens) * input + cachedTokens * cachedInput + outputTokens * output;
       return Math.round(dollars * 1_000);
     },
   };
+}
+
+/** How vendors date a snapshot of a model: `-2025-04-14`, `-20250414` or `-0414` at the end of its name. */
+const SNAPSHOT = /-(20\d{2}-\d{2}-\d{2}|20\d{6}|(0[1-9]|1[0-2])[0-3]\d)$/;
+
+const amount = z
+  .number('must be US dollars per million tokens')
+  .min(0, 'must not be negative')
+  .max(1_000_000, 'must be at most 1,000,000');
+const modelName = z.string().refine(
+  (name) => {
+    const [provider = '', ...model] = name.split('/');
+    return isProvider(provider) && model.join('/') !== '';
+  },
+  `must be <provider>/<model>, the provider one of ${PROVIDERS.join(', ')}`,
+);
+const priceFile = z.record(
+  modelName,
+  z.strictObject({ input: amount, cachedInput: amount.optional(), output: amount }),
+  'must be an object of prices by <provider>/<model>',
+);
+
+function readPrices(file: string): Record<string, Price> {
+  const parsed = priceFile.safeParse(parseFile(file));
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map((issue) => {
+    // What is wrong with a key is told one level below.
+    const message = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+    return `  ${[...issue.path, message].join(': ')}`;
+  });
+  throw new StartupError(`The prices in ${file} (MODEL_PRICES_FILE) cannot be used:\n${lines.join('\n')}`);
+}
+
+function parseFile(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new StartupError(`The prices in ${file} (MODEL_PRICES_FILE) cannot be read: ${(error as Error).message}`);
+  }
 }

@@ -1,0 +1,138 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { StartupError } from '../../src/domain/errors.ts';
+import { PROVIDERS } from '../../src/domain/providers.ts';
+import { PRICES } from '../../src/models/price-table.ts';
+import { createPrices } from '../../src/models/prices.ts';
+import { createDataDir, runProgram } from '../helpers/process.ts';
+
+const USED = { inputTokens: 1_000, cachedTokens: 400, outputTokens: 10 };
+
+async function writePrices(text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'chatgraph-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'prices.json');
+  await writeFile(file, text);
+  return file;
+}
+
+const priceOf = (name: string, file?: string) => {
+  const [provider = '', ...model] = name.split('/');
+  return createPrices(file).priceOf({ provider, model: model.join('/') }, USED);
+};
+
+describe('a price', () => {
+  it('is that of fresh, cached and written tokens, in billionths of a dollar', () => {
+    // $2, $0.50 and $8 for a million.
+    expect(priceOf('openai/gpt-4.1')).toBe(600 * 2_000 + 400 * 500 + 10 * 8_000);
+  });
+
+  it('of cached tokens is that of others where the vendor has none', () => {
+    expect(priceOf('openai/gpt-5.4-pro')).toBe(1_000 * 30_000 + 10 * 180_000);
+  });
+
+  it('is nothing for the built-in engine, and unknown, not zero, for what is not in the table', () => {
+    const prices = createPrices(undefined);
+    expect(prices.priceOf({ provider: 'builtin', model: null }, USED)).toBe(0);
+    for (const name of [
+      { provider: 'openai', model: null },
+      { provider: 'openai', model: 'gpt-4.1-large' },
+      { provider: 'openai', model: 'claude-opus-5' },
+      { provider: 'open', model: 'gpt-4.1' },
+      { provider: 'constructor', model: 'name' },
+    ]) {
+      expect(prices.priceOf(name, USED)).toBeNull();
+    }
+  });
+
+  it.each(['openai/gpt-4.1-2025-04-14', 'openai/gpt-4.1-20250414', 'openai/gpt-4.1-0414'])(
+    'of the dated snapshot %s is that of its model',
+    (name) => {
+      expect(priceOf(name)).toBe(priceOf('openai/gpt-4.1'));
+    },
+  );
+
+  it.each(['openai/gpt-4.1-1', 'openai/gpt-4.1-preview', 'openai/gpt-4.1-2025', 'openai/gpt-4.1-0414-x'])(
+    'of %s is unknown: it is no date that its name ends with',
+    (name) => {
+      expect(priceOf(name)).toBeNull();
+    },
+  );
+
+  it('of a snapshot that has one of its own is its own', () => {
+    expect(priceOf('openai/gpt-4o-2024-05-13')).toBe(1_000 * 5_000 + 10 * 15_000);
+  });
+
+  it('never falls below zero where a provider tells what does not add up', () => {
+    const used = { inputTokens: 1, cachedTokens: 2, outputTokens: 0 };
+    expect(createPrices(undefined).priceOf({ provider: 'openai', model: 'gpt-4.1' }, used)).toBe(2 * 500);
+  });
+});
+
+describe('the table of prices', () => {
+  it('has models of every vendor, none of which costs nothing or more from the cache', () => {
+    const vendors = new Set(Object.keys(PRICES).map((name) => name.split('/')[0]));
+    expect([...vendors].sort()).toEqual(PROVIDERS.filter((provider) => provider !== 'open').sort());
+    for (const [name, { input, cachedInput = input, output }] of Object.entries(PRICES)) {
+      expect([name, cachedInput > 0 && cachedInput <= input, output >= input]).toEqual([name, true, true]);
+    }
+  });
+
+  it('says of every vendor where its prices stand, and as of when', () => {
+    const source = readFileSync(new URL('../../src/models/price-table.ts', import.meta.url), 'utf8');
+    expect(source.match(/^ {2}\/\/ https:\/\/\S+, .*\b20\d\d/gm)).toHaveLength(PROVIDERS.length - 1);
+  });
+});
+
+describe('a file of prices', () => {
+  it('goes before the table, for snapshots too, and prices what only it knows', async () => {
+    const file = await writePrices('{"openai/gpt-4.1":{"input":1,"output":0},"open/org/model":{"input":3,"output":4}}');
+    expect(priceOf('openai/gpt-4.1', file)).toBe(1_000_000);
+    expect(priceOf('openai/gpt-4.1-2025-04-14', file)).toBe(1_000_000);
+    expect(priceOf('open/org/model', file)).toBe(3_040_000);
+    expect(priceOf('openai/gpt-4o', file)).toBe(priceOf('openai/gpt-4o'));
+  });
+
+  it('stops the start with every problem that it has', async () => {
+    const file = await writePrices(
+      `{"openai/gpt-5": {"input": "1", "ouput": 2}, "nobody/x": {"input": -1, "output": 1}, "open/": {"input": 1, "output": 1e9}}`,
+    );
+    expect(() => createPrices(file)).toThrow(StartupError);
+    const isOne = 'must be <provider>/<model>, the provider one of openai, anthropic, google';
+    for (const problem of [
+      'MODEL_PRICES_FILE',
+      'openai/gpt-5: input: must be US dollars per million tokens',
+      'openai/gpt-5: output: must be US dollars per million tokens',
+      'openai/gpt-5: Unrecognized key: "ouput"',
+      `nobody/x: ${isOne}`,
+      `open/: ${isOne}`,
+    ]) {
+      expect(() => createPrices(file)).toThrow(problem);
+    }
+  });
+
+  it.each(['{"openai/a":{"input":-1,"output":1}}', '{"openai/a":{"input":1,"output":1e9}}', '[]', 'null', '{', ''])(
+    'that holds %s stops the start',
+    async (text) => {
+      const file = await writePrices(text);
+      expect(() => createPrices(file)).toThrow(StartupError);
+    },
+  );
+
+  it('that is wrong ends the process before it has made anything', async () => {
+    const file = await writePrices('{"nobody/x":{"input":1,"output":1}}');
+    const dataDir = await createDataDir();
+    const { code, stderr } = await runProgram({ env: { MODEL_PRICES_FILE: file, DATA_DIR: dataDir, PORT: '0' } });
+    expect(code).toBe(1);
+    expect(stderr).toContain('nobody/x: must be <provider>/<model>');
+    expect(await readdir(dataDir)).toEqual([]);
+  });
+
+  it('that is missing stops the start, and is named', () => {
+    expect(() => createPrices('/nowhere/prices.json')).toThrow(/\/nowhere\/prices\.json .*cannot be read: ENOENT/);
+    expect(() => createPrices('/nowhere/prices.json')).toThrow(StartupError);
+  });
+});
