@@ -6,12 +6,9 @@ import { stopMessage } from '../src/chat/stop-message.ts';
 import { writtenOf } from '../src/chat/written.ts';
 import type {
   Citation,
-  FinishReason as FinishReasonName,
-  MessageFailure,
   MessageRole as MessageRoleName,
   MessageStatus as MessageStatusName,
   Rating as RatingName,
-  TokenUsage,
 } from '../src/domain/entities.ts';
 import {
   ChatbotPausedError,
@@ -53,17 +50,6 @@ const MessageStatus = builder.enumType('MessageStatus', {
   } satisfies Record<MessageStatusName, object>,
 });
 
-const FinishReason = builder.enumType('FinishReason', {
-  description: 'Why a reply ended.',
-  values: {
-    STOP: { description: 'It was finished.' },
-    LENGTH: { description: 'It became as long as it may.' },
-    CONTENT_FILTER: { description: "The model's provider held it back." },
-    ERROR: { description: 'Something failed.' },
-    ABORTED: { description: 'It was stopped or interrupted.' },
-  } satisfies Record<FinishReasonName, object>,
-});
-
 const Rating = builder.enumType('Rating', {
   description: 'What the visitor thinks of a reply.',
   values: {
@@ -96,22 +82,6 @@ export const CitationRef = builder.objectRef<Citation>('Citation').implement({
   }),
 });
 
-const TokenUsageRef = builder.objectRef<TokenUsage>('TokenUsage').implement({
-  description: 'What a reply cost.',
-  fields: (t) => ({
-    inputTokens: t.exposeInt('inputTokens', { description: 'Tokens that the engine was given.' }),
-    outputTokens: t.exposeInt('outputTokens', { description: 'Tokens that it wrote.' }),
-  }),
-});
-
-const MessageErrorRef = builder.objectRef<MessageFailure>('MessageError').implement({
-  description: 'Why a reply failed.',
-  fields: (t) => ({
-    code: t.exposeString('code', { description: 'The reason in a word that never changes.' }),
-    message: t.exposeString('message', { description: 'The reason in a sentence for people.' }),
-  }),
-});
-
 MessageRef.implement({
   description: 'One thing said in a conversation.',
   interfaces: [Node],
@@ -133,16 +103,6 @@ MessageRef.implement({
       description: `What the reply rests on, in the order of the text; at most ${MAX_CITATIONS}.`,
       extensions: { listSize: () => MAX_CITATIONS } satisfies FieldExtensions,
       resolve: (message, _args, { deps }) => [...writtenOf(deps, message).citations],
-    }),
-    finishReason: t.expose('finishReason', {
-      type: FinishReason,
-      nullable: true,
-      description: 'Why the reply ended; null before that, and for other roles.',
-    }),
-    usage: t.expose('usage', {
-      type: TokenUsageRef,
-      nullable: true,
-      description: 'What the reply cost; null before its end, and where it is not known.',
     }),
     rating: t.expose('rating', {
       type: Rating,
@@ -177,11 +137,6 @@ MessageRef.implement({
       type: 'JSON',
       description: 'Free data that came with it; an object.',
       resolve: (message) => fromJson(message.metadata),
-    }),
-    error: t.expose('error', {
-      type: MessageErrorRef,
-      nullable: true,
-      description: 'Why the reply failed; null unless it FAILED.',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was sent, or its turn was booked.' }),
     completedAt: t.expose('completedAt', {

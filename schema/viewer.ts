@@ -1,10 +1,9 @@
 import type { Viewer } from '../src/access/viewer.ts';
-import type { Account, Usage } from '../src/domain/entities.ts';
-import { BadUserInputError, type RateLimitStanding } from '../src/domain/errors.ts';
-import { monthOf, toTimestamp } from '../src/domain/time.ts';
+import type { Account } from '../src/domain/entities.ts';
+import type { RateLimitStanding } from '../src/domain/errors.ts';
+import { toTimestamp } from '../src/domain/time.ts';
 import { findAccount } from '../src/store/accounts.ts';
 import { findApiKey, listApiKeys } from '../src/store/api-keys.ts';
-import { getUsage } from '../src/store/usage.ts';
 import { ApiKeyRef, Scope } from './api-key.ts';
 import { builder, type FieldExtensions } from './builder.ts';
 import { Node } from './node.ts';
@@ -29,22 +28,8 @@ const RateLimitStatus = builder.objectRef<RateLimitStanding>('RateLimitStatus').
   }),
 });
 
-const UsageRef = builder.objectRef<Usage>('Usage').implement({
-  description: 'What an account used in one month.',
-  fields: (t) => ({
-    month: t.exposeString('month', { description: 'The month in UTC, `YYYY-MM`.' }),
-    messages: t.exposeInt('messages', { description: 'AI replies, those under way included.' }),
-    inputTokens: t.exposeInt('inputTokens', { description: 'Tokens that engines were given.' }),
-    outputTokens: t.exposeInt('outputTokens', { description: 'Tokens that engines wrote.' }),
-    limit: t.int({
-      nullable: true,
-      description: 'How many replies a month allows; null means any number.',
-      resolve: (_usage, _args, { deps }) => deps.config.monthlyMessageLimit || null,
-    }),
-  }),
-});
-
-const AccountRef = builder.objectRef<Account>('Account').implement({
+/** Owns everything else; its usage is in `usage.ts`. */
+export const AccountRef = builder.objectRef<Account>('Account').implement({
   description: 'Owns chatbots, keys and all that belongs to them. Accounts never see each other.',
   interfaces: [Node],
   fields: (t) => ({
@@ -56,17 +41,6 @@ const AccountRef = builder.objectRef<Account>('Account').implement({
       description: `Its API keys, newest first, revoked ones included; at most ${MAX_LISTED_KEYS}. Needs \`MANAGE\`.`,
       extensions: { listSize: () => MAX_LISTED_KEYS } satisfies FieldExtensions,
       resolve: (account, _args, { deps }) => listApiKeys(deps.db.read, account.id, MAX_LISTED_KEYS),
-    }),
-    usage: t.field({
-      type: UsageRef,
-      description: 'What it used in a month.',
-      args: { month: t.arg.string({ description: 'A month in UTC, `YYYY-MM`; absent means this one.' }) },
-      resolve: (account, { month }, { deps }) => {
-        if (month != null && !/^\d{4}-(0[1-9]|1[0-2])$/.test(month)) {
-          throw new BadUserInputError('`month` must be of the form YYYY-MM.');
-        }
-        return getUsage(deps.db.read, account.id, month ?? monthOf(deps.clock.now()));
-      },
     }),
   }),
 });

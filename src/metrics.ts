@@ -11,6 +11,10 @@ export interface Metrics {
   readonly compilations: Counter<'outcome'>;
   /** Answers that ended, by engine and status. */
   readonly answers: Counter<'engine' | 'status'>;
+  /** Tokens of answers, by engine and kind (`input` and, beside it, `cached`; `output` and `reasoning`). */
+  readonly tokens: Counter<'engine' | 'kind'>;
+  /** What answers cost whose price is known, by engine; in US dollars. */
+  readonly priceUsd: Counter<'engine'>;
   /** Milliseconds from the start of an answer to its first text, by engine; in seconds. */
   readonly firstDeltaSeconds: Histogram<'engine'>;
   /** Requests that the rate limit refused. */
@@ -53,6 +57,18 @@ export function createMetrics(): Metrics {
       name: 'chatgraph_answers_total',
       help: 'Answers that ended.',
       labelNames: ['engine', 'status'],
+      registers,
+    }),
+    tokens: new Counter({
+      name: 'chatgraph_tokens_total',
+      help: 'Tokens of answers; each counts once, as input, cached input, output or reasoning.',
+      labelNames: ['engine', 'kind'],
+      registers,
+    }),
+    priceUsd: new Counter({
+      name: 'chatgraph_price_usd_total',
+      help: 'What answers cost whose price is known, in US dollars.',
+      labelNames: ['engine'],
       registers,
     }),
     firstDeltaSeconds: new Histogram({

@@ -1,13 +1,13 @@
-import type { Chatbot, Conversation, Message } from '../domain/entities.ts';
-import { ChatbotPausedError, ConversationBusyError, QueueFullError, QuotaExceededError } from '../domain/errors.ts';
-import { monthOf, toTimestamp } from '../domain/time.ts';
+import type { Chatbot, Conversation, Message, QuotaWarning } from '../domain/entities.ts';
+import { ChatbotPausedError, ConversationBusyError, QueueFullError } from '../domain/errors.ts';
+import { toTimestamp } from '../domain/time.ts';
 import type { LoggedEvent } from '../store/events.ts';
 import { listOpenReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
-import { reserveReply } from '../store/usage.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { answererOf } from './handoff.ts';
 import { publishEvents } from './live-answers.ts';
+import { accountTopic, takeReply } from './quota.ts';
 import { stopAnswer } from './stop-answer.ts';
 import { writeMessage } from './write-message.ts';
 
@@ -20,6 +20,8 @@ export interface Turn {
   readonly isBusy: boolean;
   /** The reply that is being written before it and has to stop for it. */
   readonly inTheWay: Message | undefined;
+  /** What there is to be said of the quota that it is taken from. */
+  readonly warnings: readonly QuotaWarning[];
 }
 
 const MAX_WAITING_REPLIES = 100;
@@ -33,7 +35,7 @@ const MAX_WAITING_REPLIES = 100;
  */
 export async function takeTurn(
   trx: Queryable,
-  { monthlyMessageLimit }: GenerateDeps['config'],
+  config: GenerateDeps['config'],
   { chatbot, conversation }: { chatbot: Chatbot; conversation: Conversation | undefined },
   { now, whenBusy }: { now: number; whenBusy?: WhenBusy | null | undefined },
 ): Promise<Turn | undefined> {
@@ -43,9 +45,9 @@ export async function takeTurn(
   const open = conversation ? await listOpenReplies(trx, accountId, conversation.id) : [];
   if (open.length > 0 && whenBusy === 'REJECT') throw new ConversationBusyError();
   if (open.length > MAX_WAITING_REPLIES) throw new QueueFullError();
-  if (!(await reserveReply(trx, accountId, monthOf(now), monthlyMessageLimit))) throw new QuotaExceededError();
+  const warnings = await takeReply(trx, config, accountId, now);
   const running = open.find(({ status }) => status === 'STREAMING');
-  return { isBusy: open.length > 0, inTheWay: whenBusy === 'INTERRUPT' ? running : undefined };
+  return { isBusy: open.length > 0, inTheWay: whenBusy === 'INTERRUPT' ? running : undefined, warnings };
 }
 
 /** A reply that is to be opened, and the key that asks for it. */
@@ -78,6 +80,7 @@ export function beginReply(
 ): void {
   publishEvents(deps.bus, events);
   if (turn === undefined) return;
+  for (const { accountId } of turn.warnings) deps.bus.publish(accountTopic(accountId));
   if (reply?.status === 'STREAMING') startGenerating(deps, reply);
   // Its end starts the turn of those that wait.
   const { inTheWay } = turn;

@@ -14,21 +14,21 @@ const TICK_MS = 1_000;
 export type FollowDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'liveAnswers' | 'liveTexts' | 'typing'>;
 
 /** An event, with the place `P` that it brings the reader to. */
-export interface Step<P> {
-  readonly event: WithoutCursor<ConversationEvent>;
+export interface Step<P, E = ConversationEvent> {
+  readonly event: WithoutCursor<E>;
   readonly place: P;
 }
 
 /** What a reader is told in one go. */
-export interface Chapter<P> {
-  readonly steps: Iterable<Step<P>>;
+export interface Chapter<P, E = ConversationEvent> {
+  readonly steps: Iterable<Step<P, E>>;
   /** Where the reader stands afterwards, if that is further than the last step: past what is not the reader's to know. */
   readonly end?: P;
   readonly next: 'read on' | 'wait' | 'end';
 }
 
-/** Something that goes on and can be followed. `P` says how far a reader has come. */
-export interface Story<P> {
+/** Something that goes on and can be followed. `P` says how far a reader has come, `E` what it is told. */
+export interface Story<P, E = ConversationEvent> {
   /** Where its news are signalled. */
   readonly topic: string;
   /**
@@ -36,7 +36,7 @@ export interface Story<P> {
    * what stands written, and on nothing else that readers with the same rights may differ in: they are given the same
    * chapter. Gives no promise where it need not wait, as most pieces of text need not.
    */
-  read(place: P, news: News): MaybePromise<Chapter<P> | undefined>;
+  read(place: P, news: News): MaybePromise<Chapter<P, E> | undefined>;
   /** Writes all of a place down, for the cursor. Different stories write differently. */
   describe(place: P): string;
 }
@@ -50,13 +50,13 @@ export interface Story<P> {
  *
  * @param signal ends the following, and nothing else.
  */
-export function follow<P>(
+export function follow<P, E = ConversationEvent>(
   bus: LiveBus,
   viewer: Viewer,
-  story: Story<P>,
+  story: Story<P, E>,
   start: P,
   signal: AbortSignal,
-): Feed<ConversationEvent> {
+): Feed<E> {
   const left = new AbortController();
   const over = AbortSignal.any([signal, viewer.revoked, left.signal]);
   return createFeed(
@@ -66,11 +66,11 @@ export function follow<P>(
 }
 
 /** It waits where there is something to wait for and nowhere else: a piece of text costs one promise, that of the wait for it. */
-async function tell<P>(
+async function tell<P, E>(
   bus: LiveBus,
   viewer: Viewer,
-  { story, start, signal }: { story: Story<P>; start: P; signal: AbortSignal },
-  take: Take<ConversationEvent>,
+  { story, start, signal }: { story: Story<P, E>; start: P; signal: AbortSignal },
+  take: Take<E>,
 ): Promise<void> {
   const seat = joinAudience(bus, `${story.topic} ${describeView(viewer)}`);
   const news = listenForNews(bus, story, signal, seat.forget);
@@ -103,20 +103,20 @@ async function tell<P>(
 }
 
 /** A chapter with its events as all who share it are told them. */
-interface ToldChapter<P> extends Chapter<P> {
-  readonly told: readonly { readonly event: ConversationEvent; readonly place: P }[];
+interface ToldChapter<P, E> extends Chapter<P, E> {
+  readonly told: readonly { readonly event: E; readonly place: P }[];
 }
 
-function readChapter<P>(story: Story<P>, from: P, news: News): MaybePromise<ToldChapter<P> | undefined> {
+function readChapter<P, E>(story: Story<P, E>, from: P, news: News): MaybePromise<ToldChapter<P, E> | undefined> {
   const chapter = story.read(from, news);
   return chapter instanceof Promise
     ? chapter.then((read) => read && withCursors(story, read))
     : chapter && withCursors(story, chapter);
 }
 
-function withCursors<P>(story: Story<P>, chapter: Chapter<P>): ToldChapter<P> {
+function withCursors<P, E>(story: Story<P, E>, chapter: Chapter<P, E>): ToldChapter<P, E> {
   const told = Array.from(chapter.steps, ({ event, place }) => {
-    const whole: ConversationEvent = { ...event, cursor: encodeCursor(story.describe(place)) };
+    const whole = { ...event, cursor: encodeCursor(story.describe(place)) } as E;
     return { event: whole, place };
   });
   return { ...chapter, told };
@@ -126,7 +126,7 @@ function withCursors<P>(story: Story<P>, chapter: Chapter<P>): ToldChapter<P> {
  * Listens from now on, so that news between a look and a wait are not missed. Every so often it takes it that there are
  * news, whether it was told or not.
  */
-function listenForNews<P>(bus: LiveBus, { topic }: Story<P>, signal: AbortSignal, onNews: () => void) {
+function listenForNews(bus: LiveBus, { topic }: { readonly topic: string }, signal: AbortSignal, onNews: () => void) {
   let kind: News | undefined = 'anything';
   let isOver = signal.aborted;
   let wake: (() => void) | undefined;

@@ -118,6 +118,8 @@ async function write(
   const engine = author?.provider ?? 'none';
   deps.metrics.answers.inc({ engine, status });
   if (firstTokenMs !== null) deps.metrics.firstDeltaSeconds.observe({ engine }, firstTokenMs / 1_000);
+  const priceNano = author && usage && deps.prices.priceOf(author, usage);
+  if (usage !== null) countUse(deps.metrics, engine, usage, priceNano);
   return {
     id: reply.id,
     status,
@@ -125,11 +127,21 @@ async function write(
     citations: live.citations,
     finishReason: finish?.reason ?? (status === 'FAILED' ? 'ERROR' : 'ABORTED'),
     usage,
-    generation: author && { ...author, firstTokenMs, priceNano: usage && deps.prices.priceOf(author, usage) },
+    generation: author && { ...author, firstTokenMs, priceNano },
     reasoning: showsReasoning ? run.reasoning.toWellFormed() || null : null,
     error: status === 'FAILED' && failure ? { code: failure, message: FAILURES[failure] } : null,
     completedAt: toTimestamp(deps.clock.now()),
   };
+}
+
+function countUse({ tokens, priceUsd }: Deps['metrics'], engine: string, usage: TokenUsage, priceNano: number | null) {
+  const { inputTokens, cachedTokens, outputTokens, reasoningTokens } = usage;
+  // A provider may say what does not add up.
+  tokens.inc({ engine, kind: 'input' }, Math.max(0, inputTokens - cachedTokens));
+  tokens.inc({ engine, kind: 'cached' }, cachedTokens);
+  tokens.inc({ engine, kind: 'output' }, Math.max(0, outputTokens - reasoningTokens));
+  tokens.inc({ engine, kind: 'reasoning' }, reasoningTokens);
+  if (priceNano !== null) priceUsd.inc({ engine }, priceNano / 1e9);
 }
 
 /** What is known of an answer besides its text. */

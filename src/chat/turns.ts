@@ -17,11 +17,15 @@ export async function storeEnding(trx: Queryable, reply: Message, ending: Messag
   const { id: messageId, status, completedAt: at } = ending;
   const event = await appendEvent(trx, accountId, { conversationId, messageId, type: ENDINGS[status], status, at });
   const { usage, generation } = ending;
-  if (usage !== null) {
-    await countReply(trx, reply, { chatbotId: event.chatbotId, usage, priceNano: generation?.priceNano ?? null });
+  if (usage !== null || ending.content !== '') {
+    const priceNano = generation?.priceNano ?? null;
+    await countReply(trx, reply, { chatbotId: event.chatbotId, usage: usage ?? UNKNOWN_USAGE, priceNano });
   }
   return [event];
 }
+
+/** What a reply took that was lost with its process. */
+const UNKNOWN_USAGE = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0 };
 
 /**
  * Starts the turn of the reply that waits next in the conversation, if none is being written: on the node of the caller, who

@@ -274,10 +274,25 @@ export interface Message {
   readonly completedAt: Timestamp | null;
 }
 
-/** What an account used in one UTC month. `messages` counts produced AI replies. */
-export interface Usage {
-  readonly month: string;
+/** What replies that have ended took; also those that failed, as they may have cost something. */
+export interface UsageCounts extends Omit<TokenUsage, 'isEstimated'> {
   readonly messages: number;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
+  /** In billionths of a US dollar, of the replies whose price is known. */
+  readonly priceNano: number;
+  /** Those whose price is not. */
+  readonly unpricedMessages: number;
+}
+
+/** An account has used a share of its month's quota: told once for each month and share. */
+export interface QuotaWarning {
+  readonly accountId: string;
+  /** Counts the warnings of the account, from 1. */
+  readonly number: number;
+  /** In UTC, `YYYY-MM`. */
+  readonly month: string;
+  readonly percent: number;
+  /** The replies that were used, and that a month allowed, when it was told. */
+  readonly used: number;
+  readonly limit: number;
+  readonly at: Timestamp;
 }

@@ -1,6 +1,7 @@
 import type { ApiKey, Scope } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
+import { padIds } from './pages.ts';
 import { prepareQuery } from './prepared.ts';
 import type { ApiKeyRow, Queryable } from './tables.ts';
 
@@ -39,6 +40,17 @@ export async function findApiKey(db: Queryable, accountId: string, id: string): 
     .where('account_id', '=', accountId)
     .executeTakeFirst();
   return row && toApiKey(row);
+}
+
+/** Finds several keys of the account, in no particular order. */
+export async function findApiKeys(db: Queryable, accountId: string, ids: readonly string[]): Promise<ApiKey[]> {
+  const rows = await db
+    .selectFrom('api_keys')
+    .selectAll()
+    .where('id', 'in', padIds(ids))
+    .where('account_id', '=', accountId)
+    .execute();
+  return rows.map(toApiKey);
 }
 
 /** Keys of the account, newest first, revoked ones included. Uses `api_keys_by_account`. */

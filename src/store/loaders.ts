@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import type {
+  ApiKey,
   Chatbot,
   Conversation,
   ConversationStatus,
@@ -9,6 +10,7 @@ import type {
   Source,
   SourceStatus,
 } from '../domain/entities.ts';
+import { findApiKeys } from './api-keys.ts';
 import { findFollowing } from './branches.ts';
 import { findChatbots } from './chatbots.ts';
 import { findConversations, listConversations } from './conversations.ts';
@@ -24,6 +26,7 @@ import type { Queryable } from './tables.ts';
  * `undefined` for an id that is unknown or another account's.
  */
 export interface Loaders {
+  readonly apiKey: DataLoader<string, ApiKey | undefined>;
   readonly chatbot: DataLoader<string, Chatbot | undefined>;
   readonly source: DataLoader<string, Source | undefined>;
   readonly passage: DataLoader<string, Passage | undefined>;
@@ -67,6 +70,11 @@ class LazyLoaders implements Loaders {
     this.#db = db;
     this.#accountId = accountId;
     this.#withNotes = withNotes;
+  }
+
+  get apiKey() {
+    this.#made.apiKey ??= this.#byId(findApiKeys);
+    return this.#made.apiKey;
   }
 
   get chatbot() {

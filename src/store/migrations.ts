@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { addMetering } from './metering-tables.ts';
 import { addModels } from './model-tables.ts';
 import { createNodes } from './nodes.ts';
 import { addPeople } from './people-tables.ts';
@@ -16,6 +17,7 @@ export const migrations: Record<string, Migration> = {
   '0004-people': { up: addPeople },
   '0005-nodes': { up: createNodes },
   '0006-models': { up: addModels },
+  '0007-metering': { up: addMetering },
 };
 
 // Tables that grow have no index by account alone: a planner without statistics would take it for `id in (…)` and walk

@@ -219,11 +219,14 @@ export interface UsageDayRow {
   unpriced_messages: number;
 }
 
-/** A row of quota_warnings: once for each month and share of its quota. */
+/** A row of quota_warnings: once for each month and share of its quota. `number` counts within the account. */
 export interface QuotaWarningRow {
   account_id: string;
+  number: number;
   month: string;
   percent: number;
+  used: number;
+  message_limit: number;
   at: Timestamp;
 }
 

@@ -1,12 +1,17 @@
-import type { Message, TokenUsage, Usage } from '../domain/entities.ts';
+import type { Message, TokenUsage } from '../domain/entities.ts';
 import type { Queryable } from './tables.ts';
 
 /**
- * Reserves one AI reply of the account's month, in the transaction of the message.
+ * Reserves one AI reply of the account's month, in the transaction of the message, and holds the month to its end.
  * @param limit replies a month; 0 means no limit.
- * @returns false when the month's replies are used up; nothing is changed then.
+ * @returns how many are used with it; `undefined` when the month's replies are used up, and nothing is changed.
  */
-export async function reserveReply(trx: Queryable, accountId: string, month: string, limit: number): Promise<boolean> {
+export async function reserveReply(
+  trx: Queryable,
+  accountId: string,
+  month: string,
+  limit: number,
+): Promise<number | undefined> {
   await trx
     .insertInto('usage')
     .values({ account_id: accountId, month, messages: 0 })
@@ -18,7 +23,7 @@ export async function reserveReply(trx: Queryable, accountId: string, month: str
     .where('account_id', '=', accountId)
     .where('month', '=', month);
   if (limit > 0) update = update.where('messages', '<', limit);
-  return (await update.executeTakeFirst()).numUpdatedRows === 1n;
+  return (await update.returning('messages').executeTakeFirst())?.messages;
 }
 
 /** Gives a reserved reply back: no character of it was produced. */
@@ -36,7 +41,11 @@ export async function releaseReply(trx: Queryable, accountId: string, month: str
 export async function countReply(
   trx: Queryable,
   { accountId, createdAt, apiKeyId }: Pick<Message, 'accountId' | 'createdAt' | 'apiKeyId'>,
-  { chatbotId, usage, priceNano }: { chatbotId: string; usage: TokenUsage; priceNano: number | null },
+  {
+    chatbotId,
+    usage,
+    priceNano,
+  }: { chatbotId: string; usage: Omit<TokenUsage, 'isEstimated'>; priceNano: number | null },
 ): Promise<void> {
   const counts = {
     messages: 1,
@@ -65,25 +74,13 @@ export async function countReply(
     .execute();
 }
 
-/** What the account used in a month; zeros when nothing. */
-export async function getUsage(db: Queryable, accountId: string, month: string): Promise<Usage> {
+/** How many replies of a month count against the account's quota, those under way among them. */
+export async function countReserved(db: Queryable, accountId: string, month: string): Promise<number> {
   const row = await db
     .selectFrom('usage')
     .select('messages')
     .where('account_id', '=', accountId)
     .where('month', '=', month)
     .executeTakeFirst();
-  const days = await db
-    .selectFrom('usage_days')
-    .select((of) => [of.fn.sum<number>('input_tokens').as('input'), of.fn.sum<number>('output_tokens').as('output')])
-    .where('account_id', '=', accountId)
-    .where('day', '>=', `${month}-01`)
-    .where('day', '<=', `${month}-31`)
-    .executeTakeFirst();
-  return {
-    month,
-    messages: row?.messages ?? 0,
-    inputTokens: Number(days?.input ?? 0),
-    outputTokens: Number(days?.output ?? 0),
-  };
+  return row?.messages ?? 0;
 }

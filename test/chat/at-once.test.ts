@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { toQueryTerms } from '../../src/domain/terms.ts';
 import { findCandidates } from '../../src/store/search.ts';
-import { getUsage } from '../../src/store/usage.ts';
+import { countReserved } from '../../src/store/usage.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
 import { describeEngines } from '../helpers/databases.ts';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
@@ -88,7 +88,7 @@ describeEngines('many at once', (engine) => {
     expect(Map.groupBy(sent, ({ __typename }) => __typename).get('QuotaExceededError')).toHaveLength(30);
     await waitForAnswers();
     const month = new Date().toISOString().slice(0, 7);
-    expect((await getUsage(db.read, gateway.accountId, month)).messages).toBe(20);
+    expect(await countReserved(db.read, gateway.accountId, month)).toBe(20);
   });
 
   it('makes five active keys and no more', async () => {

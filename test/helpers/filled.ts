@@ -7,9 +7,12 @@ import { createScriptedEngine, delta, finish } from './engines.ts';
 import { askGraphQL, startGateway } from './gateway.ts';
 import { createDataDir } from './process.ts';
 
+const USAGE = `month messages inputTokens outputTokens priceUsd days { day inputTokens }
+    top(by: API_KEY) { key } warnings { cursor at percent used limit }`;
+
 /** All that can be read with a key, but for what a request itself changes. */
 const EVERYTHING = `{
-  viewer { account { id name usage { month messages inputTokens outputTokens } } apiKey { id name prefix } scopes }
+  viewer { account { id name usage { ${USAGE} } } apiKey { id name prefix } scopes }
   chatbots(first: 10) { nodes {
     id name slug leadForm { title } metadata createdAt updatedAt
     sources(first: 10) { nodes { id title status passages(first: 10) { nodes { id headingPath text position } } } }
@@ -20,6 +23,7 @@ const CONVERSATION = `query ($id: ID!) { conversation(id: $id) {
   id status assignee escalationReason answeredBy unreadCount metadata
   messages(first: 50) { nodes {
     id role status content rating isPrivate authorName createdAt completedAt parent { id }
+    usage { inputTokens isEstimated } generation { provider firstTokenMs priceUsd }
     citations { title quote start end } siblings { id content isShown }
   } }
 } }`;
@@ -61,7 +65,12 @@ export async function readEverything({ url }: { url: string }, { key, chatbotId,
 export async function fillDatabase() {
   const dataDir = await createDataDir();
   const engine = createScriptedEngine();
-  const gateway = await startGateway({ engine: SQLITE, replaced: { engines: new Map([['builtin', engine]]) } });
+  const gateway = await startGateway({
+    engine: SQLITE,
+    // The fourth reply calls for a warning.
+    env: { MONTHLY_MESSAGE_LIMIT: '5' },
+    replaced: { engines: new Map([['builtin', engine]]) },
+  });
   const ask = async (mutation: string, input: object) => {
     const name = /^\w+/.exec(mutation)?.[0] ?? '';
     const type = `${name[0]?.toUpperCase()}${name.slice(1)}`;

@@ -23,6 +23,8 @@ export interface StreamEvent {
   readonly role?: string;
   readonly isTyping?: boolean;
   readonly reason?: string;
+  readonly month?: string;
+  readonly percent?: number;
 }
 
 export interface StreamCitation {
@@ -67,9 +69,9 @@ export interface Reader {
   vanish(): void;
 }
 
-/** What to follow: a message, a conversation or a chatbot. */
+/** What to follow: a message, a conversation or a chatbot; without any of them the quota of the account. */
 export type FollowOptions = Attachment &
-  ({ readonly messageId: string } | { readonly conversationId: string } | { readonly chatbotId: string });
+  ({ readonly messageId: string } | { readonly conversationId: string } | { readonly chatbotId: string } | object);
 
 /** From where, and as whom. */
 interface Attachment {
@@ -118,6 +120,10 @@ const FOLLOW_CONVERSATION = `subscription Follow($conversationId: ID!, $after: S
 const FOLLOW_CHATBOT = `subscription Follow($chatbotId: ID!, $after: String) {
   chatbotEvents(chatbotId: $chatbotId, after: $after) {${EVENT}
   }
+}`;
+
+const FOLLOW_QUOTA = `subscription Follow($after: String) {
+  quotaWarnings(after: $after) { __typename cursor at month percent used limit }
 }`;
 
 /** GraphQL over WebSocket, each reader on a socket of its own. */
@@ -210,9 +216,10 @@ export interface Sink {
 }
 
 function operationOf({ key: _, ...variables }: FollowOptions) {
-  const query = 'messageId' in variables ? FOLLOW : 'chatbotId' in variables ? FOLLOW_CHATBOT : FOLLOW_CONVERSATION;
   // A variable that is undefined is left out by JSON: it is absent, not null.
-  return { query, variables };
+  if ('messageId' in variables) return { query: FOLLOW, variables };
+  if ('chatbotId' in variables) return { query: FOLLOW_CHATBOT, variables };
+  return { query: 'conversationId' in variables ? FOLLOW_CONVERSATION : FOLLOW_QUOTA, variables };
 }
 
 /** Makes a reader of what a client hears. */

@@ -11,7 +11,7 @@ import { askGraphQL, startGateway } from '../helpers/gateway.ts';
 import { createDataDir, runProgram, startGatewayProcess, startProgram } from '../helpers/process.ts';
 
 const TABLES =
-  'accounts api_keys chatbots sources passages conversations messages leads conversation_events idempotency_keys usage';
+  'accounts api_keys chatbots sources passages conversations messages leads conversation_events idempotency_keys usage usage_days quota_warnings';
 
 /** The lock of those who copy to a target; see `src/store/copy-target.ts`. */
 const LOCK = 4_831_206_117;
@@ -66,7 +66,7 @@ async function holdLock(target: string, number: number): Promise<() => Promise<v
 const countAll = (target: string) =>
   ask<{ name: string; count: string }>(
     target,
-    [...TABLES.split(' '), 'search_entries', 'nodes']
+    [...TABLES.split(' '), 'search_entries', 'nodes', 'provider_keys', 'provider_models']
       .map((name) => `select '${name}' as name, count(*) as count from ${name}`)
       .join(' union all '),
   );

@@ -13,6 +13,8 @@ const METRICS = [
   'chatgraph_http_request_seconds',
   'chatgraph_graphql_operation_seconds',
   'chatgraph_answers_total',
+  'chatgraph_tokens_total',
+  'chatgraph_price_usd_total',
   'chatgraph_first_delta_seconds',
   'chatgraph_rate_limited_total',
   'chatgraph_sockets',
@@ -68,6 +70,9 @@ describe('what operators ask', () => {
     expect(text).toMatch(/operation_seconds_count\{kind="mutation",transport="http",outcome="ok"\} [1-9]/);
     expect(text).toMatch(/operation_seconds_count\{kind="subscription",transport="websocket",outcome="ok"\} 1/);
     expect(text).toContain('chatgraph_answers_total{engine="builtin",status="COMPLETED"} 1');
+    expect(text).toMatch(/chatgraph_tokens_total\{engine="builtin",kind="input"\} [1-9]/);
+    expect(text).toMatch(/chatgraph_tokens_total\{engine="builtin",kind="output"\} [1-9]/);
+    expect(text).toContain('chatgraph_price_usd_total{engine="builtin"} 0');
     expect(text).toContain('chatgraph_first_delta_seconds_count{engine="builtin"} 1');
     expect(text).toContain('chatgraph_answers_under_way 0');
     // Neither what people typed nor what they own becomes a label.

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import { encodeCursor } from '../../src/chat/cursor.ts';
 import { SCOPES, type Scope } from '../../src/domain/entities.ts';
+import { monthOf, toTimestamp } from '../../src/domain/time.ts';
+import { insertWarning } from '../../src/store/quota-warnings.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { codesOf, openSocket } from '../helpers/sockets.ts';
@@ -92,6 +94,7 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
     scopes: ['READ'],
     operation: 'subscription { chatbotEvents(chatbotId: "$id", after: "$inboxStart") { __typename } }',
   },
+  quotaWarnings: { scopes: ['MANAGE'], operation: 'subscription { quotaWarnings { percent } }' },
   messageStream: {
     scopes: ['CHAT', 'READ'],
     operation: 'subscription { messageStream(messageId: "$reply") { __typename } }',
@@ -111,6 +114,10 @@ beforeAll(async () => {
   reply = sent.replyId;
   conversation = sent.conversationId;
   for (const scope of SCOPES) keys[scope] = await keyWith(gateway, scope);
+  const { accountId, deps } = gateway;
+  const now = deps.clock.now();
+  const warning = { accountId, month: monthOf(now), percent: 80, used: 8, limit: 10, at: toTimestamp(now) };
+  await deps.db.transaction((trx) => insertWarning(trx, warning));
 });
 afterAll(() => gateway.close());
 

@@ -1,0 +1,36 @@
+import type { Deps } from '../deps.ts';
+import type { QuotaWarning } from '../domain/entities.ts';
+import { QuotaExceededError } from '../domain/errors.ts';
+import { monthOf, toTimestamp } from '../domain/time.ts';
+import { insertWarning } from '../store/quota-warnings.ts';
+import type { Queryable } from '../store/tables.ts';
+import { reserveReply } from '../store/usage.ts';
+
+/** The shares of a month's quota, in percent, at which an account is warned. */
+export const WARNED_AT = [80, 100];
+
+/** Where news of an account are signalled that belong to none of its chatbots. */
+export const accountTopic = (accountId: string): string => `account:${accountId}`;
+
+/**
+ * Takes a reply of the account's month, in the transaction of the message, and writes the warnings that this calls for.
+ * @returns the warnings, which are to be signalled after the commit.
+ * @throws QuotaExceededError
+ */
+export async function takeReply(
+  trx: Queryable,
+  { monthlyMessageLimit: limit }: Pick<Deps['config'], 'monthlyMessageLimit'>,
+  accountId: string,
+  now: number,
+): Promise<QuotaWarning[]> {
+  const month = monthOf(now);
+  const used = await reserveReply(trx, accountId, month, limit);
+  if (used === undefined) throw new QuotaExceededError();
+  const warnings: QuotaWarning[] = [];
+  // More than the share, too: a limit may be lowered while it is counted.
+  for (const percent of WARNED_AT.filter((share) => limit > 0 && used * 100 >= limit * share)) {
+    const warning = await insertWarning(trx, { accountId, month, percent, used, limit, at: toTimestamp(now) });
+    if (warning !== undefined) warnings.push(warning);
+  }
+  return warnings;
+}

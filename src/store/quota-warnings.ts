@@ -1,0 +1,72 @@
+import type { QuotaWarning } from '../domain/entities.ts';
+import type { Queryable, QuotaWarningRow } from './tables.ts';
+
+/**
+ * Writes a warning, once for each month and share. The caller holds the usage of the month, and for that its numbers stand
+ * in the order of the commits.
+ * @returns `undefined` where it was written before.
+ */
+export async function insertWarning(
+  trx: Queryable,
+  warning: Omit<QuotaWarning, 'number'>,
+): Promise<QuotaWarning | undefined> {
+  const { accountId, month, percent } = warning;
+  const told = await listWarningsOfMonth(trx, accountId, month);
+  if (told.some((earlier) => earlier.percent === percent)) return undefined;
+  const number = (await findLastWarningNumber(trx, accountId)) + 1;
+  const { used, limit, at } = warning;
+  const row = { account_id: accountId, number, month, percent, used, message_limit: limit, at };
+  await trx.insertInto('quota_warnings').values(row).execute();
+  return toWarning(row);
+}
+
+/** The warnings of a month, oldest first. Uses `quota_warnings_by_share`. */
+export async function listWarningsOfMonth(db: Queryable, accountId: string, month: string): Promise<QuotaWarning[]> {
+  const rows = await db
+    .selectFrom('quota_warnings')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('month', '=', month)
+    .orderBy('number')
+    .execute();
+  return rows.map(toWarning);
+}
+
+/** An account's warnings after `number`, oldest first. Uses the primary key. */
+export async function listWarnings(
+  db: Queryable,
+  accountId: string,
+  { after, limit }: { after: number; limit: number },
+): Promise<QuotaWarning[]> {
+  const rows = await db
+    .selectFrom('quota_warnings')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('number', '>', after)
+    .orderBy('number')
+    .limit(limit)
+    .execute();
+  return rows.map(toWarning);
+}
+
+/** The number of an account's last warning; 0 when there is none. */
+export async function findLastWarningNumber(db: Queryable, accountId: string): Promise<number> {
+  const row = await db
+    .selectFrom('quota_warnings')
+    .select((of) => of.fn.max('number').as('last'))
+    .where('account_id', '=', accountId)
+    .executeTakeFirst();
+  return row?.last ?? 0;
+}
+
+function toWarning(row: QuotaWarningRow): QuotaWarning {
+  return {
+    accountId: row.account_id,
+    number: row.number,
+    month: row.month,
+    percent: row.percent,
+    used: row.used,
+    limit: row.message_limit,
+    at: row.at,
+  };
+}

@@ -1,0 +1,108 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { AnswerEngine } from '../../src/answer/engine.ts';
+import { createChatbot } from '../helpers/chatbots.ts';
+import { startCluster } from '../helpers/cluster.ts';
+import { describeEngines, hasPostgres, SQLITE } from '../helpers/databases.ts';
+import { delta, finish } from '../helpers/engines.ts';
+import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { hasRedis } from '../helpers/nodes.ts';
+import { webSocket } from '../helpers/streams.ts';
+import { mutation } from '../schema/support.ts';
+
+const SENDS = 1_000;
+const USED = 20;
+const LEFT = 100;
+const LIMIT = String(USED + LEFT);
+const SEND = mutation('sendMessage');
+const USAGE = `{ viewer { account { usage { messages limit days { messages } warnings { percent used limit } } } } }`;
+
+type Asking = Pick<TestGateway, 'graphql' | 'url' | 'key'>;
+
+/** Sends so many messages at once, in turn to each, and counts what they were answered with. */
+async function sendAtOnce(nodes: readonly Asking[], chatbotId: string, { count = SENDS, content = 'Well?' } = {}) {
+  const counts: Record<string, number> = {};
+  const sending = Array.from({ length: count }, async (_, index) => {
+    const input = { chatbotId, content, sessionId: crypto.randomUUID() };
+    const { data } = (await nodes[index % nodes.length]?.graphql<{ sendMessage: { __typename: string } }>(SEND, {
+      input,
+    })) ?? { data: undefined };
+    const answer = data?.sendMessage.__typename ?? 'none';
+    counts[answer] = (counts[answer] ?? 0) + 1;
+  });
+  await Promise.all(sending);
+  return counts;
+}
+
+async function readUsage(node: Asking) {
+  const { data } = await node.graphql<{ viewer: { account: { usage: Record<string, unknown> } } }>(USAGE);
+  return data.viewer.account.usage;
+}
+
+/** Uses some of a month, asks for far more than is left of it, and expects that exactly that was answered. */
+async function expectExactlyTheRest(nodes: readonly [Asking, ...Asking[]], chatbotId: string) {
+  const readers = nodes.map((node) => webSocket.follow(node, {}));
+  expect(await sendAtOnce(nodes, chatbotId, { count: USED })).toEqual({ SendMessagePayload: USED });
+  expect(await sendAtOnce(nodes, chatbotId)).toEqual({ SendMessagePayload: LEFT, QuotaExceededError: SENDS - LEFT });
+  const limit = USED + LEFT;
+  await vi.waitFor(
+    async () =>
+      expect(await readUsage(nodes[0])).toEqual({
+        ...{ messages: limit, limit, days: [{ messages: limit }] },
+        warnings: [
+          { percent: 80, used: limit * 0.8, limit },
+          { percent: 100, used: limit, limit },
+        ],
+      }),
+    { timeout: 20_000, interval: 100 },
+  );
+  for (const reader of readers) {
+    await reader.until(({ percent }) => percent === 100);
+    expect(reader.events.map(({ percent }) => percent)).toEqual([80, 100]);
+    reader.leave();
+  }
+}
+
+describe('a quota with 100 replies left', () => {
+  it('lets exactly 100 of 1,000 through that are sent to one gateway on SQLite at once', async () => {
+    const gateway = await startGateway({ engine: SQLITE, env: { MONTHLY_MESSAGE_LIMIT: LIMIT } });
+    onTestFinished(() => gateway.close());
+    await expectExactlyTheRest([gateway], await createChatbot(gateway));
+  }, 60_000);
+
+  it.runIf(hasPostgres && hasRedis)(
+    'lets exactly 100 of 1,000 through that are sent to two gateways on Postgres at once',
+    async () => {
+      const cluster = await startCluster({ MONTHLY_MESSAGE_LIMIT: LIMIT, BUILTIN_DELAY_MS: '0' });
+      const [a, b] = cluster.nodes;
+      await expectExactlyTheRest([a, b], await createChatbot({ ...a, key: cluster.key }));
+    },
+    120_000,
+  );
+});
+
+/** Fails what it is told to before the first token, and else answers. */
+const moody: AnswerEngine = {
+  async *answer({ content }) {
+    if (content === 'Fail!') throw new Error('As told.');
+    yield delta('Well.');
+    yield finish;
+  },
+};
+
+describeEngines('a quota', (engine) => {
+  it('gets back the place of each answer that fails before its first token, for another to use', async () => {
+    const replaced = { engines: new Map([['builtin', moody]]) };
+    const gateway = await startGateway({ engine, replaced, env: { MONTHLY_MESSAGE_LIMIT: '10' } });
+    onTestFinished(() => gateway.close());
+    const chatbotId = await createChatbot(gateway);
+    for (let round = 0; round < 3; round++) {
+      await sendAtOnce([gateway], chatbotId, { count: 10, content: 'Fail!' });
+      await vi.waitFor(async () => expect(await readUsage(gateway)).toMatchObject({ messages: 0 }));
+    }
+    expect(await sendAtOnce([gateway], chatbotId, { count: 30 })).toEqual({
+      ...{ SendMessagePayload: 10, QuotaExceededError: 20 },
+    });
+    await vi.waitFor(async () => expect(await readUsage(gateway)).toMatchObject({ days: [{ messages: 10 }] }));
+    expect(await readUsage(gateway)).toMatchObject({ messages: 10, warnings: [{ percent: 80 }, { percent: 100 }] });
+  });
+});
