@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildSchema, parse, validate } from 'graphql';
 import { expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { SETTINGS } from '../../src/config.ts';
@@ -61,6 +62,15 @@ it.each(PAGES)('%s names files of the source, scripts and settings as they are',
   const known = new Set([...Object.keys(SETTINGS.shape), ...OTHERS]);
   const ofTheGraph = read('schema/schema.graphql') + read('src/domain/errors.ts');
   expect(names.filter((name) => !known.has(name) && !ofTheGraph.includes(name))).toEqual([]);
+});
+
+it('asks in its GraphQL only for what the graph has', () => {
+  const graph = buildSchema(read('schema/schema.graphql'));
+  const blocks = PAGES.flatMap((page) =>
+    [...read(page).matchAll(/```graphql\n([\s\S]*?)```/g)].map(([, block = '']) => block),
+  );
+  expect(blocks.length).toBeGreaterThan(5);
+  for (const block of blocks) expect(validate(graph, parse(block)), block).toEqual([]);
 });
 
 it.each(TIMES)('docs/scaling.md is right about the times of %s: %s', (file, line) => {
