@@ -56,7 +56,8 @@ const GenerationRef = builder.objectRef<Generation>('Generation').implement({
   }),
 });
 
-const MessageErrorRef = builder.objectRef<MessageFailure>('MessageError').implement({
+/** Why an answer failed, in public words. */
+export const MessageErrorRef = builder.objectRef<MessageFailure>('MessageError').implement({
   description: 'Why a reply failed.',
   fields: (t) => ({
     code: t.exposeString('code', { description: 'The reason in a word that never changes.' }),

@@ -15,6 +15,7 @@ import './branch.ts';
 import './handoff.ts';
 import './lead.ts';
 import './event.ts';
+import './provider.ts';
 import { builder } from './builder.ts';
 
 /** The graph: everything that clients can ask for. It needs neither a database nor a configuration to be loaded. */

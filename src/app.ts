@@ -1,4 +1,3 @@
-import { destination, type Logger, pino } from 'pino';
 import { createKeyring } from './access/keyring.ts';
 import { createExtractiveEngine } from './answer/extractive.ts';
 import { createBackground } from './background.ts';
@@ -11,11 +10,17 @@ import { createTyping } from './chat/typing.ts';
 import type { Config } from './config.ts';
 import { type Coordination, createMemoryCoordination, openRedisCoordination } from './coordination/coordination.ts';
 import type { Deps } from './deps.ts';
+import { AnswerFailure } from './domain/failures.ts';
 import { systemClock } from './domain/time.ts';
 import { prepareFirstStart } from './first-start.ts';
 import { createHttpServer } from './http/server.ts';
+import { createLogger } from './logger.ts';
 import { createMetrics, showRedis } from './metrics.ts';
+import { createAccess } from './models/access.ts';
+import type { Models } from './models/model-call.ts';
 import { createPrices } from './models/prices.ts';
+import { resealProviderKeys } from './models/sealed-keys.ts';
+import { createSealer } from './secrets.ts';
 import { openDatabase } from './store/database.ts';
 
 /** A running gateway. */
@@ -31,15 +36,22 @@ export interface Gateway {
 
 const DRAIN_MS = 15_000;
 
+/** Until hosted models are asked. */
+const NO_MODELS: Models = {
+  open: () => Promise.reject(new AnswerFailure('PROVIDER_MISCONFIGURED', 'There are no models.')),
+};
+
 /** Puts the parts together, each in the variant that the settings name, and takes what tests replace. */
 async function createDeps(
   config: Config,
   replaced: Partial<Deps> = {},
 ): Promise<{ deps: Deps; coordination: Coordination }> {
-  const logger = replaced.logger ?? createLogger(config);
+  const logger = replaced.logger ?? createLogger(config.logLevel);
   const clock = replaced.clock ?? systemClock;
   const metrics = replaced.metrics ?? createMetrics();
   const prices = createPrices(config.models.pricesFile);
+  const background = createBackground(logger);
+  const sealer = createSealer(config, logger);
   const coordination = config.redis
     ? await openRedisCoordination(clock, { ...config.redis, logger })
     : createMemoryCoordination(clock);
@@ -55,7 +67,7 @@ async function createDeps(
     clock,
     db,
     metrics,
-    background: createBackground(logger),
+    background,
     keyring: createKeyring(db, clock, logger),
     limiter,
     bus,
@@ -64,6 +76,9 @@ async function createDeps(
     liveAnswers: new Map(),
     liveTexts,
     typing: createTyping(bus, clock, announcements),
+    sealer,
+    access: createAccess({ config, db, clock, logger, background, sealer }),
+    models: NO_MODELS,
     prices,
     engines: new Map([['builtin', createExtractiveEngine({ delayMs: config.builtinDelayMs })]]),
     ...replaced,
@@ -93,6 +108,7 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     deps.db.onForeignWrite(refreshKeys);
     deps.announcements.on('revoked', refreshKeys);
     deps.announcements.onMissed(refreshKeys);
+    keepAccessFresh(deps);
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     return {
       deps,
@@ -122,10 +138,15 @@ async function closeGateway(
   deps.typing.close();
   await coordination.close();
   await deps.keyring.close();
+  await deps.access.close();
   await deps.db.close();
 }
 
-/** Logs go to stderr, so that stdout is free for what people asked to see. They name what they hold field by field. */
-function createLogger({ logLevel }: Config): Logger {
-  return pino({ level: logLevel }, destination({ fd: 2, sync: false }));
+/** Forgets what accounts reach models with when that has changed elsewhere, and seals it with the newest key. */
+function keepAccessFresh(deps: Deps): void {
+  const { access, announcements, background, config, db } = deps;
+  announcements.on('provider-keys', (accountId) => access.forget(accountId));
+  announcements.onMissed(() => access.forget());
+  db.onForeignWrite(() => access.forget());
+  if (config.secretKeys.length > 1) background.run('seal keys anew', () => resealProviderKeys(deps));
 }

@@ -12,7 +12,10 @@ import type { LiveTexts } from './coordination/live-texts.ts';
 import type { RateLimiter } from './coordination/rate-limiter.ts';
 import type { Clock } from './domain/time.ts';
 import type { Metrics } from './metrics.ts';
+import type { AccountAccess } from './models/access.ts';
+import type { Models } from './models/model-call.ts';
 import type { Prices } from './models/prices.ts';
+import type { Sealer } from './secrets.ts';
 import type { Database } from './store/database.ts';
 
 /** What the program is made of, put together once in `app.ts`. Functions take the part they use: `Pick<Deps, …>`. */
@@ -34,5 +37,8 @@ export interface Deps {
   readonly typing: Typing;
   /** By the name that a chatbot's `provider` says. */
   readonly engines: ReadonlyMap<string, AnswerEngine>;
+  readonly sealer: Sealer;
+  readonly access: AccountAccess;
+  readonly models: Models;
   readonly prices: Prices;
 }

@@ -13,11 +13,12 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   store: { code: ['domain'] },
   coordination: { code: ['domain'] },
   access: { code: ['domain', 'store'], types: ['coordination'] },
-  models: { code: ['domain'] },
+  outbound: { code: [] },
+  models: { code: ['domain', 'store', 'outbound'], types: ['access', 'background', 'config', 'secrets'] },
   answer: { code: ['domain', 'store'] },
   ingest: { code: ['domain', 'store'], types: ['access'] },
   chat: { code: ['domain', 'store', 'answer'], types: ['access', 'coordination'] },
-  schema: { code: ['domain', 'store', 'answer', 'ingest', 'chat', 'access'] },
+  schema: { code: ['domain', 'store', 'answer', 'ingest', 'chat', 'access', 'models'] },
   rest: { code: ['domain'] },
   web: { code: [] },
   'web/chat': { code: [] },
@@ -26,10 +27,13 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   background: { code: [] },
   metrics: { code: [] },
   config: { code: ['domain', 'access'] },
+  logger: { code: [] },
+  secrets: { code: ['domain'], types: ['config'] },
   deps: {
     code: [],
     types: [
       ...['domain', 'store', 'coordination', 'access', 'models', 'answer', 'chat', 'background', 'metrics', 'config'],
+      'secrets',
     ],
   },
   demo: { code: ['store', 'ingest', 'chat'] },
@@ -37,7 +41,7 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   app: {
     code: [
       ...['domain', 'store', 'coordination', 'access', 'models', 'answer', 'chat', 'http'],
-      ...['background', 'metrics', 'first-start'],
+      ...['background', 'metrics', 'first-start', 'logger', 'secrets'],
     ],
     types: ['config'],
   },

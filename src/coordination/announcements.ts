@@ -13,9 +13,9 @@ export interface Announcements {
 
 /**
  * What is announced: that an API key was revoked (its id), that someone types or has stopped, that an answer should stop
- * (its message's id).
+ * (its message's id), that an account has changed its access to models (its id).
  */
-export type AnnouncementKind = 'revoked' | 'typing' | 'stop';
+export type AnnouncementKind = 'revoked' | 'typing' | 'stop' | 'provider-keys';
 
 /** Makes the announcements of a process that is alone: nobody hears them. */
 export function createMemoryAnnouncements(): Announcements {

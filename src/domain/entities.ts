@@ -2,7 +2,9 @@
  * The nouns as the program passes them around. Each stands for one stored row; relations are ids, resolved by the
  * store's loaders. `accountId` is the owner, and every read is limited to it.
  */
+import type { FailureCode } from './failures.ts';
 import type { JsonText } from './json.ts';
+import type { Provider } from './providers.ts';
 import type { Timestamp } from './time.ts';
 
 /** What a credential may do: read the graph, chat, manage. */
@@ -126,6 +128,27 @@ export interface Answering {
 export interface ModelName {
   readonly provider: string;
   readonly model: string | null;
+}
+
+/** An account's own access to the models of a provider, without its secret. */
+export interface ProviderKey {
+  readonly accountId: string;
+  readonly provider: Provider;
+  /** The last four characters of the key; null where there is none, or too short a one. */
+  readonly keyEnding: string | null;
+  /** Where its models are; null: at the provider's own address. */
+  readonly baseUrl: string | null;
+  readonly updatedAt: Timestamp;
+}
+
+/** What was seen of a model that an account has used. */
+export interface ProviderModel {
+  readonly provider: string;
+  readonly model: string;
+  readonly workedAt: Timestamp | null;
+  readonly failedAt: Timestamp | null;
+  /** Why it failed the last time; null when it has worked since. */
+  readonly failure: FailureCode | null;
 }
 
 /** What visitors are asked for when they want to be called back. */

@@ -1,4 +1,3 @@
-import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { issueApiKey } from '../../src/access/api-keys.ts';
 import { startGateway as start } from '../../src/app.ts';
@@ -7,6 +6,7 @@ import type { Deps } from '../../src/deps.ts';
 import { SCOPES, type Scope } from '../../src/domain/entities.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
+import { createLogger } from '../../src/logger.ts';
 import { insertAccount } from '../../src/store/accounts.ts';
 import { STACK_ENGINE, type TestDatabase, type TestEngine } from './databases.ts';
 import { createPrefix } from './redis.ts';
@@ -74,7 +74,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const { env = {}, replaced = {}, engine = STACK_ENGINE } = options;
   const database = options.database ?? (await engine.create());
   const logs: Record<string, unknown>[] = [];
-  const logger = pino({ level: 'debug' }, { write: (line: string) => void logs.push(JSON.parse(line)) });
+  const logger = createLogger('debug', { write: (line: string) => void logs.push(JSON.parse(line)) });
   const config: Config = readConfig({
     PORT: '0',
     DATABASE_URL: database.url,

@@ -1,0 +1,160 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Logger } from 'pino';
+import type { Background } from '../background.ts';
+import type { Config } from '../config.ts';
+import type { ModelName } from '../domain/entities.ts';
+import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
+import { PROVIDERS, type Provider } from '../domain/providers.ts';
+import { type Clock, toTimestamp } from '../domain/time.ts';
+import { createAddressRules } from '../outbound/addresses.ts';
+import { AddressRefusedError } from '../outbound/guard.ts';
+import { createGuardedFetch } from '../outbound/guarded-fetch.ts';
+import { openPlainFetch } from '../outbound/plain-fetch.ts';
+import type { Sealer } from '../secrets.ts';
+import type { Database } from '../store/database.ts';
+import { listProviderKeys, type StoredProviderKey } from '../store/provider-keys.ts';
+import { writeModelOutcome } from '../store/provider-models.ts';
+import type { Access } from './model-call.ts';
+import { unsealProviderKey } from './sealed-keys.ts';
+
+/** Who may ask which models, and what came of it. */
+export interface AccountAccess {
+  /**
+   * Finds what an account reaches a provider with: its own access, which goes before that of the operator as a whole.
+   * Undefined where there is neither, where its own cannot be unsealed, and for a name that is no provider's.
+   */
+  findAccess(accountId: string, provider: string): Promise<Access | undefined>;
+  /**
+   * Remembers in the background how a call ended, null for well: whenever that is another end than the last, and else once
+   * a minute at most. Where no model is named there is nothing to remember.
+   */
+  noteOutcome(accountId: string, name: ModelName, failure: FailureCode | null): void;
+  /** Reads again what an account has of its own, or all have, when it is needed next. */
+  forget(accountId?: string): void;
+  close(): Promise<void>;
+}
+
+/** What access needs. */
+export interface AccessDeps {
+  readonly config: Pick<Config, 'models' | 'allowedAddresses'>;
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly background: Background;
+  readonly sealer: Sealer;
+}
+
+/** By provider; null where the account's own cannot be unsealed. */
+type OwnAccess = ReadonlyMap<string, Access | null>;
+
+const MAX_AGE_MS = 10_000;
+const NOTE_INTERVAL_MS = 60_000;
+const MAX_ACCOUNTS = 1_000;
+const MAX_NOTES = 10_000;
+
+/** Makes the access of one process. What it has read of an account is read again after 10 seconds. */
+export function createAccess({ config, db, clock, logger, background, sealer }: AccessDeps): AccountAccess {
+  const plain = openPlainFetch();
+  const guardedFetch = explainRefusals(createGuardedFetch(createAddressRules(config.allowedAddresses)));
+  const accounts = new LRUCache<string, { readonly at: number; readonly own: Promise<OwnAccess> }>({
+    max: MAX_ACCOUNTS,
+  });
+  const notes = new LRUCache<string, { readonly at: number; readonly failure: FailureCode | null }>({ max: MAX_NOTES });
+  const identify = createIdentities();
+
+  const ofOperator = new Map<string, Access>();
+  for (const provider of PROVIDERS) {
+    const { apiKey, baseUrl } = config.models.access[provider];
+    const isConfigured = provider === 'open' ? baseUrl !== undefined : apiKey !== undefined;
+    if (!isConfigured) continue;
+    ofOperator.set(provider, {
+      apiKey,
+      baseUrl,
+      identity: identify('', provider, apiKey, baseUrl),
+      fetch: plain.fetch,
+    });
+  }
+
+  function open(key: StoredProviderKey): Access | null {
+    const { accountId, provider } = key;
+    const unsealed = unsealProviderKey(sealer, key);
+    if (unsealed === undefined) {
+      logger.warn({ accountId, provider }, 'cannot unseal a key: it was sealed with another SECRET_KEY');
+      return null;
+    }
+    const [apiKey, baseUrl] = [unsealed ?? undefined, key.baseUrl ?? undefined];
+    const identity = identify(accountId, provider, apiKey, baseUrl);
+    return { apiKey, baseUrl, identity, fetch: baseUrl === undefined ? plain.fetch : guardedFetch };
+  }
+
+  async function read(accountId: string): Promise<OwnAccess> {
+    const keys = await listProviderKeys(db.read, accountId);
+    return new Map(keys.map((key) => [key.provider, open(key)]));
+  }
+
+  function getOwn(accountId: string): Promise<OwnAccess> {
+    const known = accounts.get(accountId);
+    if (known !== undefined && clock.now() - known.at < MAX_AGE_MS) return known.own;
+    const own = read(accountId);
+    const entry = { at: clock.now(), own };
+    accounts.set(accountId, entry);
+    own.catch(() => {
+      if (accounts.peek(accountId) === entry) accounts.delete(accountId);
+    });
+    return own;
+  }
+
+  return {
+    async findAccess(accountId, provider) {
+      const own = (await getOwn(accountId)).get(provider);
+      return own === undefined ? ofOperator.get(provider) : (own ?? undefined);
+    },
+
+    noteOutcome(accountId, { provider, model }, failure) {
+      if (model === null) return;
+      const name = `${accountId} ${provider} ${model}`;
+      const known = notes.get(name);
+      const now = clock.now();
+      if (known?.failure === failure && now - known.at < NOTE_INTERVAL_MS) return;
+      notes.set(name, { at: now, failure });
+      const outcome = { provider, model, failure, at: toTimestamp(now) };
+      background.run('note how a model answers', () =>
+        db.transaction((trx) => writeModelOutcome(trx, accountId, outcome)),
+      );
+    },
+
+    forget(accountId) {
+      if (accountId === undefined) {
+        accounts.clear();
+        notes.clear();
+        return;
+      }
+      accounts.delete(accountId);
+      for (const name of notes.keys()) if (name.startsWith(`${accountId} `)) notes.delete(name);
+    },
+
+    close: plain.close,
+  };
+}
+
+/** Says of an address that is not reached that the model is not set up rightly: to try again is of no use. */
+function explainRefusals(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
+  return async (input, init) => {
+    try {
+      return await fetch(input, init);
+    } catch (error) {
+      if (!(error instanceof AddressRefusedError)) throw error;
+      throw new AnswerFailure('PROVIDER_MISCONFIGURED', `The address is refused. ${error.message}`);
+    }
+  };
+}
+
+/** Names are of this process alone, so that nobody can find a key by trying. */
+function createIdentities() {
+  const salt = randomBytes(32);
+  return (accountId: string, provider: Provider, apiKey: string | undefined, baseUrl: string | undefined): string =>
+    createHmac('sha256', salt)
+      .update(JSON.stringify([accountId, provider, apiKey ?? null, baseUrl ?? null]))
+      .digest('base64url');
+}

@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import { NotFoundError } from '../domain/errors.ts';
+import { parseInput } from '../domain/input.ts';
+import { PROVIDERS, type Provider } from '../domain/providers.ts';
+import { toTimestamp } from '../domain/time.ts';
+import { type AddressRules, createAddressRules } from '../outbound/addresses.ts';
+import { AddressRefusedError, checkUrl } from '../outbound/guard.ts';
+import { deleteProviderKey as deleteStoredKey, writeProviderKey } from '../store/provider-keys.ts';
+import { deleteProviderModels } from '../store/provider-models.ts';
+import { sealProviderKey } from './sealed-keys.ts';
+
+/** A shorter key would be told by its ending. */
+const MIN_LENGTH_TO_SHOW = 8;
+const ENDING_LENGTH = 4;
+const MAX_URL_LENGTH = 2_048;
+
+/** A name of `PROVIDERS`. */
+const providerName = z.enum(PROVIDERS, `Must be one of: ${PROVIDERS.join(', ')}.`);
+
+const keyText = z
+  .string()
+  .transform((text) => text.trim())
+  .refine((text) => /^[\x21-\x7e]{1,512}$/.test(text), 'Must be 1 to 512 printable characters without spaces.');
+
+/** An address that paths are appended to, without a slash at its end. */
+function baseUrlText(rules: AddressRules) {
+  return z
+    .string()
+    .transform((text) => text.trim())
+    .refine((text) => text.length <= MAX_URL_LENGTH, `Must have at most ${MAX_URL_LENGTH} characters.`)
+    .refine((text) => !/[?#]/.test(text), 'Must have no ? and no #: paths are appended to it.')
+    .transform((text, context) => {
+      try {
+        const { origin, pathname } = checkUrl(text, rules);
+        return `${origin}${pathname}`.replace(/\/+$/, '');
+      } catch (error) {
+        if (!(error instanceof AddressRefusedError)) throw error;
+        context.addIssue({ code: 'custom', message: error.message });
+        return z.NEVER;
+      }
+    });
+}
+
+function rulesFor(addresses: AddressRules) {
+  return z
+    .object({ provider: providerName, apiKey: keyText.optional(), baseUrl: baseUrlText(addresses).optional() })
+    .superRefine(({ provider, apiKey, baseUrl }, context) => {
+      if (provider === 'open' && baseUrl === undefined) {
+        context.addIssue({
+          code: 'custom',
+          path: ['baseUrl'],
+          message: 'Must name the server: `open` has none of its own.',
+        });
+      }
+      if (provider !== 'open' && apiKey === undefined) {
+        context.addIssue({ code: 'custom', path: ['apiKey'], message: 'Must be given: only `open` may do without.' });
+      }
+    });
+}
+
+/**
+ * Gives the viewer's account an access of its own to a provider, in place of the one that it had. It goes before the
+ * operator's at once; what was seen of the provider's models is forgotten.
+ * @param input `apiKey` may be absent for `open` alone, which needs a `baseUrl`; that has to be public, or allowed.
+ * @throws InvalidInputError, also where nothing can be sealed.
+ */
+export async function setProviderKey(
+  deps: Pick<Deps, 'config' | 'db' | 'clock' | 'sealer' | 'access' | 'announcements'>,
+  viewer: Pick<Viewer, 'accountId'>,
+  input: { provider: string; apiKey?: string | null | undefined; baseUrl?: string | null | undefined },
+): Promise<Provider> {
+  const { accountId } = viewer;
+  const rules = rulesFor(createAddressRules(deps.config.allowedAddresses));
+  const { provider, apiKey, baseUrl } = parseInput(rules, { ...input });
+  const key = {
+    accountId,
+    provider,
+    sealedKey: apiKey === undefined ? null : sealProviderKey(deps.sealer, accountId, provider, apiKey),
+    keyEnding: apiKey !== undefined && apiKey.length >= MIN_LENGTH_TO_SHOW ? apiKey.slice(-ENDING_LENGTH) : null,
+    baseUrl: baseUrl ?? null,
+    updatedAt: toTimestamp(deps.clock.now()),
+  };
+  await deps.db.transaction(async (trx) => {
+    await writeProviderKey(trx, key);
+    await deleteProviderModels(trx, accountId, provider);
+  });
+  announceChange(deps, accountId);
+  return provider;
+}
+
+/**
+ * Takes the account's own access to a provider away; from then on the operator's counts, if there is one.
+ * @throws InvalidInputError; NotFoundError when the account has none.
+ */
+export async function deleteProviderKey(
+  deps: Pick<Deps, 'db' | 'access' | 'announcements'>,
+  viewer: Pick<Viewer, 'accountId'>,
+  input: { provider: string },
+): Promise<Provider> {
+  const { accountId } = viewer;
+  const { provider } = parseInput(z.object({ provider: providerName }), input);
+  const isDeleted = await deps.db.transaction(async (trx) => {
+    await deleteProviderModels(trx, accountId, provider);
+    return deleteStoredKey(trx, accountId, provider);
+  });
+  if (!isDeleted) throw new NotFoundError('Provider key');
+  announceChange(deps, accountId);
+  return provider;
+}
+
+function announceChange({ access, announcements }: Pick<Deps, 'access' | 'announcements'>, accountId: string): void {
+  access.forget(accountId);
+  announcements.announce('provider-keys', accountId);
+}

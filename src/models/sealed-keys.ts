@@ -1,0 +1,49 @@
+import type { Logger } from 'pino';
+import type { Provider } from '../domain/providers.ts';
+import type { Sealer } from '../secrets.ts';
+import type { Database } from '../store/database.ts';
+import { listAllProviderKeys, replaceSealedKey, type StoredProviderKey } from '../store/provider-keys.ts';
+
+const PURPOSE = 'provider-key';
+
+/**
+ * Seals the key of an account for a provider.
+ * @throws InvalidInputError where nothing can be sealed.
+ */
+export function sealProviderKey(sealer: Sealer, accountId: string, provider: Provider, apiKey: string): string {
+  return sealer.seal(PURPOSE, placeOf(accountId, provider), apiKey);
+}
+
+/** Gives the key of a stored access: null where it has none, undefined where it cannot be unsealed. */
+export function unsealProviderKey(
+  sealer: Sealer,
+  { accountId, provider, sealedKey }: StoredProviderKey,
+): string | null | undefined {
+  return sealedKey === null ? null : sealer.unseal(PURPOSE, placeOf(accountId, provider), sealedKey);
+}
+
+/** Seals with the newest key what an earlier one has sealed. What nobody can unseal stays as it is. */
+export async function resealProviderKeys({
+  db,
+  sealer,
+  logger,
+}: {
+  db: Database;
+  sealer: Sealer;
+  logger: Logger;
+}): Promise<void> {
+  const keys = await listAllProviderKeys(db.read);
+  const outdated = keys.filter(({ sealedKey }) => sealedKey !== null && sealer.isOutdated(sealedKey));
+  const readable = outdated.flatMap((key) => {
+    const apiKey = unsealProviderKey(sealer, key);
+    return apiKey ? [{ key, sealed: sealProviderKey(sealer, key.accountId, key.provider, apiKey) }] : [];
+  });
+  await db.transaction(async (trx) => {
+    for (const { key, sealed } of readable) await replaceSealedKey(trx, key, sealed);
+  });
+  logger.info({ sealed: readable.length, lost: outdated.length - readable.length }, 'sealed stored keys anew');
+}
+
+function placeOf(accountId: string, provider: Provider) {
+  return { table: 'provider_keys', row: `${accountId} ${provider}`, column: 'sealed_key' };
+}

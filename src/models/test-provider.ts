@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
+import { parseInput, text } from '../domain/input.ts';
+import { BUILTIN, PROVIDERS } from '../domain/providers.ts';
+import type { ModelStream } from './model-call.ts';
+
+/** What came of a test. */
+export interface ProviderTest {
+  readonly provider: (typeof NAMES)[number];
+  /** The model that was asked; null for none: that of the built-in engine, or of a provider that was not reached. */
+  readonly model: string | null;
+  /** To the end of the answer, or of the failure. */
+  readonly latencyMs: number;
+  /** Why it does not work; null where it does. */
+  readonly failure: FailureCode | null;
+}
+
+const LIMIT_MS = 10_000;
+const NAMES = [BUILTIN, ...PROVIDERS] as const;
+
+const rules = z.object({
+  provider: z.enum(NAMES, `Must be one of: ${NAMES.join(', ')}.`),
+  model: text(1, 255).optional(),
+});
+
+/**
+ * Asks a model for a word, with the access of the viewer's account, for 10 seconds at most.
+ * @param input `model` absent means the provider's default.
+ * @throws InvalidInputError
+ */
+export async function testProvider(
+  deps: Pick<Deps, 'models'>,
+  viewer: Pick<Viewer, 'accountId'>,
+  input: { provider: string; model?: string | null | undefined },
+  signal: AbortSignal,
+): Promise<ProviderTest> {
+  const { provider, model = null } = parseInput(rules, { ...input });
+  if (provider === BUILTIN) return { provider, model: null, latencyMs: 0, failure: null };
+  const startedAt = performance.now();
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
+  let stream: ModelStream | undefined;
+  let failure: FailureCode | null = null;
+  try {
+    const opened = await deps.models.open(
+      {
+        accountId: viewer.accountId,
+        provider,
+        model,
+        messages: [{ role: 'user', content: [{ type: 'text', text: 'Answer with OK.' }] }],
+        maxOutputTokens: 16,
+      },
+      limit,
+    );
+    stream = opened;
+    await readToEnd(opened, limit);
+  } catch (error) {
+    if (!(error instanceof AnswerFailure)) throw error;
+    failure = error.code;
+  } finally {
+    stream?.close();
+  }
+  return { provider, model: stream?.model ?? model, latencyMs: Math.round(performance.now() - startedAt), failure };
+}
+
+async function readToEnd(stream: ModelStream, limit: AbortSignal): Promise<void> {
+  const { promise: cut, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(new AnswerFailure('PROVIDER_UNAVAILABLE', 'The test took too long.'));
+  limit.addEventListener('abort', onAbort, { once: true });
+  if (limit.aborted) onAbort();
+  try {
+    while ((await Promise.race([stream.next(), cut])).type !== 'finish');
+  } finally {
+    limit.removeEventListener('abort', onAbort);
+  }
+}

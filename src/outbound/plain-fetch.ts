@@ -1,0 +1,25 @@
+import { Agent, fetch, type RequestInit } from 'undici';
+
+const CONNECT_MS = 5_000;
+
+/** A `fetch` with connections of its own. */
+export interface PlainFetch {
+  readonly fetch: typeof globalThis.fetch;
+  /** Ends what is open. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a `fetch` for addresses that the operator names: it checks nothing and keeps connections. Connecting may take 5
+ * seconds; beyond that the caller sets the time by its signal.
+ */
+export function openPlainFetch(): PlainFetch {
+  const dispatcher = new Agent({
+    connect: { timeout: CONNECT_MS },
+    allowH2: false,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  const plainFetch = (input: string | URL, init?: RequestInit) => fetch(input, { ...init, dispatcher });
+  return { fetch: plainFetch as unknown as typeof globalThis.fetch, close: () => dispatcher.destroy() };
+}

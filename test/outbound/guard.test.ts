@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { createAddressRules } from '../../src/outbound/addresses.ts';
+import { AddressRefusedError, checkUrl } from '../../src/outbound/guard.ts';
+import { createGuardedFetch } from '../../src/outbound/guarded-fetch.ts';
+import { HOSTILE_URLS, INNER_ADDRESSES, PUBLIC_URLS } from './hostile-urls.ts';
+
+const PUBLIC = ['93.184.216.34', '2606:2800:220:1:248:1893:25c8:1946'];
+const rules = createAddressRules([]);
+
+describe('a URL that somebody names', () => {
+  it.each(HOSTILE_URLS)('is refused, with the reason: %j', async (url) => {
+    expect(() => checkUrl(url, rules)).toThrow(AddressRefusedError);
+    expect(() => checkUrl(url, rules)).toThrow(/^(Must|The port must) .+\.$/);
+    const guardedFetch = createGuardedFetch(rules, async () => PUBLIC);
+    await expect(guardedFetch(url)).rejects.toThrow(AddressRefusedError);
+  });
+
+  it.each(PUBLIC_URLS)('may be %s', (url) => {
+    expect(checkUrl(url, rules).href).toBe(new URL(url).href);
+  });
+});
+
+describe('what a name leads to', () => {
+  it.each(INNER_ADDRESSES)('is not reached, alone or beside public addresses: %s', async (address) => {
+    for (const answer of [[address], [...PUBLIC, address], [address, ...PUBLIC]]) {
+      const guardedFetch = createGuardedFetch(rules, async () => answer);
+      await expect(guardedFetch('https://models.example.com/v1')).rejects.toThrow(AddressRefusedError);
+    }
+  });
+
+  it('is not told to who asks', async () => {
+    const guardedFetch = createGuardedFetch(rules, async () => ['10.1.2.3']);
+    await expect(guardedFetch('https://models.example.com/v1')).rejects.toThrow(/^Must be on the public internet\.$/);
+  });
+});
+
+describe('what the operator allows', () => {
+  const allowing = createAddressRules(['10.0.0.0/8', '127.0.0.1', 'fd12::/16']);
+
+  it.each([
+    'http://127.0.0.1:11434/v1',
+    'http://10.1.2.3/',
+    'http://[fd12::1]:9000/',
+    'http://[::ffff:10.0.0.1]:9000/',
+    'http://ollama.example.com:11434/v1',
+    'https://api.openai.com/v1',
+  ])('may be %s', (url) => {
+    expect(checkUrl(url, allowing).href).toBe(new URL(url).href);
+  });
+
+  it.each([
+    'http://127.0.0.2:11434/',
+    'http://11.0.0.1:11434/',
+    'http://192.168.0.1/',
+    'http://[fd13::1]/',
+    'http://localhost:11434/',
+    'http://ollama:11434/',
+    'http://user@10.1.2.3/',
+  ])('is not %s', (url) => {
+    expect(() => checkUrl(url, allowing)).toThrow(AddressRefusedError);
+  });
+
+  it('is reached on any port, and what is public is not', () => {
+    expect(allowing.mayReach('10.1.2.3', 11_434)).toBe(true);
+    expect(allowing.mayReach('8.8.8.8', 443)).toBe(true);
+    expect(allowing.mayReach('8.8.8.8', 11_434)).toBe(false);
+    expect(allowing.mayReach('169.254.169.254', 80)).toBe(false);
+  });
+});

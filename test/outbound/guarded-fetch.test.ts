@@ -1,0 +1,196 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { createAddressRules } from '../../src/outbound/addresses.ts';
+import { AddressRefusedError } from '../../src/outbound/guard.ts';
+import { createGuardedFetch } from '../../src/outbound/guarded-fetch.ts';
+
+const rules = createAddressRules(['127.0.0.1', '::1']);
+const toHere = async () => ['127.0.0.1'];
+
+/** Starts a server on this machine, with what is connected to it. */
+async function listen(server: Server | ReturnType<typeof createTcpServer>) {
+  let accepted = 0;
+  const open = new Set<object>();
+  server.on('connection', (socket: NodeJS.EventEmitter) => {
+    accepted += 1;
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
+    socket.on('error', () => {});
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    if ('closeAllConnections' in server) server.closeAllConnections();
+    server.close();
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    get accepted() {
+      return accepted;
+    },
+    get open() {
+      return open.size;
+    },
+  };
+}
+
+const serve = (listener: RequestListener) => listen(createServer(listener));
+
+it('connects to what it has checked, under the name that was asked for, with all that the caller sends', async () => {
+  const heard: unknown[] = [];
+  const server = await serve(async (request, response) => {
+    heard.push(request.method, request.url, request.headers.host, request.headers['x-own'], await readAll(request));
+    response.writeHead(201, { 'x-answer': 'yes' }).end('{"well":true}');
+  });
+  const guardedFetch = createGuardedFetch(rules, toHere);
+  const response = await guardedFetch(`http://models.example.com:${server.port}/v1/chat?a=1`, {
+    method: 'POST',
+    headers: { 'x-own': 'mine' },
+    body: '{"stream":true}',
+  });
+  expect([response.status, response.headers.get('x-answer'), await response.json()]).toEqual([
+    201,
+    'yes',
+    { well: true },
+  ]);
+  expect(heard).toEqual(['POST', '/v1/chat?a=1', `models.example.com:${server.port}`, 'mine', '{"stream":true}']);
+});
+
+it('resolves a name once a call and connects to that answer, whatever the name leads to afterwards', async () => {
+  const server = await serve((_request, response) => response.end('here'));
+  const answers = [['127.0.0.1'], ['169.254.169.254'], ['127.0.0.1']];
+  const resolve = vi.fn(async () => answers.shift() ?? []);
+  const guardedFetch = createGuardedFetch(rules, resolve);
+  const ask = () => guardedFetch(`http://models.example.com:${server.port}/`).then((response) => response.text());
+  expect(await ask()).toBe('here');
+  await expect(ask()).rejects.toThrow(AddressRefusedError);
+  expect(await ask()).toBe('here');
+  expect(resolve).toHaveBeenCalledTimes(3);
+  // Nothing is kept from one call to the next.
+  expect(server.accepted).toBe(2);
+});
+
+it('tries the addresses of a name one after the other', async () => {
+  const server = await serve((_request, response) => response.end('here'));
+  const guardedFetch = createGuardedFetch(rules, async () => ['::1', '127.0.0.1']);
+  const response = await guardedFetch(`http://models.example.com:${server.port}/`);
+  expect(await response.text()).toBe('here');
+});
+
+it.each([301, 302, 303, 307, 308, 300, 304])('refuses an answer that leads elsewhere: %i', async (status) => {
+  const inner = await serve((_request, response) => response.end('secret'));
+  const server = await serve((_request, response) => {
+    response.writeHead(status, { location: `http://127.0.0.1:${inner.port}/` }).end();
+  });
+  const guardedFetch = createGuardedFetch(rules, toHere);
+  const call = guardedFetch(`http://models.example.com:${server.port}/`, { redirect: 'follow' });
+  await expect(call).rejects.toThrow(AddressRefusedError);
+  expect(inner.accepted).toBe(0);
+  await vi.waitFor(() => expect(server.open).toBe(0));
+});
+
+it('gives a stream while it is written, and closes the connection at its end', async () => {
+  const { promise: isRead, resolve: goOn } = Promise.withResolvers<void>();
+  const server = await serve(async (_request, response) => {
+    response.write('one');
+    await isRead;
+    response.end('two');
+  });
+  const response = await createGuardedFetch(rules, toHere)(`http://models.example.com:${server.port}/`);
+  const pieces: string[] = [];
+  for await (const piece of response.body ?? []) {
+    pieces.push(new TextDecoder().decode(piece));
+    goOn();
+  }
+  expect(pieces).toEqual(['one', 'two']);
+  await vi.waitFor(() => expect(server.open).toBe(0));
+});
+
+it('closes the connection when the caller has read enough', async () => {
+  const server = await serve((_request, response) => response.write('one'));
+  const response = await createGuardedFetch(rules, toHere)(`http://models.example.com:${server.port}/`);
+  await response.body?.cancel();
+  await vi.waitFor(() => expect(server.open).toBe(0));
+});
+
+it('ends when the signal of the caller aborts: before, while it waits, and while it reads', async () => {
+  const silent = await serve(() => {});
+  const talking = await serve((_request, response) => response.write('one'));
+  const guardedFetch = createGuardedFetch(rules, toHere);
+  const reason = new Error('Enough.');
+  const urlOf = ({ port }: { port: number }) => `http://models.example.com:${port}/`;
+
+  await expect(guardedFetch(urlOf(silent), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  expect(silent.accepted).toBe(0);
+
+  const waiting = new AbortController();
+  const call = guardedFetch(urlOf(silent), { signal: waiting.signal });
+  await vi.waitFor(() => expect(silent.open).toBe(1));
+  waiting.abort(reason);
+  await expect(call).rejects.toBe(reason);
+  await vi.waitFor(() => expect(silent.open).toBe(0));
+
+  const reading = new AbortController();
+  const response = await guardedFetch(urlOf(talking), { signal: reading.signal });
+  const text = response.text();
+  reading.abort(reason);
+  await expect(text).rejects.toBe(reason);
+  await vi.waitFor(() => expect(talking.open).toBe(0));
+});
+
+it('ends while it waits for a name server when the signal of the caller aborts', async () => {
+  const caller = new AbortController();
+  const guardedFetch = createGuardedFetch(rules, async (_name, signal) => {
+    caller.abort(new Error('Enough.'));
+    signal.throwIfAborted();
+    return [];
+  });
+  await expect(guardedFetch('http://models.example.com/', { signal: caller.signal })).rejects.toThrow('Enough.');
+});
+
+it('fails as fetch does where a name leads nowhere or nobody listens', async () => {
+  const closed = await serve(() => {});
+  const nowhere = createGuardedFetch(rules, () => Promise.reject(new Error('ENOTFOUND')));
+  await expect(nowhere('http://models.example.com/')).rejects.toThrow(
+    expect.objectContaining({ name: 'TypeError', message: 'fetch failed', cause: new Error('ENOTFOUND') }),
+  );
+  const unheard = createGuardedFetch(rules, async () => ['::1']);
+  await expect(unheard(`http://models.example.com:${closed.port}/`)).rejects.toThrow('fetch failed');
+});
+
+it('passes on what a server answers that has no body', async () => {
+  const server = await serve((_request, response) => response.writeHead(204).end());
+  const response = await createGuardedFetch(rules, toHere)(`http://models.example.com:${server.port}/`);
+  expect([response.status, await response.text()]).toEqual([204, '']);
+});
+
+it('fails as fetch does where a server talks no HTTP', async () => {
+  const server = await listen(createTcpServer((socket) => void socket.once('data', () => socket.end('SSH-2.0\r\n'))));
+  const call = createGuardedFetch(rules, toHere)(`http://models.example.com:${server.port}/`);
+  await expect(call).rejects.toThrow('fetch failed');
+  await vi.waitFor(() => expect(server.open).toBe(0));
+});
+
+it('asks by TLS for the name that was written, and for the certificate of that name', async () => {
+  const { promise: asked, resolve } = Promise.withResolvers<string>();
+  const server = await listen(
+    createTlsServer({
+      SNICallback(name, done) {
+        resolve(name);
+        done(new Error('There is no certificate.'));
+      },
+    }),
+  );
+  const guardedFetch = createGuardedFetch(rules, toHere);
+  await expect(guardedFetch(`https://models.example.com:${server.port}/`)).rejects.toThrow('fetch failed');
+  expect(await asked).toBe('models.example.com');
+});
+
+async function readAll(request: AsyncIterable<Buffer>): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of request) pieces.push(piece);
+  return Buffer.concat(pieces).toString();
+}

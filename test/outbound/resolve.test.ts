@@ -1,0 +1,66 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { expect, it, onTestFinished } from 'vitest';
+import { createResolve } from '../../src/outbound/resolve.ts';
+
+const A = 1;
+const AAAA = 28;
+const NAME_ERROR = 3;
+const V4 = [93, 184, 216, 34];
+const V6 = [0x26, 0x06, ...Array<number>(13).fill(0), 1];
+
+/** Starts a name server that answers by the type of the question: with addresses, an error, or nothing at all. */
+async function startNameServer(answers: Readonly<Record<number, readonly number[][] | number | undefined>>) {
+  const socket = createSocket('udp4');
+  const asked: number[] = [];
+  socket.on('message', (query, { port, address }) => {
+    const question = query.subarray(12, query.indexOf(0, 12) + 5);
+    const type = question.readUInt16BE(question.length - 4);
+    asked.push(type);
+    const answer = answers[type];
+    if (answer === undefined) return;
+    const records = typeof answer === 'number' ? [] : answer;
+    const code = typeof answer === 'number' ? answer : 0;
+    const header = [...query.subarray(0, 2), 0x81, 0x80 + code, 0, 1, 0, records.length, 0, 0, 0, 0];
+    const body = records.flatMap((bytes) => [0xc0, 12, 0, type, 0, 1, 0, 0, 0, 1, 0, bytes.length, ...bytes]);
+    socket.send(Buffer.from([...header, ...question, ...body]), port, address);
+  });
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  onTestFinished(() => void socket.close());
+  return { resolve: createResolve([`127.0.0.1:${socket.address().port}`]), asked, socket };
+}
+
+const never = () => new AbortController().signal;
+
+it('finds all addresses of a name', async () => {
+  const { resolve } = await startNameServer({ [A]: [V4, [127, 0, 0, 1]], [AAAA]: [V6] });
+  expect(await resolve('models.example.com', never())).toEqual(['93.184.216.34', '127.0.0.1', '2606::1']);
+});
+
+it('finds those of one kind where there are none of the other', async () => {
+  const { resolve } = await startNameServer({ [A]: [], [AAAA]: [V6] });
+  expect(await resolve('models.example.com', never())).toEqual(['2606::1']);
+});
+
+it('fails where a name has no address or does not exist', async () => {
+  for (const answers of [
+    { [A]: [], [AAAA]: [] },
+    { [A]: NAME_ERROR, [AAAA]: NAME_ERROR },
+  ]) {
+    const { resolve } = await startNameServer(answers);
+    await expect(resolve('models.example.com', never())).rejects.toThrow('The name has no address.');
+  }
+});
+
+it('ends at once when the signal aborts, whether or not it has begun', async () => {
+  const { resolve, asked, socket } = await startNameServer({});
+  const reason = new Error('Enough.');
+  await expect(resolve('models.example.com', AbortSignal.abort(reason))).rejects.toBe(reason);
+  const caller = new AbortController();
+  const answer = resolve('models.example.com', caller.signal);
+  await once(socket, 'message');
+  caller.abort(reason);
+  await expect(answer).rejects.toBe(reason);
+  expect(asked.length).toBeGreaterThan(0);
+});
