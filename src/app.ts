@@ -104,11 +104,8 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     const stopSaving = startSavingAnswers(deps);
     const stopWatching = startWatchingNodes(deps);
     const stopTrimming = startTrimming(deps);
-    const refreshKeys = () => deps.background.run('refresh keys', () => deps.keyring.refresh());
-    deps.db.onForeignWrite(refreshKeys);
-    deps.announcements.on('revoked', refreshKeys);
-    deps.announcements.onMissed(refreshKeys);
-    keepAccessFresh(deps);
+    startHearing(deps);
+    if (config.secretKeys.length > 1) deps.background.run('seal keys anew', () => resealProviderKeys(deps));
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     return {
       deps,
@@ -142,11 +139,15 @@ async function closeGateway(
   await deps.db.close();
 }
 
-/** Forgets what accounts reach models with when that has changed elsewhere, and seals it with the newest key. */
-function keepAccessFresh(deps: Deps): void {
-  const { access, announcements, background, config, db } = deps;
+/** Reads credentials again when they have been changed elsewhere, or may have been. */
+function startHearing({ access, announcements, background, db, keyring }: Deps): void {
+  const refreshKeys = () => background.run('refresh keys', () => keyring.refresh());
+  const refreshAll = () => {
+    refreshKeys();
+    access.forget();
+  };
+  db.onForeignWrite(refreshAll);
+  announcements.on('revoked', refreshKeys);
   announcements.on('provider-keys', (accountId) => access.forget(accountId));
-  announcements.onMissed(() => access.forget());
-  db.onForeignWrite(() => access.forget());
-  if (config.secretKeys.length > 1) background.run('seal keys anew', () => resealProviderKeys(deps));
+  announcements.onMissed(refreshAll);
 }

@@ -18,6 +18,7 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
   chatbots: { scopes: ['READ'], operation: '{ chatbots { nodes { id } } }' },
   conversation: { scopes: ['READ'], operation: '{ conversation(id: "1") { id } }' },
   search: { scopes: ['READ'], operation: '{ search(chatbotId: "$id", query: "a") { score } }' },
+  providers: { scopes: ['READ', 'MANAGE'], operation: '{ providers { name } }' },
   createApiKey: { scopes: ['MANAGE'], operation: 'mutation { createApiKey(input: { name: "" }) { __typename } }' },
   revokeApiKey: { scopes: ['MANAGE'], operation: 'mutation { revokeApiKey(input: { id: "1" }) { __typename } }' },
   createChatbot: { scopes: ['MANAGE'], operation: 'mutation { createChatbot(input: { name: "A" }) { __typename } }' },
@@ -32,6 +33,18 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
       'mutation { createSource(input: { chatbotId: "$id", title: "A", content: { text: "a" } }) { __typename } }',
   },
   deleteSource: { scopes: ['MANAGE'], operation: 'mutation { deleteSource(input: { id: "1" }) { __typename } }' },
+  setProviderKey: {
+    scopes: ['MANAGE'],
+    operation: 'mutation { setProviderKey(input: { provider: "a" }) { __typename } }',
+  },
+  deleteProviderKey: {
+    scopes: ['MANAGE'],
+    operation: 'mutation { deleteProviderKey(input: { provider: "openai" }) { __typename } }',
+  },
+  testProvider: {
+    scopes: ['MANAGE'],
+    operation: 'mutation { testProvider(input: { provider: "builtin" }) { __typename } }',
+  },
   sendMessage: {
     scopes: ['CHAT'],
     operation: 'mutation { sendMessage(input: { chatbotId: "$id", content: "Hi" }) { __typename } }',
