@@ -1,7 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { expect, it, onTestFinished } from 'vitest';
 import { generateKey } from '../../src/access/key-form.ts';
+import type { Deps } from '../../src/deps.ts';
+import type { Models } from '../../src/models/model-call.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { SQLITE } from '../helpers/databases.ts';
 import { createScriptedEngine, delta } from '../helpers/engines.ts';
@@ -50,6 +55,71 @@ it('writes no key, no message and no answer to the log, also when things fail, a
   const files = readdirSync(folder).map((name) => readFileSync(join(folder, name)));
   expect(files.some((bytes) => bytes.includes('questionword'))).toBe(true);
   for (const secret of secrets) expect(files.some((bytes) => bytes.includes(secret))).toBe(false);
+});
+
+it("tells an account's own key for a model to its provider alone, also when calls fail in every way", async () => {
+  const secret = `sk-${generateKey()}`;
+  const heard: string[] = [];
+  // It gives back all that it was sent, in headers and in a body that says everything.
+  const server = createServer((request, response) => {
+    heard.push(request.headers.authorization ?? '');
+    const echo = request.headers.authorization ?? '';
+    response.writeHead(401, { 'x-echo': echo, 'content-type': 'application/json' });
+    response.end(JSON.stringify({ error: { message: 'Incorrect key.', param: echo } }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+
+  const database = await createDatabase(SQLITE);
+  const holder: { deps?: Deps } = {};
+  const models: Models = {
+    // The worst that could be done with an error: nothing is taken out of it.
+    async open({ accountId, provider, messages }) {
+      const access = await holder.deps?.access.findAccess(accountId, provider);
+      const { apiKey, baseUrl = '', fetch } = access ?? {};
+      const model = createOpenAICompatible({
+        name: 'open',
+        baseURL: baseUrl,
+        ...(apiKey && { apiKey }),
+        ...(fetch && { fetch }),
+      })('m');
+      await model.doStream({ prompt: [...messages] });
+      throw new Error('It has answered.');
+    },
+  };
+  const gateway = await startGateway({ database, env: { SSRF_ALLOW_CIDRS: '127.0.0.1' }, replaced: { models } });
+  holder.deps = gateway.deps;
+  const answers: unknown[] = [];
+  const ask = async (query: string, variables?: object) => void answers.push(await gateway.graphql(query, variables));
+  const set =
+    'mutation ($input: SetProviderKeyInput!) { setProviderKey(input: $input) { __typename ... on Error { message } ... on SetProviderKeyPayload { provider { keySource keyEnding } } } }';
+  await ask(set, { input: { provider: 'openai', apiKey: secret, baseUrl } });
+  expect(answers).toMatchObject([{ data: { setProviderKey: { provider: { keyEnding: secret.slice(-4) } } } }]);
+  await ask(set, { input: { provider: 'nobody', apiKey: secret } });
+  await ask(set, { input: { provider: 'openai', apiKey: `${secret} `.repeat(2) } });
+  await ask('mutation { testProvider(input: { provider: "openai" }) { __typename } }');
+  await ask('{ providers { name keyEnding baseUrl lastError { message } models { model } } }');
+  const metrics = await (await gateway.fetch('/metrics')).text();
+  await gateway.close();
+
+  expect(heard).toEqual([`Bearer ${secret}`]);
+  const log = JSON.stringify(gateway.logs);
+  expect(log).toContain('Incorrect key.');
+  for (const told of [log, JSON.stringify(answers), metrics]) {
+    expect(told).not.toContain(secret);
+    expect(told).not.toContain('Answer with OK.');
+  }
+  const folder = dirname(database.url.slice('sqlite:'.length));
+  const files = readdirSync(folder).map((name) => readFileSync(join(folder, name)));
+  expect(files.some((bytes) => bytes.includes(baseUrl))).toBe(true);
+  for (const text of [
+    secret,
+    Buffer.from(secret).toString('base64url').slice(0, 40),
+    Buffer.from(secret).toString('hex'),
+  ]) {
+    expect(files.some((bytes) => bytes.includes(text))).toBe(false);
+  }
 });
 
 it('shows 8 characters of a key and no more, but once to its maker', async () => {

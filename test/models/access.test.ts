@@ -1,0 +1,273 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { AnswerFailure } from '../../src/domain/failures.ts';
+import { setProviderKey } from '../../src/models/provider-keys.ts';
+import { listProviders } from '../../src/models/providers.ts';
+import { createTurnedClock } from '../helpers/clock.ts';
+import { describeEngines, hasPostgres, POSTGRES, type TestDatabase } from '../helpers/databases.ts';
+import { createDatabase, type GatewayOptions, startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { hasRedis } from '../helpers/nodes.ts';
+import { createPrefix } from '../helpers/redis.ts';
+import { TEST_REDIS_URL } from '../helpers/servers.ts';
+
+const SECRET_KEY = 'ab'.repeat(32);
+const OTHER_KEY = 'cd'.repeat(32);
+
+async function openGateway({ env, ...options }: GatewayOptions = {}) {
+  const gateway = await startGateway({ env: { SECRET_KEY, ...env }, ...options });
+  onTestFinished(() => gateway.close());
+  return gateway;
+}
+
+const set = (gateway: TestGateway, apiKey: string, baseUrl?: string) =>
+  setProviderKey(gateway.deps, gateway, { provider: 'openai', apiKey, baseUrl });
+const find = ({ deps, accountId }: TestGateway) => deps.access.findAccess(accountId, 'openai');
+
+async function findStanding(gateway: TestGateway) {
+  const standings = await listProviders(gateway.deps, gateway);
+  return standings.find(({ name }) => name === 'openai');
+}
+
+/** Starts a server on this machine that answers every request with its key. */
+async function startServer() {
+  const server = createServer((request, response) => response.end(request.headers.authorization));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+describe('findAccess', () => {
+  it('finds nothing for what is no provider, and what nobody has set up', async () => {
+    const gateway = await openGateway({ env: { XAI_BASE_URL: 'https://proxy.example' } });
+    for (const name of ['xai', 'open', 'builtin', 'nobody', '', '__proto__', 'constructor']) {
+      expect(await gateway.deps.access.findAccess(gateway.accountId, name)).toBeUndefined();
+    }
+  });
+
+  it("never joins an account's address with the operator's key, nor the other way round", async () => {
+    const env = { OPENAI_API_KEY: 'sk-operator', OPENAI_BASE_URL: 'https://proxy.example/v1' };
+    const gateway = await openGateway({ env });
+    expect(await find(gateway)).toMatchObject({ apiKey: 'sk-operator', baseUrl: 'https://proxy.example/v1' });
+    await set(gateway, 'sk-account');
+    expect(await find(gateway)).toMatchObject({ apiKey: 'sk-account', baseUrl: undefined });
+    await setProviderKey(gateway.deps, gateway, { provider: 'open', baseUrl: 'https://models.example.com' });
+    expect(await gateway.deps.access.findAccess(gateway.accountId, 'open')).toMatchObject({
+      apiKey: undefined,
+      baseUrl: 'https://models.example.com',
+    });
+  });
+
+  it('tells accesses apart by an identity that is no trace of the key, and stays while nothing changes', async () => {
+    const clock = createTurnedClock();
+    const gateway = await openGateway({ env: { OPENAI_API_KEY: 'sk-one' }, replaced: { clock } });
+    const identities: string[] = [];
+    const note = async () => void identities.push((await find(gateway))?.identity ?? '');
+    await note();
+    await set(gateway, 'sk-one');
+    await note();
+    await set(gateway, 'sk-one', 'https://models.example.com');
+    await note();
+    await set(gateway, 'sk-two', 'https://models.example.com');
+    await note();
+    expect(new Set(identities).size).toBe(4);
+    clock.turn(11_000);
+    await note();
+    expect(identities[4]).toBe(identities[3]);
+    expect(identities.join()).not.toContain('sk-');
+  });
+
+  it("goes to the account's own address only where that may be gone to, and to the operator's wherever it is", async () => {
+    const url = await startServer();
+    const allowing = await openGateway({ env: { SSRF_ALLOW_CIDRS: '127.0.0.1' } });
+    await set(allowing, 'sk-account', url);
+    const own = await find(allowing);
+    const init = { headers: { authorization: 'Bearer sk-account' } };
+    expect(await (await own?.fetch(`${url}/v1`, init))?.text()).toBe('Bearer sk-account');
+    const refusal = own?.fetch('http://169.254.169.254/', init);
+    await expect(refusal).rejects.toThrow(AnswerFailure);
+    await expect(refusal).rejects.toMatchObject({ code: 'PROVIDER_MISCONFIGURED' });
+    const operator = await openGateway({ env: { OPENAI_API_KEY: 'sk-operator', OPENAI_BASE_URL: url } });
+    expect(await (await (await find(operator))?.fetch(url, init))?.text()).toBe('Bearer sk-account');
+  });
+
+  it('does not reach an address that was allowed when it was set and is no more', async () => {
+    const url = await startServer();
+    const database = await createDatabase();
+    const allowing = await openGateway({ database, env: { SSRF_ALLOW_CIDRS: '127.0.0.1' } });
+    await set(allowing, 'sk-account', url);
+    const { accountId } = allowing;
+    await allowing.close();
+    const strict = await openGateway({ database });
+    const access = await strict.deps.access.findAccess(accountId, 'openai');
+    await expect(access?.fetch(url)).rejects.toMatchObject({ code: 'PROVIDER_MISCONFIGURED' });
+  });
+
+  it('asks the database again after a failure', async () => {
+    const gateway = await openGateway();
+    await set(gateway, 'sk-account');
+    const { db } = gateway.deps;
+    const read = vi.spyOn(db.read, 'selectFrom').mockImplementationOnce(() => {
+      throw new Error('away');
+    });
+    await expect(find(gateway)).rejects.toThrow('away');
+    expect(await find(gateway)).toMatchObject({ apiKey: 'sk-account' });
+    read.mockRestore();
+  });
+
+  it('reads an access once in 10 seconds, however often it is asked', async () => {
+    const clock = createTurnedClock();
+    const gateway = await openGateway({ replaced: { clock } });
+    await set(gateway, 'sk-account');
+    const read = vi.spyOn(gateway.deps.db.read, 'selectFrom');
+    const countReads = () => read.mock.calls.filter(([table]) => (table as string) === 'provider_keys').length;
+    await Promise.all(Array.from({ length: 20 }, () => find(gateway)));
+    clock.turn(9_999);
+    await find(gateway);
+    expect(countReads()).toBe(1);
+    clock.turn(1);
+    await find(gateway);
+    expect(countReads()).toBe(2);
+    read.mockRestore();
+  });
+
+  it.runIf(hasRedis && hasPostgres)('hears at once of a change on another node', async () => {
+    const database = await createDatabase(POSTGRES);
+    const env = { REDIS_URL: TEST_REDIS_URL, REDIS_PREFIX: createPrefix() };
+    const [one, other] = [await openGateway({ database, env }), await openGateway({ database, env })];
+    const there = () => other.deps.access.findAccess(one.accountId, 'openai');
+    expect(await there()).toBeUndefined();
+    await set(one, 'sk-account');
+    await vi.waitFor(async () => expect(await there()).toMatchObject({ apiKey: 'sk-account' }));
+  });
+});
+
+describeEngines('a key that cannot be unsealed', (engine) => {
+  /** A gateway on a database where a key was sealed with `SECRET_KEY`. */
+  async function openWith(database: TestDatabase, env: Record<string, string>) {
+    const first = await openGateway({ database });
+    await set(first, 'sk-account-WXYZ', 'https://models.example.com');
+    await first.close();
+    const gateway = await openGateway({ database, env: { OPENAI_API_KEY: 'sk-operator', ...env } });
+    return { ...gateway, accountId: first.accountId };
+  }
+
+  it.each([['is another'], ['is gone']])(
+    "shows its provider as misconfigured, and is not replaced by the operator's: SECRET_KEY %s",
+    async (what) => {
+      const database = await createDatabase(engine);
+      const gateway = await openWith(database, { SECRET_KEY: what === 'is another' ? OTHER_KEY : '' });
+      expect(await find(gateway)).toBeUndefined();
+      expect(await findStanding(gateway)).toMatchObject({
+        isConfigured: false,
+        keySource: null,
+        own: { keyEnding: 'WXYZ', baseUrl: 'https://models.example.com' },
+        lastError: { code: 'PROVIDER_MISCONFIGURED' },
+      });
+      expect(JSON.stringify(gateway.logs)).toContain('cannot unseal a key');
+    },
+  );
+
+  it('is read while SECRET_KEY is being replaced, and sealed anew at the start, so that the earlier one can go', async () => {
+    const database = await createDatabase(engine);
+    const { accountId, ...between } = await openWith(database, {
+      SECRET_KEY: OTHER_KEY,
+      SECRET_KEY_PREVIOUS: SECRET_KEY,
+    });
+    expect(await between.deps.access.findAccess(accountId, 'openai')).toMatchObject({ apiKey: 'sk-account-WXYZ' });
+    await vi.waitFor(() => {
+      expect(between.logs).toContainEqual(
+        expect.objectContaining({ msg: 'sealed stored keys anew', sealed: 1, lost: 0 }),
+      );
+    });
+    await between.close();
+    const after = await openGateway({ database, env: { SECRET_KEY: OTHER_KEY } });
+    expect(await after.deps.access.findAccess(accountId, 'openai')).toMatchObject({ apiKey: 'sk-account-WXYZ' });
+  });
+});
+
+describeEngines('setProviderKey', (engine) => {
+  it('without SECRET_KEY seals with a key of its own beside a file, and says on Postgres that it is missing', async () => {
+    const gateway = await openGateway({ engine, env: { SECRET_KEY: '' } });
+    const setting = set(gateway, 'sk-account');
+    if (engine.name === 'SQLite') expect(await setting).toBe('openai');
+    else await expect(setting).rejects.toThrow('SECRET_KEY is not set.');
+    // What needs no secret is not disturbed.
+    const open = { provider: 'open', baseUrl: 'https://models.example.com' };
+    expect(await setProviderKey(gateway.deps, gateway, open)).toBe('open');
+    expect(await gateway.deps.access.findAccess(gateway.accountId, 'open')).toMatchObject({ baseUrl: open.baseUrl });
+  });
+
+  it('keeps the last of many at once', async () => {
+    const gateway = await openGateway({ engine });
+    await Promise.all(Array.from({ length: 10 }, (_, i) => set(gateway, `sk-account-${i}`)));
+    const rows = await gateway.deps.db.read.selectFrom('provider_keys').selectAll().execute();
+    expect(rows).toHaveLength(1);
+    const ending = rows[0]?.key_ending;
+    expect((await find(gateway))?.apiKey?.slice(-4)).toBe(ending);
+  });
+});
+
+describeEngines('noteOutcome', (engine) => {
+  async function open() {
+    const clock = createTurnedClock();
+    const gateway = await openGateway({ engine, replaced: { clock } });
+    const { access, background, db } = gateway.deps;
+    const transaction = vi.spyOn(db, 'transaction');
+    return {
+      clock,
+      gateway,
+      async note(model: string, failure: Parameters<typeof access.noteOutcome>[2]) {
+        transaction.mockClear();
+        access.noteOutcome(gateway.accountId, { provider: 'openai', model }, failure);
+        await background.drain(1_000);
+        return transaction.mock.calls.length;
+      },
+      models: async () => (await findStanding(gateway))?.models ?? [],
+    };
+  }
+
+  it('writes once a minute while nothing changes, and at once what is new', async () => {
+    const { clock, note, models } = await open();
+    expect(await note('a', null)).toBe(1);
+    clock.turn(59_999);
+    expect(await note('a', null)).toBe(0);
+    expect(await note('a', 'PROVIDER_UNAVAILABLE')).toBe(1);
+    expect(await note('a', 'PROVIDER_UNAVAILABLE')).toBe(0);
+    expect(await note('a', 'PROVIDER_MISCONFIGURED')).toBe(1);
+    expect(await note('b', 'PROVIDER_MISCONFIGURED')).toBe(1);
+    expect(await models()).toMatchObject([
+      { model: expect.any(String), failure: 'PROVIDER_MISCONFIGURED' },
+      { model: expect.any(String), failure: 'PROVIDER_MISCONFIGURED' },
+    ]);
+    clock.turn(60_000);
+    expect(await note('a', null)).toBe(1);
+    expect(await models()).toMatchObject([
+      { model: 'a', failure: null, workedAt: expect.any(String), failedAt: expect.any(String) },
+      { model: 'b', failure: 'PROVIDER_MISCONFIGURED', workedAt: null },
+    ]);
+  });
+
+  it('keeps the 50 models that were used last', async () => {
+    const { clock, note, models } = await open();
+    for (let i = 0; i < 53; i++) {
+      clock.turn(1_000);
+      await note(`model-${i}`, null);
+    }
+    const names = (await models()).map(({ model }) => model);
+    expect(names).toEqual(Array.from({ length: 50 }, (_, i) => `model-${52 - i}`));
+  });
+
+  it('never fails who calls it, and remembers nothing where no model is named', async () => {
+    const { gateway, models } = await open();
+    const { access, background } = gateway.deps;
+    access.noteOutcome('nobody', { provider: 'openai', model: 'a' }, null);
+    access.noteOutcome(gateway.accountId, { provider: 'openai', model: null }, 'PROVIDER_MISCONFIGURED');
+    await background.drain(1_000);
+    expect(await models()).toEqual([]);
+    expect(gateway.logs).toContainEqual(expect.objectContaining({ task: 'note how a model answers' }));
+  });
+});
