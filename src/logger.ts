@@ -1,15 +1,20 @@
-import { type DestinationStream, destination, type Logger, pino } from 'pino';
+import { type DestinationStream, destination, type Logger, pino, stdSerializers } from 'pino';
 
-/**
- * Where a log line could hold what nobody may read in it: credentials of requests, and what an error of a model's package
- * carries of the question and the answer. The program logs field by field; this is for what it was handed by others.
- */
-const REDACTED = [
-  ...['apiKey', 'authorization', 'headers', 'requestHeaders', 'responseHeaders', 'requestBodyValues', 'responseBody'],
-  ...['data', 'prompt'],
-].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
+/** The program logs field by field; these are never what it means to say. By full paths alone: others cost every line. */
+const REDACTED = ['apiKey', 'authorization', 'headers.authorization', 'headers["x-api-key"]'];
 
 /** Makes the logger. Logs go to stderr, so that stdout is free for what people asked to see. */
 export function createLogger(level: string, to: DestinationStream = destination({ fd: 2, sync: false })): Logger {
-  return pino({ level, redact: REDACTED }, to);
+  return pino({ level, redact: REDACTED, serializers: { err: describeError } }, to);
+}
+
+/**
+ * Of an error no more than its name, its words and where it was thrown, its causes included: packages hang whole requests
+ * and answers on theirs.
+ */
+function describeError(error: unknown) {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { type, message, stack } = stdSerializers.err(error);
+  const code = 'code' in error ? error.code : undefined;
+  return { type, message, stack, code };
 }

@@ -127,7 +127,7 @@ interface Service {
 
 /** What Compose puts in place of a variable: its default, or what the operator has set. */
 const substitute = (text: string) =>
-  text.replaceAll(/\$\{\w+:([-?])([^}]*)\}/g, (_, kind, rest) => (kind === '-' ? rest : 'x1'));
+  text.replaceAll(/\$\{\w+:([-?])([^}]*)\}/g, (_, kind, rest) => (kind === '-' ? rest : 'a1'.repeat(32)));
 
 describe.each(['compose.yaml', 'compose.scale.yaml'])('%s', (file) => {
   const { services, volumes, networks } = parse(read(file), { merge: true }) as Compose;
