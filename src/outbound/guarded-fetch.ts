@@ -22,9 +22,8 @@ export function createGuardedFetch(rules: AddressRules, resolve: Resolve = creat
   async function guardedFetch(input: string | URL, init: RequestInit = {}): Promise<Response> {
     const url = checkUrl(String(input), rules);
     const addresses = await findAddresses(url, init.signal ?? undefined);
-    for (const address of addresses) {
-      if (!rules.mayReach(address, portOf(url))) throw new AddressRefusedError(NOT_PUBLIC);
-    }
+    const isReachable = (address: string) => rules.mayReach(address, portOf(url));
+    if (addresses.length === 0 || !addresses.every(isReachable)) throw new AddressRefusedError(NOT_PUBLIC);
     const client = openClient(url, addresses);
     try {
       const response = await fetch(url, { ...init, redirect: 'manual', dispatcher: client });

@@ -28,6 +28,11 @@ describe('what a name leads to', () => {
     }
   });
 
+  it('is not reached where that is nothing', async () => {
+    const guardedFetch = createGuardedFetch(rules, async () => []);
+    await expect(guardedFetch('https://models.example.com/v1')).rejects.toThrow(AddressRefusedError);
+  });
+
   it('is not told to who asks', async () => {
     const guardedFetch = createGuardedFetch(rules, async () => ['10.1.2.3']);
     await expect(guardedFetch('https://models.example.com/v1')).rejects.toThrow(/^Must be on the public internet\.$/);
