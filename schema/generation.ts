@@ -1,9 +1,5 @@
-import type {
-  FinishReason as FinishReasonName,
-  Generation,
-  MessageFailure,
-  TokenUsage,
-} from '../src/domain/entities.ts';
+import type { FinishReason as FinishReasonName, MessageFailure } from '../src/domain/entities.ts';
+import type { Generation, TokenUsage } from '../src/domain/usage.ts';
 import { builder } from './builder.ts';
 import { MessageRef } from './conversation.ts';
 

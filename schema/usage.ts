@@ -1,9 +1,10 @@
 import { WARNED_AT } from '../src/chat/quota.ts';
 import { listToldWarnings } from '../src/chat/quota-story.ts';
-import type { Account, UsageCounts } from '../src/domain/entities.ts';
+import type { Account } from '../src/domain/entities.ts';
 import { BadUserInputError } from '../src/domain/errors.ts';
 import { type IdKind, parseId } from '../src/domain/ids.ts';
 import { monthOf } from '../src/domain/time.ts';
+import type { UsageCounts } from '../src/domain/usage.ts';
 import { countReserved } from '../src/store/usage.ts';
 import {
   listUsageDays,

@@ -1,5 +1,7 @@
-import type { Answering, Citation, FinishReason, ModelName, TokenUsage } from '../domain/entities.ts';
+import type { Answering, ModelName } from '../domain/answering.ts';
+import type { Citation, FinishReason } from '../domain/entities.ts';
 import type { JsonText } from '../domain/json.ts';
+import type { TokenUsage } from '../domain/usage.ts';
 import type { Retrieval } from './retrieve.ts';
 
 /** What an engine is asked. */

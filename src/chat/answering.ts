@@ -1,4 +1,4 @@
-import type { Answering } from '../domain/entities.ts';
+import type { Answering } from '../domain/answering.ts';
 
 /** How a chatbot answers unless its owner says otherwise. */
 export const DEFAULT_ANSWERING: Answering = {

@@ -1,6 +1,7 @@
-import type { Chatbot, Conversation, Message, QuotaWarning } from '../domain/entities.ts';
+import type { Chatbot, Conversation, Message } from '../domain/entities.ts';
 import { ChatbotPausedError, ConversationBusyError, QueueFullError } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
+import type { QuotaWarning } from '../domain/usage.ts';
 import type { LoggedEvent } from '../store/events.ts';
 import { listOpenReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';

@@ -1,11 +1,13 @@
 import type { AnswerEvent } from '../answer/engine.ts';
 import { estimateTokens } from '../answer/tokens.ts';
 import type { Deps } from '../deps.ts';
-import type { Citation, Message, ModelName, TokenUsage } from '../domain/entities.ts';
+import type { ModelName } from '../domain/answering.ts';
+import type { Citation, Message } from '../domain/entities.ts';
 import { StorageUnavailableError } from '../domain/errors.ts';
 import { AnswerFailure, FAILURES, type FailureCode } from '../domain/failures.ts';
 import { toJson } from '../domain/json.ts';
 import { toTimestamp } from '../domain/time.ts';
+import type { TokenUsage } from '../domain/usage.ts';
 import { lockConversation } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
 import { disownReply, type MessageEnding } from '../store/open-replies.ts';

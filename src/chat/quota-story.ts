@@ -1,7 +1,7 @@
 import type { Viewer } from '../access/viewer.ts';
-import type { QuotaWarning } from '../domain/entities.ts';
 import type { Feed } from '../domain/feed.ts';
 import { monthOf } from '../domain/time.ts';
+import type { QuotaWarning } from '../domain/usage.ts';
 import { findLastWarningNumber, listWarnings, listWarningsOfMonth } from '../store/quota-warnings.ts';
 import { decodeCursor, encodeCursor, notACursor } from './cursor.ts';
 import { type FollowDeps, follow, type Story } from './follow.ts';

@@ -1,7 +1,7 @@
 import type { Deps } from '../deps.ts';
-import type { QuotaWarning } from '../domain/entities.ts';
 import { QuotaExceededError } from '../domain/errors.ts';
 import { monthOf, toTimestamp } from '../domain/time.ts';
+import type { QuotaWarning } from '../domain/usage.ts';
 import { insertWarning } from '../store/quota-warnings.ts';
 import type { Queryable } from '../store/tables.ts';
 import { reserveReply } from '../store/usage.ts';

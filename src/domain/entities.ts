@@ -2,10 +2,13 @@
  * The nouns as the program passes them around. Each stands for one stored row; relations are ids, resolved by the
  * store's loaders. `accountId` is the owner, and every read is limited to it.
  */
+
+import type { Answering } from './answering.ts';
 import type { FailureCode } from './failures.ts';
 import type { JsonText } from './json.ts';
 import type { Provider } from './providers.ts';
 import type { Timestamp } from './time.ts';
+import type { Generation, TokenUsage } from './usage.ts';
 
 /** What a credential may do: read the graph, chat, manage. */
 export const SCOPES = ['READ', 'CHAT', 'MANAGE'] as const;
@@ -62,16 +65,6 @@ export const TYPING_ROLES = ['USER', 'AGENT'] as const;
 /** One of `TYPING_ROLES`. */
 export type TypingRole = (typeof TYPING_ROLES)[number];
 
-/** What an answer may rest on: the sources alone, or also what a model knows by itself. */
-export const GROUNDINGS = ['STRICT', 'OPEN'] as const;
-/** One of `GROUNDINGS`. */
-export type Grounding = (typeof GROUNDINGS)[number];
-
-/** What a model may do besides writing, where its chatbot allows it. */
-export const CHATBOT_TOOLS = ['ESCALATE_TO_HUMAN', 'CAPTURE_LEAD'] as const;
-/** One of `CHATBOT_TOOLS`. */
-export type ChatbotTool = (typeof CHATBOT_TOOLS)[number];
-
 /** Owns everything else. */
 export interface Account {
   readonly id: string;
@@ -109,25 +102,6 @@ export interface Chatbot {
   readonly metadata: JsonText;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
-}
-
-/** How a chatbot's models answer; the built-in engine heeds `suggestsFollowUps` alone. */
-export interface Answering {
-  readonly grounding: Grounding;
-  /** Tried in their order when the chatbot's own model fails before its first token. */
-  readonly fallbackModels: readonly ModelName[];
-  readonly tools: readonly ChatbotTool[];
-  /** Whether what a model thinks before it writes is kept and shown. */
-  readonly showsReasoning: boolean;
-  /** Whether models are told the metadata that came with the conversation. */
-  readonly sharesMetadata: boolean;
-  readonly suggestsFollowUps: boolean;
-}
-
-/** A model of a provider; `model` null: the provider's default. */
-export interface ModelName {
-  readonly provider: string;
-  readonly model: string | null;
 }
 
 /** An account's own access to the models of a provider, without its secret. */
@@ -237,26 +211,6 @@ export interface Citation {
   readonly end: number;
 }
 
-/** What a reply cost, in tokens. */
-export interface TokenUsage {
-  /** All that was given to the model, `cachedTokens` of it from the provider's cache. */
-  readonly inputTokens: number;
-  readonly cachedTokens: number;
-  /** All that the model wrote, `reasoningTokens` of it thoughts. */
-  readonly outputTokens: number;
-  readonly reasoningTokens: number;
-  /** Whether it was counted here, by the length of the text, because nobody else did. */
-  readonly isEstimated: boolean;
-}
-
-/** Who wrote a reply, and how. */
-export interface Generation extends ModelName {
-  /** From the start of the answer to its first text; null when there was none. */
-  readonly firstTokenMs: number | null;
-  /** In billionths of a US dollar; null when the price is not known. */
-  readonly priceNano: number | null;
-}
-
 /** Why a message failed, in words that anyone may see. */
 export interface MessageFailure {
   readonly code: string;
@@ -295,27 +249,4 @@ export interface Message {
   readonly error: MessageFailure | null;
   readonly createdAt: Timestamp;
   readonly completedAt: Timestamp | null;
-}
-
-/** What replies that have ended took; also those that failed, as they may have cost something. */
-export interface UsageCounts extends Omit<TokenUsage, 'isEstimated'> {
-  readonly messages: number;
-  /** In billionths of a US dollar, of the replies whose price is known. */
-  readonly priceNano: number;
-  /** Those whose price is not. */
-  readonly unpricedMessages: number;
-}
-
-/** An account has used a share of its month's quota: told once for each month and share. */
-export interface QuotaWarning {
-  readonly accountId: string;
-  /** Counts the warnings of the account, from 1. */
-  readonly number: number;
-  /** In UTC, `YYYY-MM`. */
-  readonly month: string;
-  readonly percent: number;
-  /** The replies that were used, and that a month allowed, when it was told. */
-  readonly used: number;
-  readonly limit: number;
-  readonly at: Timestamp;
 }

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import type { Background } from '../background.ts';
 import type { Config } from '../config.ts';
-import type { ModelName } from '../domain/entities.ts';
+import type { ModelName } from '../domain/answering.ts';
 import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
 import { PROVIDERS, type Provider } from '../domain/providers.ts';
 import { type Clock, toTimestamp } from '../domain/time.ts';

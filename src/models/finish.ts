@@ -1,5 +1,5 @@
 import type { LanguageModelV4FinishReason, LanguageModelV4Usage } from '@ai-sdk/provider';
-import type { TokenUsage } from '../domain/entities.ts';
+import type { TokenUsage } from '../domain/usage.ts';
 
 /** How an answer has ended: as it should, cut at its longest, held back by a filter, or not at all. */
 export type Ending = 'WHOLE' | 'LENGTH' | 'FILTERED' | 'CUT_OFF';

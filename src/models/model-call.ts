@@ -1,5 +1,7 @@
 import type { LanguageModelV4FunctionTool, LanguageModelV4Message, LanguageModelV4ToolCall } from '@ai-sdk/provider';
-import type { FinishReason, ModelName, TokenUsage } from '../domain/entities.ts';
+import type { ModelName } from '../domain/answering.ts';
+import type { FinishReason } from '../domain/entities.ts';
+import type { TokenUsage } from '../domain/usage.ts';
 
 /** One question to one hosted model. */
 export interface ModelCall extends ModelName {

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { LRUCache } from 'lru-cache';
+import type { ModelName } from '../domain/answering.ts';
 import { type Breaker, createBreaker } from '../domain/breaker.ts';
-import type { ModelName } from '../domain/entities.ts';
 import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
 import { isProvider, type Provider } from '../domain/providers.ts';
 import { createCarefulFetch } from './careful-fetch.ts';

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { ModelName, TokenUsage } from '../domain/entities.ts';
+import type { ModelName } from '../domain/answering.ts';
 import { StartupError } from '../domain/errors.ts';
 import { BUILTIN, isProvider, PROVIDERS } from '../domain/providers.ts';
+import type { TokenUsage } from '../domain/usage.ts';
 import { PRICES, type Price } from './price-table.ts';
 
 /** Knows what models cost. */

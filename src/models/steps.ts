@@ -1,6 +1,6 @@
 import type { LanguageModelV4StreamPart, LanguageModelV4ToolCall } from '@ai-sdk/provider';
-import type { TokenUsage } from '../domain/entities.ts';
 import type { FailureCode } from '../domain/failures.ts';
+import type { TokenUsage } from '../domain/usage.ts';
 import type { ModelFailure } from './failure.ts';
 import { type Ending, readEnding, readUsage } from './finish.ts';
 import type { ModelStep } from './model-call.ts';

@@ -1,5 +1,6 @@
 import type { Insertable, Selectable } from 'kysely';
-import type { Answering, Chatbot, LeadForm } from '../domain/entities.ts';
+import type { Answering } from '../domain/answering.ts';
+import type { Chatbot, LeadForm } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
 import { prepareQuery } from './prepared.ts';

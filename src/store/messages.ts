@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely';
-import type { Citation, Generation, Message, MessageFailure, Rating, TokenUsage } from '../domain/entities.ts';
+import type { Citation, Message, MessageFailure, Rating } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
+import type { Generation, TokenUsage } from '../domain/usage.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
 import { prepareQuery } from './prepared.ts';
 import type { MessageRow, Queryable } from './tables.ts';

@@ -1,4 +1,5 @@
-import type { ModelName, ProviderModel } from '../domain/entities.ts';
+import type { ModelName } from '../domain/answering.ts';
+import type { ProviderModel } from '../domain/entities.ts';
 import type { FailureCode } from '../domain/failures.ts';
 import type { Provider } from '../domain/providers.ts';
 import type { Timestamp } from '../domain/time.ts';

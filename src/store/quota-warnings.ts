@@ -1,4 +1,4 @@
-import type { QuotaWarning } from '../domain/entities.ts';
+import type { QuotaWarning } from '../domain/usage.ts';
 import type { Queryable, QuotaWarningRow } from './tables.ts';
 
 /**

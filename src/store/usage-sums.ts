@@ -1,6 +1,6 @@
 import { type AliasedSelectQueryBuilder, sql } from 'kysely';
-import type { UsageCounts } from '../domain/entities.ts';
 import type { Timestamp } from '../domain/time.ts';
+import type { UsageCounts } from '../domain/usage.ts';
 import type { Queryable } from './tables.ts';
 
 /** Whose replies of a month are meant; what is absent is not looked at. */

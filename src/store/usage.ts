@@ -1,4 +1,5 @@
-import type { Message, TokenUsage } from '../domain/entities.ts';
+import type { Message } from '../domain/entities.ts';
+import type { TokenUsage } from '../domain/usage.ts';
 import type { Queryable } from './tables.ts';
 
 /**
