@@ -8,7 +8,7 @@ import { CORES, pin, type Server } from './server.ts';
 import type { Delivery, Order } from './token-load.ts';
 
 /** One way to follow streams. */
-export interface Side extends Pick<Order, 'kind' | 'account' | 'audience' | 'perSocket'> {
+export interface Side extends Pick<Order, 'kind' | 'account' | 'audience' | 'perSocket' | 'beginUrl'> {
   /** Where the streams are written, and read where there is no `reader`. */
   readonly server: Server;
   readonly reader?: Server;

@@ -71,7 +71,11 @@ better. It carries about ±20 % from machine to machine; the microseconds hold f
   arrived when the last one was due.
 - G9: the floor is the gateway itself, where no two subscribers ask in the same words, so that each has an execution of
   its own: by graphql-js (\`GRAPHQL_JIT=false\`), as servers do by themselves, and compiled.
-- Rows without a goal: the gateway on Postgres and Redis, and as its floor the same gateway on SQLite and memory, in the
+- Tokens of a provider: the whole gateway reads OpenAI's chat protocol from a stand-in on the other core
+  (\`bench/model-vendor.ts\`), 200 tokens a second in each stream, through the provider's own package, the search for
+  citations and the store to graphql-ws; the floor reads the same streams line by line (\`bench/model-floor.ts\`), parses
+  them and keeps the text. One answer with 100 subscribers is told by the provider's token, its 100 deliveries included.
+- Other rows without a goal: the gateway on Postgres and Redis, and as its floor the same gateway on SQLite and memory, in the
   same rounds; both with the stand-in for the model. Their processor time is the gateway's alone. "Themselves" is that
   of the Postgres processes that serve its connections and of all of Redis, where they run on this machine; what
   Postgres does besides (log writer, checkpoints, vacuum) is counted nowhere. Both are set up as they were found, and

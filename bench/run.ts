@@ -7,12 +7,13 @@ import { parseArgs } from 'node:util';
 import type { Bench, Benchmark, Figure } from './benchmark.ts';
 import { heap } from './heap.ts';
 import { findLoadGenerator } from './load.ts';
+import { models } from './models.ts';
 import { dashboard, small } from './queries.ts';
 import { formatResults, formatTable } from './report.ts';
 import { scale } from './scale.ts';
 import { audience, crowd, lag, tokens } from './tokens.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [dashboard, small, tokens, crowd, lag, heap, audience, scale];
+const BENCHMARKS: readonly Benchmark[] = [dashboard, small, tokens, crowd, lag, heap, audience, models, scale];
 const DEFAULTS = { rounds: '5', seconds: '3' };
 
 const USAGE = `Usage: npm run bench -- [benchmark …] [--rounds ${DEFAULTS.rounds}] [--seconds ${DEFAULTS.seconds}] [--load wrk|autocannon]

@@ -26,6 +26,8 @@ export interface ServerOptions {
   /** All of its environment but PATH: settings of whoever runs the benchmark must not leak in. */
   readonly env: Readonly<Record<string, string>>;
   readonly logPath: string;
+  /** Where it runs; absent: on the servers' core. */
+  readonly core?: number;
 }
 
 /** The core of the servers and that of the load. */
@@ -43,12 +45,13 @@ const START_TIMEOUT_MS = 20_000;
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /**
- * Starts a server on the servers' core and waits until it listens.
+ * Starts a server and waits until it listens.
  * @throws when it ends or stays silent for 20 seconds; the message holds its log.
  */
-export async function startServer({ script, args = [], flags = [], env, logPath }: ServerOptions): Promise<Server> {
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { script, args = [], flags = [], env, logPath, core = CORES.server } = options;
   const node = ['--import', './bench/reporter.ts', ...flags, script, ...args];
-  const [command, line] = pin(CORES.server, process.execPath, node);
+  const [command, line] = pin(core, process.execPath, node);
   const log = openSync(logPath, 'a');
   let isClosing = false;
   const child = spawn(command, line, {

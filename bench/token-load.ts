@@ -19,6 +19,8 @@ export interface Order {
   readonly account: BenchAccount;
   readonly streams: number;
   readonly score: Score;
+  /** What makes the streams begin; absent: `url`. */
+  readonly beginUrl?: string;
   /** How many streams of the gateway share a connection; 1 where absent. */
   readonly perSocket?: number;
   /** Whether all follow one answer of the gateway: asking for the same, or each by a name of its own. */
@@ -37,7 +39,7 @@ export interface Delivery {
 }
 
 const order: Order = JSON.parse(process.argv[2] ?? '');
-const { kind, url, readUrl, account, streams, score, perSocket = 1, audience } = order;
+const { kind, url, readUrl, beginUrl = url, account, streams, score, perSocket = 1, audience } = order;
 
 const question = 'Where is my parcel?';
 const onlyAnswer = audience && (await ask(url, account, question));
@@ -59,8 +61,8 @@ async function follow(number: number, listener: Listener): Promise<void> {
 
 function begin(): Promise<unknown> {
   const text = JSON.stringify(score);
-  return kind === 'sse' || kind === 'graphql-ws'
-    ? fetch(`${url}/begin?${encodeURIComponent(text)}`)
+  return kind === 'sse' || kind === 'graphql-ws' || beginUrl !== url
+    ? fetch(`${beginUrl}/begin?${encodeURIComponent(text)}`)
     : ask(url, account, text);
 }
 

@@ -1,0 +1,37 @@
+/**
+ * Stands in for a provider that speaks OpenAI's chat protocol: every question becomes a stream, and `/begin?<score>`
+ * makes the streams begin. Each token is a frame of its own, and most of a frame is what vendors write around it.
+ *
+ * `node bench/model-vendor.ts`
+ */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createConductor } from './conductor.ts';
+
+const conductor = createConductor();
+const ABOUT = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1_790_000_000, model: 'bench' };
+
+const server = createServer((request, response) => {
+  const { pathname, search } = new URL(request.url ?? '/', 'http://vendor');
+  if (pathname === '/begin') {
+    conductor.begin(JSON.parse(decodeURIComponent(search.slice(1))));
+    response.end();
+    return;
+  }
+  request.resume();
+  response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+  const give = (delta: object, finish_reason: string | null = null) => {
+    const choices = [{ index: 0, delta, finish_reason }];
+    response.write(`data: ${JSON.stringify({ ...ABOUT, choices })}\n\n`);
+  };
+  give({ role: 'assistant', content: '' });
+  conductor.play(
+    (content) => give({ content }),
+    () => {
+      give({}, 'stop');
+      response.end('data: [DONE]\n\n');
+    },
+  );
+});
+process.once('SIGTERM', () => process.exit(0));
+server.listen(0, '127.0.0.1', () => console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));

@@ -1,0 +1,84 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Benchmark, Figure } from './benchmark.ts';
+import type { Score } from './conductor.ts';
+import { type BenchAccount, fillDatabase } from './data.ts';
+import { costPerToken, type Side, STREAMS, takeTurns } from './deliver.ts';
+import { requireNoRefusals, startGateway } from './gateway.ts';
+import { CORES, type Server, startServer } from './server.ts';
+
+/** As a quick model writes. */
+const WRITTEN: Score = { tokens: 400, perSecond: 200 };
+
+/**
+ * What a token costs from a provider's socket to the subscribers', all that lies between switched on, against reading the
+ * same stream line by line: of a hundred answers with a subscriber each, and of one answer with a hundred.
+ */
+export const models: Benchmark = {
+  name: 'models',
+  async run(bench) {
+    const dir = await mkdtemp(join(tmpdir(), 'chatgraph-bench-'));
+    const opened: Server[] = [];
+    const open = async (server: Promise<Server>) => {
+      opened.push(await server);
+      return server;
+    };
+    try {
+      const account = await fillDatabase(`sqlite:${join(dir, 'chatgraph.db')}`);
+      const script = 'bench/model-vendor.ts';
+      const vendor = await open(startServer({ script, env: {}, logPath: join(dir, 'vendor.log'), core: CORES.load }));
+      const floor = await open(
+        startServer({
+          script: 'bench/model-floor.ts',
+          env: { VENDOR_URL: vendor.url },
+          logPath: join(dir, 'floor.log'),
+        }),
+      );
+      const settings = { OPENAI_COMPATIBLE_BASE_URL: vendor.url };
+      const gateway = await open(startGateway(dir, 'bin/chatgraph.js', { settings }));
+      await useModel(gateway, account);
+      const beginUrl = vendor.url;
+      const floors: Side = { kind: 'sse', server: floor, account, beginUrl };
+      const ours: Side = { kind: 'messageStream', server: gateway, account, beginUrl };
+      const sides: Side[] = [floors, ours, { ...floors, streams: 1 }, { ...ours, audience: 'alike' }];
+      const results = await takeTurns(bench, sides, (side) => costPerToken(side, WRITTEN));
+      await requireNoRefusals(gateway);
+      const [many = [], answers = [], one = [], audience = []] = results.map((side) => side.map(({ cost }) => cost));
+      const figures: Figure[] = [
+        {
+          what: `token of a provider, ${STREAMS} answers, a subscriber each`,
+          unit: 'µs',
+          gateway: answers,
+          floor: many,
+        },
+        {
+          what: `token of a provider, one answer, ${STREAMS} subscribers`,
+          unit: 'µs',
+          // Every token is counted once for each of those who got it.
+          gateway: audience.map((cost) => cost * STREAMS),
+          floor: one,
+        },
+      ];
+      return figures;
+    } finally {
+      for (const server of opened) await server.close();
+      await rm(dir, { recursive: true });
+    }
+  },
+};
+
+const USE_MODEL = `mutation Use($id: ID!) {
+  updateChatbot(input: { id: $id, provider: "open", model: "bench", answering: { grounding: OPEN } }) { __typename }
+}`;
+
+/** Has the chatbot that is asked answer by the stand-in. */
+async function useModel({ url }: Server, { key, chatbotIds }: BenchAccount): Promise<void> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+    body: JSON.stringify({ query: USE_MODEL, variables: { id: chatbotIds[0] } }),
+  });
+  const text = await response.text();
+  if (JSON.parse(text).data?.updateChatbot.__typename !== 'UpdateChatbotPayload') throw new Error(text);
+}
