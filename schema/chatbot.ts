@@ -4,6 +4,7 @@ import { BadUserInputError, InvalidInputError, NotFoundError } from '../src/doma
 import { parseId } from '../src/domain/ids.ts';
 import { fromJson } from '../src/domain/json.ts';
 import { findChatbotBySlug, listChatbots } from '../src/store/chatbots.ts';
+import { AnsweringInput, AnsweringRef } from './answering.ts';
 import { builder, type FieldExtensions } from './builder.ts';
 import { pageExtensions, paginate } from './connection.ts';
 import { Node } from './node.ts';
@@ -64,7 +65,7 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
     name: t.exposeString('name', { description: 'Its name.' }),
     slug: t.exposeString('slug', { description: 'Its name in addresses; unique within the account.' }),
     provider: t.exposeString('provider', {
-      description: 'Who writes its answers: `builtin` quotes the sources and needs no model.',
+      description: 'Who writes its answers: `builtin` quotes the sources and needs no model; or one of `providers`.',
     }),
     model: t.exposeString('model', {
       nullable: true,
@@ -81,6 +82,7 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
       description: 'What it says when a person has taken over a conversation.',
     }),
     leadForm: t.expose('leadForm', { type: LeadFormRef, description: 'What it asks visitors who want to be reached.' }),
+    answering: t.expose('answering', { type: AnsweringRef, description: 'How it answers by models.' }),
     isActive: t.exposeBoolean('isActive', { description: 'Whether it takes messages; false means paused.' }),
     metadata: t.field({
       type: 'JSON',
@@ -124,7 +126,7 @@ builder.queryFields((t) => ({
   ),
 }));
 
-const providerHelp = 'Who writes its answers; `builtin` needs no model.';
+const providerHelp = 'Who writes its answers: `builtin`, or the name of one of `providers`.';
 
 builder.relayMutationField(
   'createChatbot',
@@ -145,6 +147,7 @@ builder.relayMutationField(
         type: LeadFormInput,
         description: 'What it asks visitors who want to be reached; absent: name, email and phone.',
       }),
+      answering: t.field({ type: AnsweringInput, description: 'How it answers by models.' }),
       metadata: t.field({ type: 'JSON', description: 'Free data; an object of at most 16 kB.' }),
     }),
   },
@@ -174,6 +177,7 @@ builder.relayMutationField(
       fallbackMessage: t.string({ description: 'What it says when its sources hold no answer.' }),
       handoverMessage: t.string({ description: 'What it says when a person has taken over.' }),
       leadForm: t.field({ type: LeadFormInput, description: 'What it asks visitors, replaced as a whole.' }),
+      answering: t.field({ type: AnsweringInput, description: 'How it answers by models; what is absent stays.' }),
       metadata: t.field({ type: 'JSON', description: 'Free data, replaced as a whole; an object of at most 16 kB.' }),
       isActive: t.boolean({ description: 'Whether it takes messages; false pauses it.' }),
     }),

@@ -5,6 +5,7 @@ import type {
   BranchSelectedEvent,
   CitationAddedEvent,
   ConversationEvent,
+  FollowUpsSuggestedEvent,
   HandoffChangedEvent,
   LeadCapturedEvent,
   MessageDeltaEvent,
@@ -31,7 +32,9 @@ const ConversationEventRef = builder.interfaceRef<ConversationEvent>('Conversati
   }),
 });
 
-const STAGES: Record<(MessageStageEvent | BranchSelectedEvent)['type'], string> = {
+type MessageEvent = MessageStageEvent | BranchSelectedEvent | FollowUpsSuggestedEvent;
+
+const MESSAGE_EVENTS: Record<MessageEvent['type'], string> = {
   MessageCreated:
     'There is a new message, on the branch that the conversation shows: what it showed after `message.parent` is replaced. A reply may still be QUEUED or STREAMING.',
   MessageStarted: 'A reply that was QUEUED is being written now.',
@@ -40,10 +43,12 @@ const STAGES: Record<(MessageStageEvent | BranchSelectedEvent)['type'], string> 
   MessageStopped: 'A reply was stopped on request, and keeps what it has. The last event of its stream.',
   MessageInterrupted: 'The gateway stopped while it wrote a reply. The last event of its stream.',
   BranchSelected: 'The conversation shows the branch of this message from now on; read its `messages` again.',
+  FollowUpsSuggested:
+    'There are questions that the visitor may want to ask next: `followUps` of the reply. Comes after the end of the reply, so that `messageStream` does not tell it.',
 };
 
-for (const [name, description] of Object.entries(STAGES)) {
-  builder.objectRef<MessageStageEvent | BranchSelectedEvent>(name).implement({
+for (const [name, description] of Object.entries(MESSAGE_EVENTS)) {
+  builder.objectRef<MessageEvent>(name).implement({
     description,
     interfaces: [ConversationEventRef],
     fields: (t) => ({ message: t.expose('message', { type: MessageRef, description: 'The message.' }) }),

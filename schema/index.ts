@@ -6,6 +6,7 @@ import './usage.ts';
 import './quota-warning.ts';
 import './api-key.ts';
 import './chatbot.ts';
+import './estimate.ts';
 import './source.ts';
 import './search.ts';
 import './conversation.ts';

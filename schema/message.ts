@@ -27,6 +27,7 @@ import { Node } from './node.ts';
 import { PassageRef, SourceRef } from './source.ts';
 
 const MAX_CITATIONS = 10;
+const MAX_FOLLOW_UPS = 3;
 
 const MessageRole = builder.enumType('MessageRole', {
   description: 'Who says a message.',
@@ -132,6 +133,12 @@ MessageRef.implement({
     authorName: t.exposeString('authorName', {
       nullable: true,
       description: "Who wrote it: the name that came with a person's message; else null.",
+    }),
+    followUps: t.field({
+      type: ['String'],
+      description: `What the visitor may want to ask next, where the chatbot suggests that: see \`FollowUpsSuggested\`. At most ${MAX_FOLLOW_UPS}.`,
+      extensions: { listSize: () => MAX_FOLLOW_UPS } satisfies FieldExtensions,
+      resolve: ({ followUps }) => [...followUps],
     }),
     metadata: t.field({
       type: 'JSON',

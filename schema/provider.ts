@@ -1,6 +1,7 @@
 import type { ProviderModel } from '../src/domain/entities.ts';
 import { InvalidInputError, NotFoundError } from '../src/domain/errors.ts';
-import type { BUILTIN, Provider as ProviderName } from '../src/domain/providers.ts';
+import { isProvider, PROVIDERS } from '../src/domain/providers.ts';
+import { FAMILIES, type Family } from '../src/models/families.ts';
 import { deleteProviderKey, setProviderKey } from '../src/models/provider-keys.ts';
 import { describeFailure, getProvider, listProviders, type ProviderStanding } from '../src/models/providers.ts';
 import { testProvider } from '../src/models/test-provider.ts';
@@ -8,23 +9,13 @@ import { MAX_PROVIDER_MODELS } from '../src/store/provider-models.ts';
 import { builder, type FieldExtensions } from './builder.ts';
 import { MessageErrorRef } from './generation.ts';
 
-/** What providers are called, and which model is asked where none is named. */
-const FAMILIES: Readonly<
-  Record<ProviderName | typeof BUILTIN, { readonly label: string; readonly defaultModel: string | null }>
-> = {
-  builtin: { label: 'Built-in', defaultModel: null },
-  openai: { label: 'OpenAI', defaultModel: 'gpt-6-luna' },
-  anthropic: { label: 'Anthropic', defaultModel: 'claude-haiku-5-5' },
-  google: { label: 'Google Gemini', defaultModel: 'gemini-3.8-flash' },
-  xai: { label: 'xAI Grok', defaultModel: 'grok-4.7' },
-  deepseek: { label: 'DeepSeek', defaultModel: 'deepseek-flash' },
-  qwen: { label: 'Qwen', defaultModel: 'qwen-plus' },
-  glm: { label: 'GLM', defaultModel: 'glm-5.3' },
-  open: { label: 'OpenAI-compatible', defaultModel: null },
-};
+/** What a provider is called, and which model is asked where none is named. */
+function familyOf(name: string): Pick<Family, 'label' | 'defaultModel'> {
+  return isProvider(name) ? FAMILIES[name] : { label: 'Built-in', defaultModel: null };
+}
 
 /** All that `listProviders` gives. */
-const PROVIDER_COUNT = Object.keys(FAMILIES).length;
+const PROVIDER_COUNT = PROVIDERS.length + 1;
 
 const ProviderKeySource = builder.enumType('ProviderKeySource', {
   description: 'Whose access a provider is asked with.',
@@ -61,7 +52,7 @@ const ProviderRef = builder.objectRef<ProviderStanding>('Provider').implement({
   description: 'Who can answer in the name of a chatbot: the built-in engine, or a family of models.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'What `Chatbot.provider` says, such as `openai`.' }),
-    label: t.string({ description: 'Its name for people.', resolve: ({ name }) => FAMILIES[name].label }),
+    label: t.string({ description: 'Its name for people.', resolve: ({ name }) => familyOf(name).label }),
     isConfigured: t.exposeBoolean('isConfigured', {
       description: 'Whether there is an access to it, which may or may not work: see `testProvider`.',
     }),
@@ -85,7 +76,7 @@ const ProviderRef = builder.objectRef<ProviderStanding>('Provider').implement({
       nullable: true,
       description:
         'The model that is asked where a chatbot names none; null where it has to name one, or there is none.',
-      resolve: ({ name }) => FAMILIES[name].defaultModel,
+      resolve: ({ name }) => familyOf(name).defaultModel,
     }),
     models: t.field({
       type: [ProviderModelRef],

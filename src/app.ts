@@ -1,5 +1,8 @@
+import type { Logger } from 'pino';
 import { createKeyring } from './access/keyring.ts';
+import type { AnswerEngine } from './answer/engine.ts';
 import { createExtractiveEngine } from './answer/extractive.ts';
+import { createModelEngine } from './answer/model-engine.ts';
 import { createBackground } from './background.ts';
 import { createNode } from './chat/gateway-node.ts';
 import { joinNodes, startWatchingNodes } from './chat/nodes.ts';
@@ -10,7 +13,7 @@ import { createTyping } from './chat/typing.ts';
 import type { Config } from './config.ts';
 import { type Coordination, createMemoryCoordination, openRedisCoordination } from './coordination/coordination.ts';
 import type { Deps } from './deps.ts';
-import { AnswerFailure } from './domain/failures.ts';
+import { BUILTIN, PROVIDERS } from './domain/providers.ts';
 import { systemClock } from './domain/time.ts';
 import { prepareFirstStart } from './first-start.ts';
 import { createHttpServer } from './http/server.ts';
@@ -18,6 +21,7 @@ import { createLogger } from './logger.ts';
 import { createMetrics, showRedis } from './metrics.ts';
 import { createAccess } from './models/access.ts';
 import type { Models } from './models/model-call.ts';
+import { createModels } from './models/models.ts';
 import { createPrices } from './models/prices.ts';
 import { resealProviderKeys } from './models/sealed-keys.ts';
 import { createSealer } from './secrets.ts';
@@ -35,11 +39,6 @@ export interface Gateway {
 }
 
 const DRAIN_MS = 15_000;
-
-/** Until hosted models are asked. */
-const NO_MODELS: Models = {
-  open: () => Promise.reject(new AnswerFailure('PROVIDER_MISCONFIGURED', 'There are no models.')),
-};
 
 /** Puts the parts together, each in the variant that the settings name, and takes what tests replace. */
 async function createDeps(
@@ -61,6 +60,8 @@ async function createDeps(
   if (coordination.isUp) showRedis(metrics, coordination.isUp);
   const { liveTexts, announcements, limiter } = coordination;
   const bus = replaced.bus ?? coordination.bus;
+  const access = createAccess({ config, db, clock, logger, background, sealer });
+  const models = replaced.models ?? createModels({ ...config.models, ...access, onOutcome: access.noteOutcome });
   const deps = {
     config,
     logger,
@@ -76,14 +77,21 @@ async function createDeps(
     liveAnswers: new Map(),
     liveTexts,
     typing: createTyping(bus, clock, announcements),
-    sealer,
-    access: createAccess({ config, db, clock, logger, background, sealer }),
-    models: NO_MODELS,
     prices,
-    engines: new Map([['builtin', createExtractiveEngine({ delayMs: config.builtinDelayMs })]]),
+    sealer,
+    access,
+    models,
+    engines: createEngines(config, models, logger),
     ...replaced,
   };
   return { deps, coordination };
+}
+
+/** One engine for all providers of models, beside the one that needs none. */
+function createEngines(config: Config, models: Models, logger: Logger): ReadonlyMap<string, AnswerEngine> {
+  const builtin = createExtractiveEngine({ delayMs: config.builtinDelayMs });
+  const hosted = createModelEngine({ models, builtin, settings: config.models, logger });
+  return new Map([[BUILTIN, builtin], ...PROVIDERS.map((name) => [name, hosted] as const)]);
 }
 
 /**

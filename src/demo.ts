@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createChatbot } from './chat/chatbots.ts';
 import type { Deps } from './deps.ts';
+import { BUILTIN, PROVIDERS } from './domain/providers.ts';
 import { createSource } from './ingest/sources.ts';
 import { listPagedChatbots } from './store/chat-pages.ts';
 
@@ -11,8 +12,14 @@ export const DEMO_CHATBOT_ID = '01900000-0000-7000-8000-000000000003';
 
 const PACKAGE_ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** Makes the demo chatbot, which has read this project's README and `docs/`. */
-export async function seedDemo(deps: Pick<Deps, 'db' | 'clock' | 'engines'>, accountId: string): Promise<void> {
+/**
+ * Makes the demo chatbot, which has read this project's README and `docs/`. It answers by the model of the first provider
+ * whose key the settings have; by the built-in engine where there is none.
+ */
+export async function seedDemo(
+  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config'>,
+  accountId: string,
+): Promise<void> {
   const owner = { accountId };
   const chatbot = await createChatbot(
     deps,
@@ -20,6 +27,8 @@ export async function seedDemo(deps: Pick<Deps, 'db' | 'clock' | 'engines'>, acc
     {
       name: 'ChatGraph guide',
       slug: 'demo',
+      provider:
+        PROVIDERS.find((name) => deps.config.models.access[name].apiKey !== undefined && name !== 'open') ?? BUILTIN,
       instructions: 'Answer questions about ChatGraph from its documentation.',
       fallbackMessage: 'My sources, the documentation of ChatGraph, say nothing about that.',
     },

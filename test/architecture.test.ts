@@ -15,9 +15,9 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   access: { code: ['domain', 'store'], types: ['coordination'] },
   outbound: { code: [] },
   models: { code: ['domain', 'store', 'outbound'], types: ['access', 'background', 'config', 'secrets'] },
-  answer: { code: ['domain', 'store'] },
+  answer: { code: ['domain', 'store'], types: ['models'] },
   ingest: { code: ['domain', 'store'], types: ['access'] },
-  chat: { code: ['domain', 'store', 'answer'], types: ['access', 'coordination'] },
+  chat: { code: ['domain', 'store', 'models', 'answer'], types: ['access', 'coordination'] },
   schema: { code: ['domain', 'store', 'answer', 'ingest', 'chat', 'access', 'models'] },
   rest: { code: ['domain'] },
   web: { code: [] },
@@ -36,7 +36,7 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
       'secrets',
     ],
   },
-  demo: { code: ['store', 'ingest', 'chat'] },
+  demo: { code: ['domain', 'store', 'ingest', 'chat'] },
   'first-start': { code: ['domain', 'store', 'access', 'demo'] },
   app: {
     code: [

@@ -6,8 +6,9 @@ import type { Retrieval } from './retrieve.ts';
 
 /** What an engine is asked. */
 export interface Question {
-  /** Whose chatbot it is. */
+  /** Whose chatbot it is, and which. */
   readonly accountId: string;
+  readonly chatbotId: string;
   /** The visitor's text. */
   readonly content: string;
   /** The chatbot's own instructions, for engines that follow any. */
@@ -36,8 +37,11 @@ export interface AnswerTool {
   readonly description: string;
   /** JSON schema of an object. */
   readonly parameters: Readonly<Record<string, unknown>>;
-  /** Does it, and says to the model what came of it. Never rejects for what the model got wrong. */
-  run(input: unknown): Promise<string>;
+  /**
+   * Does it. Never rejects for what the model got wrong.
+   * @returns a report to the model, and a notice to the visitor, for when the model says nothing more; it may be empty.
+   */
+  run(input: unknown): Promise<{ readonly report: string; readonly notice: string }>;
 }
 
 /** One earlier message, as an engine sees it. */
@@ -62,4 +66,21 @@ export type AnswerEvent =
 export interface AnswerEngine {
   /** Rejects the iteration when no answer can be made, with an `AnswerFailure` where the reason is known; ends early when `signal` aborts. */
   answer(question: Question, signal: AbortSignal): AsyncIterable<AnswerEvent>;
+  /**
+   * Finds questions that the visitor may want to ask next, at most three; absent: there are none.
+   * @param question what was answered, its `author` the one that did.
+   */
+  suggest?(question: Question, answer: Answer, signal: AbortSignal): Promise<Suggestions>;
+}
+
+/** An answer that was given to its end. */
+export interface Answer {
+  readonly content: string;
+  readonly citations: readonly Citation[];
+}
+
+/** Questions, and what it took to find them; null: nothing. */
+export interface Suggestions {
+  readonly questions: readonly string[];
+  readonly usage: TokenUsage | null;
 }

@@ -2,6 +2,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Citation } from '../domain/entities.ts';
 import { bandOf } from './bands.ts';
 import type { AnswerEngine, AnswerEvent, Question } from './engine.ts';
+import { suggestFromSources } from './follow-ups.ts';
 import { chooseQuotes, type Quote } from './quotes.ts';
 
 const segmenter = new Intl.Segmenter('und', { granularity: 'word' });
@@ -31,6 +32,11 @@ export function createExtractiveEngine({ delayMs }: ExtractiveOptions): AnswerEn
         yield event;
       }
       yield { type: 'finish', reason: 'STOP', usage: estimateUsage(question.content.length, length) };
+    },
+
+    async suggest(question, { citations }) {
+      const cited = citations.map(({ passageId }) => passageId);
+      return { questions: suggestFromSources(question, cited), usage: null };
     },
   };
 }

@@ -46,7 +46,7 @@ type Given = z.output<typeof rules>;
  */
 export async function captureLead(
   deps: Pick<Deps, 'db' | 'clock' | 'bus'>,
-  viewer: Viewer,
+  viewer: Pick<Viewer, 'accountId'>,
   input: CaptureLeadInput,
 ): Promise<Lead> {
   const { accountId } = viewer;

@@ -17,7 +17,7 @@ import {
 } from '../store/chatbots.ts';
 import { unindexChatbot } from '../store/search.ts';
 import type { Queryable } from '../store/tables.ts';
-import { DEFAULT_ANSWERING } from './answering.ts';
+import { type AnsweringInput, answeringRules, DEFAULT_ANSWERING } from './answering.ts';
 import { DEFAULT_LEAD_FORM, leadFormRules } from './lead-form.ts';
 
 /** The fields of a chatbot that its owner sets; absent and null leave them as they are, or at their default. */
@@ -30,6 +30,7 @@ export interface ChatbotFields {
   readonly fallbackMessage?: string | null | undefined;
   readonly handoverMessage?: string | null | undefined;
   readonly leadForm?: LeadFormInput | null | undefined;
+  readonly answering?: AnsweringInput | null | undefined;
   readonly metadata?: unknown;
 }
 
@@ -46,7 +47,6 @@ const DEFAULTS = {
   fallbackMessage: 'I could not find an answer to that in my sources.',
   handoverMessage: 'A person has taken over this conversation and will reply here.',
   leadForm: DEFAULT_LEAD_FORM,
-  answering: DEFAULT_ANSWERING,
   isActive: true,
 };
 
@@ -71,6 +71,7 @@ function rulesFor(deps: Pick<Deps, 'engines'>) {
     fallbackMessage: text(1, 2_000).optional(),
     handoverMessage: text(1, 2_000).optional(),
     leadForm: leadFormRules.optional(),
+    answering: answeringRules(providers).optional(),
     metadata: metadataObject.optional(),
   });
 }
@@ -85,7 +86,7 @@ export async function createChatbot(
   input: ChatbotFields & { name: string },
   id: string = createId('chatbot'),
 ): Promise<Chatbot> {
-  const { slug: givenSlug, ...fields } = definedOf(parseInput(rulesFor(deps), { ...input }));
+  const { slug: givenSlug, answering, ...fields } = definedOf(parseInput(rulesFor(deps), { ...input }));
   const at = toTimestamp(deps.clock.now());
   return deps.db.transaction(async (trx) => {
     await lockAccount(trx, viewer.accountId);
@@ -95,6 +96,7 @@ export async function createChatbot(
       ...DEFAULTS,
       metadata: toJson({}),
       ...fields,
+      answering: { ...DEFAULT_ANSWERING, ...answering },
       id,
       accountId: viewer.accountId,
       slug,
@@ -116,13 +118,18 @@ export async function updateChatbot(
   input: ChatbotFields & { id: string; isActive?: boolean | null | undefined },
 ): Promise<Chatbot> {
   const rules = rulesFor(deps).partial().extend({ isActive: z.boolean().optional() });
-  const fields = definedOf(parseInput(rules, { ...input }));
+  const { answering, ...fields } = definedOf(parseInput(rules, { ...input }));
   return deps.db.transaction(async (trx) => {
     const chatbot = await holdChatbot(trx, viewer.accountId, input.id);
     if (fields.slug !== undefined && fields.slug !== chatbot.slug) {
       await requireFreeSlug(trx, viewer.accountId, fields.slug);
     }
-    const changed: Chatbot = { ...chatbot, ...fields, updatedAt: toTimestamp(deps.clock.now()) };
+    const changed: Chatbot = {
+      ...chatbot,
+      ...fields,
+      answering: { ...chatbot.answering, ...answering },
+      updatedAt: toTimestamp(deps.clock.now()),
+    };
     await updateStoredChatbot(trx, changed);
     return changed;
   });

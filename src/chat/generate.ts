@@ -1,18 +1,16 @@
-import type { AnswerEvent } from '../answer/engine.ts';
-import { estimateTokens } from '../answer/tokens.ts';
+import type { AnswerEvent, Question } from '../answer/engine.ts';
 import type { Deps } from '../deps.ts';
-import type { ModelName } from '../domain/answering.ts';
-import type { Citation, Message } from '../domain/entities.ts';
+import type { Message } from '../domain/entities.ts';
 import { StorageUnavailableError } from '../domain/errors.ts';
 import { AnswerFailure, FAILURES, type FailureCode } from '../domain/failures.ts';
-import { toJson } from '../domain/json.ts';
 import { toTimestamp } from '../domain/time.ts';
-import type { TokenUsage } from '../domain/usage.ts';
 import { lockConversation } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
 import { disownReply, type MessageEnding } from '../store/open-replies.ts';
 import { conversationTopic, type LiveAnswer, LOST, publishEvents } from './live-answers.ts';
 import { prepareQuestion } from './question.ts';
+import { countUse, startRun, takeStep, usageOf } from './run.ts';
+import { suggestFollowUps } from './suggest-follow-ups.ts';
 import { startNext, storeEnding } from './turns.ts';
 
 /** What generating needs. */
@@ -60,9 +58,10 @@ async function generate(deps: GenerateDeps, reply: Message, signal: AbortSignal)
   deps.metrics.answersUnderWay.inc();
   let events: readonly LoggedEvent[] = [];
   try {
-    const ending = await write(deps, reply, live, AbortSignal.any([signal, stop.signal]));
+    const { ending, question } = await write(deps, reply, live, AbortSignal.any([signal, stop.signal]));
     const stored = await store(deps, reply, ending, signal);
     events = stored.events;
+    if (question && ending.status === 'COMPLETED') suggestFollowUps(deps, question, { ...reply, ...ending });
     return stored.next;
   } catch (error) {
     // Its end may never be stored: it is left to those who look after what is lost, as all is that a stop leaves.
@@ -85,14 +84,13 @@ async function write(
   reply: Message,
   live: LiveAnswer,
   signal: AbortSignal,
-): Promise<MessageEnding> {
+): Promise<{ ending: MessageEnding; question: Question | undefined }> {
   const run = startRun();
   let failure: FailureCode | undefined;
-  let showsReasoning = false;
+  let question: Question | undefined;
   try {
-    const question = await prepareQuestion(deps, reply);
+    question = await prepareQuestion(deps, reply);
     run.author = question.author;
-    showsReasoning = question.answering.showsReasoning;
     const engine = deps.engines.get(question.author.provider);
     if (engine === undefined) throw new Error(`There is no engine for the provider ${question.author.provider}.`);
     const topic = conversationTopic(reply.conversationId);
@@ -116,13 +114,13 @@ async function write(
       : signal.aborted
         ? 'INTERRUPTED'
         : 'FAILED';
-  const usage = finish?.usage ?? estimateUsage(run, live);
+  const usage = finish?.usage ?? usageOf(run, live);
   const engine = author?.provider ?? 'none';
   deps.metrics.answers.inc({ engine, status });
   if (firstTokenMs !== null) deps.metrics.firstDeltaSeconds.observe({ engine }, firstTokenMs / 1_000);
   const priceNano = author && usage && deps.prices.priceOf(author, usage);
   if (usage !== null) countUse(deps.metrics, engine, usage, priceNano);
-  return {
+  const ending: MessageEnding = {
     id: reply.id,
     status,
     content: live.content,
@@ -130,99 +128,11 @@ async function write(
     finishReason: finish?.reason ?? (status === 'FAILED' ? 'ERROR' : 'ABORTED'),
     usage,
     generation: author && { ...author, firstTokenMs, priceNano },
-    reasoning: showsReasoning ? run.reasoning.toWellFormed() || null : null,
+    reasoning: question?.answering.showsReasoning ? run.reasoning.toWellFormed() || null : null,
     error: status === 'FAILED' && failure ? { code: failure, message: FAILURES[failure] } : null,
     completedAt: toTimestamp(deps.clock.now()),
   };
-}
-
-function countUse({ tokens, priceUsd }: Deps['metrics'], engine: string, usage: TokenUsage, priceNano: number | null) {
-  const { inputTokens, cachedTokens, outputTokens, reasoningTokens } = usage;
-  // A provider may say what does not add up.
-  tokens.inc({ engine, kind: 'input' }, Math.max(0, inputTokens - cachedTokens));
-  tokens.inc({ engine, kind: 'cached' }, cachedTokens);
-  tokens.inc({ engine, kind: 'output' }, Math.max(0, outputTokens - reasoningTokens));
-  tokens.inc({ engine, kind: 'reasoning' }, reasoningTokens);
-  if (priceNano !== null) priceUsd.inc({ engine }, priceNano / 1e9);
-}
-
-/** What is known of an answer besides its text. */
-interface Run {
-  readonly startedAt: number;
-  author: ModelName | null;
-  /** Tokens that the author was given, as it was estimated; undefined while nobody was asked. */
-  inputTokens: number | undefined;
-  firstTokenMs: number | null;
-  reasoning: string;
-  /** The first half of a surrogate pair, whose second has yet to come. */
-  held: string;
-  finish: (AnswerEvent & { type: 'finish' }) | undefined;
-}
-
-function startRun(): Run {
-  const startedAt = performance.now();
-  return {
-    startedAt,
-    author: null,
-    inputTokens: undefined,
-    firstTokenMs: null,
-    reasoning: '',
-    held: '',
-    finish: undefined,
-  };
-}
-
-/** Takes one step of an engine; returns whether there is news for readers. */
-function takeStep(run: Run, live: LiveAnswer, event: AnswerEvent): boolean {
-  switch (event.type) {
-    case 'delta':
-      run.firstTokenMs ??= Math.round(performance.now() - run.startedAt);
-      run.held = append(live, run.held + event.text);
-      return true;
-    case 'citation':
-      live.citations.push(writable(event.citation));
-      return true;
-    case 'reasoning':
-      run.reasoning += event.text;
-      return false;
-    case 'author':
-      run.author = event.author;
-      run.inputTokens = event.inputTokens;
-      return false;
-    case 'finish':
-      run.finish = event;
-      return false;
-  }
-}
-
-/** What an answer took that came to no end: nobody else counts it. */
-function estimateUsage({ inputTokens, reasoning }: Run, { content }: LiveAnswer): TokenUsage | null {
-  if (inputTokens === undefined) return null;
-  const [text, thoughts] = [estimateTokens(content), estimateTokens(reasoning)];
-  return {
-    inputTokens,
-    cachedTokens: 0,
-    outputTokens: text + thoughts,
-    reasoningTokens: thoughts,
-    isEstimated: true,
-  };
-}
-
-/** @throws what cannot be written as JSON: it would keep all that is saved and told with it from being so. */
-function writable(citation: Citation): Citation {
-  toJson(citation);
-  return citation;
-}
-
-/**
- * Appends text, but for the first half of a surrogate pair at its end: that is given back, to go in front of what comes
- * next. So no character is ever told or stored in halves, and a half that belongs to nothing becomes U+FFFD.
- */
-function append(live: LiveAnswer, text: string): string {
-  const isCut = (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800;
-  const end = isCut ? text.length - 1 : text.length;
-  live.content += text.slice(0, end).toWellFormed();
-  return text.slice(end);
+  return { ending, question };
 }
 
 /**

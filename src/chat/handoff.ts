@@ -25,7 +25,7 @@ export function answererOf({ silentUntil }: Conversation, now: number): Answerer
  */
 export async function escalateConversation(
   deps: HandoffDeps,
-  viewer: Viewer,
+  viewer: Pick<Viewer, 'accountId'>,
   input: { conversationId: string; reason?: string | null | undefined },
 ): Promise<Conversation> {
   const { reason = null } = parseInput(z.object({ reason: text(1, 1_000).optional() }), { reason: input.reason });
@@ -119,7 +119,7 @@ function release(conversation: Conversation, status: Conversation['status']): Co
 /** Writes a change and tells of it. `apply` gives the conversation itself back when nothing changes. */
 async function change(
   deps: HandoffDeps,
-  { accountId }: Viewer,
+  { accountId }: Pick<Viewer, 'accountId'>,
   conversationId: string,
   apply: (conversation: Conversation, at: Timestamp) => Conversation,
 ): Promise<Conversation> {

@@ -5,6 +5,8 @@ import { type JsonText, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import {
+  findConversation,
+  findConversationBySession,
   insertConversation,
   lockConversation,
   lockConversationBySession,
@@ -39,21 +41,25 @@ export function requireOnePlace({ chatbotId, conversationId, sessionId }: PlaceI
   }
 }
 
+/** How the conversation of a place is found: to be held, or only to be read. */
+export const HELD = { byId: lockConversation, bySession: lockConversationBySession };
+export const READ: typeof HELD = { byId: findConversation, bySession: findConversationBySession };
+
 /**
- * Finds the place that an input names, and holds the conversation.
+ * Finds the place that an input names, and holds the conversation unless told otherwise.
  * @throws NotFoundError
  */
-export async function findPlace(trx: Queryable, accountId: string, input: PlaceInput): Promise<Place> {
+export async function findPlace(db: Queryable, accountId: string, input: PlaceInput, find = HELD): Promise<Place> {
   if (input.conversationId != null) {
     const id = requireFound('Conversation', parseId('conversation', input.conversationId));
-    const conversation = requireFound('Conversation', await lockConversation(trx, accountId, id));
-    const chatbot = requireFound('Conversation', await findChatbot(trx, accountId, conversation.chatbotId));
+    const conversation = requireFound('Conversation', await find.byId(db, accountId, id));
+    const chatbot = requireFound('Conversation', await findChatbot(db, accountId, conversation.chatbotId));
     return { chatbot, conversation };
   }
   const id = requireFound('Chatbot', parseId('chatbot', input.chatbotId ?? ''));
-  const chatbot = requireFound('Chatbot', await findChatbot(trx, accountId, id));
+  const chatbot = requireFound('Chatbot', await findChatbot(db, accountId, id));
   const conversation =
-    input.sessionId == null ? undefined : await lockConversationBySession(trx, accountId, chatbot.id, input.sessionId);
+    input.sessionId == null ? undefined : await find.bySession(db, accountId, chatbot.id, input.sessionId);
   return { chatbot, conversation };
 }
 

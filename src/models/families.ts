@@ -1,5 +1,6 @@
 import type { LanguageModelV4, LanguageModelV4CallOptions } from '@ai-sdk/provider';
-import type { Provider } from '../domain/providers.ts';
+import type { ModelName } from '../domain/answering.ts';
+import { isProvider, type Provider } from '../domain/providers.ts';
 
 /** A family of models: what they are called, where they are and how they are reached. */
 export interface Family {
@@ -110,4 +111,9 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
 async function loadCompatible(name: Provider, { apiKey, baseUrl, fetch }: Reach) {
   const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
   return createOpenAICompatible({ name, apiKey, baseURL: baseUrl, fetch, includeUsage: true });
+}
+
+/** A model by its name, where only the provider is given: its default, which it may not have. */
+export function nameModel({ provider, model }: ModelName): ModelName {
+  return { provider, model: model ?? (isProvider(provider) ? FAMILIES[provider].defaultModel : null) };
 }

@@ -21,6 +21,7 @@ const EVENT_NAMES = {
   MessageStopped: 'message.stopped',
   MessageInterrupted: 'message.interrupted',
   BranchSelected: 'branch.selected',
+  FollowUpsSuggested: 'follow_ups.suggested',
   HandoffChanged: 'handoff.changed',
   LeadCaptured: 'lead.captured',
   TypingChanged: 'typing.changed',
@@ -84,7 +85,7 @@ function toLead(lead: CapturedLeadFragment): z.output<typeof LeadModel> {
 }
 
 function toMessage(message: StageMessageFragment): z.output<typeof MessageModel> {
-  const { id, content, finishReason, error, completedAt } = message;
+  const { id, content, finishReason, followUps, error, completedAt } = message;
   return {
     id,
     role: toLower(message.role),
@@ -95,6 +96,7 @@ function toMessage(message: StageMessageFragment): z.output<typeof MessageModel>
     author_name: message.authorName,
     is_private: message.isPrivate,
     finish_reason: finishReason && toLower(finishReason),
+    follow_ups: followUps,
     error: error && { code: error.code, message: error.message },
     created_at: toRestTime(message.createdAt),
     completed_at: completedAt && toRestTime(completedAt),

@@ -36,6 +36,7 @@ export const MessageModel = z
       description: 'Why a reply ended; null before that, and for other roles.',
       example: null,
     }),
+    follow_ups: z.array(z.string()).openapi({ description: 'Questions that the visitor may want to ask next.' }),
     error: z
       .object({
         code: z.string().openapi({ description: 'The reason in a word that never changes.', example: 'ANSWER_FAILED' }),

@@ -68,6 +68,17 @@ export async function tryLockConversation(trx: Queryable, accountId: string, id:
   return row !== undefined;
 }
 
+/** Finds the conversation that a session id names within a chatbot. Uses `conversations_by_session`. */
+export async function findConversationBySession(
+  db: Queryable,
+  accountId: string,
+  chatbotId: string,
+  sessionId: string,
+): Promise<Conversation | undefined> {
+  const [row] = await FIND_BY_SESSION(db, [chatbotId, sessionId, accountId]);
+  return row && toConversation(row);
+}
+
 /** Finds and holds the conversation that a session id names within a chatbot: see `lockConversation`. Uses `conversations_by_session`. */
 export async function lockConversationBySession(
   trx: Queryable,
@@ -117,15 +128,15 @@ const selectById = (db: Queryable) =>
   db.selectFrom('conversations').selectAll().where('id', '=', '').where('account_id', '=', '');
 const FIND = prepareQuery(selectById);
 const LOCK = prepareQuery((db) => selectById(db).forNoKeyUpdate());
-const LOCK_BY_SESSION = prepareQuery((db) =>
+const selectBySession = (db: Queryable) =>
   db
     .selectFrom('conversations')
     .selectAll()
     .where('chatbot_id', '=', '')
     .where('session_id', '=', '')
-    .where('account_id', '=', '')
-    .forNoKeyUpdate(),
-);
+    .where('account_id', '=', '');
+const FIND_BY_SESSION = prepareQuery(selectBySession);
+const LOCK_BY_SESSION = prepareQuery((db) => selectBySession(db).forNoKeyUpdate());
 
 function changeableOf(conversation: Conversation) {
   return {

@@ -42,6 +42,22 @@ export async function setRating(trx: Queryable, accountId: string, id: string, r
   await trx.updateTable('messages').set({ rating }).where('id', '=', id).where('account_id', '=', accountId).execute();
 }
 
+/** Writes the questions that are suggested after a reply. */
+export async function setFollowUps(
+  trx: Queryable,
+  accountId: string,
+  id: string,
+  questions: readonly string[],
+): Promise<void> {
+  const follow_ups = toJson(questions);
+  await trx
+    .updateTable('messages')
+    .set({ follow_ups })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .execute();
+}
+
 /** Finds the chatbot's first reply to a message; others may have spoken next. Uses `messages_by_parent`. */
 export async function findReply(db: Queryable, accountId: string, parentId: string): Promise<Message | undefined> {
   const row = await db

@@ -38,24 +38,28 @@ export async function releaseReply(trx: Queryable, accountId: string, month: str
     .execute();
 }
 
-/** Counts a reply that has ended, on the day on which it was asked for. */
+/**
+ * Counts what a reply took, on the day on which it was asked for.
+ * @param messages 1 for a reply that has ended, the default; 0 for what is added to one that was counted.
+ */
 export async function countReply(
   trx: Queryable,
   { accountId, createdAt, apiKeyId }: Pick<Message, 'accountId' | 'createdAt' | 'apiKeyId'>,
   {
     chatbotId,
+    messages = 1,
     usage,
     priceNano,
-  }: { chatbotId: string; usage: Omit<TokenUsage, 'isEstimated'>; priceNano: number | null },
+  }: { chatbotId: string; messages?: 0 | 1; usage: Omit<TokenUsage, 'isEstimated'>; priceNano: number | null },
 ): Promise<void> {
   const counts = {
-    messages: 1,
+    messages,
     input_tokens: usage.inputTokens,
     cached_tokens: usage.cachedTokens,
     output_tokens: usage.outputTokens,
     reasoning_tokens: usage.reasoningTokens,
     price_nano: priceNano ?? 0,
-    unpriced_messages: priceNano === null ? 1 : 0,
+    unpriced_messages: priceNano === null ? messages : 0,
   };
   const day = { account_id: accountId, day: createdAt.slice(0, 10), chatbot_id: chatbotId, api_key_id: apiKeyId ?? '' };
   await trx

@@ -5,6 +5,7 @@ import type { Citation } from '../../src/domain/entities.ts';
 /** All of a question but what is asked. */
 export const UNASKED = {
   accountId: '',
+  chatbotId: '',
   instructions: '',
   fallbackMessage: 'Sorry.',
   handoverMessage: 'A person will answer.',

@@ -25,7 +25,12 @@ export async function createChatbot(
 export interface ChatbotOptions {
   readonly key?: string;
   readonly name?: string;
+  readonly instructions?: string;
   readonly fallbackMessage?: string;
+  readonly handoverMessage?: string;
+  readonly provider?: string;
+  readonly model?: string;
+  readonly answering?: object;
   readonly sources?: readonly string[];
 }
 

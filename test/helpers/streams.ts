@@ -49,6 +49,8 @@ export interface StreamMessage {
   readonly citations: readonly StreamCitation[];
   readonly finishReason: string | null;
   readonly error: { code: string; message: string } | null;
+  /** Only of `FollowUpsSuggested`. */
+  readonly followUps?: readonly string[];
 }
 
 /** A subscription as a client sees it. */
@@ -101,6 +103,7 @@ const EVENT = `
     ... on MessageStopped { ${MESSAGE} }
     ... on MessageInterrupted { ${MESSAGE} }
     ... on BranchSelected { ${MESSAGE} }
+    ... on FollowUpsSuggested { message { followUps } ${MESSAGE} }
     ... on HandoffChanged { conversation { id status answeredBy assignee unreadCount } }
     ... on LeadCaptured { lead { id email } }
     ... on TypingChanged { role isTyping }

@@ -18,6 +18,10 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
   chatbots: { scopes: ['READ'], operation: '{ chatbots { nodes { id } } }' },
   conversation: { scopes: ['READ'], operation: '{ conversation(id: "1") { id } }' },
   search: { scopes: ['READ'], operation: '{ search(chatbotId: "$id", query: "a") { score } }' },
+  estimateMessage: {
+    scopes: ['READ', 'MANAGE'],
+    operation: '{ estimateMessage(input: { chatbotId: "$id", content: "a" }) { provider } }',
+  },
   providers: { scopes: ['READ', 'MANAGE'], operation: '{ providers { name } }' },
   createApiKey: { scopes: ['MANAGE'], operation: 'mutation { createApiKey(input: { name: "" }) { __typename } }' },
   revokeApiKey: { scopes: ['MANAGE'], operation: 'mutation { revokeApiKey(input: { id: "1" }) { __typename } }' },

@@ -101,13 +101,13 @@ export type WhenBusy =
   /** It is refused. */
   | 'REJECT';
 
-export type MessageFieldsFragment = { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null };
+export type MessageFieldsFragment = { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null };
 
 export type CitationFieldsFragment = { start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null };
 
 export type ConversationFieldsFragment = { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null };
 
-export type MessagePageFragment = { nodes: Array<{ id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }>, pageInfo: { hasPreviousPage: boolean, startCursor: string | null } };
+export type MessagePageFragment = { nodes: Array<{ id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }>, pageInfo: { hasPreviousPage: boolean, startCursor: string | null } };
 
 export type ConversationQueryVariables = Exact<{
   id: string | number;
@@ -115,7 +115,7 @@ export type ConversationQueryVariables = Exact<{
 }>;
 
 
-export type ConversationQuery = { conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null, messages: { nodes: Array<{ id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }>, pageInfo: { hasPreviousPage: boolean, startCursor: string | null } } } | null };
+export type ConversationQuery = { conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null, messages: { nodes: Array<{ id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }>, pageInfo: { hasPreviousPage: boolean, startCursor: string | null } } } | null };
 
 export type PassageQueryVariables = Exact<{
   id: string | number;
@@ -149,15 +149,16 @@ export type FollowSubscriptionVariables = Exact<{
 export type FollowSubscription = { conversationEvents:
     | { __typename: 'BranchSelected', cursor: string, message: { id: string } }
     | { __typename: 'CitationAdded', messageId: string, cursor: string, citation: { start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null } }
+    | { __typename: 'FollowUpsSuggested', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
     | { __typename: 'HandoffChanged', cursor: string, conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null } }
     | { __typename: 'LeadCaptured', cursor: string }
-    | { __typename: 'MessageCompleted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
-    | { __typename: 'MessageCreated', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageCompleted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageCreated', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
     | { __typename: 'MessageDelta', messageId: string, offset: number, text: string, cursor: string }
-    | { __typename: 'MessageFailed', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
-    | { __typename: 'MessageInterrupted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
-    | { __typename: 'MessageStarted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
-    | { __typename: 'MessageStopped', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageFailed', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageInterrupted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageStarted', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'MessageStopped', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
     | { __typename: 'StreamGap', cursor: string }
     | { __typename: 'TypingChanged', role: TypingRole, isTyping: boolean, cursor: string }
    };
@@ -174,7 +175,7 @@ export type SendMutation = { sendMessage:
     | { __typename: 'InvalidInputError', code: string, reason: string }
     | { __typename: 'NotFoundError', code: string, reason: string }
     | { __typename: 'QuotaExceededError', code: string, reason: string }
-    | { __typename: 'SendMessagePayload', notice: string | null, conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null }, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }, reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } | null }
+    | { __typename: 'SendMessagePayload', notice: string | null, conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null }, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }, reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } | null }
    };
 
 export type StopMutationVariables = Exact<{
@@ -184,7 +185,7 @@ export type StopMutationVariables = Exact<{
 
 export type StopMutation = { stopMessage:
     | { __typename: 'NotFoundError', code: string, reason: string }
-    | { __typename: 'StopMessagePayload', message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'StopMessagePayload', message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
    };
 
 export type RateMutationVariables = Exact<{
@@ -196,7 +197,7 @@ export type RateMutationVariables = Exact<{
 export type RateMutation = { rateMessage:
     | { __typename: 'InvalidInputError', code: string, reason: string }
     | { __typename: 'NotFoundError', code: string, reason: string }
-    | { __typename: 'RateMessagePayload', message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'RateMessagePayload', message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
    };
 
 export type RegenerateMutationVariables = Exact<{
@@ -210,7 +211,7 @@ export type RegenerateMutation = { regenerateMessage:
     | { __typename: 'InvalidInputError', code: string, reason: string }
     | { __typename: 'NotFoundError', code: string, reason: string }
     | { __typename: 'QuotaExceededError', code: string, reason: string }
-    | { __typename: 'RegenerateMessagePayload', message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'RegenerateMessagePayload', message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
    };
 
 export type EditMutationVariables = Exact<{
@@ -222,7 +223,7 @@ export type EditMutationVariables = Exact<{
 export type EditMutation = { editMessage:
     | { __typename: 'ChatbotPausedError', code: string, reason: string }
     | { __typename: 'ConversationBusyError', code: string, reason: string }
-    | { __typename: 'EditMessagePayload', notice: string | null, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }, reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } | null }
+    | { __typename: 'EditMessagePayload', notice: string | null, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }, reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } | null }
     | { __typename: 'InvalidInputError', code: string, reason: string }
     | { __typename: 'NotFoundError', code: string, reason: string }
     | { __typename: 'QuotaExceededError', code: string, reason: string }
@@ -235,7 +236,7 @@ export type SelectMutationVariables = Exact<{
 
 export type SelectMutation = { selectBranch:
     | { __typename: 'NotFoundError', code: string, reason: string }
-    | { __typename: 'SelectBranchPayload', conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null, messages: { nodes: Array<{ id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }>, pageInfo: { hasPreviousPage: boolean, startCursor: string | null } } } }
+    | { __typename: 'SelectBranchPayload', conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null, messages: { nodes: Array<{ id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }>, pageInfo: { hasPreviousPage: boolean, startCursor: string | null } } } }
    };
 
 export type EscalateMutationVariables = Exact<{
@@ -328,6 +329,7 @@ export const MessageFieldsFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
   citations {
     ...CitationFields
   }
+  followUps
   error {
     message
   }
@@ -370,6 +372,7 @@ export const MessagePageFragmentDoc = /*#__PURE__*/ new TypedDocumentString(`
   citations {
     ...CitationFields
   }
+  followUps
   error {
     message
   }
@@ -411,6 +414,7 @@ export const ConversationDocument = /*#__PURE__*/ new TypedDocumentString(`
   citations {
     ...CitationFields
   }
+  followUps
   error {
     message
   }
@@ -511,6 +515,11 @@ export const FollowDocument = /*#__PURE__*/ new TypedDocumentString(`
         ...MessageFields
       }
     }
+    ... on FollowUpsSuggested {
+      message {
+        ...MessageFields
+      }
+    }
     ... on HandoffChanged {
       conversation {
         ...ConversationFields
@@ -545,6 +554,7 @@ export const FollowDocument = /*#__PURE__*/ new TypedDocumentString(`
   citations {
     ...CitationFields
   }
+  followUps
   error {
     message
   }
@@ -605,6 +615,7 @@ export const SendDocument = /*#__PURE__*/ new TypedDocumentString(`
   citations {
     ...CitationFields
   }
+  followUps
   error {
     message
   }
@@ -658,6 +669,7 @@ export const StopDocument = /*#__PURE__*/ new TypedDocumentString(`
   citations {
     ...CitationFields
   }
+  followUps
   error {
     message
   }
@@ -705,6 +717,7 @@ export const RateDocument = /*#__PURE__*/ new TypedDocumentString(`
   citations {
     ...CitationFields
   }
+  followUps
   error {
     message
   }
@@ -752,6 +765,7 @@ export const RegenerateDocument = /*#__PURE__*/ new TypedDocumentString(`
   citations {
     ...CitationFields
   }
+  followUps
   error {
     message
   }
@@ -805,6 +819,7 @@ export const EditDocument = /*#__PURE__*/ new TypedDocumentString(`
   citations {
     ...CitationFields
   }
+  followUps
   error {
     message
   }
@@ -855,6 +870,7 @@ export const SelectDocument = /*#__PURE__*/ new TypedDocumentString(`
   citations {
     ...CitationFields
   }
+  followUps
   error {
     message
   }

@@ -18,6 +18,7 @@ export function applyEvent(state: ChatState, event: ConversationEvent): Partial<
     case 'MessageFailed':
     case 'MessageStopped':
     case 'MessageInterrupted':
+    case 'FollowUpsSuggested':
       return { messages: updateMessage(messages, event.message) };
     case 'MessageDelta': {
       const written = addDelta(messages, event);

@@ -5,6 +5,7 @@ import { renderMarkdown } from '../markdown.ts';
 import { useChat } from '../use-chat.ts';
 import { rateReply, regenerateReply } from '../versions.ts';
 import { focusComposer } from './composer.tsx';
+import { FollowUps } from './follow-ups.tsx';
 import { AgainIcon, ThumbDownIcon, ThumbUpIcon } from './icons.tsx';
 import { Dots } from './typing.tsx';
 import { Versions } from './versions.tsx';
@@ -37,6 +38,7 @@ export function Answer(props: AnswerProps) {
       <Ending message={message} canRegenerate={canRegenerate} />
       {isEnded && citations.length > 0 && <Sources citations={citations} onCitation={onCitation} />}
       {isEnded && message.role === 'ASSISTANT' && <Actions message={message} canRegenerate={canRegenerate} />}
+      {isLast && <FollowUps questions={message.followUps} />}
     </li>
   );
 }

@@ -1,0 +1,25 @@
+import { useChat } from '../use-chat.ts';
+import { focusComposer } from './composer.tsx';
+
+/** Questions that may be asked next, each by one press. */
+export function FollowUps({ questions }: { questions: readonly string[] }) {
+  const chat = useChat();
+  if (questions.length === 0) return null;
+  return (
+    <ul class="examples follow-ups" aria-label="Questions to ask next">
+      {questions.map((question) => (
+        <li key={question}>
+          <button
+            type="button"
+            onClick={(event) => {
+              chat.send(question);
+              focusComposer(event);
+            }}
+          >
+            {question}
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,71 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { readLog, stageOf, waitForReaders } from '../helpers/conversations.ts';
+import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { webSocket } from '../helpers/streams.ts';
+import { mutate } from '../schema/support.ts';
+
+const ENTRIES = [
+  ['How long do refunds take?', 'Refunds take ten days after the return has arrived.'],
+  ['Who pays for the return of a refund?', 'We pay for returns and refunds within the country.'],
+  ['Can refunds be paid in cash?', 'Refunds are paid the way you paid, never in cash.'],
+] as const;
+
+/** A gateway whose chatbot knows about refunds. */
+async function startShop(answering: object) {
+  const gateway = await startGateway();
+  onTestFinished(() => gateway.close());
+  const chatbotId = await createChatbot(gateway, { answering });
+  for (const [question, answer] of ENTRIES) {
+    await mutate(gateway, 'createSource', { chatbotId, title: question, content: { qa: { question, answer } } });
+  }
+  return { gateway, chatbotId };
+}
+
+/** Asks, and gives what was told of the conversation until the answer has ended, and a while longer. */
+async function ask(gateway: TestGateway, chatbotId: string, content: string) {
+  const first = await send(gateway, { chatbotId, content: 'Hello' });
+  await webSocket.follow(gateway, { messageId: first.replyId }).ended;
+  const { conversationId } = first;
+  const reader = webSocket.follow(gateway, { conversationId });
+  await waitForReaders(gateway, 1);
+  const { replyId } = await send(gateway, { conversationId, content });
+  await stageOf(reader, 'MessageCompleted', replyId);
+  return { reader, replyId, conversationId };
+}
+
+it('suggests what else the sources answer, after an answer that cites them', async () => {
+  const { gateway, chatbotId } = await startShop({ suggestsFollowUps: true });
+  const { reader, replyId, conversationId } = await ask(gateway, chatbotId, 'How long do refunds take?');
+  const told = await stageOf(reader, 'FollowUpsSuggested', replyId);
+  const followUps = told.message?.followUps ?? [];
+  expect(followUps.length).toBeGreaterThan(0);
+  expect(ENTRIES.slice(1).map(([question]) => question)).toEqual(expect.arrayContaining([...followUps]));
+
+  const { data } = await gateway.graphql<{ node: { followUps: string[] } }>(
+    'query ($id: ID!) { node(id: $id) { ... on Message { followUps } } }',
+    { id: replyId },
+  );
+  expect(data.node.followUps).toEqual(followUps);
+  expect((await readLog(gateway, conversationId)).at(-1)).toMatchObject({ type: 'FollowUpsSuggested' });
+});
+
+it('tells them again to who comes back', async () => {
+  const { gateway, chatbotId } = await startShop({ suggestsFollowUps: true });
+  const { reader, replyId, conversationId } = await ask(gateway, chatbotId, 'How long do refunds take?');
+  const { cursor: after } = await stageOf(reader, 'MessageCompleted', replyId);
+  const { cursor, ...told } = await stageOf(reader, 'FollowUpsSuggested', replyId);
+  reader.leave();
+  const again = webSocket.follow(gateway, { conversationId, after });
+  expect(await stageOf(again, 'FollowUpsSuggested', replyId)).toEqual({ ...told, cursor });
+});
+
+it.each([
+  ['the chatbot does not want it', {}, 'How long do refunds take?'],
+  ['nothing was cited', { suggestsFollowUps: true }, 'Who won the football match?'],
+])('suggests nothing where %s', async (_where, answering, content) => {
+  const { gateway, chatbotId } = await startShop(answering);
+  const { conversationId } = await ask(gateway, chatbotId, content);
+  await gateway.deps.background.drain(10_000);
+  expect((await readLog(gateway, conversationId)).map(({ type }) => type)).not.toContain('FollowUpsSuggested');
+});
