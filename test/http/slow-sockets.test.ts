@@ -61,8 +61,11 @@ describe('a reader that stalls', () => {
     await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(2));
     sockets[0]?.pause();
     await writeLong(engine, reader);
-    clock.turn(31_000);
-    await vi.waitFor(() => expect(gateway.logs.some(({ msg }) => msg === SHED)).toBe(true), 5_000);
+    // A connection is looked at every second: at first that it takes no more, then for how long.
+    await vi.waitFor(() => {
+      clock.turn(31_000);
+      expect(gateway.logs.some(({ msg }) => msg === SHED)).toBe(true);
+    }, 5_000);
     sockets[0]?.resume();
     expect(await closed).toBe(1013);
     engine.push(delta('The end.'), finish);

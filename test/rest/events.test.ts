@@ -141,8 +141,8 @@ describe('the events of a conversation', () => {
 
     const about = `{"conversation_id":"${conversationId}","at":"${NOW}"`;
     const cited = '{"passage_id":null,"source_id":null,"title":"Hours","url":"","quote":"nine","start":0,"end":4}';
-    const question = `{"id":"${messageId}","role":"user","status":"completed","content":"And?","citations":[],"parent_id":"${first.replyId}","author_name":null,"is_private":false,"finish_reason":null,"error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
-    const end = `{"id":"${replyId}","role":"assistant","status":"completed","content":"nine\\n","citations":[${cited}],"parent_id":"${messageId}","author_name":null,"is_private":false,"finish_reason":"stop","error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
+    const question = `{"id":"${messageId}","role":"user","status":"completed","content":"And?","citations":[],"parent_id":"${first.replyId}","author_name":null,"is_private":false,"finish_reason":null,"follow_ups":[],"error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
+    const end = `{"id":"${replyId}","role":"assistant","status":"completed","content":"nine\\n","citations":[${cited}],"parent_id":"${messageId}","author_name":null,"is_private":false,"finish_reason":"stop","follow_ups":[],"error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
     const blocks = body.replaceAll(/^id: [\w-]+$/gm, 'id: …').split('\n\n');
     expect(blocks[0]).toBe('retry: 1000');
     expect(blocks[1]).toBe(`id: …\nevent: message.created\ndata: ${about},"message":${question}}`);

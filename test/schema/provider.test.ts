@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { BUILTIN, PROVIDERS } from '../../src/domain/providers.ts';
+import { createTurnedClock } from '../helpers/clock.ts';
 import type { GatewayOptions, TestGateway } from '../helpers/gateway.ts';
 import { createScriptedModels, MODEL_FINISH } from '../helpers/models.ts';
 import { mutate, openGateway as open, textOf } from './support.ts';
@@ -82,10 +83,12 @@ describe('providers', () => {
   });
 
   it('tells how models were seen to work, those asked last first, and no one else of it', async () => {
-    const gateway = await openGateway({ env: { OPENAI_API_KEY: KEY } });
+    const clock = createTurnedClock();
+    const gateway = await openGateway({ env: { OPENAI_API_KEY: KEY }, replaced: { clock } });
     const { access, background } = gateway.deps;
     access.noteOutcome(gateway.accountId, { provider: 'openai', model: 'good' }, null);
     await background.drain(1_000);
+    clock.turn(1);
     access.noteOutcome(gateway.accountId, { provider: 'openai', model: 'bad' }, 'PROVIDER_MISCONFIGURED');
     await background.drain(1_000);
     const failure = { code: 'PROVIDER_MISCONFIGURED', message: 'The model is not set up rightly.' };
