@@ -172,7 +172,9 @@ builder.relayMutationField(
       name: t.string({ description: 'Its name; 1 to 255 characters.' }),
       slug: t.string({ description: 'Its name in addresses: 1 to 64 lower-case letters, digits and hyphens.' }),
       provider: t.string({ description: providerHelp }),
-      model: t.string({ description: "Which of the provider's models." }),
+      model: t.string({
+        description: "Which of the provider's models; absent, with another provider: its default.",
+      }),
       instructions: t.string({ description: 'What it is told to be and do; at most 32,000 characters.' }),
       fallbackMessage: t.string({ description: 'What it says when its sources hold no answer.' }),
       handoverMessage: t.string({ description: 'What it says when a person has taken over.' }),

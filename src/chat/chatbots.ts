@@ -109,7 +109,8 @@ export async function createChatbot(
 }
 
 /**
- * Changes what is given of a chatbot; switching `isActive` off pauses it.
+ * Changes what is given of a chatbot; switching `isActive` off pauses it, and another provider begins with its default
+ * model.
  * @throws InvalidInputError, NotFoundError
  */
 export async function updateChatbot(
@@ -124,8 +125,11 @@ export async function updateChatbot(
     if (fields.slug !== undefined && fields.slug !== chatbot.slug) {
       await requireFreeSlug(trx, viewer.accountId, fields.slug);
     }
+    // The models of one provider are none of another's.
+    const isOther = fields.provider !== undefined && fields.provider !== chatbot.provider;
     const changed: Chatbot = {
       ...chatbot,
+      ...(isOther && { model: null }),
       ...fields,
       answering: { ...chatbot.answering, ...answering },
       updatedAt: toTimestamp(deps.clock.now()),
