@@ -166,7 +166,7 @@ export const SETTINGS = z.object({
   OPENAI_COMPATIBLE_BASE_URL: address,
   MODEL_FIRST_BYTE_SECONDS: count(30, 1, 600),
   MODEL_SILENCE_SECONDS: count(20, 1, 600),
-  MODEL_TOTAL_SECONDS: count(120, 1, 3_600),
+  MODEL_TOTAL_SECONDS: count(110, 1, 3_600),
   MODEL_MAX_OUTPUT_TOKENS: count(4_096, 16, 1_000_000),
   MODEL_FALLBACK_BUILTIN: flag(true),
   MODEL_PRICES_FILE: z.string().optional(),

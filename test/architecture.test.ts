@@ -15,7 +15,7 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   access: { code: ['domain', 'store'], types: ['coordination'] },
   outbound: { code: [] },
   models: { code: ['domain', 'store', 'outbound'], types: ['access', 'background', 'config', 'secrets'] },
-  answer: { code: ['domain', 'store'], types: ['models'] },
+  answer: { code: ['domain', 'store', 'models'] },
   ingest: { code: ['domain', 'store'], types: ['access'] },
   chat: { code: ['domain', 'store', 'models', 'answer'], types: ['access', 'coordination'] },
   schema: { code: ['domain', 'store', 'answer', 'ingest', 'chat', 'access', 'models'] },

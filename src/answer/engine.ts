@@ -39,9 +39,18 @@ export interface AnswerTool {
   readonly parameters: Readonly<Record<string, unknown>>;
   /**
    * Does it. Never rejects for what the model got wrong.
-   * @returns a report to the model, and a notice to the visitor, for when the model says nothing more; it may be empty.
+   * @returns what came of it.
    */
-  run(input: unknown): Promise<{ readonly report: string; readonly notice: string }>;
+  run(input: unknown): Promise<ToolResult>;
+}
+
+/** What came of using a tool. */
+export interface ToolResult {
+  readonly isDone: boolean;
+  /** For the model. */
+  readonly report: string;
+  /** For the visitor, where the model says nothing more. */
+  readonly notice: string;
 }
 
 /** One earlier message, as an engine sees it. */
@@ -53,12 +62,13 @@ export interface Turn {
 /**
  * One step of an answer. `delta` appends to the text; a `citation` points into text that was already given; `reasoning`
  * is what a model thinks, and no text; `author` says who writes from now on, and what that was given in tokens, as far as
- * they can be estimated; `finish` comes once, last. A surrogate pair may be split between two deltas, as hosted models do.
+ * they can be estimated, `spent` what an author took whose work was thrown away; `finish` comes once, last. A surrogate pair may be split between two deltas, as hosted models do.
  */
 export type AnswerEvent =
   | { readonly type: 'delta'; readonly text: string }
   | { readonly type: 'citation'; readonly citation: Citation }
   | { readonly type: 'reasoning'; readonly text: string }
+  | { readonly type: 'spent'; readonly usage: TokenUsage }
   | { readonly type: 'author'; readonly author: ModelName; readonly inputTokens: number }
   | { readonly type: 'finish'; readonly reason: FinishReason; readonly usage: TokenUsage };
 

@@ -19,13 +19,18 @@ const MAX_TRIES = 20;
  */
 export function suggestFromSources({ content, history, retrieval }: Question, citedIds: readonly string[]): string[] {
   const cited = new Set(citedIds);
-  const asked = [content, ...history.filter(({ role }) => role === 'USER').map((turn) => turn.content)];
+  const asked = listAsked({ content, history });
   const answered = retrieval.hits.filter(({ passage }) => cited.has(passage.id));
   const open = retrieval.hits.filter(({ passage }) => !cited.has(passage.id));
   const suggested = open.flatMap(({ passage, sourceType }) =>
     sourceType === 'QA' ? passage.headingPath : passage.headingPath.filter((heading) => /[?？؟]$/.test(heading.trim())),
   );
   return choose(suggested, [...asked, ...answered.flatMap(({ passage }) => passage.headingPath)]);
+}
+
+/** What the visitor has asked so far. */
+export function listAsked({ content, history }: Pick<Question, 'content' | 'history'>): string[] {
+  return [content, ...history.filter(({ role }) => role === 'USER').map((turn) => turn.content)];
 }
 
 /** Asks a model for questions that the visitor may ask next, to be read by `readFollowUps`. */
@@ -54,13 +59,13 @@ export function composeFollowUpPrompt({ content, retrieval }: Question, answer: 
 
 /**
  * Reads the questions out of what a model wrote: the first JSON array of strings, whatever stands around it. At most
- * three, of one line and 1 to 160 UTF-16 units each, none twice and none like `asked`; empty when there is no such array.
+ * three, of one line and 1 to 160 UTF-16 units each, none twice and none like those `asked`; empty when there is no such array.
  */
-export function readFollowUps(text: string, asked = ''): string[] {
+export function readFollowUps(text: string, asked: readonly string[] = []): string[] {
   let at = text.indexOf('[');
   for (let tries = 0; at !== -1 && tries < MAX_TRIES; tries += 1) {
     const value = parseArray(text, at);
-    if (value !== undefined) return choose(value, [asked]);
+    if (value !== undefined) return choose(value, asked);
     at = text.indexOf('[', at + 1);
   }
   return [];

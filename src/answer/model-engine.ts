@@ -4,7 +4,9 @@ import type { Deps } from '../deps.ts';
 import type { ModelName } from '../domain/answering.ts';
 import { AnswerFailure } from '../domain/failures.ts';
 import { BUILTIN } from '../domain/providers.ts';
+import type { TokenUsage } from '../domain/usage.ts';
 import type { ModelStep, ModelStream, Models } from '../models/model-call.ts';
+import { MAX_ANSWER_CHARS } from '../models/steps.ts';
 import { isForModel } from './bands.ts';
 import { createCitationReader } from './cite.ts';
 import type { AnswerEngine, AnswerEvent, AnswerTool, Question } from './engine.ts';
@@ -22,31 +24,37 @@ export interface ModelEngineOptions {
   readonly logger: Logger;
 }
 
-/** How often a model may use tools and be asked again in one answer. */
+/** How often a model may use tools and be asked again in one answer, and how many at once. */
 const MAX_ROUNDS = 3;
+const MAX_CALLS = 4;
 
 /**
  * Makes the engine that has a hosted model write, grounded in the sources. The question's own model is asked first, then
- * its fallbacks in their order, for as long as nothing of an answer was given; at last the built-in engine, where the
- * settings say so. Where the sources are not about the question no model is asked.
+ * its fallbacks in their order, for as long as nothing of an answer was given and no tool has done anything; at last the
+ * built-in engine, where the settings say so. Where the sources are not about the question no model is asked.
  */
 export function createModelEngine(options: ModelEngineOptions): AnswerEngine {
   return {
     async *answer(question, signal) {
       if (!isForModel(question)) return yield* quote(options, question, signal);
+      const { accountId, chatbotId, answering } = question;
       const inTime = AbortSignal.any([signal, AbortSignal.timeout(options.settings.totalMs)]);
-      let failure: unknown = new AnswerFailure('PROVIDER_UNAVAILABLE', 'No model was asked.');
-      for (const author of [question.author, ...question.answering.fallbackModels]) {
+      let failure = new AnswerFailure('PROVIDER_UNAVAILABLE', 'No model was asked.');
+      for (const author of [question.author, ...answering.fallbackModels]) {
         if (inTime.aborted) break;
         if (author.provider === BUILTIN) return yield* quote(options, question, signal);
-        const progress = { hasText: false, hasBegun: false };
+        const progress: Progress = { text: '', notice: '', hasActed: false, usage: NO_USAGE, stream: undefined };
         try {
           return yield* ask(options, { ...question, author }, progress, inTime);
         } catch (error) {
           if (signal.aborted) return;
-          if (progress.hasBegun) throw error;
+          if (!(error instanceof AnswerFailure)) throw error;
+          if (progress.notice !== '') return yield* close(progress);
+          if (progress.text !== '' || progress.hasActed) throw error;
+          if (progress.stream !== undefined) yield { type: 'spent', usage: progress.usage };
           failure = error;
-          options.logger.warn({ ...author, ...describe(error) }, 'a model did not answer');
+          const { code, message: detail } = error;
+          options.logger.warn({ accountId, chatbotId, ...author, code, detail }, 'a model did not answer');
         }
       }
       if (signal.aborted) return;
@@ -68,10 +76,17 @@ async function* quote(
   yield* builtin.answer({ ...question, author }, signal);
 }
 
-/** How far an answer has come: whether it has text, and whether anything was done that cannot be undone. */
+/** How far a model has come with an answer. */
 interface Progress {
-  hasText: boolean;
-  hasBegun: boolean;
+  /** What it has written, as it wrote it. */
+  text: string;
+  /** What the visitor is to be told where it says no more. */
+  notice: string;
+  /** Whether a tool has done something, which must not be done twice. */
+  hasActed: boolean;
+  /** What it took so far, as far as anybody knows. */
+  usage: TokenUsage;
+  stream: ModelStream | undefined;
 }
 
 /** Has one model answer, in as many rounds as it uses tools. */
@@ -81,48 +96,54 @@ async function* ask(
   progress: Progress,
   signal: AbortSignal,
 ): AsyncGenerator<AnswerEvent, void> {
-  const { accountId, author, tools } = question;
+  const { accountId, author, answering, tools } = question;
   const { messages, passages } = composePrompt(question);
   const reader = createCitationReader(passages);
-  const { showsReasoning } = question.answering;
-  const { maxOutputTokens } = settings;
-  const functions = tools.map(toFunction);
-  const call = { accountId, ...author, messages, maxOutputTokens, tools: functions, showsReasoning };
-  let usage = NO_USAGE;
-  let notice = '';
+  const uses = startUsingTools(tools, progress, signal);
+  const call = {
+    ...{ accountId, ...author, messages, maxOutputTokens: settings.maxOutputTokens },
+    ...{ tools: tools.map(toFunction), showsReasoning: answering.showsReasoning },
+  };
   for (let round = 1; ; round++) {
-    const stream = await models.open(call, signal);
+    const isLast = round === MAX_ROUNDS;
+    const maxChars = MAX_ANSWER_CHARS - progress.text.length;
+    const stream = await models.open({ ...call, maxChars, ...(isLast && { toolChoice: 'none' }) }, signal);
+    progress.stream = stream;
     try {
+      const before = progress.usage;
       const inputTokens = estimateMessageTokens(messages);
-      yield { type: 'author', author: nameOf(stream), inputTokens: usage.inputTokens + inputTokens };
+      yield { type: 'author', author: nameOf(stream), inputTokens: before.inputTokens + inputTokens };
       const calls: LanguageModelV4ToolCall[] = [];
+      const earlier = progress.text;
       let written = '';
       let thoughts = '';
       let end: ModelEnd | undefined;
       while (end === undefined) {
         const step = await stream.next();
         if (step.type === 'text') {
-          written += step.text;
-          for (const event of reader.read(step.text)) yield note(progress, event);
+          // What comes before the first word is layout; a later round begins a paragraph.
+          const text = written === '' ? step.text.trimStart() : step.text;
+          if (text === '') continue;
+          const piece = written === '' && earlier !== '' ? `\n\n${text}` : text;
+          written += text;
+          progress.text += piece;
+          yield* reader.read(piece);
         } else if (step.type === 'reasoning') {
           thoughts += step.text;
           yield step;
         } else if (step.type === 'tool') calls.push(step.call);
         else end = step;
+        progress.usage = addUsage(before, end?.usage ?? estimateUsage(inputTokens, written, thoughts));
       }
-      usage = addUsage(usage, end.usage ?? estimateUsage(inputTokens, written, thoughts));
-      if (calls.length > 0 && round < MAX_ROUNDS) {
-        progress.hasBegun = true;
-        const used = await useTools(tools, calls);
-        messages.push(stream.said, used.message);
-        notice ||= used.notice;
+      yield* reader.end();
+      if (end.reason === 'TOOLS' && !isLast) {
+        messages.push(stream.said, await uses.run(calls));
         continue;
       }
-      for (const event of reader.end()) yield note(progress, event);
-      // A model that has asked for a person may think that all is said.
-      if (!progress.hasText && notice !== '') yield { type: 'delta', text: notice };
-      else if (!progress.hasText) throw new AnswerFailure('ANSWER_FAILED', `It wrote nothing: ${end.reason}.`);
-      yield { type: 'finish', reason: end.reason === 'TOOLS' ? 'STOP' : end.reason, usage };
+      // A model that has done something may think that all is said.
+      if (written === '' && progress.notice !== '') return yield* close(progress);
+      if (progress.text === '') throw new AnswerFailure('ANSWER_FAILED', `It wrote nothing: ${end.reason}.`);
+      yield { type: 'finish', reason: end.reason === 'TOOLS' ? 'STOP' : end.reason, usage: progress.usage };
       return;
     } finally {
       stream.close();
@@ -132,10 +153,10 @@ async function* ask(
 
 type ModelEnd = ModelStep & { type: 'finish' };
 
-function note(progress: Progress, event: AnswerEvent): AnswerEvent {
-  progress.hasBegun = true;
-  if (event.type === 'delta' && !progress.hasText) progress.hasText = event.text.trim() !== '';
-  return event;
+/** Ends an answer whose model has done something, and then said no more: the visitor is told what. */
+function* close({ text, notice, usage }: Progress): Generator<AnswerEvent> {
+  yield { type: 'delta', text: text === '' ? notice : `\n\n${notice}` };
+  yield { type: 'finish', reason: 'STOP', usage };
 }
 
 const nameOf = ({ provider, model }: ModelStream): ModelName => ({ provider, model });
@@ -144,21 +165,37 @@ function toFunction({ name, description, parameters }: AnswerTool): LanguageMode
   return { type: 'function', name, description, inputSchema: parameters };
 }
 
-/** Uses the tools that a model has asked for, one after the other, and says to it what came of that. */
-async function useTools(
-  tools: readonly AnswerTool[],
-  calls: readonly LanguageModelV4ToolCall[],
-): Promise<{ message: LanguageModelV4Message; notice: string }> {
-  const content = [];
-  let notice = '';
-  for (const { toolCallId, toolName, input } of calls) {
+/**
+ * Uses the tools that a model asks for, one after the other, each until it has succeeded once, and says to the model what
+ * came of that.
+ */
+function startUsingTools(tools: readonly AnswerTool[], progress: Progress, signal: AbortSignal) {
+  const done = new Set<string>();
+
+  async function use({ toolName, input }: LanguageModelV4ToolCall): Promise<string> {
     const tool = tools.find(({ name }) => name === toolName);
-    const used = tool ? await tool.run(parseArguments(input)) : { report: `There is no tool ${toolName}.`, notice: '' };
-    notice ||= used.notice;
-    const output = { type: 'text', value: used.report } as const;
-    content.push({ type: 'tool-result', toolCallId, toolName, output } as const);
+    if (tool === undefined) return `There is no tool ${toolName}.`;
+    if (done.has(toolName)) return 'That was done already, and is done once.';
+    if (signal.aborted) throw new AnswerFailure('PROVIDER_UNAVAILABLE', 'There was no time left for a tool.');
+    const { report, notice, isDone } = await tool.run(parseArguments(input));
+    if (!isDone) return report;
+    done.add(toolName);
+    progress.hasActed = true;
+    progress.notice = [progress.notice, notice].filter(Boolean).join('\n\n');
+    return report;
   }
-  return { message: { role: 'tool', content }, notice };
+
+  return {
+    async run(calls: readonly LanguageModelV4ToolCall[]): Promise<LanguageModelV4Message> {
+      const content = [];
+      for (const [index, call] of calls.entries()) {
+        const value = index < MAX_CALLS ? await use(call) : 'Too many tools at once.';
+        const { toolCallId, toolName } = call;
+        content.push({ type: 'tool-result', toolCallId, toolName, output: { type: 'text', value } } as const);
+      }
+      return { role: 'tool', content };
+    },
+  };
 }
 
 /** What a model gives as arguments is text that should be JSON. */
@@ -168,9 +205,4 @@ function parseArguments(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** For logs: only what is known to hold no secret. */
-function describe(error: unknown): object {
-  return error instanceof AnswerFailure ? { code: error.code, detail: error.message } : { err: error };
 }

@@ -40,7 +40,7 @@ const MIN_OUTPUT_TOKENS = 1;
  * @throws InvalidInputError, NotFoundError
  */
 export async function estimateMessage(
-  deps: Pick<Deps, 'db' | 'clock' | 'bus' | 'config' | 'prices'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'bus' | 'background' | 'config' | 'prices'>,
   { accountId }: Pick<Viewer, 'accountId'>,
   input: PlaceInput & { content: string },
 ): Promise<MessageEstimate> {

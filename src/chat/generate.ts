@@ -61,7 +61,8 @@ async function generate(deps: GenerateDeps, reply: Message, signal: AbortSignal)
     const { ending, question } = await write(deps, reply, live, AbortSignal.any([signal, stop.signal]));
     const stored = await store(deps, reply, ending, signal);
     events = stored.events;
-    if (question && ending.status === 'COMPLETED') suggestFollowUps(deps, question, { ...reply, ...ending });
+    const isLastWord = ending.status === 'COMPLETED' && stored.next === undefined && !deps.background.isDraining;
+    if (question && isLastWord) suggestFollowUps(deps, question, { ...reply, ...ending });
     return stored.next;
   } catch (error) {
     // Its end may never be stored: it is left to those who look after what is lost, as all is that a stop leaves.
@@ -120,6 +121,11 @@ async function write(
   if (firstTokenMs !== null) deps.metrics.firstDeltaSeconds.observe({ engine }, firstTokenMs / 1_000);
   const priceNano = author && usage && deps.prices.priceOf(author, usage);
   if (usage !== null) countUse(deps.metrics, engine, usage, priceNano);
+  const spent = run.spent.map((took) => {
+    const priceNano = deps.prices.priceOf(took.author, took.usage);
+    countUse(deps.metrics, took.author.provider, took.usage, priceNano);
+    return { usage: took.usage, priceNano };
+  });
   const ending: MessageEnding = {
     id: reply.id,
     status,
@@ -131,6 +137,7 @@ async function write(
     reasoning: question?.answering.showsReasoning ? run.reasoning.toWellFormed() || null : null,
     error: status === 'FAILED' && failure ? { code: failure, message: FAILURES[failure] } : null,
     completedAt: toTimestamp(deps.clock.now()),
+    spent,
   };
   return { ending, question };
 }

@@ -9,7 +9,7 @@ import { findConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';
 import { createTools } from './tools.ts';
 
-type QuestionDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'config'>;
+type QuestionDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'background' | 'config'>;
 
 /** How many passages an engine is given. */
 const EVIDENCE_LIMIT = 8;

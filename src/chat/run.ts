@@ -11,8 +11,10 @@ import type { LiveAnswer } from './live-answers.ts';
 export interface Run {
   readonly startedAt: number;
   author: ModelName | null;
-  /** Tokens that the author was given, as it was estimated; undefined while nobody was asked. */
+  /** Tokens that the author was given, as it was estimated; undefined while nobody was asked, and once it is known. */
   inputTokens: number | undefined;
+  /** What others took whose work was thrown away. */
+  readonly spent: { readonly author: ModelName; readonly usage: TokenUsage }[];
   firstTokenMs: number | null;
   reasoning: string;
   /** The first half of a surrogate pair, whose second has yet to come. */
@@ -27,6 +29,7 @@ export function startRun(): Run {
     startedAt,
     author: null,
     inputTokens: undefined,
+    spent: [],
     firstTokenMs: null,
     reasoning: '',
     held: '',
@@ -48,8 +51,13 @@ export function takeStep(run: Run, live: LiveAnswer, event: AnswerEvent): boolea
       run.reasoning += event.text;
       return false;
     case 'author':
+      if (run.author?.provider !== event.author.provider || run.author.model !== event.author.model) run.reasoning = '';
       run.author = event.author;
       run.inputTokens = event.inputTokens;
+      return false;
+    case 'spent':
+      if (run.author !== null) run.spent.push({ author: run.author, usage: event.usage });
+      run.inputTokens = undefined;
       return false;
     case 'finish':
       run.finish = event;

@@ -3,12 +3,15 @@ import type { Question } from '../answer/engine.ts';
 import { retrieve } from '../answer/retrieve.ts';
 import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
+import { AnswerFailure } from '../domain/failures.ts';
 import { toTimestamp } from '../domain/time.ts';
+import type { TokenUsage } from '../domain/usage.ts';
 import { lockConversation } from '../store/conversations.ts';
 import { appendEvent } from '../store/events.ts';
-import { setFollowUps } from '../store/messages.ts';
+import { addUsage, setFollowUps } from '../store/messages.ts';
 import { countReply } from '../store/usage.ts';
 import { publishEvents } from './live-answers.ts';
+import { countUse } from './run.ts';
 
 const PATIENCE_MS = 20_000;
 
@@ -18,7 +21,7 @@ const PATIENCE_MS = 20_000;
  * @param question what was answered.
  */
 export function suggestFollowUps(
-  deps: Pick<Deps, 'db' | 'clock' | 'bus' | 'background' | 'engines' | 'prices' | 'logger'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'bus' | 'background' | 'engines' | 'prices' | 'metrics' | 'logger'>,
   question: Question,
   reply: Message,
 ): void {
@@ -27,28 +30,47 @@ export function suggestFollowUps(
   if (!question.answering.suggestsFollowUps || citations.length === 0 || generation === null) return;
   deps.background.run('suggest follow-ups', async (signal) => {
     const inTime = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
-    const found = await engine?.suggest?.({ ...question, author: generation }, reply, inTime);
-    if (found === undefined || signal.aborted) return;
-    const { usage } = found;
+    const asking = engine?.suggest?.({ ...question, author: generation }, reply, inTime);
+    const found = await asking?.catch((error: unknown) => {
+      if (!(error instanceof AnswerFailure)) throw error;
+      deps.logger.warn(
+        { messageId: reply.id, code: error.code, detail: error.message },
+        'no follow-ups were suggested',
+      );
+      return undefined;
+    });
+    if (found === undefined) return;
     const { chatbotId } = question;
     const { accountId, conversationId, id: messageId } = reply;
+    await countSuggestions(deps, reply, { chatbotId, usage: found.usage });
     const questions: string[] = [];
     for (const text of found.questions) {
       const { confidence } = await retrieve(deps.db.read, accountId, chatbotId, text, 1);
       if (bandOf(confidence) !== 'NONE') questions.push(text);
     }
+    if (questions.length === 0) return;
     const at = toTimestamp(deps.clock.now());
     const told = { type: 'FollowUpsSuggested', conversationId, messageId, status: 'COMPLETED', at } as const;
     const events = await deps.db.transaction(async (trx) => {
-      const isThere = (await lockConversation(trx, accountId, conversationId)) !== undefined;
-      if (isThere && questions.length > 0) await setFollowUps(trx, accountId, messageId, questions);
-      const events = isThere && questions.length > 0 ? [await appendEvent(trx, accountId, told)] : [];
-      if (usage !== null) {
-        const priceNano = deps.prices.priceOf(generation, usage);
-        await countReply(trx, reply, { chatbotId, messages: 0, usage, priceNano });
-      }
-      return events;
+      if ((await lockConversation(trx, accountId, conversationId)) === undefined) return [];
+      await setFollowUps(trx, accountId, messageId, questions);
+      return [await appendEvent(trx, accountId, told)];
     });
     publishEvents(deps.bus, events);
+  });
+}
+
+/** Counts what the suggestions took as a part of their reply. */
+async function countSuggestions(
+  { db, prices, metrics }: Pick<Deps, 'db' | 'prices' | 'metrics'>,
+  reply: Message,
+  { chatbotId, usage }: { chatbotId: string; usage: TokenUsage | null },
+): Promise<void> {
+  if (usage === null || reply.generation === null) return;
+  const priceNano = prices.priceOf(reply.generation, usage);
+  countUse(metrics, reply.generation.provider, usage, priceNano);
+  await db.transaction(async (trx) => {
+    await addUsage(trx, reply, usage, priceNano);
+    await countReply(trx, reply, { chatbotId, messages: 0, usage, priceNano });
   });
 }

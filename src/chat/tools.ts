@@ -1,4 +1,4 @@
-import type { AnswerTool } from '../answer/engine.ts';
+import type { AnswerTool, ToolResult } from '../answer/engine.ts';
 import type { Deps } from '../deps.ts';
 import type { ChatbotTool } from '../domain/answering.ts';
 import type { Chatbot } from '../domain/entities.ts';
@@ -7,7 +7,10 @@ import { captureLead } from './capture-lead.ts';
 import { escalateConversation } from './handoff.ts';
 import { STANDARD_FIELDS } from './lead-form.ts';
 
-type ToolDeps = Pick<Deps, 'db' | 'clock' | 'bus'>;
+type ToolDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'background'>;
+
+/** Said where a lead was kept and the model says nothing. */
+const LEAD_NOTICE = 'Thank you. We have noted how to reach you.';
 
 /**
  * What the models of a chatbot may do in a conversation, as its owner has chosen. It is done by the same verbs as when a
@@ -28,7 +31,7 @@ const TOOLS: Record<ChatbotTool, (deps: ToolDeps, chatbot: Chatbot, conversation
       additionalProperties: false,
     },
     run: (input) =>
-      tell(handoverMessage, async () => {
+      use(deps, handoverMessage, async () => {
         const reason = textOf(input, 'reason')?.slice(0, 1_000);
         await escalateConversation(deps, { accountId }, { conversationId, reason });
         return 'A person has been asked for, and will see this conversation. Tell the visitor so.';
@@ -47,7 +50,7 @@ const TOOLS: Record<ChatbotTool, (deps: ToolDeps, chatbot: Chatbot, conversation
       additionalProperties: false,
     },
     run: (input) =>
-      tell('', async () => {
+      use(deps, LEAD_NOTICE, async () => {
         const given = leadForm.fields.map(({ name }) => [name, textOf(input, name)] as const);
         const standard = given.filter(([name]) => STANDARD_FIELDS.has(name));
         const custom = given.filter(([name, value]) => !STANDARD_FIELDS.has(name) && value !== undefined);
@@ -58,14 +61,22 @@ const TOOLS: Record<ChatbotTool, (deps: ToolDeps, chatbot: Chatbot, conversation
   }),
 };
 
-/** @param notice what to tell the visitor if the model says nothing more, once it is done. */
-async function tell(notice: string, act: () => Promise<string>): Promise<{ report: string; notice: string }> {
-  try {
-    return { report: await act(), notice };
-  } catch (error) {
-    if (!(error instanceof RefusalError)) throw error;
-    return { report: `It was not done: ${error.message}`, notice: '' };
-  }
+/**
+ * Does something for a model, as background work: it is finished even where nobody waits for the answer any more.
+ * @param act does it, and reports to the model; what it refuses is reported as well.
+ */
+function use({ background }: ToolDeps, notice: string, act: () => Promise<string>): Promise<ToolResult> {
+  return new Promise((resolve, reject) => {
+    background.run('use a tool', async () => {
+      try {
+        resolve({ isDone: true, report: await act(), notice });
+      } catch (error) {
+        if (error instanceof RefusalError) {
+          resolve({ isDone: false, report: `It was not done: ${error.message}`, notice: '' });
+        } else reject(error);
+      }
+    });
+  });
 }
 
 /** One of a model's arguments, where it is text that says anything. */

@@ -21,6 +21,9 @@ export async function storeEnding(trx: Queryable, reply: Message, ending: Messag
     const priceNano = generation?.priceNano ?? null;
     await countReply(trx, reply, { chatbotId: event.chatbotId, usage: usage ?? UNKNOWN_USAGE, priceNano });
   }
+  for (const took of ending.spent ?? []) {
+    await countReply(trx, reply, { chatbotId: event.chatbotId, messages: 0, ...took });
+  }
   return [event];
 }
 

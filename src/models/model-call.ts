@@ -10,6 +10,10 @@ export interface ModelCall extends ModelName {
   readonly messages: readonly LanguageModelV4Message[];
   readonly tools?: readonly LanguageModelV4FunctionTool[];
   readonly maxOutputTokens: number;
+  /** How much text is read of the answer; absent: `MAX_ANSWER_CHARS`. */
+  readonly maxChars?: number;
+  /** Tools that were used may be spoken of, but none is used any more. */
+  readonly toolChoice?: 'none';
   /** Whether thoughts are wanted: some families give them only when asked. Absent: they are not. */
   readonly showsReasoning?: boolean;
 }

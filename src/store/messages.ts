@@ -42,6 +42,27 @@ export async function setRating(trx: Queryable, accountId: string, id: string, r
   await trx.updateTable('messages').set({ rating }).where('id', '=', id).where('account_id', '=', accountId).execute();
 }
 
+/** Adds to what a reply that has ended took. A price that is not known stays so. */
+export async function addUsage(
+  trx: Queryable,
+  { id, accountId }: Pick<Message, 'id' | 'accountId'>,
+  usage: TokenUsage,
+  priceNano: number | null,
+): Promise<void> {
+  await trx
+    .updateTable('messages')
+    .set((row) => ({
+      input_tokens: row('input_tokens', '+', usage.inputTokens),
+      cached_tokens: row('cached_tokens', '+', usage.cachedTokens),
+      output_tokens: row('output_tokens', '+', usage.outputTokens),
+      reasoning_tokens: row('reasoning_tokens', '+', usage.reasoningTokens),
+      price_nano: priceNano === null ? null : row('price_nano', '+', priceNano),
+    }))
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .execute();
+}
+
 /** Writes the questions that are suggested after a reply. */
 export async function setFollowUps(
   trx: Queryable,

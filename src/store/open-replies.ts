@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { Citation, FinishReason, Message, MessageFailure, MessageStatus } from '../domain/entities.ts';
 import { toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
+import type { TokenUsage } from '../domain/usage.ts';
 import { toMessage, toUsageColumns } from './messages.ts';
 import { prepareQuery } from './prepared.ts';
 import type { Queryable } from './tables.ts';
@@ -15,6 +16,8 @@ export interface MessageEnding extends Pick<Message, 'id' | 'usage' | 'generatio
   readonly finishReason: FinishReason;
   readonly error: MessageFailure | null;
   readonly completedAt: Timestamp;
+  /** What others took whose work was thrown away. */
+  readonly spent?: readonly { readonly usage: TokenUsage; readonly priceNano: number | null }[];
 }
 
 /** Writes the end of an answer, once: one that has ended already stays as it is. Returns whether it was written. */

@@ -66,7 +66,7 @@ describe('suggestions from a model', () => {
     ['half an array', '["How?", "Why', []],
     ['nothing at all', '', []],
   ])('are read from %s', (_, text, expected) => {
-    expect(readFollowUps(text, 'Is tea hot?')).toEqual(expected);
+    expect(readFollowUps(text, ['Is tea hot?'])).toEqual(expected);
   });
 
   it('are read at once from whatever a model writes', () => {

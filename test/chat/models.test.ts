@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { PROVIDERS } from '../../src/domain/providers.ts';
+import { FAMILIES } from '../../src/models/families.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { askAndFollow, findSecret, PAGE, secretOf, startHosted } from '../helpers/hosted.ts';
 import { readMessage, webSocket } from '../helpers/streams.ts';
@@ -125,12 +126,13 @@ describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
 
 it('changes a chatbot over from one provider to another by one field', async () => {
   const { gateway, vendors, createChatbot } = await startHosted(['openai', 'anthropic']);
-  const chatbotId = await createChatbot('openai');
+  const chatbotId = await createChatbot('openai', { model: 'only-of-openai' });
   vendors.openai?.reply({ text: ['Said by one.'] });
   vendors.anthropic?.reply({ text: ['Said by the other.'] });
   expect((await askAndFollow(gateway, chatbotId)).reader.text).toBe('Said by one.');
   await mutate(gateway, 'updateChatbot', { id: chatbotId, provider: 'anthropic' });
   expect((await askAndFollow(gateway, chatbotId)).reader.text).toBe('Said by the other.');
+  expect(vendors.anthropic?.requests[0]?.body.model).toBe(FAMILIES.anthropic.defaultModel);
 });
 
 describe('where the sources are not about the question', () => {
@@ -216,6 +218,32 @@ it('suggests what the model finds to ask next, as far as the sources answer it, 
     }`,
     { id: replyId },
   );
-  expect(data.node).toEqual({ followUps: ['Where do you ship from?'], usage: { inputTokens: 120 } });
+  expect(data.node).toEqual({ followUps: ['Where do you ship from?'], usage: { inputTokens: 240 } });
   expect(data.viewer.account.usage).toEqual({ messages: 1, inputTokens: 240 });
+});
+
+it('counts what a model took that was given up for another, at its own price', async () => {
+  const { gateway, vendors, createChatbot } = await startHosted(['openai', 'open'], {});
+  const fallbackModels = [{ provider: 'open', model: 'model-2' }];
+  const chatbotId = await createChatbot('openai', { model: 'gpt-4.1-mini', answering: { fallbackModels } });
+  vendors.openai?.reply({ reasoning: ['Hm.'], text: [] });
+  vendors.open?.reply({ text: ['Within ten days.'] });
+  const { replyId } = await askAndFollow(gateway, chatbotId);
+  const { data } = await gateway.graphql<Generated & { viewer: { account: { usage: Record<string, number> } } }>(
+    `query ($id: ID!) {
+      node(id: $id) { ... on Message { usage { inputTokens } generation { provider model priceUsd } } }
+      viewer { account { usage { messages inputTokens outputTokens priceUsd unpricedMessages } } }
+    }`,
+    { id: replyId },
+  );
+  expect(data.node).toEqual({
+    usage: { inputTokens: 120 },
+    generation: { provider: 'open', model: 'model-2', priceUsd: null },
+  });
+  expect(data.viewer.account.usage).toMatchObject({
+    messages: 1,
+    inputTokens: 240,
+    outputTokens: 60,
+    unpricedMessages: 1,
+  });
 });
