@@ -70,7 +70,8 @@ builder.objectFields(MessageRef, (t) => ({
   usage: t.expose('usage', {
     type: TokenUsageRef,
     nullable: true,
-    description: 'What the reply took; null before its end, for other roles, and where it is not known.',
+    description:
+      'What the reply took, with the suggestions after it; null before its end, for other roles, and where it is not known.',
   }),
   generation: t.expose('generation', {
     type: GenerationRef,
