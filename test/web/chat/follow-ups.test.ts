@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_ANSWERING } from '../../../src/chat/answering.ts';
+import { toJson } from '../../../src/domain/json.ts';
+import { browserPath } from '../../helpers/browser.ts';
+import { cite } from '../../helpers/conversations.ts';
+import { delta, finish } from '../../helpers/engines.ts';
+import { openPage } from './support.ts';
+
+const QUESTIONS = ['How do I follow an answer?', 'What is a webhook of the moon?', 'How is the rate limit counted?'];
+
+describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROMIUM_PATH)', { timeout: 60_000 }, () => {
+  it('offers what can be asked next, asks it at a press, and offers nothing of an earlier answer', async () => {
+    const { page, visitor, engine, gateway, problems } = await openPage();
+    const answering = toJson({ ...DEFAULT_ANSWERING, suggestsFollowUps: true });
+    await gateway.deps.db.transaction((trx) => trx.updateTable('chatbots').set({ answering }).execute());
+    Object.assign(engine, { suggest: async () => ({ questions: QUESTIONS, usage: null }) });
+
+    await visitor.ask('How do I ask?');
+    engine.push(delta('By sendMessage.'), cite('The graph', 14), finish);
+    const offered = page.getByRole('list', { name: 'Questions to ask next' }).getByRole('button');
+    await offered.first().waitFor();
+    const texts = await offered.allTextContents();
+    expect(QUESTIONS).toEqual(expect.arrayContaining(texts));
+    expect(texts).toContain(QUESTIONS[0]);
+
+    await offered.first().click();
+    await visitor.seesMessages(4);
+    await expect.poll(() => offered.count()).toBe(0);
+    engine.push(delta('By messageStream.'), finish);
+    await visitor.sees('By messageStream.');
+    expect(engine.questions.at(-1)?.content).toBe(texts[0]);
+    expect(problems).toEqual([]);
+  });
+});
