@@ -23,6 +23,8 @@ interface Evidence {
 }
 
 const MAX_CITATIONS = 10;
+/** Each takes time, whether or not a citation comes of it. */
+const MAX_MARKERS = 200;
 
 /**
  * The share of a statement's content words that its passage must hold, headings and title included. On the sample of
@@ -37,22 +39,26 @@ const NAME = /(?<=[\p{Ll}\p{N},] )\p{Lu}[\p{L}\p{N}]+/gu;
 /**
  * Makes a reader for the answer of a model that was given `passages`, numbered from 1. Markers become citations of the
  * statement before them, or vanish: where no such passage was given, where nothing in it supports the statement, beyond
- * ten, and for the same passage and statement again.
+ * ten and behind 200 markers, and for the same passage and statement again.
  */
 export function createCitationReader(passages: readonly Hit[]): CitationReader {
   const markers = createMarkerReader(passages.length);
   const evidence = new Map<number, Evidence>();
   const cited = new Set<string>();
   let text = '';
+  let markerCount = 0;
   let lastMarker = 0;
+  /** What the last marker stood behind. */
+  let statement: ReturnType<typeof findStatement>;
 
   function toEvents(piece: Piece): AnswerEvent[] {
     if (typeof piece === 'string') {
       text += piece;
       return [{ type: 'delta', text: piece }];
     }
-    if (cited.size >= MAX_CITATIONS) return [];
-    const statement = findStatement(text, lastMarker);
+    if (cited.size >= MAX_CITATIONS || markerCount >= MAX_MARKERS) return [];
+    markerCount += 1;
+    if (text.length > lastMarker) statement = findStatement(text, lastMarker);
     lastMarker = text.length;
     const hit = passages[piece - 1];
     if (statement === undefined || hit === undefined) return [];
@@ -66,9 +72,21 @@ export function createCitationReader(passages: readonly Hit[]): CitationReader {
   }
 
   return {
-    read: (delta) => markers.read(delta).flatMap(toEvents),
-    end: () => markers.end().flatMap(toEvents),
+    read: (delta) => joinDeltas(markers.read(delta).flatMap(toEvents)),
+    end: () => joinDeltas(markers.end().flatMap(toEvents)),
   };
+}
+
+/** Makes one delta of those between which a marker has vanished: each goes to everybody who listens. */
+function joinDeltas(events: readonly AnswerEvent[]): AnswerEvent[] {
+  const joined: AnswerEvent[] = [];
+  for (const event of events) {
+    const last = joined.at(-1);
+    const isMore = event.type === 'delta' && last?.type === 'delta';
+    if (isMore) joined[joined.length - 1] = { type: 'delta', text: last.text + event.text };
+    else joined.push(event);
+  }
+  return joined;
 }
 
 function readEvidence(hit: Hit): Evidence {

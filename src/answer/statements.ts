@@ -1,7 +1,8 @@
 import { splitSentences } from './sentences.ts';
 
-/** In UTF-16 units: no statement reaches back further. */
+/** No statement reaches back further, and nothing further back is looked at: in UTF-16 units, and in lines. */
 const REACH = 2_000;
+const REACH_LINES = 40;
 
 /** What parts a statement from a marker before it. */
 const SEPARATORS = /^[\s,;:.!?)\]}、，；：。！？–—-]*/;
@@ -9,26 +10,36 @@ const SEPARATORS = /^[\s,;:.!?)\]}、，；：。！？–—-]*/;
 /**
  * The statement that the end of a text belongs to: its last sentence, list item or table row, or what stands of it after
  * `from`, where the last marker stood, if that holds any word. UTF-16 offsets, end exclusive; undefined when there is no
- * word at all.
+ * word at all. Its cost does not depend on the length of the text.
  */
 export function findStatement(text: string, from: number): { start: number; end: number } | undefined {
-  const end = text.trimEnd().length;
-  const base = text.lastIndexOf('\n', Math.max(0, end - REACH)) + 1;
-  const start = Math.max(base, end - REACH, findSentenceStart(text, base, end));
-  const rest = text.slice(from, end);
-  const behind = from + (SEPARATORS.exec(rest)?.[0].length ?? 0);
+  const base = findBase(text);
+  const near = text.slice(base).trimEnd();
+  const end = near.length;
+  const marker = Math.max(0, from - base);
+  const start = findSentenceStart(near, 0);
+  const rest = near.slice(marker);
+  const behind = marker + (SEPARATORS.exec(rest)?.[0].length ?? 0);
   const chosen = behind > start && /[\p{L}\p{N}]/u.test(rest) ? behind : start;
-  return /[\p{L}\p{N}]/u.test(text.slice(chosen, end)) ? { start: chosen, end } : undefined;
+  return /[\p{L}\p{N}]/u.test(near.slice(chosen)) ? { start: base + chosen, end: base + end } : undefined;
 }
 
-function findSentenceStart(text: string, from: number, end: number): number {
-  const last = splitSentences(text.slice(from, end)).at(-1);
+/** Where that begins which is looked at. */
+function findBase(text: string): number {
+  const base = Math.max(0, text.length - REACH);
+  let start = text.length;
+  for (let lines = 0; lines < REACH_LINES && start > base; lines += 1) start = text.lastIndexOf('\n', start - 1);
+  return Math.max(base, start);
+}
+
+function findSentenceStart(text: string, from: number): number {
+  const last = splitSentences(text.slice(from)).at(-1);
   // A heading is no sentence, and stands for itself.
-  if (last === undefined || /[\p{L}\p{N}]/u.test(text.slice(from + last.end, end))) {
-    const line = text.lastIndexOf('\n', end - 1) + 1;
-    return line + (/^[#\s]*/.exec(text.slice(line, end))?.[0].length ?? 0);
+  if (last === undefined || /[\p{L}\p{N}]/u.test(text.slice(from + last.end))) {
+    const line = text.lastIndexOf('\n') + 1;
+    return line + (/^[#\s]*/.exec(text.slice(line))?.[0].length ?? 0);
   }
   // Of a list that a sentence announces only the last item is meant.
-  if (last.layoutStart !== undefined && !last.isCode) return findSentenceStart(text, from + last.layoutStart, end);
+  if (last.layoutStart !== undefined && !last.isCode) return findSentenceStart(text, from + last.layoutStart);
   return from + last.start;
 }

@@ -126,6 +126,44 @@ describe('no citation', () => {
   });
 });
 
+describe('an answer of 200,000 characters', () => {
+  const SIZE = 200_000;
+  const fill = (part: string) => part.repeat(Math.ceil(SIZE / part.length)).slice(0, SIZE);
+  /** In milliseconds, the best of three, when it comes as one delta. */
+  const measure = (answer: string) => {
+    const times = [1, 2, 3].map(() => {
+      const startedAt = performance.now();
+      readAll([answer]);
+      return performance.now() - startedAt;
+    });
+    return Math.min(...times);
+  };
+  const benign = fill(
+    `Bananas are yellow fruit from Brazil [1].${' They are eaten by people and by apes.'.repeat(27)} `,
+  );
+
+  it.each([
+    ['behind each other', fill('[1][2]')],
+    ['in one line', fill('Bananas [1] ')],
+    ['in as many lines', fill('a\n[1]\n')],
+    ['in a list', `Look:\n${fill('- a [1]\n')}`],
+    ['behind a long word', `${'x'.repeat(1_900)} ${fill('a [1] ')}`],
+    ['behind white space', `a${' '.repeat(SIZE / 2)}${fill('\n[1]').slice(0, SIZE / 2)}`],
+    ['of many numbers', fill('z [1-2,1-2,1-2,1-2] ')],
+  ])('takes about as long with tens of thousands of markers as with 200: %s', (_, answer) => {
+    expect(measure(answer)).toBeLessThan(15 * measure(benign));
+  });
+
+  it('is one delta where nothing is cited', () => {
+    expect(readAll([`${fill('Bananas [1] ')}.`]).events).toHaveLength(1);
+  });
+
+  it('has a citation behind 199 markers that lead nowhere, and none behind more', () => {
+    const behind = (count: number) => cited(`${'Bananas [1]. '.repeat(count)}Refunds take 10 days [1].`);
+    expect([behind(199), behind(200)]).toEqual([[['refunds', 'Refunds take 10 days']], []]);
+  });
+});
+
 describe('an answer in another language than its source', () => {
   it.each([
     ['Chinese', '退款在十天内支付[1]。'],
