@@ -10,6 +10,8 @@ export interface Family {
   /** The vendor's own address; null where there is none. */
   readonly baseUrl: string | null;
   readonly needsKey: boolean;
+  /** Whether servers of such models may let through the marks by which these end their turns. */
+  readonly leaksMarkers?: true;
   /** What calls say besides the question; thoughts are shown where they are asked for, or come by themselves. */
   options?(showsReasoning: boolean): Pick<LanguageModelV4CallOptions, 'providerOptions' | 'reasoning'>;
   /** Loads the package that speaks its protocol; nothing is asked of the provider. */
@@ -79,6 +81,7 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     defaultModel: 'deepseek-flash',
     baseUrl: 'https://api.deepseek.com',
     needsKey: true,
+    leaksMarkers: true,
     async load({ apiKey, baseUrl, fetch }) {
       const { createDeepSeek } = await import('@ai-sdk/deepseek');
       return createDeepSeek({ apiKey, baseURL: baseUrl, fetch });
@@ -89,6 +92,7 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     defaultModel: 'qwen-plus',
     baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
     needsKey: true,
+    leaksMarkers: true,
     load: (reach) => loadCompatible('qwen', reach),
   },
   glm: {
@@ -96,6 +100,7 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     defaultModel: 'glm-5.3',
     baseUrl: 'https://open.bigmodel.cn/api/paas/v4',
     needsKey: true,
+    leaksMarkers: true,
     load: (reach) => loadCompatible('glm', reach),
   },
   open: {
@@ -103,6 +108,7 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     defaultModel: null,
     baseUrl: null,
     needsKey: false,
+    leaksMarkers: true,
     load: (reach) => loadCompatible('open', reach),
   },
 };

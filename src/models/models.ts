@@ -132,6 +132,7 @@ function createSource(
   const { messages, tools = [], maxOutputTokens, showsReasoning = false } = call;
   return {
     ...{ firstByteMs, silenceMs, signal, onEnd },
+    hidesMarkers: FAMILIES[provider].leaksMarkers ?? false,
     async start(abortSignal) {
       const language = await line.language;
       return language(model).doStream({

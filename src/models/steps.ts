@@ -28,6 +28,8 @@ export interface StepSource {
   start(signal: AbortSignal): Promise<PartStream>;
   readonly firstByteMs: number;
   readonly silenceMs: number;
+  /** Whether marks of the ends of turns are taken out of the text. */
+  readonly hidesMarkers: boolean;
   readonly signal: AbortSignal;
   /** Reads what the package has thrown or told. */
   toFailure(error: unknown): ModelFailure;
@@ -48,7 +50,7 @@ interface PartStream {
 export function readSteps(source: StepSource): StepReader {
   const { signal, firstByteMs, silenceMs, createFailure } = source;
   const connection = new AbortController();
-  const filter = createStopFilter();
+  const filter = source.hidesMarkers ? createStopFilter() : undefined;
   const said = createSaid();
   const queue: ModelStep[] = [];
   const size = { text: 0, other: 0, calls: 0 };
@@ -114,8 +116,8 @@ export function readSteps(source: StepSource): StepReader {
       case 'text-delta':
         said.turnTo('text', part);
         hasBegun ||= part.delta !== '';
-        takeText(filter.push(part.delta));
-        if (filter.isOver) finish('STOP', null);
+        takeText(filter?.push(part.delta) ?? part.delta);
+        if (filter?.isOver) finish('STOP', null);
         break;
       case 'reasoning-delta':
         said.turnTo('reasoning', part);
@@ -164,7 +166,7 @@ export function readSteps(source: StepSource): StepReader {
   }
 
   function flush(): void {
-    takeText(filter.flush());
+    takeText(filter?.flush() ?? '');
   }
 
   function takeThought(text: string): void {

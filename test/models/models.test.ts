@@ -78,6 +78,16 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
     if (provider === 'deepseek') expect(again).toContain('"reasoning_content":"A person."');
   });
 
+  it('may speak of the markers of open models, and ends with one only where it is such a model', async () => {
+    const { vendor, open } = await openLine(provider);
+    const isOpen = ['deepseek', 'qwen', 'glm', 'open'].includes(provider);
+    const text = ['Llama 3 ends its turn with `<|eot', '_id|>`, HTML a line with </s', '>.'];
+    vendor.reply({ text });
+    expect((await readAll(open())).text).toBe(isOpen ? 'Llama 3 ends its turn with `' : text.join(''));
+    vendor.reply({ text: ['It costs <s>3 €</s> 2 €.', '</s>', '\n'] });
+    expect((await readAll(open())).text).toBe(`It costs <s>3 €</s> 2 €.${isOpen ? '' : '</s>\n'}`);
+  });
+
   it('says when the answer was cut at its longest, and when it tells no usage', async () => {
     const { vendor, open } = await openLine(provider);
     vendor.reply({ text: TEXT, finish: 'length', usage: null });

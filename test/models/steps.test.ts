@@ -27,7 +27,7 @@ function start(parts: readonly LanguageModelV4StreamPart[] = [], more: Partial<S
   const onEnd = vi.fn<StepSource['onEnd']>();
   const steps = readSteps({
     start: async () => ({ stream }),
-    ...{ firstByteMs: 300, silenceMs: 100, signal: new AbortController().signal, onEnd },
+    ...{ firstByteMs: 300, silenceMs: 100, hidesMarkers: true, signal: new AbortController().signal, onEnd },
     toFailure: (error) => readFailure(error, String),
     createFailure: (code, detail, passing) => new ModelFailure(code, detail, passing),
     ...more,
