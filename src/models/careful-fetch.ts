@@ -1,18 +1,37 @@
+import { AnswerFailure } from '../domain/failures.ts';
+
+/** In bytes; of an event: from one blank line to the next. */
+export interface ResponseLimits {
+  readonly maxBytes: number;
+  readonly maxEventBytes: number;
+  /** Of a response that is no success. */
+  readonly maxErrorBytes: number;
+}
+
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
+
 /**
- * Wraps a fetch so that it follows no redirect, on which a key would travel along, and reads no response beyond so many
- * bytes: what parses it keeps a line that never ends in memory.
+ * Wraps a fetch so that it follows no redirect, on which a key would travel along, and reads no response beyond its
+ * limits: what parses it keeps an event that never ends in memory, and parses at once one that does. A response that
+ * exceeds them breaks off with an `AnswerFailure`.
  */
-export function createCarefulFetch(fetch: typeof globalThis.fetch, maxBytes: number): typeof globalThis.fetch {
+export function createCarefulFetch(fetch: typeof globalThis.fetch, limits: ResponseLimits): typeof globalThis.fetch {
   return async (input, init) => {
     const response = await fetch(input, { ...init, redirect: 'manual' });
     if (response.body === null) return response;
-    const { status, statusText, headers } = response;
-    return new Response(limitStream(response.body, maxBytes), { status, statusText, headers });
+    const { ok, status, statusText, headers } = response;
+    const body = limitStream(response.body, ok ? limits : { ...limits, maxBytes: limits.maxErrorBytes });
+    return new Response(body, { status, statusText, headers });
   };
 }
 
-function limitStream(stream: ReadableStream<Uint8Array>, maxBytes: number): ReadableStream<Uint8Array> {
+function limitStream(
+  stream: ReadableStream<Uint8Array>,
+  { maxBytes, maxEventBytes }: ResponseLimits,
+): ReadableStream<Uint8Array> {
   const reader = stream.getReader();
+  const fits = createEventGauge(maxEventBytes);
   let leftBytes = maxBytes;
   return new ReadableStream<Uint8Array>(
     {
@@ -20,12 +39,34 @@ function limitStream(stream: ReadableStream<Uint8Array>, maxBytes: number): Read
         const { done, value } = await reader.read();
         if (done) return controller.close();
         leftBytes -= value.byteLength;
-        if (leftBytes >= 0) return controller.enqueue(value);
+        const isLong = leftBytes < 0;
+        if (!isLong && fits(value)) return controller.enqueue(value);
         reader.cancel().catch(() => {});
-        controller.error(new Error(`The response is longer than ${maxBytes} bytes.`));
+        const what = isLong ? `The response is longer than ${maxBytes}` : `An event is longer than ${maxEventBytes}`;
+        controller.error(new AnswerFailure('PROVIDER_UNAVAILABLE', `${what} bytes.`));
       },
       cancel: (reason) => reader.cancel(reason),
     },
     { highWaterMark: 0 },
   );
+}
+
+/** Makes what says, chunk by chunk, whether every event is within its limit. */
+function createEventGauge(maxBytes: number): (chunk: Uint8Array) => boolean {
+  let eventBytes = 0;
+  let isLineStart = true;
+  return (chunk) => {
+    let fits = true;
+    for (const byte of chunk) {
+      eventBytes++;
+      if (byte === CARRIAGE_RETURN) continue;
+      const isBreak = byte === LINE_FEED;
+      if (isBreak && isLineStart) {
+        fits &&= eventBytes <= maxBytes;
+        eventBytes = 0;
+      }
+      isLineStart = isBreak;
+    }
+    return fits && eventBytes <= maxBytes;
+  };
 }

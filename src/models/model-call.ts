@@ -9,11 +9,11 @@ export interface ModelCall extends ModelName {
   readonly accountId: string;
   readonly messages: readonly LanguageModelV4Message[];
   readonly tools?: readonly LanguageModelV4FunctionTool[];
-  readonly maxOutputTokens: number;
-  /** How much text is read of the answer; absent: `MAX_ANSWER_CHARS`. */
-  readonly maxChars?: number;
-  /** Tools that were used may be spoken of, but none is used any more. */
+  /** That none of the tools is used, although they are told; absent: the model chooses. */
   readonly toolChoice?: 'none';
+  readonly maxOutputTokens: number;
+  /** The longest text, in UTF-16 units, which ends there with `LENGTH`; absent: `MAX_ANSWER_CHARS`. */
+  readonly maxChars?: number;
   /** Whether thoughts are wanted: some families give them only when asked. Absent: they are not. */
   readonly showsReasoning?: boolean;
 }

@@ -10,7 +10,7 @@ import { ModelFailure, readFailure } from './failure.ts';
 import { FAMILIES, type Reach } from './families.ts';
 import type { Access, ModelCall, ModelStream, Models } from './model-call.ts';
 import { createRedact, type Redact } from './redact.ts';
-import { readSteps, type StepReader, type StepSource } from './steps.ts';
+import { MAX_ANSWER_CHARS, readSteps, type StepReader, type StepSource } from './steps.ts';
 
 /** What asking models needs. */
 export interface ModelsOptions {
@@ -35,8 +35,8 @@ const MAX_PAUSE_MS = 10_000;
 const BREAKER = { failures: 5, pauseMs: 30_000 };
 /** How many accesses are kept ready; those that are not asked are forgotten, and what was seen of them. */
 const MAX_LINES = 500;
-/** Of one response: more than the longest answer takes, whoever frames it. */
-const MAX_RESPONSE_BYTES = 64 * 1_024 * 1_024;
+/** More than the longest answer takes, whoever frames it; an event is parsed at once, while everybody else waits. */
+const RESPONSE_LIMITS = { maxBytes: 64 * 1_024 * 1_024, maxEventBytes: 1_024 * 1_024, maxErrorBytes: 1_024 * 1_024 };
 
 /** The way to one provider by one access. */
 interface Line {
@@ -129,15 +129,17 @@ function createSource(
   onEnd: StepSource['onEnd'],
 ): StepSource {
   const say: Redact = (text) => `${provider}/${line.redact(model)}: ${line.redact(text)}`;
-  const { messages, tools = [], maxOutputTokens, showsReasoning = false } = call;
+  const { messages, tools = [], toolChoice, maxOutputTokens, showsReasoning = false } = call;
   return {
     ...{ firstByteMs, silenceMs, signal, onEnd },
     hidesMarkers: FAMILIES[provider].leaksMarkers ?? false,
+    maxChars: call.maxChars ?? MAX_ANSWER_CHARS,
     async start(abortSignal) {
       const language = await line.language;
       return language(model).doStream({
         ...{ prompt: [...messages], maxOutputTokens, abortSignal },
         ...(tools.length > 0 && { tools: [...tools] }),
+        ...(tools.length > 0 && toolChoice && { toolChoice: { type: toolChoice } }),
         ...FAMILIES[provider].options?.(showsReasoning),
       });
     },
@@ -168,7 +170,7 @@ function readReach(provider: Provider, access: Access | undefined): Reach | unde
   const family = FAMILIES[provider];
   const { apiKey = '', baseUrl = family.baseUrl, fetch } = access ?? { fetch: globalThis.fetch };
   if (baseUrl === null || (family.needsKey && apiKey === '')) return undefined;
-  return { apiKey, baseUrl, fetch: createCarefulFetch(fetch, MAX_RESPONSE_BYTES) };
+  return { apiKey, baseUrl, fetch: createCarefulFetch(fetch, RESPONSE_LIMITS) };
 }
 
 function misconfigured(detail: string): ModelFailure {

@@ -7,7 +7,7 @@ import type { ModelStep } from './model-call.ts';
 import { createSaid, type SaidMessage } from './said.ts';
 import { createStopFilter } from './stop-markers.ts';
 
-/** The longest answer, in UTF-16 units; as much again for thoughts and the input of tools. */
+/** The longest answer unless another is named, in UTF-16 units; as much for thoughts and the input of tools. */
 export const MAX_ANSWER_CHARS = 200_000;
 /** How long a connection may take to end after its answer, so that it can be used again. */
 const LINGER_MS = 1_000;
@@ -30,6 +30,8 @@ export interface StepSource {
   readonly silenceMs: number;
   /** Whether marks of the ends of turns are taken out of the text. */
   readonly hidesMarkers: boolean;
+  /** The longest text, in UTF-16 units. */
+  readonly maxChars: number;
   readonly signal: AbortSignal;
   /** Reads what the package has thrown or told. */
   toFailure(error: unknown): ModelFailure;
@@ -48,12 +50,12 @@ interface PartStream {
  * up since when somebody has been waiting.
  */
 export function readSteps(source: StepSource): StepReader {
-  const { signal, firstByteMs, silenceMs, createFailure } = source;
+  const { signal, firstByteMs, silenceMs, maxChars, createFailure } = source;
   const connection = new AbortController();
   const filter = source.hidesMarkers ? createStopFilter() : undefined;
   const said = createSaid();
   const queue: ModelStep[] = [];
-  const size = { text: 0, other: 0, calls: 0 };
+  const size = { read: 0, text: 0, other: 0, calls: 0 };
   let reader: ReadableStreamDefaultReader<LanguageModelV4StreamPart> | undefined;
   let isAsked = false;
   let hasBegun = false;
@@ -115,9 +117,7 @@ export function readSteps(source: StepSource): StepReader {
     switch (part.type) {
       case 'text-delta':
         said.turnTo('text', part);
-        hasBegun ||= part.delta !== '';
-        takeText(filter?.push(part.delta) ?? part.delta);
-        if (filter?.isOver) finish('STOP', null);
+        readText(part.delta);
         break;
       case 'reasoning-delta':
         said.turnTo('reasoning', part);
@@ -155,24 +155,35 @@ export function readSteps(source: StepSource): StepReader {
     }
   }
 
-  function takeText(text: string): void {
+  function readText(delta: string): void {
+    hasBegun ||= delta !== '';
+    const read = delta.slice(0, maxChars - size.read);
+    size.read += read.length;
+    giveText(filter?.push(read) ?? read);
+    if (filter?.isOver) finish('STOP', null);
+    if (read.length === delta.length || over !== undefined) return;
+    flush();
+    finish('LENGTH', null);
+  }
+
+  function giveText(text: string): void {
     if (text === '' || over !== undefined) return;
-    const room = MAX_ANSWER_CHARS - size.text;
-    const shown = text.length > room ? text.slice(0, room) : text;
-    size.text += shown.length;
-    said.append(shown);
-    queue.push({ type: 'text', text: shown });
-    if (shown.length < text.length) finish('LENGTH', null);
+    size.text += text.length;
+    said.append(text);
+    queue.push({ type: 'text', text });
   }
 
   function flush(): void {
-    takeText(filter?.flush() ?? '');
+    giveText(filter?.flush() ?? '');
   }
 
-  function takeThought(text: string): void {
-    said.append(text);
-    queue.push({ type: 'reasoning', text });
-    count(text);
+  function takeThought(delta: string): void {
+    const text = delta.slice(0, MAX_ANSWER_CHARS - size.other);
+    if (text !== '') {
+      said.append(text);
+      queue.push({ type: 'reasoning', text });
+    }
+    count(delta);
   }
 
   function count(text: string): void {

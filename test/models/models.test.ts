@@ -196,6 +196,43 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
     await vi.waitFor(() => expect(vendor.openSockets).toBe(0));
   });
 
+  it.each(['line', 'lines'] as const)(
+    'is left when an event finds no end (%s), and not asked again',
+    async (mishap) => {
+      const { vendor, open } = await openLine(provider);
+      vendor.reply({ text: TEXT, mishap });
+      const { text, failure } = await readAll(open());
+      const message = expect.stringContaining('An event is longer than 1048576 bytes.');
+      expect([text, failure]).toEqual([TEXT[0], expect.objectContaining({ code: 'PROVIDER_UNAVAILABLE', message })]);
+      expect(vendor.requests).toHaveLength(1);
+      await vi.waitFor(() => expect(vendor.openSockets).toBe(0));
+    },
+  );
+
+  it('is left when its refusal finds no end', async () => {
+    const { vendor, open } = await openLine(provider);
+    vendor.reply({ refusal: 'key', isEndless: true });
+    const { failure } = await readAll(open());
+    const message = expect.stringContaining('longer than 1048576 bytes');
+    expect(failure).toMatchObject({ code: 'PROVIDER_UNAVAILABLE', message });
+    await vi.waitFor(() => expect(vendor.openSockets).toBe(0));
+  });
+
+  it('is given its tools and told to use none of them where it may not', async () => {
+    const { vendor, open } = await openLine(provider);
+    await readAll(open({ tools: [TOOL], toolChoice: 'none' }));
+    const body = JSON.stringify(vendor.requests[0]?.body);
+    expect(body).toContain(TOOL.name);
+    expect(body.toLowerCase()).toMatch(/"(tool_choice|toolconfig)":("none"|[^,]*"none")/);
+  });
+
+  it('writes no more than was asked for', async () => {
+    const { vendor, open } = await openLine(provider);
+    vendor.reply({ text: ['0123', '456789'], mishap: 'endless' });
+    const { text, finish } = await readAll(open({ maxChars: 7 }));
+    expect([text, finish?.reason]).toEqual(['0123012', 'LENGTH']);
+  });
+
   it('is left when nobody listens any more', async () => {
     const { vendor, open } = await openLine(provider);
     vendor.reply({ text: TEXT, mishap: 'endless' });

@@ -180,12 +180,17 @@ describe('opening a model', () => {
   });
 
   it('reads no more of a response than it must', async () => {
-    const fetch = createCarefulFetch(async () => new Response('x'.repeat(100), { status: 201 }), 99);
-    const response = await fetch('http://models.example');
-    expect(response.status).toBe(201);
-    await expect(response.text()).rejects.toThrow('longer than 99 bytes');
-    expect(await (await createCarefulFetch(async () => new Response('x'), 99)('http://models.example')).text()).toBe(
-      'x',
-    );
+    const limits = { maxBytes: 99, maxEventBytes: 20, maxErrorBytes: 30 };
+    const read = async (text: string, status = 200) => {
+      const response = await createCarefulFetch(async () => new Response(text, { status }), limits)('http://a.example');
+      return [response.status, await response.text()];
+    };
+    const events = `${'x'.repeat(18)}\n\nab\r\ncd\r\n\r\n${'y\n'.repeat(9)}\n`;
+    expect(await read(events, 201)).toEqual([201, events]);
+    expect(await read('x'.repeat(20), 500)).toEqual([500, 'x'.repeat(20)]);
+    await expect(read('x'.repeat(21))).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
+    await expect(read('y\n'.repeat(11))).rejects.toThrow('An event is longer than 20 bytes.');
+    await expect(read('x\n\n'.repeat(11), 500)).rejects.toThrow('longer than 30 bytes');
+    await expect(read('x\n\n'.repeat(34))).rejects.toThrow('longer than 99 bytes');
   });
 });

@@ -27,7 +27,14 @@ function start(parts: readonly LanguageModelV4StreamPart[] = [], more: Partial<S
   const onEnd = vi.fn<StepSource['onEnd']>();
   const steps = readSteps({
     start: async () => ({ stream }),
-    ...{ firstByteMs: 300, silenceMs: 100, hidesMarkers: true, signal: new AbortController().signal, onEnd },
+    ...{
+      firstByteMs: 300,
+      silenceMs: 100,
+      hidesMarkers: true,
+      maxChars: MAX_ANSWER_CHARS,
+      signal: new AbortController().signal,
+      onEnd,
+    },
     toFailure: (error) => readFailure(error, String),
     createFailure: (code, detail, passing) => new ModelFailure(code, detail, passing),
     ...more,
@@ -138,6 +145,18 @@ describe('reading steps', () => {
       ].map(async (parts) => (await start(parts).readAll()).at(-1)),
     );
     expect(reasons).toEqual(Array(3).fill({ type: 'finish', reason: 'LENGTH', usage: null }));
+  });
+
+  it('gives no more text than is asked for, and no more thoughts than there may be, of however long a delta', async () => {
+    const long = await start([write('ab'), write('<|im'), write('x'.repeat(1_000_000))], { maxChars: 8 }).readAll();
+    expect(long.map((step) => ('text' in step ? step.text : step))).toEqual([
+      ...['ab', '<|imxx'],
+      { type: 'finish', reason: 'LENGTH', usage: null },
+    ]);
+    const whole = await start([write('abcd'), finish('stop')], { maxChars: 4 }).readAll();
+    expect(whole.at(-1)).toMatchObject({ reason: 'STOP' });
+    const [thought] = await start([think('x'.repeat(1_000_000))]).readAll();
+    expect(thought).toEqual({ type: 'reasoning', text: 'x'.repeat(MAX_ANSWER_CHARS) });
   });
 
   it('rejects in time, even if the package does not heed the abort', async () => {

@@ -11,10 +11,10 @@ import { openaiResponses, xaiResponses } from './openai-responses.ts';
 
 /**
  * What goes wrong with an answer: nothing is ever sent; no more after its first text; the response ends there, or its
- * connection breaks; an event that cannot be read; an error that quotes the key; or there is no end to it, whether or not
- * anybody listens.
+ * connection breaks; an event that cannot be read; an error that quotes the key; there is no end to it, whether or not
+ * anybody listens; or none to a line, or to an event of many lines.
  */
-export type Mishap = 'silent' | 'stuck' | 'ended' | 'reset' | 'garbage' | 'error' | 'endless';
+export type Mishap = 'silent' | 'stuck' | 'ended' | 'reset' | 'garbage' | 'error' | 'endless' | 'line' | 'lines';
 
 /** How one request is replied to. */
 export type Reply =
@@ -27,6 +27,8 @@ export type Reply =
     })
   | {
       readonly refusal: Refusal;
+      /** Whether its body never ends. */
+      readonly isEndless?: boolean;
       /** Besides those that the vendor sends. */
       readonly headers?: Readonly<Record<string, string>>;
     };
@@ -99,6 +101,7 @@ export async function startVendor(provider: Provider): Promise<Vendor> {
     } else if ('refusal' in reply) {
       const { status, body, headers } = protocol.refuse(reply.refusal, readKey(request.headers));
       response.writeHead(status, { 'content-type': 'application/json', ...headers, ...reply.headers });
+      if (reply.isEndless) await writeOn(response, ' '.repeat(10_000));
       response.end(JSON.stringify(body));
     } else await answer(protocol, response, reply, { key: readKey(request.headers), model: readModel(path, body) });
   }
@@ -162,7 +165,13 @@ async function answer(
       response.end();
       break;
     case 'endless':
-      while (!response.closed) for (const event of texts) await write(response, event);
+      await writeOn(response, texts.join(''));
+      break;
+    case 'line':
+      await writeOn(response, `data: ${'x'.repeat(10_000)}`);
+      break;
+    case 'lines':
+      await writeOn(response, `data: ${'x'.repeat(10_000)}\n`);
       break;
     default:
   }
@@ -172,6 +181,10 @@ async function answer(
 function findMiddle(events: readonly string[], { text = [] }: VendorAnswer): number {
   const first = text[0] && JSON.stringify(text[0]);
   return first === undefined ? events.length >> 1 : events.findIndex((event) => event.includes(first));
+}
+
+async function writeOn(response: ServerResponse, text: string): Promise<void> {
+  while (!response.closed) await write(response, text);
 }
 
 /** Writes, and waits until it is on its way; others have their turn between two writes. */
