@@ -13,9 +13,17 @@ export interface Family {
   /** Whether servers of such models may let through the marks by which these end their turns. */
   readonly leaksMarkers?: true;
   /** What calls say besides the question; thoughts are shown where they are asked for, or come by themselves. */
-  options?(showsReasoning: boolean): Pick<LanguageModelV4CallOptions, 'providerOptions' | 'reasoning'>;
+  options?(asked: Asked): Pick<LanguageModelV4CallOptions, 'providerOptions' | 'reasoning' | 'maxOutputTokens'>;
   /** Loads the package that speaks its protocol; nothing is asked of the provider. */
   load(reach: Reach): Promise<(model: string) => LanguageModelV4>;
+}
+
+/** What is asked of a model. */
+export interface Asked {
+  readonly model: string;
+  /** Of thoughts and text together. */
+  readonly maxOutputTokens: number;
+  readonly showsReasoning: boolean;
 }
 
 /** How a family is reached. All is said: what is left out, the packages read from the environment. */
@@ -33,7 +41,7 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     baseUrl: 'https://api.openai.com/v1',
     needsKey: true,
     // What visitors say is not kept there; thoughts come back encrypted instead, for the next round.
-    options: (showsReasoning) => ({
+    options: ({ showsReasoning }) => ({
       providerOptions: { openai: { store: false, ...(showsReasoning && { reasoningSummary: 'auto' }) } },
     }),
     async load({ apiKey, baseUrl, fetch }) {
@@ -46,8 +54,7 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     defaultModel: 'claude-haiku-5-5',
     baseUrl: 'https://api.anthropic.com/v1',
     needsKey: true,
-    // Shown thoughts are thoughts of their own, which take time and tokens.
-    options: (showsReasoning) => (showsReasoning ? { reasoning: 'low' } : {}),
+    options: (asked) => (asked.showsReasoning ? thinkAsClaude(asked) : {}),
     async load({ apiKey, baseUrl, fetch }) {
       const { createAnthropic } = await import('@ai-sdk/anthropic');
       return createAnthropic({ apiKey, baseURL: baseUrl, fetch });
@@ -58,7 +65,7 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     defaultModel: 'gemini-3.8-flash',
     baseUrl: 'https://generativelanguage.googleapis.com/v1beta',
     needsKey: true,
-    options: (showsReasoning) =>
+    options: ({ showsReasoning }) =>
       showsReasoning ? { providerOptions: { google: { thinkingConfig: { includeThoughts: true } } } } : {},
     async load({ apiKey, baseUrl, fetch }) {
       const { createGoogle } = await import('@ai-sdk/google');
@@ -112,6 +119,24 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     load: (reach) => loadCompatible('open', reach),
   },
 };
+
+/** The least that Claude may be given to think. */
+const MIN_BUDGET_TOKENS = 1_024;
+
+/**
+ * Shown thoughts are thoughts of their own, which take time and tokens. Models up to 4.5 want to be told how many, which
+ * the package adds to `max_tokens`: so the answer is given the rest, where that is as much. Others decide by themselves,
+ * within `max_tokens`.
+ */
+function thinkAsClaude({ model, maxOutputTokens }: Asked) {
+  const isAdaptive =
+    model.includes('claude-') && !/claude-(?:(?:opus|sonnet|haiku)-4(?!-[6-9]\b)|3|2|v2|instant)/.test(model);
+  if (isAdaptive) return { reasoning: 'low' } as const;
+  const budgetTokens = Math.max(MIN_BUDGET_TOKENS, Math.floor(maxOutputTokens / 4));
+  if (maxOutputTokens < 2 * budgetTokens) return {};
+  const thinking = { type: 'enabled', budgetTokens };
+  return { maxOutputTokens: maxOutputTokens - budgetTokens, providerOptions: { anthropic: { thinking } } };
+}
 
 /** Speaks OpenAI's chat protocol, which most servers of open models do. An empty key is not sent. */
 async function loadCompatible(name: Provider, { apiKey, baseUrl, fetch }: Reach) {

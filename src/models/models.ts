@@ -140,7 +140,7 @@ function createSource(
         ...{ prompt: [...messages], maxOutputTokens, abortSignal },
         ...(tools.length > 0 && { tools: [...tools] }),
         ...(tools.length > 0 && toolChoice && { toolChoice: { type: toolChoice } }),
-        ...FAMILIES[provider].options?.(showsReasoning),
+        ...FAMILIES[provider].options?.({ model, maxOutputTokens, showsReasoning }),
       });
     },
     toFailure: (error) => readFailure(error, say),

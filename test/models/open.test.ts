@@ -173,6 +173,27 @@ describe('opening a model', () => {
     expect(bodies.map((body) => body.includes(asked))).toEqual([false, true]);
   });
 
+  it.each([
+    ...['claude-haiku-5-5', 'claude-sonnet-5', 'claude-opus-4-8', 'claude-sonnet-4-6', 'claude-next-7'],
+    ...[
+      'claude-haiku-4-5',
+      'claude-haiku-4-5-20251001',
+      'claude-opus-4-1',
+      'claude-sonnet-4-20250514',
+      'behind-a-proxy',
+    ],
+  ])('lets %s think within the longest answer, and not where there is no room for it', async (model) => {
+    const { vendor, open } = await openLine('anthropic');
+    for (const maxOutputTokens of [16, 1_500, 4_096]) {
+      await readAll(open({ model, maxOutputTokens, showsReasoning: true }));
+      const body = vendor.requests.at(-1)?.body;
+      expect(body.max_tokens).toBe(maxOutputTokens);
+      const isAdaptive = /claude-(?:\w+-5|opus-4-8|sonnet-4-6|next)/.test(model);
+      const budget = maxOutputTokens < 2_048 ? undefined : { type: 'enabled', budget_tokens: 1_024 };
+      expect(body.thinking).toEqual(isAdaptive ? { type: 'adaptive', display: 'summarized' } : budget);
+    }
+  });
+
   it.each(['openai', 'xai'] as const)('lets %s store nothing', async (provider) => {
     const { vendor, open } = await openLine(provider);
     await readAll(open());
