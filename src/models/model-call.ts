@@ -16,6 +16,8 @@ export interface ModelCall extends ModelName {
   readonly maxChars?: number;
   /** Whether thoughts are wanted: some families give them only when asked. Absent: they are not. */
   readonly showsReasoning?: boolean;
+  /** Whether it is asked once only, and however often it has failed lately: somebody wants to know how it is now. */
+  readonly isTest?: boolean;
 }
 
 /** One step of what a model writes; `finish` is the last. Usage is null where the provider told none. */

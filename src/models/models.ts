@@ -31,17 +31,18 @@ export interface ModelsOptions {
 const RETRIES = 2;
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 10_000;
-/** A provider that failed so often in a row, to one access, is left alone for so long. */
+/** A model that failed so often in a row, to one access, is left alone for so long. */
 const BREAKER = { failures: 5, pauseMs: 30_000 };
-/** How many accesses are kept ready; those that are not asked are forgotten, and what was seen of them. */
+/** How many accesses are kept ready, and of how many models is known how they are; what is not asked is forgotten. */
 const MAX_LINES = 500;
+const MAX_BREAKERS = 2_000;
 /** More than the longest answer takes, whoever frames it; an event is parsed at once, while everybody else waits. */
 const RESPONSE_LIMITS = { maxBytes: 64 * 1_024 * 1_024, maxEventBytes: 1_024 * 1_024, maxErrorBytes: 1_024 * 1_024 };
 
 /** The way to one provider by one access. */
 interface Line {
+  readonly identity: string;
   readonly language: Promise<(model: string) => LanguageModelV4>;
-  readonly breaker: Breaker;
   readonly redact: Redact;
 }
 
@@ -51,12 +52,14 @@ interface Question {
   readonly provider: Provider;
   readonly model: string;
   readonly line: Line;
+  readonly breaker: Breaker;
   readonly signal: AbortSignal;
 }
 
 /** Makes what asks hosted models. */
 export function createModels(options: ModelsOptions): Models {
   const lines = new LRUCache<string, Line>({ max: MAX_LINES });
+  const breakers = new LRUCache<string, Breaker>({ max: MAX_BREAKERS });
 
   function openLine(provider: Provider, access: Access | undefined): Line {
     const reach = readReach(provider, access);
@@ -65,12 +68,22 @@ export function createModels(options: ModelsOptions): Models {
     const known = lines.get(key);
     if (known !== undefined) return known;
     const line = {
+      identity: access.identity,
       language: FAMILIES[provider].load(reach),
-      breaker: createBreaker(BREAKER),
       redact: createRedact([access.apiKey]),
     };
     lines.set(key, line);
     return line;
+  }
+
+  /** One for each model: one that does not load shuts off no other. */
+  function getBreaker(provider: Provider, { identity }: Line, model: string): Breaker {
+    const key = `${provider} ${identity} ${model}`;
+    const known = breakers.get(key);
+    if (known !== undefined) return known;
+    const breaker = createBreaker(BREAKER);
+    breakers.set(key, breaker);
+    return breaker;
   }
 
   return {
@@ -82,9 +95,10 @@ export function createModels(options: ModelsOptions): Models {
       try {
         const line = openLine(provider, await options.findAccess(accountId, provider));
         if (model === null) throw misconfigured(`${provider} has no model of its own, and none is named.`);
-        isTold = line.breaker.tryNow();
+        const breaker = getBreaker(provider, line, model);
+        isTold = call.isTest === true || breaker.tryNow();
         if (!isTold) throw new ModelFailure('PROVIDER_UNAVAILABLE', `${provider} has failed too often lately.`);
-        const stream = await ask({ call, provider, model, line, signal }, options);
+        const stream = await ask({ call, provider, model, line, breaker, signal }, options);
         options.onOutcome(accountId, { provider, model }, null);
         return stream;
       } catch (error) {
@@ -98,22 +112,24 @@ export function createModels(options: ModelsOptions): Models {
 
 /** Asks, and asks again where that may help, until the first step is in sight. */
 async function ask(question: Question, options: ModelsOptions): Promise<ModelStream> {
-  const { provider, model, signal } = question;
+  const { call, provider, model, signal, breaker } = question;
+  const retries = call.isTest ? 0 : RETRIES;
   for (let tries = 1; ; tries++) {
     let isOpen = false;
     const noteEnd = (failure: ModelFailure | undefined) => {
-      if (failure === undefined || isOpen) noteHealth(question, failure);
+      if (isOpen && failure !== undefined) noteFailure(question, failure);
     };
     const steps = readSteps(createSource(question, options, noteEnd));
     try {
       await steps.ready();
       isOpen = true;
+      breaker.succeed();
       return createStream({ provider, model }, steps);
     } catch (error) {
       if (!(error instanceof ModelFailure)) throw error;
       const pauseMs = error.retryAfterMs ?? FIRST_PAUSE_MS * 2 ** (tries - 1) * (1 + Math.random() / 2);
-      if (!error.isPassing || tries > RETRIES || pauseMs > MAX_PAUSE_MS) {
-        noteHealth(question, error);
+      if (!error.isPassing || tries > retries || pauseMs > MAX_PAUSE_MS) {
+        noteFailure(question, error);
         throw error;
       }
       await wait(pauseMs, undefined, { signal }).catch(() => {
@@ -159,10 +175,10 @@ function createStream(name: { provider: Provider; model: string }, steps: StepRe
   };
 }
 
-/** Notes whether the provider is well: it is when it answers, if only to refuse. */
-function noteHealth({ line, signal }: Question, failure: ModelFailure | undefined): void {
-  if (failure?.code !== 'PROVIDER_UNAVAILABLE') line.breaker.succeed();
-  else if (!signal.aborted) line.breaker.fail();
+/** Notes whether the model is well: it is when it answers, if only to refuse. A test only says where it is. */
+function noteFailure({ call, breaker, signal }: Question, { code }: ModelFailure): void {
+  if (code !== 'PROVIDER_UNAVAILABLE') breaker.succeed();
+  else if (!signal.aborted && !call.isTest) breaker.fail();
 }
 
 /** All that a package needs; undefined where a key or an address is missing. */

@@ -26,7 +26,8 @@ const rules = z.object({
 });
 
 /**
- * Asks a model for a word, with the access of the viewer's account, for 10 seconds at most.
+ * Asks a model for a word, once, with the access of the viewer's account, for 10 seconds at most. One that was left alone
+ * because it had failed is asked again by everybody when it answers.
  * @param input `model` absent means the provider's default.
  * @throws InvalidInputError
  */
@@ -50,6 +51,7 @@ export async function testProvider(
         model,
         messages: [{ role: 'user', content: [{ type: 'text', text: 'Answer with OK.' }] }],
         maxOutputTokens: 16,
+        isTest: true,
       },
       limit,
     );

@@ -109,7 +109,7 @@ describe('opening a model', () => {
     expect(outcomes).toEqual([]);
   });
 
-  it('leaves a provider alone that failed five times in a row, and then asks it once', async () => {
+  it('leaves a model alone that failed five times in a row, and then asks it once', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { vendor, open, outcomes } = await openLine('qwen', { timeoutMs: 60_000 });
     vendor.reply(BROKEN);
@@ -127,14 +127,53 @@ describe('opening a model', () => {
     expect((await readAll(open())).text).toBe('Well again.');
   });
 
-  it('counts cuts in the middle against a provider, and refusals not', async () => {
+  it('counts cuts in the middle of answers side by side against a model, and refusals not', async () => {
     const { vendor, open } = await openLine('deepseek');
     vendor.reply({ refusal: 'key' });
     for (let count = 0; count < 6; count++) expect((await readAll(open())).code).toBe('PROVIDER_MISCONFIGURED');
-    vendor.reply({ text: ['a', 'b'], mishap: 'ended' });
-    for (let count = 0; count < 5; count++) expect((await readAll(open())).text).toBe('a');
-    expect((await readAll(open())).text).toBe('');
+    vendor.reply({ text: ['a', 'b'], mishap: 'ended', paceMs: 20 });
+    const cut = await Promise.all(Array.from({ length: 5 }, () => open()));
+    for (const stream of cut) expect((await readAll(Promise.resolve(stream))).text).toBe('a');
+    expect((await readAll(open())).failure).toMatchObject({ message: expect.stringContaining('too often') });
     expect(vendor.requests).toHaveLength(11);
+  });
+
+  it('leaves alone only the model that failed, not the others of its access', async () => {
+    const { vendor, open } = await openLine('open');
+    vendor.reply(BROKEN);
+    for (let count = 0; count < 5; count++) await readAll(open({ model: 'does-not-load' }));
+    vendor.reply({ text: ['Well.'] });
+    expect((await readAll(open({ model: 'does-not-load' }))).code).toBe('PROVIDER_UNAVAILABLE');
+    expect((await readAll(open())).text).toBe('Well.');
+  });
+
+  it('takes a model for well as soon as it begins to answer', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const { vendor, open } = await openLine('open', { timeoutMs: 60_000 });
+    vendor.reply(BROKEN);
+    for (let count = 0; count < 5; count++) await readAll(open());
+    vi.advanceTimersByTime(30_001);
+    vendor.reply({ text: ['Well', ' again.'], mishap: 'stuck' });
+    const probe = await open();
+    const beside = await open();
+    expect(await beside.next()).toEqual({ type: 'text', text: 'Well' });
+    for (const stream of [probe, beside]) stream.close();
+  });
+
+  it('asks once for a test, also a model that is left alone, which is asked again when it answers', async () => {
+    const { vendor, open, outcomes } = await openLine('open');
+    vendor.reply(BROKEN);
+    for (let count = 0; count < 5; count++) expect((await readAll(open({ isTest: true }))).code).toBeDefined();
+    expect(vendor.requests).toHaveLength(5);
+    for (let count = 0; count < 5; count++) await readAll(open());
+    expect(vendor.requests).toHaveLength(20);
+    expect((await readAll(open({ isTest: true }))).code).toBe('PROVIDER_UNAVAILABLE');
+    expect(vendor.requests).toHaveLength(21);
+    vendor.reply({ text: ['Well again.'] });
+    expect((await readAll(open())).code).toBe('PROVIDER_UNAVAILABLE');
+    expect((await readAll(open({ isTest: true }))).text).toBe('Well again.');
+    expect((await readAll(open())).text).toBe('Well again.');
+    expect(outcomes.at(-1)).toMatchObject({ failure: null });
   });
 
   it("lets one account's bad server close no other's", async () => {

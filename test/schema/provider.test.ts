@@ -249,7 +249,7 @@ describe('testProvider', () => {
     });
     expect(await test(gateway, { provider: 'openai' })).toMatchObject({ model: 'default-model', isWorking: true });
     expect(models.calls).toMatchObject([
-      { accountId: gateway.accountId, provider: 'openai', model: 'gpt-x', maxOutputTokens: 16 },
+      { accountId: gateway.accountId, provider: 'openai', model: 'gpt-x', maxOutputTokens: 16, isTest: true },
       { accountId: gateway.accountId, provider: 'openai', model: null },
     ]);
     expect(models.closed).toBe(2);
