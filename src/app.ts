@@ -60,7 +60,7 @@ async function createDeps(
   if (coordination.isUp) showRedis(metrics, coordination.isUp);
   const { liveTexts, announcements, limiter } = coordination;
   const bus = replaced.bus ?? coordination.bus;
-  const access = createAccess({ config, db, clock, logger, background, sealer });
+  const access = createAccess({ config, db, clock, logger, metrics, background, sealer });
   const models = replaced.models ?? createModels({ ...config.models, ...access, onOutcome: access.noteOutcome });
   const deps = {
     config,

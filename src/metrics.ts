@@ -15,6 +15,8 @@ export interface Metrics {
   readonly tokens: Counter<'engine' | 'kind'>;
   /** What answers cost whose price is known, by engine; in US dollars. */
   readonly priceUsd: Counter<'engine'>;
+  /** Questions to hosted models that these did not begin to answer, by provider and `FailureCode`. */
+  readonly modelFailures: Counter<'provider' | 'code'>;
   /** Milliseconds from the start of an answer to its first text, by engine; in seconds. */
   readonly firstDeltaSeconds: Histogram<'engine'>;
   /** Requests that the rate limit refused. */
@@ -69,6 +71,12 @@ export function createMetrics(): Metrics {
       name: 'chatgraph_price_usd_total',
       help: 'What answers cost whose price is known, in US dollars.',
       labelNames: ['engine'],
+      registers,
+    }),
+    modelFailures: new Counter({
+      name: 'chatgraph_model_failures_total',
+      help: 'Questions to hosted models that these did not begin to answer.',
+      labelNames: ['provider', 'code'],
       registers,
     }),
     firstDeltaSeconds: new Histogram({

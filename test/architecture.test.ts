@@ -14,7 +14,7 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   coordination: { code: ['domain'] },
   access: { code: ['domain', 'store'], types: ['coordination'] },
   outbound: { code: [] },
-  models: { code: ['domain', 'store', 'outbound'], types: ['access', 'background', 'config', 'secrets'] },
+  models: { code: ['domain', 'store', 'outbound'], types: ['access', 'background', 'config', 'metrics', 'secrets'] },
   answer: { code: ['domain', 'store', 'models'] },
   ingest: { code: ['domain', 'store'], types: ['access'] },
   chat: { code: ['domain', 'store', 'models', 'answer'], types: ['access', 'coordination'] },

@@ -7,6 +7,7 @@ import type { ModelName } from '../domain/answering.ts';
 import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
 import { PROVIDERS, type Provider } from '../domain/providers.ts';
 import { type Clock, toTimestamp } from '../domain/time.ts';
+import type { Metrics } from '../metrics.ts';
 import { createAddressRules } from '../outbound/addresses.ts';
 import { AddressRefusedError } from '../outbound/guard.ts';
 import { createGuardedFetch } from '../outbound/guarded-fetch.ts';
@@ -26,8 +27,8 @@ export interface AccountAccess {
    */
   findAccess(accountId: string, provider: string): Promise<Access | undefined>;
   /**
-   * Remembers in the background how a call ended, null for well: whenever that is another end than the last, and else once
-   * a minute at most. Where no model is named there is nothing to remember.
+   * Counts a failure, and remembers in the background how a call ended, null for well: whenever that is another end than
+   * the last, and else once a minute at most. Where no model is named there is nothing to remember.
    */
   noteOutcome(accountId: string, name: ModelName, failure: FailureCode | null): void;
   /** Reads again what an account has of its own, or all have, when it is needed next. */
@@ -41,6 +42,7 @@ export interface AccessDeps {
   readonly db: Database;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Pick<Metrics, 'modelFailures'>;
   readonly background: Background;
   readonly sealer: Sealer;
 }
@@ -54,7 +56,7 @@ const MAX_ACCOUNTS = 1_000;
 const MAX_NOTES = 10_000;
 
 /** Makes the access of one process. What it has read of an account is read again after 10 seconds. */
-export function createAccess({ config, db, clock, logger, background, sealer }: AccessDeps): AccountAccess {
+export function createAccess({ config, db, clock, logger, metrics, background, sealer }: AccessDeps): AccountAccess {
   const plain = openPlainFetch();
   const guardedFetch = explainRefusals(createGuardedFetch(createAddressRules(config.allowedAddresses)));
   const accounts = new LRUCache<string, { readonly at: number; readonly own: Promise<OwnAccess> }>({
@@ -112,6 +114,7 @@ export function createAccess({ config, db, clock, logger, background, sealer }: 
     },
 
     noteOutcome(accountId, { provider, model }, failure) {
+      if (failure !== null) metrics.modelFailures.inc({ provider, code: failure });
       if (model === null) return;
       const name = `${accountId} ${provider} ${model}`;
       const known = notes.get(name);

@@ -251,6 +251,19 @@ describeEngines('noteOutcome', (engine) => {
     ]);
   });
 
+  it('counts every failure, by provider and code', async () => {
+    const { gateway, note } = await open();
+    await note('a', null);
+    await note('a', 'PROVIDER_UNAVAILABLE');
+    await note('a', 'PROVIDER_UNAVAILABLE');
+    await note('b', 'CONTENT_FILTERED');
+    const { values } = await gateway.deps.metrics.modelFailures.get();
+    expect(values).toMatchObject([
+      { value: 2, labels: { provider: 'openai', code: 'PROVIDER_UNAVAILABLE' } },
+      { value: 1, labels: { provider: 'openai', code: 'CONTENT_FILTERED' } },
+    ]);
+  });
+
   it('keeps the 50 models that were used last', async () => {
     const { clock, note, models } = await open();
     for (let i = 0; i < 53; i++) {
