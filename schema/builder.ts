@@ -11,6 +11,8 @@ import type { GraphContext } from './context.ts';
 export type FieldExtensions = {
   /** How many items a list holds at most, given the field's arguments. */
   readonly listSize: (args: Readonly<Record<string, unknown>>) => number;
+  /** What it costs whatever is asked of its items, where that is more than to read them. */
+  readonly fixedCost?: (args: Readonly<Record<string, unknown>>) => number;
 };
 
 interface SchemaTypes {

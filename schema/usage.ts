@@ -33,6 +33,8 @@ interface Usage extends UsageCounts {
 const MAX_DAYS = 31;
 const DEFAULT_SHARES = 20;
 const MAX_SHARES = 100;
+/** Reads the month of a chatbot, message by message: an operation may ask for it once, as two cost more than the limit. */
+const VISITORS_COST = 5_000;
 
 /** The most that an `Int` can say. A busy account's tokens may be more, and must not fail the query. */
 const MAX_INT = 2 ** 31 - 1;
@@ -152,7 +154,8 @@ const UsageRef = builder.objectRef<Usage>('Usage').implement({
     top: t.field({
       type: [UsageShareRef],
       authScopes: { $any: { READ: true, MANAGE: true } },
-      description: 'The largest shares in it: the dearest first, then those of most replies. Needs `READ` or `MANAGE`.',
+      description:
+        'The largest shares in it: the dearest first, then those of most replies. By `VISITOR` once in an operation. Needs `READ` or `MANAGE`.',
       args: {
         by: t.arg({
           type: UsageDimension,
@@ -162,7 +165,10 @@ const UsageRef = builder.objectRef<Usage>('Usage').implement({
         }),
         first: t.arg.int({ defaultValue: DEFAULT_SHARES, description: `How many, at most ${MAX_SHARES}.` }),
       },
-      extensions: { listSize: ({ first }) => Number(first ?? DEFAULT_SHARES) } satisfies FieldExtensions,
+      extensions: {
+        listSize: ({ first }) => Number(first ?? DEFAULT_SHARES),
+        fixedCost: ({ by }) => (by === ('visitor' satisfies UsageColumn) ? VISITORS_COST : 0),
+      } satisfies FieldExtensions,
       resolve: async ({ accountId, filter }, { by, first }, { deps }) => {
         const limit = first ?? DEFAULT_SHARES;
         if (limit < 0 || limit > MAX_SHARES) {

@@ -91,7 +91,7 @@ const NOTHING: Size = { depth: 0, aliases: 0, directives: 0, cost: 0 };
 
 /**
  * Measures a validated operation and refuses it where it is too large. An object costs 1 and what is asked of it, a list
- * as many times that as it may have items; plain values are free. The schema's own fields (`__schema`, `__type`) cost
+ * as many times that as it may have items, and some fields a fixed cost besides; plain values are free. The schema's own fields (`__schema`, `__type`) cost
  * nothing and have no depth.
  * @throws QueryTooComplexError
  */
@@ -189,7 +189,7 @@ class Ruler {
     return {
       ...sums,
       depth: inner.depth + 1,
-      cost: node.selectionSet === undefined ? 0 : 1 + this.#listSize(field, node) * Math.max(1, inner.cost),
+      cost: node.selectionSet === undefined ? 0 : 1 + this.#costOf(field, node, inner.cost),
     };
   }
 
@@ -203,10 +203,12 @@ class Ruler {
     return size;
   }
 
-  #listSize(field: GraphQLField<unknown, unknown>, node: FieldNode): number {
-    const { listSize } = field.extensions;
-    if (typeof listSize !== 'function') return 1;
-    return Math.max(0, listSize(getArgumentValues(field, node, this.#variables)));
+  #costOf(field: GraphQLField<unknown, unknown>, node: FieldNode, inner: number): number {
+    const { listSize, fixedCost } = field.extensions;
+    if (typeof listSize !== 'function') return Math.max(1, inner);
+    const args = getArgumentValues(field, node, this.#variables);
+    const own = typeof fixedCost === 'function' ? fixedCost(args) : 0;
+    return own + Math.max(0, listSize(args)) * Math.max(1, inner);
   }
 
   #typeNamed(name: string | undefined): GraphQLCompositeType | undefined {

@@ -190,6 +190,23 @@ describe('usage', () => {
     },
   );
 
+  it('has its shares by visitor once in an operation, and others as often as wanted', async () => {
+    const { gateway, chatbotId } = await useUp();
+    const ask = (query: string, variables: object = {}) =>
+      gateway.graphql(`query ($id: ID, $by: UsageDimension!) { viewer { account { ${query} } } }`, {
+        ...{ id: chatbotId, by: 'VISITOR' },
+        ...variables,
+      });
+    const all = 'key chatbot { name } apiKey { name }';
+    const twice = `usage(chatbotId: $id) { a: top(by: $by, first: 1) { key } b: top(by: $by, first: 1) { key } }`;
+    expect(codesOf(await ask(`usage(chatbotId: $id) { top(by: $by, first: 100) { ${all} } }`))).toEqual([]);
+    expect(codesOf(await ask(twice, { by: 'API_KEY' }))).toEqual([]);
+    expect(codesOf(await ask(twice))).toEqual(['QUERY_TOO_COMPLEX']);
+    const apart = (name: string, month: string) =>
+      `${name}: usage(chatbotId: $id, month: "${month}") { top(by: $by, first: 0) { key } }`;
+    expect(codesOf(await ask(`${apart('a', '2026-01')} ${apart('b', '2026-02')}`))).toEqual(['QUERY_TOO_COMPLEX']);
+  });
+
   it('refuses visitors without a chatbot, and shares out of bounds', async () => {
     const gateway = await openGateway();
     const chatbotId = createId('chatbot');
