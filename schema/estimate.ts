@@ -1,6 +1,7 @@
 import { estimateMessage, type MessageEstimate, type Range } from '../src/chat/estimate-message.ts';
 import { BadUserInputError, InvalidInputError } from '../src/domain/errors.ts';
 import { builder } from './builder.ts';
+import { toUsd } from './generation.ts';
 
 const TokenRange = builder.objectRef<Range>('TokenRange').implement({
   description: 'The least and the most tokens that something may take.',
@@ -13,8 +14,8 @@ const TokenRange = builder.objectRef<Range>('TokenRange').implement({
 const PriceRange = builder.objectRef<Range>('PriceRange').implement({
   description: 'The least and the most that something may cost.',
   fields: (t) => ({
-    minUsd: t.float({ description: 'The least, in US dollars.', resolve: ({ min }) => min / 1e9 }),
-    maxUsd: t.float({ description: 'The most, in US dollars.', resolve: ({ max }) => max / 1e9 }),
+    minUsd: t.float({ description: 'The least, in US dollars.', resolve: ({ min }) => toUsd(min) }),
+    maxUsd: t.float({ description: 'The most, in US dollars.', resolve: ({ max }) => toUsd(max) }),
   }),
 });
 

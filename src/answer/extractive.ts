@@ -4,6 +4,8 @@ import { bandOf } from './bands.ts';
 import type { AnswerEngine, AnswerEvent, Question } from './engine.ts';
 import { suggestFromSources } from './follow-ups.ts';
 import { chooseQuotes, type Quote } from './quotes.ts';
+import { estimateTokens } from './tokens.ts';
+import { estimateUsage } from './usage.ts';
 
 const segmenter = new Intl.Segmenter('und', { granularity: 'word' });
 
@@ -17,21 +19,21 @@ export interface ExtractiveOptions {
  * Makes the engine that needs no model: it answers in the words of the sources, each sentence with its citation, and
  * with the chatbot's fallback message, without citations, when they have none. Deltas are words with what follows
  * them; a citation comes right after the text that it covers. Once `signal` aborts nothing more comes, no `finish`
- * either. Usage is an estimate, four UTF-16 units a token: the question in, the answer out.
+ * either. Usage is an estimate: the question in, the answer out.
  */
 export function createExtractiveEngine({ delayMs }: ExtractiveOptions): AnswerEngine {
   return {
     async *answer(question, signal) {
-      let length = 0;
+      let written = '';
       for (const event of compose(question)) {
         if (event.type === 'delta') {
           await pause(delayMs, signal);
-          length += event.text.length;
+          written += event.text;
         }
         if (signal.aborted) return;
         yield event;
       }
-      yield { type: 'finish', reason: 'STOP', usage: estimateUsage(question.content.length, length) };
+      yield { type: 'finish', reason: 'STOP', usage: estimateUsage(estimateTokens(question.content), written, '') };
     },
 
     async suggest(question, { citations }) {
@@ -92,14 +94,4 @@ function* toDeltas(text: string): Generator<AnswerEvent> {
 async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
   const turn = delayMs > 0 ? setTimeout(delayMs, undefined, { signal }) : setImmediate(undefined, { signal });
   await turn.catch(() => {});
-}
-
-function estimateUsage(inputLength: number, outputLength: number) {
-  return {
-    inputTokens: Math.ceil(inputLength / 4),
-    cachedTokens: 0,
-    outputTokens: Math.ceil(outputLength / 4),
-    reasoningTokens: 0,
-    isEstimated: true,
-  };
 }

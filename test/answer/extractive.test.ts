@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExtractiveEngine } from '../../src/answer/extractive.ts';
 import { retrieve } from '../../src/answer/retrieve.ts';
+import { estimateTokens } from '../../src/answer/tokens.ts';
 import { readAnswer, UNASKED } from '../helpers/answers.ts';
 import { addChatbot, addSource, openCorpus, type SourceFixture } from '../helpers/corpus.ts';
 
@@ -36,9 +37,9 @@ async function ask(content: string, signal?: AbortSignal) {
   return readAnswer(engine, { content, retrieval, fallbackMessage: FALLBACK }, signal);
 }
 
-const estimate = (inputTokens: number, outputTokens: number) => ({
-  ...{ inputTokens, cachedTokens: 0 },
-  ...{ outputTokens, reasoningTokens: 0 },
+const estimate = (question: string, answer: string) => ({
+  ...{ inputTokens: estimateTokens(question), cachedTokens: 0 },
+  ...{ outputTokens: estimateTokens(answer), reasoningTokens: 0 },
   isEstimated: true,
 });
 
@@ -162,7 +163,7 @@ describe('no answer', () => {
   it('is empty but finished when there is no fallback message', async () => {
     const retrieval = { hits: [], confidence: 0, weights: new Map() };
     const { events } = await readAnswer(engine, { content: 'a', retrieval, fallbackMessage: '' });
-    expect(events).toEqual([{ type: 'finish', reason: 'STOP', usage: estimate(1, 0) }]);
+    expect(events).toEqual([{ type: 'finish', reason: 'STOP', usage: estimate('a', '') }]);
   });
 });
 
@@ -189,7 +190,7 @@ describe('the stream', () => {
       {
         type: 'finish',
         reason: 'STOP',
-        usage: estimate(6, Math.ceil(text.length / 4)),
+        usage: estimate('When are refunds paid?', text),
       },
     ]);
     expect(events.at(-1)?.type).toBe('finish');
