@@ -13,7 +13,7 @@ const Grounding = builder.enumType('Grounding', {
   values: {
     STRICT: {
       description:
-        'The sources alone. Where they are not about the question no model is asked, and the fallback message is said.',
+        'The sources alone. Where they are not about the question no model is asked, unless it has tools, and the fallback message is said.',
     },
     OPEN: {
       description: 'Also what the model knows by itself, which it cannot cite. It is asked whatever the sources say.',

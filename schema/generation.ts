@@ -1,4 +1,5 @@
 import type { FinishReason as FinishReasonName, MessageFailure } from '../src/domain/entities.ts';
+import { FAILURES } from '../src/domain/failures.ts';
 import type { Generation, TokenUsage } from '../src/domain/usage.ts';
 import { builder } from './builder.ts';
 import { MessageRef } from './conversation.ts';
@@ -56,7 +57,11 @@ const GenerationRef = builder.objectRef<Generation>('Generation').implement({
 export const MessageErrorRef = builder.objectRef<MessageFailure>('MessageError').implement({
   description: 'Why a reply failed.',
   fields: (t) => ({
-    code: t.exposeString('code', { description: 'The reason in a word that never changes.' }),
+    code: t.exposeString('code', {
+      description: `The reason in a word that never changes: ${Object.entries(FAILURES)
+        .map(([code, words]) => `\`${code}\` (${words.charAt(0).toLowerCase()}${words.slice(1, -1)})`)
+        .join(', ')}.`,
+    }),
     message: t.exposeString('message', { description: 'The reason in a sentence for people.' }),
   }),
 });

@@ -5,6 +5,7 @@ import { buildSchema, parse, validate } from 'graphql';
 import { expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { SETTINGS } from '../../src/config.ts';
+import { FAILURES } from '../../src/domain/failures.ts';
 import { runProgram } from '../helpers/process.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -33,6 +34,11 @@ const TIMES = [
   ['src/store/postgres-pool.ts', 'connectionTimeoutMillis: 5 * SECOND'],
   ['src/http/websocket.ts', 'PING_INTERVAL_MS = 25_000'],
 ] as const;
+
+it('docs/graphql.md says of every reason for a failed answer what to do', () => {
+  const page = read('docs/graphql.md');
+  for (const code of Object.keys(FAILURES)) expect(page).toMatch(new RegExp(`^\\| \`${code}\` \\|.+\\|.+\\|$`, 'm'));
+});
 
 it.each(PAGES)('%s leads only to pages that are there', (page) => {
   for (const [, target = ''] of read(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
