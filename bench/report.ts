@@ -16,10 +16,39 @@ const HEAD = ['goal', 'measured', 'ratio to the floor', 'range', 'aim', 'gateway
 
 /** The figures as a Markdown table, aligned, so that a terminal shows it as well. */
 export function formatTable(figures: readonly Figure[]): string {
-  const rows = figures.map(rowOf);
+  return alignTable(figures.map(rowOf));
+}
+
+function alignTable(rows: readonly (readonly string[])[]): string {
   const widths = HEAD.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
   return [line(HEAD), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+}
+
+/** What `RESULTS.md` tells already: its figures as rows, and when they were measured. */
+export interface EarlierResults {
+  readonly rows: readonly (readonly string[])[];
+  readonly dates: readonly string[];
+}
+
+/** Reads `RESULTS.md`. */
+export function readResults(text: string): EarlierResults {
+  const [, , ...lines] = text.split('\n').filter((line) => line.startsWith('|'));
+  const cellsOf = (line: string) => line.split('|').slice(1, -1);
+  return {
+    rows: lines.map((line) => cellsOf(line).map((cell) => cell.trim())),
+    dates: [...text.matchAll(/^- Date: (.+)$/gm)].map(([, date = '']) => date),
+  };
+}
+
+/** The earlier rows with the new ones in the place of those that tell of the same, or behind them. */
+function mergeRows(earlier: EarlierResults['rows'], figures: readonly Figure[]): (readonly string[])[] {
+  const rows = [...earlier];
+  for (const row of figures.map(rowOf)) {
+    const at = rows.findIndex(([goal, what]) => goal === row[0] && what === row[1]);
+    rows.splice(at === -1 ? rows.length : at, at === -1 ? 0 : 1, row);
+  }
+  return rows;
 }
 
 const NONE = '–';
@@ -39,17 +68,19 @@ function rowOf({ goal = NONE, what, unit, gateway, floor, target }: Figure): str
   return [goal, what, median.toFixed(2), `${min.toFixed(2)}–${max.toFixed(2)}`, aim, ...sizes];
 }
 
-/** The whole of `RESULTS.md`. */
+/** The whole of `RESULTS.md`. @param earlier what it told before, where only some figures are new. */
 export function formatResults(
   figures: readonly Figure[],
   { command, date, load, rounds, seconds }: Circumstances,
+  earlier: EarlierResults = { rows: [], dates: [] },
 ): string {
   const [cpu] = cpus();
+  const dates = [...earlier.dates, `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC, \`${command}\`.`];
   return `# Results
 
-Written by \`${command}\`; run it again rather than edit this.
+Written by \`npm run bench\`; run it again rather than edit this.
 
-${formatTable(figures)}
+${alignTable(mergeRows(earlier.rows, figures))}
 
 **How to read it.** The ratio is the server's CPU time per request or token (where it says so: the lag) divided by that of the floor in the
 same round, the median of ${rounds} rounds with the lowest and the highest beside it; 1.00 costs what the floor costs, less is
@@ -92,6 +123,6 @@ better. It carries about ±20 % from machine to machine; the microseconds hold f
       : 'not pinned to cores, since taskset or a second core is missing'
   }.
 - Machine: ${cpus().length} × ${cpu?.model ?? 'unknown processor'}, Node ${process.version}, ${process.platform} ${process.arch}.
-- Date: ${date.toISOString().slice(0, 16).replace('T', ' ')} UTC.
+${dates.map((text) => `- Date: ${text}`).join('\n')}
 `;
 }

@@ -1,15 +1,15 @@
 /**
  * Measures what the gateway costs beside a floor, and prints it: `npm run bench`, or `npm run bench -- dashboard` for
- * some. A run of all of them with nothing changed writes `bench/RESULTS.md` anew.
+ * some. With nothing changed it writes `bench/RESULTS.md`: anew, or the figures of those that were run.
  */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { Bench, Benchmark, Figure } from './benchmark.ts';
 import { heap } from './heap.ts';
 import { findLoadGenerator } from './load.ts';
 import { models } from './models.ts';
 import { dashboard, small } from './queries.ts';
-import { formatResults, formatTable } from './report.ts';
+import { formatResults, formatTable, readResults } from './report.ts';
 import { scale } from './scale.ts';
 import { audience, crowd, lag, tokens } from './tokens.ts';
 
@@ -50,9 +50,11 @@ for (const benchmark of BENCHMARKS) {
 }
 console.log(`\n${formatTable(figures)}\n`);
 
-const isWhole =
-  positionals.length === 0 && values.rounds === DEFAULTS.rounds && values.seconds === DEFAULTS.seconds && !values.load;
-if (isWhole) {
-  const circumstances = { ...bench, load: bench.load.name, command: 'npm run bench', date: new Date() };
-  await writeFile(new URL('RESULTS.md', import.meta.url), formatResults(figures, circumstances));
-} else console.error('RESULTS.md stays as it is: only a run of everything, with nothing changed, writes it.');
+if (values.rounds === DEFAULTS.rounds && values.seconds === DEFAULTS.seconds && !values.load) {
+  const path = new URL('RESULTS.md', import.meta.url);
+  const isWhole = positionals.length === 0;
+  const command = isWhole ? 'npm run bench' : `npm run bench -- ${positionals.join(' ')}`;
+  const circumstances = { ...bench, load: bench.load.name, command, date: new Date() };
+  const earlier = isWhole ? undefined : readResults(await readFile(path, 'utf8'));
+  await writeFile(path, formatResults(figures, circumstances, earlier));
+} else console.error('RESULTS.md stays as it is: only a run with nothing changed writes it.');
