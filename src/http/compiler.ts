@@ -99,7 +99,7 @@ function isTooLarge(document: DocumentNode): boolean {
 /**
  * Whether a document has what is better left to graphql-js. The compiler takes twice as long for each further condition
  * at one place (`@skip`, `@include`): ten of them would stop the gateway. And a variable in an object or a list that is
- * absent would hide the default of its place. Questions about the schema are asked once, also by people without a key, and
+ * absent would hide the default of its place, and one that must be is missed although it has a default. Questions about the schema are asked once, also by people without a key, and
  * take longest to compile.
  */
 function hasTraps(document: DocumentNode): boolean {
@@ -111,6 +111,8 @@ function hasTraps(document: DocumentNode): boolean {
   visit(document, {
     Directive: find,
     Field: ({ name }) => (name.value === '__schema' || name.value === '__type' ? find() : undefined),
+    VariableDefinition: ({ type, defaultValue }) =>
+      type.kind === Kind.NON_NULL_TYPE && defaultValue !== undefined ? find() : undefined,
     Variable: (_node, _key, _parent, _path, ancestors) =>
       ancestors.some((node) => 'kind' in node && WITHIN.has(node.kind)) ? find() : undefined,
   });

@@ -139,6 +139,7 @@ describe('a compiled operation', () => {
       'query ($n: Int, $s: [String!]) { echo(filter: { limit: $n, names: $s }) }',
       { s: ['y'] },
     ],
+    ['variables that must be and have a default', 'query ($n: Int! = 3) { echo(n: $n) }', {}],
     [
       'conditions',
       'query ($no: Boolean!) { dog { ...F @include(if: $no) } maybe } fragment F on Dog { name }',
