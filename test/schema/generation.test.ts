@@ -71,7 +71,9 @@ describe('what a reply took', () => {
   it('shows what the model thought only where the chatbot does', async () => {
     const { gateway, chatbotId, ask } = await startBilled();
     const thought = { type: 'reasoning', text: 'Hm.' } as const;
-    const hidden = await ask([thought, ...byModel('gpt-4.1')]);
+    const [author, ...rest] = byModel('gpt-4.1');
+    const steps = [author, thought, ...rest].filter((step) => step !== undefined);
+    const hidden = await ask(steps);
     const { answering } = await gateway.deps.db.read
       .selectFrom('chatbots')
       .select('answering')
@@ -84,7 +86,7 @@ describe('what a reply took', () => {
         .set({ answering: shown as typeof answering })
         .execute(),
     );
-    const told = await ask([thought, ...byModel('gpt-4.1')]);
+    const told = await ask(steps);
     expect((await gateway.graphql(READ, { id: hidden.replyId })).data).toMatchObject({ node: { reasoning: null } });
     expect((await gateway.graphql(READ, { id: told.replyId })).data).toMatchObject({ node: { reasoning: 'Hm.' } });
   });
