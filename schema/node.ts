@@ -8,7 +8,7 @@ import type { GraphContext } from './context.ts';
 const MAX_NODES = 100;
 
 /** The GraphQL type of each kind of id. */
-const TYPE_NAMES: Record<IdKind, string> = {
+const TYPE_NAMES: Partial<Record<IdKind, string>> = {
   account: 'Account',
   apiKey: 'ApiKey',
   chatbot: 'Chatbot',

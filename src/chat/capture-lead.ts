@@ -10,7 +10,9 @@ import { toTimestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { appendEvent } from '../store/events.ts';
 import { insertLead } from '../store/leads.ts';
+import { enqueueEvents } from '../store/outbox.ts';
 import { holdConversation } from './handoff.ts';
+import { leadCaptured } from './happenings.ts';
 import { STANDARD_FIELDS } from './lead-form.ts';
 import { publishEvents } from './live-answers.ts';
 
@@ -53,7 +55,8 @@ export async function captureLead(
   const given = parseInput(rules, { ...input });
   const at = toTimestamp(deps.clock.now());
   const { lead, events } = await deps.db.transaction(async (trx) => {
-    const { id: conversationId, chatbotId } = await holdConversation(trx, accountId, input.conversationId);
+    const conversation = await holdConversation(trx, accountId, input.conversationId);
+    const { id: conversationId, chatbotId } = conversation;
     const chatbot = requireFound('Conversation', await findChatbot(trx, accountId, chatbotId));
     requireAnswers(chatbot.leadForm, given);
     const lead: Lead = {
@@ -66,6 +69,7 @@ export async function captureLead(
       createdAt: at,
     };
     await insertLead(trx, lead);
+    await enqueueEvents(trx, { accountId, chatbotId, at }, [leadCaptured(conversation, lead)]);
     const told = { type: 'LeadCaptured', leadId: lead.id, conversationId, at } as const;
     return { lead, events: [await appendEvent(trx, accountId, told)] };
   });

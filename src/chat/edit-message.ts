@@ -5,9 +5,11 @@ import { metadataObject, parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { showBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
+import { enqueueEvents } from '../store/outbox.ts';
 import { beginReply, openReply, takeTurn, type WhenBusy } from './book-reply.ts';
 import { findFork } from './fork.ts';
 import type { GenerateDeps } from './generate.ts';
+import { messageReceived } from './happenings.ts';
 import { writeMessage } from './write-message.ts';
 
 /** What to say instead, and of what. */
@@ -46,6 +48,8 @@ export async function editMessage(
     await showBranch(trx, viewer.accountId, conversation.id, old.parentId);
     const said = { role: 'USER', status: 'COMPLETED', parentId: old.parentId, content } as const;
     const asked = await writeMessage(trx, conversation, at, { ...said, metadata: metadata ?? old.metadata });
+    const about = { accountId: viewer.accountId, chatbotId: conversation.chatbotId, at };
+    await enqueueEvents(trx, about, [messageReceived(conversation, asked.message)]);
     const asker = { nodeId: deps.node.id, apiKeyId: viewer.apiKeyId };
     const answer = turn && (await openReply(trx, conversation, { question: asked.message, turn, now, ...asker }));
     return {

@@ -8,7 +8,9 @@ import { parseInput, text } from '../domain/input.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { findConversation, lockConversation, updateConversation } from '../store/conversations.ts';
 import { appendEvent } from '../store/events.ts';
+import { enqueueEvents } from '../store/outbox.ts';
 import type { Queryable } from '../store/tables.ts';
+import { listHappened } from './happenings.ts';
 import { publishEvents } from './live-answers.ts';
 
 type HandoffDeps = Pick<Deps, 'db' | 'clock' | 'bus'>;
@@ -129,6 +131,8 @@ async function change(
     const changed = apply(found, at);
     if (changed === found) return { changed, events: [] };
     await updateConversation(trx, changed);
+    const about = { accountId, chatbotId: found.chatbotId, at };
+    await enqueueEvents(trx, about, listHappened(found, changed));
     return {
       changed,
       events: [await appendEvent(trx, accountId, { conversationId: found.id, type: 'HandoffChanged', at })],

@@ -2,6 +2,7 @@ import type { Deps } from '../deps.ts';
 import { QuotaExceededError } from '../domain/errors.ts';
 import { monthOf, toTimestamp } from '../domain/time.ts';
 import type { QuotaWarning } from '../domain/usage.ts';
+import { enqueueEvents } from '../store/outbox.ts';
 import { insertWarning } from '../store/quota-warnings.ts';
 import type { Queryable } from '../store/tables.ts';
 import { reserveReply } from '../store/usage.ts';
@@ -30,7 +31,11 @@ export async function takeReply(
   // More than the share, too: a limit may be lowered while it is counted.
   for (const percent of WARNED_AT.filter((share) => limit > 0 && used * 100 >= limit * share)) {
     const warning = await insertWarning(trx, { accountId, month, percent, used, limit, at: toTimestamp(now) });
-    if (warning !== undefined) warnings.push(warning);
+    if (warning === undefined) continue;
+    warnings.push(warning);
+    await enqueueEvents(trx, { accountId, chatbotId: null, at: warning.at }, [
+      { name: 'QUOTA_WARNING', tell: () => ({ data: { month, percent, used, limit } }) },
+    ]);
   }
   return warnings;
 }

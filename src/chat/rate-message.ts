@@ -1,8 +1,12 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Message, Rating } from '../domain/entities.ts';
-import { InvalidInputError } from '../domain/errors.ts';
+import { InvalidInputError, requireFound } from '../domain/errors.ts';
+import { toTimestamp } from '../domain/time.ts';
+import { findConversation } from '../store/conversations.ts';
 import { setRating } from '../store/messages.ts';
+import { enqueueEvents } from '../store/outbox.ts';
+import { messageRated } from './happenings.ts';
 import { getMessage } from './visible.ts';
 
 /**
@@ -10,7 +14,7 @@ import { getMessage } from './visible.ts';
  * @throws NotFoundError; InvalidInputError for a message that is the visitor's own.
  */
 export async function rateMessage(
-  deps: Pick<Deps, 'db'>,
+  deps: Pick<Deps, 'db' | 'clock'>,
   viewer: Viewer,
   input: { messageId: string; rating: Rating },
 ): Promise<Message> {
@@ -19,7 +23,11 @@ export async function rateMessage(
     if (message.role !== 'ASSISTANT' && message.role !== 'AGENT') {
       throw new InvalidInputError([{ path: ['messageId'], message: 'Only replies can be rated.' }]);
     }
-    await setRating(trx, viewer.accountId, message.id, input.rating);
+    const { accountId, conversationId } = message;
+    await setRating(trx, accountId, message.id, input.rating);
+    const conversation = requireFound('Message', await findConversation(trx, accountId, conversationId));
+    const about = { accountId, chatbotId: conversation.chatbotId, at: toTimestamp(deps.clock.now()) };
+    await enqueueEvents(trx, about, [messageRated(conversation, message.id, input.rating)]);
     return { ...message, rating: input.rating };
   });
 }

@@ -9,9 +9,11 @@ import { findTip } from '../store/branches.ts';
 import { findConversation } from '../store/conversations.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { findMessage, findReply } from '../store/messages.ts';
+import { enqueueEvents } from '../store/outbox.ts';
 import type { Queryable } from '../store/tables.ts';
 import { beginReply, openReply, type Turn, takeTurn, type WhenBusy } from './book-reply.ts';
 import type { GenerateDeps } from './generate.ts';
+import { conversationStarted, messageReceived } from './happenings.ts';
 import {
   findPlace,
   type Place,
@@ -136,6 +138,9 @@ async function write(
   const question = await writeMessage(trx, conversation, at, said);
   const reopened = { type: 'HandoffChanged', conversationId: conversation.id, at } as const;
   const handoff = found?.status === 'CLOSED' ? [await appendEvent(trx, conversation.accountId, reopened)] : [];
+  const happened = [messageReceived(conversation, question.message)];
+  if (found === undefined) happened.unshift(conversationStarted(conversation));
+  await enqueueEvents(trx, { accountId: conversation.accountId, chatbotId: chatbot.id, at }, happened);
   const reply = turn && (await openReply(trx, conversation, { question: question.message, turn, now, ...asker }));
   return {
     sent: {

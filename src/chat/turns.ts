@@ -1,10 +1,14 @@
 import type { Message } from '../domain/entities.ts';
+import { requireFound } from '../domain/errors.ts';
 import { ENDINGS } from '../domain/events.ts';
 import type { Timestamp } from '../domain/time.ts';
+import { findConversation } from '../store/conversations.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { endMessage, listOpenReplies, type MessageEnding, startReply } from '../store/open-replies.ts';
+import { enqueueEvents } from '../store/outbox.ts';
 import type { Queryable } from '../store/tables.ts';
 import { countReply, releaseReply } from '../store/usage.ts';
+import { messageCompleted, messageFailed } from './happenings.ts';
 
 /**
  * Writes how a reply ended, what it cost and the event that tells it, in the caller's transaction. A reply of which no
@@ -20,6 +24,11 @@ export async function storeEnding(trx: Queryable, reply: Message, ending: Messag
   if (usage !== null || ending.content !== '') {
     const priceNano = generation?.priceNano ?? null;
     await countReply(trx, reply, { chatbotId: event.chatbotId, usage: usage ?? UNKNOWN_USAGE, priceNano });
+  }
+  const find = async () => requireFound('Conversation', await findConversation(trx, accountId, conversationId));
+  const happened = { COMPLETED: [messageCompleted(find, ending)], FAILED: [messageFailed(find, ending)] };
+  if (status === 'COMPLETED' || status === 'FAILED') {
+    await enqueueEvents(trx, { accountId, chatbotId: event.chatbotId, at }, happened[status]);
   }
   for (const took of ending.spent ?? []) {
     await countReply(trx, reply, { chatbotId: event.chatbotId, messages: 0, ...took });

@@ -13,6 +13,9 @@ const KINDS = {
   conversation: 6,
   message: 7,
   lead: 8,
+  webhookSubscription: 9,
+  webhookDelivery: 10,
+  webhookEvent: 11,
 } as const;
 
 /** A noun that has an id. */

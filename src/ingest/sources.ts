@@ -7,6 +7,7 @@ import { createId, parseId } from '../domain/ids.ts';
 import { parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
+import { enqueueEvents, type Happening } from '../store/outbox.ts';
 import { insertPassages } from '../store/passages.ts';
 import { indexPassages, unindexSource } from '../store/search.ts';
 import { deleteSource as deleteStoredSource, findSource, insertSource } from '../store/sources.ts';
@@ -91,8 +92,14 @@ export async function createSource(
       trx,
       passages.map((passage) => ({ passage, sourceTitle: title })),
     );
+    await enqueueEvents(trx, { accountId, chatbotId, at }, [sourceDone(source)]);
     return source;
   });
+}
+
+function sourceDone({ id, title, type, pageCount }: Source): Happening {
+  const data = { source_id: id, title, type: type.toLowerCase(), page_count: pageCount };
+  return { name: 'SOURCE_DONE', tell: () => ({ sourceId: id, data }) };
 }
 
 function inventTitle({ qa, text }: z.output<typeof rules>['content']): string {

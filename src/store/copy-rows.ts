@@ -40,6 +40,10 @@ const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[]
   quota_warnings: ['account_id', 'number'],
   provider_keys: ['account_id', 'provider'],
   provider_models: ['account_id', 'provider', 'model'],
+  webhook_subscriptions: ['id'],
+  webhook_events: ['id'],
+  webhook_deliveries: ['id'],
+  webhook_attempts: ['delivery_id', 'number'],
 };
 
 /** All tables whose rows are copied as they are, in the order in which they can be. */

@@ -5,6 +5,7 @@ import { addModels } from './model-tables.ts';
 import { createNodes } from './nodes.ts';
 import { addPeople } from './people-tables.ts';
 import { createSearchIndex } from './search.ts';
+import { addWebhooks } from './webhook-tables.ts';
 
 /**
  * Every change of the schema, in order; a name once released is never edited, only followed. Each runs in a
@@ -18,6 +19,7 @@ export const migrations: Record<string, Migration> = {
   '0005-nodes': { up: createNodes },
   '0006-models': { up: addModels },
   '0007-metering': { up: addMetering },
+  '0008-webhooks': { up: addWebhooks },
 };
 
 // Tables that grow have no index by account alone: a planner without statistics would take it for `id in (…)` and walk

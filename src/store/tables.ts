@@ -16,6 +16,7 @@ import type {
 import type { LoggedEventType } from '../domain/events.ts';
 import type { JsonText } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
+import type { WebhookAttemptRow, WebhookDeliveryRow, WebhookEventRow, WebhookSubscriptionRow } from './webhook-rows.ts';
 
 /** A boolean as it is stored. */
 export type Flag = 0 | 1;
@@ -277,6 +278,10 @@ export interface Tables {
   quota_warnings: QuotaWarningRow;
   provider_keys: ProviderKeyRow;
   provider_models: ProviderModelRow;
+  webhook_subscriptions: WebhookSubscriptionRow;
+  webhook_events: WebhookEventRow;
+  webhook_deliveries: WebhookDeliveryRow;
+  webhook_attempts: WebhookAttemptRow;
   nodes: NodeRow;
 }
 

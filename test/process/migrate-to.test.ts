@@ -66,7 +66,17 @@ async function holdLock(target: string, number: number): Promise<() => Promise<v
 const countAll = (target: string) =>
   ask<{ name: string; count: string }>(
     target,
-    [...TABLES.split(' '), 'search_entries', 'nodes', 'provider_keys', 'provider_models']
+    [
+      ...TABLES.split(' '),
+      'search_entries',
+      'nodes',
+      'provider_keys',
+      'provider_models',
+      'webhook_subscriptions',
+      'webhook_events',
+      'webhook_deliveries',
+      'webhook_attempts',
+    ]
       .map((name) => `select '${name}' as name, count(*) as count from ${name}`)
       .join(' union all '),
   );

@@ -21,7 +21,7 @@ const KINDS = [
 ] as const satisfies readonly (readonly [IdKind, string])[];
 
 let gateway: TestGateway;
-let ids: Record<IdKind, string>;
+let ids: Record<(typeof KINDS)[number][0], string>;
 
 beforeAll(async () => {
   gateway = await startGateway();

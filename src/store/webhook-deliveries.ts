@@ -1,0 +1,119 @@
+import type { Selectable } from 'kysely';
+import type { DeliveryStatus, WebhookAttempt, WebhookDelivery } from '../domain/webhooks.ts';
+import { type Page, padIds, prepareList } from './pages.ts';
+import { prepareQuery } from './prepared.ts';
+import type { Queryable } from './tables.ts';
+import type { WebhookAttemptRow, WebhookDeliveryRow } from './webhook-rows.ts';
+
+/** Writes new deliveries, in the transaction of their event. */
+export async function insertWebhookDeliveries(trx: Queryable, deliveries: readonly WebhookDelivery[]): Promise<void> {
+  if (deliveries.length === 0) return;
+  const rows = deliveries.map((delivery) => ({
+    id: delivery.id,
+    account_id: delivery.accountId,
+    subscription_id: delivery.subscriptionId,
+    event_id: delivery.eventId,
+    name: delivery.name,
+    status: delivery.status,
+    body: delivery.body,
+    attempt_count: delivery.attemptCount,
+    next_attempt_at: delivery.nextAttemptAt,
+    leased_by: null,
+    leased_until: null,
+    created_at: delivery.createdAt,
+  }));
+  await trx.insertInto('webhook_deliveries').values(rows).execute();
+}
+
+/** Finds a delivery of the account. */
+export async function findWebhookDelivery(
+  db: Queryable,
+  accountId: string,
+  id: string,
+): Promise<WebhookDelivery | undefined> {
+  const [row] = await FIND(db, [id, accountId]);
+  return row && toDelivery(row);
+}
+
+const FIND = prepareQuery((db) =>
+  db.selectFrom('webhook_deliveries').selectAll().where('id', '=', '').where('account_id', '=', ''),
+);
+
+/** Finds several deliveries of the account, in no particular order. */
+export async function findWebhookDeliveries(
+  db: Queryable,
+  accountId: string,
+  ids: readonly string[],
+): Promise<WebhookDelivery[]> {
+  const rows = await db
+    .selectFrom('webhook_deliveries')
+    .selectAll()
+    .where('id', 'in', padIds(ids))
+    .where('account_id', '=', accountId)
+    .execute();
+  return rows.map(toDelivery);
+}
+
+/** A subscription's deliveries, newest first. Uses `webhook_deliveries_by_subscription`. */
+export async function listWebhookDeliveries(
+  db: Queryable,
+  accountId: string,
+  { subscriptionId, status }: { subscriptionId: string; status?: DeliveryStatus | undefined },
+  page: Page,
+): Promise<WebhookDelivery[]> {
+  const rows =
+    status === undefined
+      ? await LIST(db, [subscriptionId, accountId], page)
+      : await LIST_BY_STATUS(db, [subscriptionId, accountId, status], page);
+  return rows.map(toDelivery);
+}
+
+const selectList = (db: Queryable) =>
+  db.selectFrom('webhook_deliveries').selectAll().where('subscription_id', '=', '').where('account_id', '=', '');
+const LIST = prepareList('desc', selectList);
+const LIST_BY_STATUS = prepareList('desc', (db) => selectList(db).where('status', '=', 'PENDING'));
+
+/** The attempts of several deliveries of the account, in their order. */
+export async function listWebhookAttempts(
+  db: Queryable,
+  accountId: string,
+  deliveryIds: readonly string[],
+): Promise<WebhookAttempt[]> {
+  const rows = await db
+    .selectFrom('webhook_attempts')
+    .selectAll()
+    .where('delivery_id', 'in', padIds(deliveryIds))
+    .where('account_id', '=', accountId)
+    .orderBy('delivery_id')
+    .orderBy('number')
+    .execute();
+  return rows.map(toAttempt);
+}
+
+/** Makes a delivery of its row. */
+export function toDelivery(row: Selectable<WebhookDeliveryRow>): WebhookDelivery {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    subscriptionId: row.subscription_id,
+    eventId: row.event_id,
+    name: row.name,
+    status: row.status,
+    body: row.body,
+    attemptCount: row.attempt_count,
+    nextAttemptAt: row.next_attempt_at,
+    createdAt: row.created_at,
+  };
+}
+
+function toAttempt(row: WebhookAttemptRow): WebhookAttempt {
+  return {
+    deliveryId: row.delivery_id,
+    number: row.number,
+    at: row.at,
+    durationMs: row.duration_ms,
+    statusCode: row.status_code,
+    error: row.error,
+    response: row.response,
+  };
+}

@@ -1,0 +1,101 @@
+import type { Timestamp } from '../domain/time.ts';
+import type { WebhookEvent, WebhookEventName } from '../domain/webhooks.ts';
+import { padIds } from './pages.ts';
+import { prepareQuery } from './prepared.ts';
+import type { Queryable } from './tables.ts';
+import type { WebhookEventRow } from './webhook-rows.ts';
+
+/** Writes an event, in the transaction of what it tells. */
+export async function insertWebhookEvent(trx: Queryable, event: WebhookEvent): Promise<void> {
+  await trx
+    .insertInto('webhook_events')
+    .values({
+      id: event.id,
+      account_id: event.accountId,
+      chatbot_id: event.chatbotId,
+      name: event.name,
+      conversation_id: event.conversationId,
+      message_id: event.messageId,
+      lead_id: event.leadId,
+      source_id: event.sourceId,
+      data: event.data,
+      at: event.at,
+    })
+    .execute();
+}
+
+/** Finds an event of the account. */
+export async function findWebhookEvent(
+  db: Queryable,
+  accountId: string,
+  id: string,
+): Promise<WebhookEvent | undefined> {
+  const [row] = await FIND(db, [id, accountId]);
+  return row && toEvent(row);
+}
+
+const FIND = prepareQuery((db) =>
+  db.selectFrom('webhook_events').selectAll().where('id', '=', '').where('account_id', '=', ''),
+);
+
+/** Finds several events of the account, in no particular order. */
+export async function findWebhookEvents(
+  db: Queryable,
+  accountId: string,
+  ids: readonly string[],
+): Promise<WebhookEvent[]> {
+  const rows = await db
+    .selectFrom('webhook_events')
+    .selectAll()
+    .where('id', 'in', padIds(ids))
+    .where('account_id', '=', accountId)
+    .execute();
+  return rows.map(toEvent);
+}
+
+/**
+ * An account's events of some kinds since a moment, oldest first, after the id `after`. Uses `webhook_events_by_account`.
+ * @param chatbotId only those of one chatbot; null: all.
+ */
+export async function listWebhookEvents(
+  db: Queryable,
+  accountId: string,
+  {
+    chatbotId,
+    names,
+    since,
+    after,
+    limit,
+  }: {
+    chatbotId: string | null;
+    names: readonly WebhookEventName[];
+    since: Timestamp;
+    after: string;
+    limit: number;
+  },
+): Promise<WebhookEvent[]> {
+  let query = db
+    .selectFrom('webhook_events')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('id', '>', after)
+    .where('name', 'in', [...names])
+    .where('at', '>=', since);
+  if (chatbotId !== null) query = query.where('chatbot_id', '=', chatbotId);
+  return (await query.orderBy('id').limit(limit).execute()).map(toEvent);
+}
+
+function toEvent(row: WebhookEventRow): WebhookEvent {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    chatbotId: row.chatbot_id,
+    name: row.name,
+    conversationId: row.conversation_id,
+    messageId: row.message_id,
+    leadId: row.lead_id,
+    sourceId: row.source_id,
+    data: row.data,
+    at: row.at,
+  };
+}
