@@ -14,11 +14,11 @@ import type { Config } from './config.ts';
 import { type Coordination, createMemoryCoordination, openRedisCoordination } from './coordination/coordination.ts';
 import type { Deps } from './deps.ts';
 import { BUILTIN, PROVIDERS } from './domain/providers.ts';
-import { systemClock } from './domain/time.ts';
+import { systemClock, toTimestamp } from './domain/time.ts';
 import { prepareFirstStart } from './first-start.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLogger } from './logger.ts';
-import { createMetrics, showRedis } from './metrics.ts';
+import { createMetrics, showDueDeliveries, showRedis } from './metrics.ts';
 import { createAccess } from './models/access.ts';
 import type { Models } from './models/model-call.ts';
 import { createModels } from './models/models.ts';
@@ -26,6 +26,9 @@ import { createPrices } from './models/prices.ts';
 import { resealProviderKeys } from './models/sealed-keys.ts';
 import { createSealer } from './secrets.ts';
 import { openDatabase } from './store/database.ts';
+import { type WatchedDatabase, watchNewDeliveries } from './store/new-deliveries.ts';
+import { countDueDeliveries } from './store/webhook-queue.ts';
+import { startDelivering } from './webhooks/worker.ts';
 
 /** A running gateway. */
 export interface Gateway {
@@ -44,7 +47,7 @@ const DRAIN_MS = 15_000;
 async function createDeps(
   config: Config,
   replaced: Partial<Deps> = {},
-): Promise<{ deps: Deps; coordination: Coordination }> {
+): Promise<{ deps: Deps; coordination: Coordination; onNewDeliveries: WatchedDatabase['onNewDeliveries'] }> {
   const logger = replaced.logger ?? createLogger(config.logLevel);
   const clock = replaced.clock ?? systemClock;
   const metrics = replaced.metrics ?? createMetrics();
@@ -54,10 +57,12 @@ async function createDeps(
   const coordination = config.redis
     ? await openRedisCoordination(clock, { ...config.redis, logger })
     : createMemoryCoordination(clock);
-  const db =
+  const { db, onNewDeliveries } = watchNewDeliveries(
     replaced.db ??
-    (await openDatabase({ url: config.databaseUrl, role: 'gateway', poolSize: config.databasePoolSize }));
+      (await openDatabase({ url: config.databaseUrl, role: 'gateway', poolSize: config.databasePoolSize })),
+  );
   if (coordination.isUp) showRedis(metrics, coordination.isUp);
+  showDueDeliveries(metrics, () => countDueDeliveries(db.read, toTimestamp(clock.now())));
   const { liveTexts, announcements, limiter } = coordination;
   const bus = replaced.bus ?? coordination.bus;
   const access = createAccess({ config, db, clock, logger, metrics, background, sealer });
@@ -66,7 +71,6 @@ async function createDeps(
     config,
     logger,
     clock,
-    db,
     metrics,
     background,
     keyring: createKeyring(db, clock, logger),
@@ -83,8 +87,9 @@ async function createDeps(
     models,
     engines: createEngines(config, models, logger),
     ...replaced,
+    db,
   };
-  return { deps, coordination };
+  return { deps, coordination, onNewDeliveries };
 }
 
 /** One engine for all providers of models, beside the one that needs none. */
@@ -100,7 +105,7 @@ function createEngines(config: Config, models: Models, logger: Logger): Readonly
  * @throws StartupError when something stands in the way that the operator can change.
  */
 export async function startGateway(config: Config, replaced: Partial<Deps> = {}): Promise<Gateway> {
-  const { deps, coordination } = await createDeps(config, replaced);
+  const { deps, coordination, onNewDeliveries } = await createDeps(config, replaced);
   const server = createHttpServer(deps);
   try {
     // First the port, which may be taken: a key that was made and not shown would be lost.
@@ -108,6 +113,7 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     const firstKey = await prepareFirstStart(deps);
     await joinNodes(deps);
     await recoverReplies(deps);
+    const stopDelivering = startDelivering({ ...deps, onNewDeliveries });
     server.open();
     const stopSaving = startSavingAnswers(deps);
     const stopWatching = startWatchingNodes(deps);
@@ -121,7 +127,7 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
       url: `http://${host}:${port}`,
       async close() {
         stopTrimming();
-        await closeGateway(deps, coordination, server, stopWatching).finally(stopSaving);
+        await closeGateway(deps, coordination, server, { stopWatching, stopDelivering }).finally(stopSaving);
       },
     };
   } catch (error) {
@@ -134,10 +140,10 @@ async function closeGateway(
   deps: Deps,
   coordination: Coordination,
   server: ReturnType<typeof createHttpServer>,
-  stopWatching?: () => Promise<void>,
+  { stopWatching, stopDelivering }: { stopWatching?: () => Promise<void>; stopDelivering?: () => Promise<void> } = {},
 ): Promise<void> {
   server.stopAccepting();
-  await deps.background.drain(DRAIN_MS);
+  await Promise.all([deps.background.drain(DRAIN_MS), stopDelivering?.()]);
   await stopWatching?.();
   await server.close();
   deps.typing.close();

@@ -42,6 +42,8 @@ export interface Config {
   readonly secretKeys: readonly Buffer[];
   /** Ranges of addresses that may be reached besides public ones, where others name the address. */
   readonly allowedAddresses: readonly string[];
+  /** The pauses between the attempts at a webhook endpoint, where it wants none of its own. */
+  readonly webhookRetryDelaysMs: readonly number[];
   readonly isProduction: boolean;
 }
 
@@ -103,6 +105,12 @@ const address = z
   )
   .transform((text) => text.replace(/\/+$/, ''))
   .optional();
+
+const secondsList = z
+  .string()
+  .regex(/^\d{1,6}(,\d{1,6}){0,19}$/, 'must be numbers of seconds such as 60,300,900')
+  .transform((text) => text.split(',').map(Number))
+  .default([60, 300, 900]);
 
 const secretKey = z
   .string()
@@ -173,6 +181,7 @@ export const SETTINGS = z.object({
   SECRET_KEY: secretKey,
   SECRET_KEY_PREVIOUS: secretKey,
   SSRF_ALLOW_CIDRS: list.refine(areAddresses, 'must be addresses or ranges such as 10.0.0.0/8'),
+  WEBHOOK_RETRY_SCHEDULE: secondsList,
   NODE_ENV: z.string().default('development'),
 });
 
@@ -221,6 +230,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     models: readModelSettings(settings),
     secretKeys: [settings.SECRET_KEY, settings.SECRET_KEY_PREVIOUS].filter((key) => key !== undefined),
     allowedAddresses: settings.SSRF_ALLOW_CIDRS,
+    webhookRetryDelaysMs: settings.WEBHOOK_RETRY_SCHEDULE.map((seconds) => seconds * 1_000),
     isProduction: settings.NODE_ENV === 'production',
   };
 }

@@ -21,6 +21,10 @@ export interface Metrics {
   readonly firstDeltaSeconds: Histogram<'engine'>;
   /** Requests that the rate limit refused. */
   readonly rateLimited: Counter<string>;
+  /** Attempts to deliver to webhook endpoints, by what became of the delivery (`delivered`, `failed`, `exhausted`). */
+  readonly webhookAttempts: Counter<'outcome'>;
+  /** Time until such an attempt was answered, or failed; in seconds. */
+  readonly webhookSeconds: Histogram<string>;
   readonly sockets: Gauge<string>;
   readonly subscriptions: Gauge<string>;
   readonly answersUnderWay: Gauge<string>;
@@ -91,6 +95,18 @@ export function createMetrics(): Metrics {
       help: 'Requests that the rate limit refused.',
       registers,
     }),
+    webhookAttempts: new Counter({
+      name: 'chatgraph_webhook_attempts_total',
+      help: 'Attempts to deliver to webhook endpoints, by what became of the delivery.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    webhookSeconds: new Histogram({
+      name: 'chatgraph_webhook_seconds',
+      help: 'Time until an attempt to deliver to a webhook endpoint was answered, or failed.',
+      buckets: SECONDS,
+      registers,
+    }),
     sockets: new Gauge({ name: 'chatgraph_sockets', help: 'Open WebSockets.', registers }),
     subscriptions: new Gauge({
       name: 'chatgraph_subscriptions',
@@ -109,6 +125,20 @@ export function showRedis({ registry }: Metrics, isUp: () => boolean): void {
     registers: [registry],
     collect() {
       this.set(isUp() ? 1 : 0);
+    },
+  });
+}
+
+/** Shows how many deliveries to webhook endpoints are due. While nobody can say, it is as it was. */
+export function showDueDeliveries({ registry }: Metrics, count: () => Promise<number>): void {
+  let last = 0;
+  new Gauge({
+    name: 'chatgraph_webhook_due',
+    help: 'Deliveries to webhook endpoints that are due, with those under way.',
+    registers: [registry],
+    async collect() {
+      last = await count().catch(() => last);
+      this.set(last);
     },
   });
 }

@@ -6,7 +6,7 @@ import type { Config } from './config.ts';
 import { InvalidInputError, StartupError, StorageUnavailableError } from './domain/errors.ts';
 
 /** What a secret is for: each has keys of its own. */
-export type SecretPurpose = 'provider-key';
+export type SecretPurpose = 'provider-key' | 'webhook';
 
 /** The one place that a sealed text can be unsealed for: copied to another, it is worth nothing. */
 export interface SecretPlace {

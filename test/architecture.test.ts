@@ -18,6 +18,7 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   answer: { code: ['domain', 'store', 'models'] },
   ingest: { code: ['domain', 'store'], types: ['access'] },
   chat: { code: ['domain', 'store', 'models', 'answer'], types: ['access', 'coordination'] },
+  webhooks: { code: ['domain', 'store', 'outbound'], types: ['secrets'] },
   schema: { code: ['domain', 'store', 'answer', 'ingest', 'chat', 'access', 'models'] },
   rest: { code: ['domain'] },
   web: { code: [] },
@@ -40,7 +41,7 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   'first-start': { code: ['domain', 'store', 'access', 'demo'] },
   app: {
     code: [
-      ...['domain', 'store', 'coordination', 'access', 'models', 'answer', 'chat', 'http'],
+      ...['domain', 'store', 'coordination', 'access', 'models', 'answer', 'chat', 'webhooks', 'http'],
       ...['background', 'metrics', 'first-start', 'logger', 'secrets'],
     ],
     types: ['config'],

@@ -4,6 +4,16 @@ import { type AddressRules, USUAL_PORTS } from './addresses.ts';
 /** An address that is not reached for somebody else than the operator. The message tells whoever named it why. */
 export class AddressRefusedError extends Error {}
 
+/** An answer that leads elsewhere, which is not followed. */
+export class RedirectRefusedError extends AddressRefusedError {
+  readonly statusCode: number;
+
+  constructor(statusCode: number) {
+    super('Must not lead to another address.');
+    this.statusCode = statusCode;
+  }
+}
+
 /** Two labels at least, as they are after parsing: lower case, other alphabets as `xn--`. */
 const NAME = /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const INNER_NAME = /\.(?:localhost|local|internal|intranet|lan|home|corp)$/;

@@ -1,7 +1,7 @@
 import { isIP, type LookupFunction } from 'node:net';
 import { Client, fetch, type RequestInit, type Response } from 'undici';
 import type { AddressRules } from './addresses.ts';
-import { AddressRefusedError, checkUrl, hostOf, NOT_PUBLIC, portOf } from './guard.ts';
+import { AddressRefusedError, checkUrl, hostOf, NOT_PUBLIC, portOf, RedirectRefusedError } from './guard.ts';
 import { createResolve, type Resolve } from './resolve.ts';
 
 const CONNECT_MS = 5_000;
@@ -28,7 +28,7 @@ export function createGuardedFetch(rules: AddressRules, resolve: Resolve = creat
     try {
       const response = await fetch(url, { ...init, redirect: 'manual', dispatcher: client });
       if (response.status >= 300 && response.status < 400) {
-        throw new AddressRefusedError('Must not lead to another address.');
+        throw new RedirectRefusedError(response.status);
       }
       // It is closed when the answer is at its end, one way or another.
       client.close(() => {});

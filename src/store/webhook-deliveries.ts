@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { DeliveryStatus, WebhookAttempt, WebhookDelivery } from '../domain/webhooks.ts';
+import { noteNewDeliveries } from './new-deliveries.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
 import { prepareQuery } from './prepared.ts';
 import type { Queryable } from './tables.ts';
@@ -8,6 +9,7 @@ import type { WebhookAttemptRow, WebhookDeliveryRow } from './webhook-rows.ts';
 /** Writes new deliveries, in the transaction of their event. */
 export async function insertWebhookDeliveries(trx: Queryable, deliveries: readonly WebhookDelivery[]): Promise<void> {
   if (deliveries.length === 0) return;
+  noteNewDeliveries(trx);
   const rows = deliveries.map((delivery) => ({
     id: delivery.id,
     account_id: delivery.accountId,

@@ -18,6 +18,12 @@ export interface SealedParts {
   readonly sealedHeaders: string | null;
 }
 
+/** A subscription with its sealed parts. */
+export interface Endpoint {
+  readonly subscription: WebhookSubscription;
+  readonly sealed: SealedParts;
+}
+
 /** Writes a new subscription. */
 export async function insertWebhookSubscription(
   trx: Queryable,
@@ -60,13 +66,9 @@ export async function findWebhookSubscription(
 }
 
 /** Finds a subscription of the account with its sealed parts. */
-export async function findEndpoint(
-  db: Queryable,
-  accountId: string,
-  id: string,
-): Promise<{ subscription: WebhookSubscription; sealed: SealedParts } | undefined> {
+export async function findEndpoint(db: Queryable, accountId: string, id: string): Promise<Endpoint | undefined> {
   const [row] = await FIND(db, [id, accountId]);
-  return row && { subscription: toSubscription(row), sealed: toSealed(row) };
+  return row && toEndpoint(row);
 }
 
 const selectById = (db: Queryable) =>
@@ -79,10 +81,30 @@ export async function lockWebhookSubscription(
   trx: Queryable,
   accountId: string,
   id: string,
-): Promise<{ subscription: WebhookSubscription; sealed: SealedParts } | undefined> {
+): Promise<Endpoint | undefined> {
   const [row] = await LOCK(trx, [id, accountId]);
-  return row && { subscription: toSubscription(row), sealed: toSealed(row) };
+  return row && toEndpoint(row);
 }
+
+/**
+ * Finds a subscription of any account that is active, and holds it to the end of the transaction: unless somebody else does,
+ * which is not waited for.
+ */
+export async function lockActiveEndpoint(trx: Queryable, id: string): Promise<Endpoint | undefined> {
+  const [row] = await LOCK_ACTIVE(trx, [id, 1]);
+  return row && toEndpoint(row);
+}
+
+// What is written for it meanwhile need not wait.
+const LOCK_ACTIVE = prepareQuery((db) =>
+  db
+    .selectFrom('webhook_subscriptions')
+    .selectAll()
+    .where('id', '=', '')
+    .where('is_active', '=', 1)
+    .forNoKeyUpdate()
+    .skipLocked(),
+);
 
 /** Finds several subscriptions of the account, in no particular order. */
 export async function findWebhookSubscriptions(
@@ -195,6 +217,10 @@ function toSubscription(row: Selectable<WebhookSubscriptionRow>): WebhookSubscri
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };
+}
+
+function toEndpoint(row: Selectable<WebhookSubscriptionRow>): Endpoint {
+  return { subscription: toSubscription(row), sealed: toSealed(row) };
 }
 
 function toSealed(row: Selectable<WebhookSubscriptionRow>): SealedParts {

@@ -1,0 +1,185 @@
+/** What is to be sent, to the endpoints of all accounts, and who is at it. */
+import { sql } from 'kysely';
+import type { Timestamp } from '../domain/time.ts';
+import type { DeliveryStatus, WebhookAttempt, WebhookDelivery, WebhookEvent } from '../domain/webhooks.ts';
+import { prepareQuery } from './prepared.ts';
+import type { Queryable } from './tables.ts';
+import { toDelivery } from './webhook-deliveries.ts';
+import { findWebhookEvents } from './webhook-events.ts';
+import { type Endpoint, lockActiveEndpoint } from './webhook-subscriptions.ts';
+
+/** A delivery that a node has taken to try it. */
+export interface ClaimedDelivery {
+  readonly delivery: WebhookDelivery;
+  readonly body: string;
+  readonly endpoint: Endpoint;
+  /** The node that has taken it. */
+  readonly nodeId: string;
+}
+
+/**
+ * The active subscriptions that something is due for and not being tried, by their ids. However much waits for one of them,
+ * it costs the others nothing. Uses `webhook_deliveries_due`, from one subscription to the next.
+ */
+export async function listDueEndpoints(db: Queryable, now: Timestamp): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    with recursive waiting(id) as (
+      select min(subscription_id) from webhook_deliveries where next_attempt_at is not null
+      union all
+      select (
+        select min(subscription_id) from webhook_deliveries
+        where next_attempt_at is not null and subscription_id > waiting.id
+      ) from waiting where waiting.id is not null
+    )
+    select webhook_subscriptions.id as id
+    from waiting join webhook_subscriptions on webhook_subscriptions.id = waiting.id
+    where webhook_subscriptions.is_active = 1 and exists (
+      select 1 from webhook_deliveries
+      where subscription_id = waiting.id and next_attempt_at <= ${now} and (leased_until is null or leased_until <= ${now})
+    )
+    order by webhook_subscriptions.id
+  `.execute(db);
+  return rows.map(({ id }) => id);
+}
+
+/** What to take. */
+export interface Claim {
+  readonly subscriptionId: string;
+  readonly nodeId: string;
+  readonly now: Timestamp;
+  /** When others may take it as well, because this node must be dead. */
+  readonly until: Timestamp;
+  /** How many of the endpoint's may be under way at all nodes, with those that are taken. */
+  readonly maxUnderWay: number;
+  /** How many to take at most. */
+  readonly limit: number;
+}
+
+/**
+ * Takes what is due for an endpoint, in the order in which it was due, and of what was due at once in the order of the ids.
+ * What has no body yet gets it here, before it is sent for the first time. Nothing is taken of an endpoint that is not
+ * active, or that another node holds at this moment.
+ */
+export async function claimDeliveries(
+  trx: Queryable,
+  { subscriptionId, nodeId, now, until, maxUnderWay, limit }: Claim,
+  compose: (event: WebhookEvent) => string,
+): Promise<ClaimedDelivery[]> {
+  const endpoint = await lockActiveEndpoint(trx, subscriptionId);
+  if (endpoint === undefined) return [];
+  // Those that are being tried were due before those that are not.
+  const rows = await trx
+    .selectFrom('webhook_deliveries')
+    .selectAll()
+    .where('subscription_id', '=', subscriptionId)
+    .where('next_attempt_at', '<=', now)
+    .orderBy('next_attempt_at')
+    .orderBy('id')
+    .limit(2 * maxUnderWay)
+    .forUpdate()
+    .skipLocked()
+    .execute();
+  const free = rows.filter(({ leased_until }) => leased_until === null || leased_until <= now);
+  const taken = free.slice(0, Math.max(0, Math.min(limit, maxUnderWay - (rows.length - free.length)))).map(toDelivery);
+  const bodies = await composeBodies(trx, taken, compose);
+  const claimed: ClaimedDelivery[] = [];
+  for (const delivery of taken) {
+    const body = delivery.body ?? bodies.get(delivery.eventId);
+    if (body === undefined) continue;
+    await LEASE(trx, [nodeId, until, body, delivery.id]);
+    claimed.push({ delivery, body, endpoint, nodeId });
+  }
+  return claimed;
+}
+
+const LEASE = prepareQuery((trx) =>
+  trx
+    .updateTable('webhook_deliveries')
+    .set({ leased_by: '', leased_until: '' as Timestamp, body: '' })
+    .where('id', '=', ''),
+);
+
+/** The bodies of those that have none yet, by the ids of their events. */
+async function composeBodies(
+  trx: Queryable,
+  deliveries: readonly WebhookDelivery[],
+  compose: (event: WebhookEvent) => string,
+): Promise<ReadonlyMap<string, string>> {
+  const fresh = deliveries.filter(({ body }) => body === null);
+  const [first] = fresh;
+  if (first === undefined) return new Map();
+  const events = await findWebhookEvents(
+    trx,
+    first.accountId,
+    fresh.map(({ eventId }) => eventId),
+  );
+  return new Map(events.map((event) => [event.id, compose(event)]));
+}
+
+/** What came of an attempt, and what comes next. */
+export interface AttemptResult {
+  readonly claimed: ClaimedDelivery;
+  readonly attempt: WebhookAttempt;
+  readonly status: DeliveryStatus;
+  readonly nextAttemptAt: Timestamp | null;
+}
+
+/**
+ * Writes what came of attempts, each once, and lets go of the deliveries. Returns those that were written: where another
+ * node has taken a delivery in the meantime, or it is gone, there is nothing to write.
+ */
+export async function recordAttempts(trx: Queryable, results: readonly AttemptResult[]): Promise<AttemptResult[]> {
+  const recorded: AttemptResult[] = [];
+  for (const result of results) if (await settleDelivery(trx, result)) recorded.push(result);
+  if (recorded.length === 0) return recorded;
+  const rows = recorded.map(({ claimed: { delivery }, attempt }) => ({
+    delivery_id: delivery.id,
+    number: attempt.number,
+    account_id: delivery.accountId,
+    at: attempt.at,
+    duration_ms: attempt.durationMs,
+    status_code: attempt.statusCode,
+    error: attempt.error,
+    response: attempt.response,
+  }));
+  await trx.insertInto('webhook_attempts').values(rows).execute();
+  return recorded;
+}
+
+async function settleDelivery(trx: Queryable, result: AttemptResult): Promise<boolean> {
+  const { claimed, attempt, status, nextAttemptAt } = result;
+  const { numUpdatedRows } = await trx
+    .updateTable('webhook_deliveries')
+    .set({
+      status,
+      attempt_count: attempt.number,
+      next_attempt_at: nextAttemptAt,
+      leased_by: null,
+      leased_until: null,
+    })
+    .where('id', '=', claimed.delivery.id)
+    .where('leased_by', '=', claimed.nodeId)
+    .where('attempt_count', '=', claimed.delivery.attemptCount)
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows === 1n;
+}
+
+/** Lets go of all deliveries: for one who knows that nobody else is at any. */
+export async function releaseAllDeliveries(trx: Queryable): Promise<void> {
+  await trx
+    .updateTable('webhook_deliveries')
+    .set({ leased_by: null, leased_until: null })
+    .where('next_attempt_at', 'is not', null)
+    .where('leased_by', 'is not', null)
+    .execute();
+}
+
+/** How many deliveries are due, being tried or not. Uses `webhook_deliveries_due`. */
+export async function countDueDeliveries(db: Queryable, now: Timestamp): Promise<number> {
+  const row = await db
+    .selectFrom('webhook_deliveries')
+    .select((of) => of.fn.countAll<number>().as('count'))
+    .where('next_attempt_at', '<=', now)
+    .executeTakeFirst();
+  return Number(row?.count ?? 0);
+}

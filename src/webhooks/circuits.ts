@@ -1,0 +1,32 @@
+import { LRUCache } from 'lru-cache';
+
+const FAILURES = 5;
+const WINDOW_MS = 60_000;
+const MAX_ENDPOINTS = 10_000;
+
+/** Which endpoints fail again and again at the moment, as this process sees it. */
+export interface Circuits {
+  /** @param at when an attempt ended, in ms. */
+  note(subscriptionId: string, hasSucceeded: boolean, at: number): void;
+  /** Whether the last five attempts failed within a minute, and none has succeeded since. */
+  isOpen(subscriptionId: string): boolean;
+}
+
+/** Makes the circuits of one process. */
+export function createCircuits(): Circuits {
+  const open = new LRUCache<string, true>({ max: MAX_ENDPOINTS });
+  const failures = new LRUCache<string, readonly number[]>({ max: MAX_ENDPOINTS });
+  return {
+    note(id, hasSucceeded, at) {
+      if (hasSucceeded) {
+        failures.delete(id);
+        open.delete(id);
+        return;
+      }
+      const last = [...(failures.get(id) ?? []), at].slice(-FAILURES);
+      failures.set(id, last);
+      if (last.length === FAILURES && at - (last[0] ?? 0) <= WINDOW_MS) open.set(id, true);
+    },
+    isOpen: (id) => open.has(id),
+  };
+}

@@ -1,0 +1,82 @@
+import { performance } from 'node:perf_hooks';
+import { type Clock, toTimestamp } from '../domain/time.ts';
+import type { Sealer } from '../secrets.ts';
+import type { ClaimedDelivery } from '../store/webhook-queue.ts';
+import { explainFailure, readRetryAfter, readStart, TOTAL_MS } from './receiver.ts';
+import { unsealParts } from './sealed.ts';
+import { signDelivery } from './sign.ts';
+
+/** What came of one attempt. */
+export interface Outcome {
+  /** Null where no answer came. */
+  readonly statusCode: number | null;
+  /** Why it failed, for people; null when it succeeded. */
+  readonly error: string | null;
+  /** The first kilobyte of the answer. */
+  readonly response: string;
+  /** Until the answer began, or the attempt failed. */
+  readonly durationMs: number;
+  /** For how long the receiver wants to be left alone; null where it did not say. */
+  readonly retryAfterMs: number | null;
+  /** Whether it is of no use to try again. */
+  readonly isHopeless: boolean;
+}
+
+/** What sending needs. */
+export interface DeliverDeps {
+  readonly clock: Clock;
+  readonly sealer: Sealer;
+  /** One that checks addresses. */
+  readonly fetch: typeof globalThis.fetch;
+}
+
+/**
+ * Sends a delivery once. A status of 200 to 299 is the acknowledgement, whatever follows it. Whatever the receiver does is
+ * told by the outcome, within 10 seconds, and no connection stays open.
+ */
+export async function attemptDelivery(
+  { clock, sealer, fetch }: DeliverDeps,
+  { delivery, body, endpoint: { subscription, sealed } }: ClaimedDelivery,
+): Promise<Outcome> {
+  const parts = unsealParts(sealer, subscription.id, sealed);
+  if (parts === undefined) {
+    return { ...UNANSWERED, error: 'its secret cannot be read: SECRET_KEY is another one', isHopeless: true };
+  }
+  const now = clock.now();
+  const isRotating = sealed.oldSecretUntil !== null && sealed.oldSecretUntil > toTimestamp(now);
+  const oldSecrets = isRotating && parts.oldSecret !== null ? [parts.oldSecret] : [];
+  const startedAt = performance.now();
+  const countMs = () => Math.round(performance.now() - startedAt);
+  try {
+    const headers = new Headers(parts.headers);
+    const timestamp = Math.floor(now / 1_000);
+    const signed = signDelivery({ id: delivery.eventId, timestamp, body, secrets: [parts.secret, ...oldSecrets] });
+    for (const [name, value] of Object.entries({ ...OWN_HEADERS, ...signed })) headers.set(name, value);
+    const response = await fetch(subscription.url, {
+      method: 'POST',
+      headers,
+      body,
+      signal: AbortSignal.timeout(TOTAL_MS),
+    });
+    const durationMs = countMs();
+    return {
+      statusCode: response.status,
+      error: response.ok ? null : `answered ${response.status}`,
+      response: await readStart(response.body),
+      durationMs,
+      retryAfterMs: response.ok ? null : readRetryAfter(response.headers.get('retry-after'), now),
+      isHopeless: false,
+    };
+  } catch (failure) {
+    return { ...UNANSWERED, ...explainFailure(failure), durationMs: countMs() };
+  }
+}
+
+const UNANSWERED = { statusCode: null, response: '', durationMs: 0, retryAfterMs: null, isHopeless: false };
+
+/** None of which an endpoint's own headers can change. */
+const OWN_HEADERS = {
+  'content-type': 'application/json',
+  'user-agent': 'ChatGraph-Webhooks',
+  'accept-encoding': 'identity',
+};

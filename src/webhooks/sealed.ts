@@ -1,0 +1,49 @@
+import { fromJson, type JsonText, toJson } from '../domain/json.ts';
+import type { Sealer } from '../secrets.ts';
+import type { SealedParts } from '../store/webhook-subscriptions.ts';
+
+const PURPOSE = 'webhook';
+const TABLE = 'webhook_subscriptions';
+
+type Column = 'sealed_secret' | 'sealed_old_secret' | 'sealed_headers';
+
+const placeOf = (subscriptionId: string, column: Column) => ({ table: TABLE, row: subscriptionId, column });
+
+/** Seals a secret of a subscription for its column: the one that is new, or the one before it. */
+export function sealSecret(
+  sealer: Sealer,
+  subscriptionId: string,
+  column: Exclude<Column, 'sealed_headers'>,
+  secret: string,
+): string {
+  return sealer.seal(PURPOSE, placeOf(subscriptionId, column), secret);
+}
+
+/** Seals the headers that an endpoint wants to be sent; null where there are none. */
+export function sealHeaders(
+  sealer: Sealer,
+  subscriptionId: string,
+  headers: Readonly<Record<string, string>>,
+): string | null {
+  if (Object.keys(headers).length === 0) return null;
+  return sealer.seal(PURPOSE, placeOf(subscriptionId, 'sealed_headers'), toJson(headers));
+}
+
+/** What a subscription's sealed parts say. */
+export interface UnsealedParts {
+  readonly secret: string;
+  /** The one before it, whether or not it still counts. */
+  readonly oldSecret: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Gives a subscription's sealed parts; undefined where one of them cannot be unsealed. */
+export function unsealParts(sealer: Sealer, subscriptionId: string, sealed: SealedParts): UnsealedParts | undefined {
+  const open = (column: Column, text: string | null) =>
+    text === null ? null : sealer.unseal(PURPOSE, placeOf(subscriptionId, column), text);
+  const secret = open('sealed_secret', sealed.sealedSecret);
+  const oldSecret = open('sealed_old_secret', sealed.sealedOldSecret);
+  const headers = open('sealed_headers', sealed.sealedHeaders);
+  if (typeof secret !== 'string' || oldSecret === undefined || headers === undefined) return undefined;
+  return { secret, oldSecret, headers: headers === null ? {} : fromJson(headers as JsonText) };
+}

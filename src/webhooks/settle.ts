@@ -1,0 +1,65 @@
+import type { Logger } from 'pino';
+import { toTimestamp } from '../domain/time.ts';
+import { enqueueEvents } from '../store/outbox.ts';
+import type { Queryable } from '../store/tables.ts';
+import { type EndpointHealth, lockEndpointHealth, writeEndpointHealth } from '../store/webhook-health.ts';
+import { type AttemptResult, recordAttempts } from '../store/webhook-queue.ts';
+import { judgeEndpoint } from './health.ts';
+
+/** How an endpoint was, and how it is now. */
+export interface HealthChange {
+  readonly before: EndpointHealth;
+  readonly after: EndpointHealth;
+}
+
+/**
+ * Writes what came of attempts, and what that says of their endpoints: one that is switched off is told of to the others.
+ * Returns the changes, to be logged after the commit.
+ */
+export async function settleAttempts(
+  trx: Queryable,
+  results: readonly AttemptResult[],
+  now: number,
+): Promise<HealthChange[]> {
+  if (results.length === 0) return [];
+  // Held first, by everyone who needs both.
+  const healths = await lockEndpointHealth(
+    trx,
+    results.map(({ claimed }) => claimed.endpoint.subscription.id),
+  );
+  const recorded = await recordAttempts(trx, results);
+  const changes = healths.flatMap((before) => {
+    const own = recorded.filter(({ claimed }) => claimed.endpoint.subscription.id === before.id);
+    const after = own.reduce(judge, before);
+    return after === before ? [] : [{ before, after }];
+  });
+  const at = toTimestamp(now);
+  for (const { before, after } of changes) {
+    await writeEndpointHealth(trx, after, at);
+    if (after.isActive === before.isActive) continue;
+    const { id, accountId, chatbotId, description, disabledReason: reason } = after;
+    const data = { subscription_id: id, description, reason };
+    await enqueueEvents(trx, { accountId, chatbotId, at }, [{ name: 'WEBHOOK_DISABLED', tell: () => ({ data }) }]);
+  }
+  return changes;
+}
+
+function judge(health: EndpointHealth, { attempt }: AttemptResult): EndpointHealth {
+  const { statusCode, error, at, durationMs } = attempt;
+  return judgeEndpoint(health, { hasSucceeded: error === null, statusCode, at: Date.parse(at) + durationMs });
+}
+
+/** Tells the operator what has become of endpoints, where it is for long. */
+export function logHealth(logger: Logger, changes: readonly HealthChange[]): void {
+  for (const { before, after } of changes) {
+    const about = { account: after.accountId, subscription: after.id };
+    if (!after.isActive) {
+      logger.warn({ ...about, reason: after.disabledReason }, 'a webhook endpoint was switched off');
+    } else if (before.warnedAt === null && after.warnedAt !== null) {
+      logger.warn(
+        { ...about, failingSince: after.failingSince },
+        'a webhook endpoint will be switched off in 60 hours',
+      );
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { onTestFinished } from 'vitest';
+
+/** A request that a receiver was sent. */
+export interface Received {
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  /** As it came. */
+  readonly body: string;
+  /** In ms. */
+  readonly at: number;
+}
+
+/** What a receiver does with a request that it has read; `number` counts the requests from 1. */
+export type Behaviour = (response: ServerResponse, number: number, request: IncomingMessage) => void;
+
+/** The far end of a webhook, on this machine. */
+export interface Receiver {
+  readonly url: string;
+  readonly received: readonly Received[];
+  /** How many connections are open. */
+  readonly open: number;
+  /** How many were open at once, at most. */
+  readonly mostOpen: number;
+  /** Does something else from now on. */
+  become(behaviour: Behaviour): void;
+}
+
+/** Starts a receiver, which ends with the test. */
+export async function startReceiver(first: Behaviour = answer(200)): Promise<Receiver> {
+  const received: Received[] = [];
+  const sockets = new Set<object>();
+  let behave = first;
+  let mostOpen = 0;
+  const server = createServer(async (request, response) => {
+    response.on('error', () => {});
+    const pieces: Buffer[] = [];
+    for await (const piece of request) pieces.push(piece);
+    const body = Buffer.concat(pieces).toString();
+    received.push({ path: request.url ?? '', headers: request.headers, body, at: Date.now() });
+    behave(response, received.length, request);
+  });
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    mostOpen = Math.max(mostOpen, sockets.size);
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+    received,
+    get open() {
+      return sockets.size;
+    },
+    get mostOpen() {
+      return mostOpen;
+    },
+    become(behaviour) {
+      behave = behaviour;
+    },
+  };
+}
+
+/** Answers with a status. */
+export function answer(status: number, body = '', headers: Readonly<Record<string, string>> = {}): Behaviour {
+  return (response) => void response.writeHead(status, headers).end(body);
+}
+
+/** Fails so many times, then answers well. */
+export function failTimes(times: number, failure: Behaviour = answer(500)): Behaviour {
+  return (response, number, request) => (number > times ? answer(200) : failure)(response, number, request);
+}
+
+/** Never answers. */
+export const hang: Behaviour = () => {};
+
+/** Breaks the connection. */
+export const reset: Behaviour = (_response, _number, { socket }) => void socket.resetAndDestroy();
+
+/** Begins its answer at once, and sends it one character a second. */
+export const drip =
+  (status: number): Behaviour =>
+  (response) => {
+    response.writeHead(status).write('.');
+    const timer = setInterval(() => response.write('.'), 1_000);
+    response.on('close', () => clearInterval(timer));
+  };
+
+/** Begins a status line and never ends it. */
+export const dripHead: Behaviour = (_response, _number, { socket }) => {
+  socket.write('HTTP/1.1 200');
+  const timer = setInterval(() => socket.write(' '), 500);
+  socket.on('close', () => clearInterval(timer));
+};
+
+/** Answers with a gigabyte. */
+export const flood =
+  (status: number): Behaviour =>
+  (response) => {
+    response.writeHead(status, { 'content-length': 2 ** 30 });
+    const piece = Buffer.alloc(64 * 1_024, 'x');
+    const go = () => {
+      while (!response.destroyed && response.write(piece));
+    };
+    response.on('drain', go);
+    go();
+  };

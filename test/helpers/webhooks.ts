@@ -1,0 +1,119 @@
+import { onTestFinished } from 'vitest';
+import type { Deps } from '../../src/deps.ts';
+import { createId } from '../../src/domain/ids.ts';
+import { toTimestamp } from '../../src/domain/time.ts';
+import type { WebhookAttempt, WebhookDelivery, WebhookSubscription } from '../../src/domain/webhooks.ts';
+import { enqueueEvents } from '../../src/store/outbox.ts';
+import { listWebhookAttempts, listWebhookDeliveries } from '../../src/store/webhook-deliveries.ts';
+import {
+  type Endpoint,
+  findWebhookSubscription,
+  insertWebhookSubscription,
+  type SealedParts,
+} from '../../src/store/webhook-subscriptions.ts';
+import { sealHeaders, sealSecret } from '../../src/webhooks/sealed.ts';
+import { createSecret } from '../../src/webhooks/sign.ts';
+import { type GatewayOptions, startGateway, type TestGateway } from './gateway.ts';
+
+/** What secrets of webhooks are sealed with in tests, and that their endpoints may be on this machine. */
+export const WEBHOOK_ENV = { SECRET_KEY: '5e'.repeat(32), SSRF_ALLOW_CIDRS: '127.0.0.0/8' };
+
+/** Starts a gateway that delivers to this machine, and ends with the test. */
+export async function startTelling({ env, ...options }: GatewayOptions = {}): Promise<TestGateway> {
+  const gateway = await startGateway({ ...options, env: { ...WEBHOOK_ENV, ...env } });
+  onTestFinished(() => gateway.close());
+  return gateway;
+}
+
+/** What a test may want of a subscription. */
+export interface Wanted extends Partial<WebhookSubscription> {
+  readonly accountId: string;
+  readonly url: string;
+  readonly secret?: string;
+  readonly oldSecret?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly sealed?: Partial<SealedParts>;
+}
+
+/** Makes an endpoint that is told of new leads. */
+export function createEndpoint(
+  { sealer, clock }: Pick<Deps, 'sealer' | 'clock'>,
+  { secret = createSecret(), oldSecret, headers = {}, sealed, ...wanted }: Wanted,
+): Endpoint {
+  const id = createId('webhookSubscription');
+  const at = toTimestamp(clock.now());
+  const subscription: WebhookSubscription = {
+    id,
+    chatbotId: null,
+    description: 'Test endpoint',
+    events: ['LEAD_CAPTURED'],
+    channels: null,
+    schedule: 'CONTRACT',
+    document: null,
+    isActive: true,
+    disabledReason: null,
+    failingSince: null,
+    createdAt: at,
+    updatedAt: at,
+    ...wanted,
+  };
+  return {
+    subscription,
+    sealed: {
+      sealedSecret: sealSecret(sealer, id, 'sealed_secret', secret),
+      sealedOldSecret: oldSecret === undefined ? null : sealSecret(sealer, id, 'sealed_old_secret', oldSecret),
+      oldSecretUntil: oldSecret === undefined ? null : toTimestamp(clock.now() + 60_000),
+      sealedHeaders: sealHeaders(sealer, id, headers),
+      ...sealed,
+    },
+  };
+}
+
+/** Stores an endpoint for the first account of a gateway, and gives its id. */
+export async function subscribe(
+  { deps, accountId }: Pick<TestGateway, 'deps' | 'accountId'>,
+  url: string,
+  wanted: Partial<Wanted> = {},
+): Promise<string> {
+  const { subscription, sealed } = createEndpoint(deps, { accountId, ...wanted, url });
+  await deps.db.transaction((trx) => insertWebhookSubscription(trx, subscription, sealed));
+  return subscription.id;
+}
+
+/** Has new leads be told, to all who want to be. */
+export async function captureLeads({ deps, accountId }: Pick<TestGateway, 'deps' | 'accountId'>, count = 1) {
+  const at = toTimestamp(deps.clock.now());
+  const happenings = Array.from({ length: count }, (_, index) => ({
+    name: 'LEAD_CAPTURED' as const,
+    tell: () => ({ data: { lead_id: `lead-${index}`, name: 'Åse 😀', email: '', phone: '', custom_data: {} } }),
+  }));
+  await deps.db.transaction((trx) => enqueueEvents(trx, { accountId, chatbotId: null, at }, happenings));
+}
+
+/** A delivery with its attempts. */
+export interface Told extends WebhookDelivery {
+  readonly attempts: readonly WebhookAttempt[];
+}
+
+/** Reads the deliveries of a subscription, oldest first. */
+export async function readDeliveries(
+  { deps, accountId }: Pick<TestGateway, 'deps' | 'accountId'>,
+  subscriptionId: string,
+): Promise<Told[]> {
+  const { read } = deps.db;
+  const deliveries = await listWebhookDeliveries(read, accountId, { subscriptionId }, { limit: 1_000 });
+  if (deliveries.length === 0) return [];
+  const ids = deliveries.map(({ id }) => id);
+  const attempts = Map.groupBy(await listWebhookAttempts(read, accountId, ids), ({ deliveryId }) => deliveryId);
+  return deliveries.reverse().map((delivery) => ({ ...delivery, attempts: attempts.get(delivery.id) ?? [] }));
+}
+
+/** Reads a subscription as it is now. */
+export async function readSubscription(
+  { deps, accountId }: Pick<TestGateway, 'deps' | 'accountId'>,
+  id: string,
+): Promise<WebhookSubscription> {
+  const found = await findWebhookSubscription(deps.db.read, accountId, id);
+  if (found === undefined) throw new Error('There is no such subscription.');
+  return found;
+}

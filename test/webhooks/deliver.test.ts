@@ -1,0 +1,197 @@
+import { createServer } from 'node:net';
+import { Webhook } from 'standardwebhooks';
+import { describe, expect, it, vi } from 'vitest';
+import { readConfig } from '../../src/config.ts';
+import { createId } from '../../src/domain/ids.ts';
+import { systemClock, toTimestamp } from '../../src/domain/time.ts';
+import { createLogger } from '../../src/logger.ts';
+import { createAddressRules } from '../../src/outbound/addresses.ts';
+import { createGuardedFetch } from '../../src/outbound/guarded-fetch.ts';
+import { createSealer } from '../../src/secrets.ts';
+import { attemptDelivery } from '../../src/webhooks/deliver.ts';
+import { createSecret } from '../../src/webhooks/sign.ts';
+import { findPort } from '../helpers/network.ts';
+import { answer, drip, dripHead, flood, hang, reset, startReceiver } from '../helpers/receivers.ts';
+import { createEndpoint, type Wanted, WEBHOOK_ENV } from '../helpers/webhooks.ts';
+
+const sealer = createSealer(readConfig(WEBHOOK_ENV), createLogger('silent'));
+const rules = createAddressRules(['127.0.0.1']);
+const deps = { clock: systemClock, sealer, fetch: createGuardedFetch(rules) };
+const body = '{"event":"lead.captured","data":{"name":"Åse 😀"}}';
+
+/** Sends a delivery to an endpoint, once. */
+function attempt(url: string, wanted: Partial<Wanted> = {}, fetch = deps.fetch) {
+  const endpoint = createEndpoint(deps, { accountId: createId('account'), url, ...wanted });
+  const { id: subscriptionId, accountId } = endpoint.subscription;
+  const at = toTimestamp(systemClock.now());
+  const delivery = {
+    id: createId('webhookDelivery'),
+    eventId: createId('webhookEvent'),
+    ...{ accountId, subscriptionId, body, attemptCount: 0, nextAttemptAt: at, createdAt: at },
+    name: 'LEAD_CAPTURED' as const,
+    status: 'PENDING' as const,
+  };
+  const claimed = { delivery, body, endpoint, nodeId: 'node' };
+  return { delivery, outcome: attemptDelivery({ ...deps, fetch }, claimed) };
+}
+
+const NO_ANSWER = { statusCode: null, response: '', retryAfterMs: null, isHopeless: false };
+
+describe('an attempt', () => {
+  it('posts the body with its signatures and the headers that the endpoint wants', async () => {
+    const receiver = await startReceiver(answer(204));
+    const secret = createSecret();
+    const { delivery, outcome } = attempt(receiver.url, {
+      secret,
+      headers: { Authorization: 'Bearer theirs', 'Webhook-Id': 'no' },
+    });
+    expect(await outcome).toMatchObject({ statusCode: 204, error: null, response: '', retryAfterMs: null });
+    const [received] = receiver.received;
+    expect(received?.body).toBe(body);
+    expect(received?.headers).toMatchObject({
+      authorization: 'Bearer theirs',
+      'content-type': 'application/json',
+      'webhook-id': delivery.eventId,
+      'x-insitechat-signature': expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+    new Webhook(secret).verify(body, received?.headers as Record<string, string>);
+    await vi.waitFor(() => expect(receiver.open).toBe(0));
+  });
+
+  it('is signed with the secret before it as well, while both count', async () => {
+    const receiver = await startReceiver();
+    const [secret, oldSecret] = [createSecret(), createSecret()];
+    await attempt(receiver.url, { secret, oldSecret }).outcome;
+    await attempt(receiver.url, { secret, oldSecret, sealed: { oldSecretUntil: toTimestamp(Date.now() - 1) } }).outcome;
+    const [during, after] = receiver.received.map(({ headers }) => headers as Record<string, string>);
+    for (const each of [secret, oldSecret]) new Webhook(each).verify(body, during ?? {});
+    expect(() => new Webhook(oldSecret).verify(body, after ?? {})).toThrow();
+  });
+
+  it.each([200, 201, 299])('succeeds by a status of %i', async (status) => {
+    const receiver = await startReceiver(answer(status, 'thanks'));
+    expect(await attempt(receiver.url).outcome).toMatchObject({ statusCode: status, error: null, response: 'thanks' });
+  });
+
+  it.each([400, 404, 410, 429, 500, 503])('fails by a status of %i', async (status) => {
+    const receiver = await startReceiver(answer(status, 'no'));
+    const error = `answered ${status}`;
+    expect(await attempt(receiver.url).outcome).toMatchObject({ statusCode: status, error, response: 'no' });
+  });
+
+  it.each([301, 307, 308])('does not follow an answer that leads elsewhere: %i', async (status) => {
+    const other = await startReceiver();
+    const receiver = await startReceiver(answer(status, '', { location: other.url }));
+    const outcome = await attempt(receiver.url).outcome;
+    expect(outcome).toMatchObject({ statusCode: status, error: 'leads to another address' });
+    expect(other.received).toEqual([]);
+    await vi.waitFor(() => expect(receiver.open).toBe(0));
+  });
+
+  it('tells for how long the receiver wants to be left alone, in seconds or until a moment', async () => {
+    const seconds = await startReceiver(answer(429, '', { 'retry-after': '90' }));
+    expect(await attempt(seconds.url).outcome).toMatchObject({ retryAfterMs: 90_000 });
+    const date = await startReceiver(answer(503, '', { 'retry-after': new Date(Date.now() + 60_000).toUTCString() }));
+    const { retryAfterMs } = await attempt(date.url).outcome;
+    expect(retryAfterMs).toBeGreaterThan(55_000);
+    expect(retryAfterMs).toBeLessThanOrEqual(60_000);
+    const nonsense = await startReceiver(answer(503, '', { 'retry-after': 'soon' }));
+    expect(await attempt(nonsense.url).outcome).toMatchObject({ retryAfterMs: null });
+  });
+
+  it('keeps the first kilobyte of the answer, with nothing in it that controls a terminal', async () => {
+    const text = `\u001b[31mred\0\r\n${'å'.repeat(5_000)}`;
+    const receiver = await startReceiver(answer(500, text));
+    const { response } = await attempt(receiver.url).outcome;
+    expect(response).toMatch(/^\ufffd\[31mred\ufffd\n\u00e5+$/);
+    expect(Buffer.byteLength(response)).toBeLessThanOrEqual(1_030);
+    expect(response.length).toBeGreaterThan(500);
+  });
+});
+
+describe('a receiver that misbehaves', () => {
+  it('that never answers, or never ends its status line, is left after 10 seconds', async () => {
+    const receivers = [await startReceiver(hang), await startReceiver(dripHead)];
+    const outcomes = await Promise.all(receivers.map(({ url }) => attempt(url).outcome));
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ ...NO_ANSWER, error: 'took longer than 10 seconds' });
+      expect(outcome.durationMs).toBeGreaterThan(9_500);
+      expect(outcome.durationMs).toBeLessThan(11_500);
+    }
+    await vi.waitFor(() => expect(receivers.map(({ open }) => open)).toEqual([0, 0]));
+  });
+
+  it.each([
+    [200, null],
+    [500, 'answered 500'],
+  ])('that drips its answer is taken by its status, %i, and left', async (status, error) => {
+    const receiver = await startReceiver(drip(status));
+    const startedAt = performance.now();
+    const outcome = await attempt(receiver.url).outcome;
+    expect(outcome).toMatchObject({ statusCode: status, error, response: expect.stringMatching(/^\.+$/) });
+    expect(outcome.durationMs).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    await vi.waitFor(() => expect(receiver.open).toBe(0));
+  });
+
+  it.each([200, 500])('that answers with a gigabyte is left after its first few kilobytes: %i', async (status) => {
+    const receiver = await startReceiver(flood(status));
+    const outcome = await attempt(receiver.url).outcome;
+    expect(outcome).toMatchObject({ statusCode: status, response: 'x'.repeat(1_024) });
+    await vi.waitFor(() => expect(receiver.open).toBe(0));
+  });
+
+  it('that breaks the connection has failed', async () => {
+    const receiver = await startReceiver(reset);
+    expect(await attempt(receiver.url).outcome).toMatchObject({
+      ...NO_ANSWER,
+      error: 'closed the connection before it answered',
+    });
+  });
+
+  it('that is not there has failed', async () => {
+    const url = `http://127.0.0.1:${await findPort()}/`;
+    expect(await attempt(url).outcome).toMatchObject({ ...NO_ANSWER, error: 'refused the connection' });
+  });
+
+  it('that speaks something else than HTTP has failed', async () => {
+    const server = createServer((socket) => void socket.once('data', () => socket.end('SSH-2.0\r\n')));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    const outcome = await attempt(`http://127.0.0.1:${port}/`).outcome;
+    server.close();
+    expect(outcome).toMatchObject({ ...NO_ANSWER, error: 'answered in something that is not HTTP' });
+  });
+
+  it('that speaks no TLS where it should has failed', async () => {
+    const receiver = await startReceiver();
+    const outcome = await attempt(receiver.url.replace('http:', 'https:')).outcome;
+    expect(outcome).toMatchObject({ ...NO_ANSWER, error: 'speaks no TLS' });
+  });
+});
+
+describe('an attempt that cannot be made', () => {
+  it('fails where the name of the endpoint leads nowhere', async () => {
+    const unknown = Object.assign(new Error('queryA ENOTFOUND'), { code: 'ENOTFOUND' });
+    const nowhere = createGuardedFetch(rules, () => Promise.reject(new AggregateError([unknown])));
+    const { outcome } = attempt('http://hooks.example.com/', {}, nowhere);
+    expect(await outcome).toMatchObject({ ...NO_ANSWER, error: 'its name leads to no address' });
+  });
+
+  it('fails where the address is an inner one', async () => {
+    const { outcome } = attempt(
+      'http://hooks.example.com/',
+      {},
+      createGuardedFetch(rules, async () => ['10.0.0.1']),
+    );
+    const error = 'its address is refused: Must be on the public internet.';
+    expect(await outcome).toMatchObject({ ...NO_ANSWER, error });
+  });
+
+  it('is hopeless where the secret cannot be unsealed', async () => {
+    const receiver = await startReceiver();
+    const { outcome } = attempt(receiver.url, { sealed: { sealedSecret: 'v1.00000000.AAAA' } });
+    expect(await outcome).toMatchObject({ statusCode: null, isHopeless: true, error: expect.stringMatching(/secret/) });
+    expect(receiver.received).toEqual([]);
+  });
+});

@@ -1,0 +1,267 @@
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { createTurnedClock } from '../helpers/clock.ts';
+import { describeEngines } from '../helpers/databases.ts';
+import { answer, failTimes, hang, startReceiver } from '../helpers/receivers.ts';
+import { captureLeads, readDeliveries, readSubscription, startTelling, subscribe } from '../helpers/webhooks.ts';
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+/** Whether what is due by the turned clock is done within a moment. */
+const soon = { timeout: 3_000, interval: 20 };
+
+describeEngines('delivering', (engine) => {
+  it('sends what happens at once, once, by the body of the contract', async () => {
+    const gateway = await startTelling({ engine });
+    const receiver = await startReceiver();
+    const id = await subscribe(gateway, receiver.url);
+    await captureLeads(gateway);
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 400, interval: 5 });
+    await vi.waitFor(
+      async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ status: 'DELIVERED' }]),
+      soon,
+    );
+    const [delivery] = await readDeliveries(gateway, id);
+    expect(JSON.parse(receiver.received[0]?.body ?? '')).toEqual({
+      event: 'lead.captured',
+      chatbot_id: null,
+      timestamp: delivery?.createdAt,
+      data: { lead_id: 'lead-0', name: 'Åse 😀', email: '', phone: '', custom_data: {} },
+    });
+    expect(delivery).toMatchObject({
+      body: receiver.received[0]?.body,
+      attemptCount: 1,
+      nextAttemptAt: null,
+      attempts: [{ number: 1, statusCode: 200, error: null, response: '' }],
+    });
+    expect(receiver.received).toHaveLength(1);
+  });
+
+  it('tries again after 1, 5 and 15 minutes, never earlier, with the same body and id, and then no more', async () => {
+    const clock = createTurnedClock();
+    const gateway = await startTelling({ engine, replaced: { clock } });
+    const receiver = await startReceiver(answer(500, 'broken'));
+    const id = await subscribe(gateway, receiver.url);
+    await captureLeads(gateway);
+    for (const [index, minutes] of [0, 1, 5, 15].entries()) {
+      const [before] = await readDeliveries(gateway, id);
+      if (minutes > 0) {
+        const pauseMs = Date.parse(before?.nextAttemptAt ?? '') - clock.now();
+        expect(pauseMs).toBeGreaterThanOrEqual(minutes * MINUTE);
+        expect(pauseMs).toBeLessThanOrEqual(minutes * MINUTE * 1.1);
+        clock.turn(pauseMs);
+      }
+      await vi.waitFor(
+        async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ attemptCount: index + 1 }]),
+        soon,
+      );
+    }
+    expect(await readDeliveries(gateway, id)).toMatchObject([
+      {
+        status: 'EXHAUSTED',
+        nextAttemptAt: null,
+        attempts: [1, 2, 3, 4].map((number) => ({
+          number,
+          statusCode: 500,
+          error: 'answered 500',
+          response: 'broken',
+        })),
+      },
+    ]);
+    expect(receiver.received).toHaveLength(4);
+    expect(new Set(receiver.received.map(({ body }) => body)).size).toBe(1);
+    expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+    const [first, second] = receiver.received.map(({ headers }) => Number(headers['webhook-timestamp']));
+    expect((second ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(60);
+  });
+
+  it('tries again at the pauses that the operator sets, and ends with the first success', async () => {
+    const gateway = await startTelling({ engine, env: { WEBHOOK_RETRY_SCHEDULE: '0,1,60' } });
+    const receiver = await startReceiver(failTimes(2));
+    const id = await subscribe(gateway, receiver.url);
+    await captureLeads(gateway);
+    await vi.waitFor(
+      async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ status: 'DELIVERED', attemptCount: 3 }]),
+      { timeout: 5_000, interval: 50 },
+    );
+    expect(await readSubscription(gateway, id)).toMatchObject({ failingSince: null, isActive: true });
+    const metrics = await (await gateway.fetch('/metrics')).text();
+    expect(metrics).toContain('chatgraph_webhook_attempts_total{outcome="failed"} 2');
+    expect(metrics).toContain('chatgraph_webhook_attempts_total{outcome="delivered"} 1');
+    expect(metrics).toContain('chatgraph_webhook_due 0');
+    expect(metrics).toContain('chatgraph_webhook_seconds_count 3');
+  });
+
+  it('has others told promptly while a receiver hangs that has 500 waiting', async () => {
+    const gateway = await startTelling({ engine });
+    const hanging = await startReceiver(hang);
+    const well = await startReceiver();
+    await subscribe(gateway, hanging.url);
+    await captureLeads(gateway, 500);
+    await vi.waitFor(() => expect(hanging.received).toHaveLength(5), soon);
+    const id = await subscribe(gateway, well.url);
+    for (let count = 1; count <= 20; count++) {
+      await captureLeads(gateway);
+      await vi.waitFor(() => expect(well.received).toHaveLength(count), { timeout: 1_000, interval: 5 });
+    }
+    expect(hanging.mostOpen).toBe(5);
+    await vi.waitFor(
+      async () => expect((await readDeliveries(gateway, id)).every(({ status }) => status === 'DELIVERED')).toBe(true),
+      soon,
+    );
+    hanging.become(answer(200));
+  });
+
+  it('sends an endpoint 5 at once at most, in the order in which things happened', async () => {
+    const gateway = await startTelling({ engine });
+    const waiting: (() => void)[] = [];
+    const receiver = await startReceiver((response) => void waiting.push(() => response.end()));
+    const id = await subscribe(gateway, receiver.url);
+    await captureLeads(gateway, 30);
+    for (let count = 0; count < 30; count++) {
+      await vi.waitFor(() => expect(waiting.length).toBeGreaterThan(0), soon);
+      waiting.shift()?.();
+    }
+    await vi.waitFor(
+      async () => expect((await readDeliveries(gateway, id)).every(({ status }) => status === 'DELIVERED')).toBe(true),
+      soon,
+    );
+    expect(receiver.mostOpen).toBe(5);
+    const deliveries = await readDeliveries(gateway, id);
+    const order = receiver.received.map(({ headers }) =>
+      deliveries.findIndex(({ eventId }) => eventId === headers['webhook-id']),
+    );
+    // What is under way at once may arrive in any order.
+    for (const [at, index] of order.entries()) expect(Math.abs(at - index)).toBeLessThan(5);
+  });
+
+  it('switches an endpoint off that is gone for good, and tells the others', async () => {
+    const gateway = await startTelling({ engine });
+    const gone = await startReceiver(answer(410));
+    const other = await startReceiver();
+    const id = await subscribe(gateway, gone.url);
+    await subscribe(gateway, other.url, { events: ['WEBHOOK_DISABLED'] });
+    await captureLeads(gateway);
+    await vi.waitFor(() => expect(other.received).toHaveLength(1), soon);
+    const reason = 'It answered 410: it is gone for good.';
+    expect(await readSubscription(gateway, id)).toMatchObject({ isActive: false, disabledReason: reason });
+    expect(JSON.parse(other.received[0]?.body ?? '')).toMatchObject({
+      event: 'webhook.disabled',
+      data: { subscription_id: id, description: 'Test endpoint', reason },
+    });
+    expect(gateway.logs).toContainEqual(
+      expect.objectContaining({ msg: 'a webhook endpoint was switched off', reason }),
+    );
+  });
+
+  it('keeps what is due for an endpoint that is switched off until it is active again', async () => {
+    const clock = createTurnedClock();
+    const gateway = await startTelling({ engine, replaced: { clock } });
+    const receiver = await startReceiver(failTimes(1, answer(410)));
+    const id = await subscribe(gateway, receiver.url);
+    const other = await startReceiver();
+    const otherId = await subscribe(gateway, other.url);
+    await captureLeads(gateway);
+    await vi.waitFor(async () => expect(await readSubscription(gateway, id)).toMatchObject({ isActive: false }), soon);
+    clock.turn(HOUR);
+    await captureLeads(gateway);
+    await vi.waitFor(
+      async () =>
+        expect(await readDeliveries(gateway, otherId)).toMatchObject([
+          { status: 'DELIVERED' },
+          { status: 'DELIVERED' },
+        ]),
+      soon,
+    );
+    expect(receiver.received).toHaveLength(1);
+    await gateway.deps.db.transaction((trx) =>
+      trx
+        .updateTable('webhook_subscriptions')
+        .set({ is_active: 1, failing_since: null })
+        .where('id', '=', id)
+        .execute(),
+    );
+    await vi.waitFor(
+      async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ status: 'DELIVERED' }]),
+      soon,
+    );
+  });
+
+  it('warns of an endpoint after 60 hours without a success, and switches it off after 120', async () => {
+    const clock = createTurnedClock();
+    const gateway = await startTelling({ engine, replaced: { clock } });
+    const receiver = await startReceiver(answer(500));
+    const id = await subscribe(gateway, receiver.url, { schedule: 'LONG' });
+    const fail = async () => {
+      const { length } = receiver.received;
+      await captureLeads(gateway);
+      await vi.waitFor(() => expect(receiver.received.length).toBeGreaterThan(length), soon);
+      await vi.waitFor(async () => {
+        const counts = (await readDeliveries(gateway, id)).map(({ attemptCount }) => attemptCount);
+        expect(Math.min(...counts)).toBeGreaterThan(0);
+      }, soon);
+    };
+    const warnings = () => gateway.logs.filter(({ msg }) => /will be switched off/.test(String(msg)));
+    await fail();
+    const { failingSince } = await readSubscription(gateway, id);
+    expect(failingSince).not.toBeNull();
+    clock.turn(59 * HOUR);
+    await fail();
+    expect(warnings()).toHaveLength(0);
+    clock.turn(HOUR + MINUTE);
+    await fail();
+    await vi.waitFor(() => expect(warnings()).toHaveLength(1), soon);
+    clock.turn(59 * HOUR);
+    await fail();
+    expect(await readSubscription(gateway, id)).toMatchObject({ isActive: true, failingSince });
+    clock.turn(2 * HOUR);
+    await fail();
+    const disabledReason = 'Nothing could be delivered for 120 hours.';
+    await vi.waitFor(
+      async () => expect(await readSubscription(gateway, id)).toMatchObject({ isActive: false, disabledReason }),
+      soon,
+    );
+    expect(warnings()).toHaveLength(1);
+  });
+
+  it('gives up what it cannot sign, and goes on with the rest', async () => {
+    const gateway = await startTelling({ engine });
+    const receiver = await startReceiver();
+    const broken = await subscribe(gateway, receiver.url, { sealed: { sealedSecret: 'nonsense' } });
+    const id = await subscribe(gateway, receiver.url);
+    await captureLeads(gateway);
+    await vi.waitFor(
+      async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ status: 'DELIVERED' }]),
+      soon,
+    );
+    await vi.waitFor(
+      async () => expect(await readDeliveries(gateway, broken)).toMatchObject([{ status: 'EXHAUSTED' }]),
+      soon,
+    );
+    expect(await readDeliveries(gateway, broken)).toMatchObject([
+      { attempts: [{ number: 1, statusCode: null, error: 'its secret cannot be read: SECRET_KEY is another one' }] },
+    ]);
+    expect(receiver.received).toHaveLength(1);
+  });
+
+  it('finishes at its end what it is at, and begins nothing', async () => {
+    const database = await engine.create();
+    onTestFinished(() => database.drop());
+    const gateway = await startTelling({ database });
+    const { promise, resolve } = Promise.withResolvers<() => void>();
+    const receiver = await startReceiver((response) => resolve(() => response.end('late')));
+    const id = await subscribe(gateway, receiver.url);
+    await captureLeads(gateway);
+    const finish = await promise;
+    const closing = gateway.close();
+    finish();
+    await closing;
+    receiver.become(answer(200));
+    const next = await startTelling({ database });
+    expect(await readDeliveries({ ...next, accountId: gateway.accountId }, id)).toMatchObject([
+      { status: 'DELIVERED', attempts: [{ response: 'late' }] },
+    ]);
+    expect(receiver.received).toHaveLength(1);
+  });
+});
