@@ -38,16 +38,16 @@ export async function attemptDelivery(
   { clock, sealer, fetch }: DeliverDeps,
   { delivery, body, endpoint: { subscription, sealed } }: ClaimedDelivery,
 ): Promise<Outcome> {
-  const parts = unsealParts(sealer, subscription.id, sealed);
-  if (parts === undefined) {
-    return { ...UNANSWERED, error: 'its secret cannot be read: SECRET_KEY is another one', isHopeless: true };
-  }
-  const now = clock.now();
-  const isRotating = sealed.oldSecretUntil !== null && sealed.oldSecretUntil > toTimestamp(now);
-  const oldSecrets = isRotating && parts.oldSecret !== null ? [parts.oldSecret] : [];
   const startedAt = performance.now();
   const countMs = () => Math.round(performance.now() - startedAt);
   try {
+    const parts = unsealParts(sealer, subscription.id, sealed);
+    if (parts === undefined) {
+      return { ...UNANSWERED, error: 'its secret cannot be read: SECRET_KEY is another one', isHopeless: true };
+    }
+    const now = clock.now();
+    const isRotating = sealed.oldSecretUntil !== null && sealed.oldSecretUntil > toTimestamp(now);
+    const oldSecrets = isRotating && parts.oldSecret !== null ? [parts.oldSecret] : [];
     const headers = new Headers(parts.headers);
     const timestamp = Math.floor(now / 1_000);
     const signed = signDelivery({ id: delivery.eventId, timestamp, body, secrets: [parts.secret, ...oldSecrets] });

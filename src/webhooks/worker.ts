@@ -129,6 +129,7 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
         isFailing = false;
       }
     } catch (error) {
+      isWoken = false;
       // Once, however long the database is away.
       if (!isFailing) logger.error({ err: error }, 'cannot deliver to webhook endpoints; trying again');
       isFailing = true;
@@ -139,6 +140,7 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
     isWoken = true;
     looking ??= lookWhileWoken().finally(() => {
       looking = undefined;
+      if (isWoken) look();
     });
   }
 
@@ -153,9 +155,9 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
     isStopping = true;
     clearInterval(timer);
     await started;
-    await looking;
+    while (looking !== undefined) await looking;
     await Promise.all(attempts);
     look();
-    await looking;
+    while (looking !== undefined) await looking;
   };
 }

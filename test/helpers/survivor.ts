@@ -67,6 +67,7 @@ export async function createSurvivor(env: Readonly<Record<string, string>>) {
   return {
     lives,
     start,
+    databaseUrl: urlOf(dataDir),
     /** How often it was killed. */
     get breaks(): number {
       return lives.filter(({ killedAt }) => killedAt !== undefined).length;

@@ -1,0 +1,198 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { readConfig } from '../../src/config.ts';
+import { createId } from '../../src/domain/ids.ts';
+import { type Timestamp, toTimestamp } from '../../src/domain/time.ts';
+import { createLogger } from '../../src/logger.ts';
+import { createSealer } from '../../src/secrets.ts';
+import { insertAccount } from '../../src/store/accounts.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { enqueueEvents } from '../../src/store/outbox.ts';
+import { findWebhookDelivery, listWebhookAttempts } from '../../src/store/webhook-deliveries.ts';
+import {
+  type AttemptResult,
+  type ClaimedDelivery,
+  claimDeliveries,
+  countDueDeliveries,
+  listDueEndpoints,
+  recordAttempts,
+  releaseAllDeliveries,
+} from '../../src/store/webhook-queue.ts';
+import { deleteWebhookSubscription, insertWebhookSubscription } from '../../src/store/webhook-subscriptions.ts';
+import { composeBody } from '../../src/webhooks/body.ts';
+import { createTurnedClock } from '../helpers/clock.ts';
+import { describeEngines, type TestEngine } from '../helpers/databases.ts';
+import { createDatabase } from '../helpers/gateway.ts';
+import { createEndpoint, type Wanted, WEBHOOK_ENV } from '../helpers/webhooks.ts';
+
+const sealer = createSealer(readConfig(WEBHOOK_ENV), createLogger('silent'));
+const LEASE_MS = 30_000;
+
+/** Opens a queue with an account, and a clock that the test turns. */
+async function openQueue(engine: TestEngine) {
+  const { url } = await createDatabase(engine);
+  const db = await openDatabase({ url, role: 'gateway' });
+  onTestFinished(() => db.close());
+  const clock = createTurnedClock();
+  const now = () => toTimestamp(clock.now());
+  const accountId = createId('account');
+  await db.transaction((trx) => insertAccount(trx, { id: accountId, name: 'Test', createdAt: now() }));
+  return {
+    db,
+    clock,
+    now,
+    accountId,
+    async subscribe(wanted: Partial<Wanted> = {}): Promise<string> {
+      const url = 'https://hooks.example.com/';
+      const { subscription, sealed } = createEndpoint({ sealer, clock }, { accountId, url, ...wanted });
+      await db.transaction((trx) => insertWebhookSubscription(trx, subscription, sealed));
+      return subscription.id;
+    },
+    async enqueue(count: number): Promise<void> {
+      const lead = { name: 'LEAD_CAPTURED' as const, tell: () => ({ data: {} }) };
+      const about = { accountId, chatbotId: null, at: now() };
+      await db.transaction((trx) => enqueueEvents(trx, about, Array(count).fill(lead)));
+    },
+    listDue: () => listDueEndpoints(db.read, now()),
+    claim: (subscriptionId: string, { nodeId = 'one', limit = 5, maxUnderWay = 5, compose = composeBody } = {}) =>
+      db.transaction((trx) =>
+        claimDeliveries(
+          trx,
+          { subscriptionId, nodeId, limit, maxUnderWay, now: now(), until: toTimestamp(clock.now() + LEASE_MS) },
+          compose,
+        ),
+      ),
+    record: (results: readonly AttemptResult[]) => db.transaction((trx) => recordAttempts(trx, results)),
+  };
+}
+
+/** What came of trying a delivery. */
+function resultOf(claimed: ClaimedDelivery, at: Timestamp, nextAttemptAt: Timestamp | null = null): AttemptResult {
+  const { id: deliveryId, attemptCount } = claimed.delivery;
+  const told = { durationMs: 5, statusCode: 200, error: null, response: 'ok' };
+  const status = nextAttemptAt === null ? 'DELIVERED' : 'FAILED';
+  return { claimed, attempt: { deliveryId, number: attemptCount + 1, at, ...told }, status, nextAttemptAt };
+}
+
+const idsOf = (claimed: readonly ClaimedDelivery[]) => claimed.map(({ delivery }) => delivery.id);
+
+describeEngines('the queue of deliveries', (engine) => {
+  it('names each endpoint once that something is due for, however much it is', async () => {
+    const queue = await openQueue(engine);
+    const [one, two] = [await queue.subscribe(), await queue.subscribe()];
+    const idle = await queue.subscribe({ events: ['QUOTA_WARNING'] });
+    expect(await queue.listDue()).toEqual([]);
+    await queue.enqueue(300);
+    expect(await queue.listDue()).toEqual([one, two].toSorted());
+    expect(await queue.listDue()).not.toContain(idle);
+    expect(await countDueDeliveries(queue.db.read, queue.now())).toBe(600);
+  });
+
+  it('gives out what was due first, and of what was due at once in the order of the ids', async () => {
+    const queue = await openQueue(engine);
+    const id = await queue.subscribe();
+    await queue.enqueue(3);
+    queue.clock.turn(1_000);
+    await queue.enqueue(4);
+    const first = await queue.claim(id);
+    await queue.record(first.map((claimed) => resultOf(claimed, queue.now())));
+    const second = await queue.claim(id);
+    const ids = idsOf([...first, ...second]);
+    expect(ids).toHaveLength(7);
+    expect(ids).toEqual(ids.toSorted());
+  });
+
+  it('gives out nothing twice, and no more than 5 of an endpoint to all nodes together', async () => {
+    const queue = await openQueue(engine);
+    const id = await queue.subscribe();
+    await queue.enqueue(20);
+    const claims = await Promise.all(
+      Array.from({ length: 8 }, (_, index) => queue.claim(id, { nodeId: `node ${index}`, limit: 3 })),
+    );
+    const more = await queue.claim(id, { nodeId: 'more' });
+    const claimed = [...claims, more].flat();
+    expect(claimed).toHaveLength(5);
+    expect(new Set(idsOf(claimed)).size).toBe(5);
+    expect(await queue.claim(id)).toEqual([]);
+  });
+
+  it('makes the body before the first attempt, and never again', async () => {
+    const queue = await openQueue(engine);
+    const id = await queue.subscribe();
+    await queue.enqueue(1);
+    const [first] = await queue.claim(id);
+    expect(first?.body).toMatch(/^\{"event":"lead\.captured","chatbot_id":null,"timestamp":".*","data":\{\}\}$/);
+    const deliveryId = first?.delivery.id ?? '';
+    expect(await findWebhookDelivery(queue.db.read, queue.accountId, deliveryId)).toMatchObject({ body: first?.body });
+    queue.clock.turn(LEASE_MS);
+    const [second] = await queue.claim(id, { compose: () => 'another' });
+    expect(second?.body).toBe(first?.body);
+  });
+
+  it('gives out again what nobody has told of for 30 seconds, and takes the result of the one who has it then', async () => {
+    const queue = await openQueue(engine);
+    const id = await queue.subscribe();
+    await queue.enqueue(1);
+    const [late] = await queue.claim(id, { nodeId: 'late' });
+    queue.clock.turn(LEASE_MS - 1);
+    expect(await queue.listDue()).toEqual([]);
+    expect(await queue.claim(id)).toEqual([]);
+    queue.clock.turn(1);
+    expect(await queue.listDue()).toEqual([id]);
+    const [taken] = await queue.claim(id, { nodeId: 'next' });
+    if (late === undefined || taken === undefined) throw new Error('It was not given out.');
+    expect(await queue.record([resultOf(late, queue.now())])).toEqual([]);
+    expect(await queue.record([resultOf(taken, queue.now())])).toHaveLength(1);
+    expect(await queue.record([resultOf(taken, queue.now())])).toEqual([]);
+    const attempts = await listWebhookAttempts(queue.db.read, queue.accountId, [taken.delivery.id]);
+    expect(attempts).toEqual([
+      {
+        deliveryId: taken.delivery.id,
+        number: 1,
+        at: queue.now(),
+        durationMs: 5,
+        statusCode: 200,
+        error: null,
+        response: 'ok',
+      },
+    ]);
+    expect(await queue.listDue()).toEqual([]);
+  });
+
+  it('gives out what has failed when it is due again, and not before', async () => {
+    const queue = await openQueue(engine);
+    const id = await queue.subscribe();
+    await queue.enqueue(1);
+    const [claimed] = await queue.claim(id);
+    if (claimed === undefined) throw new Error('It was not given out.');
+    await queue.record([resultOf(claimed, queue.now(), toTimestamp(queue.clock.now() + 60_000))]);
+    queue.clock.turn(59_999);
+    expect([await queue.listDue(), await queue.claim(id)]).toEqual([[], []]);
+    queue.clock.turn(1);
+    expect(await queue.listDue()).toEqual([id]);
+    expect(await queue.claim(id)).toMatchObject([{ delivery: { status: 'FAILED', attemptCount: 1 } }]);
+  });
+
+  it('gives out nothing of an endpoint that is not active, and writes nothing of one that is gone', async () => {
+    const queue = await openQueue(engine);
+    const id = await queue.subscribe();
+    await queue.enqueue(2);
+    const claimed = await queue.claim(id, { limit: 1 });
+    const setActive = (flag: 0 | 1) =>
+      queue.db.transaction((trx) => trx.updateTable('webhook_subscriptions').set({ is_active: flag }).execute());
+    await setActive(0);
+    expect([await queue.listDue(), await queue.claim(id)]).toEqual([[], []]);
+    await setActive(1);
+    expect(await queue.listDue()).toEqual([id]);
+    await queue.db.transaction((trx) => deleteWebhookSubscription(trx, queue.accountId, id));
+    expect(await queue.record(claimed.map((one) => resultOf(one, queue.now())))).toEqual([]);
+  });
+
+  it('lets go of everything for one who is alone', async () => {
+    const queue = await openQueue(engine);
+    const id = await queue.subscribe();
+    await queue.enqueue(5);
+    const before = idsOf(await queue.claim(id));
+    await queue.db.transaction(releaseAllDeliveries);
+    expect(idsOf(await queue.claim(id))).toEqual(before);
+  });
+});
