@@ -9,7 +9,7 @@ import type { WebhookAttemptRow, WebhookDeliveryRow } from './webhook-rows.ts';
 /** Writes new deliveries, in the transaction of their event. */
 export async function insertWebhookDeliveries(trx: Queryable, deliveries: readonly WebhookDelivery[]): Promise<void> {
   if (deliveries.length === 0) return;
-  noteNewDeliveries(trx);
+  for (const { accountId } of deliveries) noteNewDeliveries(trx, accountId);
   const rows = deliveries.map((delivery) => ({
     id: delivery.id,
     account_id: delivery.accountId,

@@ -47,3 +47,9 @@ export function unsealParts(sealer: Sealer, subscriptionId: string, sealed: Seal
   if (typeof secret !== 'string' || oldSecret === undefined || headers === undefined) return undefined;
   return { secret, oldSecret, headers: headers === null ? {} : fromJson(headers as JsonText) };
 }
+
+/** The names of a subscription's own headers; none where they cannot be unsealed. */
+export function readHeaderNames(sealer: Sealer, subscriptionId: string, sealed: string | null): string[] {
+  const text = sealed && sealer.unseal(PURPOSE, placeOf(subscriptionId, 'sealed_headers'), sealed);
+  return text ? Object.keys(fromJson<object>(text as JsonText)) : [];
+}

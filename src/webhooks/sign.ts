@@ -1,12 +1,6 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 
 const PREFIX = 'whsec_';
-const SECRET_BYTES = 32;
-
-/** Makes the secret of an endpoint, in the form of Standard Webhooks: `whsec_` and 32 random bytes as base64. */
-export function createSecret(): string {
-  return PREFIX + randomBytes(SECRET_BYTES).toString('base64');
-}
 
 /** What is signed. */
 export interface Signed {

@@ -18,6 +18,7 @@ import { attemptDelivery, type Outcome } from './deliver.ts';
 import { findDelay } from './schedule.ts';
 import { logHealth, settleAttempts } from './settle.ts';
 import { listShares } from './shares.ts';
+import { deliveriesTopic } from './topic.ts';
 
 /** How often it looks for what is due by time, or was written by other processes. */
 const LOOK_MS = 500;
@@ -25,7 +26,8 @@ const LOOK_MS = 500;
 const LEASE_MS = 30_000;
 
 /** What delivering needs. */
-export interface WorkerDeps extends Pick<Deps, 'config' | 'db' | 'clock' | 'logger' | 'metrics' | 'node' | 'sealer'> {
+export interface WorkerDeps
+  extends Pick<Deps, 'bus' | 'config' | 'db' | 'clock' | 'logger' | 'metrics' | 'node' | 'sealer'> {
   readonly onNewDeliveries: WatchedDatabase['onNewDeliveries'];
 }
 
@@ -35,7 +37,7 @@ export interface WorkerDeps extends Pick<Deps, 'config' | 'db' | 'clock' | 'logg
  * @returns a function that ends it: it begins no more attempts, and waits for those under way.
  */
 export function startDelivering(deps: WorkerDeps): () => Promise<void> {
-  const { config, db, clock, logger, metrics, node } = deps;
+  const { bus, config, db, clock, logger, metrics, node } = deps;
   const sending = { ...deps, fetch: createGuardedFetch(createAddressRules(config.allowedAddresses)) };
   const circuits = createCircuits();
   /** The subscriptions of deliveries that are taken, until what came of them is written; by the ids of the deliveries. */
@@ -91,6 +93,7 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
     }));
     results = results.slice(finished.length);
     for (const { claimed: one } of finished) taken.delete(one.delivery.id);
+    signal(new Set(finished.map(({ claimed: one }) => one.delivery.accountId)));
     logHealth(logger, changes);
     for (const one of claimed) begin(one);
     lastServed = claimed.at(-1)?.endpoint.subscription.id ?? lastServed;
@@ -114,6 +117,11 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
       look();
     });
     attempts.add(running);
+  }
+
+  /** Tells those who watch that deliveries of accounts have been made or have changed. */
+  function signal(accountIds: ReadonlySet<string>): void {
+    for (const accountId of accountIds) bus.publish(deliveriesTopic(accountId));
   }
 
   let looking: Promise<void> | undefined;
@@ -149,7 +157,10 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
   const started = starting
     .catch((error: unknown) => logger.error({ err: error }, 'cannot let go of deliveries'))
     .then(look);
-  deps.onNewDeliveries(look);
+  deps.onNewDeliveries((accountIds) => {
+    signal(accountIds);
+    look();
+  });
   const timer = setInterval(look, LOOK_MS);
   return async () => {
     isStopping = true;

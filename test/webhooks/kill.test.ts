@@ -10,7 +10,7 @@ import { createChatbot } from '../helpers/chatbots.ts';
 import { createRandom } from '../helpers/random.ts';
 import { answer, type Behaviour, type Received, reset, startReceiver } from '../helpers/receivers.ts';
 import { createSurvivor, type Survivor } from '../helpers/survivor.ts';
-import { createEndpoint, WEBHOOK_ENV } from '../helpers/webhooks.ts';
+import { createEndpoint, WEBHOOK_ENV } from '../helpers/telling.ts';
 
 /** The moments are other ones in every run. */
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);

@@ -22,7 +22,7 @@ import { composeBody } from '../../src/webhooks/body.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { describeEngines, type TestEngine } from '../helpers/databases.ts';
 import { createDatabase } from '../helpers/gateway.ts';
-import { createEndpoint, type Wanted, WEBHOOK_ENV } from '../helpers/webhooks.ts';
+import { createEndpoint, type Wanted, WEBHOOK_ENV } from '../helpers/telling.ts';
 
 const sealer = createSealer(readConfig(WEBHOOK_ENV), createLogger('silent'));
 const LEASE_MS = 30_000;

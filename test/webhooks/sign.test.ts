@@ -2,7 +2,8 @@ import { createHmac } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { Webhook as SvixWebhook } from 'svix';
 import { describe, expect, it } from 'vitest';
-import { createSecret, signDelivery } from '../../src/webhooks/sign.ts';
+import { createSecret } from '../../src/webhooks/secret.ts';
+import { signDelivery } from '../../src/webhooks/sign.ts';
 
 const id = '019a0000-0000-7000-8000-00000000000b';
 const body = '{"event":"lead.captured","data":{"name":"Åse 😀"}}';

@@ -1,8 +1,10 @@
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
+import { deliveriesTopic } from '../../src/webhooks/topic.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { describeEngines } from '../helpers/databases.ts';
+import { createDatabase } from '../helpers/gateway.ts';
 import { answer, failTimes, hang, startReceiver } from '../helpers/receivers.ts';
-import { captureLeads, readDeliveries, readSubscription, startTelling, subscribe } from '../helpers/webhooks.ts';
+import { captureLeads, readDeliveries, readSubscription, startTelling, subscribe } from '../helpers/telling.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -245,23 +247,38 @@ describeEngines('delivering', (engine) => {
     expect(receiver.received).toHaveLength(1);
   });
 
-  it('finishes at its end what it is at, and begins nothing', async () => {
-    const database = await engine.create();
-    onTestFinished(() => database.drop());
+  it('finishes at its end what it is at, and leaves the rest to the next process', async () => {
+    const database = await createDatabase(engine);
     const gateway = await startTelling({ database });
-    const { promise, resolve } = Promise.withResolvers<() => void>();
-    const receiver = await startReceiver((response) => resolve(() => response.end('late')));
+    const waiting: (() => void)[] = [];
+    const receiver = await startReceiver((response) => void waiting.push(() => response.end('late')));
     const id = await subscribe(gateway, receiver.url);
-    await captureLeads(gateway);
-    const finish = await promise;
+    await captureLeads(gateway, 7);
+    await vi.waitFor(() => expect(waiting).toHaveLength(5), soon);
     const closing = gateway.close();
-    finish();
+    for (const finish of waiting) finish();
     await closing;
+    expect(receiver.received).toHaveLength(5);
     receiver.become(answer(200));
-    const next = await startTelling({ database });
-    expect(await readDeliveries({ ...next, accountId: gateway.accountId }, id)).toMatchObject([
-      { status: 'DELIVERED', attempts: [{ response: 'late' }] },
-    ]);
-    expect(receiver.received).toHaveLength(1);
+    const next = { ...(await startTelling({ database })), accountId: gateway.accountId };
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(7), soon);
+    await vi.waitFor(async () => {
+      const told = await readDeliveries(next, id);
+      expect(told.map(({ status, attemptCount }) => [status, attemptCount])).toEqual(Array(7).fill(['DELIVERED', 1]));
+      expect(told.filter(({ attempts }) => attempts[0]?.response === 'late')).toHaveLength(5);
+    }, soon);
+  });
+
+  it('signals those who watch the log when something is to be sent, and when it was tried', async () => {
+    const gateway = await startTelling({ engine });
+    const { promise, resolve } = Promise.withResolvers<() => void>();
+    const receiver = await startReceiver((response) => resolve(() => response.end()));
+    await subscribe(gateway, receiver.url);
+    const signals = vi.fn();
+    gateway.deps.bus.subscribe(deliveriesTopic(gateway.accountId), signals);
+    await captureLeads(gateway);
+    await vi.waitFor(() => expect(signals).toHaveBeenCalledTimes(1), soon);
+    (await promise)();
+    await vi.waitFor(() => expect(signals).toHaveBeenCalledTimes(2), soon);
   });
 });

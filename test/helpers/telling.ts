@@ -12,7 +12,7 @@ import {
   type SealedParts,
 } from '../../src/store/webhook-subscriptions.ts';
 import { sealHeaders, sealSecret } from '../../src/webhooks/sealed.ts';
-import { createSecret } from '../../src/webhooks/sign.ts';
+import { createSecret } from '../../src/webhooks/secret.ts';
 import { type GatewayOptions, startGateway, type TestGateway } from './gateway.ts';
 
 /** What secrets of webhooks are sealed with in tests, and that their endpoints may be on this machine. */
