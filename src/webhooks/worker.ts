@@ -22,6 +22,8 @@ import { deliveriesTopic } from './topic.ts';
 
 /** How often it looks for what is due by time, or was written by other processes. */
 const LOOK_MS = 500;
+/** How long what came of an attempt waits for that of others, to be written with it. */
+const GATHER_MS = 10;
 /** Longer than an attempt can take. */
 const LEASE_MS = 30_000;
 
@@ -44,6 +46,7 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
   const taken = new Map<string, string>();
   const attempts = new Set<Promise<void>>();
   let results: AttemptResult[] = [];
+  let gathering: NodeJS.Timeout | undefined;
   let lastServed = '';
   let isStopping = false;
 
@@ -114,7 +117,10 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
     taken.set(claimed.delivery.id, claimed.endpoint.subscription.id);
     const running = attempt(claimed).finally(() => {
       attempts.delete(running);
-      look();
+      gathering ??= setTimeout(() => {
+        gathering = undefined;
+        look();
+      }, GATHER_MS);
     });
     attempts.add(running);
   }
@@ -168,6 +174,7 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
     await started;
     while (looking !== undefined) await looking;
     await Promise.all(attempts);
+    clearTimeout(gathering);
     look();
     while (looking !== undefined) await looking;
   };

@@ -1,0 +1,80 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { openDatabase } from '../../src/store/database.ts';
+import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
+import { createDatabase } from '../helpers/gateway.ts';
+import { openWireTo } from '../helpers/network.ts';
+import { answer, startReceiver } from '../helpers/receivers.ts';
+import { captureLeads, readDeliveries, startTelling, subscribe } from '../helpers/telling.ts';
+
+const soon = { timeout: 10_000, interval: 50 };
+
+describe.skipIf(!hasPostgres)('several gateways on one Postgres', () => {
+  it('share what is to be sent: each delivery is sent once, 5 of an endpoint at once', async () => {
+    const database = await createDatabase(POSTGRES);
+    const gateways = await Promise.all([1, 2, 3].map(() => startTelling({ database })));
+    const [first] = gateways;
+    if (first === undefined) throw new Error('There is none.');
+    let underWay = 0;
+    let most = 0;
+    const receiver = await startReceiver((response) => {
+      underWay += 1;
+      most = Math.max(most, underWay);
+      setTimeout(() => {
+        underWay -= 1;
+        response.end();
+      }, 10);
+    });
+    const id = await subscribe(first, receiver.url);
+    const { accountId } = first;
+    for (let round = 0; round < 10; round++) {
+      await Promise.all(gateways.map(({ deps }) => captureLeads({ deps, accountId }, 5)));
+    }
+    await vi.waitFor(async () => {
+      const statuses = (await readDeliveries(first, id)).map(({ status }) => status);
+      expect(statuses).toEqual(Array(150).fill('DELIVERED'));
+    }, soon);
+    expect(receiver.received).toHaveLength(150);
+    expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(150);
+    expect(most).toBeLessThanOrEqual(5);
+  });
+
+  it('send what another process has written within a second', async () => {
+    const database = await createDatabase(POSTGRES);
+    const { deps, accountId } = await startTelling({ database });
+    const receiver = await startReceiver();
+    await subscribe({ deps, accountId }, receiver.url);
+    const db = await openDatabase({ url: database.url, role: 'tool' });
+    onTestFinished(() => db.close());
+    await captureLeads({ deps: { ...deps, db }, accountId });
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 1_000, interval: 5 });
+  });
+});
+
+describe.skipIf(!hasPostgres)('a gateway whose Postgres is away', () => {
+  it('says so once, and delivers what is due as soon as it is back, and what it had sent without sending it again', async () => {
+    const database = await createDatabase(POSTGRES);
+    const { wire, url } = await openWireTo(database.url, 5432);
+    const gateway = await startTelling({ database: { ...database, url } });
+    const waiting: (() => void)[] = [];
+    const receiver = await startReceiver((response) => void waiting.push(() => response.end()));
+    const id = await subscribe(gateway, receiver.url);
+    await captureLeads(gateway, 6);
+    await vi.waitFor(() => expect(waiting).toHaveLength(5), soon);
+    receiver.become(answer(200));
+    wire.cut();
+    for (const finish of waiting) finish();
+    const said = (text: string) => gateway.logs.filter(({ msg }) => String(msg).includes(text));
+    await vi.waitFor(() => expect(said('cannot deliver to webhook endpoints')).toHaveLength(1), soon);
+    const looks = vi.spyOn(gateway.deps.clock, 'now');
+    // It goes on trying.
+    await vi.waitFor(() => expect(looks.mock.calls.length).toBeGreaterThan(3), soon);
+    wire.mend();
+    await vi.waitFor(async () => {
+      const told = await readDeliveries(gateway, id);
+      expect(told.map(({ status, attemptCount }) => [status, attemptCount])).toEqual(Array(6).fill(['DELIVERED', 1]));
+    }, soon);
+    expect(receiver.received).toHaveLength(6);
+    expect(said('cannot deliver to webhook endpoints')).toHaveLength(1);
+    expect(said('delivering to webhook endpoints again')).toHaveLength(1);
+  });
+});
