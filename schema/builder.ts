@@ -23,7 +23,7 @@ interface SchemaTypes {
   AuthScopes: Record<Scope, boolean>;
   Scalars: {
     ID: { Input: string; Output: string };
-    DateTime: { Input: never; Output: Timestamp };
+    DateTime: { Input: Timestamp; Output: Timestamp };
     JSON: { Input: unknown; Output: unknown };
   };
 }

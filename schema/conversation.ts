@@ -33,7 +33,8 @@ const Answerer = builder.enumType('Answerer', {
   } satisfies Record<AnswererName, object>,
 });
 
-const Channel = builder.enumType('Channel', {
+/** The way a conversation came in. */
+export const Channel = builder.enumType('Channel', {
   description: 'The way a conversation came in.',
   values: {
     API: { description: 'The REST API.' },

@@ -17,6 +17,11 @@ import './handoff.ts';
 import './lead.ts';
 import './event.ts';
 import './provider.ts';
+import './webhook-event.ts';
+import './webhook-subscription.ts';
+import './webhook-delivery.ts';
+import './webhook.ts';
+import './webhook-sending.ts';
 import { builder } from './builder.ts';
 
 /** The graph: everything that clients can ask for. It needs neither a database nor a configuration to be loaded. */

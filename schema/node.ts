@@ -7,8 +7,8 @@ import type { GraphContext } from './context.ts';
 
 const MAX_NODES = 100;
 
-/** The GraphQL type of each kind of id. */
-const TYPE_NAMES: Partial<Record<IdKind, string>> = {
+/** The GraphQL type of each kind of id; events of webhooks are told by their deliveries. */
+const TYPE_NAMES: Record<Exclude<IdKind, 'webhookEvent'>, string> = {
   account: 'Account',
   apiKey: 'ApiKey',
   chatbot: 'Chatbot',
@@ -17,6 +17,8 @@ const TYPE_NAMES: Partial<Record<IdKind, string>> = {
   conversation: 'Conversation',
   message: 'Message',
   lead: 'Lead',
+  webhookSubscription: 'WebhookSubscription',
+  webhookDelivery: 'WebhookDelivery',
 };
 
 /** What can be fetched by its id alone. An id says by itself what it names. */
@@ -24,7 +26,7 @@ export const Node = builder.interfaceRef<{ id: string }>('Node').implement({
   description: 'What has an id and can be fetched by it.',
   resolveType: ({ id }) => {
     const kind = kindOfId(id);
-    return kind && TYPE_NAMES[kind];
+    return kind && kind !== 'webhookEvent' ? TYPE_NAMES[kind] : undefined;
   },
   fields: (t) => ({
     id: t.exposeID('id', { description: 'A UUID, the same in GraphQL, REST and webhooks.' }),
@@ -61,7 +63,7 @@ async function findNode({ deps, viewer, loaders }: GraphContext, text: string): 
       case 'account':
         return id === viewer.accountId ? findAccount(deps.db.read, id) : undefined;
       case 'apiKey':
-        // Keys are listed for those who manage, and found by nobody else.
+        // Keys are listed for those who manage, and found by nobody else; so are webhooks.
         return viewer.scopes.has('MANAGE') ? findApiKey(deps.db.read, viewer.accountId, id) : undefined;
       case 'chatbot':
         return loaders.chatbot.load(id);
@@ -75,6 +77,10 @@ async function findNode({ deps, viewer, loaders }: GraphContext, text: string): 
         return loaders.message.load(id);
       case 'lead':
         return loaders.lead.load(id);
+      case 'webhookSubscription':
+        return viewer.scopes.has('MANAGE') ? loaders.webhookSubscription.load(id) : undefined;
+      case 'webhookDelivery':
+        return viewer.scopes.has('MANAGE') ? loaders.webhookDelivery.load(id) : undefined;
       default:
         return undefined;
     }

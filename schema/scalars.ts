@@ -1,15 +1,20 @@
 import { GraphQLError, type GraphQLScalarLiteralParser, valueFromASTUntyped } from 'graphql';
-import type { Timestamp } from '../src/domain/time.ts';
+import { type Timestamp, toTimestamp } from '../src/domain/time.ts';
 import { builder } from './builder.ts';
 
 const MAX_JSON_DEPTH = 32;
 
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
+
 builder.scalarType('DateTime', {
-  description: 'A moment as ISO 8601 in UTC with milliseconds: `2026-03-15T10:30:00.123Z`.',
+  description:
+    'A moment as ISO 8601 in UTC with milliseconds: `2026-03-15T10:30:00.123Z`. As input it may have another offset, and fewer digits.',
   // Stored with six digits and an offset: `2026-03-15T10:30:00.123456+00:00`.
   serialize: (value: Timestamp) => `${value.slice(0, 23)}Z`,
-  parseValue: () => {
-    throw new GraphQLError('DateTime is not an input.');
+  parseValue: (value) => {
+    const ms = typeof value === 'string' && MOMENT.test(value) ? Date.parse(value) : Number.NaN;
+    if (Number.isNaN(ms)) throw new GraphQLError('DateTime must be ISO 8601 with an offset.');
+    return toTimestamp(ms);
   },
 });
 

@@ -1,6 +1,7 @@
 import type { Deps } from '../deps.ts';
 import { forgetSends } from './send-once.ts';
 import { trimEvents } from './trim-events.ts';
+import { trimWebhooks } from './trim-webhooks.ts';
 
 const INTERVAL_MS = 60 * 60 * 1_000;
 
@@ -12,6 +13,7 @@ export function startTrimming(deps: Pick<Deps, 'db' | 'clock' | 'config' | 'back
   const run = () => {
     deps.background.run('forget sends', () => forgetSends(deps));
     deps.background.run('trim events', (signal) => trimEvents(deps, signal));
+    deps.background.run('trim webhooks', (signal) => trimWebhooks(deps, signal));
   };
   run();
   const timer = setInterval(run, INTERVAL_MS);

@@ -10,6 +10,7 @@ import type {
   Source,
   SourceStatus,
 } from '../domain/entities.ts';
+import type { WebhookAttempt, WebhookDelivery, WebhookEvent, WebhookSubscription } from '../domain/webhooks.ts';
 import { findApiKeys } from './api-keys.ts';
 import { findFollowing } from './branches.ts';
 import { findChatbots } from './chatbots.ts';
@@ -20,6 +21,9 @@ import type { Page } from './pages.ts';
 import { findPassages } from './passages.ts';
 import { findSources, listSources } from './sources.ts';
 import type { Queryable } from './tables.ts';
+import { findWebhookDeliveries, listWebhookAttempts } from './webhook-deliveries.ts';
+import { findWebhookEvents } from './webhook-events.ts';
+import { findSealedHeaders, findWebhookSubscriptions, type SealedHeaders } from './webhook-subscriptions.ts';
 
 /**
  * Point reads of one request, batched and remembered for as long as it lasts, all within one account. Each gives
@@ -37,6 +41,13 @@ export interface Loaders {
   readonly lastMessage: DataLoader<string, Message | undefined>;
   /** The messages that directly follow a message, or begin a conversation, by its id. */
   readonly following: DataLoader<string, Message[]>;
+  readonly webhookSubscription: DataLoader<string, WebhookSubscription | undefined>;
+  readonly webhookDelivery: DataLoader<string, WebhookDelivery | undefined>;
+  readonly webhookEvent: DataLoader<string, WebhookEvent | undefined>;
+  /** The attempts of a delivery in their order, by its id. */
+  readonly webhookAttempts: DataLoader<string, WebhookAttempt[]>;
+  /** By subscription. */
+  readonly sealedHeaders: DataLoader<string, SealedHeaders | undefined>;
   /** Pages of lists; they are not remembered, as a mutation may change them before the next. */
   readonly sourcesOf: DataLoader<ListOf<SourceStatus>, Source[]>;
   readonly conversationsOf: DataLoader<ListOf<ConversationStatus>, Conversation[]>;
@@ -120,11 +131,33 @@ class LazyLoaders implements Loaders {
   }
 
   get following() {
-    this.#made.following ??= new DataLoader(async (ids) => {
-      const found = Map.groupBy(await findFollowing(this.#db, this.#accountId, ids), (message) => followedBy(message));
-      return ids.map((id) => found.get(id) ?? []);
-    });
+    this.#made.following ??= this.#groupBy(findFollowing, followedBy);
     return this.#made.following;
+  }
+
+  get webhookSubscription() {
+    this.#made.webhookSubscription ??= this.#byId(findWebhookSubscriptions);
+    return this.#made.webhookSubscription;
+  }
+
+  get webhookDelivery() {
+    this.#made.webhookDelivery ??= this.#byId(findWebhookDeliveries);
+    return this.#made.webhookDelivery;
+  }
+
+  get webhookEvent() {
+    this.#made.webhookEvent ??= this.#byId(findWebhookEvents);
+    return this.#made.webhookEvent;
+  }
+
+  get webhookAttempts() {
+    this.#made.webhookAttempts ??= this.#groupBy(listWebhookAttempts, ({ deliveryId }) => deliveryId);
+    return this.#made.webhookAttempts;
+  }
+
+  get sealedHeaders() {
+    this.#made.sealedHeaders ??= this.#byId(findSealedHeaders);
+    return this.#made.sealedHeaders;
   }
 
   get sourcesOf() {
@@ -139,6 +172,13 @@ class LazyLoaders implements Loaders {
 
   #byId<T extends { id: string }>(find: FindMany<T>): DataLoader<string, T | undefined> {
     return this.#make(find, ({ id }) => id);
+  }
+
+  #groupBy<T>(find: FindMany<T>, keyOf: (found: T) => string): DataLoader<string, T[]> {
+    return new DataLoader(async (keys) => {
+      const found = Map.groupBy(await find(this.#db, this.#accountId, keys), keyOf);
+      return keys.map((key) => found.get(key) ?? []);
+    });
   }
 
   #make<T>(find: FindMany<T>, keyOf: (found: T) => string): DataLoader<string, T | undefined> {

@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import type { Timestamp } from '../domain/time.ts';
 import type { DeliveryStatus, WebhookAttempt, WebhookDelivery } from '../domain/webhooks.ts';
 import { noteNewDeliveries } from './new-deliveries.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
@@ -74,6 +75,54 @@ const selectList = (db: Queryable) =>
   db.selectFrom('webhook_deliveries').selectAll().where('subscription_id', '=', '').where('account_id', '=', '');
 const LIST = prepareList('desc', selectList);
 const LIST_BY_STATUS = prepareList('desc', (db) => selectList(db).where('status', '=', 'PENDING'));
+
+/** Makes a delivery of the account due, as if it were new; its attempts go on counting. */
+export async function makeWebhookDeliveryDue(
+  trx: Queryable,
+  accountId: string,
+  id: string,
+  at: Timestamp,
+): Promise<WebhookDelivery | undefined> {
+  const row = await trx
+    .updateTable('webhook_deliveries')
+    .set({ status: 'PENDING', next_attempt_at: at })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .returningAll()
+    .executeTakeFirst();
+  return row && toDelivery(row);
+}
+
+/** Which deliveries somebody looks at: those of an account, or of one of its subscriptions. */
+export interface DeliveriesOf {
+  readonly accountId: string;
+  readonly subscriptionId: string | undefined;
+}
+
+/** The newest deliveries, in no particular order. Uses `webhook_deliveries_by_account` or `…_by_subscription`. */
+export async function listNewestDeliveries(db: Queryable, of: DeliveriesOf, limit: number): Promise<WebhookDelivery[]> {
+  const rows = await selectOf(db, of).orderBy('id', 'desc').limit(limit).execute();
+  return rows.map(toDelivery);
+}
+
+/** The deliveries that are tried next, in no particular order. Uses `webhook_deliveries_due`. */
+export async function listNextDeliveries(db: Queryable, of: DeliveriesOf, limit: number): Promise<WebhookDelivery[]> {
+  const { accountId } = of;
+  const rows = await selectOf(db, of)
+    .where('subscription_id', 'in', (from) =>
+      from.selectFrom('webhook_subscriptions').select('id').where('account_id', '=', accountId),
+    )
+    .where('next_attempt_at', 'is not', null)
+    .orderBy('next_attempt_at')
+    .limit(limit)
+    .execute();
+  return rows.map(toDelivery);
+}
+
+function selectOf(db: Queryable, { accountId, subscriptionId }: DeliveriesOf) {
+  const all = db.selectFrom('webhook_deliveries').selectAll().where('account_id', '=', accountId);
+  return subscriptionId === undefined ? all : all.where('subscription_id', '=', subscriptionId);
+}
 
 /** The attempts of several deliveries of the account, in their order. */
 export async function listWebhookAttempts(

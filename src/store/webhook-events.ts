@@ -1,3 +1,4 @@
+import type { Selectable } from 'kysely';
 import type { Timestamp } from '../domain/time.ts';
 import type { WebhookEvent, WebhookEventName } from '../domain/webhooks.ts';
 import { padIds } from './pages.ts';
@@ -5,8 +6,15 @@ import { prepareQuery } from './prepared.ts';
 import type { Queryable } from './tables.ts';
 import type { WebhookEventRow } from './webhook-rows.ts';
 
-/** Writes an event, in the transaction of what it tells. */
-export async function insertWebhookEvent(trx: Queryable, event: WebhookEvent): Promise<void> {
+/**
+ * Writes an event, in the transaction of what it tells.
+ * @param isTest it has not happened: it is sent to try an endpoint, and never listed.
+ */
+export async function insertWebhookEvent(
+  trx: Queryable,
+  event: WebhookEvent,
+  { isTest }: { isTest: boolean } = { isTest: false },
+): Promise<void> {
   await trx
     .insertInto('webhook_events')
     .values({
@@ -19,6 +27,7 @@ export async function insertWebhookEvent(trx: Queryable, event: WebhookEvent): P
       lead_id: event.leadId,
       source_id: event.sourceId,
       data: event.data,
+      is_test: isTest ? 1 : 0,
       at: event.at,
     })
     .execute();
@@ -80,12 +89,44 @@ export async function listWebhookEvents(
     .where('account_id', '=', accountId)
     .where('id', '>', after)
     .where('name', 'in', [...names])
-    .where('at', '>=', since);
+    .where('at', '>=', since)
+    .where('is_test', '=', 0);
   if (chatbotId !== null) query = query.where('chatbot_id', '=', chatbotId);
   return (await query.orderBy('id').limit(limit).execute()).map(toEvent);
 }
 
-function toEvent(row: WebhookEventRow): WebhookEvent {
+/**
+ * Deletes the oldest events that are older than a moment, with their deliveries and the attempts of these; those that are
+ * still due to somebody stay. Uses `webhook_events_by_age`.
+ * @returns how many were deleted: at most `limit`.
+ */
+export async function deleteWebhookEventsBefore(trx: Queryable, before: Timestamp, limit: number): Promise<number> {
+  const { numDeletedRows } = await trx
+    .deleteFrom('webhook_events')
+    .where('id', 'in', (of) =>
+      of
+        .selectFrom('webhook_events as old')
+        .select('old.id')
+        .where('old.at', '<', before)
+        .where((old) =>
+          old.not(
+            old.exists(
+              old
+                .selectFrom('webhook_deliveries as due')
+                .select('due.id')
+                .whereRef('due.event_id', '=', 'old.id')
+                .where('due.next_attempt_at', 'is not', null),
+            ),
+          ),
+        )
+        .orderBy('old.at')
+        .limit(limit),
+    )
+    .executeTakeFirstOrThrow();
+  return Number(numDeletedRows);
+}
+
+function toEvent(row: Selectable<WebhookEventRow>): WebhookEvent {
   return {
     id: row.id,
     accountId: row.account_id,

@@ -1,4 +1,5 @@
 /** The rows of webhooks, for Kysely: see `tables.ts`. */
+import type { Generated } from 'kysely';
 import type { JsonText } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import type { DeliveryStatus, WebhookEventName, WebhookSchedule } from '../domain/webhooks.ts';
@@ -30,7 +31,7 @@ export interface WebhookSubscriptionRow {
   updated_at: Timestamp;
 }
 
-/** A row of webhook_events: `data` is JSON. */
+/** A row of webhook_events: `data` is JSON; `is_test` says that it has not happened, but was sent to try an endpoint. */
 export interface WebhookEventRow {
   id: string;
   account_id: string;
@@ -41,6 +42,7 @@ export interface WebhookEventRow {
   lead_id: string | null;
   source_id: string | null;
   data: JsonText;
+  is_test: Generated<0 | 1>;
   at: Timestamp;
 }
 

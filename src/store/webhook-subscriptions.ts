@@ -121,18 +121,45 @@ export async function findWebhookSubscriptions(
   return rows.map(toSubscription);
 }
 
-/** The account's subscriptions, newest first. Uses `webhook_subscriptions_by_account`. */
+/** The sealed headers of a subscription. */
+export interface SealedHeaders {
+  /** Of the subscription. */
+  readonly id: string;
+  readonly sealedHeaders: string | null;
+}
+
+/** Finds the sealed headers of several subscriptions of the account, in no particular order. */
+export async function findSealedHeaders(
+  db: Queryable,
+  accountId: string,
+  ids: readonly string[],
+): Promise<SealedHeaders[]> {
+  const rows = await db
+    .selectFrom('webhook_subscriptions')
+    .select(['id', 'sealed_headers'])
+    .where('id', 'in', padIds(ids))
+    .where('account_id', '=', accountId)
+    .execute();
+  return rows.map(({ id, sealed_headers }) => ({ id, sealedHeaders: sealed_headers }));
+}
+
+/** The account's subscriptions, newest first: all, or those of one chatbot alone. Uses `webhook_subscriptions_by_account`. */
 export async function listWebhookSubscriptions(
   db: Queryable,
   accountId: string,
+  { chatbotId }: { chatbotId?: string | undefined },
   page: Page,
 ): Promise<WebhookSubscription[]> {
-  return (await LIST(db, [accountId], page)).map(toSubscription);
+  const rows =
+    chatbotId === undefined
+      ? await LIST(db, [accountId], page)
+      : await LIST_OF_CHATBOT(db, [accountId, chatbotId], page);
+  return rows.map(toSubscription);
 }
 
-const LIST = prepareList('desc', (db) =>
-  db.selectFrom('webhook_subscriptions').selectAll().where('account_id', '=', ''),
-);
+const selectList = (db: Queryable) => db.selectFrom('webhook_subscriptions').selectAll().where('account_id', '=', '');
+const LIST = prepareList('desc', selectList);
+const LIST_OF_CHATBOT = prepareList('desc', (db) => selectList(db).where('chatbot_id', '=', ''));
 
 /** How many subscriptions an account has. */
 export async function countWebhookSubscriptions(db: Queryable, accountId: string): Promise<number> {

@@ -41,6 +41,7 @@ export async function addWebhooks({ schema }: Kysely<unknown>): Promise<void> {
     .addColumn('lead_id', 'text')
     .addColumn('source_id', 'text')
     .addColumn('data', 'text', (c) => c.notNull())
+    .addColumn('is_test', 'integer', (c) => c.notNull().defaultTo(0))
     .addColumn('at', 'text', (c) => c.notNull())
     .execute();
   await schema.createIndex('webhook_events_by_account').on('webhook_events').columns(['account_id', 'id']).execute();
@@ -65,6 +66,11 @@ export async function addWebhooks({ schema }: Kysely<unknown>): Promise<void> {
     .createIndex('webhook_deliveries_by_subscription')
     .on('webhook_deliveries')
     .columns(['subscription_id', 'id'])
+    .execute();
+  await schema
+    .createIndex('webhook_deliveries_by_account')
+    .on('webhook_deliveries')
+    .columns(['account_id', 'id'])
     .execute();
   await schema.createIndex('webhook_deliveries_by_event').on('webhook_deliveries').column('event_id').execute();
   // Small at any size of the table: what has yet to be tried, or to be tried again.

@@ -131,6 +131,8 @@ export type PassageQuery = { node:
     | { __typename: 'Message' }
     | { __typename: 'Passage', headingPath: Array<string>, text: string }
     | { __typename: 'Source' }
+    | { __typename: 'WebhookDelivery' }
+    | { __typename: 'WebhookSubscription' }
    | null };
 
 export type LeadFormQueryVariables = Exact<{

@@ -1,0 +1,30 @@
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import { requireFound } from '../domain/errors.ts';
+import { parseId } from '../domain/ids.ts';
+import { toTimestamp } from '../domain/time.ts';
+import type { WebhookDelivery } from '../domain/webhooks.ts';
+import { findWebhookDelivery, makeWebhookDeliveryDue } from '../store/webhook-deliveries.ts';
+import { deliveriesTopic } from './delivery-story.ts';
+import { requireActive } from './send-test.ts';
+import { holdSubscription } from './subscriptions.ts';
+
+/**
+ * Sends a delivery once more: the same event with the same id and the same bytes. Its attempts go on counting.
+ * @throws NotFoundError; InvalidInputError where the subscription is switched off.
+ */
+export async function redeliverWebhook(
+  { db, clock, bus }: Pick<Deps, 'db' | 'clock' | 'bus'>,
+  { accountId }: Pick<Viewer, 'accountId'>,
+  input: { deliveryId: string },
+): Promise<WebhookDelivery> {
+  const id = requireFound('Webhook delivery', parseId('webhookDelivery', input.deliveryId));
+  const due = await db.transaction(async (trx) => {
+    const { subscriptionId } = requireFound('Webhook delivery', await findWebhookDelivery(trx, accountId, id));
+    requireActive((await holdSubscription(trx, accountId, subscriptionId)).subscription);
+    const at = toTimestamp(clock.now());
+    return requireFound('Webhook delivery', await makeWebhookDeliveryDue(trx, accountId, id, at));
+  });
+  bus.publish(deliveriesTopic(accountId));
+  return due;
+}

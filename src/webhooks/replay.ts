@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import { InvalidInputError } from '../domain/errors.ts';
+import { parseInput } from '../domain/input.ts';
+import { type Timestamp, toTimestamp } from '../domain/time.ts';
+import type { WebhookEvent, WebhookEventName, WebhookSubscription } from '../domain/webhooks.ts';
+import { findConversations } from '../store/conversations.ts';
+import { createDelivery } from '../store/outbox.ts';
+import type { Queryable } from '../store/tables.ts';
+import { insertWebhookDeliveries } from '../store/webhook-deliveries.ts';
+import { listWebhookEvents } from '../store/webhook-events.ts';
+import { deliveriesTopic } from './delivery-story.ts';
+import { eventList } from './rules.ts';
+import { requireActive } from './send-test.ts';
+import { holdSubscription } from './subscriptions.ts';
+
+/** How far back events are sent again. */
+const MAX_AGE_MS = 30 * 24 * 60 * 60 * 1_000;
+
+/** How many events are sent again at once. */
+export const MAX_REPLAYED = 10_000;
+
+const EVENTS_PER_TRANSACTION = 500;
+
+/** What was sent again. */
+export interface Replay {
+  readonly subscription: WebhookSubscription;
+  readonly count: number;
+  /** From when to go on; null when everything was sent. */
+  readonly nextSince: Timestamp | null;
+}
+
+/** How far a replay has come. */
+interface Stretch {
+  readonly subscription: WebhookSubscription;
+  readonly count: number;
+  /** The last event that was looked at; undefined when there was none. */
+  readonly last: WebhookEvent | undefined;
+  readonly isMore: boolean;
+}
+
+/**
+ * Sends an endpoint once more what has happened since a moment and what it wants to be told, oldest first, with the ids
+ * that the events had: at most 10,000. Only what somebody wanted to be told when it happened is known.
+ * @param input `events` absent: all that the subscription lists.
+ * @throws NotFoundError; InvalidInputError for a moment over 30 days ago, for events that it does not list, and where it is
+ * switched off.
+ */
+export async function replayWebhooks(
+  { db, clock, bus }: Pick<Deps, 'db' | 'clock' | 'bus'>,
+  { accountId }: Pick<Viewer, 'accountId'>,
+  {
+    subscriptionId,
+    since,
+    ...input
+  }: { subscriptionId: string; since: Timestamp; events?: readonly WebhookEventName[] | null | undefined },
+): Promise<Replay> {
+  const { events } = parseInput(z.object({ events: eventList.optional() }), input);
+  const now = clock.now();
+  if (since < toTimestamp(now - MAX_AGE_MS)) {
+    throw new InvalidInputError([{ path: ['since'], message: 'Must be at most 30 days ago.' }]);
+  }
+  let [count, after] = [0, ''];
+  while (true) {
+    const limit = Math.min(EVENTS_PER_TRANSACTION, MAX_REPLAYED - count);
+    const stretch = await db.transaction(async (trx): Promise<Stretch> => {
+      const { subscription } = await holdSubscription(trx, accountId, subscriptionId);
+      requireActive(subscription);
+      const { chatbotId } = subscription;
+      const names = namesOf(subscription, events);
+      const found = await listWebhookEvents(trx, accountId, { chatbotId, names, since, after, limit });
+      const wanted = await pickWanted(trx, subscription, found);
+      const at = toTimestamp(now);
+      await insertWebhookDeliveries(
+        trx,
+        wanted.map((event) => createDelivery(event, subscription.id, at)),
+      );
+      return { subscription, count: wanted.length, last: found.at(-1), isMore: found.length === limit };
+    });
+    const { subscription, last, isMore } = stretch;
+    count += stretch.count;
+    bus.publish(deliveriesTopic(accountId));
+    if (!isMore || last === undefined) return { subscription, count, nextSince: null };
+    if (count === MAX_REPLAYED) return { subscription, count, nextSince: last.at };
+    after = last.id;
+  }
+}
+
+/** @throws InvalidInputError */
+function namesOf({ events }: WebhookSubscription, asked: readonly WebhookEventName[] | undefined) {
+  const other = asked?.find((name) => !events.includes(name));
+  if (other !== undefined) {
+    throw new InvalidInputError([{ path: ['events'], message: `The subscription does not list ${other}.` }]);
+  }
+  return asked ?? events;
+}
+
+/** Leaves out what came in another way; what the conversation is gone of tells nobody its way, and is left out, too. */
+async function pickWanted(
+  trx: Queryable,
+  { accountId, channels }: WebhookSubscription,
+  events: readonly WebhookEvent[],
+): Promise<readonly WebhookEvent[]> {
+  if (channels === null) return events;
+  const ids = [...new Set(events.flatMap(({ conversationId }) => conversationId ?? []))];
+  const found = ids.length === 0 ? [] : await findConversations(trx, accountId, ids);
+  const wanted = new Set(found.filter(({ channel }) => channels.includes(channel)).map(({ id }) => id));
+  return events.filter(({ conversationId }) => conversationId === null || wanted.has(conversationId));
+}

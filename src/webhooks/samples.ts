@@ -1,0 +1,107 @@
+import { type Timestamp, toTimestamp } from '../domain/time.ts';
+import type { WebhookEventName } from '../domain/webhooks.ts';
+
+/** An event that endpoints can be told of: when it fires, and the inside of a body as an example. */
+interface Sample {
+  readonly description: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+const CHATBOT_ID = '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43';
+const SOURCE_ID = '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c44';
+const MESSAGE_ID = '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c47';
+const AT = toTimestamp(Date.parse('2026-03-15T10:30:00.123Z'));
+
+const CONVERSATION = {
+  conversation_id: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c46',
+  session_id: 'visitor-42',
+  channel: 'widget',
+} as const;
+const { channel, ...PLACE } = CONVERSATION;
+
+/** Every event, with its example: in the form of `chat/happenings.ts` and of the other places that tell of events. */
+export const WEBHOOK_SAMPLES: Readonly<Record<WebhookEventName, Sample>> = {
+  LEAD_CAPTURED: {
+    description: 'A visitor has left how to be reached.',
+    data: {
+      lead_id: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c48',
+      name: 'Ada Lovelace',
+      email: 'ada@example.com',
+      phone: '',
+      custom_data: { company: 'Analytical Engines' },
+    },
+  },
+  CONVERSATION_STARTED: {
+    description: 'The first message of a new conversation has come.',
+    data: { ...PLACE, channel },
+  },
+  MESSAGE_RECEIVED: {
+    description: 'A visitor has said something; on the first message after `conversation.started`.',
+    data: { ...PLACE, message_id: MESSAGE_ID, message: 'When do you open on Sundays?', channel },
+  },
+  CONVERSATION_ESCALATED: {
+    description: 'A person was asked for; once for each conversation.',
+    data: { ...CONVERSATION, reason: 'The visitor asked for a person.', escalated_at: AT },
+  },
+  MESSAGE_COMPLETED: {
+    description: 'A reply of the chatbot is whole; of a text over 4,000 characters the beginning is told.',
+    data: {
+      ...CONVERSATION,
+      message_id: MESSAGE_ID,
+      message: 'On Sundays we open at 10.',
+      is_truncated: false,
+      finish_reason: 'stop',
+      provider: 'builtin',
+      model: null,
+      source_ids: [SOURCE_ID],
+    },
+  },
+  MESSAGE_FAILED: {
+    description: 'A reply of the chatbot could not be written to its end.',
+    data: { ...CONVERSATION, message_id: MESSAGE_ID, error: 'PROVIDER_UNAVAILABLE' },
+  },
+  MESSAGE_RATED: {
+    description: 'A visitor has said what they think of a reply.',
+    data: { ...CONVERSATION, message_id: MESSAGE_ID, rating: 'up' },
+  },
+  CONVERSATION_ASSIGNED: {
+    description: 'A person takes care of a conversation, or nobody any more: `assignee` is null then.',
+    data: { ...CONVERSATION, assignee: 'grace@example.com' },
+  },
+  CONVERSATION_CLOSED: { description: 'A conversation was closed.', data: CONVERSATION },
+  HANDOFF_ENDED: { description: 'The chatbot answers again in place of a person.', data: CONVERSATION },
+  SOURCE_DONE: {
+    description: 'A source was read: the chatbot answers from it.',
+    data: { source_id: SOURCE_ID, title: 'Opening hours', type: 'text', page_count: 1 },
+  },
+  SOURCE_FAILED: {
+    description: 'A source could not be read; `error` says why.',
+    data: { source_id: SOURCE_ID, title: 'Opening hours', type: 'url', error: 'The page was not found.' },
+  },
+  QUOTA_WARNING: {
+    description: 'The account has used 80 or 100 percent of its replies of the month; `chatbot_id` is null.',
+    data: { month: '2026-03', percent: 80, used: 800, limit: 1_000 },
+  },
+  WEBHOOK_DISABLED: {
+    description: 'A subscription was switched off because it failed for too long; `chatbot_id` is null.',
+    data: {
+      subscription_id: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c49',
+      url: 'https://example.com/hooks',
+      reason: 'Nothing has been delivered for 5 days.',
+      failing_since: AT,
+    },
+  },
+};
+
+/** What belongs to no chatbot. */
+const OF_NO_CHATBOT: ReadonlySet<WebhookEventName> = new Set(['QUOTA_WARNING', 'WEBHOOK_DISABLED']);
+
+/** Which chatbot an example of an event is about: the given one where such events belong to a chatbot, else null. */
+export function chatbotOfSample(name: WebhookEventName, chatbotId: string | null): string | null {
+  return OF_NO_CHATBOT.has(name) ? null : chatbotId;
+}
+
+/** The chatbot and the moment of examples that are only shown. */
+export function placeOfSample(name: WebhookEventName): { chatbotId: string | null; at: Timestamp } {
+  return { chatbotId: chatbotOfSample(name, CHATBOT_ID), at: AT };
+}

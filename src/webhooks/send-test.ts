@@ -1,0 +1,61 @@
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import { InvalidInputError } from '../domain/errors.ts';
+import { createId } from '../domain/ids.ts';
+import { toJson } from '../domain/json.ts';
+import { toTimestamp } from '../domain/time.ts';
+import type { WebhookDelivery, WebhookEvent, WebhookEventName, WebhookSubscription } from '../domain/webhooks.ts';
+import { listChatbots } from '../store/chatbots.ts';
+import { createDelivery } from '../store/outbox.ts';
+import type { Queryable } from '../store/tables.ts';
+import { insertWebhookDeliveries } from '../store/webhook-deliveries.ts';
+import { insertWebhookEvent } from '../store/webhook-events.ts';
+import { deliveriesTopic } from './delivery-story.ts';
+import { chatbotOfSample, WEBHOOK_SAMPLES } from './samples.ts';
+import { holdSubscription } from './subscriptions.ts';
+
+/**
+ * Sends an endpoint an example of an event, as a delivery like any other, whether or not it lists that event. Nobody else
+ * is told, and it is never replayed.
+ * @throws NotFoundError; InvalidInputError where the subscription is switched off.
+ */
+export async function sendTestWebhook(
+  { db, clock, bus }: Pick<Deps, 'db' | 'clock' | 'bus'>,
+  { accountId }: Pick<Viewer, 'accountId'>,
+  { subscriptionId, event: name }: { subscriptionId: string; event: WebhookEventName },
+): Promise<WebhookDelivery> {
+  const at = toTimestamp(clock.now());
+  const delivery = await db.transaction(async (trx) => {
+    const { subscription } = await holdSubscription(trx, accountId, subscriptionId);
+    requireActive(subscription);
+    const chatbotId = subscription.chatbotId ?? (await findAnyChatbot(trx, accountId));
+    const event: WebhookEvent = {
+      id: createId('webhookEvent'),
+      ...{ accountId, name, at },
+      chatbotId: chatbotOfSample(name, chatbotId),
+      ...{ conversationId: null, messageId: null, leadId: null, sourceId: null },
+      data: toJson(WEBHOOK_SAMPLES[name].data),
+    };
+    await insertWebhookEvent(trx, event, { isTest: true });
+    const made = createDelivery(event, subscription.id, at);
+    await insertWebhookDeliveries(trx, [made]);
+    return made;
+  });
+  bus.publish(deliveriesTopic(accountId));
+  return delivery;
+}
+
+/**
+ * Checks that a subscription is sent anything.
+ * @throws InvalidInputError
+ */
+export function requireActive({ isActive }: WebhookSubscription): void {
+  if (!isActive) {
+    throw new InvalidInputError([{ path: [], message: 'The subscription is switched off: nothing is sent to it.' }]);
+  }
+}
+
+async function findAnyChatbot(trx: Queryable, accountId: string): Promise<string | null> {
+  const [chatbot] = await listChatbots(trx, accountId, { limit: 1 });
+  return chatbot?.id ?? null;
+}

@@ -1,0 +1,189 @@
+import { z } from 'zod';
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import type { Channel } from '../domain/entities.ts';
+import { InvalidInputError, requireFound } from '../domain/errors.ts';
+import { createId, parseId } from '../domain/ids.ts';
+import { parseInput } from '../domain/input.ts';
+import { type Timestamp, toTimestamp } from '../domain/time.ts';
+import type { WebhookEventName, WebhookSchedule, WebhookSubscription } from '../domain/webhooks.ts';
+import { createAddressRules } from '../outbound/addresses.ts';
+import { lockAccount } from '../store/accounts.ts';
+import { findChatbot } from '../store/chatbots.ts';
+import type { Queryable } from '../store/tables.ts';
+import {
+  countWebhookSubscriptions,
+  deleteWebhookSubscription as deleteStoredSubscription,
+  insertWebhookSubscription,
+  lockWebhookSubscription,
+  updateWebhookSubscription as updateStoredSubscription,
+} from '../store/webhook-subscriptions.ts';
+import { rulesFor } from './rules.ts';
+import { sealHeaders, sealSecret, unsealParts } from './sealed.ts';
+import { createSecret } from './secret.ts';
+
+/** How many subscriptions an account may have. */
+export const MAX_SUBSCRIPTIONS = 50;
+
+/** How long the secret before the newest counts. */
+const OLD_SECRET_MS = 24 * 60 * 60 * 1_000;
+
+/** The fields of a subscription that its owner sets; absent and null leave them as they are, or at their default. */
+export interface SubscriptionFields {
+  readonly url?: string | null | undefined;
+  readonly events?: readonly WebhookEventName[] | null | undefined;
+  readonly description?: string | null | undefined;
+  /** Empty: whatever the way. */
+  readonly channels?: readonly Channel[] | null | undefined;
+  readonly schedule?: WebhookSchedule | null | undefined;
+  /** All custom headers, in place of those before; at most 10. */
+  readonly headers?: readonly { readonly name: string; readonly value: string }[] | null | undefined;
+}
+
+type ChangeDeps = Pick<Deps, 'config' | 'db' | 'clock' | 'sealer'>;
+type Owner = Pick<Viewer, 'accountId'>;
+
+/**
+ * Subscribes an endpoint, which is told from now on.
+ * @param input `chatbotId` absent: of all chatbots, and of what belongs to none.
+ * @returns the subscription with its secret, which nobody is shown again.
+ * @throws InvalidInputError, also where the account has 50 subscriptions or nothing can be sealed; NotFoundError for the
+ * chatbot.
+ */
+export async function createWebhookSubscription(
+  deps: ChangeDeps,
+  { accountId }: Owner,
+  {
+    chatbotId,
+    ...input
+  }: SubscriptionFields & { chatbotId?: string | null | undefined; url: string; events: readonly WebhookEventName[] },
+): Promise<{ subscription: WebhookSubscription; secret: string }> {
+  const fields = parseInput(rulesFor(createAddressRules(deps.config.allowedAddresses)), { ...input });
+  const at = toTimestamp(deps.clock.now());
+  const id = createId('webhookSubscription');
+  const secret = createSecret();
+  const sealed = {
+    sealedSecret: sealSecret(deps.sealer, id, 'sealed_secret', secret),
+    sealedOldSecret: null,
+    oldSecretUntil: null,
+    sealedHeaders: sealHeaders(deps.sealer, id, fields.headers ?? {}),
+  };
+  return deps.db.transaction(async (trx) => {
+    const ownChatbotId = chatbotId == null ? null : await requireChatbot(trx, accountId, chatbotId);
+    await lockAccount(trx, accountId);
+    if ((await countWebhookSubscriptions(trx, accountId)) >= MAX_SUBSCRIPTIONS) {
+      throw new InvalidInputError([
+        { path: [], message: `The account has ${MAX_SUBSCRIPTIONS} webhook subscriptions already. Delete one first.` },
+      ]);
+    }
+    const subscription: WebhookSubscription = {
+      ...{ id, accountId, chatbotId: ownChatbotId },
+      url: fields.url,
+      description: fields.description ?? '',
+      events: fields.events,
+      channels: fields.channels ?? null,
+      schedule: fields.schedule ?? 'CONTRACT',
+      document: null,
+      ...{ isActive: true, disabledReason: null, failingSince: null },
+      ...{ createdAt: at, updatedAt: at },
+    };
+    await insertWebhookSubscription(trx, subscription, sealed);
+    return { subscription, secret };
+  });
+}
+
+/**
+ * Changes what is given of a subscription. Switching it on again forgets why it was off and that it failed.
+ * @throws InvalidInputError, NotFoundError
+ */
+export async function updateWebhookSubscription(
+  deps: ChangeDeps,
+  { accountId }: Owner,
+  { id: givenId, ...input }: SubscriptionFields & { id: string; isActive?: boolean | null | undefined },
+): Promise<WebhookSubscription> {
+  const rules = rulesFor(createAddressRules(deps.config.allowedAddresses));
+  const fields = parseInput(rules.partial().extend({ isActive: z.boolean().optional() }), { ...input });
+  return deps.db.transaction(async (trx) => {
+    const { subscription, sealed } = await holdSubscription(trx, accountId, givenId);
+    const isBack = fields.isActive === true && !subscription.isActive;
+    const changed: WebhookSubscription = {
+      ...subscription,
+      url: fields.url ?? subscription.url,
+      description: fields.description ?? subscription.description,
+      events: fields.events ?? subscription.events,
+      channels: fields.channels === undefined ? subscription.channels : fields.channels,
+      schedule: fields.schedule ?? subscription.schedule,
+      isActive: fields.isActive ?? subscription.isActive,
+      ...(isBack && { disabledReason: null, failingSince: null }),
+      updatedAt: toTimestamp(deps.clock.now()),
+    };
+    const headers = fields.headers && sealHeaders(deps.sealer, subscription.id, fields.headers);
+    await updateStoredSubscription(
+      trx,
+      changed,
+      headers === undefined ? sealed : { ...sealed, sealedHeaders: headers },
+    );
+    return changed;
+  });
+}
+
+/**
+ * Deletes a subscription with the log of its deliveries; what was due is not sent.
+ * @throws NotFoundError
+ */
+export async function deleteWebhookSubscription(
+  { db }: Pick<Deps, 'db'>,
+  { accountId }: Owner,
+  input: { id: string },
+): Promise<{ deletedId: string }> {
+  return db.transaction(async (trx) => {
+    const { subscription } = await holdSubscription(trx, accountId, input.id);
+    await deleteStoredSubscription(trx, accountId, subscription.id);
+    return { deletedId: subscription.id };
+  });
+}
+
+/**
+ * Gives a subscription a new secret. What is sent is signed with the one before it, too, for 24 hours; an older one that
+ * still counted counts no more.
+ * @returns the secret, which nobody is shown again, and until when the one before it counts.
+ * @throws NotFoundError; InvalidInputError where nothing can be sealed.
+ */
+export async function rotateWebhookSecret(
+  deps: Pick<Deps, 'db' | 'clock' | 'sealer'>,
+  { accountId }: Owner,
+  input: { id: string },
+): Promise<{ subscription: WebhookSubscription; secret: string; oldSecretUntil: Timestamp }> {
+  const now = deps.clock.now();
+  const oldSecretUntil = toTimestamp(now + OLD_SECRET_MS);
+  const secret = createSecret();
+  const subscription = await deps.db.transaction(async (trx) => {
+    const { subscription, sealed } = await holdSubscription(trx, accountId, input.id);
+    const { id } = subscription;
+    const old = unsealParts(deps.sealer, id, sealed)?.secret;
+    const changed = { ...subscription, updatedAt: toTimestamp(now) };
+    await updateStoredSubscription(trx, changed, {
+      ...sealed,
+      sealedSecret: sealSecret(deps.sealer, id, 'sealed_secret', secret),
+      // What cannot be unsealed any more signs nothing.
+      sealedOldSecret: old === undefined ? null : sealSecret(deps.sealer, id, 'sealed_old_secret', old),
+      oldSecretUntil: old === undefined ? null : oldSecretUntil,
+    });
+    return changed;
+  });
+  return { subscription, secret, oldSecretUntil };
+}
+
+/**
+ * Finds a subscription of the account as a client names it, and holds it to the end of the transaction.
+ * @throws NotFoundError
+ */
+export async function holdSubscription(trx: Queryable, accountId: string, givenId: string) {
+  const id = requireFound('Webhook subscription', parseId('webhookSubscription', givenId));
+  return requireFound('Webhook subscription', await lockWebhookSubscription(trx, accountId, id));
+}
+
+async function requireChatbot(trx: Queryable, accountId: string, givenId: string): Promise<string> {
+  const id = requireFound('Chatbot', parseId('chatbot', givenId));
+  return requireFound('Chatbot', await findChatbot(trx, accountId, id)).id;
+}
