@@ -12,6 +12,8 @@ import { toChatbot, toChatbotDetail, toSource } from './mappers.ts';
 import { describeApi } from './openapi.ts';
 import { readList } from './pages.ts';
 import { chatRoute, conversationEventsRoute, getChatbotRoute, listChatbotsRoute, listSourcesRoute } from './routes.ts';
+import { WEBHOOK_METHODS } from './webhook-routes.ts';
+import { addWebhooks } from './webhooks.ts';
 
 const PREFIX = /^(\/api)?\/v1(?=\/|$)/;
 const DOCUMENT_PATH = '/openapi.json';
@@ -37,6 +39,7 @@ export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
   addReads(app);
   addChat(app, options);
   addEvents(app, options);
+  addWebhooks(app);
   describeApi(app, DOCUMENT_PATH);
   refuseOtherMethods(app);
   return app;
@@ -100,4 +103,5 @@ function refuseOtherMethods(app: OpenAPIHono<RestEnv>): void {
     app.all(route.getRoutingPath(), refuse('GET, HEAD'));
   }
   app.all(chatRoute.getRoutingPath(), refuse('POST'));
+  for (const [path, allow] of WEBHOOK_METHODS) app.all(path, refuse(allow));
 }

@@ -25,6 +25,7 @@ export function describeApi(app: OpenAPIHono<RestEnv>, path: string): void {
       { name: 'Chatbots', description: 'Who answers.' },
       { name: 'Sources', description: 'What they answer from.' },
       { name: 'Chat', description: 'Asking them.' },
+      { name: 'Webhooks', description: 'Being told what happens.' },
     ],
   });
   app.get(path, (c) => c.json(document));

@@ -17,7 +17,8 @@ import {
   SourceModel,
 } from './models.ts';
 
-const ALWAYS = [
+/** How any request may be refused. */
+export const ALWAYS = [
   'UNAUTHENTICATED',
   'FORBIDDEN',
   'RATE_LIMITED',
@@ -25,7 +26,8 @@ const ALWAYS = [
   'SERVICE_UNAVAILABLE',
 ] as const;
 
-const linkHeader = z.object({
+/** The header of lists. */
+export const linkHeader = z.object({
   Link: z.string().optional().openapi({
     description:
       'Where the next page is, as `<…>; rel="next"`; absent on the last page and where the whole list is sent.',
@@ -140,7 +142,7 @@ export const conversationEventsRoute = createRoute({
 });
 
 /** Describes the answers to refused requests, one for each status. */
-function refusals(...codes: ErrorCode[]) {
+export function refusals(...codes: ErrorCode[]) {
   const byStatus = Map.groupBy(codes, (code) => ERRORS[code].status);
   return Object.fromEntries([...byStatus].map(([status, same]) => [status, refusal(same)]));
 }
