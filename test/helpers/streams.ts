@@ -25,6 +25,9 @@ export interface StreamEvent {
   readonly reason?: string;
   readonly month?: string;
   readonly percent?: number;
+  readonly id?: string;
+  readonly status?: string;
+  readonly attemptCount?: number;
 }
 
 export interface StreamCitation {
@@ -71,9 +74,18 @@ export interface Reader {
   vanish(): void;
 }
 
-/** What to follow: a message, a conversation or a chatbot; without any of them the quota of the account. */
+/**
+ * What to follow: a message, a conversation, a chatbot, or the deliveries of webhooks (null: of all subscriptions); without
+ * any of them the quota of the account.
+ */
 export type FollowOptions = Attachment &
-  ({ readonly messageId: string } | { readonly conversationId: string } | { readonly chatbotId: string } | object);
+  (
+    | { readonly messageId: string }
+    | { readonly conversationId: string }
+    | { readonly chatbotId: string }
+    | { readonly subscriptionId: string | null }
+    | object
+  );
 
 /** From where, and as whom. */
 interface Attachment {
@@ -127,6 +139,10 @@ const FOLLOW_CHATBOT = `subscription Follow($chatbotId: ID!, $after: String) {
 
 const FOLLOW_QUOTA = `subscription Follow($after: String) {
   quotaWarnings(after: $after) { __typename cursor at month percent used limit }
+}`;
+
+const FOLLOW_DELIVERIES = `subscription Follow($subscriptionId: ID) {
+  webhookDeliveries(subscriptionId: $subscriptionId) { __typename id status attemptCount subscription { id } }
 }`;
 
 /** GraphQL over WebSocket, each reader on a socket of its own. */
@@ -221,6 +237,7 @@ export interface Sink {
 function operationOf({ key: _, ...variables }: FollowOptions) {
   // A variable that is undefined is left out by JSON: it is absent, not null.
   if ('messageId' in variables) return { query: FOLLOW, variables };
+  if ('subscriptionId' in variables) return { query: FOLLOW_DELIVERIES, variables };
   if ('chatbotId' in variables) return { query: FOLLOW_CHATBOT, variables };
   return { query: 'conversationId' in variables ? FOLLOW_CONVERSATION : FOLLOW_QUOTA, variables };
 }

@@ -4,6 +4,7 @@ import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { codesOf } from '../helpers/sockets.ts';
 import { webSocket } from '../helpers/streams.ts';
+import { SECRET_KEY, subscribe, writeDelivery } from '../helpers/webhooks.ts';
 import { askAsStranger, distinct, keyWith, mutate } from './support.ts';
 
 const NODE = 'query ($id: ID!) { node(id: $id) { __typename id } }';
@@ -18,13 +19,15 @@ const KINDS = [
   ['conversation', 'Conversation'],
   ['message', 'Message'],
   ['lead', 'Lead'],
+  ['webhookSubscription', 'WebhookSubscription'],
+  ['webhookDelivery', 'WebhookDelivery'],
 ] as const satisfies readonly (readonly [IdKind, string])[];
 
 let gateway: TestGateway;
 let ids: Record<(typeof KINDS)[number][0], string>;
 
 beforeAll(async () => {
-  gateway = await startGateway();
+  gateway = await startGateway({ env: { SECRET_KEY } });
   const chatbotId = await createChatbot(gateway, { sources: ['The tower is tall.'] });
   const { conversationId, messageId, replyId } = await send(gateway, { chatbotId, content: 'Hello' });
   await webSocket.follow(gateway, { messageId: replyId }).ended;
@@ -41,6 +44,7 @@ beforeAll(async () => {
     { conversationId, email: 'ada@example.com' },
     { selection: 'lead { id }' },
   );
+  const webhook = await subscribe(gateway);
   const [source] = data.chatbot.sources.nodes;
   ids = {
     account: gateway.accountId,
@@ -51,6 +55,8 @@ beforeAll(async () => {
     conversation: conversationId,
     message: messageId,
     lead: captured.lead.id,
+    webhookSubscription: webhook.id,
+    webhookDelivery: (await writeDelivery(gateway, webhook.id)).id,
   };
 });
 afterAll(() => gateway.close());
