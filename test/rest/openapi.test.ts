@@ -43,6 +43,13 @@ describe('the OpenAPI document', () => {
       'get /chatbots/{chatbot_id}': '200 401 403 404 429 500 503',
       'get /chatbots/{chatbot_id}/sources': '200 400 401 403 404 429 500 503',
       'get /conversations/{conversation_id}/events': '200 400 401 403 404 429 500 503',
+      'get /webhooks': '200 400 401 403 429 500 503',
+      'post /webhooks': '200 400 401 403 404 413 415 429 500 503',
+      'get /webhooks/{webhook_id}': '200 401 403 404 429 500 503',
+      'patch /webhooks/{webhook_id}': '200 400 401 403 404 413 415 429 500 503',
+      'delete /webhooks/{webhook_id}': '200 401 403 404 429 500 503',
+      'post /webhooks/{webhook_id}/test': '200 400 401 403 404 413 415 429 500 503',
+      'get /webhooks/{webhook_id}/deliveries': '200 400 401 403 404 429 500 503',
       'post /chatbots/{chatbot_id}/chat': '200 400 401 403 404 413 415 422 429 500 502 503 504',
     });
   });
