@@ -13,14 +13,10 @@ import {
   listNextDeliveries,
 } from '../store/webhook-deliveries.ts';
 import { findWebhookSubscription } from '../store/webhook-subscriptions.ts';
+import { deliveriesTopic } from './topic.ts';
 
 /** How many of the newest, and how many of those that are tried next, are watched. */
 const WATCHED = 100;
-
-/** Where news of an account's deliveries are signalled: whoever writes some publishes on it, after the commit. */
-export function deliveriesTopic(accountId: string): string {
-  return `webhooks:${accountId}`;
-}
 
 /** How the deliveries that are watched stood when a reader last looked, by their ids. */
 interface Sight {

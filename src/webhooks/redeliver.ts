@@ -5,9 +5,9 @@ import { parseId } from '../domain/ids.ts';
 import { toTimestamp } from '../domain/time.ts';
 import type { WebhookDelivery } from '../domain/webhooks.ts';
 import { findWebhookDelivery, makeWebhookDeliveryDue } from '../store/webhook-deliveries.ts';
-import { deliveriesTopic } from './delivery-story.ts';
 import { requireActive } from './send-test.ts';
 import { holdSubscription } from './subscriptions.ts';
+import { deliveriesTopic } from './topic.ts';
 
 /**
  * Sends a delivery once more: the same event with the same id and the same bytes. Its attempts go on counting.

@@ -10,10 +10,10 @@ import { createDelivery } from '../store/outbox.ts';
 import type { Queryable } from '../store/tables.ts';
 import { insertWebhookDeliveries } from '../store/webhook-deliveries.ts';
 import { listWebhookEvents } from '../store/webhook-events.ts';
-import { deliveriesTopic } from './delivery-story.ts';
 import { eventList } from './rules.ts';
 import { requireActive } from './send-test.ts';
 import { holdSubscription } from './subscriptions.ts';
+import { deliveriesTopic } from './topic.ts';
 
 /** How far back events are sent again. */
 const MAX_AGE_MS = 30 * 24 * 60 * 60 * 1_000;

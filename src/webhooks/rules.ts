@@ -18,7 +18,15 @@ const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 
 /** What is sent anyway, and what is between two hops. */
 const TAKEN_HEADERS: ReadonlySet<string> = new Set([
-  ...['host', 'content-length', 'content-type', 'content-encoding', 'user-agent', 'x-insitechat-signature'],
+  ...[
+    'host',
+    'content-length',
+    'content-type',
+    'content-encoding',
+    'accept-encoding',
+    'user-agent',
+    'x-insitechat-signature',
+  ],
   ...['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer'],
   ...['transfer-encoding', 'upgrade', 'expect'],
 ]);

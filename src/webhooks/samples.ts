@@ -1,3 +1,4 @@
+import { FAILURES } from '../domain/failures.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import type { WebhookEventName } from '../domain/webhooks.ts';
 
@@ -58,7 +59,11 @@ export const WEBHOOK_SAMPLES: Readonly<Record<WebhookEventName, Sample>> = {
   },
   MESSAGE_FAILED: {
     description: 'A reply of the chatbot could not be written to its end.',
-    data: { ...CONVERSATION, message_id: MESSAGE_ID, error: 'PROVIDER_UNAVAILABLE' },
+    data: {
+      ...CONVERSATION,
+      message_id: MESSAGE_ID,
+      error: { code: 'PROVIDER_UNAVAILABLE', message: FAILURES.PROVIDER_UNAVAILABLE },
+    },
   },
   MESSAGE_RATED: {
     description: 'A visitor has said what they think of a reply.',
@@ -83,22 +88,18 @@ export const WEBHOOK_SAMPLES: Readonly<Record<WebhookEventName, Sample>> = {
     data: { month: '2026-03', percent: 80, used: 800, limit: 1_000 },
   },
   WEBHOOK_DISABLED: {
-    description: 'A subscription was switched off because it failed for too long; `chatbot_id` is null.',
+    description: 'A subscription was switched off, as nothing could be delivered for days or its endpoint is gone.',
     data: {
       subscription_id: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c49',
-      url: 'https://example.com/hooks',
-      reason: 'Nothing has been delivered for 5 days.',
-      failing_since: AT,
+      description: 'Our CRM',
+      reason: 'Nothing could be delivered for 120 hours.',
     },
   },
 };
 
-/** What belongs to no chatbot. */
-const OF_NO_CHATBOT: ReadonlySet<WebhookEventName> = new Set(['QUOTA_WARNING', 'WEBHOOK_DISABLED']);
-
-/** Which chatbot an example of an event is about: the given one where such events belong to a chatbot, else null. */
+/** Which chatbot an example of an event is about: the given one, where such events belong to a chatbot. */
 export function chatbotOfSample(name: WebhookEventName, chatbotId: string | null): string | null {
-  return OF_NO_CHATBOT.has(name) ? null : chatbotId;
+  return name === 'QUOTA_WARNING' ? null : chatbotId;
 }
 
 /** The chatbot and the moment of examples that are only shown. */

@@ -10,9 +10,9 @@ import { createDelivery } from '../store/outbox.ts';
 import type { Queryable } from '../store/tables.ts';
 import { insertWebhookDeliveries } from '../store/webhook-deliveries.ts';
 import { insertWebhookEvent } from '../store/webhook-events.ts';
-import { deliveriesTopic } from './delivery-story.ts';
 import { chatbotOfSample, WEBHOOK_SAMPLES } from './samples.ts';
 import { holdSubscription } from './subscriptions.ts';
+import { deliveriesTopic } from './topic.ts';
 
 /**
  * Sends an endpoint an example of an event, as a delivery like any other, whether or not it lists that event. Nobody else

@@ -66,10 +66,9 @@ describe('sendTestWebhook', () => {
     });
     expect(await listStored(gateway, id)).toMatchObject([{ id: webhookDelivery.id, name: event }]);
     expect(await listStored(gateway, other.id)).toEqual([]);
-    const isOfChatbot = !['QUOTA_WARNING', 'WEBHOOK_DISABLED'].includes(event);
     expect(await readEvent(gateway, webhookDelivery.eventId)).toMatchObject({
       name: event,
-      chatbot_id: isOfChatbot ? chatbotId : null,
+      chatbot_id: event === 'QUOTA_WARNING' ? null : chatbotId,
       data: WEBHOOK_SAMPLES[event].data,
       is_test: 1,
     });

@@ -1,0 +1,53 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { WEBHOOK_EVENTS, type WebhookEventName } from '../../src/domain/webhooks.ts';
+import { WEBHOOK_SAMPLES } from '../../src/webhooks/samples.ts';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/engines.ts';
+import { startGateway } from '../helpers/gateway.ts';
+import { webSocket } from '../helpers/streams.ts';
+import { SECRET_KEY, subscribe } from '../helpers/webhooks.ts';
+import { mutate } from '../schema/support.ts';
+
+/** What nothing brings about yet, or only time. */
+const LATER: readonly WebhookEventName[] = ['SOURCE_FAILED', 'WEBHOOK_DISABLED'];
+
+/** The names of an object's fields in their order, each with what it holds. */
+function formOf(data: object): string[] {
+  return Object.entries(data).map(([name, value]) => `${name}: ${Array.isArray(value) ? 'array' : typeof value}`);
+}
+
+it('has an example of each event in the very form in which it is told', async () => {
+  const engine = createScriptedEngine();
+  const gateway = await startGateway({
+    env: { SECRET_KEY, MONTHLY_MESSAGE_LIMIT: '2' },
+    replaced: { engines: new Map([['builtin', engine]]) },
+  });
+  onTestFinished(() => gateway.close());
+  await subscribe(gateway, { events: Object.keys(WEBHOOK_EVENTS) });
+  const chatbotId = await createChatbot(gateway, { sources: ['The tower is tall.'] });
+
+  engine.push(delta('Yes.'), finish);
+  const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'Is it?' });
+  await webSocket.follow(gateway, { messageId: replyId }).ended;
+  await mutate(gateway, 'rateMessage', { messageId: replyId, rating: 'UP' });
+  await mutate(gateway, 'captureLead', { conversationId, email: 'ada@example.com' });
+  await mutate(gateway, 'escalateConversation', { conversationId, reason: 'A person, please.' });
+  await mutate(gateway, 'assignConversation', { conversationId, assignee: 'grace@example.com' });
+  await mutate(gateway, 'sendAgentMessage', { conversationId, content: 'Here I am.' });
+  await mutate(gateway, 'handBackConversation', { conversationId });
+  await mutate(gateway, 'closeConversation', { conversationId });
+  const failing = await send(gateway, { chatbotId, content: 'And now?' });
+  engine.fail(new Error('It broke.'));
+  await webSocket.follow(gateway, { messageId: failing.replyId }).ended;
+
+  const rows = await gateway.deps.db.read
+    .selectFrom('webhook_events')
+    .select(['name', 'data'])
+    .orderBy('id', 'desc')
+    .execute();
+  // Of each name the first: some things are told again as nothing.
+  const told = new Map(rows.map(({ name, data }) => [name, JSON.parse(data)]));
+  const names = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
+  expect([...told.keys()].toSorted()).toEqual(names.filter((name) => !LATER.includes(name)).toSorted());
+  for (const [name, data] of told) expect(formOf(WEBHOOK_SAMPLES[name].data), name).toEqual(formOf(data));
+});
