@@ -146,7 +146,9 @@ builder.relayMutationField(
       }),
       oldSecretUntil: t.expose('oldSecretUntil', {
         type: 'DateTime',
-        description: 'Until when they are signed with the one before it, too.',
+        nullable: true,
+        description:
+          'Until when they are signed with the one before it, too; null where that cannot be read any more, as `SECRET_KEY` was lost: then the headers are gone as well.',
       }),
     }),
   },

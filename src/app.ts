@@ -29,6 +29,7 @@ import { openDatabase } from './store/database.ts';
 import { type WatchedDatabase, watchNewDeliveries } from './store/new-deliveries.ts';
 import { countDueDeliveries } from './store/webhook-queue.ts';
 import { startDelivering } from './webhooks/worker.ts';
+import { resealWebhooks } from './webhooks/reseal.ts';
 
 /** A running gateway. */
 export interface Gateway {
@@ -119,7 +120,10 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     const stopWatching = startWatchingNodes(deps);
     const stopTrimming = startTrimming(deps);
     startHearing(deps);
-    if (config.secretKeys.length > 1) deps.background.run('seal keys anew', () => resealProviderKeys(deps));
+    if (config.secretKeys.length > 1) {
+      deps.background.run('seal keys anew', () => resealProviderKeys(deps));
+      deps.background.run('seal webhooks anew', () => resealWebhooks(deps));
+    }
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     return {
       deps,

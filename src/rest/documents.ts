@@ -214,7 +214,7 @@ export type WebhookEvent =
   | 'SOURCE_DONE'
   /** A source could not be read; `error` says why. */
   | 'SOURCE_FAILED'
-  /** A subscription was switched off because it failed for too long; `chatbot_id` is null. */
+  /** A subscription was switched off, as nothing could be delivered for days or its endpoint is gone. */
   | 'WEBHOOK_DISABLED';
 
 /** A header of your own, sent with every request to the endpoint. */

@@ -143,6 +143,33 @@ export async function findSealedHeaders(
   return rows.map(({ id, sealed_headers }) => ({ id, sealedHeaders: sealed_headers }));
 }
 
+/** A subscription's sealed parts. */
+export interface SealedSubscription {
+  readonly id: string;
+  readonly sealed: SealedParts;
+}
+
+/** The sealed parts of the subscriptions of all accounts, for those who seal them anew. */
+export async function listAllSealedParts(db: Queryable): Promise<SealedSubscription[]> {
+  const rows = await db.selectFrom('webhook_subscriptions').selectAll().execute();
+  return rows.map((row) => ({ id: row.id, sealed: toSealed(row) }));
+}
+
+/** Writes a subscription's parts as they are sealed anew, unless its owner has changed them since. */
+export async function replaceSealedParts(
+  trx: Queryable,
+  { id, sealed: { sealedSecret, sealedHeaders } }: SealedSubscription,
+  parts: SealedParts,
+): Promise<void> {
+  await trx
+    .updateTable('webhook_subscriptions')
+    .set(toSealedColumns(parts))
+    .where('id', '=', id)
+    .where('sealed_secret', '=', sealedSecret)
+    .where('sealed_headers', sealedHeaders === null ? 'is' : '=', sealedHeaders)
+    .execute();
+}
+
 /** The account's subscriptions, newest first: all, or those of one chatbot alone. Uses `webhook_subscriptions_by_account`. */
 export async function listWebhookSubscriptions(
   db: Queryable,

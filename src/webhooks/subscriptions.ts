@@ -145,33 +145,31 @@ export async function deleteWebhookSubscription(
 
 /**
  * Gives a subscription a new secret. What is sent is signed with the one before it, too, for 24 hours; an older one that
- * still counted counts no more.
- * @returns the secret, which nobody is shown again, and until when the one before it counts.
+ * still counted counts no more. Where the one before it cannot be unsealed any more, it is gone, and the headers with it.
+ * @returns the secret, which nobody is shown again, and until when the one before it counts; null where it is gone.
  * @throws NotFoundError; InvalidInputError where nothing can be sealed.
  */
 export async function rotateWebhookSecret(
   deps: Pick<Deps, 'db' | 'clock' | 'sealer'>,
   { accountId }: Owner,
   input: { id: string },
-): Promise<{ subscription: WebhookSubscription; secret: string; oldSecretUntil: Timestamp }> {
+): Promise<{ subscription: WebhookSubscription; secret: string; oldSecretUntil: Timestamp | null }> {
   const now = deps.clock.now();
-  const oldSecretUntil = toTimestamp(now + OLD_SECRET_MS);
   const secret = createSecret();
-  const subscription = await deps.db.transaction(async (trx) => {
+  return deps.db.transaction(async (trx) => {
     const { subscription, sealed } = await holdSubscription(trx, accountId, input.id);
     const { id } = subscription;
-    const old = unsealParts(deps.sealer, id, sealed)?.secret;
+    const parts = unsealParts(deps.sealer, id, sealed);
+    const oldSecretUntil = parts ? toTimestamp(now + OLD_SECRET_MS) : null;
     const changed = { ...subscription, updatedAt: toTimestamp(now) };
     await updateStoredSubscription(trx, changed, {
-      ...sealed,
       sealedSecret: sealSecret(deps.sealer, id, 'sealed_secret', secret),
-      // What cannot be unsealed any more signs nothing.
-      sealedOldSecret: old === undefined ? null : sealSecret(deps.sealer, id, 'sealed_old_secret', old),
-      oldSecretUntil: old === undefined ? null : oldSecretUntil,
+      sealedOldSecret: parts ? sealSecret(deps.sealer, id, 'sealed_old_secret', parts.secret) : null,
+      oldSecretUntil,
+      sealedHeaders: parts ? sealed.sealedHeaders : null,
     });
-    return changed;
+    return { subscription: changed, secret, oldSecretUntil };
   });
-  return { subscription, secret, oldSecretUntil };
 }
 
 /**

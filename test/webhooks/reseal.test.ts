@@ -1,0 +1,49 @@
+import { expect, it } from 'vitest';
+import { findEndpoint } from '../../src/store/webhook-subscriptions.ts';
+import { unsealParts } from '../../src/webhooks/sealed.ts';
+import { createDatabase, startGateway } from '../helpers/gateway.ts';
+import { subscribe } from '../helpers/webhooks.ts';
+import { mutate } from '../schema/support.ts';
+
+it('keeps secrets and headers when the secret key is replaced', async () => {
+  const database = await createDatabase();
+  const [first, second] = ['ab'.repeat(32), 'cd'.repeat(32)];
+  const before = await startGateway({ database, env: { SECRET_KEY: first } });
+  const { id, secret } = await subscribe(before, { headers: [{ name: 'X-A', value: 'a' }] });
+  const rotated = await mutate<{ secret: string }>(before, 'rotateWebhookSecret', { id }, { selection: 'secret' });
+  const plain = await subscribe(before);
+  await before.close();
+
+  const between = await startGateway({ database, env: { SECRET_KEY: second, SECRET_KEY_PREVIOUS: first } });
+  const said = () => between.logs.find(({ msg }) => msg === 'sealed webhooks anew');
+  await expect.poll(said).toMatchObject({ sealed: 2, lost: 0 });
+  await between.close();
+
+  const { deps, ...after } = await startGateway({ database, env: { SECRET_KEY: second } });
+  const read = async (subscriptionId: string) => {
+    const found = await findEndpoint(deps.db.read, before.accountId, subscriptionId);
+    return found && unsealParts(deps.sealer, subscriptionId, found.sealed);
+  };
+  expect(await read(id)).toEqual({ secret: rotated.secret, oldSecret: secret, headers: { 'X-A': 'a' } });
+  expect(await read(plain.id)).toEqual({ secret: plain.secret, oldSecret: null, headers: {} });
+  await after.close();
+});
+
+it('gives a new secret to a subscription whose own cannot be unsealed any more', async () => {
+  const database = await createDatabase();
+  const before = await startGateway({ database, env: { SECRET_KEY: 'ab'.repeat(32) } });
+  const { id } = await subscribe(before, { headers: [{ name: 'X-A', value: 'a' }] });
+  await before.close();
+  const gateway = await startGateway({ database, env: { SECRET_KEY: 'cd'.repeat(32) } });
+  const own = { ...gateway, key: await gateway.createKey(before.accountId, ['READ', 'MANAGE']) };
+  const selection = 'webhookSubscription { headerNames } secret';
+  const rotated = await mutate<{ secret: string }>(gateway, 'rotateWebhookSecret', { id }, { selection, key: own.key });
+  expect(rotated).toMatchObject({ webhookSubscription: { headerNames: [] } });
+  const found = await findEndpoint(gateway.deps.db.read, before.accountId, id);
+  expect(found && unsealParts(gateway.deps.sealer, id, found.sealed)).toEqual({
+    secret: rotated.secret,
+    oldSecret: null,
+    headers: {},
+  });
+  await gateway.close();
+});
