@@ -10,7 +10,7 @@ export const Scope = builder.enumType('Scope', {
   values: {
     READ: { description: 'Read the graph.' },
     CHAT: { description: 'Send messages, follow their replies and read the conversations that they belong to.' },
-    MANAGE: { description: 'Change chatbots, sources and keys.' },
+    MANAGE: { description: 'Change chatbots, sources, keys and webhooks.' },
   } satisfies Record<ScopeName, object>,
 });
 

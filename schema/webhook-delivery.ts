@@ -9,7 +9,7 @@ import { WebhookEvent } from './webhook-event.ts';
 import { WebhookSubscriptionRef } from './webhook-subscription.ts';
 
 /** As many as are shown of a delivery: more than any schedule makes. */
-const MAX_ATTEMPTS = 50;
+const MAX_ATTEMPTS = 20;
 
 const DeliveryStatus = builder.enumType('DeliveryStatus', {
   description: 'How a delivery stands.',

@@ -142,7 +142,7 @@ export const DeliveryModel = z
     created_at: time,
     next_attempt_at: time.nullable().openapi({ description: 'When it is tried next; null when it is not.' }),
     attempt_count: count.openapi({ description: 'How often it was tried.', example: 1 }),
-    attempts: z.array(AttemptModel).openapi({ description: 'Its attempts, oldest first; the last 50 of more.' }),
+    attempts: z.array(AttemptModel).openapi({ description: 'Its attempts, oldest first; the last 20 of more.' }),
   })
   .openapi('WebhookDelivery', { description: 'One event to one endpoint, and what became of it.' });
 

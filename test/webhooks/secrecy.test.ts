@@ -47,7 +47,7 @@ it('shows a secret in the answer that makes it and nowhere else, and the value o
       { selection: `webhookDelivery { ${DELIVERY} }` },
     ),
     await gateway.graphql(
-      `{ webhookSubscriptions { nodes { ${SUBSCRIPTION} deliveries { nodes { ${DELIVERY} } } } } }`,
+      `{ webhookSubscriptions(first: 5) { nodes { ${SUBSCRIPTION} deliveries(first: 5) { nodes { ${DELIVERY} } } } } }`,
     ),
     await gateway.graphql('{ webhookSubscriptions { nodes { secret headers { value } } } }'),
     await rest(''),
@@ -58,7 +58,7 @@ it('shows a secret in the answer that makes it and nowhere else, and the value o
   ];
   await gateway.close();
 
-  expect(JSON.stringify(answers)).toContain('"headerNames":["Authorization"]');
+  expect(answers[7]).toMatchObject({ data: { webhookSubscriptions: { nodes: [{ headerNames: ['Authorization'] }] } } });
   const folder = dirname(database.url.slice('sqlite:'.length));
   const files = readdirSync(folder).map((name) => readFileSync(join(folder, name)));
   expect(files.some((bytes) => bytes.includes(id))).toBe(true);
