@@ -74,7 +74,8 @@ export async function findEndpoint(db: Queryable, accountId: string, id: string)
 const selectById = (db: Queryable) =>
   db.selectFrom('webhook_subscriptions').selectAll().where('id', '=', '').where('account_id', '=', '');
 const FIND = prepareQuery(selectById);
-const LOCK = prepareQuery((db) => selectById(db).forUpdate());
+// What happens meanwhile can still be written to be told.
+const LOCK = prepareQuery((db) => selectById(db).forNoKeyUpdate());
 
 /** Finds a subscription of the account and holds it to the end of the transaction. */
 export async function lockWebhookSubscription(
