@@ -28,8 +28,8 @@ import { createSealer } from './secrets.ts';
 import { openDatabase } from './store/database.ts';
 import { type WatchedDatabase, watchNewDeliveries } from './store/new-deliveries.ts';
 import { countDueDeliveries } from './store/webhook-queue.ts';
-import { startDelivering } from './webhooks/worker.ts';
 import { resealWebhooks } from './webhooks/reseal.ts';
+import { startDelivering } from './webhooks/worker.ts';
 
 /** A running gateway. */
 export interface Gateway {
