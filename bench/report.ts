@@ -106,6 +106,9 @@ better. It carries about ±20 % from machine to machine; the microseconds hold f
   (\`bench/model-vendor.ts\`), 200 tokens a second in each stream, through the provider's own package, the search for
   citations and the store to graphql-ws; the floor reads the same streams line by line (\`bench/model-floor.ts\`), parses
   them and keeps the text. One answer with 100 subscribers is told by the provider's token, its 100 deliveries included.
+- Webhooks: 1,000 events are sent again by replayWebhooks to a receiver on the other core; the cost holds the enqueueing,
+  the signing, a connection for each, and the log. The floor keeps its connections and nothing else. A send is told to an
+  endpoint that hangs, so that what is measured is enqueued and hardly sent.
 - Other rows without a goal: the gateway on Postgres and Redis, and as its floor the same gateway on SQLite and memory, in the
   same rounds; both with the stand-in for the model. Their processor time is the gateway's alone. "Themselves" is that
   of the Postgres processes that serve its connections and of all of Redis, where they run on this machine; what

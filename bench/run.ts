@@ -12,8 +12,20 @@ import { dashboard, small } from './queries.ts';
 import { formatResults, formatTable, readResults } from './report.ts';
 import { scale } from './scale.ts';
 import { audience, crowd, lag, tokens } from './tokens.ts';
+import { webhooks } from './webhooks.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [dashboard, small, tokens, crowd, lag, heap, audience, models, scale];
+const BENCHMARKS: readonly Benchmark[] = [
+  dashboard,
+  small,
+  tokens,
+  crowd,
+  lag,
+  heap,
+  audience,
+  models,
+  webhooks,
+  scale,
+];
 const DEFAULTS = { rounds: '5', seconds: '3' };
 
 const USAGE = `Usage: npm run bench -- [benchmark …] [--rounds ${DEFAULTS.rounds}] [--seconds ${DEFAULTS.seconds}] [--load wrk|autocannon]
