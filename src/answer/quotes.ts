@@ -36,12 +36,16 @@ const LONG_QUOTE = 40;
 /** What a sentence gets for holding the kind of thing that is asked for. Worth 0.7 points on the sample. */
 const KIND_BONUS = 0.1;
 
+/** What a sentence gets that says what the thing is, where that is asked: it answers alone. */
+const DEFINITION_BONUS = 0.5;
+
 /** What the words of a line of code count: by itself it rarely answers a question. */
 const CODE_WEIGHT = 0.5;
 
 /** What English questions ask for, and what a sentence that may answer them looks like. */
-const KINDS: readonly { asked: RegExp; given: RegExp }[] = [
+const KINDS: readonly { asked: RegExp; given: RegExp; bonus?: number }[] = [
   {
+    bonus: DEFINITION_BONUS,
     asked:
       /^\W*(?:what(?:'s| is| are| does)|who(?:'s| is)|tell me about|explain) (?:an? |the )?[\w-]+(?: [\w-]+)?(?: do)?\W*$/i,
     given: /^\W*(?:(?:an?|the) )?[\w-]+(?: [\w-]+)?\W* (?:is|are|was|were) (?:an?|the|one) /i,
@@ -74,7 +78,7 @@ export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval
   const best = hits.slice(0, MAX_HITS);
   const kind = KINDS.find(({ asked }) => asked.test(question));
   const scored = uniqueByText(best.flatMap(findCandidates))
-    .map((candidate) => ({ quote: candidate.quote, score: scoreCandidate(candidate, weights, kind?.given) }))
+    .map((candidate) => ({ quote: candidate.quote, score: scoreCandidate(candidate, weights, kind) }))
     .sort((a, b) => b.score - a.score)
     .slice(0, MAX_QUOTES);
   const least = MIN_SHARE * (scored[0]?.score ?? 0);
@@ -139,10 +143,10 @@ function uniqueByText(candidates: readonly Candidate[]): Candidate[] {
 function scoreCandidate(
   { quote, words, weight }: Candidate,
   weights: Retrieval['weights'],
-  given: RegExp | undefined,
+  kind: (typeof KINDS)[number] | undefined,
 ): number {
   const terms = toTerms(words);
   const own = weight * scoreTerms([...new Set(terms)], weights, Math.max(1, terms.length / LONG_QUOTE));
-  const bonus = own > 0 && given?.test(quote.text) ? KIND_BONUS : 0;
+  const bonus = own > 0 && kind?.given.test(quote.text) ? (kind.bonus ?? KIND_BONUS) : 0;
   return own + bonus + PASSAGE_WEIGHT * quote.hit.score;
 }

@@ -44,6 +44,20 @@ const estimate = (question: string, answer: string) => ({
 });
 
 describe('an answer', () => {
+  it('says what a thing is where that is asked, however often others name it', async () => {
+    await add({
+      title: 'Guide',
+      passages: [
+        { headingPath: ['Kettle'], text: 'Kettle is a server for tea. It is written in Go.' },
+        {
+          headingPath: ['Backup'],
+          text: 'Stop Kettle, copy the Kettle file beside kettle.db, and start Kettle again.',
+        },
+      ],
+    });
+    expect((await ask('What is Kettle?')).text).toBe('Kettle is a server for tea.');
+  });
+
   it('quotes the sentence that answers, and cites its passage', async () => {
     const { sourceId, passages } = await add(shop);
     const { text, citations } = await ask('When are refunds paid?');
