@@ -2,6 +2,7 @@ import { requireFound } from '../src/domain/errors.ts';
 import type { DeliveryStatus as DeliveryStatusName, WebhookAttempt, WebhookDelivery } from '../src/domain/webhooks.ts';
 import { listWebhookDeliveries } from '../src/store/webhook-deliveries.ts';
 import { followDeliveries } from '../src/webhooks/delivery-story.ts';
+import { signForNow } from '../src/webhooks/headers.ts';
 import { builder, type FieldExtensions } from './builder.ts';
 import { pageExtensions, paginate } from './connection.ts';
 import { Node } from './node.ts';
@@ -61,6 +62,14 @@ export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDel
     payload: t.exposeString('body', {
       nullable: true,
       description: 'The body as it is sent, the same each time; null until it is made, before the first attempt.',
+    }),
+    headers: t.field({
+      type: 'JSON',
+      nullable: true,
+      description:
+        'What `payload` would be sent with if it were sent now, as an object of names and values: signed at this moment, and without the custom headers of the subscription. Null while there is no payload, and where the secret cannot be read.',
+      resolve: async (delivery, _args, { deps, loaders }) =>
+        signForNow(deps, delivery, await loaders.sealedParts.load(delivery.subscriptionId)),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     nextAttemptAt: t.expose('nextAttemptAt', {

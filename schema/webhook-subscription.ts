@@ -53,7 +53,7 @@ export const WebhookSubscriptionRef = builder.objectRef<WebhookSubscription>('We
       description: `The names of its custom headers, at most ${MAX_HEADERS}. Nobody can read their values again.`,
       extensions: { listSize: () => MAX_HEADERS } satisfies FieldExtensions,
       resolve: async ({ id }, _args, { deps, loaders }) => {
-        const sealed = await loaders.sealedHeaders.load(id);
+        const sealed = await loaders.sealedParts.load(id);
         return readHeaderNames(deps.sealer, id, sealed?.sealedHeaders ?? null);
       },
     }),

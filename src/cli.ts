@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { issueApiKey } from './access/api-keys.ts';
-import { readConfig } from './config.ts';
+import { readConfig, readKey } from './config.ts';
 import { type ApiKey, SCOPES, type Scope } from './domain/entities.ts';
 import { InvalidInputError, RefusalError, StartupError } from './domain/errors.ts';
 import { createId } from './domain/ids.ts';
@@ -20,8 +20,11 @@ const USAGE = `Usage: chatgraph [command]
   keys list                                         list the keys of all accounts
   keys revoke <id>                                  revoke a key for good
   migrate-to <postgres://…>                         copy the SQLite database to an empty Postgres; run again, it goes on
+  webhooks listen                                   print deliveries as they happen, with a key that may MANAGE
+       [--url http://127.0.0.1:4000] [--key ic_…, else CHATGRAPH_KEY] [--subscription <id>]
+       [--forward <url>]                            and post each payload there, signed as for its endpoint
 
-  --json   print one JSON value
+  --json   print one JSON value; \`webhooks listen\` prints one a line
   --help   print this
 `;
 
@@ -34,7 +37,8 @@ interface Outcome {
 }
 
 /**
- * Runs a command on the database of the settings; it may run beside a gateway.
+ * Runs a command on the database of the settings; it may run beside a gateway. Listening asks a gateway instead, and goes on
+ * until the process is ended.
  * @returns the exit code: 0 done, 1 refused, 2 not understood.
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
@@ -76,6 +80,10 @@ function parseCommand(args: readonly string[]) {
       account: { type: 'string' },
       name: { type: 'string' },
       scopes: { type: 'string' },
+      url: { type: 'string' },
+      key: { type: 'string' },
+      subscription: { type: 'string' },
+      forward: { type: 'string' },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -92,6 +100,7 @@ const COMMANDS: Readonly<Record<string, Command<string>>> = {
   'keys list': inDatabase(listKeys),
   'keys revoke': inDatabase(revokeKey),
   'migrate-to': migrateTo,
+  'webhooks listen': listenToWebhooks,
 };
 
 function inDatabase(command: Command<Database>): Command<string> {
@@ -176,6 +185,26 @@ async function migrateTo(from: string, operands: readonly string[]): Promise<Out
     text: `${done}: ${count} rows in ${Object.keys(rows).length} tables, the same on both sides.`,
     value: { wasThere, rows },
   };
+}
+
+async function listenToWebhooks(_on: string, _operands: readonly string[], values: Values): Promise<never> {
+  const key = values.key ?? readKey();
+  if (key === undefined) throw new StartupError('Name a key: --key ic_…, or CHATGRAPH_KEY.');
+  const url = readAddress('--url', values.url ?? 'http://127.0.0.1:4000').replace(/\/+$/, '');
+  const forwardUrl = values.forward && readAddress('--forward', values.forward);
+  const { listen } = await import('./listen.ts');
+  const stop = () => process.exit(0);
+  process.on('SIGINT', stop);
+  // Whoever read it, such as `head`, has had enough.
+  process.stdout.on('error', stop);
+  return listen({ url, key, subscriptionId: values.subscription, forwardUrl, asJson: values.json ?? false });
+}
+
+function readAddress(option: string, text: string): string {
+  if (!/^https?:/.test(text) || !URL.canParse(text)) {
+    throw new StartupError(`${option} must be an address such as http://127.0.0.1:4000.`);
+  }
+  return text;
 }
 
 function readScopes(text: string | undefined): readonly Scope[] {

@@ -235,6 +235,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
   };
 }
 
+/** Reads the key that commands ask a gateway with, from `CHATGRAPH_KEY`; undefined where there is none. */
+export function readKey(): string | undefined {
+  return process.env.CHATGRAPH_KEY || undefined;
+}
+
 function readModelSettings(settings: z.output<typeof SETTINGS>): ModelSettings {
   return {
     access: {

@@ -46,7 +46,8 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
     ],
     types: ['config'],
   },
-  cli: { code: ['domain', 'store', 'access', 'config'] },
+  cli: { code: ['domain', 'store', 'access', 'config', 'listen'] },
+  listen: { code: ['domain'] },
   main: { code: ['domain', 'app', 'cli', 'config', 'demo'] },
 };
 const WITHOUT_DEPS = ['domain', 'rest', 'web', 'web/chat'];

@@ -23,7 +23,7 @@ import { findSources, listSources } from './sources.ts';
 import type { Queryable } from './tables.ts';
 import { findWebhookDeliveries, listWebhookAttempts } from './webhook-deliveries.ts';
 import { findWebhookEvents } from './webhook-events.ts';
-import { findSealedHeaders, findWebhookSubscriptions, type SealedHeaders } from './webhook-subscriptions.ts';
+import { findSealedParts, findWebhookSubscriptions, type SealedParts } from './webhook-subscriptions.ts';
 
 /**
  * Point reads of one request, batched and remembered for as long as it lasts, all within one account. Each gives
@@ -47,7 +47,7 @@ export interface Loaders {
   /** The attempts of a delivery in their order, by its id. */
   readonly webhookAttempts: DataLoader<string, WebhookAttempt[]>;
   /** By subscription. */
-  readonly sealedHeaders: DataLoader<string, SealedHeaders | undefined>;
+  readonly sealedParts: DataLoader<string, SealedParts | undefined>;
   /** Pages of lists; they are not remembered, as a mutation may change them before the next. */
   readonly sourcesOf: DataLoader<ListOf<SourceStatus>, Source[]>;
   readonly conversationsOf: DataLoader<ListOf<ConversationStatus>, Conversation[]>;
@@ -155,9 +155,9 @@ class LazyLoaders implements Loaders {
     return this.#made.webhookAttempts;
   }
 
-  get sealedHeaders() {
-    this.#made.sealedHeaders ??= this.#byId(findSealedHeaders);
-    return this.#made.sealedHeaders;
+  get sealedParts() {
+    this.#made.sealedParts ??= this.#byId(findSealedParts);
+    return this.#made.sealedParts;
   }
 
   get sourcesOf() {

@@ -122,26 +122,19 @@ export async function findWebhookSubscriptions(
   return rows.map(toSubscription);
 }
 
-/** The sealed headers of a subscription. */
-export interface SealedHeaders {
-  /** Of the subscription. */
-  readonly id: string;
-  readonly sealedHeaders: string | null;
-}
-
-/** Finds the sealed headers of several subscriptions of the account, in no particular order. */
-export async function findSealedHeaders(
+/** The sealed parts of several subscriptions of the account, with the ids of these, in no particular order. */
+export async function findSealedParts(
   db: Queryable,
   accountId: string,
   ids: readonly string[],
-): Promise<SealedHeaders[]> {
+): Promise<(SealedParts & { readonly id: string })[]> {
   const rows = await db
     .selectFrom('webhook_subscriptions')
-    .select(['id', 'sealed_headers'])
+    .select(['id', 'sealed_secret', 'sealed_old_secret', 'old_secret_until', 'sealed_headers'])
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
     .execute();
-  return rows.map(({ id, sealed_headers }) => ({ id, sealedHeaders: sealed_headers }));
+  return rows.map((row) => ({ id: row.id, ...toSealed(row) }));
 }
 
 /** A subscription's sealed parts. */
@@ -278,7 +271,9 @@ function toEndpoint(row: Selectable<WebhookSubscriptionRow>): Endpoint {
   return { subscription: toSubscription(row), sealed: toSealed(row) };
 }
 
-function toSealed(row: Selectable<WebhookSubscriptionRow>): SealedParts {
+function toSealed(
+  row: Pick<Selectable<WebhookSubscriptionRow>, keyof ReturnType<typeof toSealedColumns>>,
+): SealedParts {
   return {
     sealedSecret: row.sealed_secret,
     sealedOldSecret: row.sealed_old_secret,

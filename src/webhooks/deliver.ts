@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks';
-import { type Clock, toTimestamp } from '../domain/time.ts';
+import type { Clock } from '../domain/time.ts';
 import type { Sealer } from '../secrets.ts';
 import type { ClaimedDelivery } from '../store/webhook-queue.ts';
+import { composeHeaders } from './headers.ts';
 import { explainFailure, readRetryAfter, readStart, TOTAL_MS } from './receiver.ts';
 import { unsealParts } from './sealed.ts';
-import { signDelivery } from './sign.ts';
 
 /** What came of one attempt. */
 export interface Outcome {
@@ -46,12 +46,9 @@ export async function attemptDelivery(
       return { ...UNANSWERED, error: 'its secret cannot be read: SECRET_KEY is another one', isHopeless: true };
     }
     const now = clock.now();
-    const isRotating = sealed.oldSecretUntil !== null && sealed.oldSecretUntil > toTimestamp(now);
-    const oldSecrets = isRotating && parts.oldSecret !== null ? [parts.oldSecret] : [];
+    const sent = { id: delivery.eventId, body, oldSecretUntil: sealed.oldSecretUntil };
     const headers = new Headers(parts.headers);
-    const timestamp = Math.floor(now / 1_000);
-    const signed = signDelivery({ id: delivery.eventId, timestamp, body, secrets: [parts.secret, ...oldSecrets] });
-    for (const [name, value] of Object.entries({ ...OWN_HEADERS, ...signed })) headers.set(name, value);
+    for (const [name, value] of Object.entries(composeHeaders(parts, sent, now))) headers.set(name, value);
     const response = await fetch(subscription.url, {
       method: 'POST',
       headers,
@@ -73,10 +70,3 @@ export async function attemptDelivery(
 }
 
 const UNANSWERED = { statusCode: null, response: '', durationMs: 0, retryAfterMs: null, isHopeless: false };
-
-/** None of which an endpoint's own headers can change. */
-const OWN_HEADERS = {
-  'content-type': 'application/json',
-  'user-agent': 'ChatGraph-Webhooks',
-  'accept-encoding': 'identity',
-};

@@ -1,0 +1,242 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout } from 'node:timers/promises';
+import { styleText } from 'node:util';
+import { createClient } from 'graphql-ws';
+import { LRUCache } from 'lru-cache';
+import { WebSocket } from 'ws';
+import { StartupError } from './domain/errors.ts';
+import { type DeliveryStatus, WEBHOOK_EVENTS } from './domain/webhooks.ts';
+
+/** What to listen to, and what to do with it. */
+export interface ListenOptions {
+  /** Of the gateway, as `http://127.0.0.1:4000`. */
+  readonly url: string;
+  /** One that may `MANAGE`. */
+  readonly key: string;
+  /** Absent: all subscriptions of the account. */
+  readonly subscriptionId: string | undefined;
+  /** Where payloads are posted to; absent: nowhere. */
+  readonly forwardUrl: string | undefined;
+  /** Whether it is programs that read it. */
+  readonly asJson: boolean;
+}
+
+const PING_MS = 10_000;
+const PONG_MS = 5_000;
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 5_000;
+const FORWARD_MS = 10_000;
+const SHOWN_CHARS = 160;
+const MAX_REMEMBERED = 10_000;
+const UNAUTHORIZED = 4401;
+
+const QUERY = `subscription Listen($subscriptionId: ID, $forwards: Boolean!) {
+  webhookDeliveries(subscriptionId: $subscriptionId) {
+    id event eventId status attemptCount createdAt nextAttemptAt payload headers @include(if: $forwards)
+    subscription { id url }
+    attempts { number at durationMs statusCode error }
+  }
+}`;
+
+/** Says at once whether the key may listen, and whether there is such a subscription: a stream says so only where not. */
+const CHECK = 'query Check($subscriptionId: ID!) { webhookSubscription(id: $subscriptionId) { id } }';
+
+interface Delivery {
+  readonly id: string;
+  readonly event: string;
+  readonly status: DeliveryStatus;
+  readonly createdAt: string;
+  readonly payload: string | null;
+  readonly headers?: Readonly<Record<string, string>> | null;
+  readonly subscription: { readonly id: string };
+  readonly attempts: readonly Attempt[];
+}
+
+interface Attempt {
+  readonly number: number;
+  readonly at: string;
+  readonly durationMs: number;
+  readonly statusCode: number | null;
+  readonly error: string | null;
+}
+
+/**
+ * Prints the deliveries of a gateway as they happen, until the process is ended; a connection that is lost is made again.
+ * What is to be forwarded is posted once for each delivery, when it has a payload, with the headers that its endpoint is
+ * sent but for those it wants itself.
+ * @throws StartupError when the gateway cannot be reached at first, or refuses.
+ */
+export async function listen(options: ListenOptions): Promise<never> {
+  const forwarded = new LRUCache<string, true>({ max: MAX_REMEMBERED });
+  let hasListened = false;
+  let losses = 0;
+  const onListening = () => {
+    process.stderr.write(`${hasListened ? 'Listening again' : `Listening to ${options.url}`}. Ctrl-C ends it.\n`);
+    hasListened = true;
+    losses = 0;
+  };
+  while (true) {
+    try {
+      for await (const delivery of follow(options, onListening)) {
+        print(delivery, options);
+        if (options.forwardUrl === undefined || !delivery.headers || forwarded.has(delivery.id)) continue;
+        forwarded.set(delivery.id, true);
+        // A server that is slow to answer holds up nothing else.
+        void forward(delivery, options.forwardUrl, options);
+      }
+    } catch (failure) {
+      const reason = explain(failure, options);
+      if (!hasListened || isFinal(failure)) throw new StartupError(reason);
+      if (losses === 0) process.stderr.write(`${reason} Trying again.\n`);
+    }
+    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** losses++);
+    await setTimeout(longest * (0.5 + Math.random() / 2));
+  }
+}
+
+/** Follows deliveries on one connection. Ends where the gateway ends it, and throws what it refuses with. */
+async function* follow(
+  { url, key, subscriptionId, forwardUrl }: ListenOptions,
+  onListening: () => void,
+): AsyncGenerator<Delivery> {
+  let lateness: NodeJS.Timeout | undefined;
+  const client = createClient({
+    url: `${url.replace(/^http/, 'ws')}/graphql`,
+    webSocketImpl: WebSocket,
+    connectionParams: { authorization: `Bearer ${key}` },
+    retryAttempts: 0,
+    keepAlive: PING_MS,
+    on: {
+      // A network that is gone says nothing: only a missing answer tells.
+      ping: (isReceived) => {
+        if (!isReceived) lateness = globalThis.setTimeout(() => client.terminate(), PONG_MS);
+      },
+      pong: () => clearTimeout(lateness),
+      closed: () => clearTimeout(lateness),
+    },
+  });
+  const variables = { subscriptionId, forwards: forwardUrl !== undefined };
+  const results = client.iterate<{ webhookDeliveries: Delivery }>({ query: QUERY, variables });
+  try {
+    for await (const { data, errors } of client.iterate({
+      query: CHECK,
+      variables: { subscriptionId: subscriptionId ?? '' },
+    })) {
+      if (errors) throw errors;
+      if (subscriptionId === undefined || data?.webhookSubscription) onListening();
+    }
+    for await (const { data, errors } of results) {
+      if (errors) throw errors;
+      if (data) yield data.webhookDeliveries;
+    }
+  } finally {
+    await client.dispose();
+  }
+}
+
+type Colour = 'gray' | 'green' | 'yellow' | 'red';
+
+const COLOURS: Readonly<Record<DeliveryStatus, Colour>> = {
+  PENDING: 'gray',
+  DELIVERED: 'green',
+  FAILED: 'yellow',
+  EXHAUSTED: 'red',
+};
+
+function print({ headers, ...delivery }: Delivery, { asJson }: ListenOptions): void {
+  if (asJson) {
+    printJson(delivery);
+    return;
+  }
+  const last = delivery.attempts.at(-1);
+  const event = WEBHOOK_EVENTS[delivery.event as keyof typeof WEBHOOK_EVENTS] ?? delivery.event;
+  const parts = [
+    new Date(last?.at ?? delivery.createdAt).toTimeString().slice(0, 8),
+    paint(COLOURS[delivery.status] ?? 'gray', delivery.status.padEnd(9)),
+    event.padEnd(20),
+    delivery.subscription.id,
+    last && `attempt ${last.number}: ${last.statusCode ?? last.error} in ${last.durationMs} ms`,
+    delivery.payload && paint('gray', makePlain(delivery.payload)),
+  ];
+  process.stdout.write(`${parts.filter(Boolean).join('  ')}\n`);
+}
+
+/** Posts a payload, and prints what came of it. Never rejects. */
+async function forward(
+  { id, payload, headers }: Delivery,
+  url: string,
+  { asJson }: Pick<ListenOptions, 'asJson'>,
+): Promise<void> {
+  const startedAt = performance.now();
+  const outcome = await post(url, { body: payload ?? '', headers: { ...headers } });
+  const durationMs = Math.round(performance.now() - startedAt);
+  if (asJson) {
+    printJson({ deliveryId: id, forwardedTo: url, ...outcome, durationMs });
+    return;
+  }
+  const { statusCode, error } = outcome;
+  const isGood = statusCode !== null && statusCode >= 200 && statusCode < 300;
+  const told = statusCode === null ? makePlain(`${error}`) : `answered ${statusCode}`;
+  process.stdout.write(`          → ${url}  ${paint(isGood ? 'green' : 'red', told)} in ${durationMs} ms\n`);
+}
+
+async function post(url: string, init: { body: string; headers: Record<string, string> }) {
+  try {
+    const signal = AbortSignal.timeout(FORWARD_MS);
+    const response = await fetch(url, { ...init, method: 'POST', redirect: 'manual', signal });
+    await response.body?.cancel();
+    return { statusCode: response.status, error: null };
+  } catch (failure) {
+    const { message, cause } = failure as Error;
+    return { statusCode: null, error: cause instanceof Error ? describe(cause) : message };
+  }
+}
+
+function printJson(value: object): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/** The start of a text, with nothing in it that controls a terminal. */
+function makePlain(text: string): string {
+  const start = text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text;
+  return start.replace(/\p{C}/gu, '\ufffd');
+}
+
+/** Colours a text where people look at it. */
+function paint(colour: Colour, text: string): string {
+  return styleText(colour, text, { stream: process.stdout });
+}
+
+/** Whether the same would be said again, however often it is asked. */
+function isFinal(failure: unknown): boolean {
+  if (isClosing(failure)) return failure.code === UNAUTHORIZED;
+  return /^(FORBIDDEN|NOT_FOUND|UNAUTHENTICATED|BAD_USER_INPUT|GRAPHQL_.*)$/.test(codeOf(failure));
+}
+
+function explain(failure: unknown, { url, subscriptionId }: ListenOptions): string {
+  if (isClosing(failure)) {
+    if (failure.code === UNAUTHORIZED) return 'The gateway does not know this key, or it was revoked.';
+    return `The gateway has closed the connection (${makePlain(`${failure.code} ${failure.reason}`).trim()}).`;
+  }
+  if (Array.isArray(failure)) {
+    if (codeOf(failure) === 'FORBIDDEN') return 'The key may not do this: it needs the scope MANAGE.';
+    if (codeOf(failure) === 'NOT_FOUND') return `There is no webhook subscription ${subscriptionId}.`;
+    return makePlain(String(failure[0]?.message));
+  }
+  const { error = failure } = failure as { error?: unknown };
+  return `There is no gateway at ${url}: ${describe(error)}.`;
+}
+
+function describe(error: unknown): string {
+  const { code, message } = error as { code?: string; message?: string };
+  return makePlain(message || code || String(error));
+}
+
+function isClosing(failure: unknown): failure is { readonly code: number; readonly reason: string } {
+  return typeof failure === 'object' && failure !== null && 'code' in failure && 'reason' in failure;
+}
+
+/** The code of the first of some GraphQL errors; empty where there is none. */
+function codeOf(failure: unknown): string {
+  return Array.isArray(failure) ? String(failure[0]?.extensions?.code ?? '') : '';
+}

@@ -1,0 +1,155 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Webhook } from 'standardwebhooks';
+import { describe, expect, it, vi } from 'vitest';
+import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { type Running, runProgram, startProgram } from '../helpers/process.ts';
+import { answer, failTimes, startReceiver } from '../helpers/receivers.ts';
+import { writeDelivery } from '../helpers/webhook-subscriptions.ts';
+import { captureLeads, startTelling, subscribe, WEBHOOK_ENV } from '../helpers/webhooks.ts';
+import { mutate } from '../schema/support.ts';
+
+const WAIT = { timeout: 10_000, interval: 20 };
+
+/** Listens to a gateway in a process of its own, and waits until it is told what happens. */
+async function startListening({ url, key, deps }: TestGateway, ...args: string[]): Promise<Running> {
+  const listening = startProgram({ args: ['webhooks', 'listen', '--url', url, ...args], env: { CHATGRAPH_KEY: key } });
+  await listening.until('stderr', /^Listening to http/m);
+  await vi.waitFor(() => expect(deps.bus.size).toBe(1), WAIT);
+  return listening;
+}
+
+const linesOf = ({ stdout }: Running) => stdout.split('\n').slice(0, -1);
+const jsonOf = (running: Running) => linesOf(running).map((line) => JSON.parse(line));
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+describe('webhooks listen', () => {
+  it('prints each delivery as it happens, in plain text where nobody looks, and ends with 0 on Ctrl-C', async () => {
+    const gateway = await startTelling();
+    const receiver = await startReceiver();
+    const id = await subscribe(gateway, receiver.url);
+    const listening = await startListening(gateway);
+    await captureLeads(gateway);
+    await listening.until('stdout', /DELIVERED/);
+    expect(linesOf(listening).at(-1)).toMatch(
+      new RegExp(
+        `^\\d\\d:\\d\\d:\\d\\d {2}DELIVERED {2}lead\\.captured +${id} {2}attempt 1: 200 in \\d+ ms {2}\\{"event":"lead\\.captured".*$`,
+      ),
+    );
+    expect(listening.stdout).not.toContain('\u001b');
+    listening.kill('SIGINT');
+    expect(await listening.exited).toBe(0);
+    expect(listening.stderr).toBe(`Listening to ${gateway.url}. Ctrl-C ends it.\n`);
+  });
+
+  it('lets nothing of a payload control the terminal', async () => {
+    const gateway = await startTelling();
+    const id = await subscribe(gateway, (await startReceiver()).url);
+    const body = `{"a":"\u009b31m\u202e${'x'.repeat(500)}"}`;
+    const delivery = await writeDelivery(gateway, id, { status: 'EXHAUSTED', body });
+    const listening = await startListening(gateway);
+    await mutate(gateway, 'redeliverWebhook', { deliveryId: delivery.id });
+    await listening.until('stdout', /\{"a":"\ufffd31m\ufffdx+…\n/);
+    expect(listening.stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+  });
+
+  it('prints one JSON value a line with --json, of one subscription where it is named', async () => {
+    const gateway = await startTelling();
+    const receiver = await startReceiver(answer(503));
+    const id = await subscribe(gateway, receiver.url);
+    await subscribe(gateway, receiver.url);
+    const listening = await startListening(gateway, '--json', '--subscription', id);
+    await captureLeads(gateway, 2);
+    await vi.waitFor(() => expect(jsonOf(listening).filter(({ status }) => status === 'FAILED')).toHaveLength(2), WAIT);
+    for (const told of jsonOf(listening)) expect(told).toMatchObject({ event: 'LEAD_CAPTURED', subscription: { id } });
+    expect(jsonOf(listening).find(({ status }) => status === 'FAILED')).toMatchObject({
+      payload: expect.stringMatching(/^\{"event":"lead\.captured"/),
+      attempts: [{ number: 1, statusCode: 503, error: 'answered 503' }],
+    });
+    expect(listening.stdout).not.toContain('webhook-signature');
+  });
+
+  it('forwards each payload once, signed as for its endpoint, and says what the local server answers', async () => {
+    const gateway = await startTelling({ env: { WEBHOOK_RETRY_SCHEDULE: '0,0' } });
+    const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+    const receiver = await startReceiver(failTimes(2));
+    await subscribe(gateway, receiver.url, { secret, headers: { 'x-token': 'of the endpoint alone' } });
+    const local = await startReceiver(answer(418));
+    const listening = await startListening(gateway, '--forward', local.url);
+    await captureLeads(gateway);
+    await listening.until('stdout', /DELIVERED/);
+    await listening.until('stdout', new RegExp(`→ ${local.url} {2}answered 418 in \\d+ ms\n`));
+    await captureLeads(gateway);
+    await vi.waitFor(() => expect(local.received).toHaveLength(2), WAIT);
+    expect(local.received[0]?.body).toBe(receiver.received[0]?.body);
+    for (const { body, headers } of local.received) {
+      expect(new Webhook(secret).verify(body, headers as Record<string, string>)).toEqual(JSON.parse(body));
+      const there = receiver.received.find((one) => one.headers['webhook-id'] === headers['webhook-id']);
+      expect(headers['x-insitechat-signature']).toBe(there?.headers['x-insitechat-signature']);
+      const { 'x-token': own, ...others } = there?.headers ?? {};
+      expect(own).toBe('of the endpoint alone');
+      expect(Object.keys(headers)).toEqual(expect.arrayContaining(Object.keys(others)));
+      expect(headers).not.toHaveProperty('x-token');
+    }
+  });
+
+  it('says why a local server was not reached, and goes on', async () => {
+    const gateway = await startTelling();
+    await subscribe(gateway, (await startReceiver()).url);
+    const nobody = `http://127.0.0.1:${await findFreePort()}`;
+    const listening = await startListening(gateway, '--json', '--forward', `${nobody}/hook`);
+    await captureLeads(gateway);
+    await listening.until('stdout', /"forwardedTo".*\n/);
+    expect(jsonOf(listening).find(({ forwardedTo }) => forwardedTo)).toMatchObject({
+      forwardedTo: `${nobody}/hook`,
+      statusCode: null,
+      error: expect.stringMatching(/^connect ECONNREFUSED/),
+    });
+    await captureLeads(gateway);
+    await vi.waitFor(() => expect(jsonOf(listening).filter(({ forwardedTo }) => forwardedTo)).toHaveLength(2), WAIT);
+  });
+
+  it('listens again when the gateway was away', async () => {
+    const database = await createDatabase();
+    const env = { ...WEBHOOK_ENV, PORT: `${await findFreePort()}` };
+    const before = await startGateway({ database, env });
+    const receiver = await startReceiver();
+    const listening = await startListening(before);
+    await before.close();
+    await listening.until('stderr', /Trying again\.\n/);
+    const after = await startTelling({ database, env });
+    await listening.until('stderr', /Listening again\./);
+    await vi.waitFor(() => expect(after.deps.bus.size).toBe(1), WAIT);
+    await subscribe({ ...after, accountId: before.accountId }, receiver.url);
+    await captureLeads({ ...after, accountId: before.accountId });
+    await listening.until('stdout', /DELIVERED/);
+  });
+
+  it('refuses what cannot work with 1 and one line', async () => {
+    const gateway = await startTelling();
+    const weak = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
+    const { url, key } = gateway;
+    const nobody = `http://127.0.0.1:${await findFreePort()}`;
+    const refusals: [string[], RegExp][] = [
+      [['--url', url], /^Name a key: --key ic_…, or CHATGRAPH_KEY\.\n$/],
+      [['--url', 'nonsense', '--key', key], /^--url must be an address/],
+      [['--url', url, '--key', key, '--forward', 'localhost:3000'], /^--forward must be an address/],
+      [['--url', nobody, '--key', key], /^There is no gateway at http:\S+: connect ECONNREFUSED .*\.\n$/],
+      [['--url', url, '--key', 'ic_nonsense'], /^The gateway does not know this key, or it was revoked\.\n$/],
+      [['--url', url, '--key', weak], /^The key may not do this: it needs the scope MANAGE\.\n$/],
+      [['--url', url, '--key', key, '--subscription', 'no'], /^There is no webhook subscription no\.\n$/],
+    ];
+    for (const [args, line] of refusals) {
+      const { code, stdout, stderr } = await runProgram({ args: ['webhooks', 'listen', ...args] });
+      expect([args, code, stdout]).toEqual([args, 1, '']);
+      expect(stderr).toMatch(line);
+    }
+  });
+});
