@@ -29,3 +29,9 @@ export interface GraphContext {
   readonly signal: AbortSignal;
   readonly request: RequestInfo;
 }
+
+/** Passes on an event of a subscription. What belongs to it is read anew, so that none shows what an earlier one read. */
+export function refresh<T>(event: T, context: GraphContext): T {
+  context.loaders = createLoadersFor(context.deps, context.viewer);
+  return event;
+}

@@ -14,7 +14,7 @@ import type {
   TypingChangedEvent,
 } from '../src/domain/events.ts';
 import { builder } from './builder.ts';
-import { createLoadersFor, type GraphContext } from './context.ts';
+import { refresh } from './context.ts';
 import { ConversationRef, MessageRef } from './conversation.ts';
 import { TypingRole } from './handoff.ts';
 import { LeadRef } from './lead.ts';
@@ -108,12 +108,6 @@ builder.objectRef<StreamGapEvent>('StreamGap').implement({
 
 const AFTER = 'The `cursor` of the last event seen: only what follows is told.';
 const REFUSALS = 'Errors before the first event: `NOT_FOUND`, `BAD_USER_INPUT`.';
-
-/** Each event is read anew, so that none shows what an earlier one read. */
-function refresh(event: ConversationEvent, context: GraphContext): ConversationEvent {
-  context.loaders = createLoadersFor(context.deps, context.viewer);
-  return event;
-}
 
 builder.subscriptionFields((t) => ({
   messageStream: t.field({

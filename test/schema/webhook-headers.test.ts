@@ -1,6 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import { expect, it } from 'vitest';
-import { SECRET_KEY, subscribe, writeDelivery } from '../helpers/webhook-subscriptions.ts';
+import { SECRET_KEY, subscribe, writeDelivery } from '../helpers/webhooks.ts';
 import { keyWith, mutate, openGateway as open } from './support.ts';
 
 const openGateway = () => open({ env: { SECRET_KEY } });

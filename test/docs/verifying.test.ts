@@ -1,0 +1,202 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { createSecret } from '../../src/webhooks/secret.ts';
+import { signDelivery } from '../../src/webhooks/sign.ts';
+import { createDataDir } from '../helpers/process.ts';
+import { startReceiver } from '../helpers/receivers.ts';
+import { captureLeads, startTelling, subscribe } from '../helpers/telling.ts';
+
+const PAGE = fileURLToPath(new URL('../../docs/webhooks.md', import.meta.url));
+const run = promisify(execFile);
+
+/** What is verified. */
+interface Case {
+  readonly secret: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** How the code of a language is run: on a file of cases, printing `[standard, contract]` for each. */
+interface Language {
+  readonly name: string;
+  readonly fence: string;
+  /** The program, and how it is asked whether it is here. */
+  readonly program: string;
+  readonly version: string;
+  /** Where the code is put, as it stands on the page. */
+  readonly file: string;
+  /** What calls it. */
+  readonly caller: Readonly<Record<string, string>>;
+  readonly args: readonly string[];
+}
+
+const LANGUAGES: readonly Language[] = [
+  {
+    name: 'Node',
+    fence: 'js',
+    program: 'node',
+    version: '--version',
+    file: 'verify.mjs',
+    caller: {
+      'main.mjs': `import { readFileSync } from 'node:fs';
+import { verifyContract, verifyStandard } from './verify.mjs';
+const told = JSON.parse(readFileSync('cases.json')).map(({ secret, headers, body }) =>
+  [verifyStandard, verifyContract].map((verify) => verify(secret, headers, Buffer.from(body))));
+console.log(JSON.stringify(told));`,
+    },
+    args: ['main.mjs'],
+  },
+  {
+    name: 'Python',
+    fence: 'python',
+    program: 'python3',
+    version: '--version',
+    file: 'verify.py',
+    caller: {
+      'main.py': `import json
+from verify import verify_contract, verify_standard
+cases = [(one["secret"], one["headers"], one["body"].encode()) for one in json.load(open("cases.json", "rb"))]
+print(json.dumps([[verify(*case) for verify in (verify_standard, verify_contract)] for case in cases]))`,
+    },
+    args: ['main.py'],
+  },
+  {
+    name: 'Go',
+    fence: 'go',
+    program: 'go',
+    version: 'version',
+    file: 'webhooks/verify.go',
+    caller: {
+      'go.mod': 'module receiver\n\ngo 1.19\n',
+      'main.go': `package main
+import ("encoding/json"; "net/http"; "os"; "receiver/webhooks")
+func main() {
+	var cases []struct { Secret, Body string; Headers map[string]string }
+	text, _ := os.ReadFile("cases.json")
+	if err := json.Unmarshal(text, &cases); err != nil { panic(err) }
+	told := [][]bool{}
+	for _, one := range cases {
+		headers, body := http.Header{}, []byte(one.Body)
+		for name, value := range one.Headers { headers.Set(name, value) }
+		told = append(told, []bool{webhooks.VerifyStandard(one.Secret, headers, body), webhooks.VerifyContract(one.Secret, headers, body)})
+	}
+	json.NewEncoder(os.Stdout).Encode(told)
+}`,
+    },
+    args: ['run', '.'],
+  },
+  {
+    name: 'Ruby',
+    fence: 'ruby',
+    program: 'ruby',
+    version: '--version',
+    file: 'verify.rb',
+    caller: {
+      'main.rb': `require "json"
+require_relative "verify"
+puts JSON.generate(JSON.parse(File.read("cases.json", encoding: "UTF-8")).map { |one|
+  given = [one["secret"], one["headers"], one["body"].b]
+  [verify_standard(*given), verify_contract(*given)]
+})`,
+    },
+    args: ['main.rb'],
+  },
+  {
+    name: 'PHP',
+    fence: 'php',
+    program: 'php',
+    version: '--version',
+    file: 'verify.php',
+    caller: {
+      'main.php': `<?php
+require 'verify.php';
+echo json_encode(array_map(
+    fn ($one) => [verify_standard($one['secret'], $one['headers'], $one['body']), verify_contract($one['secret'], $one['headers'], $one['body'])],
+    json_decode(file_get_contents('cases.json'), true)
+));`,
+    },
+    args: ['main.php'],
+  },
+];
+
+const isHere = async ({ program, version }: Language) =>
+  run(program, [version]).then(
+    () => true,
+    () => false,
+  );
+const here = new Map(await Promise.all(LANGUAGES.map(async (one) => [one.name, await isHere(one)] as const)));
+
+/** Runs the code of the page on cases. */
+async function verify({ fence, program, file, caller, args }: Language, cases: readonly Case[]): Promise<boolean[][]> {
+  const page = await readFile(PAGE, 'utf8');
+  const code = new RegExp(`\`\`\`${fence}\n([\\s\\S]*?)\`\`\``).exec(page)?.[1] ?? '';
+  const cwd = await createDataDir();
+  for (const [name, text] of Object.entries({ ...caller, [file]: code, 'cases.json': JSON.stringify(cases) })) {
+    await mkdir(dirname(join(cwd, name)), { recursive: true });
+    await writeFile(join(cwd, name), text);
+  }
+  const { stdout } = await run(program, args, { cwd });
+  return JSON.parse(stdout);
+}
+
+/** What an endpoint was really sent. */
+async function receive(): Promise<Case> {
+  const gateway = await startTelling();
+  const receiver = await startReceiver();
+  const secret = createSecret();
+  await subscribe(gateway, receiver.url, { secret });
+  await captureLeads(gateway);
+  await expect.poll(() => receiver.received.length).toBe(1);
+  const [{ headers, body } = { headers: {}, body: '' }] = receiver.received;
+  return { secret, headers: headers as Record<string, string>, body };
+}
+
+/** The same, signed at another time or with more secrets. */
+function signAgain(real: Case, { ageSeconds = 0, secrets = [real.secret] }): Case {
+  const timestamp = Math.floor(Date.now() / 1_000) - ageSeconds;
+  const signed = signDelivery({ id: real.headers['webhook-id'] ?? '', timestamp, body: real.body, secrets });
+  const lowered = Object.entries(signed).map(([name, value]) => [name.toLowerCase(), value]);
+  return { ...real, headers: { ...real.headers, ...Object.fromEntries(lowered) } };
+}
+
+describe.each(LANGUAGES)('docs/webhooks.md: the code for $name', (language) => {
+  it.skipIf(!here.get(language.name))(
+    'takes what the gateway has signed, and nothing else',
+    { timeout: 120_000 },
+    async () => {
+      const real = await receive();
+      const { 'webhook-timestamp': timestamp = '', 'webhook-signature': signature = '' } = real.headers;
+      const withHeaders = (headers: Record<string, string>) => ({ ...real, headers: { ...real.headers, ...headers } });
+      const cases: [what: string, of: Case, isTaken: readonly [standard: boolean, contract: boolean]][] = [
+        ['as it came', real, [true, true]],
+        ['another body', { ...real, body: real.body.replace('Åse', 'Ase') }, [false, false]],
+        ['a longer body', { ...real, body: `${real.body} ` }, [false, false]],
+        ['another secret', { ...real, secret: createSecret() }, [false, false]],
+        ['no signature', { ...real, headers: {} }, [false, false]],
+        ['empty signatures', withHeaders({ 'webhook-signature': '', 'x-insitechat-signature': '' }), [false, false]],
+        [
+          'half a signature',
+          withHeaders({ 'webhook-signature': 'v1,', 'x-insitechat-signature': '00' }),
+          [false, false],
+        ],
+        ['another version', withHeaders({ 'webhook-signature': signature.replace('v1', 'v2') }), [false, true]],
+        ['another id', withHeaders({ 'webhook-id': 'other' }), [false, true]],
+        ['another time', withHeaders({ 'webhook-timestamp': `${Number(timestamp) + 1}` }), [false, true]],
+        ['no time', withHeaders({ 'webhook-timestamp': 'now' }), [false, true]],
+        ['signed a while ago', signAgain(real, { ageSeconds: 240 }), [true, true]],
+        ['signed too long ago', signAgain(real, { ageSeconds: 310 }), [false, true]],
+        ['signed in the future', signAgain(real, { ageSeconds: -420 }), [false, true]],
+        ['by the old secret too', signAgain(real, { secrets: [createSecret(), real.secret] }), [true, false]],
+      ];
+      const told = await verify(
+        language,
+        cases.map(([, one]) => one),
+      );
+      expect(cases.map(([what], index) => [what, told[index]])).toEqual(cases.map(([what, , taken]) => [what, taken]));
+    },
+  );
+});
