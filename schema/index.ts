@@ -18,10 +18,12 @@ import './lead.ts';
 import './event.ts';
 import './provider.ts';
 import './webhook-event.ts';
+import './webhook-payload.ts';
 import './webhook-subscription.ts';
 import './webhook-delivery.ts';
 import './webhook.ts';
 import './webhook-sending.ts';
+import './webhook-dry-run.ts';
 import { builder } from './builder.ts';
 
 /** The graph: everything that clients can ask for. It needs neither a database nor a configuration to be loaded. */

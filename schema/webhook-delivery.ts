@@ -72,6 +72,11 @@ export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDel
       resolve: async (delivery, _args, { deps, loaders }) =>
         signForNow(deps, delivery, await loaders.sealedParts.load(delivery.subscriptionId)),
     }),
+    payloadProblem: t.exposeString('bodyProblem', {
+      nullable: true,
+      description:
+        'Why `payload` is the default body although the subscription has a `document`; null where it is not.',
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     nextAttemptAt: t.expose('nextAttemptAt', {
       type: 'DateTime',

@@ -48,6 +48,11 @@ export const WebhookSubscriptionRef = builder.objectRef<WebhookSubscription>('We
       resolve: ({ channels }) => channels && [...channels],
     }),
     schedule: t.expose('schedule', { type: WebhookSchedule, description: 'When what failed is tried again.' }),
+    document: t.exposeString('document', {
+      nullable: true,
+      description:
+        'What its bodies say: a GraphQL document, `subscription { event { … } }`, whose result stands in `data`; null: the default bodies.',
+    }),
     headerNames: t.field({
       type: ['String'],
       description: `The names of its custom headers, at most ${MAX_HEADERS}. Nobody can read their values again.`,

@@ -32,6 +32,8 @@ const texts = {
   description: 'What it is for, in your own words; at most 255 characters.',
   channels: 'Only conversations that came in these ways; empty: whatever the way.',
   schedule: 'When what failed is tried again; `CONTRACT` unless given.',
+  document:
+    'What its bodies are to say: a GraphQL document, `subscription { event { … } }`, whose result stands in `data`. At most 10,000 characters, within the limits of any operation; it reads with `READ` alone. Where it fails for an event, the default body is sent.',
   headers: `Headers of your own, at most ${MAX_HEADERS}.`,
 };
 const one = { required: true, description: 'Its id.' } as const;
@@ -47,6 +49,7 @@ builder.relayMutationField(
       description: t.string({ description: texts.description }),
       channels: t.field({ type: [Channel], required: false, description: texts.channels }),
       schedule: t.field({ type: WebhookSchedule, required: false, description: texts.schedule }),
+      document: t.string({ description: `${texts.document} Absent: the default bodies.` }),
       headers: t.field({ type: [WebhookHeaderInput], required: false, description: texts.headers }),
     }),
   },
@@ -73,7 +76,7 @@ builder.relayMutationField(
 builder.relayMutationField(
   'updateWebhookSubscription',
   {
-    description: 'What to change; what is absent or null stays as it is.',
+    description: 'What to change; what is absent or null stays as it is, but for `document`.',
     inputFields: (t) => ({
       id: t.id(one),
       url: t.string({ description: texts.url }),
@@ -81,6 +84,7 @@ builder.relayMutationField(
       description: t.string({ description: texts.description }),
       channels: t.field({ type: [Channel], required: false, description: texts.channels }),
       schedule: t.field({ type: WebhookSchedule, required: false, description: 'When what failed is tried again.' }),
+      document: t.string({ description: `${texts.document} Null removes it.` }),
       headers: t.field({
         type: [WebhookHeaderInput],
         required: false,

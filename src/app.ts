@@ -17,6 +17,7 @@ import { BUILTIN, PROVIDERS } from './domain/providers.ts';
 import { systemClock, toTimestamp } from './domain/time.ts';
 import { prepareFirstStart } from './first-start.ts';
 import { createHttpServer } from './http/server.ts';
+import { createSelections } from './http/webhook-selections.ts';
 import { createLogger } from './logger.ts';
 import { createMetrics, showDueDeliveries, showRedis } from './metrics.ts';
 import { createAccess } from './models/access.ts';
@@ -28,6 +29,7 @@ import { createSealer } from './secrets.ts';
 import { openDatabase } from './store/database.ts';
 import { type WatchedDatabase, watchNewDeliveries } from './store/new-deliveries.ts';
 import { countDueDeliveries } from './store/webhook-queue.ts';
+import { logBrokenDocuments } from './webhooks/broken-documents.ts';
 import { resealWebhooks } from './webhooks/reseal.ts';
 import { startDelivering } from './webhooks/worker.ts';
 
@@ -68,7 +70,7 @@ async function createDeps(
   const bus = replaced.bus ?? coordination.bus;
   const access = createAccess({ config, db, clock, logger, metrics, background, sealer });
   const models = replaced.models ?? createModels({ ...config.models, ...access, onOutcome: access.noteOutcome });
-  const deps = {
+  const deps: Deps = {
     config,
     logger,
     clock,
@@ -87,6 +89,7 @@ async function createDeps(
     access,
     models,
     engines: createEngines(config, models, logger),
+    selections: createSelections(() => deps),
     ...replaced,
     db,
   };
@@ -114,6 +117,7 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     const firstKey = await prepareFirstStart(deps);
     await joinNodes(deps);
     await recoverReplies(deps);
+    await logBrokenDocuments(deps);
     const stopDelivering = startDelivering({ ...deps, onNewDeliveries });
     server.open();
     const stopSaving = startSavingAnswers(deps);

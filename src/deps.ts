@@ -17,6 +17,7 @@ import type { Models } from './models/model-call.ts';
 import type { Prices } from './models/prices.ts';
 import type { Sealer } from './secrets.ts';
 import type { Database } from './store/database.ts';
+import type { Selections } from './webhooks/selections.ts';
 
 /** What the program is made of, put together once in `app.ts`. Functions take the part they use: `Pick<Deps, …>`. */
 export interface Deps {
@@ -41,4 +42,5 @@ export interface Deps {
   readonly access: AccountAccess;
   readonly models: Models;
   readonly prices: Prices;
+  readonly selections: Selections;
 }

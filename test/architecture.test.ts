@@ -23,7 +23,7 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   rest: { code: ['domain'] },
   web: { code: [] },
   'web/chat': { code: [] },
-  http: { code: ['domain', 'store', 'access', 'schema', 'rest', 'web', 'demo'], types: ['config'] },
+  http: { code: ['domain', 'store', 'access', 'schema', 'rest', 'web', 'demo'], types: ['config', 'webhooks'] },
 
   background: { code: [] },
   metrics: { code: [] },
@@ -34,7 +34,7 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
     code: [],
     types: [
       ...['domain', 'store', 'coordination', 'access', 'models', 'answer', 'chat', 'background', 'metrics', 'config'],
-      'secrets',
+      ...['secrets', 'webhooks'],
     ],
   },
   demo: { code: ['domain', 'store', 'ingest', 'chat'] },

@@ -82,6 +82,8 @@ export interface WebhookDelivery {
   readonly status: DeliveryStatus;
   /** The bytes that are sent, the same each time; null until they are made, before the first attempt. */
   readonly body: string | null;
+  /** Why `body` is the default one although the subscription has a document; null where it is not. */
+  readonly bodyProblem: string | null;
   readonly attemptCount: number;
   /** Null when there will be none. */
   readonly nextAttemptAt: Timestamp | null;

@@ -35,25 +35,37 @@ const TIMEOUT_MS = { query: 15_000, mutation: 30_000, subscription: 15_000 };
 export function useParser(): Plugin {
   return {
     onParse({ setParseFn }) {
-      setParseFn((source: string | Source) => {
-        checkNesting(typeof source === 'string' ? source : source.body);
-        try {
-          return parse(source, { maxTokens: QUERY_LIMITS.tokens });
-        } catch (error) {
-          if (error instanceof RangeError) throw new QueryTooComplexError('The query is nested too deep.');
-          if (error instanceof GraphQLError && isOfTokens(error))
-            throw tooComplex('number of tokens', QUERY_LIMITS.tokens);
-          if (error instanceof GraphQLError) throw withParseCode(error);
-          throw error;
-        }
-      });
+      setParseFn(parseWithinLimits);
     },
     onValidate({ setValidationFn }) {
-      setValidationFn((schema: GraphQLSchema, document: DocumentNode, rules: Parameters<typeof validate>[2]) =>
-        validate(schema, document, rules, { maxErrors: MAX_VALIDATION_ERRORS }),
-      );
+      setValidationFn(validateBriefly);
     },
   };
+}
+
+/**
+ * Parses a document of bounded size.
+ * @throws QueryTooComplexError; GraphQLError for what is no GraphQL.
+ */
+export function parseWithinLimits(source: string | Source): DocumentNode {
+  checkNesting(typeof source === 'string' ? source : source.body);
+  try {
+    return parse(source, { maxTokens: QUERY_LIMITS.tokens });
+  } catch (error) {
+    if (error instanceof RangeError) throw new QueryTooComplexError('The query is nested too deep.');
+    if (error instanceof GraphQLError && isOfTokens(error)) throw tooComplex('number of tokens', QUERY_LIMITS.tokens);
+    if (error instanceof GraphQLError) throw withParseCode(error);
+    throw error;
+  }
+}
+
+/** Validates a document, and gives the first few errors. */
+export function validateBriefly(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  rules?: Parameters<typeof validate>[2],
+): readonly GraphQLError[] {
+  return validate(schema, document, rules, { maxErrors: MAX_VALIDATION_ERRORS });
 }
 
 /** Whether the parser gave up for the number of tokens: only its words tell, which have a slip that may be mended. */
@@ -173,7 +185,7 @@ function codeOf(error: unknown): string {
 }
 
 /** @throws OperationTimeoutError when `promise` takes longer; its work goes on unheard. */
-async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
+export async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new OperationTimeoutError()), ms);

@@ -39,6 +39,8 @@ export type CreateWebhookSubscriptionInput = {
   chatbotId?: string | number | null | undefined;
   /** What it is for, in your own words; at most 255 characters. */
   description?: string | null | undefined;
+  /** What its bodies are to say: a GraphQL document, `subscription { event { … } }`, whose result stands in `data`. At most 10,000 characters, within the limits of any operation; it reads with `READ` alone. Where it fails for an event, the default body is sent. Absent: the default bodies. */
+  document?: string | null | undefined;
   /** What it is told of: one event at least, each once. */
   events: Array<WebhookEvent>;
   /** Headers of your own, at most 10. */
@@ -166,12 +168,14 @@ export type TypingRole =
   /** The visitor. */
   | 'USER';
 
-/** What to change; what is absent or null stays as it is. */
+/** What to change; what is absent or null stays as it is, but for `document`. */
 export type UpdateWebhookSubscriptionInput = {
   /** Only conversations that came in these ways; empty: whatever the way. */
   channels?: Array<Channel> | null | undefined;
   /** What it is for, in your own words; at most 255 characters. */
   description?: string | null | undefined;
+  /** What its bodies are to say: a GraphQL document, `subscription { event { … } }`, whose result stands in `data`. At most 10,000 characters, within the limits of any operation; it reads with `READ` alone. Where it fails for an event, the default body is sent. Null removes it. */
+  document?: string | null | undefined;
   /** What it is told of: one event at least, each once. */
   events?: Array<WebhookEvent> | null | undefined;
   /** Headers of your own, at most 10. They take the place of all that it had; empty: none. */

@@ -70,7 +70,7 @@ export function createDelivery(event: WebhookEvent, subscriptionId: string, at: 
     eventId: event.id,
     name: event.name,
     status: 'PENDING',
-    body: null,
+    ...{ body: null, bodyProblem: null },
     attemptCount: 0,
     nextAttemptAt: at,
     createdAt: at,

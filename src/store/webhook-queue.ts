@@ -11,10 +11,16 @@ import { type Endpoint, lockActiveEndpoint } from './webhook-subscriptions.ts';
 /** A delivery that a node has taken to try it. */
 export interface ClaimedDelivery {
   readonly delivery: WebhookDelivery;
-  readonly body: string;
+  /** Null until it is made of the subscription's document. */
+  readonly body: string | null;
   readonly endpoint: Endpoint;
   /** The node that has taken it. */
   readonly nodeId: string;
+}
+
+/** A delivery that can be sent. */
+export interface ReadyDelivery extends ClaimedDelivery {
+  readonly body: string;
 }
 
 /**
@@ -57,8 +63,9 @@ export interface Claim {
 
 /**
  * Takes what is due for an endpoint, in the order in which it was due, and of what was due at once in the order of the ids.
- * What has no body yet gets it here, before it is sent for the first time. Nothing is taken of an endpoint that is not
- * active, or that another node holds at this moment.
+ * What has no body yet gets it here, before it is sent for the first time; unless the subscription has a document, which
+ * takes longer than a transaction may: see `storeBody`. Nothing is taken of an endpoint that is not active, or that another
+ * node holds at this moment.
  */
 export async function claimDeliveries(
   trx: Queryable,
@@ -81,10 +88,11 @@ export async function claimDeliveries(
     .execute();
   const free = rows.filter(({ leased_until }) => leased_until === null || leased_until <= now);
   const taken = free.slice(0, Math.max(0, Math.min(limit, maxUnderWay - (rows.length - free.length)))).map(toDelivery);
-  const bodies = await composeBodies(trx, taken, compose);
+  const { document } = endpoint.subscription;
+  const bodies: ReadonlyMap<string, string> = document === null ? await composeBodies(trx, taken, compose) : new Map();
   const claimed: ClaimedDelivery[] = [];
   for (const delivery of taken) {
-    const body = delivery.body ?? bodies.get(delivery.eventId);
+    const body = delivery.body ?? (document === null ? bodies.get(delivery.eventId) : null);
     if (body === undefined) continue;
     await LEASE(trx, [nodeId, until, body, delivery.id]);
     claimed.push({ delivery, body, endpoint, nodeId });
@@ -98,6 +106,26 @@ const LEASE = prepareQuery((trx) =>
     .set({ leased_by: '', leased_until: '' as Timestamp, body: '' })
     .where('id', '=', ''),
 );
+
+/**
+ * Writes the body of a delivery that has none yet, for the node that has taken it. Gives what is to be sent: undefined where
+ * another has taken it in the meantime, or it is gone.
+ */
+export async function storeBody(
+  trx: Queryable,
+  { delivery, endpoint, nodeId }: ClaimedDelivery,
+  { body, problem }: { body: string; problem: string | null },
+): Promise<ReadyDelivery | undefined> {
+  const { numUpdatedRows } = await trx
+    .updateTable('webhook_deliveries')
+    .set({ body, body_problem: problem })
+    .where('id', '=', delivery.id)
+    .where('leased_by', '=', nodeId)
+    .where('attempt_count', '=', delivery.attemptCount)
+    .where('body', 'is', null)
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows === 1n ? { delivery, endpoint, nodeId, body } : undefined;
+}
 
 /** The bodies of those that have none yet, by the ids of their events. */
 async function composeBodies(

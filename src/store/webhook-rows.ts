@@ -55,6 +55,8 @@ export interface WebhookDeliveryRow {
   name: WebhookEventName;
   status: DeliveryStatus;
   body: string | null;
+  /** Why the body is the default one although the subscription wanted another; null where it is not. */
+  body_problem: string | null;
   attempt_count: number;
   next_attempt_at: Timestamp | null;
   leased_by: string | null;

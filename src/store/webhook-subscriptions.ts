@@ -192,6 +192,20 @@ export async function countWebhookSubscriptions(db: Queryable, accountId: string
   return Number(row?.count ?? 0);
 }
 
+/** The subscriptions of all accounts that have a document, oldest first. */
+export async function listDocuments(
+  db: Queryable,
+): Promise<{ readonly id: string; readonly accountId: string; readonly document: string }[]> {
+  const rows = await db
+    .selectFrom('webhook_subscriptions')
+    .select(['id', 'account_id', 'document'])
+    .where('document', 'is not', null)
+    .orderBy('id')
+    .$narrowType<{ document: string }>()
+    .execute();
+  return rows.map(({ id, account_id, document }) => ({ id, accountId: account_id, document }));
+}
+
 /** What a subscription wants to be told. */
 export interface Wish {
   readonly id: string;

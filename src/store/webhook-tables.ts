@@ -56,6 +56,7 @@ export async function addWebhooks({ schema }: Kysely<unknown>): Promise<void> {
     .addColumn('name', 'text', (c) => c.notNull())
     .addColumn('status', 'text', (c) => c.notNull())
     .addColumn('body', 'text')
+    .addColumn('body_problem', 'text')
     .addColumn('attempt_count', 'integer', (c) => c.notNull())
     .addColumn('next_attempt_at', 'text')
     .addColumn('leased_by', 'text')

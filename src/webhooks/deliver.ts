@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../domain/time.ts';
 import type { Sealer } from '../secrets.ts';
-import type { ClaimedDelivery } from '../store/webhook-queue.ts';
+import type { ReadyDelivery } from '../store/webhook-queue.ts';
 import { composeHeaders } from './headers.ts';
 import { explainFailure, readRetryAfter, readStart, TOTAL_MS } from './receiver.ts';
 import { unsealParts } from './sealed.ts';
@@ -36,7 +36,7 @@ export interface DeliverDeps {
  */
 export async function attemptDelivery(
   { clock, sealer, fetch }: DeliverDeps,
-  { delivery, body, endpoint: { subscription, sealed } }: ClaimedDelivery,
+  { delivery, body, endpoint: { subscription, sealed } }: ReadyDelivery,
 ): Promise<Outcome> {
   const startedAt = performance.now();
   const countMs = () => Math.round(performance.now() - startedAt);

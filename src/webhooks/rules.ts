@@ -7,6 +7,9 @@ import { AddressRefusedError, checkUrl } from '../outbound/guard.ts';
 
 const MAX_URL_LENGTH = 2_048;
 
+/** How long the document of a subscription may be. */
+export const MAX_DOCUMENT_LENGTH = 10_000;
+
 /** How many custom headers a subscription may have. */
 export const MAX_HEADERS = 10;
 
@@ -96,6 +99,7 @@ export function rulesFor(addresses: AddressRules) {
     events: eventList,
     description: text(0, 255).optional(),
     channels: channelList.optional(),
+    document: text(1, MAX_DOCUMENT_LENGTH).optional(),
     schedule: z.enum(WEBHOOK_SCHEDULES).optional(),
     headers: headerList.optional(),
   });

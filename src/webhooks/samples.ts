@@ -1,6 +1,8 @@
 import { FAILURES } from '../domain/failures.ts';
+import { createId } from '../domain/ids.ts';
+import { toJson } from '../domain/json.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
-import type { WebhookEventName } from '../domain/webhooks.ts';
+import type { WebhookEvent, WebhookEventName } from '../domain/webhooks.ts';
 
 /** An event that endpoints can be told of: when it fires, and the inside of a body as an example. */
 interface Sample {
@@ -105,4 +107,17 @@ export function chatbotOfSample(name: WebhookEventName, chatbotId: string | null
 /** The chatbot and the moment of examples that are only shown. */
 export function placeOfSample(name: WebhookEventName): { chatbotId: string | null; at: Timestamp } {
   return { chatbotId: chatbotOfSample(name, CHATBOT_ID), at: AT };
+}
+
+/** Makes an example of an event, which is about nothing that exists. */
+export function createSample(
+  name: WebhookEventName,
+  place: Pick<WebhookEvent, 'accountId' | 'chatbotId' | 'at'>,
+): WebhookEvent {
+  return {
+    id: createId('webhookEvent'),
+    ...{ ...place, name },
+    ...{ conversationId: null, messageId: null, leadId: null, sourceId: null },
+    data: toJson(WEBHOOK_SAMPLES[name].data),
+  };
 }

@@ -1,16 +1,14 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import { InvalidInputError } from '../domain/errors.ts';
-import { createId } from '../domain/ids.ts';
-import { toJson } from '../domain/json.ts';
 import { toTimestamp } from '../domain/time.ts';
-import type { WebhookDelivery, WebhookEvent, WebhookEventName, WebhookSubscription } from '../domain/webhooks.ts';
+import type { WebhookDelivery, WebhookEventName, WebhookSubscription } from '../domain/webhooks.ts';
 import { listChatbots } from '../store/chatbots.ts';
 import { createDelivery } from '../store/outbox.ts';
 import type { Queryable } from '../store/tables.ts';
 import { insertWebhookDeliveries } from '../store/webhook-deliveries.ts';
 import { insertWebhookEvent } from '../store/webhook-events.ts';
-import { chatbotOfSample, WEBHOOK_SAMPLES } from './samples.ts';
+import { chatbotOfSample, createSample } from './samples.ts';
 import { holdSubscription } from './subscriptions.ts';
 import { deliveriesTopic } from './topic.ts';
 
@@ -29,13 +27,7 @@ export async function sendTestWebhook(
     const { subscription } = await holdSubscription(trx, accountId, subscriptionId);
     requireActive(subscription);
     const chatbotId = subscription.chatbotId ?? (await findAnyChatbot(trx, accountId));
-    const event: WebhookEvent = {
-      id: createId('webhookEvent'),
-      ...{ accountId, name, at },
-      chatbotId: chatbotOfSample(name, chatbotId),
-      ...{ conversationId: null, messageId: null, leadId: null, sourceId: null },
-      data: toJson(WEBHOOK_SAMPLES[name].data),
-    };
+    const event = createSample(name, { accountId, chatbotId: chatbotOfSample(name, chatbotId), at });
     await insertWebhookEvent(trx, event, { isTest: true });
     const made = createDelivery(event, subscription.id, at);
     await insertWebhookDeliveries(trx, [made]);

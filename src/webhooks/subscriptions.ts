@@ -36,11 +36,13 @@ export interface SubscriptionFields {
   /** Empty: whatever the way. */
   readonly channels?: readonly Channel[] | null | undefined;
   readonly schedule?: WebhookSchedule | null | undefined;
+  /** What its bodies are to say; null: the default bodies, also where it had a document. */
+  readonly document?: string | null | undefined;
   /** All custom headers, in place of those before; at most 10. */
   readonly headers?: readonly { readonly name: string; readonly value: string }[] | null | undefined;
 }
 
-type ChangeDeps = Pick<Deps, 'config' | 'db' | 'clock' | 'sealer'>;
+type ChangeDeps = Pick<Deps, 'config' | 'db' | 'clock' | 'sealer' | 'selections'>;
 type Owner = Pick<Viewer, 'accountId'>;
 
 /**
@@ -59,6 +61,7 @@ export async function createWebhookSubscription(
   }: SubscriptionFields & { chatbotId?: string | null | undefined; url: string; events: readonly WebhookEventName[] },
 ): Promise<{ subscription: WebhookSubscription; secret: string }> {
   const fields = parseInput(rulesFor(createAddressRules(deps.config.allowedAddresses)), { ...input });
+  requireDocument(deps, fields.document);
   const at = toTimestamp(deps.clock.now());
   const id = createId('webhookSubscription');
   const secret = createSecret();
@@ -83,7 +86,7 @@ export async function createWebhookSubscription(
       events: fields.events,
       channels: fields.channels ?? null,
       schedule: fields.schedule ?? 'CONTRACT',
-      document: null,
+      document: fields.document ?? null,
       ...{ isActive: true, disabledReason: null, failingSince: null },
       ...{ createdAt: at, updatedAt: at },
     };
@@ -103,6 +106,7 @@ export async function updateWebhookSubscription(
 ): Promise<WebhookSubscription> {
   const rules = rulesFor(createAddressRules(deps.config.allowedAddresses));
   const fields = parseInput(rules.partial().extend({ isActive: z.boolean().optional() }), { ...input });
+  requireDocument(deps, fields.document);
   return deps.db.transaction(async (trx) => {
     const { subscription, sealed } = await holdSubscription(trx, accountId, givenId);
     const isBack = fields.isActive === true && !subscription.isActive;
@@ -113,6 +117,7 @@ export async function updateWebhookSubscription(
       events: fields.events ?? subscription.events,
       channels: fields.channels === undefined ? subscription.channels : fields.channels,
       schedule: fields.schedule ?? subscription.schedule,
+      document: input.document === null ? null : (fields.document ?? subscription.document),
       isActive: fields.isActive ?? subscription.isActive,
       ...(isBack && { disabledReason: null, failingSince: null }),
       updatedAt: toTimestamp(deps.clock.now()),
@@ -179,6 +184,12 @@ export async function rotateWebhookSecret(
 export async function holdSubscription(trx: Queryable, accountId: string, givenId: string) {
   const id = requireFound('Webhook subscription', parseId('webhookSubscription', givenId));
   return requireFound('Webhook subscription', await lockWebhookSubscription(trx, accountId, id));
+}
+
+/** @throws InvalidInputError */
+function requireDocument({ selections }: Pick<Deps, 'selections'>, document: string | undefined): void {
+  const problem = document === undefined ? undefined : selections.findProblem(document);
+  if (problem !== undefined) throw new InvalidInputError([{ path: ['document'], message: problem }]);
 }
 
 async function requireChatbot(trx: Queryable, accountId: string, givenId: string): Promise<string> {

@@ -15,6 +15,7 @@ import {
 import { composeBody } from './body.ts';
 import { createCircuits } from './circuits.ts';
 import { attemptDelivery, type Outcome } from './deliver.ts';
+import { prepareDelivery } from './prepare.ts';
 import { findDelay } from './schedule.ts';
 import { logHealth, settleAttempts } from './settle.ts';
 import { listShares } from './shares.ts';
@@ -29,7 +30,7 @@ const LEASE_MS = 30_000;
 
 /** What delivering needs. */
 export interface WorkerDeps
-  extends Pick<Deps, 'bus' | 'config' | 'db' | 'clock' | 'logger' | 'metrics' | 'node' | 'sealer'> {
+  extends Pick<Deps, 'bus' | 'config' | 'db' | 'clock' | 'logger' | 'metrics' | 'node' | 'sealer' | 'selections'> {
   readonly onNewDeliveries: WatchedDatabase['onNewDeliveries'];
 }
 
@@ -51,8 +52,13 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
   let isStopping = false;
 
   async function attempt(claimed: ClaimedDelivery): Promise<void> {
+    const ready = await prepareDelivery(deps, claimed);
+    if (ready === undefined) {
+      taken.delete(claimed.delivery.id);
+      return;
+    }
     const at = clock.now();
-    const outcome = await attemptDelivery(sending, claimed);
+    const outcome = await attemptDelivery(sending, ready);
     const result = judge(claimed, outcome, at);
     circuits.note(claimed.endpoint.subscription.id, outcome.error === null, clock.now());
     metrics.webhookAttempts.inc({ outcome: result.status.toLowerCase() });

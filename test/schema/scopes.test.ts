@@ -149,6 +149,9 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
   },
   // Who may is told nothing before something happens, and is not asked here: see test/webhooks/deliveries.test.ts.
   webhookDeliveries: { scopes: ['MANAGE'], operation: 'subscription { webhookDeliveries { id } }' },
+  dryRunWebhook: { scopes: ['MANAGE'], operation: '{ dryRunWebhook(sample: LEAD_CAPTURED) { payload } }' },
+  // For the documents of webhooks alone.
+  event: { scopes: [], operation: 'subscription { event { id } }' },
   messageStream: {
     scopes: ['CHAT', 'READ'],
     operation: 'subscription { messageStream(messageId: "$reply") { __typename } }',

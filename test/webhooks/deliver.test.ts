@@ -27,7 +27,7 @@ function attempt(url: string, wanted: Partial<Wanted> = {}, fetch = deps.fetch) 
   const delivery = {
     id: createId('webhookDelivery'),
     eventId: createId('webhookEvent'),
-    ...{ accountId, subscriptionId, body, attemptCount: 0, nextAttemptAt: at, createdAt: at },
+    ...{ accountId, subscriptionId, body, bodyProblem: null, attemptCount: 0, nextAttemptAt: at, createdAt: at },
     name: 'LEAD_CAPTURED' as const,
     status: 'PENDING' as const,
   };

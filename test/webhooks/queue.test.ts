@@ -16,6 +16,7 @@ import {
   listDueEndpoints,
   recordAttempts,
   releaseAllDeliveries,
+  storeBody,
 } from '../../src/store/webhook-queue.ts';
 import { deleteWebhookSubscription, insertWebhookSubscription } from '../../src/store/webhook-subscriptions.ts';
 import { composeBody } from '../../src/webhooks/body.ts';
@@ -126,6 +127,25 @@ describeEngines('the queue of deliveries', (engine) => {
     queue.clock.turn(LEASE_MS);
     const [second] = await queue.claim(id, { compose: () => 'another' });
     expect(second?.body).toBe(first?.body);
+  });
+
+  it('leaves the body to the document of a subscription, and stores it once, for the one who has the delivery', async () => {
+    const queue = await openQueue(engine);
+    const id = await queue.subscribe({ document: 'subscription { event { id } }' });
+    await queue.enqueue(1);
+    const [late] = await queue.claim(id, { nodeId: 'late' });
+    queue.clock.turn(LEASE_MS);
+    const [taken] = await queue.claim(id, { nodeId: 'next' });
+    if (late === undefined || taken === undefined) throw new Error('It was not given out.');
+    expect([late.body, taken.body]).toEqual([null, null]);
+    const store = (claimed: ClaimedDelivery, body: string) =>
+      queue.db.transaction((trx) => storeBody(trx, claimed, { body, problem: null }));
+    expect(await store(late, 'late')).toBeUndefined();
+    expect(await store(taken, 'made')).toEqual({ ...taken, body: 'made' });
+    expect(await store(taken, 'again')).toBeUndefined();
+    expect(await findWebhookDelivery(queue.db.read, queue.accountId, taken.delivery.id)).toMatchObject({
+      body: 'made',
+    });
   });
 
   it('gives out again what nobody has told of for 30 seconds, and takes the result of the one who has it then', async () => {

@@ -1,0 +1,113 @@
+import {
+  type DocumentNode,
+  type ExecutionResult,
+  execute,
+  GraphQLError,
+  Kind,
+  type OperationDefinitionNode,
+} from 'graphql';
+import { LRUCache } from 'lru-cache';
+import { schema } from '../../schema/index.ts';
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import { OperationTimeoutError, RefusalError } from '../domain/errors.ts';
+import { toJson } from '../domain/json.ts';
+import type { WebhookEvent } from '../domain/webhooks.ts';
+import type { Selection, Selections } from '../webhooks/selections.ts';
+import { createContext, NOBODY } from './door.ts';
+import { parseWithinLimits, validateBriefly, withTimeout } from './pipeline.ts';
+import { measureOperation, rootFieldsOf } from './query-limits.ts';
+
+/** Shorter than a delivery is held for. */
+const TIMEOUT_MS = 5_000;
+const CACHED_DOCUMENTS = 500;
+
+/** A document that was looked at. */
+type Prepared = { readonly document: DocumentNode } | { readonly problem: string };
+
+/**
+ * Makes what executes the documents of webhook subscriptions: within the limits of any client, once for each event, with
+ * `READ` alone.
+ * @param getDeps asked when an event is told; resolvers get them.
+ */
+export function createSelections(getDeps: () => Deps): Selections {
+  const known = new LRUCache<string, Prepared>({ max: CACHED_DOCUMENTS });
+
+  function prepareOnce(text: string): Prepared {
+    const prepared = known.get(text) ?? prepare(text);
+    known.set(text, prepared);
+    return prepared;
+  }
+
+  async function select(text: string, event: WebhookEvent): Promise<Selection> {
+    const prepared = prepareOnce(text);
+    if ('problem' in prepared) return prepared;
+    const deps = getDeps();
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const source = { requestId: event.id, standing: NOBODY.standing, signal };
+    const contextValue = createContext(deps, createReader(event.accountId), 'API', source);
+    const { document } = prepared;
+    try {
+      const running = Promise.resolve(execute({ schema, document, rootValue: event, contextValue }));
+      const result = await withTimeout(running, TIMEOUT_MS);
+      return toSelection(result, (error) => {
+        deps.logger.error({ err: error, event: event.id }, 'a webhook document could not be executed');
+      });
+    } catch (error) {
+      if (error instanceof OperationTimeoutError) return { problem: error.message };
+      throw error;
+    }
+  }
+
+  return {
+    findProblem(text) {
+      const prepared = prepareOnce(text);
+      return 'problem' in prepared ? prepared.problem : undefined;
+    },
+    select,
+  };
+}
+
+function prepare(text: string): Prepared {
+  try {
+    const document = parseWithinLimits(text);
+    const problem = findMistake(document);
+    return problem === undefined ? { document } : { problem };
+  } catch (error) {
+    if (error instanceof RefusalError || error instanceof GraphQLError) return { problem: error.message };
+    throw error;
+  }
+}
+
+/** @throws QueryTooComplexError */
+function findMistake(document: DocumentNode): string | undefined {
+  const errors = validateBriefly(schema, document);
+  if (errors.length > 0) return errors.map(({ message }) => message).join(' ');
+  const [operation, ...others] = document.definitions.filter(
+    (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
+  );
+  if (operation?.operation !== 'subscription' || others.length > 0) return ONLY;
+  if (rootFieldsOf(document, operation).some((name) => name !== 'event')) return ONLY;
+  if (operation.variableDefinitions?.length) return 'There is nobody to give it variables: write the values in place.';
+  measureOperation(schema, document, operation, {});
+  return undefined;
+}
+
+const ONLY = 'Must be one `subscription` of the field `event`, and nothing else.';
+
+function createReader(accountId: string): Viewer {
+  const revoked = new AbortController().signal;
+  return { kind: 'API_KEY', accountId, apiKeyId: '', scopes: new Set(['READ']), revoked };
+}
+
+/** What went wrong inside is logged by `report`, and not told: it may say what nobody outside should know. */
+function toSelection({ data, errors = [] }: ExecutionResult, report: (error: GraphQLError) => void): Selection {
+  if (errors.length === 0 && data != null) return { data: toJson(data) };
+  const problems = errors.map((error) => {
+    const { message, originalError, path } = error;
+    if (originalError === undefined || originalError instanceof RefusalError) return message;
+    report(error);
+    return `Something went wrong at ${path?.join('.') ?? 'its beginning'}.`;
+  });
+  return { problem: problems.join(' ') };
+}

@@ -1,0 +1,42 @@
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import { BadUserInputError } from '../domain/errors.ts';
+import { parseId } from '../domain/ids.ts';
+import type { WebhookEvent, WebhookEventName } from '../domain/webhooks.ts';
+import { findWebhookEvent } from '../store/webhook-events.ts';
+import { composeBody, type MadeBody, makeBody } from './body.ts';
+import { MAX_DOCUMENT_LENGTH } from './rules.ts';
+import { createSample, placeOfSample } from './samples.ts';
+
+/** What to try: a document, or none; and a stored event, or an example of one. */
+interface DryRun {
+  readonly document?: string | null | undefined;
+  readonly eventId?: string | null | undefined;
+  readonly sample?: WebhookEventName | null | undefined;
+}
+
+/**
+ * Makes the body of an event, and sends it to nobody; undefined where there is no such event.
+ * @throws BadUserInputError for a document that could not be saved, and unless there is either an event or a sample.
+ */
+export async function dryRunWebhook(
+  { db, selections }: Pick<Deps, 'db' | 'selections'>,
+  { accountId }: Pick<Viewer, 'accountId'>,
+  { document, eventId, sample }: DryRun,
+): Promise<MadeBody | undefined> {
+  if ((eventId == null) === (sample == null))
+    throw new BadUserInputError('Give exactly one of `eventId` and `sample`.');
+  let event: WebhookEvent | undefined;
+  if (sample != null) event = createSample(sample, { accountId, ...placeOfSample(sample) });
+  else if (eventId != null) {
+    const id = parseId('webhookEvent', eventId);
+    event = id === undefined ? undefined : await findWebhookEvent(db.read, accountId, id);
+  }
+  if (document == null) return event && { body: composeBody(event), problem: null };
+  if (document.length > MAX_DOCUMENT_LENGTH) {
+    throw new BadUserInputError('`document` must have at most 10,000 characters.');
+  }
+  const problem = selections.findProblem(document);
+  if (problem !== undefined) throw new BadUserInputError(problem);
+  return event && makeBody(selections, document, event);
+}

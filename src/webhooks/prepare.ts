@@ -1,0 +1,32 @@
+import type { Deps } from '../deps.ts';
+import { findWebhookEvent } from '../store/webhook-events.ts';
+import { type ClaimedDelivery, type ReadyDelivery, storeBody } from '../store/webhook-queue.ts';
+import { makeBody } from './body.ts';
+
+/**
+ * Gives a delivery that has been taken the body that the document of its subscription wants: it is stored, and never changes.
+ * Undefined where there is nothing to send: it is gone, another node has taken it, or the database failed, in which case it
+ * is tried again when the lease has ended.
+ */
+export async function prepareDelivery(
+  { db, logger, selections }: Pick<Deps, 'db' | 'logger' | 'selections'>,
+  claimed: ClaimedDelivery,
+): Promise<ReadyDelivery | undefined> {
+  const { delivery, endpoint, body } = claimed;
+  if (body !== null) return { ...claimed, body };
+  const { id: subscription, document } = endpoint.subscription;
+  const about = { account: delivery.accountId, subscription, delivery: delivery.id };
+  try {
+    const event = await findWebhookEvent(db.read, delivery.accountId, delivery.eventId);
+    if (event === undefined || document === null) return undefined;
+    const made = await makeBody(selections, document, event);
+    const ready = await db.transaction((trx) => storeBody(trx, claimed, made));
+    if (ready !== undefined && made.problem !== null) {
+      logger.warn({ ...about, problem: made.problem }, 'a webhook document selects nothing; the default body is sent');
+    }
+    return ready;
+  } catch (error) {
+    logger.error({ ...about, err: error }, 'cannot make the body of a webhook delivery; trying again');
+    return undefined;
+  }
+}

@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import type { JsonText } from '../../src/domain/json.ts';
+import { findWebhookEvents } from '../../src/store/webhook-events.ts';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import type { TestGateway } from '../helpers/gateway.ts';
+import { startTelling } from '../helpers/telling.ts';
+import { subscribe, writeEvent } from '../helpers/webhooks.ts';
+import { askAsStranger, textOf } from '../schema/support.ts';
+
+const DRY_RUN = `query ($document: String, $eventId: ID, $sample: WebhookEvent) {
+  dryRunWebhook(document: $document, eventId: $eventId, sample: $sample) { payload payloadProblem }
+}`;
+
+async function dryRun(gateway: TestGateway, variables: object) {
+  const { data } = await gateway.graphql<{ dryRunWebhook: { payload: string; payloadProblem: string | null } }>(
+    DRY_RUN,
+    variables,
+  );
+  return data.dryRunWebhook;
+}
+
+describe('dryRunWebhook', () => {
+  it('shows the body of an event that was told, by a document or by default', async () => {
+    const gateway = await startTelling();
+    await subscribe(gateway, { events: ['MESSAGE_RECEIVED'] });
+    const chatbotId = await createChatbot(gateway);
+    await send(gateway, { chatbotId, content: 'Hello' });
+    const { read } = gateway.deps.db;
+    const [row] = await read.selectFrom('webhook_events').select('id').execute();
+    const [event] = await findWebhookEvents(read, gateway.accountId, [row?.id ?? '']);
+    const document = 'subscription { event { id ... on MessageReceivedEvent { message { content } } } }';
+    const chosen = await dryRun(gateway, { document, eventId: event?.id });
+    expect(JSON.parse(chosen.payload)).toEqual({
+      event: 'message.received',
+      chatbot_id: chatbotId,
+      timestamp: event?.at,
+      data: { event: { id: event?.id, message: { content: 'Hello' } } },
+    });
+    const usual = await dryRun(gateway, { eventId: event?.id });
+    expect(JSON.parse(usual.payload)).toMatchObject({ data: { message: 'Hello' } });
+    expect([chosen.payloadProblem, usual.payloadProblem]).toEqual([null, null]);
+  });
+
+  it('shows null for what is gone', async () => {
+    const gateway = await startTelling();
+    const document = 'subscription { event { ... on ConversationStartedEvent { conversation { id } } } }';
+    const event = await writeEvent(gateway, { name: 'CONVERSATION_STARTED', conversationId: gateway.accountId });
+    const { payload } = await dryRun(gateway, { document, eventId: event.id });
+    expect(JSON.parse(payload).data).toEqual({ event: { conversation: null } });
+  });
+
+  it('does not tell what went wrong inside of the gateway, and logs it', async () => {
+    const gateway = await startTelling();
+    const { id: eventId } = await writeEvent(gateway, { data: 'a secret of ours' as JsonText });
+    const { payloadProblem } = await dryRun(gateway, { document: 'subscription { event { data } }', eventId });
+    expect(payloadProblem).toBe('Something went wrong at event.data.');
+    const logged = gateway.logs.filter(({ msg }) => msg === 'a webhook document could not be executed');
+    expect(logged).toMatchObject([{ event: eventId, err: { message: expect.stringContaining('JSON') } }]);
+  });
+
+  it('shows the body of an example of every event', async () => {
+    const gateway = await startTelling();
+    const { data } = await gateway.graphql<{ webhookEvents: { event: string; sample: { data: object } }[] }>(
+      '{ webhookEvents { event sample } }',
+    );
+    for (const { event, sample } of data.webhookEvents) {
+      const document = 'subscription { event { __typename name data } }';
+      const { payload, payloadProblem } = await dryRun(gateway, { document, sample: event });
+      expect(payloadProblem).toBeNull();
+      expect(JSON.parse(payload)).toEqual({
+        ...sample,
+        data: { event: { __typename: expect.stringMatching(/Event$/), name: event, data: sample.data } },
+      });
+    }
+  });
+
+  it('refuses a document that could not be saved, and anything but one event', async () => {
+    const gateway = await startTelling();
+    const sample = 'LEAD_CAPTURED';
+    const asked = [
+      {},
+      { sample, eventId: gateway.accountId },
+      { sample, document: '{ viewer { kind } }' },
+      { sample, document: textOf(10_001) },
+    ];
+    for (const variables of asked) {
+      const { errors } = await gateway.graphql(DRY_RUN, variables);
+      expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+    }
+  });
+
+  it('knows no event of another account', async () => {
+    const gateway = await startTelling();
+    const { id } = await writeEvent(gateway);
+    const query = 'query ($id: ID!) { dryRunWebhook(eventId: $id) { payload } }';
+    for (const answer of await askAsStranger(gateway, { query, id, kind: 'webhookEvent' })) {
+      expect(answer).toMatchObject({ data: { dryRunWebhook: null } });
+    }
+  });
+});
