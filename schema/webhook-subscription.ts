@@ -1,6 +1,8 @@
 import { parseId } from '../src/domain/ids.ts';
+import { toTimestamp } from '../src/domain/time.ts';
 import type { WebhookSchedule as WebhookScheduleName, WebhookSubscription } from '../src/domain/webhooks.ts';
 import { listWebhookSubscriptions } from '../src/store/webhook-subscriptions.ts';
+import { HALF_MS } from '../src/webhooks/health.ts';
 import { MAX_HEADERS } from '../src/webhooks/rules.ts';
 import { readHeaderNames } from '../src/webhooks/sealed.ts';
 import { builder, type FieldExtensions } from './builder.ts';
@@ -71,6 +73,14 @@ export const WebhookSubscriptionRef = builder.objectRef<WebhookSubscription>('We
       type: 'DateTime',
       nullable: true,
       description: 'Since when nothing was delivered although it was tried; null when the last attempt succeeded.',
+    }),
+    willBeDisabledAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description:
+        'When it will be switched off unless something is delivered before: told from 60 hours of failing on; null while there is no need.',
+      resolve: ({ isActive, failingSince, warnedAt }) =>
+        isActive && failingSince !== null && warnedAt !== null ? toTimestamp(Date.parse(warnedAt) + HALF_MS) : null,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it was last changed.' }),

@@ -52,6 +52,8 @@ export interface WebhookSubscription {
   readonly disabledReason: string | null;
   /** Since when nothing has been delivered although it was tried; null when the last attempt succeeded. */
   readonly failingSince: Timestamp | null;
+  /** When it had failed for so long that it will be switched off; null while there is no need. */
+  readonly warnedAt: Timestamp | null;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
 }

@@ -112,6 +112,21 @@ export const testWebhookRoute = createRoute({
   },
 });
 
+/** `POST /webhooks/{webhook_id}/rotate-secret` */
+export const rotateWebhookRoute = createRoute({
+  method: 'post',
+  path: `${ONE}/rotate-secret`,
+  operationId: 'rotateWebhookSecret',
+  tags,
+  summary: 'Replace the secret',
+  description: 'For 24 hours requests are signed with the secret before it as well. Needs the scope `manage`.',
+  request: { params: WebhookPath },
+  responses: {
+    200: json('The webhook with its new secret, which is never shown again.', NewWebhookModel),
+    ...refusals('INVALID_INPUT', 'NOT_FOUND', ...ALWAYS),
+  },
+});
+
 /** `GET /webhooks/{webhook_id}/deliveries` */
 export const listDeliveriesRoute = createRoute({
   method: 'get',
@@ -133,5 +148,6 @@ export const WEBHOOK_METHODS = [
   [listWebhooksRoute.getRoutingPath(), 'GET, HEAD, POST'],
   [getWebhookRoute.getRoutingPath(), 'GET, HEAD, PATCH, DELETE'],
   [testWebhookRoute.getRoutingPath(), 'POST'],
+  [rotateWebhookRoute.getRoutingPath(), 'POST'],
   [listDeliveriesRoute.getRoutingPath(), 'GET, HEAD'],
 ] as const;

@@ -11,6 +11,7 @@ import {
   GetWebhookDocument,
   ListWebhookDeliveriesDocument,
   ListWebhooksDocument,
+  RotateWebhookSecretDocument,
   TestWebhookDocument,
   UpdateWebhookDocument,
 } from './documents.ts';
@@ -24,6 +25,7 @@ import {
   getWebhookRoute,
   listDeliveriesRoute,
   listWebhooksRoute,
+  rotateWebhookRoute,
   testWebhookRoute,
   updateWebhookRoute,
 } from './webhook-routes.ts';
@@ -33,11 +35,11 @@ const DELIVERIES_PER_PAGE = 100;
 
 /** Adds the endpoints of webhooks. */
 export function addWebhooks(app: OpenAPIHono<RestEnv>): void {
-  addReads(app);
-  addWrites(app);
+  addBodiless(app);
+  addBodied(app);
 }
 
-function addReads(app: OpenAPIHono<RestEnv>): void {
+function addBodiless(app: OpenAPIHono<RestEnv>): void {
   app.openapi(listWebhooksRoute, async (c) => {
     const { items, link } = await readList(c.req.valid('query'), c.req.url, async (page) => {
       const { webhookSubscriptions } = await c.var.graph.query(ListWebhooksDocument, page);
@@ -71,10 +73,17 @@ function addReads(app: OpenAPIHono<RestEnv>): void {
     if (deleteWebhookSubscription.__typename !== 'DeleteWebhookSubscriptionPayload') throw new CodedError('NOT_FOUND');
     return c.json({ deleted_id: deleteWebhookSubscription.deletedId }, 200);
   });
+
+  app.openapi(rotateWebhookRoute, async (c) => {
+    const input = { id: c.req.valid('param').webhook_id };
+    const { rotateWebhookSecret: rotated } = await c.var.graph.query(RotateWebhookSecretDocument, { input });
+    if (rotated.__typename !== 'RotateWebhookSecretPayload') throw toRefusal(rotated);
+    return c.json({ ...toWebhook(rotated.webhookSubscription), secret: rotated.secret }, 200);
+  });
 }
 
 /** Only described by the framework: the bodies are read by hand. */
-function addWrites(app: OpenAPIHono<RestEnv>): void {
+function addBodied(app: OpenAPIHono<RestEnv>): void {
   for (const route of [createWebhookRoute, updateWebhookRoute, testWebhookRoute]) {
     app.openAPIRegistry.registerPath(route);
   }

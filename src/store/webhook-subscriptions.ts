@@ -276,6 +276,7 @@ function toSubscription(row: Selectable<WebhookSubscriptionRow>): WebhookSubscri
     isActive: row.is_active === 1,
     disabledReason: row.disabled_reason,
     failingSince: row.failing_since,
+    warnedAt: row.warned_at,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

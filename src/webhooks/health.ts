@@ -3,7 +3,7 @@ import type { EndpointHealth } from '../store/webhook-health.ts';
 
 const HOUR_MS = 3_600_000;
 /** Half the time that an endpoint has to come back: after the first half it is said, after the second it is switched off. */
-const HALF_MS = 60 * HOUR_MS;
+export const HALF_MS = 60 * HOUR_MS;
 
 const GONE = 410;
 

@@ -87,7 +87,7 @@ export async function createWebhookSubscription(
       channels: fields.channels ?? null,
       schedule: fields.schedule ?? 'CONTRACT',
       document: fields.document ?? null,
-      ...{ isActive: true, disabledReason: null, failingSince: null },
+      ...{ isActive: true, disabledReason: null, failingSince: null, warnedAt: null },
       ...{ createdAt: at, updatedAt: at },
     };
     await insertWebhookSubscription(trx, subscription, sealed);

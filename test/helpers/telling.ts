@@ -53,6 +53,7 @@ export function createEndpoint(
     isActive: true,
     disabledReason: null,
     failingSince: null,
+    warnedAt: null,
     createdAt: at,
     updatedAt: at,
     ...wanted,

@@ -16,7 +16,7 @@ export const ENDPOINT = 'https://hooks.example.com/in?of=us';
 
 /** All of a subscription that can be read. */
 export const SUBSCRIPTION = `id chatbot { id } url description events channels schedule headerNames isActive
-  disabledReason failingSince createdAt updatedAt`;
+  disabledReason failingSince willBeDisabledAt createdAt updatedAt`;
 
 /** All of a delivery that can be read. */
 export const DELIVERY = `id subscription { id } event eventId occurredAt status payload createdAt nextAttemptAt attemptCount

@@ -49,6 +49,7 @@ describe('the OpenAPI document', () => {
       'patch /webhooks/{webhook_id}': '200 400 401 403 404 413 415 429 500 503',
       'delete /webhooks/{webhook_id}': '200 401 403 404 429 500 503',
       'post /webhooks/{webhook_id}/test': '200 400 401 403 404 413 415 429 500 503',
+      'post /webhooks/{webhook_id}/rotate-secret': '200 400 401 403 404 429 500 503',
       'get /webhooks/{webhook_id}/deliveries': '200 400 401 403 404 429 500 503',
       'post /chatbots/{chatbot_id}/chat': '200 400 401 403 404 413 415 422 429 500 502 503 504',
     });

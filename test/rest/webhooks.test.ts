@@ -36,6 +36,7 @@ const OF_ONE = [
   ['PATCH', '', { description: 'a' }],
   ['DELETE', '', undefined],
   ['POST', '/test', { event: 'lead.captured' }],
+  ['POST', '/rotate-secret', undefined],
   ['GET', '/deliveries', undefined],
 ] as const;
 
@@ -168,6 +169,16 @@ describe('DELETE /webhooks/{webhook_id}', () => {
   });
 });
 
+describe('POST /webhooks/{webhook_id}/rotate-secret', () => {
+  it('replaces the secret, and shows the new one', async () => {
+    const gateway = await openGateway();
+    const { secret: old, ...made } = (await create(gateway)).body;
+    const { status, body } = await ask(gateway, 'POST', `/webhooks/${made.id}/rotate-secret`);
+    expect([status, body]).toEqual([200, { ...made, secret: expect.stringMatching(/^whsec_.{44}$/) }]);
+    expect(body.secret).not.toBe(old);
+  });
+});
+
 describe('POST /webhooks/{webhook_id}/test', () => {
   it('enqueues an example of an event', async () => {
     const gateway = await openGateway();
@@ -284,6 +295,7 @@ describe('a webhook', () => {
     ['PUT', '/webhooks', 'GET, HEAD, POST'],
     ['POST', `/webhooks/${UNKNOWN_ID}`, 'GET, HEAD, PATCH, DELETE'],
     ['GET', `/webhooks/${UNKNOWN_ID}/test`, 'POST'],
+    ['GET', `/webhooks/${UNKNOWN_ID}/rotate-secret`, 'POST'],
     ['DELETE', `/webhooks/${UNKNOWN_ID}/deliveries`, 'GET, HEAD'],
   ])('answers %s %s with 405', async (method, path, allow) => {
     const { status, body, headers } = await ask(await openGateway(), method, path);

@@ -92,6 +92,7 @@ describe('createWebhookSubscription', () => {
       isActive: true,
       disabledReason: null,
       failingSince: null,
+      willBeDisabledAt: null,
       createdAt: expect.any(String),
       updatedAt: expect.any(String),
     });

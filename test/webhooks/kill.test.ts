@@ -1,4 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
+import { Webhook } from 'standardwebhooks';
+import { Webhook as SvixWebhook } from 'svix';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { systemClock } from '../../src/domain/time.ts';
@@ -6,15 +8,26 @@ import { createLogger } from '../../src/logger.ts';
 import { createSealer } from '../../src/secrets.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { insertWebhookSubscription } from '../../src/store/webhook-subscriptions.ts';
+import { createSecret } from '../../src/webhooks/secret.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
 import { createRandom } from '../helpers/random.ts';
-import { answer, type Behaviour, type Received, reset, startReceiver } from '../helpers/receivers.ts';
+import {
+  answer,
+  type Behaviour,
+  drip,
+  flood,
+  hang,
+  type Received,
+  reset,
+  startReceiver,
+} from '../helpers/receivers.ts';
 import { createSurvivor, type Survivor } from '../helpers/survivor.ts';
 import { createEndpoint, WEBHOOK_ENV } from '../helpers/telling.ts';
 
 /** The moments are other ones in every run. */
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
 const KILLS = Number(process.env.WEBHOOK_KILLS ?? 8);
+const SECRET = createSecret();
 const LIFE_MS = { min: 50, max: 700 };
 const LIMIT = { timeout: 60_000 + KILLS * 5_000 };
 const ENV = {
@@ -31,7 +44,7 @@ async function listenToMessages({ databaseUrl }: Survivor, url: string): Promise
   try {
     const { id: accountId } = await db.read.selectFrom('accounts').select('id').executeTakeFirstOrThrow();
     const wanted = { accountId, url, events: ['MESSAGE_RECEIVED'] as const };
-    const { subscription, sealed } = createEndpoint({ sealer, clock: systemClock }, wanted);
+    const { subscription, sealed } = createEndpoint({ sealer, clock: systemClock }, { ...wanted, secret: SECRET });
     await db.transaction((trx) => insertWebhookSubscription(trx, subscription, sealed));
   } finally {
     await db.close();
@@ -55,9 +68,20 @@ async function chat(survivor: Survivor, chatbotId: string, signal: AbortSignal):
   return acknowledged;
 }
 
-/** Takes most of what it is sent, some of it after a while, and breaks off now and then. */
+/** What a receiver can do wrong, and how seldom it does. */
+const WRONGS: readonly (readonly [every: number, Behaviour])[] = [
+  [7, reset],
+  [11, answer(500)],
+  [13, flood(200)],
+  [17, drip(200)],
+  [19, drip(503)],
+  [41, hang],
+];
+
+/** Takes most of what it is sent, some of it after a while, and does wrong now and then. */
 const behaveBadly: Behaviour = (response, number, request) => {
-  if (number % 7 === 0) reset(response, number, request);
+  const wrong = WRONGS.find(([every]) => number % every === 0)?.[1];
+  if (wrong !== undefined) wrong(response, number, request);
   else if (number % 3 === 0) void setTimeout(100).then(() => answer(200)(response, number, request));
   else answer(200)(response, number, request);
 };
@@ -103,6 +127,11 @@ it(title, LIMIT, async () => {
   const byEvent = Map.groupBy(receiver.received, ({ headers }) => headers['webhook-id']);
   expect(byEvent.size).toBe(stored.length);
   for (const tries of byEvent.values()) expect(new Set(tries.map(({ body }) => body)).size).toBe(1);
+  for (const library of [new Webhook(SECRET), new SvixWebhook(SECRET)]) {
+    for (const { body, headers } of receiver.received) {
+      expect(library.verify(body, headers as Record<string, string>)).toEqual(JSON.parse(body));
+    }
+  }
   // The moments were such that it mattered.
   expect(receiver.received.length).toBeGreaterThan(stored.length);
 });

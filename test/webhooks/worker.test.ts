@@ -214,6 +214,12 @@ describeEngines('delivering', (engine) => {
     clock.turn(HOUR + MINUTE);
     await fail();
     await vi.waitFor(() => expect(warnings()).toHaveLength(1), soon);
+    const { data } = await gateway.graphql<{ webhookSubscription: { willBeDisabledAt: string } }>(
+      'query ($id: ID!) { webhookSubscription(id: $id) { willBeDisabledAt } }',
+      { id },
+    );
+    const left = Date.parse(data.webhookSubscription.willBeDisabledAt) - clock.now();
+    expect(Math.abs(left - 60 * HOUR)).toBeLessThan(MINUTE);
     clock.turn(59 * HOUR);
     await fail();
     expect(await readSubscription(gateway, id)).toMatchObject({ isActive: true, failingSince });
