@@ -25,8 +25,13 @@ export default defineConfig({
         test: {
           ...again,
           include: ['test/{access,chat,http,rest,schema}/**/*.test.ts'],
-          // They choose their stack themselves.
-          exclude: ['test/chat/{at-once,elsewhere,nodes}.test.ts'],
+          exclude: [
+            // They choose their stack themselves.
+            'test/chat/{at-once,elsewhere,nodes}.test.ts',
+            // What they hold is decided before anything is executed or stored, or by the far end of a wire.
+            'test/http/{bad-input,close-codes,cors,graphql-audits,slow-sockets}.test.ts',
+            'test/chat/model-moods.test.ts',
+          ],
         },
       },
     ],
