@@ -41,8 +41,9 @@ export function requireOnePlace({ chatbotId, conversationId, sessionId }: PlaceI
   }
 }
 
-/** How the conversation of a place is found: to be held, or only to be read. */
+/** How the conversation of a place is found that is to be held. */
 export const HELD = { byId: lockConversation, bySession: lockConversationBySession };
+/** How it is found where it is only read. */
 export const READ: typeof HELD = { byId: findConversation, bySession: findConversationBySession };
 
 /**
