@@ -129,7 +129,7 @@ it(title, LIMIT, async () => {
   for (const tries of byEvent.values()) expect(new Set(tries.map(({ body }) => body)).size).toBe(1);
   for (const library of [new Webhook(SECRET), new SvixWebhook(SECRET)]) {
     for (const { body, headers } of receiver.received) {
-      expect(library.verify(body, headers as Record<string, string>)).toEqual(JSON.parse(body));
+      expect(() => library.verify(body, headers as Record<string, string>)).not.toThrow();
     }
   }
   // The moments were such that it mattered.
