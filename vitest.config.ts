@@ -29,8 +29,7 @@ export default defineConfig({
             // They choose their stack themselves.
             'test/chat/{at-once,elsewhere,nodes}.test.ts',
             // What they hold is decided before anything is executed or stored, or by the far end of a wire.
-            'test/http/{bad-input,close-codes,cors,graphql-audits,slow-sockets}.test.ts',
-            'test/chat/model-moods.test.ts',
+            'test/http/{bad-input,close-codes,cors,slow-sockets}.test.ts',
           ],
         },
       },
