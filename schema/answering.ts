@@ -1,3 +1,4 @@
+import { MAX_FALLBACKS } from '../src/chat/answering.ts';
 import type {
   Answering,
   ChatbotTool as ChatbotToolName,
@@ -5,8 +6,6 @@ import type {
   ModelName,
 } from '../src/domain/answering.ts';
 import { builder, type FieldExtensions } from './builder.ts';
-
-const MAX_FALLBACKS = 5;
 
 const Grounding = builder.enumType('Grounding', {
   description: 'What the answers of models may rest on.',

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { type Answering, CHATBOT_TOOLS, GROUNDINGS } from '../domain/answering.ts';
 import { text } from '../domain/input.ts';
 
-const MAX_FALLBACKS = 5;
+/** How many models may be asked in place of one that fails. */
+export const MAX_FALLBACKS = 5;
 
 /** How a chatbot answers unless its owner says otherwise. */
 export const DEFAULT_ANSWERING: Answering = {
