@@ -1,8 +1,10 @@
+import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import type { ApiKey, Channel } from '../domain/entities.ts';
 import { type Clock, type Timestamp, toTimestamp } from '../domain/time.ts';
-import { findApiKeyByHash, markApiKeysUsed } from '../store/api-keys.ts';
+import { markApiKeysUsed } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
+import { createKeyLookups } from './key-lookups.ts';
 import { createPageKeys } from './page-key.ts';
 
 /** A key in use, with a signal that aborts when it is revoked: whoever serves it for longer listens to that. */
@@ -16,7 +18,8 @@ export interface HeldKey {
 /**
  * The keys that were used since the start, so that a request costs no look-up. One is read again when it was not for
  * 10 seconds; a revocation in this process acts at once, one in another that shares a Redis within a moment, one by the
- * command line within half a second.
+ * command line within half a second. A key that does not exist or is revoked is not looked up again for 10 seconds, unless
+ * keys were changed elsewhere.
  */
 export interface Keyring {
   /** Finds an active key by its hash. */
@@ -43,11 +46,16 @@ interface Entry extends HeldKey {
 
 const MAX_AGE_MS = 10_000;
 const USE_WRITE_INTERVAL_MS = 5_000;
+const MAX_UNKNOWN = 20_000;
 
 /** Makes the keyring of one process. */
 export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyring {
-  // Grows with the keys in use, which the limit of active keys per account bounds; unknown hashes are never kept.
+  // Grows with the keys in use, which the limit of active keys per account bounds.
   const entries = new Map<string, Entry>();
+  /** When the hashes of no active key were last looked up. */
+  const unknown = new LRUCache<string, number>({ max: MAX_UNKNOWN });
+  const lookUp = createKeyLookups(db.read);
+  let refreshes = 0;
   const pageKeys = createPageKeys(clock);
   let usedAt = new Map<string, number>();
   const timer = setInterval(() => {
@@ -62,9 +70,12 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
   }
 
   async function read(hash: string): Promise<Entry | undefined> {
-    const key = await findApiKeyByHash(db.read, hash);
+    const [askedAt, round] = [clock.now(), refreshes];
+    const key = await lookUp(hash);
     const known = entries.get(hash);
     if (key === undefined || key.revokedAt !== null) {
+      // What was read before a refresh may be out of date.
+      if (round === refreshes) unknown.set(hash, askedAt);
       entries.delete(hash);
       known?.revocation.abort();
       return undefined;
@@ -80,9 +91,10 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
     async find(hash) {
       const pageKey = pageKeys.find(hash);
       if (pageKey !== undefined) return pageKey;
+      const isFresh = (checkedAt: number) => clock.now() - checkedAt < MAX_AGE_MS;
       const known = entries.get(hash);
-      const isFresh = known !== undefined && clock.now() - known.checkedAt < MAX_AGE_MS;
-      const entry = isFresh ? known : await read(hash);
+      if (known === undefined && isFresh(unknown.get(hash) ?? Number.NEGATIVE_INFINITY)) return undefined;
+      const entry = known !== undefined && isFresh(known.checkedAt) ? known : await read(hash);
       if (entry !== undefined) usedAt.set(entry.key.id, clock.now());
       return entry;
     },
@@ -95,7 +107,9 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
     },
 
     async refresh() {
-      for (const hash of [...entries.keys()]) await read(hash);
+      refreshes++;
+      unknown.clear();
+      await Promise.all([...entries.keys()].map(read));
     },
 
     async close() {

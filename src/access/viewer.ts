@@ -2,6 +2,7 @@ import type { RateLimitResult } from '../coordination/rate-limiter.ts';
 import type { Deps } from '../deps.ts';
 import type { Channel, Scope } from '../domain/entities.ts';
 import { QueryTooComplexError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
+import { networkOf } from '../domain/network.ts';
 import { hashKey, isKeyForm } from './key-form.ts';
 
 /** Who asks. */
@@ -30,10 +31,11 @@ export function hasCredential({ authorization, apiKey }: Credential): boolean {
 }
 
 /**
- * Turns a credential into the viewer it stands for.
- * @param address where the request came from: well-formed but unknown keys are counted by it.
+ * Turns a credential into the viewer it stands for. An active key holds whatever else its address has tried: many clients
+ * may share one address.
+ * @param address where the request came from: well-formed keys that are unknown or revoked count against its network.
  * @throws UnauthenticatedError for a malformed, unknown or revoked key, all alike.
- * @throws RateLimitedError after too many unknown keys from one address, before the key is looked at.
+ * @throws RateLimitedError instead for a well-formed one after too many such keys from one network.
  */
 export async function authenticate(
   deps: Pick<Deps, 'keyring' | 'limiter' | 'config'>,
@@ -42,18 +44,8 @@ export async function authenticate(
 ): Promise<Viewer> {
   const key = keyOf(credential);
   if (key === undefined || !isKeyForm(key)) throw new UnauthenticatedError();
-
-  const limit = deps.config.authFailuresPerMinute;
-  const failures = `auth:${address}`;
-  if (limit > 0) {
-    const { remaining, resetMs } = await deps.limiter.peek(failures, limit);
-    if (remaining === 0) throw new RateLimitedError('Too many failed attempts.', resetMs);
-  }
   const held = await deps.keyring.find(hashKey(key));
-  if (held === undefined) {
-    if (limit > 0) await deps.limiter.take(failures, limit);
-    throw new UnauthenticatedError();
-  }
+  if (held === undefined) throw await countFailure(deps, address);
   return {
     kind: 'API_KEY',
     accountId: held.key.accountId,
@@ -62,6 +54,17 @@ export async function authenticate(
     revoked: held.revoked,
     channel: held.channel,
   };
+}
+
+/** Counts a failed attempt, and makes the error that answers it. */
+async function countFailure(
+  { limiter, config }: Pick<Deps, 'limiter' | 'config'>,
+  address: string,
+): Promise<UnauthenticatedError | RateLimitedError> {
+  const limit = config.authFailuresPerMinute;
+  if (limit === 0) return new UnauthenticatedError();
+  const { isAllowed, retryAfterMs } = await limiter.take(`auth:${networkOf(address)}`, limit);
+  return isAllowed ? new UnauthenticatedError() : new RateLimitedError('Too many failed attempts.', retryAfterMs);
 }
 
 /**

@@ -3,7 +3,8 @@ import type { Extra } from 'graphql-ws/use/ws';
 import type { WebSocket } from 'ws';
 import { admit, authenticate, type Credential, hasCredential, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
-import { RefusalError } from '../domain/errors.ts';
+import { RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
+import { networkOf } from '../domain/network.ts';
 import { type Admission, addressOf, openDoor } from './door.ts';
 
 /** What belongs to one socket. */
@@ -21,7 +22,10 @@ export type SocketContext = Context<Record<string, unknown>, Extra & Partial<Soc
 
 /** Decides which sockets stay, and which operations run on them. */
 export interface SocketGate {
-  /** Whether a socket may stay; one that may not is closed: 4401 for a bad credential, 1013 for one socket too many. */
+  /**
+   * Whether a socket may stay; one that may not is closed: 4401 for a bad credential, 1013 for one socket or failed
+   * attempt too many, and while keys cannot be looked up.
+   */
   connect(context: SocketContext): Promise<boolean>;
   /** Forgets a socket that was closed. */
   leave(context: SocketContext): void;
@@ -57,14 +61,16 @@ export function createSocketGate(deps: Deps): SocketGate {
       const { extra, connectionParams } = context;
       const address = addressOf(deps, extra.request);
       const credential = credentialIn(connectionParams);
-      if (!hasCredential(credential)) return claim(context, `address:${address}`, MAX_SOCKETS_PER_ADDRESS);
+      if (!hasCredential(credential)) return claim(context, `address:${networkOf(address)}`, MAX_SOCKETS_PER_ADDRESS);
       try {
         const viewer = await authenticate(deps, credential, address);
         closeWhenRevoked(extra.socket, viewer);
         extra.viewer = viewer;
         return claim(context, `key:${viewer.apiKeyId}`, MAX_SOCKETS_PER_KEY);
       } catch (error) {
-        if (error instanceof RefusalError) return refuse(extra.socket, UNAUTHORIZED, 'Unauthorized');
+        if (error instanceof UnauthenticatedError) return refuse(extra.socket, UNAUTHORIZED, 'Unauthorized');
+        // Clients take 4401 for final; these they may try again after a while.
+        if (error instanceof RateLimitedError) return refuse(extra.socket, OVERLOAD, error.message);
         deps.logger.error({ err: error }, 'cannot authenticate a socket');
         return refuse(extra.socket, OVERLOAD, 'Try again later');
       }

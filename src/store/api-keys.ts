@@ -23,10 +23,16 @@ export async function insertApiKey(trx: Queryable, key: ApiKey, hash: string): P
     .execute();
 }
 
-/** Finds a key by the SHA-256 of its text, revoked ones included. The one look-up without an account: it yields it. */
+/** Finds a key by the SHA-256 of its text, revoked ones included. Without an account: it yields it. */
 export async function findApiKeyByHash(db: Queryable, hash: string): Promise<ApiKey | undefined> {
   const [row] = await FIND_BY_HASH(db, [hash]);
   return row && toApiKey(row);
+}
+
+/** Finds several keys by the SHA-256 of their texts, revoked ones included; a hash that none has is absent. */
+export async function findApiKeysByHash(db: Queryable, hashes: readonly string[]): Promise<Map<string, ApiKey>> {
+  const rows = await db.selectFrom('api_keys').selectAll().where('hash', 'in', padIds(hashes)).execute();
+  return new Map(rows.map((row) => [row.hash, toApiKey(row)]));
 }
 
 const FIND_BY_HASH = prepareQuery((db) => db.selectFrom('api_keys').selectAll().where('hash', '=', ''));

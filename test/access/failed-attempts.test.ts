@@ -15,10 +15,11 @@ async function openGateway(env: Record<string, string> = {}) {
   return { ...gateway, fail, turn: clock.turn };
 }
 
+const FINAL = { code: 4401, reason: 'Unauthorized' };
 const TOO_MANY = { status: 429, errors: [{ message: 'Too many failed attempts.' }] };
 
-it('answers 429 after three unknown keys from one address, to good keys too', async () => {
-  const { fail, graphql } = await openGateway();
+it('answers the fourth unknown key from one address with 429, and good keys of the address as ever', async () => {
+  const { fail, graphql, createKey, accountId, url } = await openGateway();
   for (let i = 0; i < 3; i++) expect((await fail()).status).toBe(401);
   const refused = await fail();
   expect(refused).toMatchObject(TOO_MANY);
@@ -26,16 +27,21 @@ it('answers 429 after three unknown keys from one address, to good keys too', as
   expect(refused.errors?.[0]?.extensions.retryAfterMs).toBe(60_000);
   expect(refused.headers.get('retry-after')).toBe('60');
   expect(refused.headers.has('ratelimit')).toBe(false);
-  expect(await graphql('{viewer{kind}}')).toMatchObject(TOO_MANY);
+  expect((await graphql('{viewer{kind}}')).status).toBe(200);
+  // One that this process has never seen, and sockets as well.
+  const fresh = await createKey(accountId, ['READ']);
+  expect((await graphql('{viewer{kind}}', {}, fresh)).status).toBe(200);
+  const socket = openSocket({ url }, { 'x-api-key': fresh });
+  expect(await socket.ask('{viewer{kind}}')).toEqual({ data: { viewer: { kind: 'API_KEY' } } });
+  socket.close();
 });
 
 it('lets the address try again when a failure is 60 seconds old, and counts no refused attempt', async () => {
-  const { fail, graphql, turn } = await openGateway();
+  const { fail, turn } = await openGateway();
   for (let i = 0; i < 3; i++) expect((await fail()).status).toBe(401);
   turn(59_999);
   for (let i = 0; i < 5; i++) expect((await fail()).status).toBe(429);
   turn(1);
-  expect((await graphql('{viewer{kind}}')).status).toBe(200);
   for (let i = 0; i < 3; i++) expect((await fail()).status).toBe(401);
   expect((await fail()).status).toBe(429);
 });
@@ -60,12 +66,55 @@ it('counts revoked keys', async () => {
 
 it('counts over HTTP, REST and WebSocket together', async () => {
   const { fail, fetch, url, key } = await openGateway();
+  const askRest = (by: string) => fetch('/v1/chatbots', { headers: { authorization: `Bearer ${by}` } });
   await fail();
-  expect((await fetch('/v1/chatbots', { headers: { authorization: `Bearer ${generateKey()}` } })).status).toBe(401);
-  expect((await openSocket({ url }, { 'x-api-key': generateKey() }).closed).code).toBe(4401);
+  expect((await askRest(generateKey())).status).toBe(401);
+  expect(await openSocket({ url }, { 'x-api-key': generateKey() }).closed).toEqual(FINAL);
   expect((await fail()).status).toBe(429);
-  const rest = await fetch('/v1/chatbots', { headers: { authorization: `Bearer ${key}` } });
+  const rest = await askRest(generateKey());
   expect([rest.status, await rest.json()]).toEqual([429, { detail: 'Too many failed attempts.' }]);
+  expect(rest.headers.get('retry-after')).toBe('60');
+  expect((await askRest(key)).status).toBe(200);
+});
+
+it('closes a socket with 1013 over the limit, and with 4401 for a malformed key', async () => {
+  const { fail, url } = await openGateway();
+  for (let i = 0; i < 3; i++) await fail();
+  expect(await openSocket({ url }, { 'x-api-key': generateKey() }).closed).toEqual({
+    code: 1013,
+    reason: 'Too many failed attempts.',
+  });
+  expect(await openSocket({ url }, { 'x-api-key': 'ic_nonsense' }).closed).toEqual(FINAL);
+});
+
+it('answers an operation on a socket with an error over the limit, and keeps the socket', async () => {
+  const { fail, url, key } = await openGateway();
+  for (let i = 0; i < 3; i++) await fail();
+  const socket = openSocket({ url });
+  const refused = await socket.ask('{viewer{kind}}', {}, { 'x-api-key': generateKey() });
+  expect(refused.errors).toMatchObject([
+    { message: 'Too many failed attempts.', extensions: { retryAfterMs: 60_000 } },
+  ]);
+  expect(codesOf(refused)).toEqual(['RATE_LIMITED']);
+  expect(await socket.ask('{viewer{kind}}', {}, { 'x-api-key': key })).toEqual({
+    data: { viewer: { kind: 'API_KEY' } },
+  });
+  socket.close();
+});
+
+it('lets a flood of unknown keys over many sockets hold up no good key', async () => {
+  const { url, graphql, createTenant, deps } = await openGateway();
+  const flood = Array.from({ length: 20 }, () => openSocket({ url }));
+  await Promise.all(flood.map(({ connected }) => connected));
+  const attempts = flood.flatMap((socket) =>
+    Array.from({ length: 15 }, () => socket.ask('{viewer{kind}}', {}, { 'x-api-key': generateKey() })),
+  );
+  const tenants = await Promise.all(Array.from({ length: 5 }, () => createTenant()));
+  for (const { key } of tenants) expect((await graphql('{viewer{kind}}', {}, key)).status).toBe(200);
+  const codes = new Set((await Promise.all(attempts)).flatMap(codesOf));
+  expect([...codes].toSorted()).toEqual(['RATE_LIMITED', 'UNAUTHENTICATED']);
+  expect(await deps.db.isReady()).toBe(true);
+  for (const socket of flood) socket.close();
 });
 
 it('believes nobody about the address who is no trusted proxy', async () => {

@@ -1,0 +1,49 @@
+import type { ApiKey } from '../domain/entities.ts';
+import { findApiKeyByHash, findApiKeysByHash } from '../store/api-keys.ts';
+import type { Queryable } from '../store/tables.ts';
+
+/** Reads a key by the SHA-256 of its text, revoked ones included; sees all that was committed before the call. */
+export type LookUpKey = (hash: string) => Promise<ApiKey | undefined>;
+
+const MAX_BATCH = 256;
+
+/**
+ * Makes a look-up that runs one query at a time, for all hashes that were asked for while the last query ran. However many
+ * keys are tried at once, the database is asked for them one batch after another, and a good key among them waits for no
+ * more than the batches before it.
+ */
+export function createKeyLookups(db: Queryable): LookUpKey {
+  const waiting = new Map<string, PromiseWithResolvers<ApiKey | undefined>>();
+  let isRunning = false;
+
+  async function readBatch(batch: readonly (readonly [string, PromiseWithResolvers<ApiKey | undefined>])[]) {
+    try {
+      const [[hash, only] = ['', undefined], ...others] = batch;
+      if (others.length === 0) return only?.resolve(await findApiKeyByHash(db, hash));
+      const hashes = batch.map(([each]) => each);
+      const found = await findApiKeysByHash(db, hashes);
+      for (const [each, { resolve }] of batch) resolve(found.get(each));
+    } catch (error) {
+      for (const [, { reject }] of batch) reject(error);
+    }
+  }
+
+  async function run(): Promise<void> {
+    isRunning = true;
+    while (waiting.size > 0) {
+      const batch = [...waiting.entries().take(MAX_BATCH)];
+      for (const [hash] of batch) waiting.delete(hash);
+      await readBatch(batch);
+    }
+    isRunning = false;
+  }
+
+  return (hash) => {
+    const known = waiting.get(hash);
+    if (known !== undefined) return known.promise;
+    const lookup = Promise.withResolvers<ApiKey | undefined>();
+    waiting.set(hash, lookup);
+    if (!isRunning) void run();
+    return lookup.promise;
+  };
+}

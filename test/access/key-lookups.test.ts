@@ -1,0 +1,57 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { issueApiKey } from '../../src/access/api-keys.ts';
+import { generateKey, hashKey } from '../../src/access/key-form.ts';
+import { createKeyLookups } from '../../src/access/key-lookups.ts';
+import { createKeyring } from '../../src/access/keyring.ts';
+import { SCOPES } from '../../src/domain/entities.ts';
+import type { Queryable } from '../../src/store/tables.ts';
+import { createTurnedClock } from '../helpers/clock.ts';
+import { startGateway } from '../helpers/gateway.ts';
+
+/** A database that counts queries, how many run at once, and what they hold. */
+async function openCounted() {
+  const gateway = await startGateway();
+  onTestFinished(() => gateway.close());
+  const counts = { queries: 0, running: 0, mostRunning: 0 };
+  const count = async <T>(run: () => Promise<T>) => {
+    counts.queries++;
+    counts.mostRunning = Math.max(counts.mostRunning, ++counts.running);
+    // The others are asked for meanwhile, as on a server of its own.
+    await new Promise(setImmediate);
+    return run().finally(() => counts.running--);
+  };
+  const { read } = gateway.deps.db;
+  const counted = read.withPlugin({
+    transformQuery: ({ node }) => node,
+    transformResult: ({ result }) => count(async () => result),
+  }) as Queryable;
+  return { gateway, counts, counted };
+}
+
+it('reads many keys with few queries, one at a time, and each that exists', async () => {
+  const { gateway, counts, counted } = await openCounted();
+  const lookUp = createKeyLookups(counted);
+  const hashes = Array.from({ length: 2_000 }, () => hashKey(generateKey()));
+  const found = await Promise.all([...hashes, hashKey(gateway.key), ...hashes].map(lookUp));
+  expect(found.filter((key) => key !== undefined).map(({ accountId }) => accountId)).toEqual([gateway.accountId]);
+  expect(counts.mostRunning).toBe(1);
+  expect(counts.queries).toBeLessThan(12);
+});
+
+it('asks again only after 10 seconds for a key that does not exist, and at once after a refresh', async () => {
+  const { gateway, counts, counted } = await openCounted();
+  const clock = createTurnedClock();
+  const { accountId, deps } = gateway;
+  const keyring = createKeyring({ ...deps.db, read: counted }, clock, deps.logger);
+  onTestFinished(() => keyring.close());
+  const secret = generateKey();
+  const hash = hashKey(secret);
+  for (let i = 0; i < 5; i++) expect(await keyring.find(hash)).toBeUndefined();
+  expect(counts.queries).toBe(1);
+  clock.turn(10_000);
+  expect(await keyring.find(hash)).toBeUndefined();
+  expect(counts.queries).toBe(2);
+  await deps.db.transaction((trx) => issueApiKey(trx, clock.now(), accountId, { name: 'A', scopes: SCOPES, secret }));
+  await keyring.refresh();
+  expect((await keyring.find(hash))?.key.accountId).toBe(accountId);
+});
