@@ -13,6 +13,7 @@ import { createTyping } from './chat/typing.ts';
 import type { Config } from './config.ts';
 import { type Coordination, createMemoryCoordination, openRedisCoordination } from './coordination/coordination.ts';
 import type { Deps } from './deps.ts';
+import { StartupError, StorageUnavailableError } from './domain/errors.ts';
 import { BUILTIN, PROVIDERS } from './domain/providers.ts';
 import { systemClock, toTimestamp } from './domain/time.ts';
 import { prepareFirstStart } from './first-start.ts';
@@ -27,6 +28,7 @@ import { createPrices } from './models/prices.ts';
 import { resealProviderKeys } from './models/sealed-keys.ts';
 import { createSealer } from './secrets.ts';
 import { openDatabase } from './store/database.ts';
+import { describeFailure } from './store/error-codes.ts';
 import { type WatchedDatabase, watchNewDeliveries } from './store/new-deliveries.ts';
 import { countDueDeliveries } from './store/webhook-queue.ts';
 import { logBrokenDocuments } from './webhooks/broken-documents.ts';
@@ -140,7 +142,8 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     };
   } catch (error) {
     await closeGateway(deps, coordination, server);
-    throw error;
+    if (!(error instanceof StorageUnavailableError)) throw error;
+    throw new StartupError(`Cannot use the database: ${describeFailure(error)}`);
   }
 }
 

@@ -3,13 +3,14 @@ import { z } from 'zod';
 import { issueApiKey } from './access/api-keys.ts';
 import { readConfig, readKey } from './config.ts';
 import { type ApiKey, SCOPES, type Scope } from './domain/entities.ts';
-import { InvalidInputError, RefusalError, StartupError } from './domain/errors.ts';
+import { InvalidInputError, RefusalError, StartupError, StorageUnavailableError } from './domain/errors.ts';
 import { createId } from './domain/ids.ts';
 import { nameText, parseInput } from './domain/input.ts';
 import { systemClock, toTimestamp } from './domain/time.ts';
 import { findAccountByIdOrName, insertAccount } from './store/accounts.ts';
 import { listAllApiKeys, markApiKeyRevoked } from './store/api-keys.ts';
 import { type Database, openDatabase } from './store/database.ts';
+import { describeFailure } from './store/error-codes.ts';
 
 const USAGE = `Usage: chatgraph [command]
 
@@ -67,7 +68,8 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (!(error instanceof RefusalError || error instanceof StartupError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    const isStorage = error instanceof StorageUnavailableError;
+    process.stderr.write(`${isStorage ? `Cannot use the database: ${describeFailure(error)}` : error.message}\n`);
     return 1;
   }
 }

@@ -59,8 +59,10 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
   const pageKeys = createPageKeys(clock);
   let usedAt = new Map<string, number>();
   const timer = setInterval(() => {
-    writeUsed().catch((error: unknown) => logger.error({ err: error }, 'cannot write when keys were used'));
+    writeUsed().catch(logUnwritten);
   }, USE_WRITE_INTERVAL_MS).unref();
+
+  const logUnwritten = (error: unknown) => logger.error({ err: error }, 'cannot write when keys were used');
 
   async function writeUsed(): Promise<void> {
     if (usedAt.size === 0) return;
@@ -114,7 +116,8 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
 
     async close() {
       clearInterval(timer);
-      await writeUsed();
+      // What cannot be written is no reason not to stop.
+      await writeUsed().catch(logUnwritten);
     },
   };
 }

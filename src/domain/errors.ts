@@ -217,9 +217,12 @@ export class OperationTimeoutError extends RefusalError {
  */
 export class StorageUnavailableError extends RefusalError {
   readonly code = 'SERVICE_UNAVAILABLE';
+  /** `warn` where it passes by itself, `error` where the operator has to act. It is logged in one line, without a stack. */
+  readonly logLevel: 'warn' | 'error';
 
-  constructor(options: ErrorOptions) {
+  constructor({ logLevel = 'error', ...options }: ErrorOptions & { logLevel?: 'warn' | 'error' }) {
     super(ERRORS.SERVICE_UNAVAILABLE.text, options);
+    this.logLevel = logLevel;
   }
 }
 

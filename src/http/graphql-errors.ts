@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
-import { ERRORS, type ErrorCode, RateLimitedError, RefusalError } from '../domain/errors.ts';
+import { ERRORS, type ErrorCode, RateLimitedError, RefusalError, StorageUnavailableError } from '../domain/errors.ts';
 
 /** Codes that decide the HTTP status whatever the client accepts; others only where it asked for the newer media type. */
 const ALWAYS_STATUS: ReadonlySet<ErrorCode> = new Set([
@@ -37,12 +37,18 @@ export function isDisconnect(error: unknown): boolean {
   return error instanceof Error && 'code' in error && DISCONNECTS.has(error.code);
 }
 
+/** Logs what is not the client's fault: in one line without a stack where the storage is unavailable, else as a bug. */
+export function logFailure(logger: Logger, error: unknown, about: Readonly<Record<string, unknown>> = {}): void {
+  if (error instanceof StorageUnavailableError) logger[error.logLevel]({ ...about, err: error }, error.message);
+  else logger.error({ ...about, err: error }, 'unexpected error');
+}
+
 /** Makes a function that turns any error into what clients may see of it; what is our fault is logged, and masked. */
 export function createErrorMask(logger: Logger): (error: unknown) => GraphQLError {
   return (error) => {
     const original = error instanceof GraphQLError ? originOf(error) : error;
     if (original instanceof RefusalError) {
-      if (original.cause !== undefined) logger.error({ err: original.cause }, original.message);
+      if (original.cause !== undefined) logFailure(logger, original);
       return toGraphQLError(original, error);
     }
     if (original instanceof GraphQLError) {
@@ -50,7 +56,7 @@ export function createErrorMask(logger: Logger): (error: unknown) => GraphQLErro
       return error as GraphQLError;
     }
     if (isDisconnect(original)) logger.debug({ err: original }, 'the client has left');
-    else logger.error({ err: original }, 'unexpected error');
+    else logFailure(logger, original);
     return createPublicError('Unexpected error.', error, { code: 'INTERNAL_SERVER_ERROR', unexpected: true });
   };
 }

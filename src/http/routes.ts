@@ -9,7 +9,7 @@ import { createReference } from '../web/reference.ts';
 import { createChatRoute } from './chat.ts';
 import { type Admission, createContext, NOBODY, openDoor, tellStandingIn, visitOf } from './door.ts';
 import type { Executor } from './executor.ts';
-import { createErrorMask } from './graphql-errors.ts';
+import { createErrorMask, logFailure } from './graphql-errors.ts';
 import { answerOperator, sendDetail, sendJson } from './operator.ts';
 import type { GraphQLServer } from './yoga.ts';
 
@@ -80,7 +80,7 @@ async function answerGraphQL(deps: Deps, graphql: GraphQLServer, exchange: Excha
 function createRestRoute(deps: Deps, executor: Executor): (exchange: Exchange) => Promise<void> {
   const rest = createRest({
     chatTimeoutMs: deps.config.chatTimeoutMs,
-    onError: (error, requestId) => deps.logger.error({ err: error, requestId }, 'unexpected error'),
+    onError: (error, requestId, refusal) => logFailure(deps.logger, refusal ?? error, { requestId }),
   });
   return async (exchange) => {
     const { request, response, requestId, signal } = exchange;

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Deps } from '../deps.ts';
+import { RefusalError } from '../domain/errors.ts';
 import { createExecutor } from './executor.ts';
-import { isDisconnect } from './graphql-errors.ts';
+import { isDisconnect, logFailure } from './graphql-errors.ts';
 import { sendDetail } from './operator.ts';
 import { answerOrigin } from './origins.ts';
 import { createEngine } from './pipeline.ts';
@@ -58,9 +59,9 @@ export function createHttpServer(deps: Deps): HttpServer {
       await opened.promise;
       await routes[routeOf(path)]({ request, response, path, requestId, signal: left.signal, isDraining });
     } catch (error) {
-      if (!isDisconnect(error)) deps.logger.error({ err: error, requestId }, 'unexpected error');
+      if (!isDisconnect(error)) logFailure(deps.logger, error, { requestId });
       if (response.headersSent) response.destroy();
-      else sendDetail(response, 'INTERNAL_SERVER_ERROR');
+      else sendDetail(response, error instanceof RefusalError ? error.code : 'INTERNAL_SERVER_ERROR');
     }
   }
 

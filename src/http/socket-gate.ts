@@ -6,6 +6,7 @@ import type { Deps } from '../deps.ts';
 import { RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import { type Admission, addressOf, openDoor } from './door.ts';
+import { logFailure } from './graphql-errors.ts';
 
 /** What belongs to one socket. */
 export interface SocketState extends Record<PropertyKey, unknown> {
@@ -71,7 +72,7 @@ export function createSocketGate(deps: Deps): SocketGate {
         if (error instanceof UnauthenticatedError) return refuse(extra.socket, UNAUTHORIZED, 'Unauthorized');
         // Clients take 4401 for final; these they may try again after a while.
         if (error instanceof RateLimitedError) return refuse(extra.socket, OVERLOAD, error.message);
-        deps.logger.error({ err: error }, 'cannot authenticate a socket');
+        logFailure(deps.logger, error);
         return refuse(extra.socket, OVERLOAD, 'Try again later');
       }
     },

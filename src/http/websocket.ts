@@ -17,7 +17,7 @@ import { MAX_BODY_BYTES } from '../rest/body.ts';
 import { deliver } from './delivery.ts';
 import type { OperationSource } from './door.ts';
 import type { Results } from './executor.ts';
-import { createErrorMask } from './graphql-errors.ts';
+import { createErrorMask, logFailure } from './graphql-errors.ts';
 import { isAllowedOrigin } from './origins.ts';
 import type { Engine } from './pipeline.ts';
 import { createWriter } from './sharing.ts';
@@ -137,7 +137,7 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer, engine: E
     },
     {
       pingIntervalMs: PING_INTERVAL_MS,
-      onError: (error) => deps.logger.error({ err: error }, 'unexpected error on a socket'),
+      onError: (error) => logFailure(deps.logger, error),
     },
   );
 

@@ -31,7 +31,7 @@ export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
   });
   app.onError((error, c) => {
     if (!(error instanceof RefusalError)) options.onError(error, c.env.requestId);
-    else if (error.cause !== undefined) options.onError(error.cause, c.env.requestId);
+    else if (error.cause !== undefined) options.onError(error.cause, c.env.requestId, error);
     return answerError(c, error);
   });
   app.notFound((c) => answerError(c, new CodedError('NOT_FOUND')));

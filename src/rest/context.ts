@@ -1,3 +1,4 @@
+import type { RefusalError } from '../domain/errors.ts';
 import type { GraphClient } from './graph-client.ts';
 
 /** Whom the door let in. */
@@ -22,8 +23,8 @@ export interface RestBindings {
 export interface RestOptions {
   /** How long a chat request waits for the end of its answer. */
   readonly chatTimeoutMs: number;
-  /** Told of each error that is our fault, and of the cause of a refusal that has one. */
-  readonly onError: (error: unknown, requestId: string) => void;
+  /** Told of each error that is our fault, and of the cause of a refusal that has one, with that refusal. */
+  readonly onError: (error: unknown, requestId: string, refusal?: RefusalError) => void;
 }
 
 /** What handlers know of their request. */

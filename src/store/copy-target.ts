@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import { StartupError, StorageUnavailableError } from '../domain/errors.ts';
 import { COPIED_TABLES, findLastRow } from './copy-rows.ts';
+import { describeFailure } from './error-codes.ts';
 import { compareMigrations } from './migrate.ts';
-import { describeFailure, migratePostgres } from './postgres.ts';
+import { migratePostgres } from './postgres.ts';
 import { createPostgresHandle } from './postgres-pool.ts';
 import type { Queryable } from './tables.ts';
 

@@ -19,8 +19,8 @@ import {
 } from './copy-rows.ts';
 import { copyIndex, findsTheSame } from './copy-search.ts';
 import { beginCopy, endCopy, listMigrations, lookAtTarget, useTarget } from './copy-target.ts';
+import { describeFailure } from './error-codes.ts';
 import { compareMigrations } from './migrate.ts';
-import { describeFailure } from './postgres.ts';
 import { openSqliteSnapshot } from './sqlite.ts';
 import type { Queryable } from './tables.ts';
 

@@ -23,7 +23,7 @@ export function createGate(width: number, maxWaitMs: number): Gate {
     waiting.add(resolve);
     const timer = setTimeout(() => {
       waiting.delete(resolve);
-      reject(new StorageUnavailableError({ cause: new Error('Too many others were waiting.') }));
+      reject(new StorageUnavailableError({ cause: new Error('Too many others were waiting.'), logLevel: 'warn' }));
     }, maxWaitMs).unref();
     await promise.finally(() => clearTimeout(timer));
   }

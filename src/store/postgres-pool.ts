@@ -10,6 +10,7 @@ import {
 } from 'kysely';
 import { DatabaseError, Pool, type PoolClient, type PoolConfig, types } from 'pg';
 import { StorageUnavailableError } from '../domain/errors.ts';
+import { postgresRuleOf, READ_ONLY, STALE_PLAN, toStorageError } from './error-codes.ts';
 import type { NamedQuery } from './prepared.ts';
 import type { Queryable, Tables } from './tables.ts';
 
@@ -63,20 +64,9 @@ export function createPostgresHandle(url: string, settings: PoolConfig): Queryab
 
 /** Whether the same transaction, run again, may succeed or be refused for a better reason: another was in its way. */
 export function isCollision(error: unknown): boolean {
-  return error instanceof DatabaseError && COLLISIONS.has(error.code ?? '');
+  const cause = error instanceof StorageUnavailableError ? error.cause : error;
+  return cause instanceof DatabaseError && postgresRuleOf(cause.code).retry === 'transaction';
 }
-
-/** The SQLSTATE of a named query whose table has got another column since: by a newer gateway, beside this one. */
-const STALE_PLAN = '0A000';
-
-/** By their SQLSTATE: serialization failure, deadlock, unique violation, foreign key violation. */
-const COLLISIONS: ReadonlySet<string> = new Set(['40001', '40P01', '23505', '23503', STALE_PLAN]);
-
-/**
- * What the server says when it is not the statement's fault: no connection, no resources, going down or starting, a
- * statement or a lock that took too long, a transaction that idled, a disk that fails, a server that only reads.
- */
-const UNAVAILABLE = /^(08|53|57|55P03|25P03|25006|58030)/;
 
 class PoolDriver implements Driver {
   readonly #pool: Pool;
@@ -91,7 +81,9 @@ class PoolDriver implements Driver {
     try {
       return new PoolConnection(await this.#pool.connect());
     } catch (error) {
-      throw new StorageUnavailableError({ cause: error });
+      // Whatever the reason: nothing was asked yet.
+      const { log } = postgresRuleOf(error instanceof DatabaseError ? error.code : undefined);
+      throw new StorageUnavailableError({ cause: error, logLevel: log === 'warn' ? 'warn' : 'error' });
     }
   }
 
@@ -155,9 +147,8 @@ class PoolConnection implements DatabaseConnection {
     } catch (error) {
       if (error instanceof TypeError) throw error;
       const isAnswer = error instanceof DatabaseError;
-      this.isBroken ||= !isAnswer || error.severity === 'FATAL' || error.code === '25006';
-      if (isAnswer && !UNAVAILABLE.test(error.code ?? '')) throw error;
-      throw new StorageUnavailableError({ cause: error });
+      this.isBroken ||= !isAnswer || error.severity === 'FATAL' || error.code === READ_ONLY;
+      throw toStorageError(postgresRuleOf(isAnswer ? error.code : undefined), error);
     }
   }
 

@@ -11,6 +11,7 @@ import {
 } from 'kysely';
 import { StartupError, StorageUnavailableError } from '../domain/errors.ts';
 import { countRevokedApiKeys } from './api-keys.ts';
+import { describeFailure } from './error-codes.ts';
 import { createGate } from './gate.ts';
 import { migrate } from './migrate.ts';
 import { createPostgresHandle, isCollision } from './postgres-pool.ts';
@@ -144,11 +145,4 @@ async function tryToWrite(trx: Transaction<Tables>): Promise<void> {
   const name = `probe_${randomUUID()}`;
   await trx.schema.createTable(name).addColumn('id', 'text').execute();
   await trx.schema.dropTable(name).execute();
-}
-
-/** Says in a few words why a Postgres cannot be used: errors of several addresses have no text of their own. */
-export function describeFailure(error: unknown): string {
-  const cause = error instanceof StorageUnavailableError ? error.cause : error;
-  const { message = '', code = '' } = cause as { message?: string; code?: string };
-  return message || code || String(cause);
 }

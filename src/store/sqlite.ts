@@ -1,40 +1,49 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import SqliteConnection from 'better-sqlite3';
-import {
-  CompiledQuery,
-  type DatabaseConnection,
-  type Driver,
-  Kysely,
-  SqliteAdapter,
-  type SqliteDatabase,
-  SqliteDriver,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-  type Transaction,
-} from 'kysely';
+import type { Transaction } from 'kysely';
 import { DatabaseInUseError, StartupError, StorageUnavailableError } from '../domain/errors.ts';
+import { describeFailure } from './error-codes.ts';
+import { createGate } from './gate.ts';
 import { migrate } from './migrate.ts';
+import { createKysely, type Handle, isSqliteError, openHandle, runWhenFree } from './sqlite-driver.ts';
 import type { Queryable, Tables } from './tables.ts';
 
 const FOREIGN_WRITE_POLL_MS = 250;
-const BUSY_TIMEOUT_MS = 5_000;
+/** How long a transaction, from when it is asked for, or a read waits for a file that another process holds. */
+const MAX_HELD_MS = 5_000;
+/** The same at the start, when nobody waits for an answer. */
+const MAX_HELD_AT_START_MS = 30_000;
+/** How long a transaction waits for those before it in this process. */
+const MAX_QUEUED_MS = 20_000;
 
 /**
  * Opens a file as the database, checks it and brings its tables up to date. The folder is made when absent. A gateway
- * holds the file alone; a tool may write beside it.
+ * holds the file alone, whatever path leads to it; a tool may write beside it.
  * @throws DatabaseInUseError when another gateway holds the file; StartupError when it cannot be used.
  */
-export async function openSqlite(path: string, role: 'gateway' | 'tool') {
-  makeFolder(dirname(path));
+export async function openSqlite(givenPath: string, role: 'gateway' | 'tool') {
+  const path = resolvePath(givenPath);
   const lock = role === 'gateway' ? holdLock(path) : undefined;
+  const startUntil = performance.now() + MAX_HELD_AT_START_MS;
+  let until = startUntil;
 
-  let writerHandle: SqliteConnection.Database | undefined;
+  let writerHandle: Handle | undefined;
   try {
-    writerHandle = openWriter(path);
-    const writer = createKysely(writerHandle);
+    writerHandle = await runWhenFree(() => openWriter(path), startUntil);
+    const writer = createKysely(writerHandle, () => until);
     await migrate(writer);
-    return createDatabase(writerHandle, writer, createKysely(openReader(path)), lock);
+    const readerHandle = await runWhenFree(() => openHandle(path, { readonly: true }), startUntil);
+    const reader = createKysely(readerHandle, () => performance.now() + MAX_HELD_MS);
+    const gate = createGate(1, MAX_QUEUED_MS);
+    // One at a time: the deadline is that of the transaction whose turn it is.
+    const transact = <T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> => {
+      const askedUntil = performance.now() + MAX_HELD_MS;
+      return gate.pass(() => {
+        until = askedUntil;
+        return writer.transaction().execute(work);
+      });
+    };
+    return createDatabase({ writerHandle, writer, reader, transact, lock });
   } catch (error) {
     writerHandle?.close();
     lock?.close();
@@ -47,16 +56,17 @@ export async function openSqlite(path: string, role: 'gateway' | 'tool') {
  * it is closed. Nothing in it is changed.
  * @throws DatabaseInUseError when a gateway holds the file; StartupError when it cannot be read.
  */
-export function openSqliteSnapshot(path: string): { db: Queryable; close(): Promise<void> } {
-  if (!existsSync(path)) throw new StartupError(`There is no database ${path}.`);
+export function openSqliteSnapshot(givenPath: string): { db: Queryable; close(): Promise<void> } {
+  if (!existsSync(givenPath)) throw new StartupError(`There is no database ${givenPath}.`);
+  const path = resolvePath(givenPath);
   const lock = holdLock(path);
-  let handle: SqliteConnection.Database | undefined;
+  let handle: Handle | undefined;
   try {
-    handle = openReader(path);
+    handle = openHandle(path, { readonly: true });
     // What is read is fixed by the first read, which this is.
     handle.exec('begin');
     checkWhole(handle, path);
-    const db = createKysely(handle);
+    const db = createKysely(handle, () => performance.now() + MAX_HELD_MS);
     return {
       db,
       async close() {
@@ -71,24 +81,28 @@ export function openSqliteSnapshot(path: string): { db: Queryable; close(): Prom
   }
 }
 
-function createDatabase(
-  writerHandle: SqliteConnection.Database,
-  writer: Queryable,
-  reader: Queryable,
-  lock: SqliteConnection.Database | undefined,
-) {
+/** The handles of an open file, and what runs a transaction on the writing one. */
+interface FileHandles {
+  readonly writerHandle: Handle;
+  readonly writer: Queryable;
+  readonly reader: Queryable;
+  readonly transact: <T>(work: (trx: Transaction<Tables>) => Promise<T>) => Promise<T>;
+  readonly lock: Handle | undefined;
+}
+
+function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHandles) {
   let isWritable = true;
   let poll: NodeJS.Timeout | undefined;
 
   async function transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
     try {
-      const result = await writer.transaction().execute(work);
+      const result = await transact(work);
       isWritable = true;
       return result;
     } catch (error) {
-      if (!isStorageFailure(error)) throw error;
-      isWritable = false;
-      throw new StorageUnavailableError({ cause: error });
+      // A file that another process holds for a while is no reason to send clients elsewhere: reads go on.
+      if (error instanceof StorageUnavailableError && error.logLevel === 'error') isWritable = false;
+      throw error;
     }
   }
 
@@ -110,10 +124,10 @@ function createDatabase(
     onForeignWrite(listener: () => void) {
       // On the writing handle `data_version` moves only for commits of other connections, and only other processes
       // have any that write.
-      let seen = writerHandle.pragma('data_version', { simple: true });
+      let seen = readDataVersion(writerHandle);
       poll = setInterval(() => {
-        const version = writerHandle.pragma('data_version', { simple: true });
-        if (version === seen) return;
+        const version = readDataVersion(writerHandle);
+        if (version === undefined || version === seen) return;
         seen = version;
         listener();
       }, FOREIGN_WRITE_POLL_MS).unref();
@@ -128,11 +142,33 @@ function createDatabase(
   };
 }
 
-function makeFolder(path: string): void {
+/** Absent while the file cannot be read: the next look tells. */
+function readDataVersion(handle: Handle): unknown {
   try {
-    mkdirSync(path, { recursive: true });
+    return handle.pragma('data_version', { simple: true });
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The real path of a file, which is made when absent, in a folder that is made when absent: links that lead to the same
+ * file give the same.
+ * @throws StartupError when it cannot be made, or has several names: SQLite keeps a log beside each of them.
+ */
+function resolvePath(path: string): string {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    if (!existsSync(path)) closeSync(openSync(path, 'a'));
+    if (statSync(path).nlink > 1) {
+      throw new StartupError(`The database ${path} has more than one name (hard links). Remove all but one.`);
+    }
+    return realpathSync(path);
   } catch (error) {
-    throw new StartupError(`Cannot make the folder ${path}: ${error instanceof Error ? error.message : String(error)}`);
+    if (error instanceof StartupError) throw error;
+    throw new StartupError(
+      `Cannot use the database ${path}: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
@@ -146,122 +182,41 @@ async function tryToWrite(trx: Transaction<Tables>): Promise<void> {
  * Takes the file's lock: a second SQLite file held in an exclusive transaction, which the operating system frees even
  * on `kill -9`, unlike a file with a process id in it.
  */
-function holdLock(path: string): SqliteConnection.Database {
-  const lock = new SqliteConnection(`${path.replace(/\.db$/, '')}.lock`, { timeout: 0 });
+function holdLock(path: string): Handle {
+  const lock = openHandle(`${path.replace(/\.db$/, '')}.lock`);
   try {
     lock.exec('BEGIN EXCLUSIVE');
     return lock;
   } catch (error) {
     lock.close();
-    if (error instanceof SqliteConnection.SqliteError && error.code === 'SQLITE_BUSY')
-      throw new DatabaseInUseError(path);
+    if (isSqliteError(error, 'SQLITE_BUSY')) throw new DatabaseInUseError(path);
     throw error;
   }
 }
 
-function openWriter(path: string): SqliteConnection.Database {
-  const handle = new SqliteConnection(path, { timeout: BUSY_TIMEOUT_MS });
-  handle.pragma('journal_mode = WAL');
-  // better-sqlite3 would leave NORMAL, which can lose acknowledged commits when the power fails.
-  handle.pragma('synchronous = FULL');
-  handle.pragma('foreign_keys = ON');
-  handle.pragma('trusted_schema = OFF');
-  handle.pragma(`journal_size_limit = ${64 * 1024 * 1024}`);
-  checkWhole(handle, path);
-  return handle;
+function openWriter(path: string): Handle {
+  const handle = openHandle(path);
+  try {
+    handle.pragma('journal_mode = WAL');
+    // better-sqlite3 would leave NORMAL, which can lose acknowledged commits when the power fails.
+    handle.pragma('synchronous = FULL');
+    handle.pragma('foreign_keys = ON');
+    handle.pragma(`journal_size_limit = ${64 * 1024 * 1024}`);
+    checkWhole(handle, path);
+    return handle;
+  } catch (error) {
+    handle.close();
+    throw error;
+  }
 }
 
-function checkWhole(handle: SqliteConnection.Database, path: string): void {
+function checkWhole(handle: Handle, path: string): void {
   const verdict = handle.pragma('quick_check', { simple: true });
   if (verdict !== 'ok') throw new StartupError(`The database ${path} is damaged: ${String(verdict)}`);
 }
 
 function describeRefusal(error: unknown, path: string): unknown {
-  return error instanceof SqliteConnection.SqliteError
-    ? new StartupError(`Cannot use the database ${path}: ${error.message}`)
+  return isSqliteError(error) || error instanceof StorageUnavailableError
+    ? new StartupError(`Cannot use the database ${path}: ${describeFailure(error)}`)
     : error;
-}
-
-function openReader(path: string): SqliteConnection.Database {
-  const handle = new SqliteConnection(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
-  handle.pragma('trusted_schema = OFF');
-  return handle;
-}
-
-/** Kysely types and compiles; each distinct statement is prepared once per handle. */
-function createKysely(handle: SqliteConnection.Database): Queryable {
-  const statements = new Map<string, SqliteConnection.Statement>();
-  const database = {
-    close: () => handle.close(),
-    prepare(sql: string) {
-      let statement = statements.get(sql);
-      if (statement === undefined) {
-        statement = handle.prepare(sql);
-        statements.set(sql, statement);
-        if (statements.size > MAX_CACHED_STATEMENTS) evictOldest(statements);
-      }
-      return statement as never;
-    },
-  };
-  return new Kysely<Tables>({
-    dialect: {
-      createAdapter: () => (handle.readonly ? new ReaderAdapter() : new WriterAdapter()),
-      createDriver: (): Driver => new ImmediateDriver(handle, database),
-      createIntrospector: (db) => new SqliteIntrospector(db),
-      createQueryCompiler: () => new FileQueryCompiler(),
-    },
-  });
-}
-
-const MAX_CACHED_STATEMENTS = 500;
-
-function evictOldest(statements: Map<string, unknown>): void {
-  for (const sql of statements.keys()) {
-    statements.delete(sql);
-    return;
-  }
-}
-
-/** Leaves out `for update` and its like: the one transaction at a time holds the whole file. */
-class FileQueryCompiler extends SqliteQueryCompiler {
-  protected override visitSelectModifier(): void {}
-}
-
-class ImmediateDriver extends SqliteDriver {
-  readonly #handle: SqliteConnection.Database;
-
-  constructor(handle: SqliteConnection.Database, database: SqliteDatabase) {
-    super({ database });
-    this.#handle = handle;
-  }
-
-  /** Takes the write lock when a transaction begins, so that none fails half-way for want of it. */
-  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
-  }
-
-  /** SQLite has rolled back by itself where the disk was full; to try again would hide that. */
-  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    if (this.#handle.inTransaction) await super.rollbackTransaction(connection);
-  }
-}
-
-class WriterAdapter extends SqliteAdapter {
-  override get supportsTransactionalDdl(): boolean {
-    return true;
-  }
-}
-
-/** Reads finish within one turn of the event loop, so they need not queue for the connection. */
-class ReaderAdapter extends SqliteAdapter {
-  override get supportsMultipleConnections(): boolean {
-    return true;
-  }
-}
-
-function isStorageFailure(error: unknown): boolean {
-  return (
-    error instanceof SqliteConnection.SqliteError &&
-    (error.code.startsWith('SQLITE_FULL') || error.code.startsWith('SQLITE_IOERR'))
-  );
 }

@@ -1,6 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { link as hardLink, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StorageUnavailableError } from '../../src/domain/errors.ts';
@@ -9,6 +9,12 @@ import { toTimestamp } from '../../src/domain/time.ts';
 import { insertAccount } from '../../src/store/accounts.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import type { Queryable } from '../../src/store/tables.ts';
+
+/** Makes a link, and gives its path. */
+async function link(make: (target: string, path: string) => Promise<void>, target: string, path: string) {
+  await make(target, path);
+  return path;
+}
 
 describe('a database in a file', () => {
   let dir: string;
@@ -69,6 +75,40 @@ describe('a database in a file', () => {
   it('refuses a second gateway on the same file, in one clear line', async () => {
     await open();
     await expect(open()).rejects.toThrow(/^Another gateway is using .*chatgraph\.db\. Stop it first/);
+  });
+
+  it.each<[string, (file: string) => Promise<string>]>([
+    ['a symbolic link', (file) => link(symlink, file, join(dir, 'other.db'))],
+    [
+      'a symbolic link to a symbolic link',
+      async (file) => link(symlink, await link(symlink, file, `${file}2`), `${file}3`),
+    ],
+    [
+      'a link to its folder',
+      async (file) => join(await link(symlink, dirname(file), join(dir, 'linked')), basename(file)),
+    ],
+    ['a path with ..', async (file) => `${dirname(file)}/../deep/${basename(file)}`],
+    ['a relative path', async (file) => relative(process.cwd(), file)],
+  ])('refuses a second gateway on the same file by %s', async (_what, find) => {
+    await open();
+    const other = await find(url.slice('sqlite:'.length));
+    const second = openDatabase({ url: `sqlite:${other}`, role: 'gateway' });
+    await expect(second).rejects.toThrow(/^Another gateway is using .*chatgraph\.db\. Stop it first/);
+  });
+
+  it('refuses a file with two names, as SQLite keeps a log beside each', async () => {
+    await open();
+    const file = url.slice('sqlite:'.length);
+    await link(hardLink, file, join(dir, 'other.db'));
+    const second = openDatabase({ url: `sqlite:${join(dir, 'other.db')}`, role: 'gateway' });
+    await expect(second).rejects.toThrow(/^The database .*other\.db has more than one name \(hard links\)/);
+  });
+
+  it('makes the file that a symbolic link leads to', async () => {
+    const target = join(dir, 'target.db');
+    await symlink(target, join(dir, 'link.db'));
+    await (await openDatabase({ url: `sqlite:${join(dir, 'link.db')}`, role: 'gateway' })).close();
+    expect((await stat(target)).size).toBeGreaterThan(0);
   });
 
   it('frees the file when it is closed, and when it could not be opened', async () => {
