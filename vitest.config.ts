@@ -16,6 +16,7 @@ export default defineConfig({
   test: {
     // Tests wait more than they compute; one less than there are cores would be one on a small machine.
     maxWorkers: 2,
+    globalSetup: ['test/helpers/templates.ts'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
     projects: [

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { afterAll, describe, onTestFinished } from 'vitest';
+import { afterAll, describe, inject, onTestFinished } from 'vitest';
 import { isThere, TEST_DATABASE_URL as SERVER } from './servers.ts';
 
 /** An empty database of its own, for one test. */
@@ -17,14 +17,21 @@ export interface TestDatabase {
 /** A kind of database that the gateway runs on. */
 export interface TestEngine {
   readonly name: 'SQLite' | 'Postgres';
-  /** Makes a database without a row; it may have its tables already. */
+  /** Makes a migrated database without a row. */
   create(): Promise<TestDatabase>;
+  /** Makes a database without a table. */
+  createEmpty(): Promise<TestDatabase>;
 }
 
 /** A file in a folder of its own. */
 export const SQLITE: TestEngine = {
   name: 'SQLite',
   async create() {
+    const database = await SQLITE.createEmpty();
+    await copyFile(inject('templates').sqlite, database.url.slice('sqlite:'.length));
+    return database;
+  },
+  async createEmpty() {
     const folder = await mkdtemp(join(tmpdir(), 'chatgraph-'));
     return {
       url: `sqlite:${join(folder, 'chatgraph.db')}`,
@@ -34,13 +41,13 @@ export const SQLITE: TestEngine = {
 };
 
 /**
- * A database on the server that `TEST_DATABASE_URL` names; absent: the one on this machine. To make one takes half a
- * second, to empty one a few milliseconds: those of a file of tests are used again, and dropped at its end.
+ * A database on the server that `TEST_DATABASE_URL` names; absent: the one on this machine. To make one takes a
+ * tenth of a second, to empty one a few milliseconds: those of a file of tests are used again, and dropped at its end.
  */
 export const POSTGRES: TestEngine = {
   name: 'Postgres',
   async create() {
-    const name = spare.pop() ?? (await createOnServer());
+    const name = spare.pop() ?? (await createMigrated());
     return {
       url: urlOf(name),
       async drop() {
@@ -48,6 +55,10 @@ export const POSTGRES: TestEngine = {
         spare.push(name);
       },
     };
+  },
+  async createEmpty() {
+    const name = await createOnServer();
+    return { url: urlOf(name), drop: () => askServer(`drop database ${name} with (force)`) };
   },
 };
 
@@ -70,16 +81,20 @@ const EMPTY = `
 
 /** Makes a database without a table, which is dropped at the end of the test; gives its URL. */
 export async function createBarePostgres(): Promise<string> {
-  const name = `chatgraph_test_${randomUUID().replaceAll('-', '')}`;
-  await askServer(`create database ${name}`);
+  const name = await createOnServer();
   onTestFinished(() => askServer(`drop database ${name} with (force)`));
   return urlOf(name);
 }
 
-async function createOnServer(): Promise<string> {
-  const name = `chatgraph_test_${randomUUID().replaceAll('-', '')}`;
-  await askServer(`create database ${name}`);
+async function createMigrated(): Promise<string> {
+  const name = await createOnServer(`template ${inject('templates').postgres}`);
   made.push(name);
+  return name;
+}
+
+async function createOnServer(options = ''): Promise<string> {
+  const name = `chatgraph_test_${randomUUID().replaceAll('-', '')}`;
+  await askServer(`create database ${name} ${options}`);
   return name;
 }
 

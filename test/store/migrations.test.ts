@@ -11,7 +11,7 @@ import { describeEngines, type TestEngine } from '../helpers/databases.ts';
 
 /** A database as an earlier version left it. */
 async function openAt(engine: TestEngine, name: string) {
-  const { url, drop } = await engine.create();
+  const { url, drop } = await engine.createEmpty();
   onTestFinished(drop);
   const dialect =
     engine.name === 'SQLite'
