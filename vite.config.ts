@@ -3,7 +3,7 @@ import { defineConfig } from 'vite';
 
 const from = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** Builds the chat page into src/web/dist, which is committed: a gateway is started without building anything. */
+/** Builds what runs in browsers into src/web/dist, which is committed: a gateway is started without building anything. */
 export default defineConfig({
   root: from('./src/web/chat'),
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
@@ -16,7 +16,7 @@ export default defineConfig({
     // The licences of what is inside ask to be passed on with it.
     license: { fileName: 'licenses.md' },
     rolldownOptions: {
-      input: { chat: from('./src/web/chat/main.tsx') },
+      input: { chat: from('./src/web/chat/main.tsx'), explorer: from('./src/web/explorer/main.ts') },
       // The server puts a hash of the content into the address; names that stay make changes easy to review.
       output: { entryFileNames: '[name].js', assetFileNames: '[name].[ext]' },
     },

@@ -12,7 +12,10 @@ const MAX_LISTED_KEYS = 50;
 
 const ViewerKind = builder.enumType('ViewerKind', {
   description: 'What kind of credential a viewer has.',
-  values: { API_KEY: { description: 'An API key, for use on servers.' } } satisfies Record<Viewer['kind'], object>,
+  values: {
+    API_KEY: { description: 'An API key, for use on servers.' },
+    SESSION: { description: 'A session token, for one conversation in a browser.' },
+  } satisfies Record<Viewer['kind'], object>,
 });
 
 const RateLimitStatus = builder.objectRef<RateLimitStanding>('RateLimitStatus').implement({

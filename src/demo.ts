@@ -5,7 +5,7 @@ import { createChatbot } from './chat/chatbots.ts';
 import type { Deps } from './deps.ts';
 import { BUILTIN, PROVIDERS } from './domain/providers.ts';
 import { createSource } from './ingest/sources.ts';
-import { listPagedChatbots } from './store/chat-pages.ts';
+import { findPagedChatbot, type PagedChatbot } from './store/chat-pages.ts';
 
 /** The id of the demo chatbot, the same everywhere, so that documentation and examples can name it. */
 export const DEMO_CHATBOT_ID = '01900000-0000-7000-8000-000000000003';
@@ -41,11 +41,23 @@ export async function seedDemo(
   }
 }
 
-/** The path of the demo chatbot's page; undefined where there is no demo chatbot, or no page of it. */
-export async function findDemoPage({ db, config }: Pick<Deps, 'db' | 'config'>): Promise<string | undefined> {
+/** The demo chatbot, as its page knows it. */
+export type DemoChatbot = PagedChatbot;
+
+/** Finds the demo chatbot; undefined where there is none. */
+export async function findDemoChatbot({ db }: Pick<Deps, 'db'>): Promise<DemoChatbot | undefined> {
+  return findPagedChatbot(db.read, DEMO_CHATBOT_ID);
+}
+
+/** The address of the demo chatbot's page, from the root of the gateway; undefined where the page is closed. */
+export async function findDemoLink({
+  db,
+  config,
+  keyring,
+}: Pick<Deps, 'db' | 'config' | 'keyring'>): Promise<string | undefined> {
   if (config.isProduction) return undefined;
-  const [demo] = await listPagedChatbots(db.read, DEMO_CHATBOT_ID);
-  return demo && `/chat/${demo.slug}`;
+  const demo = await findDemoChatbot({ db });
+  return demo && `/chat/${demo.slug}#${keyring.sessions.secret}`;
 }
 
 async function documentation(): Promise<string[]> {

@@ -1,7 +1,7 @@
 import type { Gateway } from './app.ts';
 import { runCommand } from './cli.ts';
 import { readConfig } from './config.ts';
-import { DEMO_CHATBOT_ID, findDemoPage } from './demo.ts';
+import { DEMO_CHATBOT_ID, findDemoLink } from './demo.ts';
 import { StartupError } from './domain/errors.ts';
 
 const HARD_STOP_MS = 20_000;
@@ -27,8 +27,8 @@ async function serve(): Promise<void> {
     }
     throw error;
   });
-  const demoPage = await findDemoPage(gateway.deps);
-  process.stdout.write(welcome(gateway, demoPage, config.seedsDemo));
+  const demoLink = await findDemoLink(gateway.deps);
+  process.stdout.write(welcome(gateway, demoLink, config.seedsDemo));
 
   let isStopping = false;
   const stop = (signal: NodeJS.Signals) => {
@@ -49,13 +49,13 @@ async function serve(): Promise<void> {
 }
 
 /** What exists, and what to do next. */
-function welcome({ url, firstKey }: Gateway, demoPage: string | undefined, hasDemo: boolean): string {
+function welcome({ url, firstKey }: Gateway, demoLink: string | undefined, hasDemo: boolean): string {
   const key = firstKey ?? '$CHATGRAPH_KEY';
   const lines = [
     '',
     '  ChatGraph is ready.',
     '',
-    ...(demoPage === undefined ? [] : [`  Chat page       ${localUrl(url)}${demoPage}`]),
+    ...(demoLink === undefined ? [] : [`  Chat page       ${localUrl(url)}${demoLink}`]),
     `  GraphiQL        ${url}/graphql`,
     `  REST reference  ${url}/docs`,
     `  Health          ${url}/health`,

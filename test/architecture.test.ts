@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 
 /**
  * What each part may import from the others: `code` at run time, `types` as types only. A folder is a part, and so is
- * each file right under src/; `web/chat` runs in browsers and is a part of its own. Every part but `domain`, `rest` and
+ * each file right under src/; `web/chat` and
+ * `web/explorer` run in browsers and are parts of their own. Every part but `domain`, `rest` and
  * those of the web may also know the type of what the program is
  * made of, `src/deps.ts`.
  */
@@ -23,6 +24,7 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   rest: { code: ['domain'] },
   web: { code: [] },
   'web/chat': { code: [] },
+  'web/explorer': { code: [] },
   http: { code: ['domain', 'store', 'access', 'schema', 'rest', 'web', 'demo'], types: ['config', 'webhooks'] },
 
   background: { code: [] },
@@ -50,7 +52,7 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   listen: { code: ['domain'] },
   main: { code: ['domain', 'app', 'cli', 'config', 'demo'] },
 };
-const WITHOUT_DEPS = ['domain', 'rest', 'web', 'web/chat'];
+const WITHOUT_DEPS = ['domain', 'rest', 'web', 'web/chat', 'web/explorer'];
 
 /** One import or re-export, as it is written. */
 interface Import {
@@ -87,7 +89,8 @@ function importsOf(from: string, source: string): Import[] {
 
 /** `src/chat/cursor.ts` belongs to `chat`, `src/app.ts` to `app`, and everything in `schema/` to `schema`. */
 function partOf(file: string): string {
-  if (file.startsWith('src/web/chat/')) return 'web/chat';
+  const [, browser] = /^src\/(web\/(?:chat|explorer))\//.exec(file) ?? [];
+  if (browser !== undefined) return browser;
   const [folder = '', part = ''] = file.split('/');
   return folder === 'schema' ? folder : part.replace(/\.ts$/, '');
 }
@@ -181,7 +184,7 @@ describe('the architecture', () => {
   });
 
   it('lets rest and web know nothing but the domain and the web framework', () => {
-    expect([...packages('web')].filter((name) => !/^(hono|node:)/.test(name))).toEqual([]);
+    expect([...packages('web')].filter((name) => !/^(node:|@graphql-yoga\/render-graphiql)/.test(name))).toEqual([]);
     expect([...packages('rest')].filter((name) => /sqlite|kysely|yoga|^ws$/.test(name))).toEqual([]);
   });
 
@@ -191,6 +194,7 @@ describe('the architecture', () => {
     // Only types of it, which are gone when it runs.
     expect(foreign).toEqual(['@graphql-typed-document-node/core']);
     expect(filesWith(/from '(node:|hono)/, 'src/web/chat/')).toEqual([]);
+    expect([...packages('web/explorer')]).toEqual([]);
   });
 
   it('reads the environment in one file', () => {

@@ -1,18 +1,18 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
-import type { ApiKey, Channel } from '../domain/entities.ts';
+import type { ApiKey } from '../domain/entities.ts';
 import { type Clock, type Timestamp, toTimestamp } from '../domain/time.ts';
 import { markApiKeysUsed } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 import { createKeyLookups } from './key-lookups.ts';
-import { createPageKeys } from './page-key.ts';
+import { createSessions, type SessionScope, type Sessions } from './sessions.ts';
 
 /** A key in use, with a signal that aborts when it is revoked: whoever serves it for longer listens to that. */
 export interface HeldKey {
   readonly key: ApiKey;
   readonly revoked: AbortSignal;
-  /** The channel that the key is for; absent where it is for any. */
-  readonly channel?: Channel;
+  /** What it is limited to; absent for the keys of accounts. */
+  readonly session?: SessionScope;
 }
 
 /**
@@ -24,11 +24,8 @@ export interface HeldKey {
 export interface Keyring {
   /** Finds an active key by its hash. */
   find(hash: string): Promise<HeldKey | undefined>;
-  /**
-   * The text of the key that the gateway's own chat pages use for an account: READ and CHAT, for as long as this process
-   * lives, and nowhere stored.
-   */
-  lendPageKey(accountId: string): string;
+  /** The sessions of the chat page, whose tokens `find` knows as well. */
+  readonly sessions: Sessions;
   /** When a key was last used, where that has not been written down yet. */
   lastUsedAt(keyId: string): Timestamp | undefined;
   /** Reads every key again, and aborts those that were revoked. */
@@ -56,7 +53,7 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
   const unknown = new LRUCache<string, number>({ max: MAX_UNKNOWN });
   const lookUp = createKeyLookups(db.read);
   let refreshes = 0;
-  const pageKeys = createPageKeys(clock);
+  const sessions = createSessions(clock);
   let usedAt = new Map<string, number>();
   const timer = setInterval(() => {
     writeUsed().catch(logUnwritten);
@@ -91,8 +88,8 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
 
   return {
     async find(hash) {
-      const pageKey = pageKeys.find(hash);
-      if (pageKey !== undefined) return pageKey;
+      const session = sessions.find(hash);
+      if (session !== undefined) return session;
       const isFresh = (checkedAt: number) => clock.now() - checkedAt < MAX_AGE_MS;
       const known = entries.get(hash);
       if (known === undefined && isFresh(unknown.get(hash) ?? Number.NEGATIVE_INFINITY)) return undefined;
@@ -101,7 +98,7 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
       return entry;
     },
 
-    lendPageKey: pageKeys.lend,
+    sessions,
 
     lastUsedAt(keyId) {
       const ms = usedAt.get(keyId);

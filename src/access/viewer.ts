@@ -1,20 +1,21 @@
 import type { RateLimitResult } from '../coordination/rate-limiter.ts';
 import type { Deps } from '../deps.ts';
-import type { Channel, Scope } from '../domain/entities.ts';
+import type { Scope } from '../domain/entities.ts';
 import { QueryTooComplexError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import { hashKey, isKeyForm } from './key-form.ts';
+import type { SessionScope } from './sessions.ts';
 
 /** Who asks. */
 export interface Viewer {
-  readonly kind: 'API_KEY';
+  readonly kind: 'API_KEY' | 'SESSION';
   readonly accountId: string;
   readonly apiKeyId: string;
   readonly scopes: ReadonlySet<Scope>;
   /** Aborts when the credential is revoked. */
   readonly revoked: AbortSignal;
-  /** The channel that the credential is for; absent: that of the transport. */
-  readonly channel?: Channel | undefined;
+  /** What a session reaches beside nothing; absent for API keys. */
+  readonly session?: SessionScope | undefined;
 }
 
 /** What came with a request to say who asks: the texts of the two headers, as far as they were sent. */
@@ -47,12 +48,12 @@ export async function authenticate(
   const held = await deps.keyring.find(hashKey(key));
   if (held === undefined) throw await countFailure(deps, address);
   return {
-    kind: 'API_KEY',
+    kind: held.session === undefined ? 'API_KEY' : 'SESSION',
     accountId: held.key.accountId,
     apiKeyId: held.key.id,
     scopes: new Set(held.key.scopes),
     revoked: held.revoked,
-    channel: held.channel,
+    session: held.session,
   };
 }
 

@@ -85,9 +85,16 @@ export async function reopenConversation(
 export async function startConversation(
   trx: Queryable,
   chatbot: Chatbot,
-  about: { channel: Channel; sessionId: string | undefined; metadata: JsonText | undefined; at: Timestamp },
+  about: {
+    /** Absent: a new one. */
+    id?: string | undefined;
+    channel: Channel;
+    sessionId: string | undefined;
+    metadata: JsonText | undefined;
+    at: Timestamp;
+  },
 ): Promise<Conversation> {
-  const id = createId('conversation');
+  const id = about.id ?? createId('conversation');
   const conversation: Conversation = {
     id,
     accountId: chatbot.accountId,

@@ -70,8 +70,9 @@ export async function sendMessage(
   deps: GenerateDeps & Pick<Deps, 'typing'>,
   viewer: Viewer,
   channel: Channel,
-  input: SendMessageInput,
+  asked: SendMessageInput,
 ): Promise<SentMessage> {
+  const input = placeOfSession(viewer, asked);
   const given = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
   requireOnePlace(input);
   const now = deps.clock.now();
@@ -89,6 +90,7 @@ export async function sendMessage(
       now,
       nodeId: deps.node.id,
       apiKeyId: viewer.apiKeyId,
+      conversationId: viewer.session?.conversationId,
     });
     if (once !== undefined) await keepSend(trx, accountId, once, written.sent.message.id);
     return { ...written, turn };
@@ -96,6 +98,13 @@ export async function sendMessage(
   deps.typing.set(sent.conversation.id, 'USER', false);
   beginReply(deps, { reply: sent.reply, turn, events });
   return sent;
+}
+
+/** A session speaks in the conversation that was drawn with it, which begins with its first message. */
+function placeOfSession({ session }: Viewer, input: SendMessageInput): SendMessageInput {
+  if (session === undefined) return input;
+  const { chatbotId, conversationId: sessionId } = session;
+  return { ...input, conversationId: null, chatbotId, sessionId };
 }
 
 /** The fields of an input, checked. */
@@ -122,17 +131,27 @@ async function readSent(trx: Queryable, { chatbot }: Place, messageId: string): 
   return { conversation, message, reply, notice: reply ? null : handoverMessage };
 }
 
+/** Who writes when, and whether a reply follows. */
+interface Writing {
+  readonly turn: Turn | undefined;
+  readonly now: number;
+  readonly nodeId: string;
+  readonly apiKeyId: string;
+  /** Of the conversation, where it begins with this and was drawn before. */
+  readonly conversationId: string | undefined;
+}
+
 async function write(
   trx: Queryable,
   { chatbot, conversation: found }: Place,
   channel: Channel,
   { content, sessionId, metadata }: Given,
-  { turn, now, ...asker }: { turn: Turn | undefined; now: number; nodeId: string; apiKeyId: string },
+  { turn, now, conversationId, ...asker }: Writing,
 ): Promise<{ sent: SentMessage; events: LoggedEvent[] }> {
   const at = toTimestamp(now);
   const conversation = found
     ? await reopenConversation(trx, found, at)
-    : await startConversation(trx, chatbot, { channel, sessionId, metadata, at });
+    : await startConversation(trx, chatbot, { id: conversationId, channel, sessionId, metadata, at });
   const parentId = (found && (await findTip(trx, found.accountId, found.id))) ?? null;
   const said = { role: 'USER', status: 'COMPLETED', content, metadata, parentId } as const;
   const question = await writeMessage(trx, conversation, at, said);

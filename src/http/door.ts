@@ -57,7 +57,7 @@ export function createContext(
     viewer,
     loaders: createLoadersFor(deps, viewer),
     signal,
-    request: { id: requestId, channel: viewer.channel ?? channel, rateLimit: standing },
+    request: { id: requestId, channel: viewer.session?.channel ?? channel, rateLimit: standing },
   };
 }
 

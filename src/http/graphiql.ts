@@ -1,4 +1,3 @@
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { GraphiQLOptions } from 'graphql-yoga';
 import { DEMO_CHATBOT_ID } from '../demo.ts';
 
@@ -101,43 +100,9 @@ query Search($chatbotId: ID!, $query: String!) {
 
 const QUESTION = 'How do I follow an answer while it is written?';
 
-/**
- * In the page, before GraphiQL starts, which keeps headers for each tab: a key that one tab has sent is sent by those,
- * too, that have none, until the window is closed.
- */
-const SHARE_KEY = `<script>
-  {
-    const withKey = (given) => {
-      const headers = new Headers(given);
-      const key = headers.get('x-api-key') || sessionStorage.getItem('x-api-key');
-      if (key) sessionStorage.setItem('x-api-key', key);
-      if (key && !headers.has('authorization')) headers.set('x-api-key', key);
-      return Object.fromEntries(headers);
-    };
-    const { fetch } = window;
-    window.fetch = (url, init) => fetch(url, { ...init, headers: withKey(init?.headers) });
-    const { send } = WebSocket.prototype;
-    WebSocket.prototype.send = function (text) {
-      const message = JSON.parse(text);
-      const extensions = message.payload?.extensions;
-      if (extensions) extensions.headers = withKey(extensions.headers);
-      send.call(this, JSON.stringify(message));
-    };
-  }
-</script>`;
-
-/** GraphiQL lets tabs be dragged, and misjudges where to: at its first press a tab jumps away and loses the click. */
-const STILL_TABS = '<style>.graphiql-tab { transform: none !important }</style>';
-
-/** Makes the page for exploring, which works without the internet. */
-export function renderExplorer(options: GraphiQLOptions): string {
-  return renderGraphiQL(options).replace('<div id="root">', `${STILL_TABS}${SHARE_KEY}$&`);
-}
-
 /** What the page opens on: tabs that tour the schema. */
 export const graphiqlOptions: GraphiQLOptions = {
   title: 'ChatGraph',
-  subscriptionsProtocol: 'WS',
   // The key stays in the window; GraphiQL would keep it for good.
   shouldPersistHeaders: false,
   defaultHeaders: HEADERS,

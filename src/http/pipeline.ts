@@ -27,6 +27,7 @@ import type { OperationSource } from './door.ts';
 import type { Executor, Results } from './executor.ts';
 import { toGraphQLError } from './graphql-errors.ts';
 import { checkNesting, measureOperation, QUERY_LIMITS, rootFieldsOf, tooComplex } from './query-limits.ts';
+import { guardSession } from './session-guard.ts';
 
 const MAX_VALIDATION_ERRORS = 5;
 const TIMEOUT_MS = { query: 15_000, mutation: 30_000, subscription: 15_000 };
@@ -126,6 +127,8 @@ export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engi
   async function run(args: ExecutionArgs, operation: OperationDefinitionNode) {
     const variables = coerceVariables(args, operation);
     measureOperation(args.schema, args.document, operation, variables);
+    const { viewer } = args.contextValue as OperationSource;
+    if (viewer?.session) await guardSession(deps, { ...viewer, session: viewer.session }, args, operation, variables);
     if (operation.operation === 'mutation') await countFurtherFields(args, operation);
     return operation.operation === 'subscription' ? subscribe(args) : execute(args);
   }

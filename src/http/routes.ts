@@ -2,19 +2,22 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { schema } from '../../schema/index.ts';
 import type { Deps } from '../deps.ts';
-import { RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
+import { ForbiddenError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { createRest } from '../rest/app.ts';
 import { createGraphClient } from '../rest/graph-client.ts';
-import { createReference } from '../web/reference.ts';
+import { prepareGraphiql } from '../web/graphiql-page.ts';
+import { prepareReference } from '../web/reference-page.ts';
 import { createChatRoute } from './chat.ts';
-import { type Admission, createContext, NOBODY, openDoor, tellStandingIn, visitOf } from './door.ts';
+import { type Admission, createContext, openDoor, tellStandingIn, visitOf } from './door.ts';
 import type { Executor } from './executor.ts';
+import { graphiqlOptions } from './graphiql.ts';
 import { createErrorMask, logFailure } from './graphql-errors.ts';
 import { answerOperator, sendDetail, sendJson } from './operator.ts';
+import { createPageRoute } from './pages.ts';
 import type { GraphQLServer } from './yoga.ts';
 
 /** What a path belongs to; also its name in the metrics. */
-export type Route = 'graphql' | 'rest' | 'docs' | 'chat' | 'operator' | 'other';
+export type Route = 'graphql' | 'rest' | 'docs' | 'chat' | 'assets' | 'operator' | 'other';
 
 /** One HTTP request on its way through. */
 export interface Exchange {
@@ -34,6 +37,7 @@ export function routeOf(path: string): Route {
   if (/^\/(api\/)?v1(\/|$)/.test(path)) return 'rest';
   if (/^\/docs(\/|$)/.test(path)) return 'docs';
   if (/^\/chat(\/|$)/.test(path)) return 'chat';
+  if (path.startsWith('/assets/')) return 'assets';
   return path === '/health' || path === '/ready' || path === '/metrics' ? 'operator' : 'other';
 }
 
@@ -43,12 +47,25 @@ export function createRoutes(
   graphql: GraphQLServer,
   executor: Executor,
 ): Record<Route, (exchange: Exchange) => Promise<void>> {
-  const reference = getRequestListener(createReference().fetch);
+  const reference = createPageRoute(prepareReference);
+  const graphiql = deps.config.hasGraphiql ? createPageRoute(() => prepareGraphiql(graphiqlOptions)) : undefined;
+  const chat = createChatRoute(deps);
+  const pages = new Map([['docs', reference], ['chat', chat], ...(graphiql ? [['graphiql', graphiql] as const] : [])]);
   return {
-    graphql: (exchange) => answerGraphQL(deps, graphql, exchange),
+    graphql: (exchange) =>
+      // A browser cannot send a credential when it opens the page.
+      graphiql && asksForPage(exchange) ? graphiql.sendPage(exchange) : answerGraphQL(deps, graphql, exchange),
     rest: createRestRoute(deps, executor),
-    docs: async ({ request, response }) => reference(request, response),
-    chat: createChatRoute(deps),
+    async docs(exchange) {
+      if (/^\/docs\/?$/.test(exchange.path)) return reference.sendPage(exchange);
+      sendDetail(exchange.response, 'NOT_FOUND');
+    },
+    chat: chat.answer,
+    async assets(exchange) {
+      const page = pages.get(exchange.path.split('/')[2] ?? '');
+      if (page !== undefined) return page.sendAsset(exchange);
+      sendDetail(exchange.response, 'NOT_FOUND');
+    },
     operator: (exchange) => answerOperator(deps, exchange),
     async other({ path, response }) {
       if (path !== '/' || !deps.config.hasGraphiql) return sendDetail(response, 'NOT_FOUND');
@@ -58,13 +75,13 @@ export function createRoutes(
   };
 }
 
+function asksForPage({ request: { method, headers } }: Exchange): boolean {
+  return (method === 'GET' || method === 'HEAD') && headers.accept?.includes('text/html') === true;
+}
+
 async function answerGraphQL(deps: Deps, graphql: GraphQLServer, exchange: Exchange): Promise<void> {
   const { request, response, requestId, signal } = exchange;
   const source = { requestId, signal, transport: 'http', tellStanding: tellStandingIn(response) } as const;
-  if (request.method === 'GET' && request.headers.accept?.includes('text/html') && deps.config.hasGraphiql) {
-    // A browser cannot send a credential when it opens the page.
-    return graphql.handle(request, response, { ...source, ...NOBODY });
-  }
   let admission: Admission;
   try {
     admission = await enter(deps, exchange);
@@ -90,6 +107,8 @@ function createRestRoute(deps: Deps, executor: Executor): (exchange: Exchange) =
       openDoor: async () => {
         const { viewer, standing } = await enter(deps, exchange);
         if (viewer === undefined) throw new UnauthenticatedError();
+        // Its guard looks at operations of the graph, which REST builds by itself.
+        if (viewer.session !== undefined) throw new ForbiddenError('REST');
         const context = createContext(deps, viewer, 'API', { requestId, standing, signal });
         return { graph: createGraphClient(executor, schema, context), accountId: viewer.accountId };
       },

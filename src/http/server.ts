@@ -7,6 +7,7 @@ import { createExecutor } from './executor.ts';
 import { isDisconnect, logFailure } from './graphql-errors.ts';
 import { sendDetail } from './operator.ts';
 import { answerOrigin } from './origins.ts';
+import { ANSWER_POLICY } from './pages.ts';
 import { createEngine } from './pipeline.ts';
 import { createRoutes, routeOf } from './routes.ts';
 import { createSocketServer, type SocketServer } from './websocket.ts';
@@ -53,6 +54,7 @@ export function createHttpServer(deps: Deps): HttpServer {
     observe(deps, request, response, requestId);
     response.setHeader('X-Request-Id', requestId);
     response.setHeader('X-Content-Type-Options', 'nosniff');
+    response.setHeader('Content-Security-Policy', ANSWER_POLICY);
     if (isDraining) response.setHeader('Connection', 'close');
     if (answerOrigin(deps.config, request, response)) return;
     try {

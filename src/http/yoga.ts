@@ -4,7 +4,6 @@ import { LRUCache } from 'lru-cache';
 import { schema } from '../../schema/index.ts';
 import type { Deps } from '../deps.ts';
 import { createContext, type OperationSource } from './door.ts';
-import { graphiqlOptions, renderExplorer } from './graphiql.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { useJsonBody } from './json-body.ts';
 import { type Engine, useAccess, useEngine, useParser } from './pipeline.ts';
@@ -29,9 +28,8 @@ export function createGraphQLServer(deps: Deps, engine: Engine) {
       }),
       errorCache: { get: () => undefined, set: () => undefined },
     },
-    graphiql: deps.config.hasGraphiql ? graphiqlOptions : false,
-    renderGraphiQL: renderExplorer,
     // The server answers for these before, and for everything else beside GraphQL.
+    graphiql: false,
     cors: false,
     landingPage: false,
     multipart: false,

@@ -1,6 +1,6 @@
 import type { Queryable } from './tables.ts';
 
-/** What the page of a chatbot has to know of it before anybody has shown a credential. */
+/** What has to be known of a chatbot before its page has a credential. */
 export interface PagedChatbot {
   readonly id: string;
   readonly accountId: string;
@@ -8,15 +8,11 @@ export interface PagedChatbot {
   readonly slug: string;
 }
 
-/**
- * Finds chatbots by their id or slug, oldest first, in every account: an address in a browser names no account, and
- * slugs are unique only within one. Reads the whole table where a slug is given, which is small.
- */
-export async function listPagedChatbots(db: Queryable, idOrSlug: string): Promise<PagedChatbot[]> {
+/** Finds a chatbot by its id in every account, as an address in a browser names no account. */
+export async function findPagedChatbot(db: Queryable, id: string): Promise<PagedChatbot | undefined> {
   return db
     .selectFrom('chatbots')
     .select(['id', 'account_id as accountId', 'name', 'slug'])
-    .where((where) => where.or([where('id', '=', idOrSlug.toLowerCase()), where('slug', '=', idOrSlug)]))
-    .orderBy('id')
-    .execute();
+    .where('id', '=', id)
+    .executeTakeFirst();
 }

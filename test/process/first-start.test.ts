@@ -35,7 +35,7 @@ describe('the first start', () => {
     for (const path of ['/graphql', '/docs', '/health']) expect(first.stdout).toContain(`${url}${path}\n`);
     expect(first.stdout).toContain(`API key         ${key}\n`);
     const page = await fetch(`${url}/graphql`, { headers: { accept: 'text/html' } });
-    expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html']);
+    expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
     expect((await fetch(`${url}/docs`)).status).toBe(200);
 
     const [curl = ''] = /^ *curl (?:[^\n]*\\\n)*[^\n]*/m.exec(first.stdout) ?? [];

@@ -62,7 +62,7 @@ describe('GraphiQL', () => {
     'leads a newcomer without the internet from the key to an answer that grows (needs Chromium: CHROMIUM_PATH)',
     { timeout: 90_000 },
     async () => {
-      const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '40' } });
+      const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '100' } });
       const { page, hosts, problems } = await openBrowser();
       const user = createUser(page);
       await page.goto(`${gateway.url}/graphql`);
@@ -116,6 +116,13 @@ describe('GraphiQL', () => {
       await user.openTab('Search');
       await user.run();
       await user.resultWith(/"score": [01]/);
+
+      // The editor knows the schema, by a worker of its own.
+      await page.locator('.graphiql-query-editor .view-lines').click();
+      await page.keyboard.press('Control+Home');
+      await page.keyboard.type('{ chatb');
+      await page.keyboard.press('Control+Space');
+      await page.locator('.suggest-widget', { hasText: 'chatbots' }).waitFor({ timeout: 15_000 });
 
       expect([...hosts]).toEqual([new URL(gateway.url).host]);
       expect(problems).toEqual([]);

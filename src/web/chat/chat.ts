@@ -2,16 +2,17 @@ import { addMessage } from './conversation.ts';
 import { ConversationDocument, SendDocument } from './documents.ts';
 import { describeFailure } from './failures.ts';
 import { createGraph, type Graph, payloadOf } from './graph.ts';
-import { openMemory } from './memory.ts';
+import type { Memory } from './memory.ts';
 import { openOutbox, type PendingMessage } from './outbox.ts';
-import { createSession } from './session.ts';
-import type { Settings } from './settings.ts';
-import { createStore, EMPTY, type Store } from './store.ts';
+import { ExpiredError, type Session, type Ticket } from './session.ts';
+import { EMPTY, type Store } from './store.ts';
 import { createSync, type Sync } from './sync.ts';
 
 /** One visitor's conversation with one chatbot: what the page shows, and what can be done there. */
 export interface Chat {
-  readonly settings: Settings;
+  readonly chatbot: Ticket['chatbot'];
+  /** Questions to begin with. */
+  readonly examples: readonly string[];
   readonly store: Store;
   readonly graph: Graph;
   readonly sync: Sync;
@@ -26,25 +27,21 @@ export interface Chat {
   attempt(task: () => Promise<void>): Promise<boolean>;
 }
 
-/** Where the visitor is, as the browser keeps it. */
-interface Place {
-  /** Names the conversation within the chatbot. */
-  readonly sessionId: string;
-  /** Absent before the first message was confirmed. */
-  readonly conversationId?: string;
+/** What the page works with. */
+export interface ChatDeps {
+  readonly session: Session;
+  readonly memory: Memory;
+  readonly store: Store;
 }
 
-const PLACE = 'place';
+/** The key under which the browser keeps which conversation has begun. */
+const BEGUN = 'begun';
 
-/** Makes the conversation of one page, and takes up where an earlier visit has left it. */
-export function createChat(settings: Settings): Chat {
-  const { chatbotId } = settings;
-  const session = createSession(chatbotId);
+/** Makes the conversation of one page, and takes up where the tab has left it. */
+export function createChat({ session, memory, store }: ChatDeps): Chat {
+  const { chatbot, examples } = session.ticket;
   const graph = createGraph(session);
-  const store = createStore();
-  const memory = openMemory(chatbotId);
   const sync = createSync({ session, graph, store }, { connected: () => outbox.wake(), gone });
-  let place = memory.read<Place>(PLACE) ?? { sessionId: crypto.randomUUID() };
   const outbox = openOutbox(memory, {
     send,
     changed: showPending,
@@ -53,27 +50,28 @@ export function createChat(settings: Settings): Chat {
   });
 
   function showPending(): void {
-    store.update({ pending: outbox.pending.filter(({ sessionId }) => sessionId === place.sessionId) });
+    store.update({
+      pending: outbox.pending.filter(({ conversationId }) => conversationId === session.ticket.conversationId),
+    });
   }
 
-  function enter(next: Place): void {
-    place = next;
-    memory.write(PLACE, place);
-    if (place.conversationId !== undefined) sync.follow(place.conversationId);
+  function begin(conversationId: string): void {
+    memory.write(BEGUN, conversationId);
+    sync.follow(conversationId);
   }
 
-  async function send({ clientMessageId, sessionId, content }: PendingMessage): Promise<void> {
-    const input = { chatbotId, sessionId, clientMessageId, content };
+  async function send({ clientMessageId, conversationId, content }: PendingMessage): Promise<void> {
+    const input = { conversationId, clientMessageId, content };
     const { sendMessage } = await graph.ask(SendDocument, { input });
     const { conversation, message, reply, notice } = payloadOf(sendMessage);
     store.update({ isOnline: true });
-    if (sessionId !== place.sessionId) return;
+    if (conversationId !== session.ticket.conversationId) return;
     store.update({ conversation, notice: notice ?? undefined });
     // One that was stored long ago, and is sent again because its answer was lost, may not be shown any more.
     for (const told of [message, reply]) {
       if (told?.isShown) sync.change(withMessage(told));
     }
-    enter({ sessionId, conversationId: conversation.id });
+    begin(conversationId);
   }
 
   function withMessage(told: Parameters<typeof addMessage>[1]) {
@@ -81,15 +79,15 @@ export function createChat(settings: Settings): Chat {
     return messages && { messages };
   }
 
-  function startAnew(notice?: string): void {
+  async function startAnew(notice?: string): Promise<void> {
+    if (!(await attempt(() => session.renew()))) return;
     sync.leave();
     store.update({ ...EMPTY, isOnline: store.state.isOnline, notice });
-    enter({ sessionId: crypto.randomUUID() });
     showPending();
   }
 
   function gone(): void {
-    startAnew('This conversation does not exist any more. You can begin a new one.');
+    void startAnew('This conversation does not exist any more. You can begin a new one.');
   }
 
   async function attempt(task: () => Promise<void>): Promise<boolean> {
@@ -98,24 +96,28 @@ export function createChat(settings: Settings): Chat {
       await task();
       return true;
     } catch (error) {
-      store.update({ notice: describeFailure(error) });
+      if (error instanceof ExpiredError) session.expire();
+      else if (!store.state.isExpired) store.update({ notice: describeFailure(error) });
       return false;
     }
   }
 
   showPending();
-  if (place.conversationId !== undefined) store.update({ isLoading: true });
-  enter(place);
+  if (session.ticket.conversationId === memory.read(BEGUN)) {
+    store.update({ isLoading: true });
+    begin(session.ticket.conversationId);
+  }
 
   return {
-    settings,
+    chatbot,
+    examples,
     store,
     graph,
     sync,
     attempt,
-    send: (content) => outbox.add({ sessionId: place.sessionId, content }),
+    send: (content) => outbox.add({ conversationId: session.ticket.conversationId, content }),
     discard: ({ clientMessageId }) => outbox.remove(clientMessageId),
-    startAnew: () => startAnew(),
+    startAnew: () => void startAnew(),
     readEarlier() {
       const { conversation, earlier } = store.state;
       if (conversation === undefined || earlier === undefined) return;

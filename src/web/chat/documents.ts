@@ -117,19 +117,19 @@ export type ConversationQueryVariables = Exact<{
 
 export type ConversationQuery = { conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null, messages: { nodes: Array<{ id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }>, pageInfo: { hasPreviousPage: boolean, startCursor: string | null } } } | null };
 
-export type PassageQueryVariables = Exact<{
-  id: string | number;
+export type PassagesQueryVariables = Exact<{
+  messageId: string | number;
 }>;
 
 
-export type PassageQuery = { node:
+export type PassagesQuery = { node:
     | { __typename: 'Account' }
     | { __typename: 'ApiKey' }
     | { __typename: 'Chatbot' }
     | { __typename: 'Conversation' }
     | { __typename: 'Lead' }
-    | { __typename: 'Message' }
-    | { __typename: 'Passage', headingPath: Array<string>, text: string }
+    | { __typename: 'Message', citations: Array<{ passage: { id: string, headingPath: Array<string>, text: string } | null }> }
+    | { __typename: 'Passage' }
     | { __typename: 'Source' }
     | { __typename: 'WebhookDelivery' }
     | { __typename: 'WebhookSubscription' }
@@ -446,17 +446,22 @@ fragment MessagePage on ConversationMessagesConnection {
     startCursor
   }
 }`) as unknown as TypedDocumentString<ConversationQuery, ConversationQueryVariables>;
-export const PassageDocument = /*#__PURE__*/ new TypedDocumentString(`
-    query Passage($id: ID!) {
-  node(id: $id) {
+export const PassagesDocument = /*#__PURE__*/ new TypedDocumentString(`
+    query Passages($messageId: ID!) {
+  node(id: $messageId) {
     __typename
-    ... on Passage {
-      headingPath
-      text
+    ... on Message {
+      citations {
+        passage {
+          id
+          headingPath
+          text
+        }
+      }
     }
   }
 }
-    `) as unknown as TypedDocumentString<PassageQuery, PassageQueryVariables>;
+    `) as unknown as TypedDocumentString<PassagesQuery, PassagesQueryVariables>;
 export const LeadFormDocument = /*#__PURE__*/ new TypedDocumentString(`
     query LeadForm($chatbotId: ID!) {
   chatbot(id: $chatbotId) {

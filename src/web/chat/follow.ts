@@ -19,11 +19,11 @@ export interface Listener {
 
 const PING_MS = 10_000;
 const PONG_MS = 5_000;
+const UNAUTHORIZED = 4401;
 
 /**
  * Follows a conversation until it is told to stop, over as many connections as it takes. Each goes on after the last
- * event that was told, with a key of its own, because a gateway that was started again knows neither the socket nor the
- * old key.
+ * event that was told. It ends where the gateway does not know the token any more.
  */
 export function followConversation(session: Session, conversationId: string, listener: Listener): () => void {
   const backoff = createBackoff();
@@ -34,11 +34,10 @@ export function followConversation(session: Session, conversationId: string, lis
 
   /** Listens on one connection; resolves when it has ended, whyever. */
   async function listen(): Promise<void> {
-    const key = await session.key();
     let lateness: ReturnType<typeof setTimeout> | undefined;
     const client = createClient({
       url: `${location.origin.replace(/^http/, 'ws')}/graphql`,
-      connectionParams: { authorization: `Bearer ${key}` },
+      connectionParams: { authorization: `Bearer ${session.ticket.token}` },
       retryAttempts: 0,
       keepAlive: PING_MS,
       on: {
@@ -64,8 +63,11 @@ export function followConversation(session: Session, conversationId: string, lis
         listener.event(event);
       }
     } catch (reason) {
-      session.forget(key);
-      if (!Array.isArray(reason)) return;
+      if (!Array.isArray(reason)) {
+        isOver ||= (reason as { code?: number }).code === UNAUTHORIZED;
+        if (isOver) session.expire();
+        return;
+      }
       // The gateway refused. Where it is not the conversation, it may be the place: begin with what is under way.
       after = null;
       if (reason.some(({ extensions }) => extensions?.code === 'NOT_FOUND')) {

@@ -1,13 +1,10 @@
 import type { TypedDocumentString } from './documents.ts';
 import { RefusedError, UnreachableError } from './failures.ts';
-import type { Session } from './session.ts';
+import { EXPIRED, type Session } from './session.ts';
 
 /** Runs queries and mutations. */
 export interface Graph {
-  /**
-   * Asks once, and once more with a new key where the old one does not hold any more.
-   * @throws UnreachableError, RefusedError
-   */
+  /** Asks once. @throws UnreachableError, RefusedError */
   ask<Result, Variables>(document: TypedDocumentString<Result, Variables>, variables: Variables): Promise<Result>;
 }
 
@@ -21,11 +18,11 @@ const PASSING = new Set(['RATE_LIMITED', 'SERVICE_UNAVAILABLE', 'INTERNAL_SERVER
 
 /** Makes what asks the gateway over HTTP: unlike over a socket, each answer or its absence belongs to one request. */
 export function createGraph(session: Session): Graph {
-  async function post(body: string, key: string): Promise<Response> {
+  async function post(body: string, token: string): Promise<Response> {
     try {
       return await fetch('/graphql', {
         method: 'POST',
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
         body,
       });
     } catch {
@@ -36,11 +33,11 @@ export function createGraph(session: Session): Graph {
   return {
     async ask<Result, Variables>(document: TypedDocumentString<Result, Variables>, variables: Variables) {
       const body = JSON.stringify({ query: document.toString(), variables });
-      const key = await session.key();
-      let response = await post(body, key);
+      const { token } = session.ticket;
+      const response = await post(body, token);
       if (response.status === 401) {
-        session.forget(key);
-        response = await post(body, await session.key());
+        if (token === session.ticket.token) session.expire();
+        throw new RefusedError('UNAUTHENTICATED', EXPIRED);
       }
       const answer = (await response.json().catch(() => ({}))) as Answer<Result>;
       const [error] = answer.errors ?? [];

@@ -16,8 +16,8 @@ const STANDARD = new Set(['name', 'email', 'phone']);
 const TYPING_INTERVAL_MS = 4_000;
 
 /** Reads what the chatbot asks for; a form without fields where it asks for nothing. */
-export async function readLeadForm({ graph, settings }: Chat): Promise<LeadForm> {
-  const { chatbot } = await graph.ask(LeadFormDocument, { chatbotId: settings.chatbotId });
+export async function readLeadForm({ graph, chatbot: { id } }: Chat): Promise<LeadForm> {
+  const { chatbot } = await graph.ask(LeadFormDocument, { chatbotId: id });
   return chatbot?.leadForm ?? { title: '', fields: [] };
 }
 

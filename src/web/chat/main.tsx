@@ -5,16 +5,39 @@ import './styles/messages.css';
 import './styles/dialogs.css';
 import { createChat } from './chat.ts';
 import { App } from './components/app.tsx';
-import { readSettings } from './settings.ts';
+import { LinkNotice } from './components/link-notice.tsx';
+import { openMemory } from './memory.ts';
+import { ExpiredError, openSession } from './session.ts';
+import { createStore } from './store.ts';
 import { ChatContext } from './use-chat.ts';
 
-const root = document.getElementById('chat');
-if (root !== null) {
-  const chat = createChat(readSettings(root));
-  render(
-    <ChatContext.Provider value={chat}>
-      <App />
-    </ChatContext.Provider>,
-    root,
-  );
+async function open(root: HTMLElement): Promise<void> {
+  const [, , name = ''] = location.pathname.split('/');
+  const link = location.hash.slice(1);
+  // Out of sight, and out of the history.
+  if (link !== '') history.replaceState(null, '', location.pathname);
+  addEventListener('hashchange', () => location.reload());
+  const store = createStore();
+  const memory = openMemory(name);
+  try {
+    const session = await openSession(name, link, memory, () => store.update({ isExpired: true }));
+    if (session === undefined) {
+      render(<LinkNotice />, root);
+      return;
+    }
+    const chat = createChat({ session, memory, store });
+    document.title = `${chat.chatbot.name} – ChatGraph`;
+    render(
+      <ChatContext.Provider value={chat}>
+        <App />
+      </ChatContext.Provider>,
+      root,
+    );
+  } catch (error) {
+    if (!(error instanceof ExpiredError)) throw error;
+    render(<LinkNotice isExpired />, root);
+  }
 }
+
+const root = document.getElementById('chat');
+if (root !== null) void open(root);

@@ -1,16 +1,18 @@
-/** What the browser keeps for the page between its visits. */
+/** What the browser keeps for the page as long as its tab is open. */
 export interface Memory {
   read<Value>(key: string): Value | undefined;
   write(key: string, value: unknown): void;
   remove(key: string): void;
   /** What was written under keys that begin so, in the order of the keys. */
   list<Value>(prefix: string): Value[];
+  /** Forgets everything. */
+  clear(): void;
 }
 
 /** Opens the memory of one chatbot's page; where the browser refuses to keep anything, it lasts as long as the page. */
-export function openMemory(chatbotId: string): Memory {
+export function openMemory(name: string): Memory {
   const storage = openStorage();
-  const base = `chatgraph.${chatbotId}.`;
+  const base = `chatgraph.${name}.`;
 
   function parse<Value>(text: string | null | undefined): Value | undefined {
     try {
@@ -30,26 +32,29 @@ export function openMemory(chatbotId: string): Memory {
         .filter((key) => key.startsWith(base + prefix))
         .sort()
         .flatMap((key) => parse<Value>(storage.get(key)) ?? []),
+    clear() {
+      for (const key of storage.keys()) if (key.startsWith(base)) storage.remove(key);
+    },
   };
 }
 
 function openStorage() {
   const texts = new Map<string, string>();
   try {
-    const { localStorage } = window;
-    localStorage.setItem('chatgraph', '');
-    localStorage.removeItem('chatgraph');
+    const { sessionStorage } = window;
+    sessionStorage.setItem('chatgraph', '');
+    sessionStorage.removeItem('chatgraph');
     return {
-      get: (key: string) => localStorage.getItem(key),
+      get: (key: string) => sessionStorage.getItem(key),
       set(key: string, text: string) {
         try {
-          localStorage.setItem(key, text);
+          sessionStorage.setItem(key, text);
         } catch {
           // It is full: what is on the page stays there.
         }
       },
-      remove: (key: string) => localStorage.removeItem(key),
-      keys: () => Object.keys(localStorage),
+      remove: (key: string) => sessionStorage.removeItem(key),
+      keys: () => Object.keys(sessionStorage),
     };
   } catch {
     return {

@@ -7,7 +7,7 @@ export interface PendingMessage {
   /** Names the message for the gateway, so that sending it again does not store it again. Sorts by time. */
   readonly clientMessageId: string;
   /** The conversation it belongs to. */
-  readonly sessionId: string;
+  readonly conversationId: string;
   readonly content: string;
   /** Why the gateway refused it; absent while it is tried. */
   readonly refusal?: string;
@@ -16,7 +16,7 @@ export interface PendingMessage {
 /** Messages on their way. They are kept by the browser, and sent in their order until each was answered. */
 export interface Outbox {
   readonly pending: readonly PendingMessage[];
-  add(message: Pick<PendingMessage, 'sessionId' | 'content'>): void;
+  add(message: Pick<PendingMessage, 'conversationId' | 'content'>): void;
   remove(clientMessageId: string): void;
   /** Tries at once: the gateway was heard of. */
   wake(): void;
@@ -86,9 +86,9 @@ export function openOutbox(memory: Memory, owner: OutboxOwner): Outbox {
     get pending() {
       return pending;
     },
-    add({ sessionId, content }) {
+    add({ conversationId, content }) {
       const clientMessageId = `${Date.now().toString(36)}-${crypto.randomUUID()}`;
-      const message = { clientMessageId, sessionId, content };
+      const message = { clientMessageId, conversationId, content };
       memory.write(PREFIX + clientMessageId, message);
       change([...pending, message]);
       void sendAll();

@@ -16,6 +16,8 @@ export interface ChatState {
   readonly isLoading: boolean;
   /** False while the gateway cannot be reached. */
   readonly isOnline: boolean;
+  /** Whether the gateway does not know the page any more: what is shown stays, and nothing can be sent. */
+  readonly isExpired: boolean;
   readonly isPersonTyping: boolean;
   /** Why the last action did not work, or what the gateway had to say instead of a reply. */
   readonly notice: string | undefined;
@@ -39,6 +41,7 @@ export const EMPTY: ChatState = {
   pending: [],
   isLoading: false,
   isOnline: true,
+  isExpired: false,
   isPersonTyping: false,
   notice: undefined,
   announcement: '',

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 import { expect, onTestFinished } from 'vitest';
 import { openBrowser } from '../../helpers/browser.ts';
 import { createScriptedEngine } from '../../helpers/engines.ts';
-import { startGateway } from '../../helpers/gateway.ts';
+import { startGateway, type TestGateway } from '../../helpers/gateway.ts';
 
 const SLOW = { timeout: 15_000 };
 
@@ -16,8 +16,13 @@ export async function openPage(options: Parameters<typeof openBrowser>[0] = {}) 
   // Before the browser, and so after it in the end: a gateway that closes waits for its sockets.
   onTestFinished(() => gateway.close());
   const opened = await openBrowser({ viewport: { width: 1000, height: 700 }, ...options });
-  await opened.page.goto(`${gateway.url}/chat/demo`);
+  await opened.page.goto(linkOf(gateway));
   return { ...opened, engine, gateway, visitor: createVisitor(opened.page) };
+}
+
+/** The link of the demo's page, as the start prints it. */
+export function linkOf({ url, deps }: TestGateway): string {
+  return `${url}/chat/demo#${deps.keyring.sessions.secret}`;
 }
 
 /** The page as someone uses it. */

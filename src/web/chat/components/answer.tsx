@@ -10,8 +10,13 @@ import { AgainIcon, ThumbDownIcon, ThumbUpIcon } from './icons.tsx';
 import { Dots } from './typing.tsx';
 import { Versions } from './versions.tsx';
 
+/** A citation, and the answer it belongs to. */
+export interface ShownCitation extends NumberedCitation {
+  readonly messageId: string;
+}
+
 /** What is called when a citation shall be shown. */
-type OnCitation = (citation: NumberedCitation) => void;
+type OnCitation = (citation: ShownCitation) => void;
 
 /** An answer, and what can be done with it. */
 interface AnswerProps {
@@ -25,10 +30,13 @@ interface AnswerProps {
 /** What the chatbot, or a person in its place, has answered. */
 export function Answer(props: AnswerProps) {
   const { message, isLast, canRegenerate, onCitation } = props;
-  const { settings } = useChat();
-  const citations = useMemo(() => numberCitations(message.citations), [message.citations]);
+  const { chatbot } = useChat();
+  const citations = useMemo(
+    () => numberCitations(message.citations).map((citation) => ({ ...citation, messageId: message.id })),
+    [message.citations, message.id],
+  );
   const isAgent = message.role === 'AGENT';
-  const name = isAgent ? (message.authorName ?? 'A person') : settings.name;
+  const name = isAgent ? (message.authorName ?? 'A person') : chatbot.name;
   const isEnded = hasEnded(message);
   return (
     <li class={`message ${message.role.toLowerCase()}${isLast ? ' last' : ''}`} aria-busy={!isEnded}>
@@ -43,10 +51,10 @@ export function Answer(props: AnswerProps) {
   );
 }
 
-function Content(props: { message: Message; citations: NumberedCitation[]; onCitation: OnCitation }) {
+function Content(props: { message: Message; citations: ShownCitation[]; onCitation: OnCitation }) {
   const { message, citations, onCitation } = props;
   const { content } = message;
-  const { settings } = useChat();
+  const { chatbot } = useChat();
   const rendered = useMemo(
     () =>
       renderMarkdown(insertMarks(content, citations), {
@@ -57,14 +65,14 @@ function Content(props: { message: Message; citations: NumberedCitation[]; onCit
       }),
     [content, citations, onCitation],
   );
-  if (content === '' && message.status === 'STREAMING') return <Dots label={`${settings.name} is writing`} />;
+  if (content === '' && message.status === 'STREAMING') return <Dots label={`${chatbot.name} is writing`} />;
   return <div class="content">{rendered}</div>;
 }
 
 /** Keeps a mark on the line of the word before it. */
 const WORD_JOINER = '\u2060';
 
-function Mark({ citation, onCitation }: { citation: NumberedCitation; onCitation: OnCitation }) {
+function Mark({ citation, onCitation }: { citation: ShownCitation; onCitation: OnCitation }) {
   return (
     <sup>
       {WORD_JOINER}
@@ -81,7 +89,7 @@ function Mark({ citation, onCitation }: { citation: NumberedCitation; onCitation
 }
 
 /** The sources once more, below the answer: also those whose marks found no place in it. */
-function Sources({ citations, onCitation }: { citations: NumberedCitation[]; onCitation: OnCitation }) {
+function Sources({ citations, onCitation }: { citations: ShownCitation[]; onCitation: OnCitation }) {
   const first = citations.filter(
     (citation, index) => citations.findIndex((c) => c.number === citation.number) === index,
   );

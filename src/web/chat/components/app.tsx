@@ -1,8 +1,8 @@
 import { useCallback, useEffect, useState } from 'preact/hooks';
-import type { NumberedCitation } from '../citation-marks.ts';
 import { hasEnded } from '../conversation.ts';
 import { useChat, useChatState } from '../use-chat.ts';
 import { stopReply } from '../versions.ts';
+import type { ShownCitation } from './answer.tsx';
 import { Banner } from './banner.tsx';
 import { Composer, focusComposer } from './composer.tsx';
 import { HandoverDialog } from './handover-dialog.tsx';
@@ -15,7 +15,7 @@ import { StatusLine } from './status-line.tsx';
 export function App() {
   const chat = useChat();
   const state = useChatState();
-  const [citation, setCitation] = useState<NumberedCitation>();
+  const [citation, setCitation] = useState<ShownCitation>();
   const [asksForPerson, setAsksForPerson] = useState(false);
   const closeCitation = useCallback(() => setCitation(undefined), []);
   const closeHandover = useCallback(() => setAsksForPerson(false), []);
@@ -33,7 +33,7 @@ export function App() {
   return (
     <>
       <header class="top">
-        <h1>{chat.settings.name}</h1>
+        <h1>{chat.chatbot.name}</h1>
         {conversation?.status === 'OPEN' && conversation.answeredBy === 'AI' && (
           <button type="button" class="quiet" aria-label="Talk to a person" onClick={() => setAsksForPerson(true)}>
             <PersonIcon /> <span class="label">Talk to a person</span>
@@ -46,7 +46,7 @@ export function App() {
             chat.startAnew();
             focusComposer(event);
           }}
-          disabled={isFresh(state)}
+          disabled={isFresh(state) || state.isExpired}
         >
           <NewIcon /> <span class="label">New conversation</span>
         </button>
@@ -57,7 +57,7 @@ export function App() {
       </main>
       <footer class="bottom">
         <StatusLine state={state} />
-        <Composer isBusy={isBusy} />
+        <Composer isBusy={isBusy} isDisabled={state.isExpired} />
         <p class="small">Local demo: this page works on this computer only.</p>
       </footer>
       <div class="unseen" aria-live="polite" aria-atomic="true">

@@ -18,7 +18,7 @@ export function focusComposer({ detail }: MouseEvent): void {
 }
 
 /** Where visitors write. Enter sends, Shift+Enter begins a line. */
-export function Composer({ isBusy }: { isBusy: boolean }) {
+export function Composer({ isBusy, isDisabled }: { isBusy: boolean; isDisabled: boolean }) {
   const chat = useChat();
   const [text, setText] = useState('');
   const field = useRef<HTMLTextAreaElement>(null);
@@ -55,9 +55,10 @@ export function Composer({ isBusy }: { isBusy: boolean }) {
         ref={field}
         rows={1}
         maxLength={MAX_CHARS}
-        placeholder={`Ask ${chat.settings.name}…`}
+        placeholder={`Ask ${chat.chatbot.name}…`}
         enterkeyhint="send"
         autocomplete="off"
+        disabled={isDisabled}
         value={text}
         onInput={({ currentTarget }) => {
           setText(currentTarget.value);

@@ -1,9 +1,8 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import type { NumberedCitation } from '../citation-marks.ts';
 import type { Message } from '../conversation.ts';
 import type { ChatState } from '../store.ts';
 import { useChat } from '../use-chat.ts';
-import { Answer } from './answer.tsx';
+import { Answer, type ShownCitation } from './answer.tsx';
 import { focusComposer } from './composer.tsx';
 import { DownIcon } from './icons.tsx';
 import { PendingQuestion } from './pending-question.tsx';
@@ -17,7 +16,7 @@ const NEAR_PX = 60;
  * The conversation. It is not read out piece by piece: what has ended is announced elsewhere as a whole. It stays at its
  * end as long as the reader is there.
  */
-export function MessageLog({ state, onCitation }: { state: ChatState; onCitation(citation: NumberedCitation): void }) {
+export function MessageLog({ state, onCitation }: { state: ChatState; onCitation(citation: ShownCitation): void }) {
   const chat = useChat();
   const { messages, pending, isLoading, isPersonTyping, earlier } = state;
   const { scroller, isAtEnd, scrollToEnd } = useEnd(state);
@@ -72,13 +71,13 @@ const keyOf = ({ parent }: Message) => parent?.id ?? 'first';
 
 function Welcome() {
   const chat = useChat();
-  const { name, examples } = chat.settings;
+  const { name } = chat.chatbot;
   return (
     <div class="welcome">
       <h2>What would you like to know?</h2>
       <p class="muted">{name} answers from its sources and shows where each answer comes from.</p>
       <ul class="examples">
-        {examples.map((example) => (
+        {chat.examples.map((example) => (
           <li key={example}>
             <button
               type="button"

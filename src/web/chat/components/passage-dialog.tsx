@@ -1,10 +1,11 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { insertEnds, type NumberedCitation } from '../citation-marks.ts';
-import { PassageDocument } from '../documents.ts';
+import { insertEnds } from '../citation-marks.ts';
+import { PassagesDocument, type PassagesQuery } from '../documents.ts';
 import { describeFailure } from '../failures.ts';
 import { renderMarkdown, webAddress } from '../markdown.ts';
 import { findQuote } from '../quote.ts';
 import { useChat } from '../use-chat.ts';
+import type { ShownCitation } from './answer.tsx';
 import { Dialog } from './dialog.tsx';
 
 interface Passage {
@@ -13,21 +14,21 @@ interface Passage {
 }
 
 /** Shows the passage that a citation points to, with its quote. */
-export function PassageDialog({ citation, onClose }: { citation: NumberedCitation; onClose(): void }) {
+export function PassageDialog({ citation, onClose }: { citation: ShownCitation; onClose(): void }) {
   const { graph } = useChat();
   const [passage, setPassage] = useState<Passage>();
   const [problem, setProblem] = useState<string>();
-  const { title, url, quote } = citation;
+  const { messageId, title, url, quote } = citation;
   const passageId = citation.passage?.id;
   const address = webAddress(url ?? '');
 
   useEffect(() => {
     if (passageId === undefined) return;
-    graph.ask(PassageDocument, { id: passageId }).then(
-      ({ node }) => node?.__typename === 'Passage' && setPassage(node),
+    graph.ask(PassagesDocument, { messageId }).then(
+      ({ node }) => setPassage(findPassage(node, passageId)),
       (error: unknown) => setProblem(describeFailure(error)),
     );
-  }, [graph, passageId]);
+  }, [graph, messageId, passageId]);
 
   return (
     <Dialog title={title} onClose={onClose}>
@@ -52,6 +53,11 @@ export function PassageDialog({ citation, onClose }: { citation: NumberedCitatio
       )}
     </Dialog>
   );
+}
+
+function findPassage(node: PassagesQuery['node'], id: string): Passage | undefined {
+  const citations = node?.__typename === 'Message' ? node.citations : [];
+  return citations.find(({ passage }) => passage?.id === id)?.passage ?? undefined;
 }
 
 function PassageText({ text, quote }: { text: string; quote: string }) {

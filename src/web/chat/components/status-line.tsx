@@ -1,3 +1,4 @@
+import { EXPIRED } from '../session.ts';
 import type { ChatState } from '../store.ts';
 import { useChat } from '../use-chat.ts';
 import { CloseIcon } from './icons.tsx';
@@ -7,7 +8,12 @@ export function StatusLine({ state }: { state: ChatState }) {
   const { store } = useChat();
   return (
     <div class="status-line">
-      <p role="status">{state.isOnline ? '' : 'Connection lost, trying again…'}</p>
+      <p role="status">{state.isOnline || state.isExpired ? '' : 'Connection lost, trying again…'}</p>
+      {state.isExpired && (
+        <p role="alert" class="problem">
+          {EXPIRED}
+        </p>
+      )}
       {state.notice !== undefined && (
         <p role="alert" class="problem">
           <span>{state.notice}</span>

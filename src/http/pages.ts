@@ -1,0 +1,109 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Page, PageWithAssets, Prepared } from '../web/prepared.ts';
+import { sendDetail } from './operator.ts';
+
+/** What of an exchange is looked at. */
+interface PageExchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly path: string;
+}
+
+/** The policy of every answer that is no page: opened in a browser, it does nothing. */
+export const ANSWER_POLICY = "default-src 'none'; frame-ancestors 'none'";
+
+const PAGE_HEADERS = {
+  'Cache-Control': 'no-cache',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  // Browsers would look up the hosts of links before anybody follows them.
+  'X-DNS-Prefetch-Control': 'off',
+};
+
+// A worker has the policy of the answer that its script came in: it may ask nobody.
+const ASSET_HEADERS = {
+  'Cache-Control': 'public, max-age=31536000, immutable',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Content-Security-Policy': ANSWER_POLICY,
+  Vary: 'Accept-Encoding',
+};
+
+/** A page that is prepared when it is first asked for. */
+export interface PageRoute {
+  sendPage(exchange: PageExchange): Promise<void>;
+  /** Sends the file at the path of the exchange; 404 where the page has none there. */
+  sendAsset(exchange: PageExchange): Promise<void>;
+}
+
+/** Makes what serves a page and its files. */
+export function createPageRoute(prepare: () => Promise<PageWithAssets>): PageRoute {
+  let preparing: Promise<PageWithAssets> | undefined;
+  const prepared = () => {
+    preparing ??= prepare();
+    return preparing;
+  };
+  return {
+    async sendPage(exchange) {
+      if (refuseMethod(exchange)) return;
+      const { page } = await prepared();
+      send(exchange, page, pageHeaders(page), isKnown(exchange.request, page));
+    },
+    async sendAsset(exchange) {
+      if (refuseMethod(exchange)) return;
+      const { assets } = await prepared();
+      const asset = assets.find(({ path }) => path === exchange.path);
+      if (asset === undefined) sendDetail(exchange.response, 'NOT_FOUND');
+      else send(exchange, asset, ASSET_HEADERS);
+    },
+  };
+}
+
+/** Answers 405 to everything but reading. @returns whether it did. */
+export function refuseMethod({ request, response }: PageExchange): boolean {
+  if (request.method === 'GET' || request.method === 'HEAD') return false;
+  response.setHeader('Allow', 'GET, HEAD');
+  sendDetail(response, 'METHOD_NOT_ALLOWED');
+  return true;
+}
+
+function pageHeaders({ etag, policy }: Page): Record<string, string> {
+  return { ...PAGE_HEADERS, ETag: etag, 'Content-Security-Policy': policy, Vary: 'Accept, Accept-Encoding' };
+}
+
+function send(
+  { request, response }: PageExchange,
+  { type, body, gzipped }: Prepared,
+  headers: Record<string, string>,
+  isUnchanged = false,
+): void {
+  if (isUnchanged) {
+    response.writeHead(304, headers).end();
+    return;
+  }
+  const isGzipped = takesGzip(request);
+  const sent = isGzipped ? gzipped : body;
+  response.writeHead(200, {
+    ...headers,
+    'Content-Type': type,
+    'Content-Length': sent.length,
+    ...(isGzipped && { 'Content-Encoding': 'gzip' }),
+  });
+  response.end(sent);
+}
+
+function takesGzip({ headers }: IncomingMessage): boolean {
+  const codings = String(headers['accept-encoding'] ?? '').split(',');
+  return codings.some((coding) => {
+    const [name, weight = 'q=1'] = coding.split(';').map((part) => part.trim().toLowerCase());
+    return name === 'gzip' && Number(weight.slice(2)) > 0;
+  });
+}
+
+/** Whether a browser has this very page. Source: RFC 9110, 13.1.2. */
+function isKnown({ headers }: IncomingMessage, { etag }: Page): boolean {
+  const known = String(headers['if-none-match'] ?? '')
+    .split(',')
+    .map((tag) => tag.trim());
+  return known.includes('*') || known.some((tag) => tag.replace(/^W\//, '') === etag.slice(2));
+}

@@ -1,0 +1,171 @@
+import {
+  type ExecutionArgs,
+  type FieldNode,
+  type GraphQLNamedType,
+  type GraphQLObjectType,
+  getArgumentValues,
+  isInterfaceType,
+  isObjectType,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql';
+import type { SessionScope } from '../access/sessions.ts';
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import { ForbiddenError, NotFoundError } from '../domain/errors.ts';
+import { findMessage } from '../store/messages.ts';
+
+/** What an argument has to name. */
+type Target = 'chatbot' | 'conversation' | 'message' | 'conversation or message';
+
+/** The argument that says what a root field is about, and what it may name; none where it is about the viewer. */
+type Subject = { readonly argument: string; readonly target: Target } | undefined;
+
+const OF_CONVERSATION: Subject = { argument: 'conversationId', target: 'conversation' };
+const OF_MESSAGE: Subject = { argument: 'messageId', target: 'message' };
+
+/** The root fields that a session may ask for, each about its own conversation only. Every other one is forbidden. */
+export const SESSION_ROOT_FIELDS: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
+  Query: {
+    viewer: undefined,
+    chatbot: { argument: 'id', target: 'chatbot' },
+    conversation: { argument: 'id', target: 'conversation' },
+    node: { argument: 'id', target: 'conversation or message' },
+  },
+  Mutation: {
+    sendMessage: OF_CONVERSATION,
+    stopMessage: OF_MESSAGE,
+    rateMessage: OF_MESSAGE,
+    regenerateMessage: OF_MESSAGE,
+    editMessage: OF_MESSAGE,
+    selectBranch: OF_MESSAGE,
+    escalateConversation: OF_CONVERSATION,
+    captureLead: OF_CONVERSATION,
+    setTyping: OF_CONVERSATION,
+  },
+  Subscription: { messageStream: OF_MESSAGE, conversationEvents: OF_CONVERSATION },
+};
+
+/** The fields of other types that a session may select. Errors and events of conversations are open as a whole. */
+export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  Viewer: ['kind', 'rateLimit', 'scopes'],
+  RateLimitStatus: ['limit', 'remaining', 'resetAt'],
+  Node: ['id'],
+  Chatbot: ['id', 'leadForm', 'name'],
+  LeadForm: ['fields', 'title'],
+  LeadField: ['isRequired', 'label', 'name'],
+  Conversation: [
+    ...['answeredBy', 'assignee', 'channel', 'chatbot', 'createdAt', 'id', 'lastMessage', 'messages', 'sessionId'],
+    ...['silentUntil', 'status', 'updatedAt'],
+  ],
+  ConversationMessagesConnection: ['edges', 'nodes', 'pageInfo'],
+  ConversationMessagesConnectionEdge: ['cursor', 'node'],
+  PageInfo: ['endCursor', 'hasNextPage', 'hasPreviousPage', 'startCursor'],
+  Message: [
+    ...['authorName', 'citations', 'completedAt', 'content', 'conversation', 'createdAt', 'error', 'finishReason'],
+    ...['followUps', 'id', 'isPrivate', 'isShown', 'parent', 'rating', 'role', 'siblings', 'status'],
+  ],
+  MessageError: ['code', 'message'],
+  Citation: ['end', 'passage', 'quote', 'start', 'title', 'url'],
+  Passage: ['headingPath', 'id', 'text'],
+  Lead: ['id'],
+};
+const OPEN_INTERFACES = new Set(['ConversationEvent', 'Error']);
+
+/**
+ * The one place that says what a session reaches: it looks at an operation before anything of it is executed, and lets
+ * through what is on the lists above and about the session's own conversation.
+ * @param args of a validated operation; `variables` are coerced.
+ * @throws ForbiddenError for a field that is not on the lists; NotFoundError for whatever is not the session's own, the
+ * same whether it exists or not.
+ */
+export async function guardSession(
+  deps: Pick<Deps, 'db'>,
+  viewer: Pick<Viewer, 'accountId'> & { readonly session: SessionScope },
+  args: Pick<ExecutionArgs, 'schema' | 'document'>,
+  operation: OperationDefinitionNode,
+  variables: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  requireListedFields(args);
+  const root = args.schema.getRootType(operation.operation);
+  if (root == null) throw new NotFoundError('Operation');
+  for (const node of rootNodesOf(args, operation.selectionSet)) {
+    await requireOwn(deps, viewer, subjectOf(root, node, variables));
+  }
+}
+
+function requireListedFields({ schema, document }: Pick<ExecutionArgs, 'schema' | 'document'>): void {
+  const types = new TypeInfo(schema);
+  visit(
+    document,
+    visitWithTypeInfo(types, {
+      Field({ name: { value: name } }) {
+        const type = types.getParentType();
+        if (name === '__typename' || (type && isListed(type, name))) return;
+        throw new ForbiddenError(`${type?.name}.${name}`);
+      },
+    }),
+  );
+}
+
+function isListed(type: GraphQLNamedType, field: string): boolean {
+  const { name } = type;
+  // The schema is open to everybody who may see it: `useAccess` has looked at that.
+  if (name.startsWith('__') || field.startsWith('__')) return true;
+  const rootFields = SESSION_ROOT_FIELDS[name];
+  if (rootFields !== undefined) return Object.hasOwn(rootFields, field);
+  if (SESSION_FIELDS[name]?.includes(field)) return true;
+  if (isPayload(name)) return true;
+  const interfaces = isObjectType(type) || isInterfaceType(type) ? [type, ...type.getInterfaces()] : [];
+  return interfaces.some((one) => OPEN_INTERFACES.has(one.name));
+}
+
+/** What the listed mutations give back holds no more than the other types let out. */
+function isPayload(name: string): boolean {
+  return Object.keys(SESSION_ROOT_FIELDS.Mutation ?? {}).some(
+    (field) => name === `${field.charAt(0).toUpperCase()}${field.slice(1)}Payload`,
+  );
+}
+
+/** The fields at the root, those of fragments included; those that directives leave out are looked at as well. */
+function rootNodesOf({ document }: Pick<ExecutionArgs, 'document'>, selection: SelectionSetNode): FieldNode[] {
+  return selection.selections.flatMap((node) => {
+    if (node.kind === Kind.FIELD) return node.name.value.startsWith('__') ? [] : [node];
+    if (node.kind === Kind.INLINE_FRAGMENT) return rootNodesOf({ document }, node.selectionSet);
+    const fragment = document.definitions.find(
+      (definition) => definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === node.name.value,
+    );
+    return fragment?.kind === Kind.FRAGMENT_DEFINITION ? rootNodesOf({ document }, fragment.selectionSet) : [];
+  });
+}
+
+/** What a root field is about. */
+function subjectOf(root: GraphQLObjectType, node: FieldNode, variables: Readonly<Record<string, unknown>>) {
+  const name = node.name.value;
+  const field = root.getFields()[name];
+  const subject = SESSION_ROOT_FIELDS[root.name]?.[name];
+  if (field === undefined || subject === undefined) return undefined;
+  const values = getArgumentValues(field, node, variables);
+  const { [subject.argument]: id } = (values.input ?? values) as Readonly<Record<string, unknown>>;
+  return { target: subject.target, id: typeof id === 'string' ? id.toLowerCase() : '' };
+}
+
+async function requireOwn(
+  { db }: Pick<Deps, 'db'>,
+  { accountId, session }: Pick<Viewer, 'accountId'> & { readonly session: SessionScope },
+  subject: { readonly target: Target; readonly id: string } | undefined,
+): Promise<void> {
+  if (subject === undefined) return;
+  const { target, id } = subject;
+  if (target === 'chatbot' && id === session.chatbotId) return;
+  if (target.startsWith('conversation') && id === session.conversationId) return;
+  if (target.endsWith('message')) {
+    const message = await findMessage(db.read, accountId, id);
+    if (message?.conversationId === session.conversationId && !message.isPrivate) return;
+  }
+  throw new NotFoundError('Node');
+}

@@ -1,0 +1,107 @@
+/** An operation, as GraphiQL hands it over. */
+interface Operation {
+  readonly query: string;
+  readonly variables?: unknown;
+  readonly operationName?: string | null;
+}
+
+/** What comes with an operation: what the header pane holds, and its syntax tree where it is run by a person. */
+interface OperationContext {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly documentAST?: { readonly definitions: readonly Definition[] };
+}
+
+interface Definition {
+  readonly kind: string;
+  readonly operation?: string;
+  readonly name?: { readonly value: string };
+}
+
+/** Who is told the results of a subscription. */
+interface Observer {
+  next(result: unknown): void;
+  error(reason: unknown): void;
+  complete(): void;
+}
+
+/** The results of a subscription; nothing is asked before somebody subscribes. */
+interface Observable {
+  subscribe(observer: Observer): { unsubscribe(): void };
+}
+
+/** Runs operations for GraphiQL. */
+export type Fetcher = (operation: Operation, context?: OperationContext) => Promise<unknown> | Observable;
+
+const ENDPOINT = '/graphql';
+const KEY = 'x-api-key';
+
+/**
+ * Makes the one thing on the page that knows a key: it sends operations to the gateway that the page came from, and
+ * nothing to anybody else. GraphiQL keeps headers for each tab; a key that one tab has sent is sent by those, too, that
+ * have none, until the window is closed.
+ */
+export function createFetcher(storage: Pick<Storage, 'getItem' | 'setItem'>): Fetcher {
+  function withKey(given: Readonly<Record<string, string>> = {}): Headers {
+    const headers = new Headers(given);
+    const key = headers.get(KEY) || storage.getItem(KEY);
+    if (key) storage.setItem(KEY, key);
+    if (key && !headers.has('authorization')) headers.set(KEY, key);
+    return headers;
+  }
+
+  function send(operation: Operation, context: OperationContext, accept: string, signal?: AbortSignal) {
+    const headers = withKey(context.headers);
+    headers.set('accept', accept);
+    headers.set('content-type', 'application/json');
+    return fetch(new URL(ENDPOINT, location.origin), {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(operation),
+      redirect: 'error',
+      ...(signal && { signal }),
+    });
+  }
+
+  return (operation, context = {}) => {
+    if (!isSubscription(operation, context)) {
+      return send(operation, context, 'application/json').then((response) => response.json());
+    }
+    return {
+      subscribe(observer) {
+        const abort = new AbortController();
+        send(operation, context, 'text/event-stream', abort.signal)
+          .then((response) => readResults(response, (result) => observer.next(result)))
+          .then(
+            () => observer.complete(),
+            (reason: unknown) => (abort.signal.aborted ? observer.complete() : observer.error(reason)),
+          );
+        return { unsubscribe: () => abort.abort() };
+      },
+    };
+  };
+}
+
+function isSubscription({ operationName }: Operation, { documentAST }: OperationContext): boolean {
+  const operation = documentAST?.definitions.find(
+    ({ kind, name }) => kind === 'OperationDefinition' && (!operationName || name?.value === operationName),
+  );
+  return operation?.operation === 'subscription';
+}
+
+/** Reads results to the end of a stream; what was refused before it began is one result. */
+async function readResults(response: Response, onResult: (result: unknown) => void): Promise<void> {
+  if (!response.headers.get('content-type')?.startsWith('text/event-stream') || response.body === null) {
+    onResult(await response.json());
+    return;
+  }
+  let rest = '';
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+    const events = (rest + piece.value).split('\n\n');
+    rest = events.pop() ?? '';
+    for (const event of events) {
+      const data = /^data: ?(.+)$/m.exec(event)?.[1];
+      if (data !== undefined && /^event: ?next$/m.test(event)) onResult(JSON.parse(data));
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import { createFetcher } from './fetcher.ts';
+
+/** What the server has written into the page. */
+interface Settings {
+  readonly options: object;
+  /** The paths of the editor's workers, by their names. */
+  readonly workers: Readonly<Record<string, string>>;
+}
+
+/** Made by the script before this one. */
+declare const YogaGraphiQL: { renderYogaGraphiQL(root: HTMLElement, options: object): void };
+
+const root = document.getElementById('root');
+if (root !== null) {
+  const { options, workers } = JSON.parse(root.dataset.settings ?? '') as Settings;
+  Object.assign(globalThis, {
+    MonacoEnvironment: { globalAPI: false, getWorkerUrl: (_module: string, name: string) => workers[name] },
+  });
+  YogaGraphiQL.renderYogaGraphiQL(root, { ...options, fetcher: createFetcher(sessionStorage) });
+}

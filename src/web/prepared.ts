@@ -1,0 +1,87 @@
+import { hash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+
+const compress = promisify(gzip);
+
+/** Bytes that are made once and sent to everybody, so that an answer nobody reads costs no memory of its own. */
+export interface Prepared {
+  readonly type: string;
+  readonly body: Buffer;
+  /** The same, compressed by gzip. */
+  readonly gzipped: Buffer;
+}
+
+/** A script, a style sheet or an image of a page. */
+export interface Asset extends Prepared {
+  /** Where it is served. The address changes with the content, so that browsers may keep it for good. */
+  readonly path: string;
+}
+
+/** The HTML of a page. */
+export interface Page extends Prepared {
+  /** Changes with the content. */
+  readonly etag: string;
+  /** Its Content-Security-Policy. */
+  readonly policy: string;
+}
+
+/** A page with every file that it names. */
+export interface PageWithAssets {
+  readonly page: Page;
+  readonly assets: readonly Asset[];
+}
+
+const SCRIPT = 'text/javascript; charset=utf-8';
+const TYPES: Readonly<Record<string, string>> = {
+  js: SCRIPT,
+  css: 'text/css; charset=utf-8',
+  svg: 'image/svg+xml',
+};
+
+/** What every page allows: nothing of another host, no script that is not a file of ours, and no form. */
+const BASE_POLICY = ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "img-src 'self' data:"];
+const CLOSED = ["base-uri 'none'", "form-action 'none'"];
+
+/**
+ * Prepares a file to be served under `/assets/<page>/`.
+ * @param name such as `chat.js`; its ending says the type.
+ */
+export async function prepareAsset(page: string, name: string, content: string | Buffer): Promise<Asset> {
+  const type = TYPES[name.slice(name.lastIndexOf('.') + 1)];
+  if (type === undefined) throw new Error(`No type for ${name}.`);
+  const body = Buffer.from(content);
+  return { path: `/assets/${page}/${digest(body)}/${name}`, type, body, gzipped: await compress(body, { level: 9 }) };
+}
+
+/** Prepares a file that `npm run build:web` has made. */
+export async function prepareBuilt(page: string, name: string): Promise<Asset> {
+  return prepareAsset(page, name, await readFile(new URL(`./dist/${name}`, import.meta.url)));
+}
+
+/**
+ * Prepares the HTML of a page.
+ * @param rules what its policy allows beside its own scripts, images and requests; `frame-ancestors` is `'none'` unless
+ * they say otherwise.
+ */
+export async function preparePage(html: string, rules: readonly string[]): Promise<Page> {
+  const body = Buffer.from(html);
+  const framing = rules.some((rule) => rule.startsWith('frame-ancestors')) ? [] : ["frame-ancestors 'none'"];
+  return {
+    type: 'text/html; charset=utf-8',
+    body,
+    gzipped: await compress(body, { level: 9 }),
+    etag: `W/"${digest(body)}"`,
+    policy: [...BASE_POLICY, ...rules, ...CLOSED, ...framing].join('; '),
+  };
+}
+
+/** Writes a text so that it is safe in HTML, also as the value of an attribute. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+function digest(body: Buffer): string {
+  return hash('sha256', body, 'hex').slice(0, 16);
+}

@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { type PageWithAssets, prepareAsset, prepareBuilt, preparePage } from './prepared.ts';
+
+const NAME = 'docs';
+
+// Swagger UI gives styles to its elements one by one, and has its icons in data addresses.
+const RULES = ["style-src 'self' 'unsafe-inline'"];
+
+// By default it asks another host whether a description is valid.
+const START = `SwaggerUIBundle({
+  url: '/v1/openapi.json',
+  domNode: document.getElementById('reference'),
+  deepLinking: true,
+  validatorUrl: 'none',
+});
+`;
+
+/** Prepares the reference of the REST API, which asks nothing of any other host. */
+export async function prepareReference(): Promise<PageWithAssets> {
+  const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+  const prepareTheirs = async (name: string) => prepareAsset(NAME, name, await readFile(join(folder, name)));
+  const [style, script, start, icon] = await Promise.all([
+    prepareTheirs('swagger-ui.css'),
+    prepareTheirs('swagger-ui-bundle.js'),
+    prepareAsset(NAME, 'start.js', START),
+    prepareBuilt(NAME, 'icon.svg'),
+  ]);
+  const html = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>REST API – ChatGraph</title>
+    <link rel="icon" href="${icon.path}" type="${icon.type}">
+    <link rel="stylesheet" href="${style.path}">
+  </head>
+  <body>
+    <noscript>This page needs JavaScript.</noscript>
+    <main id="reference"></main>
+    <script src="${script.path}"></script>
+    <script src="${start.path}"></script>
+  </body>
+</html>
+`;
+  return { page: await preparePage(html, RULES), assets: [style, script, start, icon] };
+}

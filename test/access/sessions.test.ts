@@ -1,0 +1,280 @@
+import {
+  type GraphQLField,
+  type GraphQLInputType,
+  getNamedType,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+} from 'graphql';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { schema } from '../../schema/index.ts';
+import { DEMO_CHATBOT_ID } from '../../src/demo.ts';
+import { SESSION_FIELDS, SESSION_ROOT_FIELDS } from '../../src/http/session-guard.ts';
+import { send } from '../helpers/chatbots.ts';
+import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { codesOf, openSocket } from '../helpers/sockets.ts';
+
+interface Ticket {
+  readonly token: string;
+  readonly conversationId: string;
+}
+
+const LEAD = 'ada@secret.example';
+const INSTRUCTIONS = 'Answer questions about ChatGraph from its documentation.';
+
+let gateway: TestGateway;
+/** Sees everything of the account. */
+let office: string;
+let ticket: Ticket;
+/** Of another conversation with the same chatbot. */
+let foreign: Awaited<ReturnType<typeof send>>;
+
+async function openSession(): Promise<Ticket> {
+  const { secret } = gateway.deps.keyring.sessions;
+  const headers = { authorization: `Bearer ${secret}` };
+  return (await gateway.fetch('/chat/demo/session', { method: 'POST', headers })).json() as Promise<Ticket>;
+}
+
+const ask = <T = Record<string, never>>(query: string, variables: object = {}, token = ticket.token) =>
+  gateway.graphql<T>(query, variables, token);
+
+beforeAll(async () => {
+  gateway = await startGateway({ env: { SEED_DEMO: 'true' } });
+  const { account_id } = await gateway.deps.db.read
+    .selectFrom('chatbots')
+    .select('account_id')
+    .where('id', '=', DEMO_CHATBOT_ID)
+    .executeTakeFirstOrThrow();
+  office = await gateway.createKey(account_id, ['READ', 'CHAT', 'MANAGE']);
+  foreign = await send(gateway, { chatbotId: DEMO_CHATBOT_ID, content: 'A secret question' }, office);
+  await gateway.graphql(
+    'mutation ($input: CaptureLeadInput!) { captureLead(input: $input) { __typename } }',
+    { input: { conversationId: foreign.conversationId, email: LEAD } },
+    office,
+  );
+  ticket = await openSession();
+});
+afterAll(() => gateway.close());
+
+/** A value that fits a type; ids name what is not the session's. */
+function valueFor(type: GraphQLInputType, name: string): string {
+  if (isNonNullType(type)) return valueFor(type.ofType, name);
+  if (isListType(type)) return `[${valueFor(type.ofType, name)}]`;
+  if (isEnumType(type)) return type.getValues()[0]?.name ?? '';
+  if (isInputObjectType(type)) {
+    const all = Object.values(type.getFields());
+    const fields = type.isOneOf
+      ? all.slice(0, 1)
+      : all.filter(({ type: fieldType, name: fieldName }) => isNonNullType(fieldType) || /Id$/.test(fieldName));
+    return `{ ${fields.map((field) => `${field.name}: ${valueFor(field.type, field.name)}`).join(', ')} }`;
+  }
+  if (type.name === 'Int' || type.name === 'Float') return '1';
+  if (type.name === 'Boolean') return 'true';
+  if (type.name === 'DateTime') return '"2026-01-01T00:00:00Z"';
+  if (/^chatbotId$/.test(name)) return `"${DEMO_CHATBOT_ID}"`;
+  if (/^messageId$/.test(name)) return `"${foreign.replyId}"`;
+  return `"${foreign.conversationId}"`;
+}
+
+function operationFor(kind: string, field: GraphQLField<unknown, unknown>): string {
+  const args = field.args.filter(({ type, name }) => isNonNullType(type) || /^(id|\w*Id)$/.test(name));
+  const written = args.map(({ type, name }) => `${name}: ${valueFor(type, name)}`).join(', ');
+  const selection = isLeafType(getNamedType(field.type)) ? '' : '{ __typename }';
+  return `${kind} { ${field.name}${written && `(${written})`} ${selection} }`;
+}
+
+const ROOTS = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].flatMap((type) =>
+  Object.values(type?.getFields() ?? {}).map((field) => ({ kind: type?.name.toLowerCase() ?? '', field })),
+);
+
+describe('a session', () => {
+  it.each(ROOTS.map(({ kind, field }) => [`${kind}.${field.name}`, kind, field] as const))(
+    'gets nothing of others by %s, over HTTP or WebSocket',
+    async (name, kind, field) => {
+      if (name === 'query.viewer') return;
+      const query = operationFor(kind, field);
+      const socket = openSocket(gateway, { authorization: `Bearer ${ticket.token}` });
+      const answers = [await ask(query), await socket.ask(query)];
+      socket.close();
+      for (const answer of answers) {
+        expect(answer.data ?? undefined).toBeUndefined();
+        const isListed = Object.hasOwn(
+          SESSION_ROOT_FIELDS[`${kind.charAt(0).toUpperCase()}${kind.slice(1)}`] ?? {},
+          field.name,
+        );
+        // Of the public face of its own chatbot nothing is kept from it: see below.
+        expect(codesOf(answer)).toEqual([isListed ? 'NOT_FOUND' : 'FORBIDDEN']);
+      }
+    },
+  );
+
+  it('may select no field of any type beyond the list', async () => {
+    const node = schema.getType('Node');
+    const types = isInterfaceType(node) ? schema.getPossibleTypes(node) : [];
+    expect(types.length).toBeGreaterThan(5);
+    for (const type of types) {
+      for (const field of Object.values(type.getFields())) {
+        if (SESSION_FIELDS[type.name]?.includes(field.name)) continue;
+        if (field.args.some(({ type: argType }) => isNonNullType(argType))) continue;
+        const selection = isLeafType(getNamedType(field.type)) ? '' : '{ __typename }';
+        const query = `{ node(id: "${ticket.conversationId}") { ... on ${type.name} { ${field.name} ${selection} } } }`;
+        expect([type.name, field.name, ...codesOf(await ask(query))]).toEqual([type.name, field.name, 'FORBIDDEN']);
+      }
+    }
+  });
+
+  it.each([
+    ['the account', '{ viewer { account { name } } }'],
+    ['a fragment', '{ ...F } fragment F on Query { viewer { account { id } } }'],
+    ['another name', '{ id: viewer { account { id } } }'],
+    ['what a directive leaves out', '{ viewer { account @skip(if: true) { id } } }'],
+    ['another operation of the document', 'query A { viewer { kind } } query B { chatbots { nodes { id } } }'],
+  ])('is refused by way of %s', async (_way, query) => {
+    const response = await gateway.fetch('/graphql', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${ticket.token}` },
+      body: JSON.stringify({ query, ...(query.includes('query A') && { operationName: 'A' }) }),
+    });
+    expect(codesOf(await response.json())).toEqual(['FORBIDDEN']);
+  });
+
+  it('is told the same of what others have and of what nobody has', async () => {
+    const texts = [];
+    for (const id of [foreign.conversationId, foreign.replyId, '01900000-0000-7000-8000-00000000ffff', 'x', '']) {
+      for (const query of [
+        'query ($id: ID!) { node(id: $id) { id } }',
+        'query ($id: ID!) { conversation(id: $id) { id } }',
+      ]) {
+        const { data, errors, status } = await ask(query, { id });
+        texts.push(JSON.stringify({ data, errors, status }));
+      }
+    }
+    expect(new Set(texts).size).toBe(1);
+  });
+
+  it('is refused by every endpoint of REST', async () => {
+    const document = (await (await gateway.fetch('/v1/openapi.json')).json()) as { paths: Record<string, object> };
+    const endpoints = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => ({ path, method })),
+    );
+    expect(endpoints.length).toBeGreaterThan(5);
+    for (const { path, method } of endpoints) {
+      const prefix = path.startsWith('/v1') ? '' : '/v1';
+      const url =
+        prefix +
+        path.replace(/\{(\w+)\}/g, (_all, name) => (name === 'chatbot_id' ? DEMO_CHATBOT_ID : ticket.conversationId));
+      const response = await gateway.fetch(url, {
+        method: method.toUpperCase(),
+        headers: { authorization: `Bearer ${ticket.token}`, 'content-type': 'application/json' },
+        ...(['post', 'patch', 'put'].includes(method) && { body: '{}' }),
+      });
+      expect([method, path, response.status]).toEqual([method, path, 403]);
+      await response.body?.cancel();
+    }
+  });
+
+  it('names only fields that there are', () => {
+    for (const [type, fields] of Object.entries({
+      ...SESSION_FIELDS,
+      ...Object.fromEntries(Object.entries(SESSION_ROOT_FIELDS).map(([root, of]) => [root, Object.keys(of)])),
+    })) {
+      const found = schema.getType(type);
+      const names = isObjectType(found) || isInterfaceType(found) ? Object.keys(found.getFields()) : [];
+      expect([type, fields.filter((field) => !names.includes(field))]).toEqual([type, []]);
+    }
+  });
+});
+
+describe('in its own conversation a session', () => {
+  const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
+    ... on SendMessagePayload { conversation { id channel } message { id } reply { id } }
+    ... on Error { code }
+  } }`;
+
+  interface Sent {
+    readonly sendMessage: {
+      readonly code?: string;
+      readonly conversation: { id: string; channel: string };
+      readonly message: { id: string };
+      readonly reply: { id: string };
+    };
+  }
+
+  it('sends, follows, stops, rates, regenerates, edits, selects, escalates and leaves a lead', async () => {
+    const own = await openSession();
+    const { conversationId } = own;
+    const input = { conversationId, content: 'How do I follow an answer?' };
+    const { data } = await ask<Sent>(SEND, { input }, own.token);
+    const { conversation, message, reply } = data.sendMessage;
+    expect(conversation).toEqual({ id: conversationId, channel: 'CHAT_PAGE' });
+    const socket = openSocket(gateway, { authorization: `Bearer ${own.token}` });
+    expect(
+      await socket.ask(`subscription { messageStream(messageId: "${reply.id}") { cursor conversationId } }`),
+    ).toMatchObject({ data: { messageStream: { conversationId } } });
+    socket.close();
+    const mutations = [
+      `stopMessage(input: { messageId: "${reply.id}" })`,
+      `rateMessage(input: { messageId: "${reply.id}", rating: UP })`,
+      `regenerateMessage(input: { messageId: "${reply.id}", whenBusy: INTERRUPT })`,
+      `editMessage(input: { messageId: "${message.id}", content: "Again?", whenBusy: INTERRUPT })`,
+      `selectBranch(input: { messageId: "${reply.id}" })`,
+      `escalateConversation(input: { conversationId: "${conversationId}" })`,
+      `captureLead(input: { conversationId: "${conversationId}", email: "grace@example.com" })`,
+      `setTyping(input: { conversationId: "${conversationId}", isTyping: true })`,
+    ];
+    for (const mutation of mutations) {
+      const answer = await ask<Record<string, { __typename: string }>>(
+        `mutation { ${mutation} { __typename } }`,
+        {},
+        own.token,
+      );
+      expect([
+        mutation,
+        ...Object.values(answer.data ?? {}).map(({ __typename }) => /(Payload|InvalidInputError)$/.test(__typename)),
+      ]).toEqual([mutation, true]);
+    }
+    const read = await ask<{ conversation: { messages: { nodes: { id: string }[] } }; chatbot: { name: string } }>(
+      `{ conversation(id: "${conversationId}") { messages { nodes { id citations { title passage { text } } } } }
+        chatbot(id: "${DEMO_CHATBOT_ID}") { name leadForm { title fields { name } } } }`,
+      {},
+      own.token,
+    );
+    expect(read.data.conversation.messages.nodes[0]?.id).toBe(message.id);
+    expect(read.data.chatbot.name).toBe('ChatGraph guide');
+    expect(JSON.stringify(read)).not.toContain(INSTRUCTIONS);
+    // The next session has a conversation of its own, and cannot reach this one.
+    expect(codesOf(await ask(`{ conversation(id: "${conversationId}") { id } }`))).toEqual(['NOT_FOUND']);
+  });
+
+  it('begins one conversation, however often and at once it sends', async () => {
+    const own = await openSession();
+    const input = { conversationId: own.conversationId, content: 'Hello' };
+    const sent = await Promise.all([1, 2, 3].map(() => ask<Sent>(SEND, { input }, own.token)));
+    for (const { data } of sent) expect(data.sendMessage.conversation?.id).toBe(own.conversationId);
+    const other = { chatbotId: DEMO_CHATBOT_ID, sessionId: 'mine', content: 'Hello' };
+    expect(codesOf(await ask(SEND, { input: other }, own.token))).toEqual(['NOT_FOUND']);
+    // The guard is not the only thing that holds it there.
+    const key = { conversationId: own.conversationId, chatbotId: DEMO_CHATBOT_ID, sessionId: 'mine', content: 'Hello' };
+    const { data } = await ask<Sent>(SEND, { input: key }, own.token);
+    expect(data.sendMessage.conversation.id).toBe(own.conversationId);
+  });
+
+  it('says what it is, and nothing of the account', async () => {
+    const { data } = await ask('{ viewer { kind scopes rateLimit { limit } } }');
+    expect(data).toMatchObject({ viewer: { kind: 'SESSION' } });
+    const stored = await gateway.deps.db.read.selectFrom('api_keys').selectAll().execute();
+    expect(stored.map(({ name }) => name)).not.toContain('Chat page');
+  });
+
+  it('is still known after the keys were read again, and to no other process', async () => {
+    await gateway.deps.keyring.refresh();
+    expect((await ask('{ viewer { kind } }')).status).toBe(200);
+    const other = await startGateway();
+    expect((await other.graphql('{ viewer { kind } }', {}, ticket.token)).status).toBe(401);
+    await other.close();
+  });
+});

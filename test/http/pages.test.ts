@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+
+const PAGES = [
+  ['GraphiQL', '/graphql'],
+  ['the REST reference', '/docs'],
+  ['the chat page', '/chat/demo'],
+] as const;
+const MAX_PAGE_BYTES = 16_000;
+
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  gateway = await startGateway();
+});
+afterAll(() => gateway.close());
+
+const open = (path: string, headers: Record<string, string> = {}, method = 'GET', from = gateway) =>
+  from.fetch(path, { method, headers: { accept: 'text/html', 'accept-encoding': 'identity', ...headers } });
+
+describe.each(PAGES)('%s', (_name, path) => {
+  it('is small, checked again at each visit, and not sent where the browser has it', async () => {
+    const page = await open(path);
+    expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(page.headers.get('cache-control')).toBe('no-cache');
+    const html = await page.text();
+    expect(html.length).toBeLessThan(MAX_PAGE_BYTES);
+    const etag = page.headers.get('etag') ?? '';
+    expect(etag).toMatch(/^W\/"\w{16}"$/);
+    for (const known of [etag, etag.slice(2), `"other", ${etag}`, '*']) {
+      const again = await open(path, { 'if-none-match': known });
+      expect([again.status, again.headers.get('etag'), await again.text()]).toEqual([304, etag, '']);
+      expect(again.headers.get('content-security-policy')).toBe(page.headers.get('content-security-policy'));
+    }
+    expect((await open(path, { 'if-none-match': '"other"' })).status).toBe(200);
+    const head = await open(path, {}, 'HEAD');
+    expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([
+      200,
+      String(Buffer.byteLength(html)),
+      '',
+    ]);
+    expect(await (await open(path, { 'accept-encoding': 'gzip' })).text()).toBe(html);
+  });
+
+  it('runs its own files only, asks nobody else, and is in no frame of others', async () => {
+    const { headers } = await open(path);
+    const policy = (headers.get('content-security-policy') ?? '').split('; ');
+    for (const rule of ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "img-src 'self' data:"]) {
+      expect(policy).toContain(rule);
+    }
+    for (const rule of ["base-uri 'none'", "form-action 'none'"]) expect(policy).toContain(rule);
+    expect(policy).toContain(`frame-ancestors ${path.startsWith('/chat') ? "'self'" : "'none'"}`);
+    expect(policy.filter((rule) => !rule.startsWith('style-src')).join()).not.toMatch(/unsafe|https?:|blob:|\*/);
+    expect(headers.get('referrer-policy')).toBe('no-referrer');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('cross-origin-opener-policy')).toBe('same-origin');
+  });
+
+  it('names files that browsers keep for good, compressed, and that ask nobody as workers', async () => {
+    const html = await (await open(path)).text();
+    expect(html).not.toMatch(/<script(?![^>]* src=)|<style|\son\w+=|style=/);
+    const paths = [...html.matchAll(/\/assets\/[\w./-]+/g)].map(([asset]) => asset);
+    expect(paths.length).toBeGreaterThan(2);
+    for (const asset of paths) {
+      const plain = await open(asset);
+      expect([asset, plain.status]).toEqual([asset, 200]);
+      expect(plain.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+      expect(plain.headers.get('content-type')).toMatch(/^(text\/(css|javascript); charset=utf-8|image\/svg\+xml)$/);
+      expect(plain.headers.get('content-security-policy')).toBe("default-src 'none'; frame-ancestors 'none'");
+      const packed = await open(asset, { 'accept-encoding': 'br, gzip' });
+      expect(packed.headers.get('content-encoding')).toBe('gzip');
+      const [, , page = ''] = asset.split('/');
+      const { body, gzipped } = { body: await plain.bytes(), gzipped: await packed.bytes() };
+      expect(Buffer.compare(gzipped, body)).toBe(0);
+      expect((await open(asset, { 'accept-encoding': 'gzip;q=0' })).headers.has('content-encoding')).toBe(false);
+      expect((await open(asset.replace(/\w{16}/, '0'.repeat(16)))).status).toBe(404);
+      expect((await open(asset.replace(page, 'other'))).status).toBe(404);
+      expect((await open(asset, {}, 'POST')).status).toBe(405);
+    }
+  });
+});
+
+describe('every other answer', () => {
+  it.each([
+    ['GET', '/nothing', 404],
+    ['GET', '/docs/nothing', 404],
+    ['GET', '/docs/..%2fpackage.json', 404],
+    ['GET', '/chat/', 404],
+    ['GET', '/assets/graphiql/..%2f..%2fpackage.json', 404],
+    ['POST', '/docs', 405],
+    ['POST', '/chat/demo', 405],
+    ['GET', '/', 302],
+    ['GET', '/v1/chatbots', 401],
+    ['GET', '/health', 200],
+    ['POST', '/graphql', 401],
+  ] as const)('does nothing when it is opened in a browser: %s %s', async (method, path, status) => {
+    const response = await gateway.fetch(path, {
+      method,
+      redirect: 'manual',
+      ...(path === '/graphql' && {
+        headers: { 'content-type': 'application/json' },
+        body: '{"query":"{ viewer { kind } }"}',
+      }),
+    });
+    expect(response.status).toBe(status);
+    expect(response.headers.get('content-security-policy')).toBe("default-src 'none'; frame-ancestors 'none'");
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+  });
+
+  it('is no page and no file of GraphiQL where that is switched off', async () => {
+    const html = await (await open('/graphql')).text();
+    const script = /\/assets\/graphiql\/\w+\/graphiql\.js/.exec(html)?.[0] ?? '';
+    const without = await startGateway({ env: { GRAPHIQL: 'false' } });
+    onTestFinished(() => without.close());
+    expect((await open('/graphql', {}, 'GET', without)).headers.get('content-type') ?? '').not.toContain('html');
+    expect((await open(script, {}, 'GET', without)).status).toBe(404);
+  });
+});

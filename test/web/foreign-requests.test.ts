@@ -1,0 +1,188 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Page } from 'playwright-core';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { DEMO_CHATBOT_ID } from '../../src/demo.ts';
+import { browserPath, openBrowser } from '../helpers/browser.ts';
+import { send } from '../helpers/chatbots.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/engines.ts';
+import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { createVisitor, linkOf } from './chat/support.ts';
+
+/** A host that nobody should ask, and who has asked it. */
+async function startEvilHost() {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url} ${JSON.stringify(request.headers)}`);
+    response.writeHead(200, { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' }).end();
+  });
+  server.on('connection', () => asked.push('connection'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+}
+
+/** Texts that look like addresses of images and pages of a host. */
+const baitsFor = (host: string) => [
+  `///${host}/a.png`,
+  `//${host}/b.svg`,
+  `http://${host}/c.png`,
+  `/\\${host}/d.jpeg`,
+  `/${host}/../..//${host}/e.gif`,
+  `"//${host}/f.webp"`,
+];
+
+/** Opens a page of a gateway in whose demo account everything has a bait; whatever is asked of others is noted. */
+async function openBaited() {
+  const engine = createScriptedEngine();
+  const evil = await startEvilHost();
+  const gateway = await startGateway({
+    env: { SEED_DEMO: 'true' },
+    replaced: { engines: new Map([['builtin', engine]]) },
+  });
+  onTestFinished(() => gateway.close());
+  const row = await gateway.deps.db.read.selectFrom('chatbots').select('account_id').executeTakeFirstOrThrow();
+  const key = await gateway.createKey(row.account_id, ['READ', 'CHAT', 'MANAGE']);
+  const { page } = await openBrowser({ viewport: { width: 1400, height: 1000 } });
+  const foreign: string[] = [];
+  await page.context().route(
+    (url) => url.origin !== gateway.url && url.protocol.startsWith('http'),
+    (route) => {
+      foreign.push(route.request().url());
+      return route.continue();
+    },
+  );
+  page.on('request', (request) => {
+    if (/^(https?|wss?):/.test(request.url()) && new URL(request.url()).host !== new URL(gateway.url).host) {
+      foreign.push(request.url());
+    }
+  });
+  page.on('websocket', (socket) => {
+    if (new URL(socket.url()).host !== new URL(gateway.url).host) foreign.push(socket.url());
+  });
+  return { engine, evil, gateway, key, page, foreign };
+}
+
+/** Points at every word of the result, each long enough for a preview to begin. */
+async function hoverResult(page: Page): Promise<void> {
+  const lines = page.locator('.result-window .view-line');
+  for (let index = 0; index < (await lines.count()); index++) {
+    const box = await lines.nth(index).boundingBox();
+    const text = await lines.nth(index).textContent();
+    if (box === null || !text?.includes('/')) continue;
+    for (let x = box.x + 30; x < box.x + Math.min(box.width, 560); x += 60) {
+      await page.mouse.move(x, box.y + box.height / 2);
+      // As long as the editor lets pass before it shows something.
+      await page.waitForTimeout(450);
+    }
+  }
+}
+
+async function seedBaits(gateway: TestGateway, key: string, host: string): Promise<void> {
+  for (const bait of baitsFor(host)) {
+    await send(gateway, { chatbotId: DEMO_CHATBOT_ID, content: `Look at ${bait} please` }, key);
+  }
+}
+
+describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PATH)', { timeout: 120_000 }, () => {
+  it('of GraphiQL asks nobody for what a result names, and gives its key to the gateway alone', async () => {
+    const { evil, gateway, key, page, foreign, engine } = await openBaited();
+    for (const _ of baitsFor(evil.host)) engine.push(delta('Yes.'), finish);
+    await seedBaits(gateway, key, evil.host);
+    const query = `{ c: chatbots(first: 1) { nodes { conversations(first: 6) { nodes { m: messages(first: 1) { nodes { content } } } } } } }`;
+    const sentKeys = new Set<string>();
+    page.on('request', (request) => {
+      if (request.headers()['x-api-key']) sentKeys.add(new URL(request.url()).pathname);
+    });
+    await page.addInitScript((secret) => sessionStorage.setItem('x-api-key', secret), key);
+    await page.goto(`${gateway.url}/graphql?query=${encodeURIComponent(query)}`);
+    await page.locator('.graphiql-execute-button').click({ timeout: 30_000 });
+    await page.locator('.result-window .view-line', { hasText: evil.host }).first().waitFor({ timeout: 30_000 });
+    await hoverResult(page);
+    // Whatever else runs on the page knows no key, not even by the functions that the page's own script uses.
+    await page.evaluate(async (host) => {
+      await fetch(`http://${host}/fetched`).catch(() => {});
+      await fetch('/health');
+      const image = new Image();
+      image.src = `http://${host}/image.png`;
+      try {
+        new WebSocket(`ws://${host}/socket`).send('{"payload":{"extensions":{}}}');
+      } catch {
+        // It is not open, and never will be.
+      }
+    }, evil.host);
+    expect(evil.asked).toEqual([]);
+    expect([...sentKeys]).toEqual(['/graphql']);
+    expect(foreign.filter((url) => !/\/(fetched|image\.png|socket)$/.test(url))).toEqual([]);
+  });
+
+  it('of the REST reference asks nobody for what an answer names', async () => {
+    const { evil, gateway, key, page, foreign } = await openBaited();
+    await gateway.graphql(
+      'mutation ($input: CreateChatbotInput!) { createChatbot(input: $input) { __typename } }',
+      { input: { name: `<img src=http://${evil.host}/name.png> ![x](http://${evil.host}/md.png)` } },
+      key,
+    );
+    await page.goto(`${gateway.url}/docs?url=http://${evil.host}/spec.json&configUrl=http://${evil.host}/config.json`);
+    await page.locator('.authorize').first().click({ timeout: 30_000 });
+    await page.locator('.auth-container input').first().fill(key);
+    await page.locator('.auth-container .btn.authorize').first().click();
+    await page.locator('.btn-done').first().click();
+    await page
+      .locator('.opblock-get', { hasText: /chatbots(?!\/)/ })
+      .first()
+      .locator('.opblock-summary-control')
+      .click();
+    await page.locator('.try-out__btn').first().click();
+    await page.locator('.execute').first().click();
+    await page.locator('.live-responses-table', { hasText: evil.host }).first().waitFor({ timeout: 30_000 });
+    expect(evil.asked).toEqual([]);
+    expect(foreign).toEqual([]);
+  });
+
+  it('of a chatbot asks nobody for what answers, citations and names hold', async () => {
+    const { evil, gateway, page, foreign, engine } = await openBaited();
+    const image = `<img src=http://${evil.host}/name.png>`;
+    await gateway.deps.db.transaction((trx) =>
+      trx
+        .updateTable('chatbots')
+        .set({ name: `Guide ${image}` })
+        .where('id', '=', DEMO_CHATBOT_ID)
+        .execute(),
+    );
+    const passage = await gateway.deps.db.read.selectFrom('passages').selectAll().executeTakeFirstOrThrow();
+    const visitor = createVisitor(page);
+    await page.goto(linkOf(gateway));
+    await visitor.ask(`Look at ${image} ${baitsFor(evil.host).join(' ')} please`);
+    const markdown = [
+      `![picture](http://${evil.host}/x.png) ![picture](//${evil.host}/y.png)`,
+      `[link](http://${evil.host}/link) ${image} <svg><image href="http://${evil.host}/z.svg"/></svg>`,
+      `<link rel=preload href=http://${evil.host}/p> <style>@import "http://${evil.host}/s"</style>`,
+      ...baitsFor(evil.host),
+    ].join('\n\n');
+    const citation = {
+      passageId: passage.id,
+      sourceId: passage.source_id,
+      title: `Title ${image}`,
+      url: `http://${evil.host}/source`,
+      quote: `Quote ${image}`,
+      start: 0,
+      end: 5,
+    };
+    engine.push(delta(markdown), { type: 'citation', citation }, finish);
+    await visitor.button('Good answer').waitFor({ timeout: 30_000 });
+    await page.locator('.sources button').first().click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('link').waitFor();
+    await dialog.getByRole('link').hover();
+    await page.keyboard.press('Escape');
+    for (const link of await page.locator('.content a').all()) await link.hover();
+    expect(evil.asked).toEqual([]);
+    expect(foreign).toEqual([]);
+  });
+});
