@@ -6,6 +6,7 @@ import { type ApiKey, SCOPES, type Scope } from './domain/entities.ts';
 import { InvalidInputError, RefusalError, StartupError, StorageUnavailableError } from './domain/errors.ts';
 import { createId } from './domain/ids.ts';
 import { nameText, parseInput } from './domain/input.ts';
+import { trimSlashes } from './domain/text.ts';
 import { systemClock, toTimestamp } from './domain/time.ts';
 import { findAccountByIdOrName, insertAccount } from './store/accounts.ts';
 import { listAllApiKeys, markApiKeyRevoked } from './store/api-keys.ts';
@@ -192,7 +193,7 @@ async function migrateTo(from: string, operands: readonly string[]): Promise<Out
 async function listenToWebhooks(_on: string, _operands: readonly string[], values: Values): Promise<never> {
   const key = values.key ?? readKey();
   if (key === undefined) throw new StartupError('Name a key: --key ic_…, or CHATGRAPH_KEY.');
-  const url = readAddress('--url', values.url ?? 'http://127.0.0.1:4000').replace(/\/+$/, '');
+  const url = trimSlashes(readAddress('--url', values.url ?? 'http://127.0.0.1:4000'));
   const forwardUrl = values.forward && readAddress('--forward', values.forward);
   const { listen } = await import('./listen.ts');
   const stop = () => process.exit(0);

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { isKeyForm } from './access/key-form.ts';
 import { StartupError } from './domain/errors.ts';
 import type { Provider } from './domain/providers.ts';
+import { trimSlashes } from './domain/text.ts';
 
 /** All settings, read and checked once. */
 export interface Config {
@@ -103,7 +104,7 @@ const address = z
     (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
     'must be an address such as https://models.example/v1',
   )
-  .transform((text) => text.replace(/\/+$/, ''))
+  .transform(trimSlashes)
   .optional();
 
 const secondsList = z

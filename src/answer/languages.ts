@@ -1,4 +1,5 @@
 import { STOP_WORD_LISTS } from '../domain/stop-words.ts';
+import { normalizeText } from '../domain/text.ts';
 
 /** What a language shows itself by, of some text. */
 export interface Tongue {
@@ -23,12 +24,11 @@ const MAX_WORDS = 400;
 /** Looks at the script, the stop words and the letters of a text. */
 export function readTongue(text: string): Tongue {
   const words = (
-    text
-      .normalize('NFC')
+    normalizeText(text, 'NFC')
       .toLowerCase()
       .match(/\p{L}[\p{L}\p{M}]*/gu) ?? []
   ).slice(0, MAX_WORDS);
-  const folded = words.map((word) => word.normalize('NFKD').replace(/\p{M}/gu, ''));
+  const folded = words.map((word) => normalizeText(word, 'NFKD').replace(/\p{M}/gu, ''));
   const hits = STOP_WORD_LISTS.map((list) => folded.filter((word) => list.has(word)).length);
   const [most = 0, second = 0] = hits.toSorted((a, b) => b - a);
   const isPlain = most >= second + MIN_LEAD && most >= MIN_SHARE * words.length;

@@ -42,29 +42,29 @@ const DEFINITION_BONUS = 0.5;
 /** What the words of a line of code count: by itself it rarely answers a question. */
 const CODE_WEIGHT = 0.5;
 
-/** What English questions ask for, and what a sentence that may answer them looks like. */
+/** What English questions ask for, in lower case, and what a sentence that may answer them looks like. */
 const KINDS: readonly { asked: RegExp; given: RegExp; bonus?: number }[] = [
   {
     bonus: DEFINITION_BONUS,
     asked:
-      /^\W*(?:what(?:'s| is| are| does)|who(?:'s| is)|tell me about|explain) (?:an? |the )?[\w-]+(?: [\w-]+)?(?: do)?\W*$/i,
-    given: /^\W*(?:(?:an?|the) )?[\w-]+(?: [\w-]+)?\W* (?:is|are|was|were) (?:an?|the|one) /i,
+      /^\W*(?:what(?:'s| is| are| does)|who(?:'s| is)|tell me about|explain) (?:an? |the )?[\w-]+(?: [\w-]+)?(?: do-*)?(?:[^\w-]\W*)?$/,
+    given: /^\W*(?:(?:[Aa]n?|[Tt]he) )?\w[\w-]*(?: -*\w[\w-]*)?(?:[^\w-]\W*)? (?:is|are|was|were) (?:an?|the|one) /,
   },
   {
-    asked: /\bwhen\b|\b(?:what|which) (?:year|date|day|month|time|decade|century)\b/i,
+    asked: /\bwhen\b|\b(?:what|which) (?:year|date|day|month|time|decade|century)\b/,
     given:
-      /\b(?:1\d|20)\d\d\b|\b\d{1,2}(?:st|nd|rd|th|:\d\d| ?[ap]m)\b|\b(?:jan|febr)uary|\b(?:march|april|may|june|july|august|(?:septem|octo|novem|decem)ber|century|today)\b|\b\w+day\b/i,
+      /\b(?:1\d|20)\d\d\b|\b\d{1,2}(?:st|nd|rd|th|:\d\d| ?[ap]m)\b|\b(?:jan|febr)uary|\b(?:march|april|may|june|july|august|(?:septem|octo|novem|decem)ber|century|today)\b|\wday\b/i,
   },
   {
     asked:
-      /\bhow (?:many|much|long|old|far|tall|big|large|often|fast|high|deep)\b|\b(?:what|which) (?:percent|number|amount|price)/i,
+      /\bhow (?:many|much|long|old|far|tall|big|large|often|fast|high|deep)\b|\b(?:what|which) (?:percent|number|amount|price)/,
     given:
       /\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|dozen|hundred|thousand|million|half|third|quarter|free)\b/i,
   },
-  { asked: /\bwho(?:m|se)?\b/i, given: /[^.!?\s]\s["“(]?\p{Lu}\p{Ll}/u },
-  { asked: /\bwhere\b/i, given: /\b(?:in|at|near|from|to|on)\s(?:the\s)?\p{Lu}\p{Ll}/u },
+  { asked: /\bwho(?:m|se)?\b/, given: /[^.!?\s]\s["“(]?\p{Lu}\p{Ll}/u },
+  { asked: /\bwhere\b/, given: /\b(?:in|at|near|from|to|on)\s(?:the\s)?\p{Lu}\p{Ll}/u },
   {
-    asked: /\bwhy\b|\breasons?\b/i,
+    asked: /\bwhy\b|\breasons?\b/,
     given: /\b(?:because|since|due to|so that|in order to|as a result|caused?|reasons?|therefore)\b/i,
   },
 ];
@@ -76,7 +76,8 @@ const KINDS: readonly { asked: RegExp; given: RegExp; bonus?: number }[] = [
  */
 export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval, 'hits' | 'weights'>): Quote[] {
   const best = hits.slice(0, MAX_HITS);
-  const kind = KINDS.find(({ asked }) => asked.test(question));
+  const lower = question.toLowerCase();
+  const kind = KINDS.find(({ asked }) => asked.test(lower));
   const scored = uniqueByText(best.flatMap(findCandidates))
     .map((candidate) => ({ quote: candidate.quote, score: scoreCandidate(candidate, weights, kind) }))
     .sort((a, b) => b.score - a.score)

@@ -29,7 +29,7 @@ const rules = z.object({
   name: text(1, 255).optional(),
   // No more than a look at its form: whether it can be reached only a message can tell.
   email: text(3, 254)
-    .refine((value) => /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(value), 'Must be an email address.')
+    .refine((value) => /^[^\s@]+@[^\s@][^\s@.]*\.[^\s@]+$/.test(value), 'Must be an email address.')
     .optional(),
   phone: text(3, 50)
     .refine(

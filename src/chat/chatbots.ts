@@ -6,6 +6,7 @@ import { InvalidInputError, requireFound } from '../domain/errors.ts';
 import { createId, kindOfId, parseId } from '../domain/ids.ts';
 import { metadataObject, nameText, parseInput, text } from '../domain/input.ts';
 import { toJson } from '../domain/json.ts';
+import { normalizeText } from '../domain/text.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { lockAccount } from '../store/accounts.ts';
 import {
@@ -169,8 +170,7 @@ async function requireFreeSlug(trx: Queryable, accountId: string, slug: string):
 
 /** The name in plain letters, with a number behind it where that is taken or looks like an id. */
 async function inventSlug(trx: Queryable, accountId: string, name: string): Promise<string> {
-  const plain = name
-    .normalize('NFKD')
+  const plain = normalizeText(name, 'NFKD')
     .replace(/\p{M}+/gu, '')
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-');

@@ -1,19 +1,21 @@
 import { z } from 'zod';
 import { InvalidInputError } from './errors.ts';
 import { type JsonText, toJson } from './json.ts';
+import { limitMarks } from './text.ts';
 
 const MAX_METADATA_BYTES = 16_384;
 
 /**
- * Text that a person wrote: trimmed, then `min` to `max` UTF-16 code units, with no NUL (which Postgres cannot store)
- * and no half of a surrogate pair (which UTF-8 cannot).
+ * Text that a person wrote: trimmed, runs of more than 30 combining marks cut, then `min` to `max` UTF-16 code units, with
+ * no NUL (which Postgres cannot store) and no half of a surrogate pair (which UTF-8 cannot). Rules that are added see
+ * none that is too long.
  */
 export function text(min: number, max: number) {
   return z
     .string()
-    .transform((value) => value.trim())
+    .transform((value) => limitMarks(value).trim())
     .refine((value) => value.length >= min, min === 1 ? 'Must not be empty.' : `Must have at least ${min} characters.`)
-    .refine((value) => value.length <= max, `Must have at most ${max} characters.`)
+    .refine((value) => value.length <= max, { message: `Must have at most ${max} characters.`, abort: true })
     .refine((value) => !value.includes('\0'), 'Must not contain NUL characters.')
     .refine((value) => value.isWellFormed(), 'Must be well-formed Unicode.');
 }

@@ -1,5 +1,6 @@
 import { stemmer } from 'stemmer';
 import { STOP_WORDS } from './stop-words.ts';
+import { normalizeText } from './text.ts';
 
 /** As many terms as one question is searched by; what follows is ignored, so a hostile question stays cheap. */
 export const MAX_QUERY_TERMS = 32;
@@ -51,7 +52,7 @@ function isContent(word: string): boolean {
 }
 
 function toWords(text: string): string[] {
-  const folded = text.normalize('NFKD').replace(DIACRITICS, '').toLowerCase().normalize('NFC');
+  const folded = normalizeText(normalizeText(text, 'NFKD').replace(DIACRITICS, '').toLowerCase(), 'NFC');
   return (folded.match(RUN) ?? []).flatMap((run) => (UNSPACED.test(run) ? segment(run) : run)).map(cut);
 }
 

@@ -1,3 +1,4 @@
+import { normalizeText } from '../domain/text.ts';
 import { type Block, findBlocks } from './blocks.ts';
 
 /** A piece of a source: the unit of search and citation. */
@@ -19,7 +20,7 @@ const MAX_TOKENS = 800;
 const MAX_WHOLE_TOKENS = 8_000;
 
 /** What nobody sees: controls, soft hyphens, direction marks, fillers, tags; not the joiners of Persian and emoji. */
-const INVISIBLE = /[[\p{Default_Ignorable_Code_Point}\p{Cc}\ufff9-\ufffb]--[\t\n\u200c\u200d\ufe00-\ufe0f]]+/gv;
+const INVISIBLE = /(?:(?!\t|\n|\u200c|\u200d|[\ufe00-\ufe0f])[\p{Default_Ignorable_Code_Point}\p{Cc}\ufff9-\ufffb])+/gu;
 const LINE_BREAK = /\r\n|[\r\v\f\x85\u2028\u2029]/g;
 
 interface SizedBlock {
@@ -45,7 +46,7 @@ export function chunkMarkdown(text: string): Chunk[] {
 
 /** Makes a text fit to be stored: NFC, lines ended by `\n`, invisible and direction-changing characters dropped. */
 export function cleanText(text: string): string {
-  return text.toWellFormed().replace(LINE_BREAK, '\n').replace(INVISIBLE, '').normalize('NFC');
+  return normalizeText(text.toWellFormed().replace(LINE_BREAK, '\n').replace(INVISIBLE, ''), 'NFC');
 }
 
 /** Joins neighbours of one section, so that no chunk is small without need. */

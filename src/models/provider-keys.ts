@@ -4,6 +4,7 @@ import type { Deps } from '../deps.ts';
 import { NotFoundError } from '../domain/errors.ts';
 import { parseInput } from '../domain/input.ts';
 import { PROVIDERS, type Provider } from '../domain/providers.ts';
+import { trimSlashes } from '../domain/text.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { type AddressRules, createAddressRules } from '../outbound/addresses.ts';
 import { AddressRefusedError, checkUrl } from '../outbound/guard.ts';
@@ -34,7 +35,7 @@ function baseUrlText(rules: AddressRules) {
     .transform((text, context) => {
       try {
         const { origin, pathname } = checkUrl(text, rules);
-        return `${origin}${pathname}`.replace(/\/+$/, '');
+        return trimSlashes(`${origin}${pathname}`);
       } catch (error) {
         if (!(error instanceof AddressRefusedError)) throw error;
         context.addIssue({ code: 'custom', message: error.message });

@@ -32,7 +32,9 @@ export function createRedact(secrets: readonly (string | undefined)[]): Redact {
 }
 
 function formsOf(secret: string): string[] {
-  const base64 = Buffer.from(secret).toString('base64').replace(/=+$/, '');
+  const base64 = Buffer.from(secret)
+    .toString('base64')
+    .replace(/={1,2}$/, '');
   const base64url = Buffer.from(secret).toString('base64url');
   return [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1), base64, base64url];
 }

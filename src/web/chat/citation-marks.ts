@@ -74,7 +74,7 @@ function placeOf(content: string, end: number): { readonly at: number; readonly 
   // After the last bar of a row it would be a column of its own.
   if (/^\s*\|.*\|\s*$/.test(line)) return { at: end - (line.length - line.lastIndexOf('|')), before: '' };
   // An address without brackets ends where a space is.
-  if (/https?:\/\/\S*$/.test(line)) return { at: end, before: ' ' };
+  if (/https?:\/\//.test(line.split(/\s/).at(-1) ?? '')) return { at: end, before: ' ' };
   return { at: end, before: '' };
 }
 

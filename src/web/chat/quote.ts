@@ -6,9 +6,23 @@ export interface Stretch {
 
 /** Finds a quote in the passage that it was taken from; white space may differ, because quotes are set on one line. */
 export function findQuote(text: string, quote: string): Stretch | undefined {
-  const words = quote.trim().split(/\s+/).map(escapePattern);
-  const found = quote.trim() === '' ? null : new RegExp(words.join('\\s+')).exec(text);
-  return found === null ? undefined : { start: found.index, end: found.index + found[0].length };
+  const wanted = joinSpaces(quote.trim()).text;
+  const joined = joinSpaces(text);
+  const at = wanted === '' ? -1 : joined.text.indexOf(wanted);
+  const start = joined.places[at];
+  const last = joined.places[at + wanted.length - 1];
+  return start === undefined || last === undefined ? undefined : { start, end: last + 1 };
 }
 
-const escapePattern = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+/** A text with one space for each white space, and where each of its UTF-16 units stood. */
+function joinSpaces(text: string): { readonly text: string; readonly places: readonly number[] } {
+  const units: string[] = [];
+  const places: number[] = [];
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charAt(index).replace(/\s/, ' ');
+    if (unit === ' ' && units.at(-1) === ' ') continue;
+    units.push(unit);
+    places.push(index);
+  }
+  return { text: units.join(''), places };
+}

@@ -1,0 +1,52 @@
+/** Combining marks in a row that are kept. No script needs so many; text that only decorates its letters has thousands. */
+const MAX_MARKS = 30;
+
+const MARKS = /\p{M}+/gu;
+/** A mark, or half of a character that may be one. */
+const MARK_UNIT = /[\p{M}\p{Cs}]/u;
+const FIRST_MARK = 0x300;
+
+/**
+ * Cuts each run of more than 30 combining marks (general category M) down to its first 30. Normalization sorts every run
+ * of marks, in time that grows with the square of its length. Linear; returns the text itself where nothing is cut.
+ */
+export function limitMarks(text: string): string {
+  return mayHoldLongRun(text) ? text.replace(MARKS, cutMarks) : text;
+}
+
+/** Normalizes a text in linear time: runs of more than 30 combining marks are cut before. */
+export function normalizeText(text: string, form: 'NFC' | 'NFKD'): string {
+  return limitMarks(text).normalize(form);
+}
+
+/** Takes all slashes from the end of a text. */
+export function trimSlashes(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === '/') end -= 1;
+  return text.slice(0, end);
+}
+
+/** Looks at every 31st UTF-16 unit only: one of them is in any run of 31. */
+function mayHoldLongRun(text: string): boolean {
+  for (let at = MAX_MARKS; at < text.length; at += MAX_MARKS + 1) {
+    if (!isMarkUnit(text, at)) continue;
+    let start = at;
+    let end = at + 1;
+    while (end - start <= MAX_MARKS && isMarkUnit(text, start - 1)) start -= 1;
+    while (end - start <= MAX_MARKS && isMarkUnit(text, end)) end += 1;
+    if (end - start > MAX_MARKS) return true;
+  }
+  return false;
+}
+
+function isMarkUnit(text: string, at: number): boolean {
+  return text.charCodeAt(at) >= FIRST_MARK && MARK_UNIT.test(text.charAt(at));
+}
+
+function cutMarks(marks: string): string {
+  if (marks.length <= MAX_MARKS) return marks;
+  // A mark is one or two UTF-16 units.
+  return Array.from(marks.slice(0, 2 * MAX_MARKS))
+    .slice(0, MAX_MARKS)
+    .join('');
+}

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { limitMarks, normalizeText, trimSlashes } from '../../src/domain/text.ts';
+
+describe('limitMarks', () => {
+  it('keeps 30 combining marks in a row, wherever the run stands, and cuts what follows them', () => {
+    for (const before of ['', 'a', 'word '.repeat(7), 'x'.repeat(61)]) {
+      const kept = `${before}${'\u0301'.repeat(30)}`;
+      expect(limitMarks(`${kept} end`)).toBe(`${kept} end`);
+      expect(limitMarks(`${kept}\u0301 end`)).toBe(`${kept} end`);
+      expect(limitMarks(kept + '\u0323\u0301'.repeat(30_000))).toBe(kept);
+    }
+  });
+
+  it('counts a mark beyond the BMP as one, and takes no emoji for a mark', () => {
+    expect(limitMarks('\u{1d165}'.repeat(40))).toBe('\u{1d165}'.repeat(30));
+    expect(limitMarks('👩‍👩‍👧'.repeat(40))).toBe('👩‍👩‍👧'.repeat(40));
+  });
+
+  it('leaves the scripts of the world alone', () => {
+    const texts = ['नमस्ते दुनिया', 'สวัสดีชาวโลก', 'שָׁלוֹם עוֹלָם', 'مَرْحَبًا', 'Việt Nam', 'བོད་སྐད་'];
+    for (const text of texts) expect(limitMarks(text.repeat(100))).toBe(text.repeat(100));
+  });
+});
+
+describe('normalizeText', () => {
+  it('normalizes 60,000 combining marks at once', { timeout: 2_000 }, () => {
+    const hostile = `a${'\u0301\u0323'.repeat(30_000)}`;
+    expect(normalizeText(hostile, 'NFC')).toBe(`a${'\u0301\u0323'.repeat(15)}`.normalize('NFC'));
+    expect(normalizeText(hostile, 'NFKD')).toBe(`a${'\u0301\u0323'.repeat(15)}`.normalize('NFKD'));
+  });
+});
+
+describe('trimSlashes', () => {
+  it('takes all slashes from the end, and no others', () => {
+    expect(['https://a.example/v1//', '/a', '//', ''].map(trimSlashes)).toEqual(['https://a.example/v1', '/a', '', '']);
+  });
+});
