@@ -7,6 +7,7 @@ import { createBackground } from './background.ts';
 import { createNode } from './chat/gateway-node.ts';
 import { joinNodes, startWatchingNodes } from './chat/nodes.ts';
 import { recoverReplies } from './chat/recover.ts';
+import { startRemovingChatbots } from './chat/remove-chatbots.ts';
 import { startSavingAnswers } from './chat/save-answers.ts';
 import { startTrimming } from './chat/trim.ts';
 import { createTyping } from './chat/typing.ts';
@@ -125,6 +126,7 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     const stopSaving = startSavingAnswers(deps);
     const stopWatching = startWatchingNodes(deps);
     const stopTrimming = startTrimming(deps);
+    const stopRemoving = startRemovingChatbots(deps);
     startHearing(deps);
     if (config.secretKeys.length > 1) {
       deps.background.run('seal keys anew', () => resealProviderKeys(deps));
@@ -137,6 +139,7 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
       url: `http://${host}:${port}`,
       async close() {
         stopTrimming();
+        stopRemoving();
         await closeGateway(deps, coordination, server, { stopWatching, stopDelivering }).finally(stopSaving);
       },
     };

@@ -10,16 +10,16 @@ import { normalizeText } from '../domain/text.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { lockAccount } from '../store/accounts.ts';
 import {
-  deleteChatbot as deleteStoredChatbot,
   findChatbotBySlug,
   insertChatbot,
   lockChatbot,
   updateChatbot as updateStoredChatbot,
 } from '../store/chatbots.ts';
-import { unindexChatbot } from '../store/search.ts';
+import { markChatbotDeleted } from '../store/deleted-chatbots.ts';
 import type { Queryable } from '../store/tables.ts';
 import { type AnsweringInput, answeringRules, DEFAULT_ANSWERING } from './answering.ts';
 import { DEFAULT_LEAD_FORM, leadFormRules } from './lead-form.ts';
+import { removeSoon } from './remove-chatbots.ts';
 
 /** The fields of a chatbot that its owner sets; absent and null leave them as they are, or at their default. */
 export interface ChatbotFields {
@@ -141,20 +141,22 @@ export async function updateChatbot(
 }
 
 /**
- * Deletes a chatbot with everything that belongs to it, and returns its id.
+ * Deletes a chatbot with everything that belongs to it, and returns its id: from then on nobody finds any of it. The rows
+ * of a large one are removed after that.
  * @throws NotFoundError
  */
 export async function deleteChatbot(
-  deps: Pick<Deps, 'db'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'background'>,
   viewer: Viewer,
   input: { id: string },
 ): Promise<{ deletedId: string }> {
-  return deps.db.transaction(async (trx) => {
-    const { id } = await holdChatbot(trx, viewer.accountId, input.id);
-    await unindexChatbot(trx, viewer.accountId, id);
-    await deleteStoredChatbot(trx, viewer.accountId, id);
-    return { deletedId: id };
+  const deleted = await deps.db.transaction(async (trx) => {
+    const chatbot = await holdChatbot(trx, viewer.accountId, input.id);
+    await markChatbotDeleted(trx, chatbot, toTimestamp(deps.clock.now()));
+    return chatbot;
   });
+  await removeSoon(deps, deleted);
+  return { deletedId: deleted.id };
 }
 
 async function holdChatbot(trx: Queryable, accountId: string, givenId: string): Promise<Chatbot> {

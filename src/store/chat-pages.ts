@@ -14,5 +14,6 @@ export async function findPagedChatbot(db: Queryable, id: string): Promise<Paged
     .selectFrom('chatbots')
     .select(['id', 'account_id as accountId', 'name', 'slug'])
     .where('id', '=', id)
+    .where('deleted_at', 'is', null)
     .executeTakeFirst();
 }

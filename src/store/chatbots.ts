@@ -17,11 +17,6 @@ export async function updateChatbot(trx: Queryable, chatbot: Chatbot): Promise<v
   await trx.updateTable('chatbots').set(fields).where('id', '=', id).where('account_id', '=', account_id).execute();
 }
 
-/** Deletes a chatbot with its sources, conversations and messages. */
-export async function deleteChatbot(trx: Queryable, accountId: string, id: string): Promise<void> {
-  await trx.deleteFrom('chatbots').where('id', '=', id).where('account_id', '=', accountId).execute();
-}
-
 /** Finds a chatbot of the account. */
 export async function findChatbot(db: Queryable, accountId: string, id: string): Promise<Chatbot | undefined> {
   const [row] = await FIND(db, [id, accountId]);
@@ -29,7 +24,12 @@ export async function findChatbot(db: Queryable, accountId: string, id: string):
 }
 
 const selectById = (db: Queryable) =>
-  db.selectFrom('chatbots').selectAll().where('id', '=', '').where('account_id', '=', '');
+  db
+    .selectFrom('chatbots')
+    .selectAll()
+    .where('id', '=', '')
+    .where('account_id', '=', '')
+    .where('deleted_at', 'is', null);
 const FIND = prepareQuery(selectById);
 const LOCK = prepareQuery((db) => selectById(db).forUpdate());
 
@@ -49,6 +49,7 @@ export async function findChatbotBySlug(db: Queryable, accountId: string, slug: 
     .selectAll()
     .where('account_id', '=', accountId)
     .where('slug', '=', slug)
+    .where('deleted_at', 'is', null)
     .executeTakeFirst();
   return row && toChatbot(row);
 }
@@ -60,6 +61,7 @@ export async function findChatbots(db: Queryable, accountId: string, ids: readon
     .selectAll()
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
+    .where('deleted_at', 'is', null)
     .execute();
   return rows.map(toChatbot);
 }
@@ -69,11 +71,13 @@ export async function listChatbots(db: Queryable, accountId: string, page: Page)
   return (await LIST(db, [accountId], page)).map(toChatbot);
 }
 
-const LIST = prepareList('asc', (db) => db.selectFrom('chatbots').selectAll().where('account_id', '=', ''));
+const LIST = prepareList('asc', (db) =>
+  db.selectFrom('chatbots').selectAll().where('account_id', '=', '').where('deleted_at', 'is', null),
+);
 
 /** The ids of the chatbots of every account. */
 export async function listAllChatbotIds(db: Queryable): Promise<string[]> {
-  const rows = await db.selectFrom('chatbots').select('id').execute();
+  const rows = await db.selectFrom('chatbots').select('id').where('deleted_at', 'is', null).execute();
   return rows.map(({ id }) => id);
 }
 

@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { Conversation, ConversationStatus } from '../domain/entities.ts';
+import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
 import { type Page, padIds, prepareLists } from './pages.ts';
 import { prepareQuery } from './prepared.ts';
 import type { ConversationRow, Queryable } from './tables.ts';
@@ -62,6 +63,7 @@ export async function tryLockConversation(trx: Queryable, accountId: string, id:
     .select('id')
     .where('id', '=', id)
     .where('account_id', '=', accountId)
+    .where(IS_OF_CHATBOT)
     .forNoKeyUpdate()
     .skipLocked()
     .executeTakeFirst();
@@ -101,6 +103,7 @@ export async function findConversations(
     .selectAll()
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
+    .where(IS_OF_CHATBOT)
     .execute();
   return rows.map(toConversation);
 }
@@ -125,7 +128,7 @@ const LISTS = prepareLists('desc', selectOfChatbot, 'chatbot_id');
 const LISTS_BY_STATUS = prepareLists('desc', (db) => selectOfChatbot(db).where('status', '=', 'OPEN'), 'chatbot_id');
 
 const selectById = (db: Queryable) =>
-  db.selectFrom('conversations').selectAll().where('id', '=', '').where('account_id', '=', '');
+  db.selectFrom('conversations').selectAll().where('id', '=', '').where('account_id', '=', '').where(IS_OF_CHATBOT);
 const FIND = prepareQuery(selectById);
 const LOCK = prepareQuery((db) => selectById(db).forNoKeyUpdate());
 const selectBySession = (db: Queryable) =>

@@ -1,6 +1,8 @@
+import { sql } from 'kysely';
 import type { MessageStatus } from '../domain/entities.ts';
 import type { LoggedEventType } from '../domain/events.ts';
 import type { Timestamp } from '../domain/time.ts';
+import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
 import { prepareQuery } from './prepared.ts';
 import type { ConversationEventRow, Queryable } from './tables.ts';
 
@@ -135,7 +137,14 @@ const COUNT_IN_CHATBOT = prepareQuery((db) =>
 );
 
 const prepareLastEvent = (table: 'conversations' | 'chatbots') =>
-  prepareQuery((db) => db.selectFrom(table).select('last_event').where('id', '=', '').where('account_id', '=', ''));
+  prepareQuery((db) =>
+    db
+      .selectFrom(table)
+      .select('last_event')
+      .where('id', '=', '')
+      .where('account_id', '=', '')
+      .where(table === 'chatbots' ? sql<boolean>`deleted_at is null` : IS_OF_CHATBOT),
+  );
 
 // Readers ask whenever they are woken.
 const LAST_EVENT = { conversations: prepareLastEvent('conversations'), chatbots: prepareLastEvent('chatbots') };

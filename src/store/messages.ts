@@ -2,6 +2,7 @@ import type { Selectable } from 'kysely';
 import type { Citation, Message, MessageFailure, Rating } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import type { Generation, TokenUsage } from '../domain/usage.ts';
+import { IS_OF_CONVERSATION } from './deleted-chatbots.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
 import { prepareQuery } from './prepared.ts';
 import type { MessageRow, Queryable } from './tables.ts';
@@ -100,7 +101,7 @@ export async function findMessage(db: Queryable, accountId: string, id: string):
 }
 
 const FIND = prepareQuery((db) =>
-  db.selectFrom('messages').selectAll().where('id', '=', '').where('account_id', '=', ''),
+  db.selectFrom('messages').selectAll().where('id', '=', '').where('account_id', '=', '').where(IS_OF_CONVERSATION),
 );
 
 /** Finds several messages of the account, in no particular order. */
@@ -110,6 +111,7 @@ export async function findMessages(db: Queryable, accountId: string, ids: readon
     .selectAll()
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
+    .where(IS_OF_CONVERSATION)
     .execute();
   return rows.map(toMessage);
 }

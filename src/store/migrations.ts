@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { addChatbotRemoval } from './deleted-chatbots.ts';
 import { addMetering } from './metering-tables.ts';
 import { addModels } from './model-tables.ts';
 import { createNodes } from './nodes.ts';
@@ -20,6 +21,7 @@ export const migrations: Record<string, Migration> = {
   '0006-models': { up: addModels },
   '0007-metering': { up: addMetering },
   '0008-webhooks': { up: addWebhooks },
+  '0009-chatbot-removal': { up: addChatbotRemoval },
 };
 
 // Tables that grow have no index by account alone: a planner without statistics would take it for `id in (…)` and walk

@@ -1,5 +1,6 @@
 import type { Passage } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
+import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
 import type { PassageRow, Queryable } from './tables.ts';
 
@@ -22,6 +23,7 @@ export async function findPassages(db: Queryable, accountId: string, ids: readon
     .selectAll()
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
+    .where(IS_OF_CHATBOT)
     .execute();
   return rows.map(toPassage);
 }

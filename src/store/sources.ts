@@ -1,4 +1,5 @@
 import type { Source, SourceStatus } from '../domain/entities.ts';
+import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
 import { type Page, padIds, prepareLists } from './pages.ts';
 import type { Queryable, SourceRow } from './tables.ts';
 
@@ -39,6 +40,7 @@ export async function findSources(db: Queryable, accountId: string, ids: readonl
     .selectAll()
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
+    .where(IS_OF_CHATBOT)
     .execute();
   return rows.map(toSource);
 }

@@ -62,6 +62,8 @@ export interface ChatbotRow {
   updated_at: Timestamp;
   /** The number of its last event; only events change it. */
   last_event: Generated<number>;
+  /** From when on nobody finds it; its row is the last that is removed. */
+  deleted_at: Generated<Timestamp | null>;
 }
 
 /** A row of sources. */

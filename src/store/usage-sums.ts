@@ -1,6 +1,7 @@
 import { type AliasedSelectQueryBuilder, sql } from 'kysely';
 import type { Timestamp } from '../domain/time.ts';
 import type { UsageCounts } from '../domain/usage.ts';
+import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
 import type { Queryable } from './tables.ts';
 
 /** Whose replies of a month are meant; what is absent is not looked at. */
@@ -123,6 +124,7 @@ function countMessages(
       ])
       .where('c.chatbot_id', '=', chatbotId)
       .where('c.account_id', '=', accountId)
+      .where(IS_OF_CHATBOT)
       // Of conversations in which nothing was sent since, no message has to be looked at.
       .where('c.updated_at', '>=', sql<Timestamp>`${month}`)
       .where('m.created_at', '>=', sql<Timestamp>`${month}`)

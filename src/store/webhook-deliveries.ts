@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely';
 import type { Timestamp } from '../domain/time.ts';
 import type { DeliveryStatus, WebhookAttempt, WebhookDelivery } from '../domain/webhooks.ts';
+import { IS_OF_SUBSCRIPTION } from './deleted-chatbots.ts';
 import { noteNewDeliveries } from './new-deliveries.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
 import { prepareQuery } from './prepared.ts';
@@ -40,7 +41,12 @@ export async function findWebhookDelivery(
 }
 
 const FIND = prepareQuery((db) =>
-  db.selectFrom('webhook_deliveries').selectAll().where('id', '=', '').where('account_id', '=', ''),
+  db
+    .selectFrom('webhook_deliveries')
+    .selectAll()
+    .where('id', '=', '')
+    .where('account_id', '=', '')
+    .where(IS_OF_SUBSCRIPTION),
 );
 
 /** Finds several deliveries of the account, in no particular order. */
@@ -54,6 +60,7 @@ export async function findWebhookDeliveries(
     .selectAll()
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
+    .where(IS_OF_SUBSCRIPTION)
     .execute();
   return rows.map(toDelivery);
 }
@@ -121,7 +128,11 @@ export async function listNextDeliveries(db: Queryable, of: DeliveriesOf, limit:
 }
 
 function selectOf(db: Queryable, { accountId, subscriptionId }: DeliveriesOf) {
-  const all = db.selectFrom('webhook_deliveries').selectAll().where('account_id', '=', accountId);
+  const all = db
+    .selectFrom('webhook_deliveries')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where(IS_OF_SUBSCRIPTION);
   return subscriptionId === undefined ? all : all.where('subscription_id', '=', subscriptionId);
 }
 

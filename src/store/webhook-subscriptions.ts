@@ -3,6 +3,7 @@ import type { Channel } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import type { WebhookEventName, WebhookSubscription } from '../domain/webhooks.ts';
+import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
 import { prepareQuery } from './prepared.ts';
 import type { Queryable } from './tables.ts';
@@ -67,12 +68,13 @@ export async function findWebhookSubscription(
 
 /** Finds a subscription of the account with its sealed parts. */
 export async function findEndpoint(db: Queryable, accountId: string, id: string): Promise<Endpoint | undefined> {
-  const [row] = await FIND(db, [id, accountId]);
+  const [row] = await FIND(db, [accountId, id]);
   return row && toEndpoint(row);
 }
 
-const selectById = (db: Queryable) =>
-  db.selectFrom('webhook_subscriptions').selectAll().where('id', '=', '').where('account_id', '=', '');
+const selectList = (db: Queryable) =>
+  db.selectFrom('webhook_subscriptions').selectAll().where('account_id', '=', '').where(IS_OF_CHATBOT);
+const selectById = (db: Queryable) => selectList(db).where('id', '=', '');
 const FIND = prepareQuery(selectById);
 // What happens meanwhile can still be written to be told.
 const LOCK = prepareQuery((db) => selectById(db).forNoKeyUpdate());
@@ -83,7 +85,7 @@ export async function lockWebhookSubscription(
   accountId: string,
   id: string,
 ): Promise<Endpoint | undefined> {
-  const [row] = await LOCK(trx, [id, accountId]);
+  const [row] = await LOCK(trx, [accountId, id]);
   return row && toEndpoint(row);
 }
 
@@ -118,6 +120,7 @@ export async function findWebhookSubscriptions(
     .selectAll()
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
+    .where(IS_OF_CHATBOT)
     .execute();
   return rows.map(toSubscription);
 }
@@ -133,6 +136,7 @@ export async function findSealedParts(
     .select(['id', 'sealed_secret', 'sealed_old_secret', 'old_secret_until', 'sealed_headers'])
     .where('id', 'in', padIds(ids))
     .where('account_id', '=', accountId)
+    .where(IS_OF_CHATBOT)
     .execute();
   return rows.map((row) => ({ id: row.id, ...toSealed(row) }));
 }
@@ -178,7 +182,6 @@ export async function listWebhookSubscriptions(
   return rows.map(toSubscription);
 }
 
-const selectList = (db: Queryable) => db.selectFrom('webhook_subscriptions').selectAll().where('account_id', '=', '');
 const LIST = prepareList('desc', selectList);
 const LIST_OF_CHATBOT = prepareList('desc', (db) => selectList(db).where('chatbot_id', '=', ''));
 
@@ -188,6 +191,7 @@ export async function countWebhookSubscriptions(db: Queryable, accountId: string
     .selectFrom('webhook_subscriptions')
     .select((of) => of.fn.countAll<number>().as('count'))
     .where('account_id', '=', accountId)
+    .where(IS_OF_CHATBOT)
     .executeTakeFirst();
   return Number(row?.count ?? 0);
 }
@@ -196,14 +200,13 @@ export async function countWebhookSubscriptions(db: Queryable, accountId: string
 export async function listDocuments(
   db: Queryable,
 ): Promise<{ readonly id: string; readonly accountId: string; readonly document: string }[]> {
-  const rows = await db
+  return db
     .selectFrom('webhook_subscriptions')
-    .select(['id', 'account_id', 'document'])
+    .select(['id', 'account_id as accountId', 'document'])
     .where('document', 'is not', null)
     .orderBy('id')
     .$narrowType<{ document: string }>()
     .execute();
-  return rows.map(({ id, account_id, document }) => ({ id, accountId: account_id, document }));
 }
 
 /** What a subscription wants to be told. */

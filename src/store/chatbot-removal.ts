@@ -1,0 +1,99 @@
+import { sql } from 'kysely';
+import type { DeletedChatbot } from './deleted-chatbots.ts';
+import { unindexChatbot, unindexSource } from './search.ts';
+import type { Queryable } from './tables.ts';
+
+/** How many rows, and of how many conversations, one transaction deletes. */
+const MAX_ROWS = 500;
+const MAX_CONVERSATIONS = 50;
+
+/**
+ * Removes a part of what belongs to a deleted chatbot, at most some hundred rows and one source, and at the end the
+ * chatbot. Each part may be removed twice at once, and after a crash the next call goes on.
+ * @returns whether there is more.
+ */
+export async function removeSomeOfChatbot(trx: Queryable, chatbot: DeletedChatbot): Promise<boolean> {
+  return (
+    (await removeConversations(trx, chatbot.id)) ||
+    (await removeSource(trx, chatbot)) ||
+    (await removeKeys(trx, chatbot.id)) ||
+    (await removeDeliveries(trx, chatbot.id)) ||
+    (await removeChatbot(trx, chatbot))
+  );
+}
+
+/** Those that another transaction holds are left for the next time. */
+async function removeConversations(trx: Queryable, chatbotId: string): Promise<boolean> {
+  const rows = await trx
+    .selectFrom('conversations')
+    .select('id')
+    .where('chatbot_id', '=', chatbotId)
+    .orderBy('id')
+    .limit(MAX_CONVERSATIONS)
+    .forUpdate()
+    .skipLocked()
+    .execute();
+  const ids = rows.map(({ id }) => id);
+  if (ids.length === 0) return false;
+  const { numDeletedRows: messages } = await trx
+    .deleteFrom('messages')
+    .where('id', 'in', (of) =>
+      of.selectFrom('messages as old').select('old.id').where('old.conversation_id', 'in', ids).limit(MAX_ROWS),
+    )
+    .executeTakeFirstOrThrow();
+  if (messages === BigInt(MAX_ROWS)) return true;
+  const { numDeletedRows: leads } = await trx
+    .deleteFrom('leads')
+    .where('id', 'in', (of) =>
+      of.selectFrom('leads as old').select('old.id').where('old.conversation_id', 'in', ids).limit(MAX_ROWS),
+    )
+    .executeTakeFirstOrThrow();
+  if (leads === BigInt(MAX_ROWS)) return true;
+  const events = await sql`
+    delete from conversation_events where (conversation_id, number) in (
+      select conversation_id, number from conversation_events where conversation_id in (${sql.join(ids)})
+      limit ${sql.lit(MAX_ROWS)})`.execute(trx);
+  if (events.numAffectedRows === BigInt(MAX_ROWS)) return true;
+  await trx.deleteFrom('conversations').where('id', 'in', ids).execute();
+  return true;
+}
+
+async function removeSource(trx: Queryable, { id, accountId }: DeletedChatbot): Promise<boolean> {
+  const source = await trx.selectFrom('sources').select('id').where('chatbot_id', '=', id).limit(1).executeTakeFirst();
+  if (source === undefined) return false;
+  await unindexSource(trx, accountId, source.id);
+  await trx.deleteFrom('sources').where('id', '=', source.id).execute();
+  return true;
+}
+
+async function removeKeys(trx: Queryable, chatbotId: string): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    delete from idempotency_keys where (chatbot_id, operation, key) in (
+      select chatbot_id, operation, key from idempotency_keys where chatbot_id = ${chatbotId}
+      limit ${sql.lit(MAX_ROWS)})`.execute(trx);
+  return numAffectedRows === BigInt(MAX_ROWS);
+}
+
+async function removeDeliveries(trx: Queryable, chatbotId: string): Promise<boolean> {
+  const { numDeletedRows } = await trx
+    .deleteFrom('webhook_deliveries')
+    .where('id', 'in', (of) =>
+      of
+        .selectFrom('webhook_deliveries as old')
+        .innerJoin('webhook_subscriptions as endpoint', 'endpoint.id', 'old.subscription_id')
+        .select('old.id')
+        .where('endpoint.chatbot_id', '=', chatbotId)
+        .limit(MAX_ROWS),
+    )
+    .executeTakeFirstOrThrow();
+  return numDeletedRows === BigInt(MAX_ROWS);
+}
+
+/** Waits for the next time while a conversation is left that was held, or begun meanwhile. */
+async function removeChatbot(trx: Queryable, { id, accountId }: DeletedChatbot): Promise<boolean> {
+  const left = await trx.selectFrom('conversations').select('id').where('chatbot_id', '=', id).limit(1).execute();
+  if (left.length > 0) return false;
+  await unindexChatbot(trx, accountId, id);
+  await trx.deleteFrom('chatbots').where('id', '=', id).where('account_id', '=', accountId).execute();
+  return false;
+}

@@ -1,0 +1,52 @@
+import { type Kysely, sql } from 'kysely';
+import type { Chatbot } from '../domain/entities.ts';
+import type { Timestamp } from '../domain/time.ts';
+import type { Queryable } from './tables.ts';
+
+/** A chatbot that is deleted and whose rows are still being removed. */
+export type DeletedChatbot = Pick<Chatbot, 'id' | 'accountId'>;
+
+/** Marks chatbots as deleted, until all that belongs to them is removed; part of the migrations. */
+export async function addChatbotRemoval({ schema }: Kysely<unknown>): Promise<void> {
+  await schema.alterTable('chatbots').addColumn('deleted_at', 'text').execute();
+  await schema
+    .createIndex('chatbots_deleted')
+    .on('chatbots')
+    .column('id')
+    .where(sql<boolean>`deleted_at is not null`)
+    .execute();
+}
+
+/** Leaves out rows with a `chatbot_id` whose chatbot is deleted: they are gone for every reader before they are removed. */
+export const IS_OF_CHATBOT = sql<boolean>`not exists (
+  select 1 from chatbots as deleted where deleted.id = chatbot_id and deleted.deleted_at is not null)`;
+
+/** The same for rows with a `conversation_id`. */
+export const IS_OF_CONVERSATION = sql<boolean>`not exists (
+  select 1 from conversations as inside join chatbots as deleted on deleted.id = inside.chatbot_id
+  where inside.id = conversation_id and deleted.deleted_at is not null)`;
+
+/** The same for rows with a `subscription_id`. */
+export const IS_OF_SUBSCRIPTION = sql<boolean>`not exists (
+  select 1 from webhook_subscriptions as endpoint join chatbots as deleted on deleted.id = endpoint.chatbot_id
+  where endpoint.id = subscription_id and deleted.deleted_at is not null)`;
+
+/** Marks a chatbot as deleted: from the commit on nobody finds it or what belongs to it, and its slug is free. */
+export async function markChatbotDeleted(trx: Queryable, { id, accountId }: DeletedChatbot, at: Timestamp) {
+  await trx
+    .updateTable('chatbots')
+    .set({ deleted_at: at, slug: id, is_active: 0 })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .execute();
+  await trx.updateTable('webhook_subscriptions').set({ is_active: 0 }).where('chatbot_id', '=', id).execute();
+}
+
+/** The chatbots of every account that are deleted and not yet removed. Uses `chatbots_deleted`. */
+export async function listDeletedChatbots(db: Queryable): Promise<DeletedChatbot[]> {
+  return db
+    .selectFrom('chatbots')
+    .select(['id', 'account_id as accountId'])
+    .where('deleted_at', 'is not', null)
+    .execute();
+}
