@@ -1,11 +1,9 @@
 import SchemaBuilder from '@pothos/core';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import RelayPlugin from '@pothos/plugin-relay';
-import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
-import type { Scope } from '../src/domain/entities.ts';
-import { ForbiddenError } from '../src/domain/errors.ts';
 import type { Timestamp } from '../src/domain/time.ts';
 import type { GraphContext } from './context.ts';
+import type {} from './scopes.ts';
 
 /** What a field may say of itself beside its type, for the cost of a query. */
 export type FieldExtensions = {
@@ -20,7 +18,6 @@ interface SchemaTypes {
   DefaultFieldNullability: false;
   DefaultEdgesNullability: { list: false; items: false };
   DefaultNodeNullability: false;
-  AuthScopes: Record<Scope, boolean>;
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Timestamp; Output: Timestamp };
@@ -30,8 +27,7 @@ interface SchemaTypes {
 
 /** Builds the schema. Every type, field and argument needs a description; a test fails where one is missing. */
 export const builder = new SchemaBuilder<SchemaTypes>({
-  // The order matters: errors must see what scope-auth throws.
-  plugins: [ErrorsPlugin, ScopeAuthPlugin, RelayPlugin],
+  plugins: [ErrorsPlugin, RelayPlugin],
   defaultFieldNullability: false,
   errors: {
     // The payload is a member of the union itself: `XResult = XPayload | NotFoundError`.
@@ -40,16 +36,6 @@ export const builder = new SchemaBuilder<SchemaTypes>({
       name: ({ fieldName }) => `${capitalize(fieldName)}Result`,
       description: 'What came of it, or why nothing was done.',
     },
-  },
-  scopeAuth: {
-    // Without this a forbidden subscription would start, and fail on each event.
-    authorizeOnSubscribe: true,
-    authScopes: ({ viewer }) => ({
-      READ: viewer.scopes.has('READ'),
-      CHAT: viewer.scopes.has('CHAT'),
-      MANAGE: viewer.scopes.has('MANAGE'),
-    }),
-    unauthorizedError: (_parent, _context, info) => new ForbiddenError(`${info.parentType.name}.${info.fieldName}`),
   },
   relay: {
     clientMutationId: 'omit',

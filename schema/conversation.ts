@@ -15,6 +15,7 @@ import { builder } from './builder.ts';
 import { ChatbotRef } from './chatbot.ts';
 import { pageExtensions, paginate } from './connection.ts';
 import { Node } from './node.ts';
+import { CONTENT } from './scopes.ts';
 
 const ConversationStatus = builder.enumType('ConversationStatus', {
   description: 'Where a conversation stands.',
@@ -60,7 +61,10 @@ ConversationRef.implement({
       resolve: async (conversation, _args, { loaders }) =>
         requireFound('Chatbot', await loaders.chatbot.load(conversation.chatbotId)),
     }),
-    sessionId: t.exposeString('sessionId', { description: 'What clients name it by; unique within the chatbot.' }),
+    sessionId: t.exposeString('sessionId', {
+      authScopes: CONTENT,
+      description: 'What clients name it by; unique within the chatbot. Needs `READ` or `CHAT`.',
+    }),
     channel: t.expose('channel', { type: Channel, description: 'The way it came in.' }),
     status: t.expose('status', { type: ConversationStatus, description: 'Where it stands.' }),
     answeredBy: t.field({
@@ -86,20 +90,24 @@ ConversationRef.implement({
     }),
     escalationReason: t.exposeString('escalationReason', {
       nullable: true,
-      description: 'Why a person was asked for the last time; null when no reason was given.',
+      authScopes: CONTENT,
+      description: 'Why a person was asked for the last time; null when no reason was given. Needs `READ` or `CHAT`.',
     }),
     unreadCount: t.exposeInt('unreadCount', {
       description: "The visitor's messages since a person answered or `markConversationRead` was called.",
     }),
     metadata: t.field({
       type: 'JSON',
-      description: 'The metadata of the message that began it; an object.',
+      authScopes: CONTENT,
+      description: 'The metadata of the message that began it; an object. Needs `READ` or `CHAT`.',
       resolve: (conversation) => fromJson(conversation.metadata),
     }),
     lastMessage: t.field({
       type: MessageRef,
       nullable: true,
-      description: 'The newest message that it shows, a reply under way included; null when there is none.',
+      authScopes: CONTENT,
+      description:
+        'The newest message that it shows, a reply under way included; null when there is none. Needs `READ` or `CHAT`.',
       resolve: async (conversation, _args, { loaders }) => (await loaders.lastMessage.load(conversation.id)) ?? null,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it began.' }),
@@ -107,7 +115,8 @@ ConversationRef.implement({
     messages: t.connection(
       {
         type: MessageRef,
-        description: 'What was said on the branch that the conversation shows, oldest first.',
+        authScopes: CONTENT,
+        description: 'What was said on the branch that the conversation shows, oldest first. Needs `READ` or `CHAT`.',
         extensions: pageExtensions,
         resolve: (conversation, args, { deps, viewer }) =>
           paginate('message', args, (page) =>

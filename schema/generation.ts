@@ -3,6 +3,7 @@ import { FAILURES } from '../src/domain/failures.ts';
 import type { Generation, TokenUsage } from '../src/domain/usage.ts';
 import { builder } from './builder.ts';
 import { MessageRef } from './conversation.ts';
+import { CONTENT } from './scopes.ts';
 
 const NANO = 1e-9;
 
@@ -87,8 +88,9 @@ builder.objectFields(MessageRef, (t) => ({
   }),
   reasoning: t.exposeString('reasoning', {
     nullable: true,
+    authScopes: CONTENT,
     description:
-      'What the model thought before it wrote; null before the end, where it thought nothing, and unless the chatbot shows it.',
+      'What the model thought before it wrote; null before the end, where it thought nothing, and unless the chatbot shows it. Needs `READ` or `CHAT`.',
   }),
   error: t.expose('error', {
     type: MessageErrorRef,

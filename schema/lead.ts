@@ -8,6 +8,7 @@ import { ChatbotRef } from './chatbot.ts';
 import { pageExtensions, paginate } from './connection.ts';
 import { ConversationRef } from './conversation.ts';
 import { Node } from './node.ts';
+import { CONTENT } from './scopes.ts';
 
 /** A lead. */
 export const LeadRef = builder.objectRef<Lead>('Lead').implement({
@@ -20,12 +21,25 @@ export const LeadRef = builder.objectRef<Lead>('Lead').implement({
       description: 'Where it was left; null when that is gone.',
       resolve: async (lead, _args, { loaders }) => (await loaders.conversation.load(lead.conversationId)) ?? null,
     }),
-    name: t.exposeString('name', { nullable: true, description: 'A name; null when none was given.' }),
-    email: t.exposeString('email', { nullable: true, description: 'An email address; null when none was given.' }),
-    phone: t.exposeString('phone', { nullable: true, description: 'A phone number; null when none was given.' }),
+    name: t.exposeString('name', {
+      nullable: true,
+      authScopes: CONTENT,
+      description: 'A name; null when none was given. Needs `READ` or `CHAT`.',
+    }),
+    email: t.exposeString('email', {
+      nullable: true,
+      authScopes: CONTENT,
+      description: 'An email address; null when none was given. Needs `READ` or `CHAT`.',
+    }),
+    phone: t.exposeString('phone', {
+      nullable: true,
+      authScopes: CONTENT,
+      description: 'A phone number; null when none was given. Needs `READ` or `CHAT`.',
+    }),
     customData: t.field({
       type: 'JSON',
-      description: 'What was given beside these, by the names of the form; an object.',
+      authScopes: CONTENT,
+      description: 'What was given beside these, by the names of the form; an object. Needs `READ` or `CHAT`.',
       resolve: (lead) => fromJson(lead.customData),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was left.' }),

@@ -24,6 +24,7 @@ import { followedBy } from '../src/store/loaders.ts';
 import { builder, type FieldExtensions } from './builder.ts';
 import { ConversationRef, MessageRef } from './conversation.ts';
 import { Node } from './node.ts';
+import { CONTENT } from './scopes.ts';
 import { PassageRef, SourceRef } from './source.ts';
 
 const MAX_CITATIONS = 10;
@@ -96,31 +97,36 @@ MessageRef.implement({
     role: t.expose('role', { type: MessageRole, description: 'Who says it.' }),
     status: t.expose('status', { type: MessageStatus, description: 'How far it has come.' }),
     content: t.string({
-      description: 'The text; of a reply under way, what there is so far.',
+      authScopes: CONTENT,
+      description: 'The text; of a reply under way, what there is so far. Needs `READ` or `CHAT`.',
       resolve: (message, _args, { deps }) => writtenOf(deps, message).content,
     }),
     citations: t.field({
       type: [CitationRef],
-      description: `What the reply rests on, in the order of the text; at most ${MAX_CITATIONS}.`,
+      authScopes: CONTENT,
+      description: `What the reply rests on, in the order of the text; at most ${MAX_CITATIONS}. Needs \`READ\` or \`CHAT\`.`,
       extensions: { listSize: () => MAX_CITATIONS } satisfies FieldExtensions,
       resolve: (message, _args, { deps }) => [...writtenOf(deps, message).citations],
     }),
     rating: t.expose('rating', {
       type: Rating,
       nullable: true,
-      description: 'What the visitor thinks; null if unsaid.',
+      authScopes: CONTENT,
+      description: 'What the visitor thinks; null if unsaid. Needs `READ` or `CHAT`.',
     }),
     parent: t.field({
       type: MessageRef,
       nullable: true,
+      authScopes: CONTENT,
       description:
-        'What it follows: for a reply the question it answers, for others what was said before; null for the first.',
+        'What it follows: for a reply the question it answers, for others what was said before; null for the first. Needs `READ` or `CHAT`.',
       resolve: async (message, _args, { loaders }) =>
         message.parentId === null ? null : ((await loaders.message.load(message.parentId)) ?? null),
     }),
     siblings: t.field({
       type: [MessageRef],
-      description: `All versions of this message, itself among them, oldest first: what follows the same \`parent\`. At most ${MAX_SIBLINGS}.`,
+      authScopes: CONTENT,
+      description: `All versions of this message, itself among them, oldest first: what follows the same \`parent\`. At most ${MAX_SIBLINGS}. Needs \`READ\` or \`CHAT\`.`,
       extensions: { listSize: () => MAX_SIBLINGS } satisfies FieldExtensions,
       resolve: (message, _args, { loaders }) => loaders.following.load(followedBy(message)),
     }),
@@ -136,13 +142,15 @@ MessageRef.implement({
     }),
     followUps: t.field({
       type: ['String'],
-      description: `What the visitor may want to ask next, where the chatbot suggests that: see \`FollowUpsSuggested\`. At most ${MAX_FOLLOW_UPS}.`,
+      authScopes: CONTENT,
+      description: `What the visitor may want to ask next, where the chatbot suggests that: see \`FollowUpsSuggested\`. At most ${MAX_FOLLOW_UPS}. Needs \`READ\` or \`CHAT\`.`,
       extensions: { listSize: () => MAX_FOLLOW_UPS } satisfies FieldExtensions,
       resolve: ({ followUps }) => [...followUps],
     }),
     metadata: t.field({
       type: 'JSON',
-      description: 'Free data that came with it; an object.',
+      authScopes: CONTENT,
+      description: 'Free data that came with it; an object. Needs `READ` or `CHAT`.',
       resolve: (message) => fromJson(message.metadata),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was sent, or its turn was booked.' }),

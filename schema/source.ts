@@ -11,6 +11,7 @@ import { builder } from './builder.ts';
 import { ChatbotRef } from './chatbot.ts';
 import { pageExtensions, paginate } from './connection.ts';
 import { Node } from './node.ts';
+import { CONTENT } from './scopes.ts';
 
 const SourceType = builder.enumType('SourceType', {
   description: 'What a source was made from.',
@@ -90,7 +91,10 @@ PassageRef.implement({
       description: 'The headings above it, outermost first; empty when there are none.',
       resolve: (passage) => [...passage.headingPath],
     }),
-    text: t.exposeString('text', { description: 'What it says, in Markdown where the source was.' }),
+    text: t.exposeString('text', {
+      authScopes: CONTENT,
+      description: 'What it says, in Markdown where the source was. Needs `READ` or `CHAT`.',
+    }),
   }),
 });
 

@@ -34,7 +34,11 @@ const WebhookAttemptRef = builder.objectRef<WebhookAttempt>('WebhookAttempt').im
       description: 'The HTTP status of the answer; null where none came.',
     }),
     error: t.exposeString('error', { nullable: true, description: 'Why it failed; null when it succeeded.' }),
-    response: t.exposeString('response', { description: 'The first kilobyte of the answer; may be empty.' }),
+    response: t.exposeString('response', {
+      authScopes: { READ: true },
+      description:
+        'The first kilobyte of the answer, which may repeat what it was sent; may be empty. Needs `READ` beside `MANAGE`.',
+    }),
   }),
 });
 
@@ -62,7 +66,9 @@ export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDel
     status: t.expose('status', { type: DeliveryStatus, description: 'How it stands.' }),
     payload: t.exposeString('body', {
       nullable: true,
-      description: 'The body as it is sent, the same each time; null until it is made, before the first attempt.',
+      authScopes: { READ: true },
+      description:
+        'The body as it is sent, the same each time; null until it is made, before the first attempt. Needs `READ` beside `MANAGE`.',
     }),
     headers: t.field({
       type: 'JSON',

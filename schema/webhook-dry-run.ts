@@ -20,7 +20,7 @@ builder.queryField('dryRunWebhook', (t) =>
     nullable: true,
     authScopes: { MANAGE: true },
     description:
-      'Shows the body that a document makes of an event; nothing is sent. Null when there is no such event. `BAD_USER_INPUT` for a document that could not be saved. Needs `MANAGE`.',
+      'Shows the body that a document makes of an event; nothing is sent. Null when there is no such event. `BAD_USER_INPUT` for a document that could not be saved. Needs `MANAGE`, the scopes of what the document reads, and `READ` for an event that has happened.',
     args: {
       document: t.arg.string({ description: 'What a subscription would have as its `document`; absent: none.' }),
       eventId: t.arg.id({ description: 'An event that somebody was told of. Give either this or `sample`.' }),

@@ -30,6 +30,9 @@ const TYPES: Readonly<Record<WebhookEventName, readonly [name: string, ...about:
   WEBHOOK_DISABLED: ['WebhookDisabledEvent'],
 };
 
+/** Documents read with it alone, and so does whoever saves or tries one. */
+const READ = { READ: true } as const;
+
 /** What an id names; null where it names nothing any more. */
 const loadIf = async <T>(loader: { load(id: string): Promise<T | undefined> }, id: string | null) =>
   (id !== null && (await loader.load(id))) || null;
@@ -45,11 +48,13 @@ const WebhookPayload = builder.interfaceRef<WebhookEventOf>('WebhookPayload').im
     chatbot: t.field({
       type: ChatbotRef,
       nullable: true,
+      authScopes: READ,
       description: 'Whose it is; null when that is gone, and for what belongs to no chatbot.',
       resolve: ({ chatbotId }, _args, { loaders }) => loadIf(loaders.chatbot, chatbotId),
     }),
     data: t.field({
       type: 'JSON',
+      authScopes: READ,
       description: 'The inside of the default body, written when it happened: see `webhookEvents`.',
       resolve: ({ data }) => fromJson(data),
     }),
@@ -62,6 +67,7 @@ const ABOUT = {
       t.field({
         type: ConversationRef,
         nullable: true,
+        authScopes: READ,
         description: 'The conversation, as it is now; null when it is gone, and in examples.',
         resolve: ({ conversationId }, _args, { loaders }) => loadIf(loaders.conversation, conversationId),
       }),
@@ -71,6 +77,7 @@ const ABOUT = {
       t.field({
         type: MessageRef,
         nullable: true,
+        authScopes: READ,
         description: 'The message, as it is now; null when it is gone, and in examples.',
         resolve: ({ messageId }, _args, { loaders }) => loadIf(loaders.message, messageId),
       }),
@@ -80,6 +87,7 @@ const ABOUT = {
       t.field({
         type: LeadRef,
         nullable: true,
+        authScopes: READ,
         description: 'The lead; null when it is gone, and in examples.',
         resolve: ({ leadId }, _args, { loaders }) => loadIf(loaders.lead, leadId),
       }),
@@ -89,6 +97,7 @@ const ABOUT = {
       t.field({
         type: SourceRef,
         nullable: true,
+        authScopes: READ,
         description: 'The source, as it is now; null when it is gone, and in examples.',
         resolve: ({ sourceId }, _args, { loaders }) => loadIf(loaders.source, sourceId),
       }),
@@ -110,7 +119,7 @@ builder.subscriptionField('event', (t) =>
     description:
       'The event that a webhook is told of: the one field of the document of a webhook subscription. Nobody can subscribe to it themselves: `FORBIDDEN`.',
     subscribe: (): AsyncIterable<WebhookEventOf> => {
-      throw new ForbiddenError('Subscription.event');
+      throw new ForbiddenError('Subscription.event', [], ['event']);
     },
     resolve: (event) => event,
   }),

@@ -14,7 +14,8 @@ export async function setTyping(
   input: { conversationId: string; isTyping: boolean; role?: TypingRole | null | undefined },
 ): Promise<Conversation> {
   const role = input.role ?? 'USER';
-  if (!viewer.scopes.has(role === 'AGENT' ? 'MANAGE' : 'CHAT')) throw new ForbiddenError('Mutation.setTyping');
+  const scope = role === 'AGENT' ? 'MANAGE' : 'CHAT';
+  if (!viewer.scopes.has(scope)) throw new ForbiddenError('Mutation.setTyping', [scope], ['setTyping']);
   const conversation = await getConversation(deps.db.read, viewer.accountId, input.conversationId);
   deps.typing.set(conversation.id, role, input.isTyping);
   return conversation;

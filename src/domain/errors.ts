@@ -1,3 +1,5 @@
+import type { Scope } from './entities.ts';
+
 /**
  * Everything that can be refused, and the one table that says how: code → HTTP status → public text. Nothing else in
  * the program chooses a status. In GraphQL a `code` is a union member's `code` or a top-level `extensions.code`.
@@ -125,10 +127,16 @@ export class UnauthenticatedError extends RefusalError {
 /** The credential holds but lacks a scope. */
 export class ForbiddenError extends RefusalError {
   readonly code = 'FORBIDDEN';
+  /** The scopes of which one would be enough; empty where none is. */
+  readonly requiredScopes: readonly Scope[];
+  /** Where in the document the field is selected: the names that the answer would have, from the root. */
+  readonly path: readonly string[];
 
   /** @param field what was asked for, as `Type.field`. */
-  constructor(field: string) {
+  constructor(field: string, requiredScopes: readonly Scope[], path: readonly string[]) {
     super(`This credential lacks the scope that ${field} needs.`);
+    this.requiredScopes = requiredScopes;
+    this.path = path;
   }
 }
 

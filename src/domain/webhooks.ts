@@ -20,6 +20,8 @@ export const WEBHOOK_EVENTS = {
   QUOTA_WARNING: 'quota.warning',
   WEBHOOK_DISABLED: 'webhook.disabled',
 } as const;
+/** The events that tell of the account and its webhooks alone: nothing that was said, and nothing that was read. */
+export const ADMINISTRATIVE_EVENTS: ReadonlySet<WebhookEventName> = new Set(['QUOTA_WARNING', 'WEBHOOK_DISABLED']);
 /** One of `WEBHOOK_EVENTS`. */
 export type WebhookEventName = keyof typeof WEBHOOK_EVENTS;
 

@@ -6,15 +6,20 @@ import {
   getOperationAST,
   getVariableValues,
 } from 'graphql';
+import type { GraphContext } from '../../schema/context.ts';
 import type { Deps } from '../deps.ts';
 import { type Feed, mapFeed } from '../domain/feed.ts';
 import { createCompiler, type RunOperation } from './compiler.ts';
+import { requireScopes } from './scopes.ts';
 import { createSharing } from './sharing.ts';
 
 /** Results of a subscription, one for each event. */
 export type Results = Feed<ExecutionResult>;
 
-/** Executes what is validated, as graphql-js does, and faster where the operation is known. */
+/**
+ * Executes what is validated, as graphql-js does, and faster where the operation is known. Both throw a `ForbiddenError`
+ * before anything runs where the viewer lacks a scope for what is selected.
+ */
 export interface Executor {
   /** Runs a query or a mutation. */
   execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult>;
@@ -32,9 +37,13 @@ export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor
 
   return {
     // Compiled operations are less strict with their variables: graphql-js looks at them first, and tells what is wrong.
-    execute: (args) => (hasGoodVariables(args) ? run(args) : executePlainly(args)),
+    execute(args) {
+      requireScopesOf(args);
+      return hasGoodVariables(args) ? run(args) : executePlainly(args);
+    },
 
     async subscribe(args) {
+      requireScopesOf(args);
       const source = await createSourceEventStream(args);
       if (!(Symbol.asyncIterator in source)) return source;
       const share = joinGroup(args);
@@ -47,6 +56,24 @@ export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor
       return mapFeed(source as Feed<unknown>, (event) => share.run(event, execute), share.leave);
     },
   };
+}
+
+/**
+ * Checks that the viewer may select what an operation selects.
+ * @throws ForbiddenError
+ */
+export function requireScopesOf({
+  schema,
+  document,
+  operationName,
+  variableValues,
+  contextValue,
+}: ExecutionArgs): void {
+  const operation = getOperationAST(document, operationName);
+  const { viewer } = (contextValue ?? {}) as Partial<GraphContext>;
+  // Without a viewer nothing runs but questions about the schema.
+  if (operation == null || viewer === undefined) return;
+  requireScopes({ schema, document, operation, variables: variableValues ?? {} }, viewer.scopes);
 }
 
 function hasGoodVariables({ schema, document, operationName, variableValues }: ExecutionArgs): boolean {

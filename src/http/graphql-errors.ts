@@ -1,10 +1,18 @@
 import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
-import { ERRORS, type ErrorCode, RateLimitedError, RefusalError, StorageUnavailableError } from '../domain/errors.ts';
+import {
+  ERRORS,
+  type ErrorCode,
+  ForbiddenError,
+  RateLimitedError,
+  RefusalError,
+  StorageUnavailableError,
+} from '../domain/errors.ts';
 
 /** Codes that decide the HTTP status whatever the client accepts; others only where it asked for the newer media type. */
 const ALWAYS_STATUS: ReadonlySet<ErrorCode> = new Set([
   'UNAUTHENTICATED',
+  'FORBIDDEN',
   'RATE_LIMITED',
   'PAYLOAD_TOO_LARGE',
   'UNSUPPORTED_MEDIA_TYPE',
@@ -26,6 +34,7 @@ export function toGraphQLError(refusal: RefusalError, source?: unknown): GraphQL
   return createPublicError(message, source, {
     code,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(refusal instanceof ForbiddenError && { requiredScopes: refusal.requiredScopes, path: refusal.path }),
     ...(always ? { http: { status } } : isField ? {} : { http: { status, spec: true } }),
   });
 }

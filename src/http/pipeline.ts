@@ -17,6 +17,7 @@ import { admit } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import {
   BadUserInputError,
+  ForbiddenError,
   OperationTimeoutError,
   QueryTooComplexError,
   RateLimitedError,
@@ -158,8 +159,12 @@ export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engi
       return result;
     } catch (error) {
       outcome = codeOf(error);
-      if (error instanceof RefusalError) return { errors: [toGraphQLError(error)] };
-      throw error;
+      if (!(error instanceof RefusalError)) throw error;
+      const { message, extensions } = toGraphQLError(error);
+      const { http, ...visible } = extensions;
+      // Whoever follows is told by an event: a stream that does not open says nothing to its client.
+      const isTold = kind === 'subscription' && error instanceof ForbiddenError;
+      return { errors: [new GraphQLError(message, { extensions: isTold ? visible : extensions })] };
     } finally {
       const { transport } = args.contextValue as OperationSource;
       deps.metrics.operationSeconds.observe({ kind, transport, outcome }, (performance.now() - startedAt) / 1_000);

@@ -3,6 +3,7 @@ import {
   type ExecutionResult,
   execute,
   GraphQLError,
+  getOperationAST,
   Kind,
   type OperationDefinitionNode,
 } from 'graphql';
@@ -10,20 +11,26 @@ import { LRUCache } from 'lru-cache';
 import { schema } from '../../schema/index.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
-import { OperationTimeoutError, RefusalError } from '../domain/errors.ts';
+import type { Scope } from '../domain/entities.ts';
+import { ForbiddenError, OperationTimeoutError, RefusalError } from '../domain/errors.ts';
 import { toJson } from '../domain/json.ts';
 import type { WebhookEvent } from '../domain/webhooks.ts';
 import type { Selection, Selections } from '../webhooks/selections.ts';
 import { createContext, NOBODY } from './door.ts';
 import { parseWithinLimits, validateBriefly, withTimeout } from './pipeline.ts';
 import { measureOperation, rootFieldsOf } from './query-limits.ts';
+import { requireScopes } from './scopes.ts';
 
 /** Shorter than a delivery is held for. */
 const TIMEOUT_MS = 5_000;
 const CACHED_DOCUMENTS = 500;
+/** What documents read with, whoever saved them: it was checked then that those might read as much. */
+const READER_SCOPES: ReadonlySet<Scope> = new Set(['READ']);
 
 /** A document that was looked at. */
-type Prepared = { readonly document: DocumentNode } | { readonly problem: string };
+type Prepared =
+  | { readonly document: DocumentNode; readonly operation: OperationDefinitionNode }
+  | { readonly problem: string };
 
 /**
  * Makes what executes the documents of webhook subscriptions: within the limits of any client, once for each event, with
@@ -64,6 +71,10 @@ export function createSelections(getDeps: () => Deps): Selections {
       const prepared = prepareOnce(text);
       return 'problem' in prepared ? prepared.problem : undefined;
     },
+    requireScopes(text, scopes) {
+      const prepared = prepareOnce(text);
+      if ('document' in prepared) requireScopes({ schema, ...prepared }, scopes);
+    },
     select,
   };
 }
@@ -72,8 +83,12 @@ function prepare(text: string): Prepared {
   try {
     const document = parseWithinLimits(text);
     const problem = findMistake(document);
-    return problem === undefined ? { document } : { problem };
+    const operation = getOperationAST(document);
+    if (problem !== undefined || operation == null) return { problem: problem ?? ONLY };
+    requireScopes({ schema, document, operation }, READER_SCOPES);
+    return { document, operation };
   } catch (error) {
+    if (error instanceof ForbiddenError) return { problem: `${error.path.join('.')} is read by no document: ${ALONE}` };
     if (error instanceof RefusalError || error instanceof GraphQLError) return { problem: error.message };
     throw error;
   }
@@ -93,11 +108,12 @@ function findMistake(document: DocumentNode): string | undefined {
   return undefined;
 }
 
+const ALONE = 'it would need other scopes than `READ`.';
 const ONLY = 'Must be one `subscription` of the field `event`, and nothing else.';
 
 function createReader(accountId: string): Viewer {
   const revoked = new AbortController().signal;
-  return { kind: 'API_KEY', accountId, apiKeyId: '', scopes: new Set(['READ']), revoked };
+  return { kind: 'API_KEY', accountId, apiKeyId: '', scopes: READER_SCOPES, revoked };
 }
 
 /** What went wrong inside is logged by `report`, and not told: it may say what nobody outside should know. */

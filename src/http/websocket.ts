@@ -16,7 +16,7 @@ import { BadUserInputError } from '../domain/errors.ts';
 import { MAX_BODY_BYTES } from '../rest/body.ts';
 import { deliver } from './delivery.ts';
 import type { OperationSource } from './door.ts';
-import type { Results } from './executor.ts';
+import { type Results, requireScopesOf } from './executor.ts';
 import { createErrorMask, logFailure } from './graphql-errors.ts';
 import { isAllowedOrigin } from './origins.ts';
 import type { Engine } from './pipeline.ts';
@@ -98,13 +98,16 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer, engine: E
       throw new BadUserInputError('Name one of the operations in the document.');
     }
     const contextValue = await contextFactory();
+    const { operationName, variables: variableValues } = payload;
+    // The engine would refuse it too, as a result; whoever may not run an operation is told by an error for it.
+    requireScopesOf({ schema, document, operationName, variableValues, contextValue });
     // One that is refused before here is never told to be complete.
     begin(context, id, abort);
     return {
       schema,
       document,
-      operationName: payload.operationName,
-      variableValues: payload.variables,
+      operationName,
+      variableValues,
       contextValue,
     };
   }

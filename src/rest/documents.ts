@@ -39,9 +39,9 @@ export type CreateWebhookSubscriptionInput = {
   chatbotId?: string | number | null | undefined;
   /** What it is for, in your own words; at most 255 characters. */
   description?: string | null | undefined;
-  /** What its bodies are to say: a GraphQL document, `subscription { event { … } }`, whose result stands in `data`. At most 10,000 characters, within the limits of any operation; it reads with `READ` alone. Where it fails for an event, the default body is sent. Absent: the default bodies. */
+  /** What its bodies are to say: a GraphQL document, `subscription { event { … } }`, whose result stands in `data`. At most 10,000 characters, within the limits of any operation; it reads with `READ` alone. Whoever saves it needs the scopes of what it reads: else `FORBIDDEN`. Where it fails for an event, the default body is sent. Absent: the default bodies. */
   document?: string | null | undefined;
-  /** What it is told of: one event at least, each once. */
+  /** What it is told of: one event at least, each once. Needs `READ` beside `MANAGE`, as does `url`, but for `QUOTA_WARNING` and `WEBHOOK_DISABLED`. */
   events: Array<WebhookEvent>;
   /** Headers of your own, at most 10. */
   headers?: Array<WebhookHeaderInput> | null | undefined;
@@ -180,9 +180,9 @@ export type UpdateWebhookSubscriptionInput = {
   channels?: Array<Channel> | null | undefined;
   /** What it is for, in your own words; at most 255 characters. */
   description?: string | null | undefined;
-  /** What its bodies are to say: a GraphQL document, `subscription { event { … } }`, whose result stands in `data`. At most 10,000 characters, within the limits of any operation; it reads with `READ` alone. Where it fails for an event, the default body is sent. Null removes it. */
+  /** What its bodies are to say: a GraphQL document, `subscription { event { … } }`, whose result stands in `data`. At most 10,000 characters, within the limits of any operation; it reads with `READ` alone. Whoever saves it needs the scopes of what it reads: else `FORBIDDEN`. Where it fails for an event, the default body is sent. Null removes it. */
   document?: string | null | undefined;
-  /** What it is told of: one event at least, each once. */
+  /** What it is told of: one event at least, each once. Needs `READ` beside `MANAGE`, as does `url`, but for `QUOTA_WARNING` and `WEBHOOK_DISABLED`. */
   events?: Array<WebhookEvent> | null | undefined;
   /** Headers of your own, at most 10. They take the place of all that it had; empty: none. */
   headers?: Array<WebhookHeaderInput> | null | undefined;

@@ -1,12 +1,14 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
-import { BadUserInputError } from '../domain/errors.ts';
+import type { Scope } from '../domain/entities.ts';
+import { BadUserInputError, ForbiddenError } from '../domain/errors.ts';
 import { parseId } from '../domain/ids.ts';
 import type { WebhookEvent, WebhookEventName } from '../domain/webhooks.ts';
 import { findWebhookEvent } from '../store/webhook-events.ts';
 import { composeBody, type MadeBody, makeBody } from './body.ts';
 import { MAX_DOCUMENT_LENGTH } from './rules.ts';
 import { createSample, placeOfSample } from './samples.ts';
+import type { Selections } from './selections.ts';
 
 /** What to try: a document, or none; and a stored event, or an example of one. */
 interface DryRun {
@@ -17,26 +19,35 @@ interface DryRun {
 
 /**
  * Makes the body of an event, and sends it to nobody; undefined where there is no such event.
- * @throws BadUserInputError for a document that could not be saved, and unless there is either an event or a sample.
+ * @throws BadUserInputError for a document that could not be saved, and unless there is either an event or a sample;
+ * ForbiddenError where the viewer lacks a scope for what the document reads, or READ for an event that has happened.
  */
 export async function dryRunWebhook(
   { db, selections }: Pick<Deps, 'db' | 'selections'>,
-  { accountId }: Pick<Viewer, 'accountId'>,
+  { accountId, scopes }: Pick<Viewer, 'accountId' | 'scopes'>,
   { document, eventId, sample }: DryRun,
 ): Promise<MadeBody | undefined> {
   if ((eventId == null) === (sample == null))
     throw new BadUserInputError('Give exactly one of `eventId` and `sample`.');
+  if (document != null) requireDocument(selections, document, scopes);
   let event: WebhookEvent | undefined;
   if (sample != null) event = createSample(sample, { accountId, ...placeOfSample(sample) });
   else if (eventId != null) {
     const id = parseId('webhookEvent', eventId);
+    // Before it is looked up: whether there is such an event is part of what is read.
+    if (!scopes.has('READ')) throw new ForbiddenError('Query.dryRunWebhook', ['READ'], ['dryRunWebhook']);
     event = id === undefined ? undefined : await findWebhookEvent(db.read, accountId, id);
   }
   if (document == null) return event && { body: composeBody(event), problem: null };
+  return event && makeBody(selections, document, event);
+}
+
+/** @throws BadUserInputError, ForbiddenError */
+function requireDocument(selections: Selections, document: string, scopes: ReadonlySet<Scope>): void {
   if (document.length > MAX_DOCUMENT_LENGTH) {
     throw new BadUserInputError('`document` must have at most 10,000 characters.');
   }
   const problem = selections.findProblem(document);
   if (problem !== undefined) throw new BadUserInputError(problem);
-  return event && makeBody(selections, document, event);
+  selections.requireScopes(document, scopes);
 }

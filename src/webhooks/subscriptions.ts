@@ -1,12 +1,17 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
-import type { Channel } from '../domain/entities.ts';
+import type { Channel, Scope } from '../domain/entities.ts';
 import { InvalidInputError, requireFound } from '../domain/errors.ts';
 import { createId, parseId } from '../domain/ids.ts';
 import { parseInput } from '../domain/input.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
-import type { WebhookEventName, WebhookSchedule, WebhookSubscription } from '../domain/webhooks.ts';
+import {
+  ADMINISTRATIVE_EVENTS,
+  type WebhookEventName,
+  type WebhookSchedule,
+  type WebhookSubscription,
+} from '../domain/webhooks.ts';
 import { createAddressRules } from '../outbound/addresses.ts';
 import { lockAccount } from '../store/accounts.ts';
 import { findChatbot } from '../store/chatbots.ts';
@@ -44,24 +49,28 @@ export interface SubscriptionFields {
 
 type ChangeDeps = Pick<Deps, 'config' | 'db' | 'clock' | 'sealer' | 'selections'>;
 type Owner = Pick<Viewer, 'accountId'>;
+/** Whoever decides what goes where has to be allowed to read it. */
+type Author = Pick<Viewer, 'accountId' | 'scopes'>;
 
 /**
  * Subscribes an endpoint, which is told from now on.
  * @param input `chatbotId` absent: of all chatbots, and of what belongs to none.
  * @returns the subscription with its secret, which nobody is shown again.
- * @throws InvalidInputError, also where the account has 50 subscriptions or nothing can be sealed; NotFoundError for the
+ * @throws ForbiddenError for a document that reads what the viewer may not; InvalidInputError, also for events that tell of
+ * it, where the account has 50 subscriptions or nothing can be sealed; NotFoundError for the
  * chatbot.
  */
 export async function createWebhookSubscription(
   deps: ChangeDeps,
-  { accountId }: Owner,
+  { accountId, scopes }: Author,
   {
     chatbotId,
     ...input
   }: SubscriptionFields & { chatbotId?: string | null | undefined; url: string; events: readonly WebhookEventName[] },
 ): Promise<{ subscription: WebhookSubscription; secret: string }> {
   const fields = parseInput(rulesFor(createAddressRules(deps.config.allowedAddresses)), { ...input });
-  requireDocument(deps, fields.document);
+  requireDocument(deps, scopes, fields.document);
+  requireEvents(scopes, fields.events, 'events');
   const at = toTimestamp(deps.clock.now());
   const id = createId('webhookSubscription');
   const secret = createSecret();
@@ -97,16 +106,16 @@ export async function createWebhookSubscription(
 
 /**
  * Changes what is given of a subscription. Switching it on again forgets why it was off and that it failed.
- * @throws InvalidInputError, NotFoundError
+ * @throws InvalidInputError, NotFoundError; ForbiddenError as when it is made, also where only its address changes.
  */
 export async function updateWebhookSubscription(
   deps: ChangeDeps,
-  { accountId }: Owner,
+  { accountId, scopes }: Author,
   { id: givenId, ...input }: SubscriptionFields & { id: string; isActive?: boolean | null | undefined },
 ): Promise<WebhookSubscription> {
   const rules = rulesFor(createAddressRules(deps.config.allowedAddresses));
   const fields = parseInput(rules.partial().extend({ isActive: z.boolean().optional() }), { ...input });
-  requireDocument(deps, fields.document);
+  requireDocument(deps, scopes, fields.document);
   return deps.db.transaction(async (trx) => {
     const { subscription, sealed } = await holdSubscription(trx, accountId, givenId);
     const isBack = fields.isActive === true && !subscription.isActive;
@@ -122,6 +131,11 @@ export async function updateWebhookSubscription(
       ...(isBack && { disabledReason: null, failingSince: null }),
       updatedAt: toTimestamp(deps.clock.now()),
     };
+    // Nobody is to lead elsewhere what they may not read, nor have more of it told.
+    if (fields.url !== undefined || fields.events !== undefined || input.document !== undefined) {
+      if (changed.document !== null) deps.selections.requireScopes(changed.document, scopes);
+      requireEvents(scopes, changed.events, fields.events === undefined ? 'url' : 'events');
+    }
     const headers = fields.headers && sealHeaders(deps.sealer, subscription.id, fields.headers);
     await updateStoredSubscription(
       trx,
@@ -186,10 +200,27 @@ export async function holdSubscription(trx: Queryable, accountId: string, givenI
   return requireFound('Webhook subscription', await lockWebhookSubscription(trx, accountId, id));
 }
 
-/** @throws InvalidInputError */
-function requireDocument({ selections }: Pick<Deps, 'selections'>, document: string | undefined): void {
-  const problem = document === undefined ? undefined : selections.findProblem(document);
+/** @throws InvalidInputError, ForbiddenError */
+function requireDocument(
+  { selections }: Pick<Deps, 'selections'>,
+  scopes: ReadonlySet<Scope>,
+  document: string | undefined,
+): void {
+  if (document === undefined) return;
+  const problem = selections.findProblem(document);
   if (problem !== undefined) throw new InvalidInputError([{ path: ['document'], message: problem }]);
+  selections.requireScopes(document, scopes);
+}
+
+/**
+ * Checks that an author may read what the default bodies of events tell, which are sent also where a document fails.
+ * @throws InvalidInputError
+ */
+function requireEvents(scopes: ReadonlySet<Scope>, events: readonly WebhookEventName[], field: string): void {
+  const told = scopes.has('READ') ? [] : events.filter((name) => !ADMINISTRATIVE_EVENTS.has(name));
+  if (told.length === 0) return;
+  const message = `${told.join(', ')} would tell what this credential may not read: it lacks READ.`;
+  throw new InvalidInputError([{ path: [field], message }]);
 }
 
 async function requireChatbot(trx: Queryable, accountId: string, givenId: string): Promise<string> {

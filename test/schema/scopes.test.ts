@@ -240,7 +240,7 @@ describe('what a payload leads to', () => {
     ],
   ])('is not read by a key with MANAGE alone: %s', async (_name, operation) => {
     const { data, errors } = await gateway.graphql(operation.replace('$id', id), {}, keys.MANAGE);
-    expect([codesOf({ errors }), data]).toEqual([['FORBIDDEN'], null]);
+    expect([codesOf({ errors }), data]).toEqual([['FORBIDDEN'], undefined]);
   });
 
   it('is not read by a key with CHAT alone: what the sources hold beyond the conversation', async () => {
@@ -248,6 +248,6 @@ describe('what a payload leads to', () => {
       ... on SendMessagePayload { conversation { chatbot { sources { nodes { id } } } } }
     } }`;
     const { data, errors } = await gateway.graphql(operation, {}, keys.CHAT);
-    expect([codesOf({ errors }), data]).toEqual([['FORBIDDEN'], null]);
+    expect([codesOf({ errors }), data]).toEqual([['FORBIDDEN'], undefined]);
   });
 });

@@ -58,6 +58,6 @@ describe('viewer', () => {
     });
     const refused = await gateway.graphql(query, {}, read);
     expect(codesOf(refused)).toEqual(['FORBIDDEN']);
-    expect(refused.data).toBeNull();
+    expect(refused.data).toBeUndefined();
   });
 });

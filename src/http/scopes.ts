@@ -1,0 +1,146 @@
+import {
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLCompositeType,
+  GraphQLIncludeDirective,
+  type GraphQLSchema,
+  GraphQLSkipDirective,
+  getDirectiveValues,
+  getNamedType,
+  getVariableValues,
+  isCompositeType,
+  isInterfaceType,
+  isObjectType,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionNode,
+  type SelectionSetNode,
+} from 'graphql';
+import { scopesOf } from '../../schema/scopes.ts';
+import type { Scope } from '../domain/entities.ts';
+import { ForbiddenError } from '../domain/errors.ts';
+
+/** A field of an operation that not every credential may select. */
+interface Requirement {
+  /** The field as `Type.field`. */
+  readonly field: string;
+  /** Where it is selected: the names that the answer would have, from the root. */
+  readonly path: readonly string[];
+  /** One of these is enough. */
+  readonly scopes: readonly Scope[];
+}
+
+/** An operation of a document, with the variables that may leave parts of it out. */
+interface Selected {
+  readonly schema: GraphQLSchema;
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+  readonly variables?: Readonly<Record<string, unknown>> | undefined;
+}
+
+const known = new WeakMap<OperationDefinitionNode, readonly Requirement[]>();
+
+/**
+ * Checks an operation before it runs: every field that it selects, by whatever way, needs the scopes of that field. What a
+ * fragment selects counts whether or not an object of its type will be met, so that nothing depends on what is stored, and
+ * a mutation has no effect that its answer may not be told of.
+ * @throws ForbiddenError that tells of the first field at fault.
+ */
+export function requireScopes(selected: Selected, scopes: ReadonlySet<Scope>): void {
+  for (const requirement of listRequirements(selected)) {
+    if (requirement.scopes.some((scope) => scopes.has(scope))) continue;
+    throw new ForbiddenError(requirement.field, requirement.scopes, requirement.path);
+  }
+}
+
+/** What an operation needs; found once for each, unless variables decide what is left out. */
+function listRequirements(selected: Selected): readonly Requirement[] {
+  const found = known.get(selected.operation);
+  if (found !== undefined) return found;
+  const collector = new Collector(selected);
+  const requirements = collector.collect();
+  if (!collector.isConditional) known.set(selected.operation, requirements);
+  return requirements;
+}
+
+class Collector {
+  /** Whether anything is left out or kept by a directive. */
+  isConditional = false;
+  readonly #selected: Selected;
+  readonly #fragments = new Map<string, FragmentDefinitionNode>();
+  /** Each fragment is looked at once: fragments of fragments would else take for ever. */
+  readonly #seen = new Set<string>();
+  /** By the scopes, as one field of those that need the same tells enough. */
+  readonly #requirements = new Map<string, Requirement>();
+  #variables: Readonly<Record<string, unknown>> | 'bad' | undefined;
+
+  constructor(selected: Selected) {
+    this.#selected = selected;
+    for (const definition of selected.document.definitions) {
+      if (definition.kind === Kind.FRAGMENT_DEFINITION) this.#fragments.set(definition.name.value, definition);
+    }
+  }
+
+  collect(): readonly Requirement[] {
+    const { schema, operation } = this.#selected;
+    const root = schema.getRootType(operation.operation);
+    if (root != null) this.#visit(operation.selectionSet, root, []);
+    return [...this.#requirements.values()];
+  }
+
+  #visit({ selections }: SelectionSetNode, parent: GraphQLCompositeType, path: readonly string[]): void {
+    for (const selection of selections) {
+      if (this.#isLeftOut(selection)) continue;
+      if (selection.kind === Kind.FIELD) this.#visitField(selection, parent, path);
+      else if (selection.kind === Kind.INLINE_FRAGMENT) {
+        this.#visit(selection.selectionSet, this.#typeNamed(selection.typeCondition?.name.value) ?? parent, path);
+      } else this.#visitFragment(selection.name.value, path);
+    }
+  }
+
+  #visitField(node: FieldNode, parent: GraphQLCompositeType, path: readonly string[]): void {
+    const name = node.name.value;
+    const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
+    // The schema's own fields, which are guarded elsewhere.
+    if (field === undefined) return;
+    const inner = [...path, node.alias?.value ?? name];
+    const scopes = scopesOf(field);
+    const key = scopes.join();
+    if (scopes.length > 0 && !this.#requirements.has(key)) {
+      this.#requirements.set(key, { field: `${parent.name}.${name}`, path: inner, scopes });
+    }
+    const type = getNamedType(field.type);
+    if (node.selectionSet !== undefined && isCompositeType(type)) this.#visit(node.selectionSet, type, inner);
+  }
+
+  #visitFragment(name: string, path: readonly string[]): void {
+    const fragment = this.#fragments.get(name);
+    const type = this.#typeNamed(fragment?.typeCondition.name.value);
+    if (fragment === undefined || type === undefined || this.#seen.has(name)) return;
+    this.#seen.add(name);
+    this.#visit(fragment.selectionSet, type, path);
+  }
+
+  #isLeftOut(selection: SelectionNode): boolean {
+    if (!selection.directives?.length) return false;
+    this.isConditional = true;
+    this.#variables ??= coerceVariables(this.#selected);
+    // Bad variables are refused elsewhere: here nothing is left out for them.
+    if (this.#variables === 'bad') return false;
+    return (
+      getDirectiveValues(GraphQLSkipDirective, selection, this.#variables)?.if === true ||
+      getDirectiveValues(GraphQLIncludeDirective, selection, this.#variables)?.if === false
+    );
+  }
+
+  #typeNamed(name: string | undefined): GraphQLCompositeType | undefined {
+    const type = name === undefined ? undefined : this.#selected.schema.getType(name);
+    return isCompositeType(type) ? type : undefined;
+  }
+}
+
+function coerceVariables({ schema, operation, variables = {} }: Selected): Record<string, unknown> | 'bad' {
+  const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables, { maxErrors: 1 });
+  return coerced ?? 'bad';
+}

@@ -1,0 +1,238 @@
+import {
+  type GraphQLNamedType,
+  type GraphQLObjectType,
+  getNamedType,
+  getOperationAST,
+  isAbstractType,
+  isInterfaceType,
+  isObjectType,
+  parse,
+} from 'graphql';
+import { describe, expect, it } from 'vitest';
+import { schema } from '../../schema/index.ts';
+import { scopesOf } from '../../schema/scopes.ts';
+import { SCOPES, type Scope } from '../../src/domain/entities.ts';
+import { ForbiddenError } from '../../src/domain/errors.ts';
+import { requireScopes } from '../../src/http/scopes.ts';
+
+const WEBHOOK_EVENTS = [
+  ...['LeadCapturedEvent', 'ConversationStartedEvent', 'MessageReceivedEvent', 'ConversationEscalatedEvent'],
+  ...['MessageCompletedEvent', 'MessageFailedEvent', 'MessageRatedEvent', 'ConversationAssignedEvent'],
+  ...['ConversationClosedEvent', 'HandoffEndedEvent', 'SourceDoneEvent', 'SourceFailedEvent', 'QuotaWarningEvent'],
+  ...['WebhookDisabledEvent', 'WebhookPayload'],
+];
+
+/** Field × scope: what a credential needs to select a field, any one where several are named. All else is open. */
+const TABLE: Readonly<Record<string, readonly string[]>> = {
+  READ: [
+    ...['node', 'nodes', 'chatbot', 'chatbots', 'conversation', 'search'].map((name) => `Query.${name}`),
+    'Subscription.chatbotEvents',
+    ...['Chatbot.conversations', 'Chatbot.leads', 'Chatbot.sources', 'Source.passages'],
+    ...['WebhookAttempt.response', 'WebhookDelivery.payload'],
+    ...WEBHOOK_EVENTS.flatMap((type) => [`${type}.chatbot`, `${type}.data`]),
+    ...WEBHOOK_EVENTS.filter((type) => /^(Conversation|Handoff|Lead|Message)/.test(type)).map(
+      (type) => `${type}.conversation`,
+    ),
+    ...WEBHOOK_EVENTS.filter((type) => /^Message/.test(type)).map((type) => `${type}.message`),
+    ...['LeadCapturedEvent.lead', 'SourceDoneEvent.source', 'SourceFailedEvent.source'],
+  ],
+  'READ CHAT': [
+    ...['escalationReason', 'lastMessage', 'messages', 'metadata', 'sessionId'].map((name) => `Conversation.${name}`),
+    ...['citations', 'content', 'followUps', 'metadata', 'parent', 'rating', 'reasoning', 'siblings'].map(
+      (name) => `Message.${name}`,
+    ),
+    ...['customData', 'email', 'name', 'phone'].map((name) => `Lead.${name}`),
+    'Passage.text',
+    ...['Subscription.conversationEvents', 'Subscription.messageStream'],
+  ],
+  'READ MANAGE': [
+    ...['Chatbot.instructions', 'Message.generation', 'Query.estimateMessage', 'Query.providers'],
+    ...[
+      'Usage.days',
+      'Usage.top',
+      'Usage.priceUsd',
+      'UsageCounts.priceUsd',
+      'UsageDay.priceUsd',
+      'UsageShare.priceUsd',
+    ],
+  ],
+  CHAT: [
+    ...['captureLead', 'editMessage', 'rateMessage', 'regenerateMessage', 'selectBranch', 'sendMessage', 'stopMessage'],
+  ].map((name) => `Mutation.${name}`),
+  'CHAT MANAGE': ['Mutation.closeConversation', 'Mutation.escalateConversation', 'Mutation.setTyping'],
+  MANAGE: [
+    ...[
+      ...['assignConversation', 'handBackConversation', 'markConversationRead', 'sendAgentMessage'],
+      ...['createApiKey', 'revokeApiKey', 'createChatbot', 'updateChatbot', 'deleteChatbot'],
+      ...['createSource', 'deleteSource', 'setProviderKey', 'deleteProviderKey', 'testProvider'],
+      ...['createWebhookSubscription', 'updateWebhookSubscription', 'deleteWebhookSubscription'],
+      ...['rotateWebhookSecret', 'sendTestWebhook', 'redeliverWebhook', 'replayWebhooks'],
+    ].map((name) => `Mutation.${name}`),
+    ...['dryRunWebhook', 'webhookEvents', 'webhookSubscription', 'webhookSubscriptions'].map((name) => `Query.${name}`),
+    ...['Subscription.quotaWarnings', 'Subscription.webhookDeliveries'],
+    ...['Account.apiKeys', 'Usage.warnings', 'UsageShare.apiKey'],
+  ],
+};
+const needed = new Map(
+  Object.entries(TABLE).flatMap(([scopes, fields]) => fields.map((field) => [field, scopes.split(' ')] as const)),
+);
+const SUBSETS = Array.from({ length: 2 ** SCOPES.length }, (_, bits) => SCOPES.filter((_scope, i) => bits & (1 << i)));
+
+/** A field, and one way to it: the fields on the way, itself the last, and a document that selects it. */
+interface Way {
+  readonly fields: readonly string[];
+  readonly document: string;
+}
+
+/** Every field of every type that a root field leads to, each by the shortest way from there. */
+function* waysFrom(kind: 'query' | 'mutation' | 'subscription', root: GraphQLObjectType, name: string): Generator<Way> {
+  type Place = { type: GraphQLNamedType; fields: string[]; open: string; close: string };
+  const first = root.getFields()[name];
+  if (first === undefined) throw new Error(`There is no ${name}.`);
+  const queue: Place[] = [];
+  const seen = new Set<GraphQLNamedType>();
+  const enter = (place: Place) => {
+    if (seen.has(place.type)) return;
+    seen.add(place.type);
+    queue.push(place);
+  };
+  const start = { fields: [`${root.name}.${name}`], open: `${kind} { ${name} {`, close: '} }' };
+  yield { fields: start.fields, document: `${kind} { ${name} { __typename } }` };
+  enter({ ...start, type: getNamedType(first.type) });
+  for (let place = queue.shift(); place !== undefined; place = queue.shift()) {
+    const { type, fields, open, close } = place;
+    if (isAbstractType(type)) {
+      for (const member of schema.getPossibleTypes(type)) {
+        enter({ type: member, fields, open: `${open} ... on ${member.name} {`, close: `} ${close}` });
+      }
+    }
+    if (!isObjectType(type) && !isInterfaceType(type)) continue;
+    for (const field of Object.values(type.getFields())) {
+      const target = getNamedType(field.type);
+      const hasFields = isAbstractType(target) || isObjectType(target);
+      const way = [...fields, `${type.name}.${field.name}`];
+      yield { fields: way, document: `${open} ${field.name} ${hasFields ? '{ __typename }' : ''} ${close}` };
+      if (hasFields) enter({ type: target, fields: way, open: `${open} ${field.name} {`, close: `} ${close}` });
+    }
+  }
+}
+
+const ROOTS = (
+  [
+    ['query', schema.getQueryType()],
+    ['mutation', schema.getMutationType()],
+    ['subscription', schema.getSubscriptionType()],
+  ] as const
+).flatMap(([kind, type]) => (type ? Object.keys(type.getFields()).map((name) => ({ kind, type, name })) : []));
+
+describe('the table of fields and scopes', () => {
+  it('says of every field what it needs', () => {
+    const types = Object.values(schema.getTypeMap()).filter((type) => isObjectType(type) || isInterfaceType(type));
+    const found = types.flatMap((type) =>
+      Object.values(type.getFields()).flatMap((field) => {
+        const scopes = scopesOf(field);
+        return scopes.length > 0 ? [[`${type.name}.${field.name}`, scopes.join(' ')]] : [];
+      }),
+    );
+    const table = [...needed].map(([field, scopes]) => [field, scopes.join(' ')]);
+    expect(found.toSorted()).toEqual(table.toSorted());
+  });
+
+  it.each(ROOTS)('holds for all that $kind $name leads to, whatever scopes a key has', ({ kind, type, name }) => {
+    const wrong: unknown[] = [];
+    for (const { fields, document } of waysFrom(kind, type, name)) {
+      const parsed = parse(document, { noLocation: true });
+      const operation = getOperationAST(parsed);
+      if (operation == null) throw new Error(document);
+      for (const scopes of SUBSETS) {
+        const isAllowed = fields.every((field) => {
+          const any = needed.get(field);
+          return any === undefined || any.some((scope) => scopes.includes(scope as Scope));
+        });
+        let isLetThrough = true;
+        try {
+          requireScopes({ schema, document: parsed, operation }, new Set(scopes));
+        } catch (error) {
+          if (!(error instanceof ForbiddenError)) throw error;
+          isLetThrough = false;
+          if (error.requiredScopes.some((scope) => scopes.includes(scope))) wrong.push([document, error.message]);
+        }
+        if (isAllowed !== isLetThrough) wrong.push([document, scopes, isLetThrough]);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('lets a key that only manages read nothing that was said, left or read', () => {
+    const content =
+      /^(Message\.(content|citations|reasoning|metadata)|Lead\.(name|email|phone|customData)|Passage\.text)$/;
+    const manages = new Set<Scope>(['MANAGE']);
+    const read = ROOTS.flatMap(({ kind, type, name }) => [...waysFrom(kind, type, name)]).filter(({ document }) => {
+      const parsed = parse(document, { noLocation: true });
+      const operation = getOperationAST(parsed);
+      try {
+        if (operation != null) requireScopes({ schema, document: parsed, operation }, manages);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    expect(read.length).toBeGreaterThan(100);
+    expect(read.filter(({ fields }) => content.test(fields.at(-1) ?? '')).map(({ document }) => document)).toEqual([]);
+  });
+});
+
+describe('requireScopes', () => {
+  const check = (document: string, scopes: Scope[], variables: Record<string, unknown> = {}) => {
+    const parsed = parse(document);
+    const operation = getOperationAST(parsed);
+    if (operation == null) throw new Error(document);
+    try {
+      requireScopes({ schema, document: parsed, operation, variables }, new Set(scopes));
+      return 'allowed';
+    } catch (error) {
+      return error instanceof ForbiddenError ? [error.path.join('.'), error.requiredScopes.join()] : error;
+    }
+  };
+
+  it.each([
+    ['a field', '{ viewer { account { apiKeys { id } } } }', ['viewer.account.apiKeys', 'MANAGE']],
+    ['an alias', '{ v: viewer { a: account { k: apiKeys { id } } } }', ['v.a.k', 'MANAGE']],
+    [
+      'an inline fragment',
+      '{ viewer { ... { account { ... on Account { apiKeys { id } } } } } }',
+      ['viewer.account.apiKeys', 'MANAGE'],
+    ],
+    [
+      'fragments of fragments',
+      '{ viewer { ...A } } fragment A on Viewer { account { ...B } } fragment B on Account { apiKeys { id } }',
+      ['viewer.account.apiKeys', 'MANAGE'],
+    ],
+    [
+      'a second root field',
+      '{ viewer { kind } providers { name } webhookEvents { event } }',
+      ['webhookEvents', 'MANAGE'],
+    ],
+    [
+      'a member of a union',
+      'mutation { sendMessage(input: {content: "a"}) { ... on SendMessagePayload { conversation { id } } } }',
+      ['sendMessage', 'CHAT'],
+    ],
+  ])('finds what is selected by %s', (_name, document, found) => {
+    expect(check(document, ['READ'])).toEqual(found);
+  });
+
+  it('leaves out what a variable leaves out, each time anew', () => {
+    const document =
+      'query ($keys: Boolean = false, $not: Boolean!) { viewer { account { apiKeys @include(if: $keys) { id } usage @skip(if: $not) { warnings { percent } } } } }';
+    expect(check(document, ['READ'], { not: true })).toBe('allowed');
+    expect(check(document, ['READ'], { not: false })).toEqual(['viewer.account.usage.warnings', 'MANAGE']);
+    expect(check(document, ['READ'], { not: true, keys: true })).toEqual(['viewer.account.apiKeys', 'MANAGE']);
+    expect(check(document, ['READ'], { not: 'nonsense' })).toEqual(['viewer.account.apiKeys', 'MANAGE']);
+  });
+
+  it('looks at a fragment again that was left out before', () => {
+    const document = '{ viewer { ...K @include(if: false) ...K } } fragment K on Viewer { account { apiKeys { id } } }';
+    expect(check(document, ['READ'])).toEqual(['viewer.account.apiKeys', 'MANAGE']);
+  });
+});
