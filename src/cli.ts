@@ -6,6 +6,7 @@ import { type ApiKey, SCOPES, type Scope } from './domain/entities.ts';
 import { InvalidInputError, RefusalError, StartupError, StorageUnavailableError } from './domain/errors.ts';
 import { createId } from './domain/ids.ts';
 import { nameText, parseInput } from './domain/input.ts';
+import { toPlainLine, toPlainLines } from './domain/plain-text.ts';
 import { trimSlashes } from './domain/text.ts';
 import { systemClock, toTimestamp } from './domain/time.ts';
 import { findAccountByIdOrName, insertAccount } from './store/accounts.ts';
@@ -48,7 +49,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   try {
     parsed = parseCommand(args);
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    process.stderr.write(`${toPlainLines(error instanceof Error ? error.message : String(error))}\n\n${USAGE}`);
     return 2;
   }
   const { positionals, values } = parsed;
@@ -60,17 +61,18 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (command === undefined) {
-    process.stderr.write(`Unknown command: ${positionals.join(' ')}\n\n${USAGE}`);
+    process.stderr.write(`Unknown command: ${toPlainLine(positionals.join(' '))}\n\n${USAGE}`);
     return 2;
   }
   try {
     const { text, value } = await command(readConfig().databaseUrl, operands, values);
-    process.stdout.write(values.json ? `${JSON.stringify(value)}\n` : `${text}\n`);
+    process.stdout.write(`${toPlainLines(values.json ? JSON.stringify(value) : text)}\n`);
     return 0;
   } catch (error) {
     if (!(error instanceof RefusalError || error instanceof StartupError)) throw error;
     const isStorage = error instanceof StorageUnavailableError;
-    process.stderr.write(`${isStorage ? `Cannot use the database: ${describeFailure(error)}` : error.message}\n`);
+    const reason = isStorage ? `Cannot use the database: ${describeFailure(error)}` : error.message;
+    process.stderr.write(`${toPlainLines(reason)}\n`);
     return 1;
   }
 }
@@ -126,7 +128,7 @@ async function createAccount(db: Database, operands: readonly string[]): Promise
     }
     await insertAccount(trx, account);
   });
-  return { text: `${account.id}  ${account.name}`, value: account };
+  return { text: `${account.id}  ${toPlainLine(account.name)}`, value: account };
 }
 
 async function createKey(db: Database, _operands: readonly string[], values: Values): Promise<Outcome> {
@@ -145,9 +147,10 @@ async function createKey(db: Database, _operands: readonly string[], values: Val
 async function listKeys(db: Database): Promise<Outcome> {
   const keys = await listAllApiKeys(db.read);
   const lines = keys.map((key) =>
-    [key.id, key.prefix, key.accountName, key.name, key.scopes.join(','), key.revokedAt ? 'revoked' : 'active'].join(
-      '  ',
-    ),
+    [key.id, key.prefix, key.accountName, key.name, key.scopes.join(','), key.revokedAt ? 'revoked' : 'active']
+      // Some were named before names had to be plain.
+      .map(toPlainLine)
+      .join('  '),
   );
   return {
     text: lines.join('\n') || 'There are no keys.',
@@ -164,7 +167,7 @@ async function revokeKey(db: Database, operands: readonly string[]): Promise<Out
     await markApiKeyRevoked(trx, found.accountId, id, toTimestamp(systemClock.now()));
     return found;
   });
-  return { text: `Revoked ${key.prefix}… (${key.name}).`, value: { id: key.id, revoked: true } };
+  return { text: `Revoked ${key.prefix}… (${toPlainLine(key.name)}).`, value: { id: key.id, revoked: true } };
 }
 
 async function migrateTo(from: string, operands: readonly string[]): Promise<Outcome> {

@@ -5,6 +5,7 @@ import { createClient } from 'graphql-ws';
 import { LRUCache } from 'lru-cache';
 import { WebSocket } from 'ws';
 import { StartupError } from './domain/errors.ts';
+import { toPlainLine, toPlainLines } from './domain/plain-text.ts';
 import { type DeliveryStatus, WEBHOOK_EVENTS } from './domain/webhooks.ts';
 
 /** What to listen to, and what to do with it. */
@@ -71,7 +72,8 @@ export async function listen(options: ListenOptions): Promise<never> {
   let hasListened = false;
   let losses = 0;
   const onListening = () => {
-    process.stderr.write(`${hasListened ? 'Listening again' : `Listening to ${options.url}`}. Ctrl-C ends it.\n`);
+    const what = hasListened ? 'Listening again' : `Listening to ${makePlain(options.url)}`;
+    process.stderr.write(`${what}. Ctrl-C ends it.\n`);
     hasListened = true;
     losses = 0;
   };
@@ -87,7 +89,7 @@ export async function listen(options: ListenOptions): Promise<never> {
     } catch (failure) {
       const reason = explain(failure, options);
       if (!hasListened || isFinal(failure)) throw new StartupError(reason);
-      if (losses === 0) process.stderr.write(`${reason} Trying again.\n`);
+      if (losses === 0) process.stderr.write(`${toPlainLine(reason)} Trying again.\n`);
     }
     const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** losses++);
     await setTimeout(longest * (0.5 + Math.random() / 2));
@@ -152,10 +154,10 @@ function print({ headers, ...delivery }: Delivery, { asJson }: ListenOptions): v
   const event = WEBHOOK_EVENTS[delivery.event as keyof typeof WEBHOOK_EVENTS] ?? delivery.event;
   const parts = [
     new Date(last?.at ?? delivery.createdAt).toTimeString().slice(0, 8),
-    paint(COLOURS[delivery.status] ?? 'gray', delivery.status.padEnd(9)),
-    event.padEnd(20),
-    delivery.subscription.id,
-    last && `attempt ${last.number}: ${last.statusCode ?? last.error} in ${last.durationMs} ms`,
+    paint(COLOURS[delivery.status] ?? 'gray', makePlain(delivery.status).padEnd(9)),
+    makePlain(event).padEnd(20),
+    makePlain(delivery.subscription.id),
+    last && makePlain(`attempt ${last.number}: ${last.statusCode ?? last.error} in ${last.durationMs} ms`),
     delivery.payload && paint('gray', makePlain(delivery.payload)),
   ];
   process.stdout.write(`${parts.filter(Boolean).join('  ')}\n`);
@@ -177,7 +179,7 @@ async function forward(
   const { statusCode, error } = outcome;
   const isGood = statusCode !== null && statusCode >= 200 && statusCode < 300;
   const told = statusCode === null ? makePlain(`${error}`) : `answered ${statusCode}`;
-  process.stdout.write(`          → ${url}  ${paint(isGood ? 'green' : 'red', told)} in ${durationMs} ms\n`);
+  process.stdout.write(`          → ${makePlain(url)}  ${paint(isGood ? 'green' : 'red', told)} in ${durationMs} ms\n`);
 }
 
 async function post(url: string, init: { body: string; headers: Record<string, string> }) {
@@ -193,13 +195,13 @@ async function post(url: string, init: { body: string; headers: Record<string, s
 }
 
 function printJson(value: object): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  process.stdout.write(`${toPlainLines(JSON.stringify(value))}\n`);
 }
 
 /** The start of a text, with nothing in it that controls a terminal. */
 function makePlain(text: string): string {
   const start = text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text;
-  return start.replace(/\p{C}/gu, '\ufffd');
+  return toPlainLine(start);
 }
 
 /** Colours a text where people look at it. */
@@ -219,7 +221,7 @@ function explain(failure: unknown, { url, subscriptionId }: ListenOptions): stri
     return `The gateway has closed the connection (${makePlain(`${failure.code} ${failure.reason}`).trim()}).`;
   }
   if (Array.isArray(failure)) {
-    if (codeOf(failure) === 'FORBIDDEN') return 'The key may not do this: it needs the scope MANAGE.';
+    if (codeOf(failure) === 'FORBIDDEN') return 'The key may not do this: it needs the scopes MANAGE and READ.';
     if (codeOf(failure) === 'NOT_FOUND') return `There is no webhook subscription ${subscriptionId}.`;
     return makePlain(String(failure[0]?.message));
   }

@@ -1,12 +1,22 @@
 import { type DestinationStream, destination, type Logger, pino, stdSerializers } from 'pino';
 import { StorageUnavailableError } from './domain/errors.ts';
+import { toPlainLines } from './domain/plain-text.ts';
 
 /** The program logs field by field; these are never what it means to say. By full paths alone: others cost every line. */
 const REDACTED = ['apiKey', 'authorization', 'headers.authorization', 'headers["x-api-key"]'];
 
-/** Makes the logger. Logs go to stderr, so that stdout is free for what people asked to see. */
+/**
+ * Makes the logger. Logs go to stderr, so that stdout is free for what people asked to see. JSON escapes but half of what
+ * controls a terminal, so the rest is escaped as well.
+ */
 export function createLogger(level: string, to: DestinationStream = destination({ fd: 2, sync: false })): Logger {
-  return pino({ level, redact: REDACTED, serializers: { err: describeError } }, to);
+  const options = {
+    level,
+    redact: REDACTED,
+    serializers: { err: describeError },
+    hooks: { streamWrite: toPlainLines },
+  };
+  return pino(options, to);
 }
 
 /**

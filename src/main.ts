@@ -3,6 +3,7 @@ import { runCommand } from './cli.ts';
 import { readConfig } from './config.ts';
 import { DEMO_CHATBOT_ID, findDemoLink } from './demo.ts';
 import { StartupError } from './domain/errors.ts';
+import { toPlainLines } from './domain/plain-text.ts';
 
 const HARD_STOP_MS = 20_000;
 
@@ -12,7 +13,7 @@ export async function main(args: readonly string[]): Promise<void> {
     if (args.length > 0 && args[0] !== 'start') process.exitCode = await runCommand(args);
     else await serve();
   } catch (error) {
-    process.stderr.write(`${error instanceof StartupError ? error.message : describeCrash(error)}\n`);
+    process.stderr.write(`${toPlainLines(error instanceof StartupError ? error.message : describeCrash(error))}\n`);
     process.exit(1);
   }
 }
@@ -28,7 +29,7 @@ async function serve(): Promise<void> {
     throw error;
   });
   const demoLink = await findDemoLink(gateway.deps);
-  process.stdout.write(welcome(gateway, demoLink, config.seedsDemo));
+  process.stdout.write(toPlainLines(welcome(gateway, demoLink, config.seedsDemo)));
 
   let isStopping = false;
   const stop = (signal: NodeJS.Signals) => {
@@ -39,7 +40,7 @@ async function serve(): Promise<void> {
     gateway.close().then(
       () => process.exit(0),
       (error: unknown) => {
-        process.stderr.write(`${describeCrash(error)}\n`);
+        process.stderr.write(`${toPlainLines(describeCrash(error))}\n`);
         process.exit(1);
       },
     );

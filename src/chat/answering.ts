@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Answering, CHATBOT_TOOLS, GROUNDINGS } from '../domain/answering.ts';
-import { text } from '../domain/input.ts';
+import { line } from '../domain/input.ts';
 
 /** How many models may be asked in place of one that fails. */
 export const MAX_FALLBACKS = 5;
@@ -29,7 +29,7 @@ export type AnsweringInput = {
 export function answeringRules(providers: readonly string[]) {
   const modelName = z.object({
     provider: z.enum(providers, `Must be one of: ${providers.join(', ')}.`),
-    model: text(1, 255)
+    model: line(1, 255)
       .nullish()
       .transform((model) => model ?? null),
   });

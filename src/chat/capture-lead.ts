@@ -4,7 +4,7 @@ import type { Deps } from '../deps.ts';
 import type { Lead, LeadForm } from '../domain/entities.ts';
 import { type FieldProblem, InvalidInputError, requireFound } from '../domain/errors.ts';
 import { createId } from '../domain/ids.ts';
-import { metadataObject, parseInput, text } from '../domain/input.ts';
+import { line, metadataObject, parseInput, text } from '../domain/input.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
@@ -26,7 +26,7 @@ export interface CaptureLeadInput {
 }
 
 const rules = z.object({
-  name: text(1, 255).optional(),
+  name: line(1, 255).optional(),
   // No more than a look at its form: whether it can be reached only a message can tell.
   email: text(3, 254)
     .refine((value) => /^[^\s@]+@[^\s@][^\s@.]*\.[^\s@]+$/.test(value), 'Must be an email address.')

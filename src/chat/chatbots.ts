@@ -4,7 +4,7 @@ import type { Deps } from '../deps.ts';
 import type { Chatbot } from '../domain/entities.ts';
 import { InvalidInputError, requireFound } from '../domain/errors.ts';
 import { createId, kindOfId, parseId } from '../domain/ids.ts';
-import { metadataObject, nameText, parseInput, text } from '../domain/input.ts';
+import { line, metadataObject, nameText, parseInput, text } from '../domain/input.ts';
 import { toJson } from '../domain/json.ts';
 import { normalizeText } from '../domain/text.ts';
 import { toTimestamp } from '../domain/time.ts';
@@ -67,7 +67,7 @@ function rulesFor(deps: Pick<Deps, 'engines'>) {
     name: nameText,
     slug: slugText.optional(),
     provider: z.enum(providers, `Must be one of: ${providers.join(', ')}.`).optional(),
-    model: text(1, 255).optional(),
+    model: line(1, 255).optional(),
     instructions: text(0, 32_000).optional(),
     fallbackMessage: text(1, 2_000).optional(),
     handoverMessage: text(1, 2_000).optional(),

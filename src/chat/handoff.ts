@@ -4,7 +4,7 @@ import type { Deps } from '../deps.ts';
 import type { Answerer, Conversation } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { parseId } from '../domain/ids.ts';
-import { parseInput, text } from '../domain/input.ts';
+import { line, parseInput, text } from '../domain/input.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { findConversation, lockConversation, updateConversation } from '../store/conversations.ts';
 import { appendEvent } from '../store/events.ts';
@@ -47,7 +47,7 @@ export async function assignConversation(
   viewer: Viewer,
   input: { conversationId: string; assignee?: string | null | undefined },
 ): Promise<Conversation> {
-  const { assignee = null } = parseInput(z.object({ assignee: text(1, 255).optional() }), { assignee: input.assignee });
+  const { assignee = null } = parseInput(z.object({ assignee: line(1, 255).optional() }), { assignee: input.assignee });
   return change(deps, viewer, input.conversationId, (conversation) =>
     conversation.assignee === assignee ? conversation : { ...conversation, assignee },
   );

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { LeadForm } from '../domain/entities.ts';
-import { text } from '../domain/input.ts';
+import { line } from '../domain/input.ts';
 
 const MAX_FIELDS = 20;
 
@@ -19,7 +19,7 @@ export const STANDARD_FIELDS: ReadonlySet<string> = new Set(['name', 'email', 'p
 
 const fieldRules = z.object({
   name: z.string().regex(/^[a-zA-Z][a-zA-Z0-9_]{0,63}$/, 'Must be 1 to 64 letters, digits and _, a letter first.'),
-  label: text(1, 255),
+  label: line(1, 255),
   isRequired: z
     .boolean()
     .nullish()
@@ -28,7 +28,7 @@ const fieldRules = z.object({
 
 /** The rules of a lead form. */
 export const leadFormRules = z.object({
-  title: text(1, 255),
+  title: line(1, 255),
   fields: z
     .array(fieldRules)
     .min(1, 'Must have at least one field.')

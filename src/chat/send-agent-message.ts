@@ -3,7 +3,7 @@ import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Conversation, Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
-import { metadataObject, parseInput, text } from '../domain/input.ts';
+import { line, metadataObject, parseInput, text } from '../domain/input.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { findTip } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
@@ -36,7 +36,7 @@ type AgentDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'announcements' | 'config' 
 const rulesFor = (maxChars: number) =>
   z.object({
     content: text(1, maxChars),
-    authorName: text(1, 255).optional(),
+    authorName: line(1, 255).optional(),
     metadata: metadataObject.optional(),
     clientMessageId: text(1, 255).optional(),
   });

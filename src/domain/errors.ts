@@ -133,7 +133,7 @@ export class ForbiddenError extends RefusalError {
   readonly path: readonly string[];
 
   /** @param field what was asked for, as `Type.field`. */
-  constructor(field: string, requiredScopes: readonly Scope[], path: readonly string[]) {
+  constructor(field: string, requiredScopes: readonly Scope[] = [], path: readonly string[] = []) {
     super(`This credential lacks the scope that ${field} needs.`);
     this.requiredScopes = requiredScopes;
     this.path = path;

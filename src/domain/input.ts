@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { InvalidInputError } from './errors.ts';
 import { type JsonText, toJson } from './json.ts';
+import { hasControls } from './plain-text.ts';
 import { limitMarks } from './text.ts';
 
 const MAX_METADATA_BYTES = 16_384;
@@ -20,8 +21,20 @@ export function text(min: number, max: number) {
     .refine((value) => value.isWellFormed(), 'Must be well-formed Unicode.');
 }
 
+/**
+ * Text of one line, such as a name or a title: without what would control a terminal that shows it, and without the marks
+ * that make a text read otherwise than it is written.
+ */
+export function line(min: number, max: number) {
+  return text(min, max).refine(
+    // NUL is told of already.
+    (value) => !hasControls(value.replaceAll('\0', '')),
+    'Must not contain control characters, line breaks, tabs or marks that change the direction of text.',
+  );
+}
+
 /** A name that is shown in lists. */
-export const nameText = text(1, 255);
+export const nameText = line(1, 255);
 
 /** Free data of the client's: a JSON object of at most 16 kB. */
 export const metadataObject = z

@@ -4,7 +4,7 @@ import type { Deps } from '../deps.ts';
 import type { Passage, Source } from '../domain/entities.ts';
 import { InvalidInputError, NotFoundError } from '../domain/errors.ts';
 import { createId, parseId } from '../domain/ids.ts';
-import { parseInput, text } from '../domain/input.ts';
+import { line, parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { enqueueEvents, type Happening } from '../store/outbox.ts';
@@ -32,7 +32,7 @@ const MAX_TEXT_CHARS = 1_000_000;
 const cleaned = (min: number, max: number) => text(min, max).transform(cleanText).pipe(text(min, max));
 
 const rules = z.object({
-  title: cleaned(1, MAX_TITLE_CHARS).optional(),
+  title: line(1, MAX_TITLE_CHARS).pipe(cleaned(1, MAX_TITLE_CHARS)).optional(),
   content: z
     .object({
       text: text(1, MAX_TEXT_CHARS).nullish(),
@@ -107,6 +107,7 @@ function inventTitle({ qa, text }: z.output<typeof rules>['content']): string {
   return (
     first
       .replace(/^#+\s*/, '')
+      .replace(/[\p{Cc}\s]+/gu, ' ')
       .slice(0, MAX_TITLE_CHARS)
       .toWellFormed()
       .trim() || 'Untitled'

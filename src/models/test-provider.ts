@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
-import { parseInput, text } from '../domain/input.ts';
+import { line, parseInput } from '../domain/input.ts';
 import { BUILTIN, PROVIDERS } from '../domain/providers.ts';
 import type { ModelStream } from './model-call.ts';
 
@@ -22,7 +22,7 @@ const NAMES = [BUILTIN, ...PROVIDERS] as const;
 
 const rules = z.object({
   provider: z.enum(NAMES, `Must be one of: ${NAMES.join(', ')}.`),
-  model: text(1, 255).optional(),
+  model: line(1, 255).optional(),
 });
 
 /**

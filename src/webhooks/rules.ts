@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CHANNELS } from '../domain/entities.ts';
-import { text } from '../domain/input.ts';
+import { line, text } from '../domain/input.ts';
 import { WEBHOOK_EVENTS, WEBHOOK_SCHEDULES, type WebhookEventName } from '../domain/webhooks.ts';
 import type { AddressRules } from '../outbound/addresses.ts';
 import { AddressRefusedError, checkUrl } from '../outbound/guard.ts';
@@ -97,7 +97,7 @@ export function rulesFor(addresses: AddressRules) {
   return z.object({
     url: endpointUrl(addresses),
     events: eventList,
-    description: text(0, 255).optional(),
+    description: line(0, 255).optional(),
     channels: channelList.optional(),
     document: text(1, MAX_DOCUMENT_LENGTH).optional(),
     schedule: z.enum(WEBHOOK_SCHEDULES).optional(),

@@ -106,6 +106,30 @@ describe('the command line', () => {
     expect(stderr.trim().split('\n')).toHaveLength(1);
   });
 
+  it('takes no names that control a terminal, and prints those plain that are stored', async () => {
+    const { env, command, json } = await openCommandLine();
+    const evil = 'CI\u001b[2J\u009b1m\u202e\nforged  line';
+    for (const args of [
+      ['accounts', 'create', evil],
+      ['keys', 'create', '--account', 'Acme', '--name', evil],
+      ['keys', 'revoke', `\u001b]0;${evil}`],
+    ]) {
+      const { code, stdout, stderr } = await command(...args);
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toMatch(/^[^\p{Cc}\p{Bidi_Control}]+\n/u);
+    }
+    const account = await json('accounts', 'create', 'Acme');
+    const db = await openDatabase({ url: `sqlite:${join(env.DATA_DIR, 'chatgraph.db')}`, role: 'tool' });
+    await db.transaction((trx) => issueApiKey(trx, Date.now(), account.id, { name: evil, scopes: ['READ'] }));
+    await db.close();
+    const { stdout } = await command('keys', 'list');
+    expect(stdout).toMatch(/^[^\p{Cc}\p{Bidi_Control}]+\n$/u);
+    expect(stdout).toContain('CI\\u001b[2J\\u009b1m\\u202e\\u000aforged  line');
+    const listed = await command('keys', 'list', '--json');
+    expect(listed.stdout).toMatch(/^[\x20-\x7e]+\n$/);
+    expect(JSON.parse(listed.stdout)).toMatchObject([{ name: evil }]);
+  });
+
   it('refuses a sixth active key of an account', async () => {
     const { env, command, json } = await openCommandLine();
     const account = await json('accounts', 'create', 'Acme');
