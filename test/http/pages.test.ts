@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 
@@ -7,6 +9,7 @@ const PAGES = [
   ['the chat page', '/chat/demo'],
 ] as const;
 const MAX_PAGE_BYTES = 16_000;
+const UNREAD = 60;
 
 let gateway: TestGateway;
 
@@ -77,6 +80,31 @@ describe.each(PAGES)('%s', (_name, path) => {
       expect((await open(asset.replace(page, 'other'))).status).toBe(404);
       expect((await open(asset, {}, 'POST')).status).toBe(405);
     }
+  });
+});
+
+describe('the files of a page', () => {
+  it('cost no memory for each of many clients that ask for nine megabytes and read nothing', async () => {
+    const html = await (await open('/graphql')).text();
+    const script = /\/assets\/graphiql\/\w+\/graphiql\.js/.exec(html)?.[0] ?? '';
+    const bytes = Number((await open(script, {}, 'HEAD')).headers.get('content-length'));
+    expect(bytes).toBeGreaterThan(3_000_000);
+    const held = () => {
+      const { heapUsed, external } = process.memoryUsage();
+      return heapUsed + external;
+    };
+    const before = held();
+    const { port, hostname } = new URL(gateway.url);
+    const sockets = Array.from({ length: UNREAD }, () => connect(Number(port), hostname));
+    onTestFinished(() => sockets.forEach((socket) => void socket.destroy()));
+    for (const socket of sockets) {
+      socket.on('error', () => {});
+      socket.write(`GET ${script} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    }
+    // Each has a first piece, of which nothing is taken.
+    await Promise.all(sockets.map((socket) => once(socket, 'readable')));
+    expect((await open('/health')).status).toBe(200);
+    expect(held() - before).toBeLessThan(UNREAD * (bytes / 8));
   });
 });
 

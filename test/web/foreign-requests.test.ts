@@ -10,6 +10,9 @@ import { createScriptedEngine, delta, finish } from '../helpers/engines.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createVisitor, linkOf } from './chat/support.ts';
 
+/** Longer than the editor waits before it shows something. */
+const HOVER_MS = 1_500;
+
 /** A host that nobody should ask, and who has asked it. */
 async function startEvilHost() {
   const asked: string[] = [];
@@ -35,6 +38,9 @@ const baitsFor = (host: string) => [
   `/\\${host}/d.jpeg`,
   `/${host}/../..//${host}/e.gif`,
   `"//${host}/f.webp"`,
+  // The editor takes no word beyond a colon.
+  '///evil.example/x.png',
+  '//evil.example/y.svg',
 ];
 
 /** Opens a page of a gateway in whose demo account everything has a bait; whatever is asked of others is noted. */
@@ -54,7 +60,7 @@ async function openBaited() {
     (url) => url.origin !== gateway.url && url.protocol.startsWith('http'),
     (route) => {
       foreign.push(route.request().url());
-      return route.continue();
+      return route.request().url().includes('evil.example') ? route.abort() : route.continue();
     },
   );
   page.on('request', (request) => {
@@ -68,18 +74,30 @@ async function openBaited() {
   return { engine, evil, gateway, key, page, foreign };
 }
 
-/** Points at every word of the result, each long enough for a preview to begin. */
+/** Points at every address in the result, each long enough for a preview to begin. */
 async function hoverResult(page: Page): Promise<void> {
   const lines = page.locator('.result-window .view-line');
-  for (let index = 0; index < (await lines.count()); index++) {
-    const box = await lines.nth(index).boundingBox();
-    const text = await lines.nth(index).textContent();
-    if (box === null || !text?.includes('/')) continue;
-    for (let x = box.x + 30; x < box.x + Math.min(box.width, 560); x += 60) {
-      await page.mouse.move(x, box.y + box.height / 2);
-      // As long as the editor lets pass before it shows something.
-      await page.waitForTimeout(450);
-    }
+  for (const line of await lines.all()) {
+    const spot = await line.evaluate((element) => {
+      const range = document.createRange();
+      const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+      for (let text = walker.nextNode(); text !== null; text = walker.nextNode()) {
+        const at = text.nodeValue?.indexOf('//') ?? -1;
+        if (at < 0) continue;
+        range.setStart(text, at);
+        range.setEnd(text, at + 2);
+        const { x, y, width, height } = range.getBoundingClientRect();
+        return { x: x + width / 2, y: y + height / 2 };
+      }
+      return undefined;
+    });
+    if (spot === undefined) continue;
+    await page.mouse.move(spot.x, spot.y, { steps: 3 });
+    await page
+      .locator('.result-window .monaco-hover:not(.hidden)')
+      .waitFor({ timeout: HOVER_MS })
+      .catch(() => {});
+    await page.mouse.move(5, 5);
   }
 }
 
@@ -94,7 +112,7 @@ describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PAT
     const { evil, gateway, key, page, foreign, engine } = await openBaited();
     for (const _ of baitsFor(evil.host)) engine.push(delta('Yes.'), finish);
     await seedBaits(gateway, key, evil.host);
-    const query = `{ c: chatbots(first: 1) { nodes { conversations(first: 6) { nodes { m: messages(first: 1) { nodes { content } } } } } } }`;
+    const query = `{ c: chatbots(first: 1) { nodes { conversations(first: 8) { nodes { m: messages(first: 1) { nodes { content } } } } } } }`;
     const sentKeys = new Set<string>();
     page.on('request', (request) => {
       if (request.headers()['x-api-key']) sentKeys.add(new URL(request.url()).pathname);
