@@ -20,22 +20,13 @@ export async function prepareChatPage(): Promise<PageWithAssets> {
     prepareBuilt(NAME, 'chat.css'),
     prepareBuilt(NAME, 'icon.svg'),
   ]);
-  const html = `<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1, interactive-widget=resizes-content">
-    <meta name="color-scheme" content="light dark">
-    <title>Chat – ChatGraph</title>
-    <link rel="icon" href="${icon.path}" type="${icon.type}">
-    <link rel="stylesheet" href="${style.path}">
-  </head>
-  <body>
+  const body = `<body>
     <div id="chat"></div>
     <noscript><p class="notice">This page needs JavaScript.</p></noscript>
     <script type="module" src="${script.path}"></script>
-  </body>
-</html>
-`;
-  return { page: await preparePage(html, RULES), assets: [script, style, icon] };
+  </body>`;
+  return {
+    page: await preparePage({ title: 'Chat – ChatGraph', icon, style, body }, RULES),
+    assets: [script, style, icon],
+  };
 }

@@ -34,25 +34,14 @@ export async function prepareGraphiql(options: object): Promise<PageWithAssets> 
     options,
     workers: { editorWorkerService: editor.path, json: json.path, graphql: graphql.path },
   };
-  const html = `<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <title>ChatGraph</title>
-    <link rel="icon" href="${icon.path}" type="${icon.type}">
-    <link rel="stylesheet" href="${style.path}">
-  </head>
-  <body class="no-focus-outline">
+  const body = `<body class="no-focus-outline">
     <noscript>This page needs JavaScript.</noscript>
     <div id="root" data-settings="${escapeHtml(JSON.stringify(settings))}"></div>
     <script src="${graphiql.path}"></script>
     <script type="module" src="${explorer.path}"></script>
-  </body>
-</html>
-`;
+  </body>`;
   return {
-    page: await preparePage(html, RULES),
+    page: await preparePage({ title: 'ChatGraph', icon, style, body }, RULES),
     assets: [graphiql, style, explorer, icon, editor, json, graphql],
   };
 }

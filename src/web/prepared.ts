@@ -60,13 +60,22 @@ export async function prepareBuilt(page: string, name: string): Promise<Asset> {
   return prepareAsset(page, name, await readFile(new URL(`./dist/${name}`, import.meta.url)));
 }
 
+/** What a page consists of. */
+export interface PageContent {
+  readonly title: string;
+  readonly icon: Asset;
+  readonly style: Asset;
+  /** The element `body`. */
+  readonly body: string;
+}
+
 /**
  * Prepares the HTML of a page.
  * @param rules what its policy allows beside its own scripts, images and requests; `frame-ancestors` is `'none'` unless
  * they say otherwise.
  */
-export async function preparePage(html: string, rules: readonly string[]): Promise<Page> {
-  const body = Buffer.from(html);
+export async function preparePage(content: PageContent, rules: readonly string[]): Promise<Page> {
+  const body = Buffer.from(renderPage(content));
   const framing = rules.some((rule) => rule.startsWith('frame-ancestors')) ? [] : ["frame-ancestors 'none'"];
   return {
     type: 'text/html; charset=utf-8',
@@ -75,6 +84,21 @@ export async function preparePage(html: string, rules: readonly string[]): Promi
     etag: `W/"${digest(body)}"`,
     policy: [...BASE_POLICY, ...rules, ...CLOSED, ...framing].join('; '),
   };
+}
+
+function renderPage({ title, icon, style, body }: PageContent): string {
+  return `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1, interactive-widget=resizes-content">
+    <title>${title}</title>
+    <link rel="icon" href="${icon.path}" type="${icon.type}">
+    <link rel="stylesheet" href="${style.path}">
+  </head>
+  ${body}
+</html>
+`;
 }
 
 /** Writes a text so that it is safe in HTML, also as the value of an attribute. */

@@ -27,22 +27,14 @@ export async function prepareReference(): Promise<PageWithAssets> {
     prepareAsset(NAME, 'start.js', START),
     prepareBuilt(NAME, 'icon.svg'),
   ]);
-  const html = `<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <title>REST API – ChatGraph</title>
-    <link rel="icon" href="${icon.path}" type="${icon.type}">
-    <link rel="stylesheet" href="${style.path}">
-  </head>
-  <body>
+  const body = `<body>
     <noscript>This page needs JavaScript.</noscript>
     <main id="reference"></main>
     <script src="${script.path}"></script>
     <script src="${start.path}"></script>
-  </body>
-</html>
-`;
-  return { page: await preparePage(html, RULES), assets: [style, script, start, icon] };
+  </body>`;
+  return {
+    page: await preparePage({ title: 'REST API – ChatGraph', icon, style, body }, RULES),
+    assets: [style, script, start, icon],
+  };
 }
