@@ -23,7 +23,7 @@ function createUser(page: Page) {
       if (text.includes('Cannot infer operation')) await run();
       return text;
     };
-    await expect.poll(look, { timeout: 15_000 }).toMatch(pattern);
+    await expect.poll(look, { timeout: 60_000 }).toMatch(pattern);
     return result();
   }
 
@@ -60,9 +60,9 @@ const QUESTION = 'How do I follow an answer?';
 describe('GraphiQL', () => {
   it.skipIf(browserPath === undefined)(
     'leads a newcomer without the internet from the key to an answer that grows (needs Chromium: CHROMIUM_PATH)',
-    { timeout: 90_000 },
+    { timeout: 180_000 },
     async () => {
-      const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '100' } });
+      const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '250' } });
       const { page, hosts, problems } = await openBrowser();
       const user = createUser(page);
       await page.goto(`${gateway.url}/graphql`);
@@ -87,7 +87,7 @@ describe('GraphiQL', () => {
             if (text.includes('"MessageDelta"')) seen.add(content);
             return text;
           },
-          { timeout: 30_000, interval: 100 },
+          { timeout: 90_000, interval: 100 },
         )
         .toContain('"MessageCompleted"');
       const contents = [...seen].filter((content) => content !== '');
