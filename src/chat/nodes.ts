@@ -1,9 +1,10 @@
 import type { Deps } from '../deps.ts';
 import { findMessage } from '../store/messages.ts';
-import { beatNode, deleteAllNodes, deleteNode, deleteNodeById, insertNode, listNodes } from '../store/nodes.ts';
+import { deleteAllNodes, deleteNode, deleteNodeById, insertNode, listNodes } from '../store/nodes.ts';
 import { listRepliesOfNode, type OwnReply } from '../store/open-replies.ts';
 import { createNode } from './gateway-node.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
+import { startHeartbeat } from './heartbeat.ts';
 import { LOST } from './live-answers.ts';
 import { recoverReplies } from './recover.ts';
 
@@ -35,13 +36,13 @@ export function startWatchingNodes(deps: GenerateDeps): () => Promise<void> {
   if (!db.isShared) return async () => {};
   const stop = (messageId: string) => liveAnswers.get(messageId)?.stop.abort();
   announcements.on('stop', stop);
+  const heartbeat = startHeartbeat(deps, BEAT_MS);
   const seen = new Map<string, { beat: number; since: number }>();
   let idleBefore: ReadonlySet<string> = new Set();
   let lookedAt = performance.now();
 
   async function look(): Promise<void> {
-    // On a connection of reads: where transactions wait for their turn, this must not be late.
-    if (!(await beatNode(db.read, node.id))) await returnFromDead();
+    if (!(await heartbeat.beat())) await returnFromDead();
     const own = await listRepliesOfNode(db.read, node.id);
     for (const { id, isAskedToStop } of own) if (isAskedToStop) stop(id);
     await beginForgotten(own.filter(({ id }) => !liveAnswers.has(id)));
@@ -108,6 +109,7 @@ export function startWatchingNodes(deps: GenerateDeps): () => Promise<void> {
   return async () => {
     clearInterval(timer);
     await looking;
+    heartbeat.close();
     await db
       .transaction((trx) => deleteNodeById(trx, node.id))
       // They find out by themselves.

@@ -6,6 +6,8 @@ export interface Database {
   /** Whether other gateways may use it at the same time. */
   readonly isShared: boolean;
   readonly read: Queryable;
+  /** On Postgres a connection of its own for what must not wait while all others are busy; a file needs none. */
+  readonly heartbeat: Queryable;
   /**
    * Runs `work` in one transaction and commits it durably before it resolves; rolls back when `work` throws. Wait for
    * nothing but `trx` inside: no network, no other handle. On SQLite one runs at a time. On Postgres several do, so what

@@ -34,13 +34,14 @@ const MAX_PAUSE_MS = 20;
 export async function openPostgres(url: string, poolSize: number) {
   try {
     await migratePostgres(url);
-    return createDatabase(createPostgresHandle(url, { max: poolSize }), poolSize);
+    const heartbeat = createPostgresHandle(url, { max: 1 });
+    return createDatabase(createPostgresHandle(url, { max: poolSize }), heartbeat, poolSize);
   } catch (error) {
     throw new StartupError(`Cannot use the database: ${describeFailure(error)}`);
   }
 }
 
-function createDatabase(db: Queryable, poolSize: number) {
+function createDatabase(db: Queryable, heartbeat: Queryable, poolSize: number) {
   // Transactions may wait for each other, so they get half of the connections: reads go on whatever they wait for.
   const gate = createGate(Math.ceil(poolSize / 2), MAX_WAIT_MS);
   let isWritable = true;
@@ -69,6 +70,7 @@ function createDatabase(db: Queryable, poolSize: number) {
   return {
     isShared: true,
     read: db,
+    heartbeat,
     transaction,
 
     async isReady() {
@@ -98,6 +100,7 @@ function createDatabase(db: Queryable, poolSize: number) {
     async close() {
       clearInterval(poll);
       await db.destroy();
+      await heartbeat.destroy();
     },
   };
 }

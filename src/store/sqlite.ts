@@ -109,6 +109,7 @@ function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHa
   return {
     isShared: false,
     read: reader,
+    heartbeat: reader,
     transaction,
 
     async isReady() {

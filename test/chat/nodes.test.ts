@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { listNodes } from '../../src/store/nodes.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { listStages, stageOf } from '../helpers/conversations.ts';
 import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
@@ -63,6 +64,21 @@ const stop = (gateway: TestGateway, messageId: string) =>
   );
 
 describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible))('nodes with $name', (sharing) => {
+  it('tell that they live while all connections to the database are busy', async () => {
+    const { a, b } = await openNodes(sharing, { DATABASE_POOL_SIZE: '2' });
+    const { db, node } = a.gateway.deps;
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const busy = Promise.all([1, 2].map(() => db.read.connection().execute(() => released)));
+    const readBeat = async () => {
+      const nodes = await listNodes(b.gateway.deps.db.read);
+      return nodes.find(({ id }) => id === node.id)?.beat ?? 0;
+    };
+    const before = await readBeat();
+    await vi.waitFor(async () => expect(await readBeat()).toBeGreaterThan(before + 1), 30_000);
+    release();
+    await busy;
+  });
+
   it('tell of an answer that another writes, from its start to its end', async () => {
     const { a, b, replyId, conversationId } = await openNodes(sharing);
     const readers = [{ messageId: replyId }, { conversationId }].map((what) => webSocket.follow(b.gateway, what));
