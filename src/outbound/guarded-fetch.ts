@@ -16,7 +16,7 @@ const ATTEMPT_MS = 1_000;
  * of a body, which may unpack to any size. An answer that leads elsewhere is refused.
  *
  * The calls take a URL, not a `Request`, and a body that undici knows. They reject with an `AddressRefusedError`, or as
- * `fetch` does.
+ * `fetch` does; where a name cannot be resolved that is the same error as where it leads to an inner address.
  */
 export function createGuardedFetch(rules: AddressRules, resolve: Resolve = createResolve()): typeof globalThis.fetch {
   async function guardedFetch(input: string | URL, init: RequestInit = {}): Promise<Response> {
@@ -47,7 +47,8 @@ export function createGuardedFetch(rules: AddressRules, resolve: Resolve = creat
       return await resolve(host, signal === undefined ? limit : AbortSignal.any([signal, limit]));
     } catch (cause) {
       signal?.throwIfAborted();
-      throw new TypeError('fetch failed', { cause });
+      // As for a name that leads to an inner address: whether there is such a name is not for others to know.
+      throw new AddressRefusedError(NOT_PUBLIC, { cause });
     }
   }
 

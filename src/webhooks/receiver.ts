@@ -67,7 +67,6 @@ const REASONS: readonly (readonly [code: RegExp, reason: string])[] = [
   [/^UND_ERR_CONNECT_TIMEOUT$|^ETIMEDOUT$/, 'took longer than 5 seconds to connect'],
   [/^ECONNREFUSED$/, 'refused the connection'],
   [/^E(HOST|NET)UNREACH$/, 'cannot be reached'],
-  [/^ENOTFOUND$|^ENODATA$|^ETIMEOUT$|^ESERVFAIL$|^TimeoutError$/, 'its name leads to no address'],
   [/CERT|^ERR_TLS_|^UNABLE_TO_|SELF_SIGNED/, 'its certificate is not valid'],
   [/^ERR_SSL_|^EPROTO$/, 'speaks no TLS'],
   [/^UND_ERR_HEADERS_OVERFLOW$|^HPE_|^HTTPParserError$/, 'answered in something that is not HTTP'],

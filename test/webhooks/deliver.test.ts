@@ -170,22 +170,24 @@ describe('a receiver that misbehaves', () => {
   });
 });
 
-describe('an attempt that cannot be made', () => {
-  it('fails where the name of the endpoint leads nowhere', async () => {
-    const unknown = Object.assign(new Error('queryA ENOTFOUND'), { code: 'ENOTFOUND' });
-    const nowhere = createGuardedFetch(rules, () => Promise.reject(new AggregateError([unknown])));
-    const { outcome } = attempt('http://hooks.example.com/', {}, nowhere);
-    expect(await outcome).toMatchObject({ ...NO_ANSWER, error: 'its name leads to no address' });
-  });
+const fail = (code: string) =>
+  Promise.reject(new AggregateError([Object.assign(new Error(`queryA ${code}`), { code })]));
 
-  it('fails where the address is an inner one', async () => {
-    const { outcome } = attempt(
-      'http://hooks.example.com/',
-      {},
-      createGuardedFetch(rules, async () => ['10.0.0.1']),
-    );
+describe('an attempt that cannot be made', () => {
+  it.each<[string, () => Promise<string[]>]>([
+    ['leads to an inner address', async () => ['10.0.0.1']],
+    ['leads to inner and public addresses', async () => ['93.184.215.14', '::1']],
+    ['leads nowhere', () => fail('ENOTFOUND')],
+    ['has no addresses', () => fail('ENODATA')],
+    ['is known to no server', () => fail('ESERVFAIL')],
+    ['is refused by the servers', () => fail('EREFUSED')],
+    ['is not answered in time', () => fail('ETIMEOUT')],
+    ['leads to nothing', async () => []],
+  ])('fails in the same words where the name of the endpoint %s', async (_name, resolve) => {
+    const { outcome } = attempt('http://hooks.example.com/', {}, createGuardedFetch(rules, resolve));
+    const { durationMs, ...told } = await outcome;
     const error = 'its address is refused: Must be on the public internet.';
-    expect(await outcome).toMatchObject({ ...NO_ANSWER, error });
+    expect(told).toEqual({ ...NO_ANSWER, error, retryAfterMs: null, isHopeless: false });
   });
 
   it('is hopeless where the secret cannot be unsealed', async () => {
