@@ -14,7 +14,7 @@ COPY docs docs
 COPY schema schema
 COPY src src
 # A new volume takes its owner from here.
-RUN mkdir /data && chown node:node /data
+RUN mkdir -m 700 /data && chown node:node /data
 USER node
 VOLUME /data
 EXPOSE 4000

@@ -59,14 +59,24 @@ async function createDeps(
   const metrics = replaced.metrics ?? createMetrics();
   const prices = createPrices(config.models.pricesFile);
   const background = createBackground(logger);
-  const sealer = createSealer(config, logger);
   const coordination = config.redis
     ? await openRedisCoordination(clock, { ...config.redis, logger })
     : createMemoryCoordination(clock);
   const { db, onNewDeliveries } = watchNewDeliveries(
     replaced.db ??
-      (await openDatabase({ url: config.databaseUrl, role: 'gateway', poolSize: config.databasePoolSize })),
+      (await openDatabase({
+        url: config.databaseUrl,
+        role: 'gateway',
+        poolSize: config.databasePoolSize,
+        onExposed: ({ paths, isNarrowed }) =>
+          logger.warn(
+            { paths },
+            isNarrowed ? 'other users could read these files: no more' : 'other users can read these files',
+          ),
+      })),
   );
+  // After the files of the database, its key among them, were taken from other users.
+  const sealer = createSealer(config, logger);
   if (coordination.isUp) showRedis(metrics, coordination.isUp);
   showDueDeliveries(metrics, () => countDueDeliveries(db.read, toTimestamp(clock.now())));
   const { liveTexts, announcements, limiter } = coordination;

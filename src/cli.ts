@@ -13,6 +13,7 @@ import { findAccountByIdOrName, insertAccount } from './store/accounts.ts';
 import { listAllApiKeys, markApiKeyRevoked } from './store/api-keys.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { describeFailure } from './store/error-codes.ts';
+import type { ReportExposed } from './store/private-files.ts';
 
 const USAGE = `Usage: chatgraph [command]
 
@@ -110,13 +111,18 @@ const COMMANDS: Readonly<Record<string, Command<string>>> = {
 
 function inDatabase(command: Command<Database>): Command<string> {
   return async (url, operands, values) => {
-    const db = await openDatabase({ url, role: 'tool' });
+    const db = await openDatabase({ url, role: 'tool', onExposed: warnOfExposed });
     try {
       return await command(db, operands, values);
     } finally {
       await db.close();
     }
   };
+}
+
+function warnOfExposed({ paths, isNarrowed }: Parameters<ReportExposed>[0]): void {
+  const verb = isNarrowed ? 'could read, and no longer can' : 'can read';
+  process.stderr.write(`Other users ${verb}: ${toPlainLine(paths.join(', '))}\n`);
 }
 
 async function createAccount(db: Database, operands: readonly string[]): Promise<Outcome> {

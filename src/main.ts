@@ -9,6 +9,8 @@ const HARD_STOP_MS = 20_000;
 
 /** Runs the program: without arguments the gateway, else a command. Ends the process with its exit code. */
 export async function main(args: readonly string[]): Promise<void> {
+  // Whatever the program writes is for its own user.
+  process.umask(0o077);
   try {
     if (args.length > 0 && args[0] !== 'start') process.exitCode = await runCommand(args);
     else await serve();

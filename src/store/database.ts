@@ -1,4 +1,5 @@
 import type { Transaction } from 'kysely';
+import type { ReportExposed } from './private-files.ts';
 import type { Queryable, Tables } from './tables.ts';
 
 /** The open database. Reads see all that has been committed; every write goes through `transaction`. */
@@ -34,16 +35,18 @@ export interface DatabaseOptions {
   readonly role: 'gateway' | 'tool';
   /** How many connections to Postgres at most; absent: 10. */
   readonly poolSize?: number;
+  /** Told of files of a database that others could read. */
+  readonly onExposed?: ReportExposed;
 }
 
 /**
  * Opens the database with the engine that the URL names, checks it and brings its tables up to date.
  * @throws DatabaseInUseError when another gateway holds the file; StartupError when it cannot be used.
  */
-export async function openDatabase({ url, role, poolSize = 10 }: DatabaseOptions): Promise<Database> {
+export async function openDatabase({ url, role, poolSize = 10, onExposed }: DatabaseOptions): Promise<Database> {
   if (url.startsWith('sqlite:')) {
     const { openSqlite } = await import('./sqlite.ts');
-    return openSqlite(url.slice('sqlite:'.length), role);
+    return openSqlite(url.slice('sqlite:'.length), role, onExposed);
   }
   const { openPostgres } = await import('./postgres.ts');
   return openPostgres(url, poolSize);

@@ -1,10 +1,11 @@
-import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Transaction } from 'kysely';
 import { DatabaseInUseError, StartupError, StorageUnavailableError } from '../domain/errors.ts';
 import { describeFailure } from './error-codes.ts';
 import { createGate } from './gate.ts';
 import { migrate } from './migrate.ts';
+import { lockPathOf, makePrivateFile, makePrivateFolder, narrowFiles, type ReportExposed } from './private-files.ts';
 import { createKysely, type Handle, isSqliteError, openHandle, runWhenFree } from './sqlite-driver.ts';
 import type { Queryable, Tables } from './tables.ts';
 
@@ -18,12 +19,14 @@ const MAX_QUEUED_MS = 20_000;
 
 /**
  * Opens a file as the database, checks it and brings its tables up to date. The folder is made when absent. A gateway
- * holds the file alone, whatever path leads to it; a tool may write beside it.
+ * holds the file alone, whatever path leads to it; a tool may write beside it. Its files are for their owner alone.
+ * @param onExposed told of those that were not.
  * @throws DatabaseInUseError when another gateway holds the file; StartupError when it cannot be used.
  */
-export async function openSqlite(givenPath: string, role: 'gateway' | 'tool') {
+export async function openSqlite(givenPath: string, role: 'gateway' | 'tool', onExposed: ReportExposed = () => {}) {
   const path = resolvePath(givenPath);
   const lock = role === 'gateway' ? holdLock(path) : undefined;
+  narrowFiles(path, onExposed);
   const startUntil = performance.now() + MAX_HELD_AT_START_MS;
   let until = startUntil;
 
@@ -159,8 +162,8 @@ function readDataVersion(handle: Handle): unknown {
  */
 function resolvePath(path: string): string {
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    if (!existsSync(path)) closeSync(openSync(path, 'a'));
+    makePrivateFolder(dirname(path));
+    if (!existsSync(path)) makePrivateFile(path);
     if (statSync(path).nlink > 1) {
       throw new StartupError(`The database ${path} has more than one name (hard links). Remove all but one.`);
     }
@@ -184,7 +187,9 @@ async function tryToWrite(trx: Transaction<Tables>): Promise<void> {
  * on `kill -9`, unlike a file with a process id in it.
  */
 function holdLock(path: string): Handle {
-  const lock = openHandle(`${path.replace(/\.db$/, '')}.lock`);
+  const lockPath = lockPathOf(path);
+  makePrivateFile(lockPath);
+  const lock = openHandle(lockPath);
   try {
     lock.exec('BEGIN EXCLUSIVE');
     return lock;
