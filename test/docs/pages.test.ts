@@ -9,7 +9,7 @@ import { FAILURES } from '../../src/domain/failures.ts';
 import { runProgram } from '../helpers/process.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PAGES = ['README.md', 'CONTRIBUTING.md', ...globSync('docs/*.md', { cwd: ROOT })];
+const PAGES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...globSync('docs/*.md', { cwd: ROOT })];
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 
 /** Names in capitals that are of something else. */
@@ -44,6 +44,12 @@ it.each(PAGES)('%s leads only to pages that are there', (page) => {
   for (const [, target = ''] of read(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
     expect(existsSync(join(ROOT, dirname(page), target)), target).toBe(true);
   }
+});
+
+it('SECURITY.md names tests that are there', () => {
+  const named = [...read('SECURITY.md').matchAll(/`(test\/[^`]+)`/g)].map(([, path = '']) => path);
+  expect(named.length).toBeGreaterThan(40);
+  expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });
 
 it('is led to from the README, each page', () => {
