@@ -148,7 +148,7 @@ builder.relayMutationField(
   },
   {
     description:
-      'Adds a source to a chatbot and reads it: the answer comes when it can be asked about. Needs `MANAGE`.',
+      'Adds a source to a chatbot and reads it. The answer comes when it can be asked about, or when it has `FAILED`, as its text takes too much time or memory. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ source: await createSource(deps, viewer, input) }),

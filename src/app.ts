@@ -20,6 +20,7 @@ import { systemClock, toTimestamp } from './domain/time.ts';
 import { prepareFirstStart } from './first-start.ts';
 import { createHttpServer } from './http/server.ts';
 import { createSelections } from './http/webhook-selections.ts';
+import { createSourceReader } from './ingest/source-reader.ts';
 import { createLogger } from './logger.ts';
 import { createMetrics, showDueDeliveries, showRedis } from './metrics.ts';
 import { createAccess } from './models/access.ts';
@@ -98,6 +99,7 @@ async function createDeps(
     liveTexts,
     typing: createTyping(bus, clock, announcements),
     prices,
+    sourceReader: createSourceReader(),
     sealer,
     access,
     models,

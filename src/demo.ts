@@ -17,7 +17,7 @@ const PACKAGE_ROOT = fileURLToPath(new URL('..', import.meta.url));
  * whose key the settings have; by the built-in engine where there is none.
  */
 export async function seedDemo(
-  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config' | 'sourceReader'>,
   accountId: string,
 ): Promise<void> {
   const owner = { accountId };

@@ -11,6 +11,7 @@ import type { LiveBus } from './coordination/live-bus.ts';
 import type { LiveTexts } from './coordination/live-texts.ts';
 import type { RateLimiter } from './coordination/rate-limiter.ts';
 import type { Clock } from './domain/time.ts';
+import type { SourceReader } from './ingest/source-reader.ts';
 import type { Metrics } from './metrics.ts';
 import type { AccountAccess } from './models/access.ts';
 import type { Models } from './models/model-call.ts';
@@ -38,6 +39,7 @@ export interface Deps {
   readonly typing: Typing;
   /** By the name that a chatbot's `provider` says. */
   readonly engines: ReadonlyMap<string, AnswerEngine>;
+  readonly sourceReader: SourceReader;
   readonly sealer: Sealer;
   readonly access: AccountAccess;
   readonly models: Models;

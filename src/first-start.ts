@@ -11,7 +11,7 @@ import { hasAccounts, insertAccount } from './store/accounts.ts';
  * @returns the key's text, which nobody can read again; undefined when there were accounts.
  */
 export async function prepareFirstStart(
-  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config' | 'sourceReader'>,
 ): Promise<string | undefined> {
   const now = deps.clock.now();
   const account = { id: createId('account'), name: 'Default', createdAt: toTimestamp(now) };

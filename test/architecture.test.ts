@@ -36,14 +36,14 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
     code: [],
     types: [
       ...['domain', 'store', 'coordination', 'access', 'models', 'answer', 'chat', 'background', 'metrics', 'config'],
-      ...['secrets', 'webhooks'],
+      ...['ingest', 'secrets', 'webhooks'],
     ],
   },
   demo: { code: ['domain', 'store', 'ingest', 'chat'] },
   'first-start': { code: ['domain', 'store', 'access', 'demo'] },
   app: {
     code: [
-      ...['domain', 'store', 'coordination', 'access', 'models', 'answer', 'chat', 'webhooks', 'http'],
+      ...['domain', 'store', 'coordination', 'access', 'models', 'answer', 'ingest', 'chat', 'webhooks', 'http'],
       ...['background', 'metrics', 'first-start', 'logger', 'secrets'],
     ],
     types: ['config'],

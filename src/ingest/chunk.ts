@@ -94,13 +94,16 @@ function cut(text: string, block: Block): Block[] {
 
 /** The smallest parts that a block is cut into: lines of a table or code, sentences of prose, stretches of endless ones. */
 function* findPieces(text: string, { start, end, isWhole }: Block): Generator<{ start: number; end: number }> {
+  if (!isWhole) {
+    // Any line break ends a sentence too. One segmentation of all: to begin one takes longer than a short line.
+    for (const { index, segment } of segmenter.segment(text.slice(start, end)))
+      yield* cutAnywhere(text, start + index, start + index + segment.length);
+    return;
+  }
   for (let line = start; line < end; ) {
     const next = text.indexOf('\n', line);
     const lineEnd = next === -1 || next >= end ? end : next + 1;
-    if (isWhole) yield* cutAnywhere(text, line, lineEnd);
-    else
-      for (const { index, segment } of segmenter.segment(text.slice(line, lineEnd)))
-        yield* cutAnywhere(text, line + index, line + index + segment.length);
+    yield* cutAnywhere(text, line, lineEnd);
     line = lineEnd;
   }
 }

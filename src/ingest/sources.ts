@@ -9,9 +9,10 @@ import { toTimestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { enqueueEvents, type Happening } from '../store/outbox.ts';
 import { insertPassages } from '../store/passages.ts';
-import { indexPassages, unindexSource } from '../store/search.ts';
+import { addIndexEntries, splitTerms, unindexSource } from '../store/search.ts';
 import { deleteSource as deleteStoredSource, findSource, insertSource } from '../store/sources.ts';
-import { type Chunk, chunkMarkdown, cleanText } from './chunk.ts';
+import { cleanText } from './chunk.ts';
+import { MAX_TITLE_CHARS, type SourceContent } from './read-source.ts';
 
 /** What to read, and for whom. */
 export interface CreateSourceInput {
@@ -19,13 +20,9 @@ export interface CreateSourceInput {
   /** Absent: the question, or the first heading or line of the text. */
   readonly title?: string | null | undefined;
   /** Exactly one of: Markdown or plain text; a question with its answer. */
-  readonly content: {
-    readonly text?: string | null | undefined;
-    readonly qa?: { readonly question: string; readonly answer: string } | null | undefined;
-  };
+  readonly content: SourceContent;
 }
 
-const MAX_TITLE_CHARS = 255;
 const MAX_TEXT_CHARS = 1_000_000;
 
 /** Text that is shown and searched as it is, without the cutting that cleans longer text. */
@@ -42,19 +39,19 @@ const rules = z.object({
 });
 
 /**
- * Adds a source to a chatbot and reads it: when this resolves, its passages can be found and cited.
+ * Adds a source to a chatbot and reads it: when this resolves, its passages can be found and cited, or it is FAILED, as
+ * the text takes too much time or memory to read.
  * @throws InvalidInputError, also when the text holds nothing to read; NotFoundError when there is no such chatbot.
  */
 export async function createSource(
-  deps: Pick<Deps, 'db' | 'clock'>,
+  deps: Pick<Deps, 'db' | 'clock' | 'sourceReader'>,
   viewer: Pick<Viewer, 'accountId'>,
   input: CreateSourceInput,
 ): Promise<Source> {
-  const { content, title = inventTitle(content) } = parseInput(rules, { ...input });
-  const chunks: Chunk[] = content.qa
-    ? [{ headingPath: [content.qa.question], text: content.qa.answer }]
-    : chunkMarkdown(content.text ?? '');
-  if (chunks.length === 0) throw new InvalidInputError([{ path: ['content'], message: 'There is no text in it.' }]);
+  const given = parseInput(rules, { ...input });
+  const { title, passages: read, failure } = await deps.sourceReader.read(given);
+  if (read.length === 0 && failure === null)
+    throw new InvalidInputError([{ path: ['content'], message: 'There is no text in it.' }]);
 
   const { accountId } = viewer;
   const chatbotId = parseId('chatbot', input.chatbotId);
@@ -67,51 +64,45 @@ export async function createSource(
       id: createId('source'),
       accountId,
       chatbotId,
-      type: content.qa ? 'QA' : 'TEXT',
+      type: given.content.qa ? 'QA' : 'TEXT',
       title,
       url: null,
-      status: 'DONE',
-      error: null,
-      pageCount: 1,
+      status: failure === null ? 'DONE' : 'FAILED',
+      error: failure,
+      pageCount: failure === null ? 1 : 0,
       createdAt: at,
       updatedAt: at,
     };
-    const passages = chunks.map(
-      (chunk, position): Passage => ({
+    const passages = read.map(
+      ({ headingPath, text }, position): Passage => ({
         id: createId('passage'),
         accountId,
         chatbotId,
         sourceId: source.id,
         position,
-        ...chunk,
+        headingPath,
+        text,
       }),
     );
     await insertSource(trx, source);
     await insertPassages(trx, passages);
-    await indexPassages(
+    await addIndexEntries(
       trx,
-      passages.map((passage) => ({ passage, sourceTitle: title })),
+      passages.map(({ id: passageId }, index) => ({
+        ...{ passageId, accountId, chatbotId, sourceId: source.id },
+        terms: splitTerms(read[index]?.terms ?? ''),
+      })),
     );
-    await enqueueEvents(trx, { accountId, chatbotId, at }, [sourceDone(source)]);
+    await enqueueEvents(trx, { accountId, chatbotId, at }, [sourceRead(source)]);
     return source;
   });
 }
 
-function sourceDone({ id, title, type, pageCount }: Source): Happening {
-  const data = { source_id: id, title, type: type.toLowerCase(), page_count: pageCount };
-  return { name: 'SOURCE_DONE', tell: () => ({ sourceId: id, data }) };
-}
-
-function inventTitle({ qa, text }: z.output<typeof rules>['content']): string {
-  const first = qa?.question ?? /\S.*/.exec(cleanText(text ?? ''))?.[0] ?? '';
-  return (
-    first
-      .replace(/^#+\s*/, '')
-      .replace(/[\p{Cc}\s]+/gu, ' ')
-      .slice(0, MAX_TITLE_CHARS)
-      .toWellFormed()
-      .trim() || 'Untitled'
-  );
+function sourceRead({ id, title, type, pageCount, error }: Source): Happening {
+  const about = { source_id: id, title, type: type.toLowerCase() };
+  return error === null
+    ? { name: 'SOURCE_DONE', tell: () => ({ sourceId: id, data: { ...about, page_count: pageCount } }) }
+    : { name: 'SOURCE_FAILED', tell: () => ({ sourceId: id, data: { ...about, error } }) };
 }
 
 /**

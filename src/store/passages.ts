@@ -1,6 +1,7 @@
 import type { Passage } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
+import { inTurns } from './in-turns.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
 import type { PassageRow, Queryable } from './tables.ts';
 
@@ -8,11 +9,8 @@ const BATCH_SIZE = 50;
 
 /** Writes the passages of a source; the search index is the caller's to fill. */
 export async function insertPassages(trx: Queryable, passages: readonly Passage[]): Promise<void> {
-  for (let start = 0; start < passages.length; start += BATCH_SIZE) {
-    await trx
-      .insertInto('passages')
-      .values(passages.slice(start, start + BATCH_SIZE).map(toRow))
-      .execute();
+  for await (const batch of inTurns(passages, () => 1, BATCH_SIZE)) {
+    await trx.insertInto('passages').values(batch.map(toRow)).execute();
   }
 }
 

@@ -4,20 +4,12 @@
  */
 import { type Kysely, sql } from 'kysely';
 import type { Passage, SourceType } from '../domain/entities.ts';
-import { toTerms } from '../domain/terms.ts';
 import { isPostgres } from './engine.ts';
 import { toPassage } from './passages.ts';
 import { postgresIndex } from './search-postgres.ts';
 import { sqliteIndex } from './search-sqlite.ts';
 import type { Queryable } from './tables.ts';
 import type { IndexEntry, MatchRow, TextIndex } from './text-index.ts';
-
-/** A passage to be made findable. */
-export interface SearchEntry {
-  readonly passage: Passage;
-  /** The title of its source; its words and those of the headings count like words of the text. */
-  readonly sourceTitle: string;
-}
 
 /** A passage that holds at least one of the terms, with what is needed to score and to show it. */
 export interface Candidate {
@@ -58,12 +50,7 @@ export async function createSearchIndex(db: Kysely<unknown>): Promise<void> {
   await indexOf(db).create(db);
 }
 
-/** Makes passages findable, in the transaction that writes their rows. They must not be indexed yet. */
-export async function indexPassages(trx: Queryable, entries: readonly SearchEntry[]): Promise<void> {
-  await indexOf(trx).add(trx, entries.map(toIndexEntry));
-}
-
-/** Makes passages findable by the very terms that another index has for them. They must not be indexed yet. */
+/** Makes passages findable by terms of `toTerms`, in the transaction that writes their rows. They must not be indexed yet. */
 export async function addIndexEntries(trx: Queryable, entries: readonly IndexEntry[]): Promise<void> {
   await indexOf(trx).add(trx, entries);
 }
@@ -113,12 +100,6 @@ async function readTotals(db: Queryable, chatbotId: string): Promise<{ passages:
 
 function indexOf(db: Parameters<typeof isPostgres>[0]): TextIndex {
   return isPostgres(db) ? postgresIndex : sqliteIndex;
-}
-
-function toIndexEntry({ passage, sourceTitle }: SearchEntry): IndexEntry {
-  const { id: passageId, accountId, chatbotId, sourceId } = passage;
-  const terms = toTerms([sourceTitle, ...passage.headingPath, passage.text].join('\n'));
-  return { passageId, accountId, chatbotId, sourceId, terms };
 }
 
 function toCandidate(row: MatchRow): Candidate {

@@ -1,10 +1,11 @@
 import type { Passage, SourceType } from '../../src/domain/entities.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { toJson } from '../../src/domain/json.ts';
+import { toTerms } from '../../src/domain/terms.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { insertPassages } from '../../src/store/passages.ts';
-import { indexPassages } from '../../src/store/search.ts';
+import { addIndexEntries } from '../../src/store/search.ts';
 import { STACK_ENGINE, type TestEngine } from './databases.ts';
 
 const NOW = toTimestamp(Date.UTC(2026, 0, 1));
@@ -95,9 +96,12 @@ export async function addSource(db: Database, accountId: string, chatbotId: stri
       })
       .execute();
     await insertPassages(trx, passages);
-    await indexPassages(
+    await addIndexEntries(
       trx,
-      passages.map((passage) => ({ passage, sourceTitle: source.title })),
+      passages.map(({ id, headingPath, text }) => ({
+        ...{ passageId: id, accountId, chatbotId, sourceId },
+        terms: toTerms([source.title, ...headingPath, text].join('\n')),
+      })),
     );
   });
   return { sourceId, passages };
