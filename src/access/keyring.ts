@@ -69,7 +69,7 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
   }
 
   async function read(hash: string): Promise<Entry | undefined> {
-    const [askedAt, round] = [clock.now(), refreshes];
+    const [askedAt, round] = [clock.monotonicMs(), refreshes];
     const key = await lookUp(hash);
     const known = entries.get(hash);
     if (key === undefined || key.revokedAt !== null) {
@@ -79,9 +79,9 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
       known?.revocation.abort();
       return undefined;
     }
-    if (known !== undefined) return Object.assign(known, { key, checkedAt: clock.now() });
+    if (known !== undefined) return Object.assign(known, { key, checkedAt: clock.monotonicMs() });
     const revocation = new AbortController();
-    const entry = { hash, key, revocation, revoked: revocation.signal, checkedAt: clock.now() };
+    const entry = { hash, key, revocation, revoked: revocation.signal, checkedAt: clock.monotonicMs() };
     entries.set(hash, entry);
     return entry;
   }
@@ -90,7 +90,7 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
     async find(hash) {
       const session = sessions.find(hash);
       if (session !== undefined) return session;
-      const isFresh = (checkedAt: number) => clock.now() - checkedAt < MAX_AGE_MS;
+      const isFresh = (checkedAt: number) => clock.monotonicMs() - checkedAt < MAX_AGE_MS;
       const known = entries.get(hash);
       if (known === undefined && isFresh(unknown.get(hash) ?? Number.NEGATIVE_INFINITY)) return undefined;
       const entry = known !== undefined && isFresh(known.checkedAt) ? known : await read(hash);

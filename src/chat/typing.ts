@@ -40,7 +40,7 @@ export function createTyping(bus: LiveBus, clock: Clock, announcements: Announce
       };
       const roles = typers.get(conversationId) ?? new Map();
       const timer = setTimeout(expire, LASTS_MS).unref();
-      typers.set(conversationId, roles.set(role, { until: clock.now() + LASTS_MS, timer }));
+      typers.set(conversationId, roles.set(role, { until: clock.monotonicMs() + LASTS_MS, timer }));
     }
     if (was !== isTyping) bus.publish(conversationTopic(conversationId));
   }
@@ -59,7 +59,7 @@ export function createTyping(bus: LiveBus, clock: Clock, announcements: Announce
     of(conversationId) {
       const roles = typers.get(conversationId);
       if (roles === undefined) return NOBODY;
-      const now = clock.now();
+      const now = clock.monotonicMs();
       return new Set(TYPING_ROLES.filter((role) => (roles.get(role)?.until ?? 0) > now));
     },
 

@@ -30,10 +30,10 @@ export const RATE_WINDOW_MS = 60_000;
  */
 export function createMemoryRateLimiter(clock: Clock, windowMs = RATE_WINDOW_MS): RateLimiter {
   const logs = new Map<string, StampLog>();
-  let sweptAt = clock.now();
+  let sweptAt = clock.monotonicMs();
 
   function take(key: string, limit: number, cost = 1): RateLimitResult {
-    const now = clock.now();
+    const now = clock.monotonicMs();
     if (now - sweptAt >= windowMs) {
       for (const [name, log] of logs) if (log.countSince(now - windowMs) === 0) logs.delete(name);
       sweptAt = now;
@@ -51,8 +51,8 @@ export function createMemoryRateLimiter(clock: Clock, windowMs = RATE_WINDOW_MS)
       isAllowed,
       limit,
       remaining: Math.max(0, limit - (isAllowed ? used + cost : used)),
-      resetMs: log.waitFor(1, now - windowMs),
-      retryAfterMs: isAllowed ? 0 : log.waitFor(used + cost - limit, now - windowMs),
+      resetMs: Math.ceil(log.waitFor(1, now - windowMs)),
+      retryAfterMs: isAllowed ? 0 : Math.ceil(log.waitFor(used + cost - limit, now - windowMs)),
     };
   }
 
@@ -77,9 +77,7 @@ class StampLog {
   add(now: number, times: number): void {
     for (let i = 0; i < times; i++) {
       if (this.#count === this.#stamps.length) this.#grow();
-      // A clock that was set back must not put a stamp before an older one.
-      const stamp = this.#count > 0 ? Math.max(now, this.#at(this.#count - 1)) : now;
-      this.#stamps[(this.#head + this.#count) % this.#stamps.length] = stamp;
+      this.#stamps[(this.#head + this.#count) % this.#stamps.length] = now;
       this.#count++;
     }
   }

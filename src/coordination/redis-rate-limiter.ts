@@ -1,6 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import { createBreaker } from '../domain/breaker.ts';
 import type { Clock } from '../domain/time.ts';
+import { createPassedLog } from './passed-requests.ts';
 import { createMemoryRateLimiter, RATE_WINDOW_MS, type RateLimiter, type RateLimitResult } from './rate-limiter.ts';
 import type { RedisLink } from './redis.ts';
 
@@ -18,12 +19,17 @@ export interface RedisRateLimiterOptions {
 const TIMEOUT_MS = 50;
 const FAILURES = 3;
 const PAUSE_MS = 1_000;
+/** By when all processes have found a Redis that is back, and have told it what they had let through. */
+const RETURN_MS = 5_000;
+/** By how much an entry may be ahead of the server's clock, in microseconds. */
+const MAX_CLOCK_STEP_US = 1_000_000;
 
 /**
- * KEYS: the log of what was let through, by time in microseconds. ARGV: the window in microseconds, limit, cost, and a
- * text that no other call has. Times are the server's own, which alone is one clock for all; a clock that was set back
- * puts nothing before what is there. Answers: whether it is let through, how many count then, and the microseconds until
- * one fewer does, and until the same would be let through.
+ * KEYS: the log of what was let through, by time in microseconds. ARGV: the window in microseconds, limit, cost, the name
+ * of the process, and the number of its first request. Times are the server's own, which alone is one clock for all. Where
+ * that was set back, entries of the future are dropped: they would shut callers out until it has caught up. Answers:
+ * whether it is let through, how many count then, and the microseconds until one fewer does, and until the same would be
+ * let through.
  */
 const TAKE = `
 local log, window, limit, cost = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -31,16 +37,18 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local text = function(n) return string.format('%.0f', n) end
 redis.call('ZREMRANGEBYSCORE', log, '-inf', text(now - window))
+redis.call('ZREMRANGEBYSCORE', log, text(now + ${MAX_CLOCK_STEP_US}), '+inf')
 local used = redis.call('ZCARD', log)
 local passes = used + cost <= limit
 if passes and cost > 0 then
   local last = redis.call('ZRANGE', log, -1, -1, 'WITHSCORES')[2]
   local at = math.max(now, tonumber(last or 0))
+  local number = tonumber(ARGV[5])
   for first = 1, cost, 1000 do
     local entries = {}
     for n = first, math.min(first + 999, cost) do
       entries[#entries + 1] = text(at)
-      entries[#entries + 1] = ARGV[4] .. ':' .. n
+      entries[#entries + 1] = ARGV[4] .. ':' .. text(number + n - 1)
     end
     redis.call('ZADD', log, unpack(entries))
   end
@@ -55,23 +63,61 @@ return { passes and 1 or 0, used, used > 0 and wait(1) or 0, not passes and used
 const TAKE_SHA = hash('sha1', TAKE);
 
 /**
+ * KEYS: the same log. ARGV: the window, the name of the process, then for each of its requests that were let through how
+ * many microseconds ago that was, the first number, and how many. What is there already stays as it is.
+ */
+const TELL = `
+local log, window, name = KEYS[1], tonumber(ARGV[1]), ARGV[2]
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local text = function(n) return string.format('%.0f', n) end
+for i = 3, #ARGV, 3 do
+  local at = text(now - tonumber(ARGV[i]))
+  for n = 0, tonumber(ARGV[i + 2]) - 1 do
+    redis.call('ZADD', log, 'NX', at, name .. ':' .. text(tonumber(ARGV[i + 1]) + n))
+  end
+end
+redis.call('PEXPIRE', log, text(math.ceil(window / 1000)))`;
+
+/** How many entries one call tells at most: a script holds up all others. */
+const TOLD_AT_ONCE = 500;
+
+/**
  * Makes a limiter that all who share a Redis have in common. When Redis does not answer in 50 ms a process lets no more
  * than its share through; what Redis let it through before counts against that, and what Redis has said to be full stays
- * so until its oldest request leaves the window. What it lets through in the meantime is not told Redis afterwards: for the
- * window in which Redis comes back, and that only, each may have had its share besides.
+ * so until its oldest request leaves the window. When Redis is back, each process tells it what it has let through in the
+ * last window, by names that count once; until the others have had the time to do so, its share is a limit as well.
  */
 export function createRedisRateLimiter(
   link: RedisLink,
   { clock, countNodes, windowMs = RATE_WINDOW_MS, timeoutMs = TIMEOUT_MS }: RedisRateLimiterOptions,
 ): RateLimiter {
   const own = createMemoryRateLimiter(clock, windowMs);
+  const passed = createPassedLog(windowMs);
   const breaker = createBreaker({ failures: FAILURES, pauseMs: PAUSE_MS });
+  const name = randomUUID();
+  /** Keys of which Redis has not been told all that was let through here. */
+  const untold = new Set<string>();
   /** When a key that was full will have room again; such as are past are forgotten a window later. */
   const fullUntil = new Map<string, number>();
-  let sweptAt = performance.now();
+  let sweptAt = clock.monotonicMs();
+  let nextNumber = 1;
+  let returnedAt = Number.NEGATIVE_INFINITY;
+  let nodesBefore = 1;
+
+  link.onChange((isUp) => {
+    if (!isUp) {
+      nodesBefore = countNodes();
+      return;
+    }
+    returnedAt = clock.monotonicMs();
+    // It may have been started anew, and have lost what it had counted.
+    for (const key of passed.keys()) untold.add(key);
+    tellAll();
+  });
 
   function noteFull(key: string, resetMs: number): void {
-    const now = performance.now();
+    const now = clock.monotonicMs();
     if (now - sweptAt >= windowMs) {
       for (const [name, until] of fullUntil) if (until <= now) fullUntil.delete(name);
       sweptAt = now;
@@ -80,16 +126,32 @@ export function createRedisRateLimiter(
   }
 
   async function take(key: string, limit: number, cost = 1): Promise<RateLimitResult> {
-    const result = await ask(key, limit, cost);
-    if (result === undefined) return takeShare(key, limit, cost);
-    if (result.isAllowed && cost > 0) void own.take(key, limit, cost);
+    const first = nextNumber;
+    nextNumber += cost;
+    if (isJustBack()) {
+      const share = own.peek(key, shareOf(limit)) as RateLimitResult;
+      if (cost > share.remaining) return takeShare(key, limit, { cost, first });
+    }
+    const result = await ask(key, limit, { cost, first });
+    if (result === undefined) return takeShare(key, limit, { cost, first });
+    if (result.isAllowed && cost > 0) {
+      void own.take(key, limit, cost);
+      passed.add(key, { at: clock.monotonicMs(), first, count: cost });
+    }
+    if (untold.size > 0) tellAll();
     return result;
   }
 
-  async function ask(key: string, limit: number, cost: number): Promise<RateLimitResult | undefined> {
+  async function ask(
+    key: string,
+    limit: number,
+    { cost, first }: { cost: number; first: number },
+  ): Promise<RateLimitResult | undefined> {
     if (!link.isUp || !breaker.tryNow()) return undefined;
+    // On the same connection, and so before what follows.
+    if (untold.has(key)) tell(key);
     try {
-      const args = [windowMs * 1_000, limit, cost, randomUUID()] as const;
+      const args = [windowMs * 1_000, limit, cost, name, first] as const;
       const [passes, used, reset, retry] = await within(timeoutMs, evaluate(link.nameOf(`rate:${key}`), args));
       breaker.succeed();
       if (used >= limit) noteFull(key, reset / 1_000);
@@ -117,13 +179,42 @@ export function createRedisRateLimiter(
     return reply as [number, number, number, number];
   }
 
-  function takeShare(key: string, limit: number, cost: number): RateLimitResult {
-    const share = Math.max(1, Math.floor(limit / countNodes()));
-    const fullMs = Math.ceil((fullUntil.get(key) ?? 0) - performance.now());
+  function tellAll(): void {
+    for (const key of untold) tell(key);
+  }
+
+  function tell(key: string): void {
+    untold.delete(key);
+    const now = clock.monotonicMs();
+    const entries = passed.of(key, now);
+    for (let start = 0; start < entries.length; start += TOLD_AT_ONCE) {
+      const some = entries.slice(start, start + TOLD_AT_ONCE);
+      const args = some.flatMap(({ at, first, count }) => [Math.round((now - at) * 1_000), first, count]);
+      // With its text, as a server that was started anew does not know it by name, and would do it after what follows.
+      const told = link.commands.eval(TELL, 1, link.nameOf(`rate:${key}`), windowMs * 1_000, name, ...args);
+      told.catch(() => untold.add(key));
+    }
+  }
+
+  const isJustBack = () => clock.monotonicMs() - returnedAt < Math.min(RETURN_MS, windowMs);
+
+  function shareOf(limit: number): number {
+    // Just after Redis is back not all others are counted again.
+    const nodes = Math.max(countNodes(), isJustBack() ? nodesBefore : 1);
+    return Math.max(1, Math.floor(limit / nodes));
+  }
+
+  function takeShare(key: string, limit: number, { cost, first }: { cost: number; first: number }): RateLimitResult {
+    const share = shareOf(limit);
+    const fullMs = Math.ceil((fullUntil.get(key) ?? 0) - clock.monotonicMs());
     if (fullMs > 0 && cost > 0) {
       return { isAllowed: false, limit: share, remaining: 0, resetMs: fullMs, retryAfterMs: fullMs };
     }
     const result = own.take(key, share, cost) as RateLimitResult;
+    if (result.isAllowed && cost > 0) {
+      passed.add(key, { at: clock.monotonicMs(), first, count: cost });
+      untold.add(key);
+    }
     // What is larger than the share has to wait for Redis.
     return result.isAllowed ? result : { ...result, retryAfterMs: Math.max(result.retryAfterMs, PAUSE_MS) };
   }

@@ -4,13 +4,16 @@
  */
 export type Timestamp = string & { readonly __timestamp: true };
 
-/** The source of "now" in milliseconds since the epoch; a value of its own so that tests can turn it. */
+/** The source of time; a value of its own so that tests can turn it. */
 export interface Clock {
+  /** The wall clock in milliseconds since the epoch, for what is stored and shown. It may be set back or forth. */
   now(): number;
+  /** Milliseconds since some moment, for durations within this process: however the wall clock is set, they only grow. */
+  monotonicMs(): number;
 }
 
 /** The machine's own clock. */
-export const systemClock: Clock = { now: () => Date.now() };
+export const systemClock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() };
 
 /** The last moment that was formatted: all that happens in one millisecond need not be formatted again. */
 let last: { readonly ms: number; readonly text: Timestamp } | undefined;

@@ -37,7 +37,7 @@ export function createSocketWatch({ clock, logger }: Pick<Deps, 'clock' | 'logge
   function check(progress: Progress, client: WebSocket): void {
     const { connection } = progress;
     const taken = connection.bytesWritten - connection.writableLength;
-    const now = clock.now();
+    const now = clock.monotonicMs();
     if (client.bufferedAmount === 0 || taken !== progress.taken) Object.assign(progress, { taken, since: now });
     if (now - progress.since >= STALL_MS) shed(client);
     else checkSize(client);
@@ -56,7 +56,7 @@ export function createSocketWatch({ clock, logger }: Pick<Deps, 'clock' | 'logge
 
   return {
     watch(client, connection) {
-      watched.set(client, { connection, taken: 0, since: clock.now() });
+      watched.set(client, { connection, taken: 0, since: clock.monotonicMs() });
       // It grows by what the peer asks for: between two looks of the timer that can be a lot.
       client.on('message', () => checkSize(client));
       client.on('ping', () => checkSize(client));

@@ -97,9 +97,9 @@ export function createAccess({ config, db, clock, logger, metrics, background, s
 
   function getOwn(accountId: string): Promise<OwnAccess> {
     const known = accounts.get(accountId);
-    if (known !== undefined && clock.now() - known.at < MAX_AGE_MS) return known.own;
+    if (known !== undefined && clock.monotonicMs() - known.at < MAX_AGE_MS) return known.own;
     const own = read(accountId);
-    const entry = { at: clock.now(), own };
+    const entry = { at: clock.monotonicMs(), own };
     accounts.set(accountId, entry);
     own.catch(() => {
       if (accounts.peek(accountId) === entry) accounts.delete(accountId);
@@ -118,10 +118,10 @@ export function createAccess({ config, db, clock, logger, metrics, background, s
       if (model === null) return;
       const name = `${accountId} ${provider} ${model}`;
       const known = notes.get(name);
-      const now = clock.now();
+      const now = clock.monotonicMs();
       if (known?.failure === failure && now - known.at < NOTE_INTERVAL_MS) return;
       notes.set(name, { at: now, failure });
-      const outcome = { provider, model, failure, at: toTimestamp(now) };
+      const outcome = { provider, model, failure, at: toTimestamp(clock.now()) };
       background.run('note how a model answers', () =>
         db.transaction((trx) => writeModelOutcome(trx, accountId, outcome)),
       );

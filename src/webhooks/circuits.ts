@@ -6,7 +6,7 @@ const MAX_ENDPOINTS = 10_000;
 
 /** Which endpoints fail again and again at the moment, as this process sees it. */
 export interface Circuits {
-  /** @param at when an attempt ended, in ms. */
+  /** @param at when an attempt ended, in ms by a clock that is never set. */
   note(subscriptionId: string, hasSucceeded: boolean, at: number): void;
   /** Whether the last five attempts failed within a minute, and none has succeeded since. */
   isOpen(subscriptionId: string): boolean;

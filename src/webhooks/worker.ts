@@ -60,7 +60,7 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
     const at = clock.now();
     const outcome = await attemptDelivery(sending, ready);
     const result = judge(claimed, outcome, at);
-    circuits.note(claimed.endpoint.subscription.id, outcome.error === null, clock.now());
+    circuits.note(claimed.endpoint.subscription.id, outcome.error === null, clock.monotonicMs());
     metrics.webhookAttempts.inc({ outcome: result.status.toLowerCase() });
     metrics.webhookSeconds.observe(outcome.durationMs / 1_000);
     results.push(result);

@@ -28,7 +28,10 @@ export interface RestGatewayOptions extends Pick<GatewayOptions, 'env'> {
 export async function openGateway({ engine = engineOf('It ', 'is so.'), ...options }: RestGatewayOptions = {}) {
   const gateway = await startGateway({
     ...options,
-    replaced: { clock: { now: () => Date.parse(NOW) }, engines: new Map([['builtin', engine]]) },
+    replaced: {
+      clock: { now: () => Date.parse(NOW), monotonicMs: () => performance.now() },
+      engines: new Map([['builtin', engine]]),
+    },
   });
   onTestFinished(() => gateway.close());
   const chatbotId = await createChatbot(gateway, { name: 'Support' });
