@@ -15,6 +15,7 @@ import type { Config } from './config.ts';
 import { type Coordination, createMemoryCoordination, openRedisCoordination } from './coordination/coordination.ts';
 import type { Deps } from './deps.ts';
 import { StartupError, StorageUnavailableError } from './domain/errors.ts';
+import { continueIdsAfter } from './domain/ids.ts';
 import { BUILTIN, PROVIDERS } from './domain/providers.ts';
 import { systemClock, toTimestamp } from './domain/time.ts';
 import { prepareFirstStart } from './first-start.ts';
@@ -32,6 +33,7 @@ import { createSealer } from './secrets.ts';
 import { openDatabase } from './store/database.ts';
 import { describeFailure } from './store/error-codes.ts';
 import { type WatchedDatabase, watchNewDeliveries } from './store/new-deliveries.ts';
+import { findNewestIdOfAll } from './store/newest-ids.ts';
 import { countDueDeliveries } from './store/webhook-queue.ts';
 import { logBrokenDocuments } from './webhooks/broken-documents.ts';
 import { resealWebhooks } from './webhooks/reseal.ts';
@@ -129,6 +131,8 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
   try {
     // First the port, which may be taken: a key that was made and not shown would be lost.
     const port = await server.listen(config.port, config.host);
+    const newestId = await findNewestIdOfAll(deps.db.read);
+    if (newestId !== undefined) continueIdsAfter(newestId);
     const firstKey = await prepareFirstStart(deps);
     await joinNodes(deps);
     await recoverReplies(deps);

@@ -3,13 +3,14 @@ import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Lead, LeadForm } from '../domain/entities.ts';
 import { type FieldProblem, InvalidInputError, requireFound } from '../domain/errors.ts';
-import { createId } from '../domain/ids.ts';
+import { createIdAfter } from '../domain/ids.ts';
 import { line, metadataObject, parseInput, text } from '../domain/input.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { appendEvent } from '../store/events.ts';
 import { insertLead } from '../store/leads.ts';
+import { findNewestId } from '../store/newest-ids.ts';
 import { enqueueEvents } from '../store/outbox.ts';
 import { holdConversation } from './handoff.ts';
 import { leadCaptured } from './happenings.ts';
@@ -60,7 +61,7 @@ export async function captureLead(
     const chatbot = requireFound('Conversation', await findChatbot(trx, accountId, chatbotId));
     requireAnswers(chatbot.leadForm, given);
     const lead: Lead = {
-      id: createId('lead'),
+      id: createIdAfter('lead', await findNewestId(trx, 'leads', chatbotId)),
       ...{ accountId, chatbotId, conversationId },
       name: given.name ?? null,
       email: given.email ?? null,

@@ -1,6 +1,6 @@
 import type { Channel, Chatbot, Conversation } from '../domain/entities.ts';
 import { InvalidInputError, requireFound } from '../domain/errors.ts';
-import { createId, parseId } from '../domain/ids.ts';
+import { createIdAfter, parseId } from '../domain/ids.ts';
 import { type JsonText, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
@@ -12,6 +12,7 @@ import {
   lockConversationBySession,
   updateConversation,
 } from '../store/conversations.ts';
+import { findNewestId } from '../store/newest-ids.ts';
 import type { Queryable } from '../store/tables.ts';
 
 /** Where a message goes: exactly one of `chatbotId` and `conversationId`. */
@@ -94,7 +95,8 @@ export async function startConversation(
     at: Timestamp;
   },
 ): Promise<Conversation> {
-  const id = about.id ?? createId('conversation');
+  const newest = await findNewestId(trx, 'conversations', chatbot.id);
+  const id = about.id ?? createIdAfter('conversation', newest);
   const conversation: Conversation = {
     id,
     accountId: chatbot.accountId,

@@ -1,4 +1,4 @@
-import { UUID, uuidv7obj } from 'uuidv7';
+import { UUID, V7Generator } from 'uuidv7';
 
 /**
  * The nouns that have an id, each with the number that marks its ids. Numbers are part of every stored id: append,
@@ -25,24 +25,34 @@ const KIND_BITS = 0b11111;
 const kindByNumber = new Map<number, IdKind>(Object.entries(KINDS).map(([kind, number]) => [number, kind as IdKind]));
 const FORM = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
+/** It goes on from its last moment for as long as the clock is behind that, however far the clock was set back. */
+const generator = new V7Generator();
+generator.setRollbackAllowance(2 ** 48 - 1);
+
 /**
  * Makes a new id: a UUIDv7 whose last five bits say what it names, so that one bare UUID serves GraphQL, REST and the
- * database, and `node(id)` needs no table. Ids made in one process sort in the order of their making.
+ * database, and `node(id)` needs no table. Ids made in one process sort in the order of their making, whatever its clock.
  */
 export function createId(kind: IdKind): string {
-  const bytes = Uint8Array.from(uuidv7obj().bytes);
+  const bytes = Uint8Array.from(generator.generate().bytes);
   bytes[15] = ((bytes[15] ?? 0) & ~KIND_BITS) | KINDS[kind];
   return UUID.ofInner(bytes).toString();
+}
+
+/** Has all ids that are made from now on sort after one, which an earlier process may have made by a clock that was ahead. */
+export function continueIdsAfter(newest: string): void {
+  generator.generateOrResetWithTs(timeOf(newest) + 1);
 }
 
 /** Makes a new id that sorts after another, which may come from a machine whose clock is ahead. */
 export function createIdAfter(kind: IdKind, other: string | undefined): string {
   const id = createId(kind);
   if (other === undefined || id > other) return id;
-  const time = Number.parseInt(other.slice(0, 8) + other.slice(9, 13), 16) + 1;
-  const hex = time.toString(16).padStart(12, '0');
+  const hex = (timeOf(other) + 1).toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}${id.slice(13)}`;
 }
+
+const timeOf = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 
 /** What `id` names, or `undefined` for anything that is no id of ours. Expects lower case: see `parseId`. */
 export function kindOfId(id: string): IdKind | undefined {

@@ -3,10 +3,11 @@ import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Passage, Source } from '../domain/entities.ts';
 import { InvalidInputError, NotFoundError } from '../domain/errors.ts';
-import { createId, parseId } from '../domain/ids.ts';
+import { createId, createIdAfter, parseId } from '../domain/ids.ts';
 import { line, parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
+import { findNewestId } from '../store/newest-ids.ts';
 import { enqueueEvents, type Happening } from '../store/outbox.ts';
 import { insertPassages } from '../store/passages.ts';
 import { addIndexEntries, splitTerms, unindexSource } from '../store/search.ts';
@@ -61,7 +62,7 @@ export async function createSource(
     }
     const at = toTimestamp(deps.clock.now());
     const source: Source = {
-      id: createId('source'),
+      id: createIdAfter('source', await findNewestId(trx, 'sources', chatbotId)),
       accountId,
       chatbotId,
       type: given.content.qa ? 'QA' : 'TEXT',

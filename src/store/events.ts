@@ -99,12 +99,17 @@ export async function findLastEventNumber(
   return row?.last_event;
 }
 
-/** The oldest events of a chatbot's conversations, oldest first, of whatever account. */
-export async function listOldestEvents(db: Queryable, chatbotId: string, limit: number): Promise<LoggedEvent[]> {
+/** The oldest events of a chatbot's conversations after `number`, oldest first, of whatever account. */
+export async function listOldestEvents(
+  db: Queryable,
+  { chatbotId, after }: { chatbotId: string; after: number },
+  limit: number,
+): Promise<LoggedEvent[]> {
   const rows = await db
     .selectFrom('conversation_events')
     .selectAll()
     .where('chatbot_id', '=', chatbotId)
+    .where('chatbot_number', '>', after)
     .orderBy('chatbot_number')
     .limit(limit)
     .execute();

@@ -1,8 +1,9 @@
 import type { Channel } from '../domain/entities.ts';
-import { createId } from '../domain/ids.ts';
+import { createIdAfter } from '../domain/ids.ts';
 import { toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import type { WebhookDelivery, WebhookEvent, WebhookEventName } from '../domain/webhooks.ts';
+import { findNewestId } from './newest-ids.ts';
 import type { Queryable } from './tables.ts';
 import { insertWebhookDeliveries } from './webhook-deliveries.ts';
 import { insertWebhookEvent } from './webhook-events.ts';
@@ -43,16 +44,17 @@ export async function enqueueEvents(
     const wanting = interested.filter(({ channels }) => wants(channels, channel));
     if (wanting.length === 0) continue;
     const event: WebhookEvent = {
-      id: createId('webhookEvent'),
+      id: createIdAfter('webhookEvent', await findNewestId(trx, 'webhook_events', accountId)),
       ...{ accountId, chatbotId, name },
       ...{ conversationId: null, messageId: null, leadId: null, sourceId: null, ...about },
       data: toJson(data),
       at,
     };
     await insertWebhookEvent(trx, event);
+    const newest = await findNewestId(trx, 'webhook_deliveries', accountId);
     await insertWebhookDeliveries(
       trx,
-      wanting.map(({ id }) => createDelivery(event, id, at)),
+      wanting.map(({ id }) => createDelivery(event, id, at, newest)),
     );
   }
 }
@@ -61,10 +63,15 @@ function wants(channels: Wish['channels'], channel: Channel | undefined): boolea
   return channels === null || channel === undefined || channels.includes(channel);
 }
 
-/** Makes the delivery of an event to a subscription, due at once. */
-export function createDelivery(event: WebhookEvent, subscriptionId: string, at: Timestamp): WebhookDelivery {
+/** Makes the delivery of an event to a subscription, due at once. @param newest what its id is to sort after. */
+export function createDelivery(
+  event: WebhookEvent,
+  subscriptionId: string,
+  at: Timestamp,
+  newest?: string,
+): WebhookDelivery {
   return {
-    id: createId('webhookDelivery'),
+    id: createIdAfter('webhookDelivery', newest),
     accountId: event.accountId,
     subscriptionId,
     eventId: event.id,

@@ -1,7 +1,13 @@
 /** What is to be sent, to the endpoints of all accounts, and who is at it. */
 import { sql } from 'kysely';
 import type { Timestamp } from '../domain/time.ts';
-import type { DeliveryStatus, WebhookAttempt, WebhookDelivery, WebhookEvent } from '../domain/webhooks.ts';
+import type {
+  DeliveryStatus,
+  WebhookAttempt,
+  WebhookDelivery,
+  WebhookEvent,
+  WebhookSchedule,
+} from '../domain/webhooks.ts';
 import { prepareQuery } from './prepared.ts';
 import type { Queryable } from './tables.ts';
 import { toDelivery } from './webhook-deliveries.ts';
@@ -142,6 +148,56 @@ async function composeBodies(
     fresh.map(({ eventId }) => eventId),
   );
   return new Map(events.map((event) => [event.id, compose(event)]));
+}
+
+/** Makes deliveries due at once that are still due at a later moment. */
+export async function makeDueNow(
+  trx: Queryable,
+  deliveries: readonly { readonly id: string; readonly nextAttemptAt: Timestamp }[],
+  now: Timestamp,
+): Promise<void> {
+  for (const { id, nextAttemptAt } of deliveries) {
+    await trx
+      .updateTable('webhook_deliveries')
+      .set({ next_attempt_at: now })
+      .where('id', '=', id)
+      .where('next_attempt_at', '=', nextAttemptAt)
+      .execute();
+  }
+}
+
+/** How far ahead anything can be due or leased. */
+export interface Horizon {
+  readonly now: Timestamp;
+  /** When an attempt can be due, by the schedule of its subscription. */
+  readonly furthest: Readonly<Record<WebhookSchedule, Timestamp>>;
+  readonly furthestLease: Timestamp;
+}
+
+/** Makes due what is due, or leased, later than anything can be: a clock wrote it that was set back since. */
+export async function pullInDeliveries(trx: Queryable, { now, furthest, furthestLease }: Horizon): Promise<void> {
+  for (const schedule of ['CONTRACT', 'LONG'] as const) {
+    await trx
+      .updateTable('webhook_deliveries')
+      .set({ next_attempt_at: now })
+      .where('next_attempt_at', '>', furthest[schedule])
+      .where('subscription_id', 'in', (of) =>
+        of.selectFrom('webhook_subscriptions').select('id').where('schedule', '=', schedule),
+      )
+      .execute();
+  }
+  await trx
+    .updateTable('webhook_deliveries')
+    .set({ next_attempt_at: now })
+    .where('next_attempt_at', '>', furthestLease)
+    .where('attempt_count', '=', 0)
+    .execute();
+  await trx
+    .updateTable('webhook_deliveries')
+    .set({ leased_by: null, leased_until: null })
+    .where('next_attempt_at', 'is not', null)
+    .where('leased_until', '>', furthestLease)
+    .execute();
 }
 
 /** What came of an attempt, and what comes next. */

@@ -1,4 +1,6 @@
+import { toTimestamp } from '../domain/time.ts';
 import type { WebhookSchedule } from '../domain/webhooks.ts';
+import type { Horizon } from '../store/webhook-queue.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -35,4 +37,18 @@ export function findDelay({ schedule, contractDelaysMs, number, retryAfterMs, ra
   if (delayMs === undefined) return undefined;
   const { from, to } = JITTER[schedule];
   return Math.max(Math.round(delayMs * (from + (to - from) * random)), Math.min(retryAfterMs ?? 0, 2 * delayMs));
+}
+
+/** For how long a node can hold a delivery at most, by any of the nodes' clocks. */
+const MAX_LEASE_MS = 10 * MINUTE;
+
+/** How far from a moment anything can be due or leased. What is further was written by a clock that was set back since. */
+export function horizonOf({ webhookRetryDelaysMs }: { webhookRetryDelaysMs: readonly number[] }, now: number): Horizon {
+  // A receiver can make a pause twice as long.
+  const furthest = (delays: readonly number[]) => toTimestamp(now + 2 * Math.max(0, ...delays) + MINUTE);
+  return {
+    now: toTimestamp(now),
+    furthest: { CONTRACT: furthest(webhookRetryDelaysMs), LONG: furthest(LONG_DELAYS_MS) },
+    furthestLease: toTimestamp(now + MAX_LEASE_MS),
+  };
 }

@@ -10,13 +10,16 @@ import {
   type ClaimedDelivery,
   claimDeliveries,
   listDueEndpoints,
+  makeDueNow,
+  pullInDeliveries,
   releaseAllDeliveries,
 } from '../store/webhook-queue.ts';
 import { composeBody } from './body.ts';
 import { createCircuits } from './circuits.ts';
 import { attemptDelivery, type Outcome } from './deliver.ts';
 import { prepareDelivery } from './prepare.ts';
-import { findDelay } from './schedule.ts';
+import { createRetryTimes } from './retry-times.ts';
+import { findDelay, horizonOf } from './schedule.ts';
 import { logHealth, settleAttempts } from './settle.ts';
 import { listShares } from './shares.ts';
 import { deliveriesTopic } from './topic.ts';
@@ -25,6 +28,8 @@ import { deliveriesTopic } from './topic.ts';
 const LOOK_MS = 500;
 /** How long what came of an attempt waits for that of others, to be written with it. */
 const GATHER_MS = 10;
+/** How often it looks for what a clock has made due too late that was set back since. */
+const PULL_IN_MS = 60_000;
 /** Longer than an attempt can take. */
 const LEASE_MS = 30_000;
 
@@ -43,6 +48,7 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
   const { bus, config, db, clock, logger, metrics, node } = deps;
   const sending = { ...deps, fetch: createGuardedFetch(createAddressRules(config.allowedAddresses)) };
   const circuits = createCircuits();
+  const retryTimes = createRetryTimes(clock);
   /** The subscriptions of deliveries that are taken, until what came of them is written; by the ids of the deliveries. */
   const taken = new Map<string, string>();
   const attempts = new Set<Promise<void>>();
@@ -79,18 +85,22 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
       random: Math.random(),
     };
     const delayMs = outcome.error === null || isHopeless ? undefined : findDelay(retry);
+    const nextAttemptAt = delayMs === undefined ? null : toTimestamp(clock.now() + delayMs);
+    if (delayMs !== undefined && nextAttemptAt !== null) retryTimes.note({ id: delivery.id, nextAttemptAt }, delayMs);
     const failed: DeliveryStatus = delayMs === undefined ? 'EXHAUSTED' : 'FAILED';
     return {
       claimed,
       attempt: { deliveryId: delivery.id, number, at: toTimestamp(startedAt), ...told },
       status: outcome.error === null ? 'DELIVERED' : failed,
-      nextAttemptAt: delayMs === undefined ? null : toTimestamp(clock.now() + delayMs),
+      nextAttemptAt,
     };
   }
 
   /** Writes what came of attempts, and begins others. Returns whether it has begun any. */
   async function turn(): Promise<boolean> {
     const finished = [...results];
+    const overdue = retryTimes.takeOverdue();
+    if (overdue.length > 0) await db.transaction((trx) => makeDueNow(trx, overdue, toTimestamp(clock.now())));
     const held = new Map(taken);
     for (const { claimed } of finished) held.delete(claimed.delivery.id);
     const due = isStopping ? [] : await listDueEndpoints(db.read, toTimestamp(clock.now()));
@@ -164,19 +174,28 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
     });
   }
 
+  async function pullIn(): Promise<void> {
+    if (isStopping) return;
+    // Where the database is away, what looks for due deliveries says so.
+    await db.transaction((trx) => pullInDeliveries(trx, horizonOf(config, clock.now()))).catch(() => {});
+  }
+
   // Whoever holds the database alone knows that what is leased was leased by a process that is gone.
   const starting = db.isShared ? Promise.resolve() : db.transaction(releaseAllDeliveries);
   const started = starting
     .catch((error: unknown) => logger.error({ err: error }, 'cannot let go of deliveries'))
+    .then(pullIn)
     .then(look);
   deps.onNewDeliveries((accountIds) => {
     signal(accountIds);
     look();
   });
   const timer = setInterval(look, LOOK_MS);
+  const pulling = setInterval(() => void pullIn(), PULL_IN_MS);
   return async () => {
     isStopping = true;
     clearInterval(timer);
+    clearInterval(pulling);
     await started;
     while (looking !== undefined) await looking;
     await Promise.all(attempts);

@@ -48,6 +48,32 @@ it('forgets the events that are older than 30 days, but for the newest of a chat
   expect(await numbers()).toEqual([6]);
 });
 
+it.each([1, 600])(
+  'forgets what is old although %i events before it are dated in the future',
+  async (count) => {
+    const { gateway, clock, ask, trim, numbers } = await open();
+    const { conversationId } = await ask('One?');
+    clock.jump(400 * DAY_MS);
+    for (let n = 0; n < count; n++) await mutate(gateway, 'assignConversation', { conversationId, assignee: `${n}` });
+    clock.jump(-400 * DAY_MS);
+    await ask('Two?');
+    clock.turn(20 * DAY_MS);
+    await ask('Three?');
+    clock.turn(11 * DAY_MS);
+    await trim();
+    expect(await numbers()).toEqual([count + 7, count + 8, count + 9]);
+  },
+  60_000,
+);
+
+it('keeps what was just written by a clock that was set back since', async () => {
+  const { clock, ask, trim, numbers } = await open();
+  await ask('One?');
+  clock.jump(-3_600_000);
+  await trim();
+  expect(await numbers()).toEqual([1, 2, 3]);
+});
+
 it('forgets more than one transaction holds', async () => {
   const { gateway, clock, ask, trim, numbers } = await open();
   const { conversationId } = await ask('One?');

@@ -1,4 +1,5 @@
 import { expect, it, vi } from 'vitest';
+import { toTimestamp } from '../../src/domain/time.ts';
 import { deliveriesTopic } from '../../src/webhooks/topic.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { describeEngines } from '../helpers/databases.ts';
@@ -154,6 +155,40 @@ describeEngines('delivering', (engine) => {
     });
     expect(gateway.logs).toContainEqual(
       expect.objectContaining({ msg: 'a webhook endpoint was switched off', reason }),
+    );
+  });
+
+  it('tries again when its time has passed, although the wall clock was set back by an hour', async () => {
+    const clock = createTurnedClock();
+    const gateway = await startTelling({ engine, replaced: { clock } });
+    const receiver = await startReceiver(failTimes(1));
+    const id = await subscribe(gateway, receiver.url);
+    await captureLeads(gateway);
+    await vi.waitFor(async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ attemptCount: 1 }]), soon);
+    clock.jump(-HOUR);
+    clock.turn(MINUTE * 1.2);
+    await vi.waitFor(
+      async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ status: 'DELIVERED' }]),
+      soon,
+    );
+  });
+
+  it('is due at the next start where a clock that was set back since has made it due too late', async () => {
+    const database = await createDatabase(engine);
+    const first = await startTelling({ engine, database });
+    const receiver = await startReceiver(failTimes(1));
+    const id = await subscribe(first, receiver.url);
+    await captureLeads(first);
+    await vi.waitFor(async () => expect(await readDeliveries(first, id)).toMatchObject([{ attemptCount: 1 }]), soon);
+    const late = toTimestamp(Date.now() + HOUR);
+    await first.deps.db.transaction((trx) =>
+      trx.updateTable('webhook_deliveries').set({ next_attempt_at: late, leased_until: late }).execute(),
+    );
+    await first.close();
+    const second = { ...(await startTelling({ engine, database })), accountId: first.accountId };
+    await vi.waitFor(
+      async () => expect(await readDeliveries(second, id)).toMatchObject([{ status: 'DELIVERED' }]),
+      soon,
     );
   });
 

@@ -1,0 +1,54 @@
+import { prepareQuery } from './prepared.ts';
+import type { Queryable } from './tables.ts';
+
+/** The lists whose newest id new ids follow, each with the column of its owner; every one has an index by both. */
+const OWNERS = {
+  conversations: 'chatbot_id',
+  leads: 'chatbot_id',
+  sources: 'chatbot_id',
+  webhook_events: 'account_id',
+  webhook_deliveries: 'account_id',
+} as const;
+
+/** The tables in which ids are made over time. */
+const TABLES = [
+  ...['accounts', 'api_keys', 'chatbots', 'sources', 'passages', 'conversations', 'messages', 'leads'],
+  ...['webhook_subscriptions', 'webhook_events', 'webhook_deliveries'],
+] as 'messages'[];
+
+/** The newest id of a list. What is new gets one after it: another machine's clock may be ahead, or this one was set back. */
+export async function findNewestId(
+  db: Queryable,
+  table: keyof typeof OWNERS,
+  ownerId: string,
+): Promise<string | undefined> {
+  const [row] = await NEWEST[table](db, [ownerId, 1]);
+  return row?.id;
+}
+
+const prepareNewest = (table: keyof typeof OWNERS) =>
+  prepareQuery((db) =>
+    db
+      .selectFrom(table as 'leads')
+      .select('id')
+      .where(OWNERS[table] as 'chatbot_id', '=', '')
+      .orderBy('id', 'desc')
+      .limit(1),
+  );
+const NEWEST = {
+  conversations: prepareNewest('conversations'),
+  leads: prepareNewest('leads'),
+  sources: prepareNewest('sources'),
+  webhook_events: prepareNewest('webhook_events'),
+  webhook_deliveries: prepareNewest('webhook_deliveries'),
+};
+
+/** The newest id of all; `undefined` in an empty database. Uses the primary keys. */
+export async function findNewestIdOfAll(db: Queryable): Promise<string | undefined> {
+  let newest: string | undefined;
+  for (const table of TABLES) {
+    const row = await db.selectFrom(table).select('id').orderBy('id', 'desc').limit(1).executeTakeFirst();
+    if (row !== undefined && (newest === undefined || row.id > newest)) newest = row.id;
+  }
+  return newest;
+}
