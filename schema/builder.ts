@@ -7,10 +7,12 @@ import type {} from './scopes.ts';
 
 /** What a field may say of itself beside its type, for the cost of a query. */
 export type FieldExtensions = {
-  /** How many items a list holds at most, given the field's arguments. */
-  readonly listSize: (args: Readonly<Record<string, unknown>>) => number;
+  /** How many items a list holds at most, given the field's arguments; for a connection its `nodes` and `edges`. */
+  readonly listSize?: (args: Readonly<Record<string, unknown>>) => number;
   /** What it costs whatever is asked of its items, where that is more than to read them. */
   readonly fixedCost?: (args: Readonly<Record<string, unknown>>) => number;
+  /** The document that the field executes, which costs what it costs; null for none. */
+  readonly executes?: (args: Readonly<Record<string, unknown>>) => unknown;
 };
 
 interface SchemaTypes {

@@ -2,12 +2,12 @@ import { createChatbot, deleteChatbot, updateChatbot } from '../src/chat/chatbot
 import type { Chatbot, LeadField, LeadForm } from '../src/domain/entities.ts';
 import { BadUserInputError, InvalidInputError, NotFoundError } from '../src/domain/errors.ts';
 import { parseId } from '../src/domain/ids.ts';
-import { fromJson } from '../src/domain/json.ts';
 import { findChatbotBySlug, listChatbots } from '../src/store/chatbots.ts';
 import { AnsweringInput, AnsweringRef } from './answering.ts';
 import { builder, type FieldExtensions } from './builder.ts';
 import { pageExtensions, paginate } from './connection.ts';
 import { Node } from './node.ts';
+import { parseForAnswer } from './scalars.ts';
 
 const LeadFieldRef = builder.objectRef<LeadField>('LeadField').implement({
   description: 'One question of a lead form.',
@@ -87,7 +87,7 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
     metadata: t.field({
       type: 'JSON',
       description: 'Free data of its owner; an object.',
-      resolve: (chatbot) => fromJson(chatbot.metadata),
+      resolve: (chatbot) => parseForAnswer(chatbot.metadata),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When one of its fields last changed.' }),

@@ -9,12 +9,12 @@ import type {
 } from '../src/domain/entities.ts';
 import { requireFound } from '../src/domain/errors.ts';
 import { parseId } from '../src/domain/ids.ts';
-import { fromJson } from '../src/domain/json.ts';
 import { listMessages } from '../src/store/messages.ts';
 import { builder } from './builder.ts';
 import { ChatbotRef } from './chatbot.ts';
 import { pageExtensions, paginate } from './connection.ts';
 import { Node } from './node.ts';
+import { parseForAnswer } from './scalars.ts';
 import { CONTENT } from './scopes.ts';
 
 const ConversationStatus = builder.enumType('ConversationStatus', {
@@ -100,7 +100,7 @@ ConversationRef.implement({
       type: 'JSON',
       authScopes: CONTENT,
       description: 'The metadata of the message that began it; an object. Needs `READ` or `CHAT`.',
-      resolve: (conversation) => fromJson(conversation.metadata),
+      resolve: (conversation) => parseForAnswer(conversation.metadata),
     }),
     lastMessage: t.field({
       type: MessageRef,

@@ -1,13 +1,13 @@
 import { captureLead } from '../src/chat/capture-lead.ts';
 import type { Lead } from '../src/domain/entities.ts';
 import { InvalidInputError, NotFoundError } from '../src/domain/errors.ts';
-import { fromJson } from '../src/domain/json.ts';
 import { listLeads } from '../src/store/leads.ts';
 import { builder } from './builder.ts';
 import { ChatbotRef } from './chatbot.ts';
 import { pageExtensions, paginate } from './connection.ts';
 import { ConversationRef } from './conversation.ts';
 import { Node } from './node.ts';
+import { parseForAnswer } from './scalars.ts';
 import { CONTENT } from './scopes.ts';
 
 /** A lead. */
@@ -40,7 +40,7 @@ export const LeadRef = builder.objectRef<Lead>('Lead').implement({
       type: 'JSON',
       authScopes: CONTENT,
       description: 'What was given beside these, by the names of the form; an object. Needs `READ` or `CHAT`.',
-      resolve: (lead) => fromJson(lead.customData),
+      resolve: (lead) => parseForAnswer(lead.customData),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was left.' }),
   }),

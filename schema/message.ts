@@ -19,11 +19,11 @@ import {
   QuotaExceededError,
   requireFound,
 } from '../src/domain/errors.ts';
-import { fromJson } from '../src/domain/json.ts';
 import { followedBy } from '../src/store/loaders.ts';
 import { builder, type FieldExtensions } from './builder.ts';
 import { ConversationRef, MessageRef } from './conversation.ts';
 import { Node } from './node.ts';
+import { parseForAnswer } from './scalars.ts';
 import { CONTENT } from './scopes.ts';
 import { PassageRef, SourceRef } from './source.ts';
 
@@ -151,7 +151,7 @@ MessageRef.implement({
       type: 'JSON',
       authScopes: CONTENT,
       description: 'Free data that came with it; an object. Needs `READ` or `CHAT`.',
-      resolve: (message) => fromJson(message.metadata),
+      resolve: (message) => parseForAnswer(message.metadata),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was sent, or its turn was booked.' }),
     completedAt: t.expose('completedAt', {

@@ -1,4 +1,7 @@
 import { GraphQLError, type GraphQLScalarLiteralParser, valueFromASTUntyped } from 'graphql';
+import { findBudget } from '../src/domain/answer-budget.ts';
+import { fromJson, type JsonText } from '../src/domain/json.ts';
+import { measureJsonSize } from '../src/domain/json-size.ts';
 import { type Timestamp, toTimestamp } from '../src/domain/time.ts';
 import { builder } from './builder.ts';
 
@@ -20,11 +23,22 @@ builder.scalarType('DateTime', {
 
 builder.scalarType('JSON', {
   description: 'Any JSON value, nested at most 32 deep.',
-  serialize: (value) => value,
+  serialize: (value) => {
+    const budget = findBudget();
+    if (budget === undefined) return value;
+    if (budget.excess === undefined) budget.addAnswered(measureJsonSize(value, budget.limit));
+    // The answer is thrown away.
+    return budget.excess === undefined ? value : '';
+  },
   parseValue: requireShallow,
   parseLiteral: ((node, variables) =>
     requireShallow(valueFromASTUntyped(node, variables))) satisfies GraphQLScalarLiteralParser<unknown>,
 });
+
+/** Parses what a JSON field answers; nothing more once the answer is too large. */
+export function parseForAnswer(text: JsonText): unknown {
+  return findBudget()?.excess === undefined ? fromJson(text) : {};
+}
 
 /** Deeper values could not be serialised again without exhausting the stack. */
 function requireShallow(value: unknown): unknown {

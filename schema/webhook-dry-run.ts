@@ -1,6 +1,6 @@
 import type { MadeBody } from '../src/webhooks/body.ts';
 import { dryRunWebhook } from '../src/webhooks/dry-run.ts';
-import { builder } from './builder.ts';
+import { builder, type FieldExtensions } from './builder.ts';
 import { WebhookEvent } from './webhook-event.ts';
 
 const WebhookDryRunRef = builder.objectRef<MadeBody>('WebhookDryRun').implement({
@@ -29,6 +29,7 @@ builder.queryField('dryRunWebhook', (t) =>
         description: 'An example of such an event, which is about nothing that exists. Give either this or `eventId`.',
       }),
     },
+    extensions: { executes: ({ document }) => document } satisfies FieldExtensions,
     resolve: async (_root, args, { deps, viewer }) => (await dryRunWebhook(deps, viewer, args)) ?? null,
   }),
 );

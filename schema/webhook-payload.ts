@@ -1,11 +1,11 @@
 import { ForbiddenError } from '../src/domain/errors.ts';
-import { fromJson } from '../src/domain/json.ts';
 import type { WebhookEventName, WebhookEvent as WebhookEventOf } from '../src/domain/webhooks.ts';
 import { WEBHOOK_SAMPLES } from '../src/webhooks/samples.ts';
 import { builder } from './builder.ts';
 import { ChatbotRef } from './chatbot.ts';
 import { ConversationRef, MessageRef } from './conversation.ts';
 import { LeadRef } from './lead.ts';
+import { parseForAnswer } from './scalars.ts';
 import { SourceRef } from './source.ts';
 import { WebhookEvent } from './webhook-event.ts';
 
@@ -56,7 +56,7 @@ const WebhookPayload = builder.interfaceRef<WebhookEventOf>('WebhookPayload').im
       type: 'JSON',
       authScopes: READ,
       description: 'The inside of the default body, written when it happened: see `webhookEvents`.',
-      resolve: ({ data }) => fromJson(data),
+      resolve: ({ data }) => parseForAnswer(data),
     }),
   }),
 });

@@ -20,6 +20,8 @@ export interface Config {
   /** AI replies per account and UTC month; 0 means no limit. */
   readonly monthlyMessageLimit: number;
   readonly maxMessageChars: number;
+  /** How many bytes an executed document may answer; mutations are judged before they run. */
+  readonly maxAnswerBytes: number;
   readonly historyTurns: number;
   readonly chatTimeoutMs: number;
   /** How long events are kept; 0: for ever. */
@@ -144,6 +146,7 @@ export const SETTINGS = z.object({
   RATE_LIMIT_PER_MINUTE: count(60, 1, 1_000_000),
   MONTHLY_MESSAGE_LIMIT: count(0, 0, 1_000_000_000),
   MAX_MESSAGE_CHARS: count(8_000, 1, 100_000),
+  MAX_ANSWER_BYTES: count(10_000_000, 10_000, 1_000_000_000),
   HISTORY_TURNS: count(10, 0, 1_000),
   CHAT_TIMEOUT_SECONDS: count(120, 1, 3_600),
   EVENT_RETENTION_DAYS: count(30, 0, 36_500),
@@ -215,6 +218,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     rateLimitPerMinute: settings.RATE_LIMIT_PER_MINUTE,
     monthlyMessageLimit: settings.MONTHLY_MESSAGE_LIMIT,
     maxMessageChars: settings.MAX_MESSAGE_CHARS,
+    maxAnswerBytes: settings.MAX_ANSWER_BYTES,
     historyTurns: settings.HISTORY_TURNS,
     chatTimeoutMs: settings.CHAT_TIMEOUT_SECONDS * 1_000,
     eventRetentionMs: settings.EVENT_RETENTION_DAYS * 86_400_000,

@@ -79,7 +79,9 @@ export async function admit(
   cost = 1,
 ): Promise<RateLimitResult> {
   const limit = deps.config.rateLimitPerMinute;
-  if (cost > limit) throw new QueryTooComplexError(`Each field of a mutation counts as a request: at most ${limit}.`);
+  if (cost > limit) {
+    throw new QueryTooComplexError(`Each field of a mutation counts as a request: at most ${limit}.`, { cost, limit });
+  }
   const result = await deps.limiter.take(`key:${viewer.apiKeyId}`, limit, cost);
   if (!result.isAllowed) {
     deps.metrics.rateLimited.inc();

@@ -169,9 +169,30 @@ export class BadUserInputError extends RefusalError {
   readonly code = 'BAD_USER_INPUT';
 }
 
-/** The query is nested, long or costly beyond the limits. */
+/** A field at the root of an operation, by the name that it has in the answer, and its part of the cost. */
+export interface CostPart {
+  readonly field: string;
+  readonly cost: number;
+}
+
+/** The query is nested, long or costly beyond the limits, or its answer too large. */
 export class QueryTooComplexError extends RefusalError {
   readonly code = 'QUERY_TOO_COMPLEX';
+  /** What was counted, at least: of it there may be `limit`. */
+  readonly cost: number;
+  readonly limit: number;
+  /** What costs most, the dearest first; empty where that is not known, or says nothing. */
+  readonly parts: readonly CostPart[];
+
+  constructor(
+    message: string,
+    { cost, limit, parts = [] }: { cost: number; limit: number; parts?: readonly CostPart[] },
+  ) {
+    super(message);
+    this.cost = cost;
+    this.limit = limit;
+    this.parts = parts;
+  }
 }
 
 /** The body is larger than a request may be. */

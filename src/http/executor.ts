@@ -8,13 +8,16 @@ import {
 } from 'graphql';
 import type { GraphContext } from '../../schema/context.ts';
 import type { Deps } from '../deps.ts';
-import { type Feed, mapFeed } from '../domain/feed.ts';
+import { type Feed, type MaybePromise, mapFeed } from '../domain/feed.ts';
 import { createCompiler, type RunOperation } from './compiler.ts';
 import { requireScopes } from './scopes.ts';
 import { createSharing } from './sharing.ts';
 
 /** Results of a subscription, one for each event. */
 export type Results = Feed<ExecutionResult>;
+
+/** Runs an execution, and may give another result. */
+export type Around = (execute: () => MaybePromise<ExecutionResult>) => MaybePromise<ExecutionResult>;
 
 /**
  * Executes what is validated, as graphql-js does, and faster where the operation is known. Both throw a `ForbiddenError`
@@ -25,8 +28,9 @@ export interface Executor {
   execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult>;
   /**
    * Starts a subscription, whose source must be a feed. Gives a result with errors when there will be no events.
+   * @param around runs the execution of each event; absent: nothing does.
    */
-  subscribe(args: ExecutionArgs): Promise<Results | ExecutionResult>;
+  subscribe(args: ExecutionArgs, around?: Around): Promise<Results | ExecutionResult>;
 }
 
 /** Makes the executor of one process. */
@@ -42,18 +46,19 @@ export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor
       return hasGoodVariables(args) ? run(args) : executePlainly(args);
     },
 
-    async subscribe(args) {
+    async subscribe(args, around = (execute) => execute()) {
       requireScopesOf(args);
       const source = await createSourceEventStream(args);
       if (!(Symbol.asyncIterator in source)) return source;
       const share = joinGroup(args);
       let runEvent: RunOperation | undefined;
-      const execute = (event: unknown) => {
+      const executeEvent = (event: unknown) => {
         // Once it is compiled it stays so: what comes often is not looked up each time.
         runEvent ??= findCompiled(args);
-        return (runEvent ?? executePlainly)({ ...args, rootValue: event });
+        const execute = runEvent ?? executePlainly;
+        return around(() => execute({ ...args, rootValue: event }));
       };
-      return mapFeed(source as Feed<unknown>, (event) => share.run(event, execute), share.leave);
+      return mapFeed(source as Feed<unknown>, (event) => share.run(event, executeEvent), share.leave);
     },
   };
 }

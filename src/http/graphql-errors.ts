@@ -4,6 +4,7 @@ import {
   ERRORS,
   type ErrorCode,
   ForbiddenError,
+  QueryTooComplexError,
   RateLimitedError,
   RefusalError,
   StorageUnavailableError,
@@ -35,9 +36,12 @@ export function toGraphQLError(refusal: RefusalError, source?: unknown): GraphQL
     code,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(refusal instanceof ForbiddenError && { requiredScopes: refusal.requiredScopes, path: refusal.path }),
+    ...(refusal instanceof QueryTooComplexError && sizeOf(refusal)),
     ...(always ? { http: { status } } : isField ? {} : { http: { status, spec: true } }),
   });
 }
+
+const sizeOf = ({ cost, limit, parts }: QueryTooComplexError) => ({ cost, limit, parts });
 
 const DISCONNECTS: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'ECANCELED', 'ERR_STREAM_PREMATURE_CLOSE']);
 

@@ -8,8 +8,6 @@ import {
   getVariableValues,
   Kind,
   type OperationDefinitionNode,
-  parse,
-  type Source,
   validate,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
@@ -19,15 +17,16 @@ import {
   BadUserInputError,
   ForbiddenError,
   OperationTimeoutError,
-  QueryTooComplexError,
   RateLimitedError,
   RefusalError,
   UnauthenticatedError,
 } from '../domain/errors.ts';
+import { answerWithin } from './answer.ts';
 import type { OperationSource } from './door.ts';
-import type { Executor, Results } from './executor.ts';
+import type { Around, Executor, Results } from './executor.ts';
 import { toGraphQLError } from './graphql-errors.ts';
-import { checkNesting, measureOperation, QUERY_LIMITS, rootFieldsOf, tooComplex } from './query-limits.ts';
+import { parseWithinLimits } from './parse-document.ts';
+import { measureOperation, rootFieldsOf } from './query-limits.ts';
 import { guardSession } from './session-guard.ts';
 
 const MAX_VALIDATION_ERRORS = 5;
@@ -45,22 +44,6 @@ export function useParser(): Plugin {
   };
 }
 
-/**
- * Parses a document of bounded size.
- * @throws QueryTooComplexError; GraphQLError for what is no GraphQL.
- */
-export function parseWithinLimits(source: string | Source): DocumentNode {
-  checkNesting(typeof source === 'string' ? source : source.body);
-  try {
-    return parse(source, { maxTokens: QUERY_LIMITS.tokens });
-  } catch (error) {
-    if (error instanceof RangeError) throw new QueryTooComplexError('The query is nested too deep.');
-    if (error instanceof GraphQLError && isOfTokens(error)) throw tooComplex('number of tokens', QUERY_LIMITS.tokens);
-    if (error instanceof GraphQLError) throw withParseCode(error);
-    throw error;
-  }
-}
-
 /** Validates a document, and gives the first few errors. */
 export function validateBriefly(
   schema: GraphQLSchema,
@@ -68,16 +51,6 @@ export function validateBriefly(
   rules?: Parameters<typeof validate>[2],
 ): readonly GraphQLError[] {
   return validate(schema, document, rules, { maxErrors: MAX_VALIDATION_ERRORS });
-}
-
-/** Whether the parser gave up for the number of tokens: only its words tell, which have a slip that may be mended. */
-function isOfTokens({ message }: GraphQLError): boolean {
-  return /^Syntax Error: Document contains more tha[tn] \d+ tokens/.test(message);
-}
-
-function withParseCode(error: GraphQLError): GraphQLError {
-  Object.assign(error.extensions, { code: 'GRAPHQL_PARSE_FAILED', http: { status: 400, spec: true } });
-  return error;
 }
 
 /**
@@ -125,13 +98,23 @@ export function useEngine(engine: Engine): Plugin<OperationSource> {
  * the rate limit where a mutation has more than one field. Nothing is executed of an operation that is refused.
  */
 export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engine {
+  const answerBounded: Around = (run) => answerWithin(deps.config.maxAnswerBytes, run);
+
   async function run(args: ExecutionArgs, operation: OperationDefinitionNode) {
     const variables = coerceVariables(args, operation);
     measureOperation(args.schema, args.document, operation, variables);
     const { viewer } = args.contextValue as OperationSource;
     if (viewer?.session) await guardSession(deps, { ...viewer, session: viewer.session }, args, operation, variables);
     if (operation.operation === 'mutation') await countFurtherFields(args, operation);
-    return operation.operation === 'subscription' ? subscribe(args) : execute(args);
+    switch (operation.operation) {
+      case 'query':
+        return answerBounded(() => execute(args));
+      case 'subscription':
+        return subscribe(args, answerBounded);
+      default:
+        // What it does is done: its answer was bounded before.
+        return execute(args);
+    }
   }
 
   /** The door has counted one request; each further field of a mutation is one more. */

@@ -11,13 +11,16 @@ import { LRUCache } from 'lru-cache';
 import { schema } from '../../schema/index.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
+import { findBudget } from '../domain/answer-budget.ts';
 import type { Scope } from '../domain/entities.ts';
 import { ForbiddenError, OperationTimeoutError, RefusalError } from '../domain/errors.ts';
 import { toJson } from '../domain/json.ts';
 import type { WebhookEvent } from '../domain/webhooks.ts';
 import type { Selection, Selections } from '../webhooks/selections.ts';
+import { answerWithin } from './answer.ts';
 import { createContext, NOBODY } from './door.ts';
-import { parseWithinLimits, validateBriefly, withTimeout } from './pipeline.ts';
+import { parseWithinLimits } from './parse-document.ts';
+import { validateBriefly, withTimeout } from './pipeline.ts';
 import { measureOperation, rootFieldsOf } from './query-limits.ts';
 import { requireScopes } from './scopes.ts';
 
@@ -55,11 +58,16 @@ export function createSelections(getDeps: () => Deps): Selections {
     const contextValue = createContext(deps, createReader(event.accountId), 'API', source);
     const { document } = prepared;
     try {
-      const running = Promise.resolve(execute({ schema, document, rootValue: event, contextValue }));
-      const result = await withTimeout(running, TIMEOUT_MS);
-      return toSelection(result, (error) => {
+      const running = answerWithin(deps.config.maxAnswerBytes, () =>
+        execute({ schema, document, rootValue: event, contextValue }),
+      );
+      const result = await withTimeout(Promise.resolve(running), TIMEOUT_MS);
+      const selection = toSelection(result, (error) => {
         deps.logger.error({ err: error, event: event.id }, 'a webhook document could not be executed');
       });
+      // An operation that tries a document holds what it selects.
+      if ('data' in selection) findBudget()?.addHeld(selection.data.length);
+      return selection;
     } catch (error) {
       if (error instanceof OperationTimeoutError) return { problem: error.message };
       throw error;

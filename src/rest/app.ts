@@ -10,7 +10,7 @@ import { answerError, CodedError, toInvalidInput } from './errors.ts';
 import { openEvents } from './events.ts';
 import { toChatbot, toChatbotDetail, toSource } from './mappers.ts';
 import { describeApi } from './openapi.ts';
-import { readList } from './pages.ts';
+import { answerList } from './pages.ts';
 import { chatRoute, conversationEventsRoute, getChatbotRoute, listChatbotsRoute, listSourcesRoute } from './routes.ts';
 import { WEBHOOK_METHODS } from './webhook-routes.ts';
 import { addWebhooks } from './webhooks.ts';
@@ -36,10 +36,10 @@ export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
   });
   app.notFound((c) => answerError(c, new CodedError('NOT_FOUND')));
   app.use(passDoor);
-  addReads(app);
+  addReads(app, options);
   addChat(app, options);
   addEvents(app, options);
-  addWebhooks(app);
+  addWebhooks(app, options);
   describeApi(app, DOCUMENT_PATH);
   refuseOtherMethods(app);
   return app;
@@ -54,29 +54,32 @@ const passDoor = createMiddleware<RestEnv>(async (c, next) => {
   return next();
 });
 
-function addReads(app: OpenAPIHono<RestEnv>): void {
-  app.openapi(listChatbotsRoute, async (c) => {
-    const { items, link } = await readList(c.req.valid('query'), c.req.url, async (page) => {
-      const { chatbots } = await c.var.graph.query(ListChatbotsDocument, page);
-      return chatbots;
-    });
-    if (link !== undefined) c.header('Link', link);
-    return c.json(items.map(toChatbot), 200);
-  });
+function addReads(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void {
+  app.openapi(listChatbotsRoute, (c) =>
+    answerList(c, {
+      asked: c.req.valid('query'),
+      read: async (page) => (await c.var.graph.query(ListChatbotsDocument, page)).chatbots,
+      toModel: toChatbot,
+      onError,
+    }),
+  );
 
   app.openapi(getChatbotRoute, async (c) => {
     const { chatbot } = await c.var.graph.query(GetChatbotDocument, { id: c.req.valid('param').chatbot_id });
     return c.json(toChatbotDetail(requireFound('Chatbot', chatbot)), 200);
   });
 
-  app.openapi(listSourcesRoute, async (c) => {
+  app.openapi(listSourcesRoute, (c) => {
     const chatbotId = c.req.valid('param').chatbot_id;
-    const { items, link } = await readList(c.req.valid('query'), c.req.url, async (page) => {
-      const { chatbot } = await c.var.graph.query(ListSourcesDocument, { chatbotId, ...page });
-      return requireFound('Chatbot', chatbot).sources;
+    return answerList(c, {
+      asked: c.req.valid('query'),
+      read: async (page) => {
+        const { chatbot } = await c.var.graph.query(ListSourcesDocument, { chatbotId, ...page });
+        return requireFound('Chatbot', chatbot).sources;
+      },
+      toModel: toSource,
+      onError,
     });
-    if (link !== undefined) c.header('Link', link);
-    return c.json(items.map(toSource), 200);
   });
 }
 

@@ -4,7 +4,7 @@ import type { Channel } from '../domain/entities.ts';
 import { InvalidInputError, type RefusalError, requireFound } from '../domain/errors.ts';
 import type { DeliveryStatus, WebhookSchedule } from '../domain/webhooks.ts';
 import { readJson } from './body.ts';
-import type { RestEnv } from './context.ts';
+import type { RestEnv, RestOptions } from './context.ts';
 import {
   CreateWebhookDocument,
   DeleteWebhookDocument,
@@ -16,7 +16,7 @@ import {
   UpdateWebhookDocument,
 } from './documents.ts';
 import { CodedError, toInvalidInput } from './errors.ts';
-import { readList } from './pages.ts';
+import { answerList } from './pages.ts';
 import { toDelivery, toWebhook } from './webhook-mappers.ts';
 import { CreateWebhookModel, EVENTS_BY_WIRE_NAME, TestWebhookModel, UpdateWebhookModel } from './webhook-models.ts';
 import {
@@ -34,20 +34,20 @@ import {
 const DELIVERIES_PER_PAGE = 100;
 
 /** Adds the endpoints of webhooks. */
-export function addWebhooks(app: OpenAPIHono<RestEnv>): void {
-  addBodiless(app);
+export function addWebhooks(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
+  addBodiless(app, options);
   addBodied(app);
 }
 
-function addBodiless(app: OpenAPIHono<RestEnv>): void {
-  app.openapi(listWebhooksRoute, async (c) => {
-    const { items, link } = await readList(c.req.valid('query'), c.req.url, async (page) => {
-      const { webhookSubscriptions } = await c.var.graph.query(ListWebhooksDocument, page);
-      return webhookSubscriptions;
-    });
-    if (link !== undefined) c.header('Link', link);
-    return c.json(items.map(toWebhook), 200);
-  });
+function addBodiless(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void {
+  app.openapi(listWebhooksRoute, (c) =>
+    answerList(c, {
+      asked: c.req.valid('query'),
+      read: async (page) => (await c.var.graph.query(ListWebhooksDocument, page)).webhookSubscriptions,
+      toModel: toWebhook,
+      onError,
+    }),
+  );
 
   app.openapi(getWebhookRoute, async (c) => {
     const id = c.req.valid('param').webhook_id;
@@ -55,16 +55,19 @@ function addBodiless(app: OpenAPIHono<RestEnv>): void {
     return c.json(toWebhook(requireFound('Webhook', webhookSubscription)), 200);
   });
 
-  app.openapi(listDeliveriesRoute, async (c) => {
+  app.openapi(listDeliveriesRoute, (c) => {
     const id = c.req.valid('param').webhook_id;
     const { status, limit = DELIVERIES_PER_PAGE, after } = c.req.valid('query');
     const of = { id, status: status ? toUpper<DeliveryStatus>(status) : null };
-    const { items, link } = await readList({ limit, after }, c.req.url, async (page) => {
-      const { webhookSubscription } = await c.var.graph.query(ListWebhookDeliveriesDocument, { ...of, ...page });
-      return requireFound('Webhook', webhookSubscription).deliveries;
+    return answerList(c, {
+      asked: { limit, after },
+      read: async (page) => {
+        const { webhookSubscription } = await c.var.graph.query(ListWebhookDeliveriesDocument, { ...of, ...page });
+        return requireFound('Webhook', webhookSubscription).deliveries;
+      },
+      toModel: toDelivery,
+      onError,
     });
-    if (link !== undefined) c.header('Link', status === undefined ? link : link.replace('>', `&status=${status}>`));
-    return c.json(items.map(toDelivery), 200);
   });
 
   app.openapi(deleteWebhookRoute, async (c) => {

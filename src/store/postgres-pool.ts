@@ -10,6 +10,7 @@ import {
 } from 'kysely';
 import { DatabaseError, Pool, type PoolClient, type PoolConfig, types } from 'pg';
 import { StorageUnavailableError } from '../domain/errors.ts';
+import { checkReads, countReads, findLongColumns } from './counted-reads.ts';
 import { postgresRuleOf, READ_ONLY, STALE_PLAN, toStorageError } from './error-codes.ts';
 import type { NamedQuery } from './prepared.ts';
 import type { Queryable, Tables } from './tables.ts';
@@ -123,7 +124,9 @@ class PoolConnection implements DatabaseConnection {
   }
 
   async executeQuery<R>(query: CompiledQuery | NamedQuery): Promise<QueryResult<R>> {
+    checkReads();
     const { command, rowCount, rows } = await this.#runNamed(query);
+    countReads(rows, findLongColumns(rows));
     return command === 'SELECT' ? { rows } : { rows, numAffectedRows: BigInt(rowCount ?? 0) };
   }
 

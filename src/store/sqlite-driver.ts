@@ -10,6 +10,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
+import { checkReads, countReads, findLongColumns } from './counted-reads.ts';
 import { sqliteRuleOf, toStorageError } from './error-codes.ts';
 import type { Queryable, Tables } from './tables.ts';
 
@@ -102,10 +103,16 @@ class FileDriver implements Driver {
   }
 }
 
+/** A statement, and which columns of its rows are counted; undefined until there are rows. */
+interface Prepared {
+  readonly statement: SqliteConnection.Statement;
+  longColumns: readonly string[] | undefined;
+}
+
 class FileConnection implements DatabaseConnection {
   readonly #handle: Handle;
   readonly #findDeadline: FindDeadline;
-  readonly #statements = new Map<string, SqliteConnection.Statement>();
+  readonly #statements = new Map<string, Prepared>();
 
   constructor(handle: Handle, findDeadline: FindDeadline) {
     this.#handle = handle;
@@ -118,21 +125,25 @@ class FileConnection implements DatabaseConnection {
 
   run<R>(sql: string, parameters: readonly unknown[] = []): Promise<QueryResult<R>> {
     return runWhenFree(() => {
-      const statement = this.#prepare(sql);
-      if (statement.reader) return { rows: statement.all(parameters) as R[] };
-      const { changes } = statement.run(parameters);
-      return { rows: [], numAffectedRows: BigInt(changes) };
+      const prepared = this.#prepare(sql);
+      const { statement } = prepared;
+      if (!statement.reader) return { rows: [], numAffectedRows: BigInt(statement.run(parameters).changes) };
+      checkReads();
+      const rows = statement.all(parameters);
+      prepared.longColumns ??= findLongColumns(rows);
+      countReads(rows, prepared.longColumns);
+      return { rows: rows as R[] };
     }, this.#findDeadline());
   }
 
-  #prepare(sql: string): SqliteConnection.Statement {
+  #prepare(sql: string): Prepared {
     const known = this.#statements.get(sql);
     if (known !== undefined) return known;
-    const statement = this.#handle.prepare(sql);
-    this.#statements.set(sql, statement);
+    const prepared = { statement: this.#handle.prepare(sql), longColumns: undefined };
+    this.#statements.set(sql, prepared);
     const [oldest] = this.#statements.keys();
     if (this.#statements.size > MAX_CACHED_STATEMENTS && oldest !== undefined) this.#statements.delete(oldest);
-    return statement;
+    return prepared;
   }
 
   // biome-ignore lint/correctness/useYield: it has nothing to give.

@@ -1,0 +1,58 @@
+import type { ExecutionResult } from 'graphql';
+import { AnswerBudget, answerTooLarge, findBudget, runWithin } from '../domain/answer-budget.ts';
+import type { CostPart, QueryTooComplexError } from '../domain/errors.ts';
+import type { MaybePromise } from '../domain/feed.ts';
+import { boundJsonSize, measureJsonSize } from '../domain/json-size.ts';
+import { toGraphQLError } from './graphql-errors.ts';
+
+/** What an error is about besides its message and its path, written out. */
+const ERROR_BYTES = 300;
+const MAX_PARTS = 5;
+
+/**
+ * Lets an execution build an answer of at most `limit` bytes, as JSON. One that is larger is stopped while it is built,
+ * and is an error without data instead.
+ */
+export function answerWithin(
+  limit: number,
+  execute: () => MaybePromise<ExecutionResult>,
+): MaybePromise<ExecutionResult> {
+  const budget = new AnswerBudget(limit, findBudget());
+  const result = runWithin(budget, execute);
+  return result instanceof Promise
+    ? result.then((made) => close(budget, made)).finally(() => budget.close())
+    : close(budget, result);
+}
+
+function close(budget: AnswerBudget, result: ExecutionResult): ExecutionResult {
+  const excess = budget.excess ?? findExcess(result, budget.limit);
+  budget.close();
+  return excess === undefined ? result : { errors: [toGraphQLError(excess)] };
+}
+
+function findExcess({ data, errors = [] }: ExecutionResult, limit: number): QueryTooComplexError | undefined {
+  let rest = limit;
+  for (const { message, path = [] } of errors) rest -= ERROR_BYTES + measureJsonSize([message, path], limit);
+  // What fits even if every character were of the longest kind needs no closer look.
+  if (rest >= 0 && boundJsonSize(data, rest) <= rest) return undefined;
+  const parts: CostPart[] = [];
+  let bytes = limit - rest;
+  for (const field in data) {
+    const cost = measureJsonSize(field, limit) + 2 + measureJsonSize(data[field], limit - bytes);
+    parts.push({ field, cost });
+    bytes += cost;
+    if (bytes > limit) break;
+  }
+  return bytes > limit ? answerTooLarge(bytes, limit, listDearest(parts)) : undefined;
+}
+
+/** The few parts that cost most, the dearest first. */
+export function listDearest(parts: readonly CostPart[]): CostPart[] {
+  return parts
+    .toSorted((one, other) => other.cost - one.cost)
+    .slice(0, MAX_PARTS)
+    .map(({ field, cost }) => ({ field: field.slice(0, MAX_FIELD_CHARS), cost }));
+}
+
+/** An alias may be as long as the document. */
+const MAX_FIELD_CHARS = 100;

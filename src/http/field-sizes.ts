@@ -1,0 +1,76 @@
+import { type GraphQLField, type GraphQLLeafType, getNamedType, isLeafType } from 'graphql';
+
+/** Texts that hold no more than a line. Every other text counts as one that can be large, also those to come. */
+const SHORT: ReadonlySet<string> = new Set([
+  'assignee',
+  'authorName',
+  'baseUrl',
+  'code',
+  'cursor',
+  'day',
+  'defaultModel',
+  'email',
+  'endCursor',
+  'key',
+  'keyEnding',
+  'label',
+  'model',
+  'month',
+  'name',
+  'phone',
+  'prefix',
+  'provider',
+  'scopes',
+  'secret',
+  'sessionId',
+  'slug',
+  'startCursor',
+  'title',
+  'url',
+  'wireName',
+]);
+
+/** How many bytes a text or a JSON value may have at most, by the name of its field; see the rules of what is stored. */
+const MAX_BYTES: Readonly<Record<string, number>> = {
+  content: 200_000,
+  reasoning: 200_000,
+  payload: 1_000_000,
+  text: 8_000,
+  quote: 2_000,
+  instructions: 32_000,
+  document: 10_000,
+  fallbackMessage: 2_000,
+  handoverMessage: 2_000,
+  handoffMessage: 2_000,
+  notice: 2_000,
+  escalationReason: 1_000,
+  disabledReason: 1_000,
+  response: 1_024,
+  description: 1_000,
+  message: 1_000,
+  error: 1_000,
+  reason: 1_000,
+  headerNames: 4_000,
+  headingPath: 2_000,
+  followUps: 1_000,
+};
+const DEFAULT_BYTES = 16_384;
+const SHORT_BYTES = 512;
+const PLAIN_BYTES = 48;
+
+type Field = Pick<GraphQLField<unknown, unknown>, 'name' | 'type'>;
+
+/** Whether a field is a value that can be large: selected once more under another name, it costs once more. */
+export function isLarge(field: Field): boolean {
+  const { name } = getNamedType(field.type);
+  return name === 'JSON' || (name === 'String' && !SHORT.has(field.name));
+}
+
+/** How many bytes the value of a field that has no fields of its own may have in an answer, leaving escapes aside. */
+export function maxBytesOf(field: Field): number {
+  if (isLarge(field)) return MAX_BYTES[field.name] ?? DEFAULT_BYTES;
+  const type = getNamedType(field.type);
+  return isLeafType(type) && isText(type) ? SHORT_BYTES : PLAIN_BYTES;
+}
+
+const isText = ({ name }: GraphQLLeafType) => name === 'String';

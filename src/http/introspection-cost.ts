@@ -1,0 +1,184 @@
+import {
+  type DocumentNode,
+  type FieldNode,
+  type GraphQLObjectType,
+  type GraphQLResolveInfo,
+  type GraphQLSchema,
+  getArgumentValues,
+  getIntrospectionQuery,
+  getNamedType,
+  getVariableValues,
+  isObjectType,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  SchemaMetaFieldDef,
+  type SelectionSetNode,
+  TypeMetaFieldDef,
+} from 'graphql';
+import { QUERY_LIMITS } from './parse-document.ts';
+import { fragmentOf } from './query-cost.ts';
+
+/** What the whole schema costs, asked for once: such that nobody can ask for it twice in a document. */
+const WHOLE_COST = 6_000;
+
+/** What is selected of each object of the schema, its fragments written out. */
+interface Plan {
+  /** What is counted for each object besides 1: the further names of its values. */
+  readonly further: number;
+  readonly steps: readonly Step[];
+}
+
+/** A field that leads to other objects of the schema. */
+interface Step {
+  readonly resolve: (source: unknown) => unknown;
+  readonly plan: Plan;
+}
+
+type Variables = Readonly<Record<string, unknown>>;
+
+const wholes = new WeakMap<GraphQLSchema, number>();
+const costs = new WeakMap<DocumentNode, number>();
+
+/**
+ * What a document asks of the schema itself, in all of its operations: each type, field, argument and value that there is
+ * counts as an object, once for each time that it is answered, and once more for each further name of one of its values.
+ * The scale is such that the whole schema costs 6,000.
+ * @param variables of the operation that is executed; the others get their defaults.
+ */
+export function countIntrospection(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  executed: OperationDefinitionNode,
+  variables: Variables,
+): number {
+  const known = costs.get(document);
+  if (known !== undefined) return known;
+  const operations = document.definitions.filter(
+    (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
+  );
+  let cost = 0;
+  if (operations.some(({ selectionSet }) => asksOfSchema(document, selectionSet))) {
+    const whole = wholeOf(schema);
+    const limit = (whole * QUERY_LIMITS.cost) / WHOLE_COST;
+    let count = 0;
+    for (const operation of operations) {
+      const given = operation === executed ? variables : defaultsOf(schema, operation);
+      count += countIn(schema, document, operation, { variables: given, limit: limit - count });
+    }
+    cost = Math.ceil((count * WHOLE_COST) / whole);
+    if (operations.some(({ variableDefinitions }) => variableDefinitions?.length)) return cost;
+  }
+  costs.set(document, cost);
+  return cost;
+}
+
+/** Whether a field at the root asks of the schema itself. */
+export function isOfSchema({ name }: FieldNode): boolean {
+  return name.value === SchemaMetaFieldDef.name || name.value === TypeMetaFieldDef.name;
+}
+
+function asksOfSchema(document: DocumentNode, selections: SelectionSetNode): boolean {
+  return [...collectFields(document, [selections]).values()].flat().some(isOfSchema);
+}
+
+/** How many objects the whole schema is, for those who ask for all there is. */
+function wholeOf(schema: GraphQLSchema): number {
+  const known = wholes.get(schema);
+  if (known !== undefined) return known;
+  const document = parse(
+    getIntrospectionQuery({ inputValueDeprecation: true, specifiedByUrl: true, schemaDescription: true, oneOf: true }),
+  );
+  const [operation] = document.definitions as [OperationDefinitionNode];
+  const whole = countIn(schema, document, operation, { variables: {}, limit: Number.POSITIVE_INFINITY });
+  wholes.set(schema, whole);
+  return whole;
+}
+
+function defaultsOf(schema: GraphQLSchema, { variableDefinitions = [] }: OperationDefinitionNode): Variables {
+  return getVariableValues(schema, variableDefinitions, {}).coerced ?? {};
+}
+
+/** Counts up to a limit, beyond which it stops. */
+function countIn(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+  { variables, limit }: { variables: Variables; limit: number },
+): number {
+  const root = operation.operation === 'query' ? schema.getQueryType() : undefined;
+  if (root == null) return 0;
+  // As resolvers of the schema itself are asked: nothing else of it is looked at.
+  const info = { schema } as GraphQLResolveInfo;
+  let count = 0;
+
+  function planFor(sets: readonly SelectionSetNode[], type: GraphQLObjectType): Plan {
+    const names = new Map<string, Set<string>>();
+    const steps: Step[] = [];
+    for (const [key, nodes] of collectFields(document, sets)) {
+      const [node] = nodes as [FieldNode];
+      const name = node.name.value;
+      names.set(name, (names.get(name) ?? new Set()).add(key));
+      const step = createStep(nodes, type);
+      if (step !== undefined) steps.push(step);
+    }
+    const further = [...names.values()].reduce((sum, { size }) => sum + size - 1, 0);
+    return { further, steps };
+  }
+
+  function createStep(nodes: readonly FieldNode[], type: GraphQLObjectType): Step | undefined {
+    const [node] = nodes as [FieldNode];
+    const name = node.name.value;
+    const field =
+      type === root && name === SchemaMetaFieldDef.name
+        ? SchemaMetaFieldDef
+        : type === root
+          ? name === TypeMetaFieldDef.name && TypeMetaFieldDef
+          : type.getFields()[name];
+    if (!field) return undefined;
+    const inner = getNamedType(field.type);
+    const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
+    if (!isObjectType(inner) || sets.length === 0) return undefined;
+    const args = getArgumentValues(field, node, variables);
+    return {
+      resolve: (source) => field.resolve?.(source, args, undefined, info),
+      plan: planFor(sets, inner),
+    };
+  }
+
+  function countAll(value: unknown, plan: Plan): void {
+    if (value == null || count > limit) return;
+    if (Array.isArray(value)) {
+      for (const item of value) countAll(item, plan);
+      return;
+    }
+    count += 1 + plan.further;
+    for (const step of plan.steps) countAll(step.resolve(value), step.plan);
+  }
+
+  for (const step of planFor([operation.selectionSet], root).steps) countAll(step.resolve(undefined), step.plan);
+  return count;
+}
+
+/** The fields of selections by the names that they have in the answer, as they are executed: each fragment once. */
+function collectFields(document: DocumentNode, sets: readonly SelectionSetNode[]): Map<string, FieldNode[]> {
+  const fields = new Map<string, FieldNode[]>();
+  const seen = new Set<string>();
+  const collect = ({ selections }: SelectionSetNode): void => {
+    for (const selection of selections) {
+      if (selection.kind === Kind.FIELD) {
+        const key = (selection.alias ?? selection.name).value;
+        const nodes = fields.get(key);
+        if (nodes === undefined) fields.set(key, [selection]);
+        else nodes.push(selection);
+      } else if (selection.kind === Kind.INLINE_FRAGMENT) collect(selection.selectionSet);
+      else if (!seen.has(selection.name.value)) {
+        seen.add(selection.name.value);
+        const fragment = fragmentOf(document, selection.name.value);
+        if (fragment !== undefined) collect(fragment.selectionSet);
+      }
+    }
+  };
+  for (const set of sets) collect(set);
+  return fields;
+}

@@ -1,0 +1,102 @@
+import { type DocumentNode, GraphQLError, parse, type Source } from 'graphql';
+import { QueryTooComplexError } from '../domain/errors.ts';
+
+/** How large an operation may be. They are what keeps the gateway up: one query of 300 bytes can ask for billions of items. */
+export const QUERY_LIMITS = {
+  nesting: 50,
+  tokens: 1_000,
+  depth: 15,
+  aliases: 30,
+  rootFields: 20,
+  directives: 10,
+  cost: 10_000,
+  mutationBytes: 10_000_000,
+} as const;
+
+/**
+ * Parses a document of bounded size.
+ * @throws QueryTooComplexError; GraphQLError for what is no GraphQL.
+ */
+export function parseWithinLimits(source: string | Source): DocumentNode {
+  checkNesting(typeof source === 'string' ? source : source.body);
+  try {
+    return parse(source, { maxTokens: QUERY_LIMITS.tokens });
+  } catch (error) {
+    if (error instanceof RangeError) throw tooComplex('nesting', QUERY_LIMITS.nesting);
+    if (error instanceof GraphQLError && isOfTokens(error)) {
+      throw tooComplex('number of tokens', QUERY_LIMITS.tokens);
+    }
+    if (error instanceof GraphQLError) throw withParseCode(error);
+    throw error;
+  }
+}
+
+/** Says which limit an operation exceeds; `size` is left out where it was not counted to its end. */
+export function tooComplex(
+  what: string,
+  limit: number,
+  { size = limit + 1, parts = [] }: { size?: number; parts?: QueryTooComplexError['parts'] } = {},
+): QueryTooComplexError {
+  const message = `The query is too complex: its ${what} may be at most ${limit}.`;
+  return new QueryTooComplexError(message, { cost: size, limit, parts });
+}
+
+/**
+ * Refuses a document whose brackets are nested too deep, in one pass and before it is parsed: the parser is recursive
+ * and would exhaust the stack, on a process just started at fewer than 2,000 brackets.
+ * @throws QueryTooComplexError
+ */
+export function checkNesting(source: string): void {
+  let depth = 0;
+  for (let i = 0; i < source.length; i++) {
+    switch (source.charCodeAt(i)) {
+      case 0x23: // #
+        i = endOfLine(source, i);
+        break;
+      case 0x22: // "
+        i = endOfString(source, i);
+        break;
+      case 0x28: // (
+      case 0x5b: // [
+      case 0x7b: // {
+        if (++depth > QUERY_LIMITS.nesting) throw tooComplex('nesting', QUERY_LIMITS.nesting);
+        break;
+      case 0x29: // )
+      case 0x5d: // ]
+      case 0x7d: // }
+        depth--;
+        break;
+    }
+  }
+}
+
+function endOfLine(source: string, start: number): number {
+  let i = start;
+  while (i < source.length && source[i] !== '\n' && source[i] !== '\r') i++;
+  return i;
+}
+
+function endOfString(source: string, start: number): number {
+  const isBlock = source.startsWith('"""', start);
+  for (let i = start + (isBlock ? 3 : 1); i < source.length; i++) {
+    if (isBlock) {
+      if (source.startsWith('\\"""', i)) i += 3;
+      else if (source.startsWith('"""', i)) return i + 2;
+    } else {
+      const char = source[i];
+      if (char === '\\') i++;
+      else if (char === '"' || char === '\n') return i;
+    }
+  }
+  return source.length;
+}
+
+/** Whether the parser gave up for the number of tokens: only its words tell, which have a slip that may be mended. */
+function isOfTokens({ message }: GraphQLError): boolean {
+  return /^Syntax Error: Document contains more tha[tn] \d+ tokens/.test(message);
+}
+
+function withParseCode(error: GraphQLError): GraphQLError {
+  Object.assign(error.extensions, { code: 'GRAPHQL_PARSE_FAILED', http: { status: 400, spec: true } });
+  return error;
+}

@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { issueApiKey } from '../../src/access/api-keys.ts';
+import { createId } from '../../src/domain/ids.ts';
+import { toTimestamp } from '../../src/domain/time.ts';
+import { insertAccount } from '../../src/store/accounts.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { askGraphQL } from '../helpers/gateway.ts';
+import { insertLargeConversation, LARGE_METADATA } from '../helpers/large.ts';
+import { createDataDir, startGatewayProcess } from '../helpers/process.ts';
+import { codesOf } from '../helpers/sockets.ts';
+
+const HEAP_MB = 256;
+
+/** A gateway with a small heap, a key that may only read, and a conversation whose messages have 16 kB of metadata. */
+async function startSmallGateway(isCompiled: boolean) {
+  const dir = await createDataDir();
+  const url = `sqlite:${join(dir, 'chatgraph.db')}`;
+  const db = await openDatabase({ url, role: 'gateway' });
+  const accountId = createId('account');
+  const { secret: key } = await db.transaction(async (trx) => {
+    await insertAccount(trx, { id: accountId, name: 'Large', createdAt: toTimestamp(Date.now()) });
+    return issueApiKey(trx, Date.now(), accountId, { name: 'Reader', scopes: ['READ'] });
+  });
+  const ids = await insertLargeConversation(db, accountId, {
+    messages: 95,
+    content: 'y'.repeat(8_000),
+    metadata: LARGE_METADATA,
+  });
+  await db.close();
+  const gateway = await startGatewayProcess({
+    env: {
+      DATABASE_URL: url,
+      DATA_DIR: dir,
+      SEED_DEMO: 'false',
+      GRAPHQL_JIT: String(isCompiled),
+      RATE_LIMIT_PER_MINUTE: '1000',
+      NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`,
+    },
+  });
+  return { gateway, key, ...ids };
+}
+
+const count = (times: number, text: (index: number) => string) =>
+  Array.from({ length: times }, (_, i) => text(i)).join(' ');
+
+describe.each([true, false])(`a gateway with a heap of ${HEAP_MB} MB, compiled operations: %s,`, (isCompiled) => {
+  it('refuses answers that would exhaust it, and goes on', async () => {
+    const { gateway, key, conversationId } = await startSmallGateway(isCompiled);
+    const ids = (times: number) => Array.from({ length: times }, () => conversationId);
+    const messages = (times: number, first: number, fields: string) =>
+      `{nodes(ids:${JSON.stringify(ids(times))}){...on Conversation{messages(first:${first}){nodes{${fields}}}}}}`;
+    const queries = [
+      messages(
+        48,
+        95,
+        count(29, (i) => `a${i}:metadata`),
+      ),
+      messages(99, 95, 'id content metadata'),
+      messages(
+        10,
+        30,
+        count(29, (i) => `a${i}:metadata`),
+      ),
+      messages(99, 95, 'id'),
+      messages(50, 95, 'conversation{lastMessage{metadata}}'),
+      `{${count(20, (i) => `a${i}:conversation(id:"${conversationId}"){messages(first:95){nodes{content metadata}}}`)}}`,
+      `query($ids:[ID!]!){nodes(ids:$ids){...on Conversation{messages(first:95){nodes{siblings{content metadata}}}}}}`,
+    ];
+    for (const query of queries) {
+      // From the third time on they are compiled.
+      for (let time = 0; time < 4; time++) {
+        const answer = await askGraphQL({ url: gateway.url, key }, query, { ids: ids(2) });
+        expect(codesOf(answer)).toEqual(['QUERY_TOO_COMPLEX']);
+        expect(answer.data ?? null).toBeNull();
+      }
+      expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
+    }
+    const small = await askGraphQL({ url: gateway.url, key }, messages(3, 95, 'content metadata'));
+    expect(small.errors).toBeUndefined();
+  });
+});
