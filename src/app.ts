@@ -5,7 +5,7 @@ import { createExtractiveEngine } from './answer/extractive.ts';
 import { createModelEngine } from './answer/model-engine.ts';
 import { createBackground } from './background.ts';
 import { createNode } from './chat/gateway-node.ts';
-import { joinNodes, startWatchingNodes } from './chat/nodes.ts';
+import { joinNodes, startWatchingReplies } from './chat/nodes.ts';
 import { recoverReplies } from './chat/recover.ts';
 import { startRemovingChatbots } from './chat/remove-chatbots.ts';
 import { startSavingAnswers } from './chat/save-answers.ts';
@@ -140,7 +140,7 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     const stopDelivering = startDelivering({ ...deps, onNewDeliveries });
     server.open();
     const stopSaving = startSavingAnswers(deps);
-    const stopWatching = startWatchingNodes(deps);
+    const stopWatching = startWatchingReplies(deps);
     const stopTrimming = startTrimming(deps);
     const stopRemoving = startRemovingChatbots(deps);
     startHearing(deps);

@@ -1,12 +1,12 @@
 import type { AnswerEvent, Question } from '../answer/engine.ts';
 import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
-import { StorageUnavailableError } from '../domain/errors.ts';
 import { AnswerFailure, FAILURES, type FailureCode } from '../domain/failures.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { lockConversation } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
-import { disownReply, type MessageEnding } from '../store/open-replies.ts';
+import type { MessageEnding } from '../store/open-replies.ts';
+import { retryStep } from '../store/retry.ts';
 import { conversationTopic, type LiveAnswer, LOST, publishEvents } from './live-answers.ts';
 import { prepareQuestion } from './question.ts';
 import { countUse, startRun, takeStep, usageOf } from './run.ts';
@@ -31,7 +31,10 @@ export type GenerateDeps = Pick<
   | 'prices'
 >;
 
-const RETRY_MS = 1_000;
+/** For how long the end of a reply is tried to be stored after errors that should not be. */
+const MAX_BROKEN_MS = 8_000;
+/** For how long what an answer is made of is tried to be read while the database is away. */
+const MAX_PREPARE_MS = 30_000;
 
 /**
  * Writes a reply in the background, and after it the one that waits next in its conversation, until none waits. One that
@@ -65,9 +68,8 @@ async function generate(deps: GenerateDeps, reply: Message, signal: AbortSignal)
     if (question && isLastWord) suggestFollowUps(deps, question, { ...reply, ...ending });
     return stored.next;
   } catch (error) {
-    // Its end may never be stored: it is left to those who look after what is lost, as all is that a stop leaves.
-    if (!signal.aborted)
-      await deps.db.transaction((trx) => disownReply(trx, reply.accountId, reply.id)).catch(() => {});
+    // Left to whoever watches for what is lost; after a stop, to the next start or the other gateways.
+    deps.node.abandoned.add(reply.id);
     throw error;
   } finally {
     deps.liveAnswers.delete(reply.id);
@@ -90,7 +92,12 @@ async function write(
   let failure: FailureCode | undefined;
   let question: Question | undefined;
   try {
-    question = await prepareQuestion(deps, reply);
+    question = await retryStep(() => prepareQuestion(deps, reply), {
+      signal,
+      unavailableMs: MAX_PREPARE_MS,
+      brokenMs: 0,
+      onFirstFailure: (err) => deps.logger.warn({ err, messageId: reply.id }, 'cannot read a question; trying again'),
+    });
     run.author = question.author;
     const engine = deps.engines.get(question.author.provider);
     if (engine === undefined) throw new Error(`There is no engine for the provider ${question.author.provider}.`);
@@ -144,29 +151,29 @@ async function write(
 
 /**
  * Stores the end, and starts the turn of the reply that waits next; when the gateway stops, that is left for the next
- * start. Tries again for as long as the disk refuses.
+ * start. Tries again for as long as the storage is unavailable, and for a while after any other error.
  */
-async function store(
+function store(
   deps: GenerateDeps,
   reply: Message,
   ending: MessageEnding,
   shutdown: AbortSignal,
 ): Promise<{ next: Message | undefined; events: LoggedEvent[] }> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await deps.db.transaction(async (trx) => {
-        await lockConversation(trx, reply.accountId, reply.conversationId);
-        const ended = await storeEnding(trx, reply, ending);
-        if (deps.background.isDraining) return { next: undefined, events: ended };
-        const { next, events } = await startNext(trx, reply, { at: ending.completedAt, nodeId: deps.node.id });
-        return { next, events: [...ended, ...events] };
-      });
-    } catch (error) {
-      if (!(error instanceof StorageUnavailableError) || shutdown.aborted) throw error;
-      if (attempt === 1) deps.logger.error({ err: error, messageId: reply.id }, 'cannot store an answer; trying again');
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
-  }
+  const { db, background, logger, node } = deps;
+  const storeOnce = () =>
+    db.transaction(async (trx) => {
+      await lockConversation(trx, reply.accountId, reply.conversationId);
+      const ended = await storeEnding(trx, reply, ending);
+      if (background.isDraining) return { next: undefined, events: ended };
+      const { next, events } = await startNext(trx, reply, { at: ending.completedAt, nodeId: node.id });
+      return { next, events: [...ended, ...events] };
+    });
+  return retryStep(storeOnce, {
+    signal: shutdown,
+    unavailableMs: Number.POSITIVE_INFINITY,
+    brokenMs: MAX_BROKEN_MS,
+    onFirstFailure: (err) => logger.error({ err, messageId: reply.id }, 'cannot store an answer; trying again'),
+  });
 }
 
 /**

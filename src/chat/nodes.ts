@@ -1,7 +1,7 @@
 import type { Deps } from '../deps.ts';
 import { findMessage } from '../store/messages.ts';
 import { deleteAllNodes, deleteNode, deleteNodeById, insertNode, listNodes } from '../store/nodes.ts';
-import { listRepliesOfNode, type OwnReply } from '../store/open-replies.ts';
+import { disownReplies, listRepliesOfNode, type OwnReply } from '../store/open-replies.ts';
 import { createNode } from './gateway-node.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { startHeartbeat } from './heartbeat.ts';
@@ -26,28 +26,36 @@ export async function joinNodes({ db, node }: Pick<Deps, 'db' | 'node'>): Promis
 }
 
 /**
- * Says every two seconds that this node lives, and looks after the others: what a dead node has left open is sorted out,
- * at the latest 16 seconds after its death, what another was asked to stop here is stopped, and what this node should write
- * without knowing is begun. One who holds the database alone has nobody to look after.
+ * Watches every two seconds for replies that nobody writes, and recovers them: what a dead node has left open, at the
+ * latest 16 seconds after its death, what this node has given up or should write without knowing, and queued replies
+ * whose turn has come. What another node was asked to stop here is stopped. Where the database is shared, it also tells
+ * the other nodes that this one lives.
  * @returns a function that ends it and leaves: what waits here is taken up by the others at once.
  */
-export function startWatchingNodes(deps: GenerateDeps): () => Promise<void> {
+export function startWatchingReplies(deps: GenerateDeps): () => Promise<void> {
   const { db, node, logger, announcements, background, liveAnswers } = deps;
-  if (!db.isShared) return async () => {};
   const stop = (messageId: string) => liveAnswers.get(messageId)?.stop.abort();
   announcements.on('stop', stop);
-  const heartbeat = startHeartbeat(deps, BEAT_MS);
+  const heartbeat = db.isShared ? startHeartbeat(deps, BEAT_MS) : undefined;
   const seen = new Map<string, { beat: number; since: number }>();
   let idleBefore: ReadonlySet<string> = new Set();
   let lookedAt = performance.now();
 
   async function look(): Promise<void> {
-    if (!(await heartbeat.beat())) await returnFromDead();
+    if (heartbeat && !(await heartbeat.beat())) await returnFromDead();
+    await disownAbandoned();
     const own = await listRepliesOfNode(db.read, node.id);
     for (const { id, isAskedToStop } of own) if (isAskedToStop) stop(id);
     await beginForgotten(own.filter(({ id }) => !liveAnswers.has(id)));
-    await buryDead();
+    if (db.isShared) await buryDead();
     await recoverReplies(deps);
+  }
+
+  async function disownAbandoned(): Promise<void> {
+    const ids = [...node.abandoned];
+    if (ids.length === 0) return;
+    await db.transaction((trx) => disownReplies(trx, node.id, ids));
+    for (const id of ids) node.abandoned.delete(id);
   }
 
   /**
@@ -94,12 +102,12 @@ export function startWatchingNodes(deps: GenerateDeps): () => Promise<void> {
   const timer = setInterval(() => {
     looking ??= look()
       .then(() => {
-        if (isFailing) logger.info('looking after the other nodes again');
+        if (isFailing) logger.info('watching for replies that nobody writes again');
         isFailing = false;
       })
       .catch((error: unknown) => {
         // Once, however long the database is away.
-        if (!isFailing) logger.error({ err: error }, 'cannot look after the other nodes; trying again');
+        if (!isFailing) logger.error({ err: error }, 'cannot watch for replies that nobody writes; trying again');
         isFailing = true;
       })
       .finally(() => {
@@ -109,7 +117,7 @@ export function startWatchingNodes(deps: GenerateDeps): () => Promise<void> {
   return async () => {
     clearInterval(timer);
     await looking;
-    heartbeat.close();
+    heartbeat?.close();
     await db
       .transaction((trx) => deleteNodeById(trx, node.id))
       // They find out by themselves.

@@ -14,7 +14,7 @@ import type { Queryable } from '../store/tables.ts';
 import { answererOf, holdConversation } from './handoff.ts';
 import { publishEvents } from './live-answers.ts';
 import { findEarlierSend, keepSend, type OnceSend } from './send-once.ts';
-import { stopAnswer } from './stop-answer.ts';
+import { type StopDeps, stopAnswer } from './stop-answer.ts';
 import { storeEnding } from './turns.ts';
 import { writeMessage } from './write-message.ts';
 
@@ -31,7 +31,7 @@ export interface SendAgentMessageInput {
   readonly clientMessageId?: string | null | undefined;
 }
 
-type AgentDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'announcements' | 'config' | 'liveAnswers' | 'typing'>;
+type AgentDeps = StopDeps & Pick<Deps, 'config' | 'typing'>;
 
 const rulesFor = (maxChars: number) =>
   z.object({

@@ -1,11 +1,10 @@
 import type { Viewer } from '../access/viewer.ts';
-import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findMessage } from '../store/messages.ts';
 import { publishEvents } from './live-answers.ts';
-import { stopAnswer } from './stop-answer.ts';
+import { type StopDeps, stopAnswer } from './stop-answer.ts';
 import { storeEnding } from './turns.ts';
 import { holdMessage } from './visible.ts';
 
@@ -15,11 +14,7 @@ import { holdMessage } from './visible.ts';
  * @returns the message as it stands then.
  * @throws NotFoundError
  */
-export async function stopMessage(
-  deps: Pick<Deps, 'db' | 'clock' | 'bus' | 'announcements' | 'liveAnswers'>,
-  viewer: Viewer,
-  input: { messageId: string },
-): Promise<Message> {
+export async function stopMessage(deps: StopDeps, viewer: Viewer, input: { messageId: string }): Promise<Message> {
   const { accountId } = viewer;
   const { message, events } = await deps.db.transaction(async (trx) => {
     const { message } = await holdMessage(trx, viewer, input.messageId);

@@ -1,5 +1,4 @@
 /** Replies that wait or are being written: their turns, who writes them, and how they end. */
-import { sql } from 'kysely';
 import type { Citation, FinishReason, Message, MessageFailure, MessageStatus } from '../domain/entities.ts';
 import { toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
@@ -7,6 +6,7 @@ import type { TokenUsage } from '../domain/usage.ts';
 import { toMessage, toUsageColumns } from './messages.ts';
 import { prepareQuery } from './prepared.ts';
 import type { Queryable } from './tables.ts';
+import { IS_OPEN } from './unowned-replies.ts';
 
 /** How an answer ended. */
 export interface MessageEnding extends Pick<Message, 'id' | 'usage' | 'generation' | 'reasoning'> {
@@ -54,48 +54,6 @@ export async function listOpenReplies(db: Queryable, accountId: string, conversa
   return rows.map(toMessage);
 }
 
-/** Replies of any account that were being written by a node which is gone. Uses `messages_open`. */
-export async function listLostReplies(db: Queryable, limit: number): Promise<Message[]> {
-  const rows = await db
-    .selectFrom('messages')
-    .selectAll()
-    .where(IS_OPEN)
-    .where('status', '=', 'STREAMING')
-    .where((of) =>
-      of.or([of('node_id', 'is', null), of('node_id', 'not in', of.selectFrom('nodes').select('nodes.id'))]),
-    )
-    .limit(limit)
-    .execute();
-  return rows.map(toMessage);
-}
-
-/** Replies of any account that wait although none is being written in their conversation. Uses `messages_open`. */
-export async function listStalledReplies(db: Queryable, limit: number): Promise<Message[]> {
-  const rows = await db
-    .selectFrom('messages')
-    .selectAll()
-    .where(IS_OPEN)
-    .where('status', '=', 'QUEUED')
-    .where((of) =>
-      of.not(
-        of.exists(
-          of
-            .selectFrom('messages as running')
-            .select('running.id')
-            .whereRef('running.conversation_id', '=', 'messages.conversation_id')
-            .where(sql<boolean>`running.status in ('QUEUED', 'STREAMING')`)
-            .where('running.status', '=', 'STREAMING'),
-        ),
-      ),
-    )
-    .limit(limit)
-    .execute();
-  return rows.map(toMessage);
-}
-
-/** As the index `messages_open` has it: written out, so that a planner sees that it may use it. */
-const IS_OPEN = sql<boolean>`messages.status in ('QUEUED', 'STREAMING')`;
-
 /** Asks whoever writes a reply to stop; one that has ended stays as it is. */
 export async function askReplyToStop(trx: Queryable, accountId: string, id: string): Promise<void> {
   await trx
@@ -124,13 +82,13 @@ export async function listRepliesOfNode(db: Queryable, nodeId: string): Promise<
   return rows.map((row) => ({ id: row.id, accountId: row.account_id, isAskedToStop: row.stop_asked === 1 }));
 }
 
-/** Takes a reply off the node that wrote it, so that it is found to be lost; one that has ended stays as it is. */
-export async function disownReply(trx: Queryable, accountId: string, id: string): Promise<void> {
+/** Takes replies off the node that wrote them, so that they are found to be lost; those that have ended stay as they are. */
+export async function disownReplies(trx: Queryable, nodeId: string, ids: readonly string[]): Promise<void> {
   await trx
     .updateTable('messages')
     .set({ node_id: null })
-    .where('id', '=', id)
-    .where('account_id', '=', accountId)
+    .where('id', 'in', ids)
+    .where('node_id', '=', nodeId)
     .where('status', '=', 'STREAMING')
     .execute();
 }

@@ -55,26 +55,6 @@ describe.runIf(hasPostgres)('a commit whose answer is lost', () => {
   });
 });
 
-describe.runIf(hasPostgres)('an end that cannot be stored', () => {
-  it('is an interruption, once that is found out', LIMIT, async () => {
-    const { gateway, engine, chatbotId } = await startWired();
-    const { replyId } = await send(gateway, { chatbotId, content: 'Well?' });
-    const { db } = gateway.deps;
-    const { transaction } = db;
-    let isBroken = true;
-    vi.spyOn(db, 'transaction').mockImplementation((work) => {
-      if (!isBroken || !String(work).includes('storeEnding')) return transaction(work);
-      isBroken = false;
-      return Promise.reject(new Error('never'));
-    });
-    engine.push(delta('A part'), finish);
-    await vi.waitFor(
-      async () => expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'INTERRUPTED' }),
-      PATIENCE_MS,
-    );
-  });
-});
-
 describe('a citation that cannot be written', () => {
   it('fails its answer, and nothing else', async () => {
     const { gateway, engine, replyId } = await startAnswer();

@@ -1,0 +1,53 @@
+/** Replies that no gateway writes although they have not ended, of any account. */
+import { sql } from 'kysely';
+import type { Message } from '../domain/entities.ts';
+import { toMessage } from './messages.ts';
+import type { Queryable } from './tables.ts';
+
+/** As the index `messages_open` has it: written out, so that a planner sees that it may use it. */
+export const IS_OPEN = sql<boolean>`messages.status in ('QUEUED', 'STREAMING')`;
+
+/** The conversation of replies. */
+export type ConversationKey = Pick<Message, 'accountId' | 'conversationId'>;
+
+/** Replies in STREAMING whose node is gone, by their ids, after one of them. Uses `messages_open`. */
+export async function listLostReplies(db: Queryable, after: string, limit: number): Promise<Message[]> {
+  const rows = await lostReplies(db).where('id', '>', after).orderBy('id').limit(limit).execute();
+  return rows.map(toMessage);
+}
+
+/** Finds a reply that is still in STREAMING without a node. The caller holds its conversation. */
+export async function findLostReply(trx: Queryable, accountId: string, id: string): Promise<Message | undefined> {
+  const row = await lostReplies(trx).where('id', '=', id).where('account_id', '=', accountId).executeTakeFirst();
+  return row && toMessage(row);
+}
+
+function lostReplies(db: Queryable) {
+  return db
+    .selectFrom('messages')
+    .selectAll()
+    .where(IS_OPEN)
+    .where('status', '=', 'STREAMING')
+    .where((of) =>
+      of.or([of('node_id', 'is', null), of('node_id', 'not in', of.selectFrom('nodes').select('nodes.id'))]),
+    );
+}
+
+/** Conversations with replies that wait although none is in STREAMING, by their ids, after one. Uses `messages_open`. */
+export async function listStalledConversations(
+  db: Queryable,
+  after: string,
+  limit: number,
+): Promise<ConversationKey[]> {
+  const rows = await db
+    .selectFrom('messages')
+    .select((of) => ['conversation_id', of.fn.min('account_id').as('account_id')])
+    .where(IS_OPEN)
+    .where('conversation_id', '>', after)
+    .groupBy('conversation_id')
+    .having(sql<boolean>`max(case when status = 'STREAMING' then 1 else 0 end) = 0`)
+    .orderBy('conversation_id')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => ({ accountId: row.account_id, conversationId: row.conversation_id }));
+}
