@@ -201,7 +201,7 @@ function printJson(value: object): void {
 /** The start of a text, with nothing in it that controls a terminal. */
 function makePlain(text: string): string {
   const start = text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text;
-  return toPlainLine(start);
+  return start.replace(/\p{C}/gu, '\ufffd');
 }
 
 /** Colours a text where people look at it. */
@@ -221,7 +221,9 @@ function explain(failure: unknown, { url, subscriptionId }: ListenOptions): stri
     return `The gateway has closed the connection (${makePlain(`${failure.code} ${failure.reason}`).trim()}).`;
   }
   if (Array.isArray(failure)) {
-    if (codeOf(failure) === 'FORBIDDEN') return 'The key may not do this: it needs the scopes MANAGE and READ.';
+    if (codeOf(failure) === 'FORBIDDEN') {
+      return `The key may not do this: it needs the scope ${failure[0]?.extensions?.requiredScopes?.[0] ?? 'MANAGE'}.`;
+    }
     if (codeOf(failure) === 'NOT_FOUND') return `There is no webhook subscription ${subscriptionId}.`;
     return makePlain(String(failure[0]?.message));
   }

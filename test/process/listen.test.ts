@@ -135,6 +135,7 @@ describe('webhooks listen', () => {
   it('refuses what cannot work with 1 and one line', async () => {
     const gateway = await startTelling();
     const weak = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
+    const manager = await gateway.createKey(gateway.accountId, ['CHAT', 'MANAGE']);
     const { url, key } = gateway;
     const nobody = `http://127.0.0.1:${await findFreePort()}`;
     const refusals: [string[], RegExp][] = [
@@ -144,6 +145,7 @@ describe('webhooks listen', () => {
       [['--url', nobody, '--key', key], /^There is no gateway at http:\S+: connect ECONNREFUSED .*\.\n$/],
       [['--url', url, '--key', 'ic_nonsense'], /^The gateway does not know this key, or it was revoked\.\n$/],
       [['--url', url, '--key', weak], /^The key may not do this: it needs the scope MANAGE\.\n$/],
+      [['--url', url, '--key', manager], /^(Listening.*\n)?The key may not do this: it needs the scope READ\.\n$/],
       [['--url', url, '--key', key, '--subscription', 'no'], /^There is no webhook subscription no\.\n$/],
     ];
     for (const [args, line] of refusals) {
