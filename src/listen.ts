@@ -39,8 +39,13 @@ const QUERY = `subscription Listen($subscriptionId: ID, $forwards: Boolean!) {
   }
 }`;
 
-/** Says at once whether the key may listen, and whether there is such a subscription: a stream says so only where not. */
-const CHECK = 'query Check($subscriptionId: ID!) { webhookSubscription(id: $subscriptionId) { id } }';
+/**
+ * Says at once whether the key may listen, and whether there is such a subscription: a stream says so only where not. It
+ * needs the same scopes: what refuses the stream before that is read is lost by its iterator, and would be waited for.
+ */
+const CHECK = `query Check($subscriptionId: ID!) {
+  webhookSubscription(id: $subscriptionId) { id deliveries(first: 0) { nodes { payload } } }
+}`;
 
 interface Delivery {
   readonly id: string;
