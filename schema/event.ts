@@ -24,8 +24,10 @@ const ConversationEventRef = builder.interfaceRef<ConversationEvent>('Conversati
   description: 'Something that happened in a conversation. Each event can be understood without the ones before it.',
   resolveType: ({ type }) => type,
   fields: (t) => ({
-    cursor: t.exposeString('cursor', {
-      description: 'Where a reader stands after this event. Give it back as `after` to go on from here.',
+    cursor: t.string({
+      description:
+        'The position after this event, signed by the gateway. Give it back as `after` to go on from here, on the same stream.',
+      resolve: ({ cursor }) => cursor(),
     }),
     conversationId: t.exposeID('conversationId', { description: 'The conversation it happened in.' }),
     at: t.expose('at', { type: 'DateTime', description: 'When it happened.' }),
@@ -85,7 +87,7 @@ builder.objectRef<HandoffChangedEvent>('HandoffChanged').implement({
 });
 
 builder.objectRef<LeadCapturedEvent>('LeadCaptured').implement({
-  description: 'A visitor has left how to be reached.',
+  description: 'A visitor has left how to be reached. Only viewers with `READ` receive it.',
   interfaces: [ConversationEventRef],
   fields: (t) => ({ lead: t.expose('lead', { type: LeadRef, description: 'The lead.' }) }),
 });
@@ -101,12 +103,13 @@ builder.objectRef<TypingChangedEvent>('TypingChanged').implement({
 
 builder.objectRef<StreamGapEvent>('StreamGap').implement({
   description:
-    'Some of what happened since the cursor is no longer kept. Read anew what you need: what follows is what is under way, then what comes. In `chatbotEvents` the conversation is that of the oldest event still kept.',
+    'Events since the cursor are no longer kept, or the cursor is of events that a restored backup or a failover has undone; also while the stream is open. Read anew what you need: the reply that is under way follows, in `messageStream` the whole message, then what comes. In `chatbotEvents` the conversation is that of the oldest event still kept; the id is that of the chatbot where there is none.',
   interfaces: [ConversationEventRef],
   fields: (t) => ({ reason: t.exposeString('reason', { description: 'Why, for people.' }) }),
 });
 
-const AFTER = 'The `cursor` of the last event seen: only what follows is told.';
+const AFTER =
+  'The `cursor` of the last event seen: only what follows is told. One that does not hold, also one of an earlier version or signed with another secret key, is refused: subscribe without it.';
 const REFUSALS = 'Errors before the first event: `NOT_FOUND`, `BAD_USER_INPUT`.';
 
 builder.subscriptionFields((t) => ({

@@ -7,8 +7,8 @@ import type { GraphContext } from './context.ts';
 
 const MAX_NODES = 100;
 
-/** The GraphQL type of each kind of id; events of webhooks are told by their deliveries. */
-const TYPE_NAMES: Record<Exclude<IdKind, 'webhookEvent'>, string> = {
+/** The GraphQL type of each kind of id. Events are no nodes: streams and deliveries carry them. */
+const TYPE_NAMES: Partial<Record<IdKind, string>> = {
   account: 'Account',
   apiKey: 'ApiKey',
   chatbot: 'Chatbot',
@@ -26,7 +26,7 @@ export const Node = builder.interfaceRef<{ id: string }>('Node').implement({
   description: 'What has an id and can be fetched by it.',
   resolveType: ({ id }) => {
     const kind = kindOfId(id);
-    return kind && kind !== 'webhookEvent' ? TYPE_NAMES[kind] : undefined;
+    return kind && TYPE_NAMES[kind];
   },
   fields: (t) => ({
     id: t.exposeID('id', { description: 'A UUID, the same in GraphQL, REST and webhooks.' }),

@@ -5,8 +5,10 @@ import { builder } from './builder.ts';
 export const QuotaWarningRef = builder.objectRef<ToldWarning>('QuotaWarning').implement({
   description: 'The account has used a share of its replies of a month. Told once for each month and share.',
   fields: (t) => ({
-    cursor: t.exposeString('cursor', {
-      description: 'Where a reader stands after this warning. Give it back as `after` to go on from here.',
+    cursor: t.string({
+      description:
+        'The position after this warning, signed by the gateway. Give it back as `after` to go on from here.',
+      resolve: ({ cursor }) => cursor(),
     }),
     at: t.expose('at', { type: 'DateTime', description: 'When the share was reached.' }),
     month: t.exposeString('month', { description: 'The month in UTC, `YYYY-MM`.' }),
@@ -25,7 +27,7 @@ builder.subscriptionField('quotaWarnings', (t) =>
     args: {
       after: t.arg.string({
         description:
-          'The `cursor` of the last warning seen: only what follows is told. Absent: the warnings of this month, then what comes.',
+          'The `cursor` of the last warning seen: only what follows is told. One that a restored backup has undone begins with the warnings of this month again. Absent: the warnings of this month, then what comes.',
       }),
     },
     subscribe: (_root, args, { deps, viewer, signal }) => followQuota(deps, viewer, args, signal),

@@ -4,6 +4,7 @@ import type { AnswerEngine } from './answer/engine.ts';
 import { createExtractiveEngine } from './answer/extractive.ts';
 import { createModelEngine } from './answer/model-engine.ts';
 import { createBackground } from './background.ts';
+import { createCursors } from './chat/cursor.ts';
 import { createNode } from './chat/gateway-node.ts';
 import { joinNodes, startWatchingReplies } from './chat/nodes.ts';
 import { recoverReplies } from './chat/recover.ts';
@@ -32,6 +33,7 @@ import { resealProviderKeys } from './models/sealed-keys.ts';
 import { createSealer } from './secrets.ts';
 import { openDatabase } from './store/database.ts';
 import { describeFailure } from './store/error-codes.ts';
+import { readGatewaySecret } from './store/gateway-secrets.ts';
 import { type WatchedDatabase, watchNewDeliveries } from './store/new-deliveries.ts';
 import { findNewestIdOfAll } from './store/newest-ids.ts';
 import { countDueDeliveries } from './store/webhook-queue.ts';
@@ -80,6 +82,8 @@ async function createDeps(
   );
   // After the files of the database, its key among them, were taken from other users.
   const sealer = createSealer(config, logger);
+  // Gateways that share a database without a secret key sign with what is kept there, and can read it afterwards, too.
+  const sharedKeys = db.isShared ? [await readGatewaySecret(db, 'cursor')] : [];
   if (coordination.isUp) showRedis(metrics, coordination.isUp);
   showDueDeliveries(metrics, () => countDueDeliveries(db.read, toTimestamp(clock.now())));
   const { liveTexts, announcements, limiter } = coordination;
@@ -97,6 +101,7 @@ async function createDeps(
     bus,
     announcements,
     node: createNode(),
+    cursors: createCursors(() => [...sealer.deriveCursorKeys(), ...sharedKeys]),
     liveAnswers: new Map(),
     liveTexts,
     typing: createTyping(bus, clock, announcements),

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Keyring } from './access/keyring.ts';
 import type { AnswerEngine } from './answer/engine.ts';
 import type { Background } from './background.ts';
+import type { Cursors } from './chat/cursor.ts';
 import type { GatewayNode } from './chat/gateway-node.ts';
 import type { LiveAnswers } from './chat/live-answers.ts';
 import type { Typing } from './chat/typing.ts';
@@ -33,6 +34,7 @@ export interface Deps {
   readonly bus: LiveBus;
   readonly announcements: Announcements;
   readonly node: GatewayNode;
+  readonly cursors: Cursors;
   readonly liveAnswers: LiveAnswers;
   /** The text of answers that other processes are writing. */
   readonly liveTexts: LiveTexts;

@@ -27,6 +27,11 @@ export interface Sealer {
   unseal(purpose: SecretPurpose, place: SecretPlace, sealed: string): string | undefined;
   /** Whether a text was sealed with another key than one would be now. */
   isOutdated(sealed: string): boolean;
+  /**
+   * Derives the keys that cursors are signed with: the first signs, each verifies. Empty on Postgres without `SECRET_KEY`.
+   * @throws StorageUnavailableError where a key has to be made and the disk refuses.
+   */
+  deriveCursorKeys(): readonly Buffer[];
 }
 
 const VERSION = 'v1';
@@ -39,7 +44,7 @@ const TAG = { authTagLength: TAG_BYTES };
 /**
  * Makes the sealer: AES-256-GCM with a key for each purpose, derived by HKDF-SHA256 from those of the settings, of which
  * the first seals and all unseal. Where none is set and the database is a file, it is `secret.key` beside that, made when
- * something is first sealed.
+ * something is first sealed or signed.
  * @throws StartupError when that file is there and holds no key.
  */
 export function createSealer(
@@ -50,9 +55,13 @@ export function createSealer(
   const path = join(dirname(databaseUrl.slice('sqlite:'.length)), 'secret.key');
   let keys = isFile ? [readKeyFile(path, logger)].filter((key) => key !== undefined) : secretKeys;
 
-  function getNewest(): Buffer {
+  function getKeys(): readonly Buffer[] {
     if (keys.length === 0 && isFile) keys = [makeKeyFile(path, logger)];
-    const [newest] = keys;
+    return keys;
+  }
+
+  function getNewest(): Buffer {
+    const [newest] = getKeys();
     if (newest === undefined) throw new InvalidInputError([{ path: [], message: 'SECRET_KEY is not set.' }]);
     return newest;
   }
@@ -81,6 +90,8 @@ export function createSealer(
         return undefined;
       }
     },
+
+    deriveCursorKeys: () => getKeys().map((key) => derive(key, 'cursor')),
 
     isOutdated: (sealed) => keys[0] !== undefined && sealed.split('.')[1] !== nameOf(keys[0]),
   };

@@ -4,14 +4,14 @@ import type { ConversationEvent } from '../domain/events.ts';
 import type { Feed } from '../domain/feed.ts';
 import { parseId } from '../domain/ids.ts';
 import { toTimestamp } from '../domain/time.ts';
-import { findLastEventNumber, listChatbotEvents } from '../store/events.ts';
-import { decodeCursor, notACursor } from './cursor.ts';
+import { findLastEvent, type LoggedEvent, listChatbotEvents } from '../store/events.ts';
+import type { StreamCursors } from './cursor.ts';
 import { type FollowDeps, follow, type Step, type Story } from './follow.ts';
 import { chatbotTopic } from './live-answers.ts';
+import { describePosition, LOG_POSITION, type Log, type LogPosition, positionAt, readLog } from './log-position.ts';
 import { GAP, readLogged } from './logged-events.ts';
 
-const CURSOR = /^b:(?<id>[0-9a-f-]{36}):(?<number>\d{1,9})$/;
-const EVENTS_PER_READ = 100;
+const CURSOR = new RegExp(`^${LOG_POSITION}$`);
 
 /**
  * Follows all conversations of a chatbot for as long as it is listened to: everything that is kept in their logs, but
@@ -27,42 +27,55 @@ export async function followChatbot(
 ): Promise<Feed<ConversationEvent>> {
   const { accountId } = viewer;
   const id = requireFound('Chatbot', parseId('chatbot', chatbotId));
-  const last = requireFound('Chatbot', await findLastEventNumber(deps.db.read, accountId, 'chatbots', id));
-  const start = after == null ? last : readCursor(after, id, last);
-  return follow(deps.bus, viewer, tellChatbot(deps, viewer, id), start, signal);
+  const last = requireFound('Chatbot', await findLastEvent(deps.db.read, accountId, 'chatbots', id));
+  const cursors = deps.cursors.of('chatbot', accountId, id);
+  const start = after == null ? positionAt(last) : readCursor(cursors, after);
+  return follow(deps.bus, viewer, tellChatbot(deps, viewer, { chatbotId: id, cursors }), start, signal);
 }
 
-function readCursor(after: string, chatbotId: string, last: number): number {
-  const { id, number } = decodeCursor(after, CURSOR);
-  if (id !== chatbotId || Number(number) > last) throw notACursor();
-  return Number(number);
+function readCursor(cursors: StreamCursors, after: string): LogPosition {
+  const { number, identity = '' } = cursors.read(after, CURSOR);
+  return { number: Number(number), identity };
 }
 
-function tellChatbot({ db, clock }: FollowDeps, viewer: Viewer, chatbotId: string): Story<number> {
+function tellChatbot(
+  { db, clock }: FollowDeps,
+  viewer: Viewer,
+  { chatbotId, cursors }: { chatbotId: string; cursors: StreamCursors },
+): Story<LogPosition> {
   const { accountId } = viewer;
+  const log: Log = {
+    findLast: () => findLastEvent(db.read, accountId, 'chatbots', chatbotId),
+    list: (after, limit) => listChatbotEvents(db.read, accountId, { chatbotId, after, limit }),
+    numberOf: ({ chatbotNumber }) => chatbotNumber,
+  };
+  const positionAfter = ({ chatbotNumber: number, id }: LoggedEvent) => positionAt({ number, id });
+
+  /** Tells that something was missed; an event is of a conversation, so it names that of the oldest event kept. */
+  async function tellGap() {
+    const last = await log.findLast();
+    if (last === undefined) return undefined;
+    const [oldest] = await log.list(0, 1);
+    const conversationId = oldest?.conversationId ?? chatbotId;
+    const gap = { type: 'StreamGap', conversationId, at: toTimestamp(clock.now()), reason: GAP } as const;
+    return { steps: [{ place: positionAt(last), event: gap }], next: 'read on' } as const;
+  }
+
   return {
     topic: chatbotTopic(chatbotId),
-    describe: (number) => `b:${chatbotId}:${number}`,
-    async read(after) {
-      const last = await findLastEventNumber(db.read, accountId, 'chatbots', chatbotId);
-      if (last === undefined) return undefined;
-      if (last === after) return { steps: [], next: 'wait' };
-      const logged = await listChatbotEvents(db.read, accountId, { chatbotId, after, limit: EVENTS_PER_READ });
-      const [first] = logged;
-      // The newest event is always kept.
-      if (first === undefined) return { steps: [], next: 'wait' };
-      if (first.chatbotNumber !== after + 1) {
-        const { conversationId } = first;
-        const gap = { type: 'StreamGap', conversationId, at: toTimestamp(clock.now()), reason: GAP } as const;
-        return { steps: [{ place: last, event: gap }], next: 'read on' };
-      }
-      const told = await readLogged(db.read, viewer, logged);
-      const steps = logged.flatMap(({ chatbotNumber }, index): Step<number>[] => {
+    cursors,
+    describe: describePosition,
+    async read(place) {
+      const slice = await readLog(log, place);
+      if (slice === undefined) return undefined;
+      if (slice.isGap) return tellGap();
+      const told = await readLogged(db.read, viewer, slice.events);
+      const steps = slice.events.flatMap((logged, index): Step<LogPosition>[] => {
         const event = told[index];
-        return event === undefined ? [] : [{ place: chatbotNumber, event }];
+        return event === undefined ? [] : [{ place: positionAfter(logged), event }];
       });
-      const end = logged.at(-1)?.chatbotNumber ?? after;
-      return { steps, end, next: logged.length === EVENTS_PER_READ ? 'read on' : 'wait' };
+      const last = slice.events.at(-1);
+      return { steps, end: last ? positionAfter(last) : place, next: slice.isMore ? 'read on' : 'wait' };
     },
   };
 }

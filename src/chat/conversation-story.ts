@@ -5,34 +5,34 @@ import { type ConversationEvent, ENDINGS, type LoggedEventType } from '../domain
 import type { Feed } from '../domain/feed.ts';
 import { parseId } from '../domain/ids.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
-import { findLastEventNumber, type LoggedEvent, listConversationEvents } from '../store/events.ts';
-import { findMessage } from '../store/messages.ts';
+import { findLastEvent, type LoggedEvent, listConversationEvents } from '../store/events.ts';
 import { listOpenReplies } from '../store/open-replies.ts';
-import { decodeCursor, notACursor } from './cursor.ts';
+import type { StreamCursors } from './cursor.ts';
 import { type Chapter, type FollowDeps, follow, type Step, type Story } from './follow.ts';
 import { conversationTopic } from './live-answers.ts';
+import { describePosition, LOG_POSITION, type Log, type LogPosition, positionAt, readLog } from './log-position.ts';
 import { GAP, readLogged } from './logged-events.ts';
-import { isBeyond, NOTHING_TOLD, type Progress, readLive, readProgress, type Told, textFrom } from './message-story.ts';
+import { type Progress, readLive, readProgress, textFrom } from './message-story.ts';
+import { describeText, isOtherText, parseText, TEXT_POSITION, TEXT_START, type TextPosition } from './text-position.ts';
+import { isVisible } from './visible.ts';
 
 /** The reply under way, and how much of it was told; `undefined` when not even that there is one. */
 interface Writing {
   readonly messageId: string;
-  readonly told: Told | undefined;
+  readonly text: TextPosition | undefined;
 }
 
 /** How far a reader of a conversation has come. */
-interface ConversationPlace {
-  /** The last numbered event told. */
-  readonly number: number;
-  /** The reply that is being written at that number. */
+interface ConversationPosition {
+  /** The last logged event told. */
+  readonly log: LogPosition;
+  /** The reply that is being written at that event. */
   readonly writing: Writing | undefined;
   /** Who is known to be typing, one bit for each role. */
   readonly typing: number;
 }
 
-const CURSOR =
-  /^c:(?<id>[0-9a-f-]{36}):(?<number>\d{1,9})(?::(?<messageId>[0-9a-f-]{36}):(?<offset>\d{1,9}|-):(?<citations>\d{1,3}))?(?::t(?<typing>[1-3]))?$/;
-const EVENTS_PER_READ = 100;
+const CURSOR = new RegExp(`^${LOG_POSITION}_(?:(?<messageId>[0-9a-f-]{36})_(?:${TEXT_POSITION}|-))?_(?<typing>[0-3])$`);
 const ENDS: ReadonlySet<LoggedEventType> = new Set(Object.values(ENDINGS));
 
 /**
@@ -49,118 +49,119 @@ export async function followConversation(
 ): Promise<Feed<ConversationEvent>> {
   const { accountId } = viewer;
   const id = requireFound('Conversation', parseId('conversation', conversationId));
-  const last = requireFound('Conversation', await findLastEventNumber(deps.db.read, accountId, 'conversations', id));
-  const place = after == null ? undefined : readCursor(after, id);
-  if (place !== undefined) await requireReached(deps, accountId, { conversationId: id, last, place });
-  const start = place ?? (await readNow(deps, accountId, id));
-  return follow(deps.bus, viewer, tellConversation(deps, viewer, id), start, signal);
+  const now = await readNow(deps, accountId, id);
+  const cursors = deps.cursors.of('conversation', accountId, id);
+  const start = after == null ? now : readCursor(cursors, after);
+  return follow(deps.bus, viewer, tellConversation(deps, viewer, { conversationId: id, cursors }), start, signal);
 }
 
-/** The place of one who wants to know what is under way, and what comes. */
-async function readNow({ db }: FollowDeps, accountId: string, conversationId: string): Promise<ConversationPlace> {
-  const readLast = () => findLastEventNumber(db.read, accountId, 'conversations', conversationId);
+/** The position of one who wants to know what is under way, and what comes. */
+async function readNow({ db }: FollowDeps, accountId: string, conversationId: string): Promise<ConversationPosition> {
+  const readLast = async () =>
+    positionAt(requireFound('Conversation', await findLastEvent(db.read, accountId, 'conversations', conversationId)));
   while (true) {
-    const number = requireFound('Conversation', await readLast());
+    const log = await readLast();
     const [first] = await listOpenReplies(db.read, accountId, conversationId);
-    const writing = first?.status === 'STREAMING' ? { messageId: first.id, told: undefined } : undefined;
+    const writing = first?.status === 'STREAMING' ? { messageId: first.id, text: undefined } : undefined;
     // Both have to be of one moment: a reply that began or ended between the two reads would be told by half.
-    if ((await readLast()) === number) return { number, writing, typing: 0 };
+    const again = await readLast();
+    if (again.number === log.number && again.identity === log.identity) return { log, writing, typing: 0 };
   }
 }
 
-function readCursor(after: string, conversationId: string): ConversationPlace {
-  const { id, number, messageId, offset, citations, typing = '0' } = decodeCursor(after, CURSOR);
-  if (id !== conversationId) throw notACursor();
-  const told = offset === '-' ? undefined : { offset: Number(offset), citations: Number(citations) };
-  const writing = messageId === undefined ? undefined : { messageId, told };
-  return { number: Number(number), writing, typing: Number(typing) };
+function readCursor(cursors: StreamCursors, after: string): ConversationPosition {
+  const { number, identity = '', messageId, typing, ...groups } = cursors.read(after, CURSOR);
+  const text = groups.offset === undefined ? undefined : parseText(groups);
+  return {
+    log: { number: Number(number), identity },
+    writing: messageId === undefined ? undefined : { messageId, text },
+    typing: Number(typing),
+  };
 }
 
-/** Checks that a reader of this conversation can have come to a place, of which only the form is known. */
-async function requireReached(
+function tellConversation(
   deps: FollowDeps,
-  accountId: string,
-  { conversationId, last, place }: { conversationId: string; last: number; place: ConversationPlace },
-): Promise<void> {
-  const { number, writing } = place;
-  if (number > last) throw notACursor();
-  if (writing === undefined) return;
-  const message = await findMessage(deps.db.read, accountId, writing.messageId);
-  if (message?.conversationId !== conversationId || isBeyond(deps, message, writing.told ?? NOTHING_TOLD))
-    throw notACursor();
-}
-
-function tellConversation(deps: FollowDeps, viewer: Viewer, conversationId: string): Story<ConversationPlace> {
+  viewer: Viewer,
+  { conversationId, cursors }: { conversationId: string; cursors: StreamCursors },
+): Story<ConversationPosition> {
   const { accountId } = viewer;
   const { read } = deps.db;
-  const writings = createWritingReader(deps, accountId);
+  const writings = createWritingReader(deps, viewer, conversationId);
   const now = () => toTimestamp(deps.clock.now());
+  const log: Log = {
+    findLast: () => findLastEvent(read, accountId, 'conversations', conversationId),
+    list: (after, limit) => listConversationEvents(read, accountId, { conversationId, after, limit }),
+    numberOf: ({ number }) => number,
+  };
 
-  /** Tells the events after a place; a gap, and what is under way, where they are no longer kept. */
-  async function tellLogged(place: ConversationPlace, logged: readonly LoggedEvent[]) {
-    if (logged[0]?.number !== place.number + 1) {
-      const end = { ...(await readNow(deps, accountId, conversationId)), typing: place.typing };
-      const gap = { type: 'StreamGap', conversationId, at: now(), reason: GAP } as const;
-      return { end, steps: [{ place: end, event: gap }] };
-    }
+  /** Tells logged events, each reply's text before its end; `undefined` where a text is another one by now. */
+  async function tellLogged(place: ConversationPosition, logged: readonly LoggedEvent[]) {
     const told = await readLogged(read, viewer, logged);
     // Who has just come is told first of the reply that is under way, also when there is more to tell by now.
-    const steps = place.writing?.told === undefined ? await tellWriting(writings, place, { now: now() }) : [];
-    let end = steps.at(-1)?.place ?? place;
+    const steps = place.writing?.text === undefined ? await tellWriting(writings, place, { now: now() }) : [];
+    let end = steps?.at(-1)?.place ?? place;
     for (const [index, event] of logged.entries()) {
       const isEnd = ENDS.has(event.type) && event.messageId === end.writing?.messageId;
       const rest = isEnd ? await tellWriting(writings, end, { now: now(), hasEnded: true }) : [];
+      if (steps === undefined || rest === undefined) return undefined;
       steps.push(...rest);
-      end = placeAfter(rest.at(-1)?.place ?? end, event, isEnd);
+      end = positionAfter(rest.at(-1)?.place ?? end, event, isEnd);
       const what = told[index];
       if (what !== undefined) steps.push({ place: end, event: what });
     }
-    return { end, steps };
+    return steps && { steps, end };
+  }
+
+  /** Tells that something was missed, and goes on with what is under way. */
+  async function tellGap({ typing }: ConversationPosition): Promise<Chapter<ConversationPosition>> {
+    const place = { ...(await readNow(deps, accountId, conversationId)), typing };
+    const gap = { type: 'StreamGap', conversationId, at: now(), reason: GAP } as const;
+    return { steps: [{ place, event: gap }], next: 'read on' };
   }
 
   return {
     topic: conversationTopic(conversationId),
-    describe({ number, writing, typing }) {
+    cursors,
+    describe({ log, writing, typing }) {
       // After a gap a reader may not even know that there is a reply.
-      const { offset, citations } = writing?.told ?? { offset: '-', citations: 0 };
-      const reply = writing ? `:${writing.messageId}:${offset}:${citations}` : '';
-      return `c:${conversationId}:${number}${reply}${typing === 0 ? '' : `:t${typing}`}`;
+      const reply = writing ? `${writing.messageId}_${writing.text ? describeText(writing.text) : '-'}` : '';
+      return `${describePosition(log)}_${reply}_${typing}`;
     },
     read(place, news) {
       const { writing } = place;
-      const progress = news === 'text' && writing?.told ? writings.live(writing.messageId) : undefined;
-      return progress ? { steps: tellText(place, progress, now()), next: 'wait' } : readAll(place);
+      const progress = news === 'text' && writing?.text ? writings.live(writing.messageId) : undefined;
+      const steps = progress && tellText(deps, place, progress, now());
+      return steps ? { steps, next: 'wait' } : readAll(place);
     },
   };
 
-  async function readAll(place: ConversationPlace): Promise<Chapter<ConversationPlace> | undefined> {
-    const last = await findLastEventNumber(read, accountId, 'conversations', conversationId);
-    if (last === undefined) return undefined;
-    const { number: after } = place;
-    const logged =
-      last === after
-        ? []
-        : await listConversationEvents(read, accountId, { conversationId, after, limit: EVENTS_PER_READ });
-    const { steps, end } = last === after ? { steps: [], end: place } : await tellLogged(place, logged);
-    if (logged.length === EVENTS_PER_READ) return { steps, end, next: 'read on' };
+  async function readAll(place: ConversationPosition): Promise<Chapter<ConversationPosition> | undefined> {
+    const slice = await readLog(log, place.log);
+    if (slice === undefined) return undefined;
+    const told = slice.isGap ? undefined : await tellLogged(place, slice.events);
+    if (slice.isGap || told === undefined) return tellGap(place);
+    const { steps, end } = told;
+    if (slice.isMore) return { steps, end, next: 'read on' };
     const writing = await tellWriting(writings, end, { now: now() });
+    if (writing === undefined) return tellGap(place);
     const written = writing.at(-1)?.place ?? end;
     const typing = tellTyping(deps, conversationId, written);
     return { steps: [...steps, ...writing, ...typing], end: typing.at(-1)?.place ?? written, next: 'wait' };
   }
 }
 
-/** Where a reader stands after a numbered event: it may begin or end the reply under way. */
-function placeAfter(place: ConversationPlace, { number, type, messageId, status }: LoggedEvent, isEnd: boolean) {
+/** Where a reader stands after a logged event: it may begin or end the reply under way. */
+function positionAfter(place: ConversationPosition, event: LoggedEvent, isEnd: boolean): ConversationPosition {
+  const { type, messageId, status } = event;
   const begins = type === 'MessageStarted' || (type === 'MessageCreated' && status === 'STREAMING');
-  const writing = begins && messageId ? { messageId, told: NOTHING_TOLD } : isEnd ? undefined : place.writing;
-  return { ...place, number, writing };
+  const writing = begins && messageId ? { messageId, text: TEXT_START } : isEnd ? undefined : place.writing;
+  return { ...place, log: positionAt(event), writing };
 }
 
 /** Tells who began to type, and who has stopped, since it was last told. */
-function tellTyping({ typing, clock }: FollowDeps, conversationId: string, place: ConversationPlace) {
+function tellTyping({ typing, clock }: FollowDeps, conversationId: string, place: ConversationPosition) {
   const typers = typing.of(conversationId);
-  const steps: Step<ConversationPlace>[] = [];
+  const steps: Step<ConversationPosition>[] = [];
   let told = place.typing;
   for (const [index, role] of TYPING_ROLES.entries()) {
     const bit = 1 << index;
@@ -174,44 +175,58 @@ function tellTyping({ typing, clock }: FollowDeps, conversationId: string, place
 }
 
 /** Reads what stands written of the reply under way; its row need not be read again for every piece of its text. */
-function createWritingReader(deps: FollowDeps, accountId: string) {
+function createWritingReader(deps: FollowDeps, viewer: Viewer, conversationId: string) {
   let known: Message | undefined;
   const live = (id: string) => (known?.id === id ? readLive(deps, known) : undefined);
   return {
+    deps,
+
     /** Where it is being written at this moment, as far as is known. */
     live,
 
-    /** All of it, where it is known to have ended. */
+    /** All of it, where it is known to have ended; `undefined` where the viewer may not see it. */
     async read(id: string, hasEnded = false): Promise<Progress | undefined> {
+      const { accountId } = viewer;
       const progress = (hasEnded ? undefined : live(id)) ?? (await readProgress(deps, { accountId, id }));
-      known = progress?.message;
-      return progress;
+      const isSeen = progress?.message.conversationId === conversationId && isVisible(viewer, progress.message);
+      known = isSeen ? progress.message : undefined;
+      return isSeen ? progress : undefined;
     },
   };
 }
 
-/** Tells what is new of the reply under way, and that it is, to one who does not know. */
+/**
+ * Tells what is new of the reply under way, and that it is, to one who does not know; `undefined` where its text is another
+ * one than the reader was told.
+ */
 async function tellWriting(
   writings: ReturnType<typeof createWritingReader>,
-  place: ConversationPlace,
+  place: ConversationPosition,
   { now, hasEnded }: { now: Timestamp; hasEnded?: boolean },
-): Promise<Step<ConversationPlace>[]> {
+): Promise<Step<ConversationPosition>[] | undefined> {
   const { writing } = place;
   const progress = writing && (await writings.read(writing.messageId, hasEnded));
   if (progress === undefined) return [];
-  const text = tellText(place, progress, now);
-  if (writing?.told !== undefined) return text;
+  const text = tellText(writings.deps, place, progress, now);
+  if (writing?.text !== undefined || text === undefined) return text;
   const { message } = progress;
   const { conversationId, createdAt: at, id: messageId } = message;
   const created = { type: 'MessageCreated', conversationId, at, message } as const;
-  return [{ event: created, place: { ...place, writing: { messageId, told: NOTHING_TOLD } } }, ...text];
+  return [{ event: created, place: { ...place, writing: { messageId, text: TEXT_START } } }, ...text];
 }
 
-/** Tells what is new of the text and citations of the reply under way. */
-function tellText(place: ConversationPlace, progress: Progress, now: Timestamp): Step<ConversationPlace>[] {
+/** Tells what is new of the text and citations of the reply under way; `undefined` where it is another text. */
+function tellText(
+  deps: FollowDeps,
+  place: ConversationPosition,
+  progress: Progress,
+  now: Timestamp,
+): Step<ConversationPosition>[] | undefined {
+  const start = place.writing?.text ?? TEXT_START;
+  if (isOtherText(deps, start, progress)) return undefined;
   const { id: messageId } = progress.message;
-  return Array.from(textFrom(place.writing?.told ?? NOTHING_TOLD, progress, now), ({ event, place: told }) => ({
+  return Array.from(textFrom(start, progress, now), ({ event, place: text }) => ({
     event,
-    place: { ...place, writing: { messageId, told } },
+    place: { ...place, writing: { messageId, text } },
   }));
 }

@@ -5,13 +5,13 @@ import type { ConversationEvent, WithoutCursor } from '../domain/events.ts';
 import { createFeed, type Feed, type MaybePromise, type Take } from '../domain/feed.ts';
 import { describeView } from '../domain/view.ts';
 import { joinAudience } from './audience.ts';
-import { encodeCursor } from './cursor.ts';
+import type { StreamCursors } from './cursor.ts';
 
 /** How often a reader asks itself whether it has waited long enough. */
 const TICK_MS = 1_000;
 
 /** What following needs. */
-export type FollowDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'liveAnswers' | 'liveTexts' | 'typing'>;
+export type FollowDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'cursors' | 'liveAnswers' | 'liveTexts' | 'typing'>;
 
 /** An event, with the place `P` that it brings the reader to. */
 export interface Step<P, E = ConversationEvent> {
@@ -37,8 +37,10 @@ export interface Story<P, E = ConversationEvent> {
    * chapter. Gives no promise where it need not wait, as most pieces of text need not.
    */
   read(place: P, news: News): MaybePromise<Chapter<P, E> | undefined>;
-  /** Writes all of a place down, for the cursor. Different stories write differently. */
+  /** Writes all of a place down, as the position in a cursor. */
   describe(place: P): string;
+  /** The cursors that its events carry; absent: they carry none. */
+  readonly cursors?: StreamCursors;
 }
 
 /**
@@ -116,8 +118,11 @@ function readChapter<P, E>(story: Story<P, E>, from: P, news: News): MaybePromis
 
 function withCursors<P, E>(story: Story<P, E>, chapter: Chapter<P, E>): ToldChapter<P, E> {
   const told = Array.from(chapter.steps, ({ event, place }) => {
-    const whole = { ...event, cursor: encodeCursor(story.describe(place)) } as E;
-    return { event: whole, place };
+    const { cursors } = story;
+    if (cursors === undefined) return { event: event as E, place };
+    let text: string | undefined;
+    const cursor = () => (text ??= cursors.write(story.describe(place)));
+    return { event: { ...event, cursor } as E, place };
   });
   return { ...chapter, told };
 }

@@ -5,7 +5,7 @@ import type { LoggedEvent } from '../store/events.ts';
 import { findLeads } from '../store/leads.ts';
 import { findMessages } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
-import { seesNotes } from './visible.ts';
+import { isVisible, seesLeads } from './visible.ts';
 
 /** What a logged event tells. */
 type Told = WithoutCursor<ConversationEvent>;
@@ -42,17 +42,17 @@ export async function readLogged(
       return conversation && { type, conversationId, at, conversation };
     }
     if (type === 'LeadCaptured') {
-      const lead = leads.get(event.leadId ?? '');
+      const lead = seesLeads(viewer) ? leads.get(event.leadId ?? '') : undefined;
       return lead && { type, conversationId, at, lead };
     }
     const message = messages.get(event.messageId ?? '');
-    if (message === undefined || (message.isPrivate && !seesNotes(viewer))) return undefined;
+    if (message === undefined || !isVisible(viewer, message)) return undefined;
     return { type, conversationId, at, message };
   });
 }
 
 type FindMany<T> = (db: Queryable, accountId: string, ids: readonly string[]) => Promise<T[]>;
 
-/** What is told to one who has missed events that are no longer kept. */
+/** What is told to one who has missed events, or was told some that a restore has undone. */
 export const GAP =
-  'Some events since this cursor are no longer kept. Read anew what you need; what follows is from now on.';
+  'Events since this cursor are no longer kept, or were lost with events before it. Read anew what you need; what follows is from now on.';

@@ -1,31 +1,32 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { WrittenText } from '../coordination/live-texts.ts';
-import type { Citation, Message } from '../domain/entities.ts';
+import type { Citation, Message, MessageStatus } from '../domain/entities.ts';
 import { type ConversationEvent, ENDINGS } from '../domain/events.ts';
 import type { Feed } from '../domain/feed.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { findMessage } from '../store/messages.ts';
-import { decodeCursor, notACursor } from './cursor.ts';
+import type { StreamCursors } from './cursor.ts';
 import { type Chapter, type FollowDeps, follow, type Step, type Story } from './follow.ts';
 import { conversationTopic } from './live-answers.ts';
+import { GAP } from './logged-events.ts';
+import {
+  checksumAt,
+  describeText,
+  isOtherText,
+  parseText,
+  TEXT_POSITION,
+  TEXT_START,
+  type TextPosition,
+} from './text-position.ts';
 import { getMessage } from './visible.ts';
 import { fullerOf } from './written.ts';
 
 /** How far a reader of one message has come. */
-interface MessagePlace {
-  /** 0: nothing told; 1: told that it waits; 2: told that it is being written; 3: told its end. */
+interface MessagePosition {
+  /** 0: nothing told; 1: told that it waits; 2: told that it is being written; from 3 on: told its end, by its status. */
   readonly stage: number;
-  readonly told: Told;
+  readonly text: TextPosition;
 }
-
-/** How much of a text was told: UTF-16 code units of it, and citations. */
-export interface Told {
-  readonly offset: number;
-  readonly citations: number;
-}
-
-/** The beginning of a text. */
-export const NOTHING_TOLD: Told = { offset: 0, citations: 0 };
 
 /** What stands written of a message right now. */
 export interface Progress {
@@ -34,7 +35,10 @@ export interface Progress {
   readonly citations: readonly Citation[];
 }
 
-const CURSOR = /^m:(?<id>[0-9a-f-]{36}):(?<stage>[0-3]):(?<offset>\d{1,9}):(?<citations>\d{1,3})$/;
+const STARTED = 2;
+const END_STAGES: Partial<Record<MessageStatus, number>> = { COMPLETED: 3, FAILED: 4, STOPPED: 5, INTERRUPTED: 6 };
+const START: MessagePosition = { stage: 0, text: TEXT_START };
+const CURSOR = new RegExp(`^(?<stage>[0-6])_${TEXT_POSITION}$`);
 
 /**
  * Follows one message to its end.
@@ -48,48 +52,46 @@ export async function followMessage(
   signal: AbortSignal,
 ): Promise<Feed<ConversationEvent>> {
   const message = await getMessage(deps.db.read, viewer, messageId);
-  return follow(deps.bus, viewer, tellMessage(deps, message), readStart(deps, message, after), signal);
+  const cursors = deps.cursors.of('message', viewer.accountId, message.id);
+  const start = after == null ? START : readCursor(cursors, after);
+  return follow(deps.bus, viewer, tellMessage(deps, message, cursors), start, signal);
 }
 
-function readStart(deps: FollowDeps, message: Message, after: string | null | undefined): MessagePlace {
-  if (after == null) return { stage: 0, told: NOTHING_TOLD };
-  const groups = decodeCursor(after, CURSOR);
-  const told = { offset: Number(groups.offset), citations: Number(groups.citations) };
-  const stage = Number(groups.stage);
-  const isOpen = message.status === 'QUEUED' || message.status === 'STREAMING';
-  if (groups.id !== message.id || (stage === 3 && isOpen) || isBeyond(deps, message, told)) throw notACursor();
-  return { stage, told };
+function readCursor(cursors: StreamCursors, after: string): MessagePosition {
+  const groups = cursors.read(after, CURSOR);
+  return { stage: Number(groups.stage), text: parseText(groups) };
 }
 
-/**
- * Whether nobody can have been told so much of a message. Of an answer that a crash interrupted a reader may have seen
- * more than was saved.
- */
-export function isBeyond({ liveAnswers }: FollowDeps, message: Message, told: Told): boolean {
-  if (message.status === 'INTERRUPTED') return false;
-  const written = message.status === 'STREAMING' ? liveAnswers.get(message.id) : message;
-  if (written === undefined) return false;
-  return told.offset > written.content.length || told.citations > written.citations.length;
-}
-
-function tellMessage(deps: FollowDeps, first: Message): Story<MessagePlace> {
+function tellMessage(deps: FollowDeps, first: Message, cursors: StreamCursors): Story<MessagePosition> {
   let last: Progress | undefined;
   return {
     topic: conversationTopic(first.conversationId),
-    describe: ({ stage, told }) => `m:${first.id}:${stage}:${told.offset}:${told.citations}`,
+    cursors,
+    describe: ({ stage, text }) => `${stage}_${describeText(text)}`,
     read(place) {
-      if (place.stage === 3) return { steps: [], next: 'end' };
       const progress = readLive(deps, last?.message) ?? readProgress(deps, first);
       return progress instanceof Promise ? progress.then((read) => chapterOf(place, read)) : chapterOf(place, progress);
     },
   };
 
-  function chapterOf(place: MessagePlace, progress: Progress | undefined): Chapter<MessagePlace> | undefined {
+  function chapterOf(place: MessagePosition, progress: Progress | undefined): Chapter<MessagePosition> | undefined {
     last = progress;
     if (progress === undefined) return undefined;
-    const isOver = progress.message.status !== 'QUEUED' && progress.message.status !== 'STREAMING';
-    return { steps: stepsFrom(place, progress, toTimestamp(deps.clock.now())), next: isOver ? 'end' : 'wait' };
+    const at = toTimestamp(deps.clock.now());
+    if (isOtherMessage(deps, place, progress)) {
+      const gap = { type: 'StreamGap', conversationId: first.conversationId, at, reason: GAP } as const;
+      return { steps: [{ place: START, event: gap }], next: 'read on' };
+    }
+    return { steps: stepsFrom(place, progress, at), next: END_STAGES[progress.message.status] ? 'end' : 'wait' };
   }
+}
+
+/** Whether a reader was told what the message has not come to: it was told before a restore or a failover. */
+function isOtherMessage(deps: FollowDeps, { stage, text }: MessagePosition, progress: Progress): boolean {
+  const { status } = progress.message;
+  const isLate = stage === STARTED && status === 'QUEUED';
+  const isOtherEnd = stage > STARTED && (END_STAGES[status] !== stage || text.offset < progress.content.length);
+  return isLate || isOtherEnd || isOtherText(deps, text, progress);
 }
 
 /**
@@ -122,46 +124,49 @@ function copyProgress(message: Message, { content, citations }: WrittenText): Pr
   return { message, content, citations: [...citations] };
 }
 
-function* stepsFrom(start: MessagePlace, progress: Progress, now: Timestamp): Generator<Step<MessagePlace>> {
+function* stepsFrom(start: MessagePosition, progress: Progress, now: Timestamp): Generator<Step<MessagePosition>> {
   const { message } = progress;
+  if (start.stage > STARTED) return;
   const about = { conversationId: message.conversationId, message };
-  let { stage } = start;
-  let { told } = start;
+  let { stage, text } = start;
   const isQueued = message.status === 'QUEUED';
   if (stage === 0) {
-    stage = isQueued ? 1 : 2;
-    yield { place: { stage, told }, event: { ...about, type: 'MessageCreated', at: message.createdAt } };
+    stage = isQueued ? 1 : STARTED;
+    yield { place: { stage, text }, event: { ...about, type: 'MessageCreated', at: message.createdAt } };
   }
   if (isQueued) return;
   // One that was stopped without a word tells no more than its end: as a rule it was never begun.
   if (stage === 1 && !(message.status === 'STOPPED' && progress.content === '')) {
-    stage = 2;
-    yield { place: { stage, told }, event: { ...about, type: 'MessageStarted', at: now } };
+    stage = STARTED;
+    yield { place: { stage, text }, event: { ...about, type: 'MessageStarted', at: now } };
   }
-  for (const step of textFrom(told, progress, now)) {
-    told = step.place;
-    yield { place: { stage, told }, event: step.event };
+  for (const step of textFrom(text, progress, now)) {
+    text = step.place;
+    yield { place: { stage, text }, event: step.event };
   }
   if (message.status === 'STREAMING') return;
-  const type = ENDINGS[message.status];
-  yield { place: { stage: 3, told }, event: { ...about, type, at: message.completedAt ?? now } };
+  const end = END_STAGES[message.status] ?? stage;
+  yield {
+    place: { stage: end, text },
+    event: { ...about, type: ENDINGS[message.status], at: message.completedAt ?? now },
+  };
 }
 
 /** Tells what is new of a message's text and citations: one delta at most, then the citations. */
 export function* textFrom(
-  start: Told,
+  start: TextPosition,
   { message, content, citations }: Progress,
   now: Timestamp,
-): Generator<Step<Told>> {
+): Generator<Step<TextPosition>> {
   const about = { conversationId: message.conversationId, messageId: message.id, at: now };
   const { offset } = start;
-  let told = start;
+  let place = start;
   if (content.length > offset) {
-    told = { ...told, offset: content.length };
-    yield { place: told, event: { ...about, type: 'MessageDelta', offset, text: content.slice(offset), content } };
+    place = { ...place, offset: content.length, checksum: checksumAt(content, content.length) };
+    yield { place, event: { ...about, type: 'MessageDelta', offset, text: content.slice(offset), content } };
   }
   for (const citation of citations.slice(start.citations)) {
-    told = { ...told, citations: told.citations + 1 };
-    yield { place: told, event: { ...about, type: 'CitationAdded', citation } };
+    place = { ...place, citations: place.citations + 1 };
+    yield { place, event: { ...about, type: 'CitationAdded', citation } };
   }
 }

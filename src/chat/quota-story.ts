@@ -2,70 +2,99 @@ import type { Viewer } from '../access/viewer.ts';
 import type { Feed } from '../domain/feed.ts';
 import { monthOf } from '../domain/time.ts';
 import type { QuotaWarning } from '../domain/usage.ts';
-import { findLastWarningNumber, listWarnings, listWarningsOfMonth } from '../store/quota-warnings.ts';
-import { decodeCursor, encodeCursor, notACursor } from './cursor.ts';
+import { findLastWarning, listWarnings, listWarningsOfMonth } from '../store/quota-warnings.ts';
+import type { StreamCursors } from './cursor.ts';
 import { type FollowDeps, follow, type Story } from './follow.ts';
 import { accountTopic } from './quota.ts';
+import { checksumAt } from './text-position.ts';
 
-/** A warning, with the place of a reader that was told it. */
+/** A warning, with the position of a reader that was told it. */
 export interface ToldWarning extends QuotaWarning {
-  /** Opaque to clients, who give it back as `after`. */
-  readonly cursor: string;
+  /** Writes the position, opaque to clients, who give it back as `after`. */
+  readonly cursor: () => string;
 }
 
-const CURSOR = /^q:(?<id>[0-9a-f-]{36}):(?<number>\d{1,9})$/;
+/** How far a reader has come: the last warning told, by its number and a checksum; 0 before the first. */
+interface QuotaPosition {
+  readonly number: number;
+  readonly checksum: number;
+}
+
+const START: QuotaPosition = { number: 0, checksum: 0 };
+const CURSOR = /^(?<number>\d{1,9})_(?<checksum>[0-9a-z]{1,7})$/;
 const WARNINGS_PER_READ = 100;
 
 /**
- * Follows the warnings of an account's quota for as long as it is listened to.
+ * Follows the warnings of an account's quota for as long as it is listened to. Who comes from a log that a restore has
+ * undone is told those of this month again.
  * @param after the cursor of the last warning seen; absent begins with those of this month.
  * @throws BadUserInputError before the first warning.
  */
 export async function followQuota(
-  deps: Pick<FollowDeps, 'db' | 'clock' | 'bus'>,
+  deps: Pick<FollowDeps, 'db' | 'clock' | 'bus' | 'cursors'>,
   viewer: Viewer,
   { after }: { after?: string | null | undefined },
   signal: AbortSignal,
 ): Promise<Feed<ToldWarning>> {
   const { accountId } = viewer;
-  const start = after == null ? await findStart(deps, accountId) : await readCursor(deps, accountId, after);
-  return follow(deps.bus, viewer, tellQuota(deps, accountId), start, signal);
+  const cursors = deps.cursors.of('quota', accountId, accountId);
+  const start = after == null ? await findStart(deps, accountId) : readCursor(cursors, after);
+  return follow(deps.bus, viewer, tellQuota(deps, accountId, cursors), start, signal);
 }
 
 /** The warnings of a month, oldest first, as those who follow them were told them. */
 export async function listToldWarnings(
-  { db }: Pick<FollowDeps, 'db'>,
+  { db, cursors }: Pick<FollowDeps, 'db' | 'cursors'>,
   accountId: string,
   month: string,
 ): Promise<ToldWarning[]> {
   const warnings = await listWarningsOfMonth(db.read, accountId, month);
-  return warnings.map((warning) => ({ ...warning, cursor: encodeCursor(describePlace(accountId, warning.number)) }));
+  const { write } = cursors.of('quota', accountId, accountId);
+  return warnings.map((warning) => ({ ...warning, cursor: () => write(describePosition(positionAt(warning))) }));
 }
 
-async function findStart({ db, clock }: Pick<FollowDeps, 'db' | 'clock'>, accountId: string): Promise<number> {
+async function findStart({ db, clock }: Pick<FollowDeps, 'db' | 'clock'>, accountId: string): Promise<QuotaPosition> {
   // In this order: one that is written in between is of the month, or comes after the last.
-  const last = await findLastWarningNumber(db.read, accountId);
+  const last = await findLastWarning(db.read, accountId);
   const [first] = await listWarningsOfMonth(db.read, accountId, monthOf(clock.now()));
-  return first === undefined ? last : first.number - 1;
+  if (first === undefined) return positionAt(last);
+  const [before] = await listWarnings(db.read, accountId, { after: first.number - 2, limit: 1 });
+  return positionAt(before?.number === first.number ? undefined : before);
 }
 
-async function readCursor({ db }: Pick<FollowDeps, 'db'>, accountId: string, after: string): Promise<number> {
-  const { id, number } = decodeCursor(after, CURSOR);
-  if (id !== accountId || Number(number) > (await findLastWarningNumber(db.read, accountId))) throw notACursor();
-  return Number(number);
+function readCursor(cursors: StreamCursors, after: string): QuotaPosition {
+  const { number, checksum = '' } = cursors.read(after, CURSOR);
+  return { number: Number(number), checksum: Number.parseInt(checksum, 36) };
 }
 
-const describePlace = (accountId: string, number: number): string => `q:${accountId}:${number}`;
+function positionAt(warning: QuotaWarning | undefined): QuotaPosition {
+  if (warning === undefined) return START;
+  const { number, percent, at } = warning;
+  const text = `${percent} ${at}`;
+  return { number, checksum: checksumAt(text, text.length) };
+}
 
-function tellQuota({ db }: Pick<FollowDeps, 'db'>, accountId: string): Story<number, ToldWarning> {
+const describePosition = ({ number, checksum }: QuotaPosition): string => `${number}_${checksum.toString(36)}`;
+
+function tellQuota(
+  deps: Pick<FollowDeps, 'db' | 'clock'>,
+  accountId: string,
+  cursors: StreamCursors,
+): Story<QuotaPosition, ToldWarning> {
   return {
     topic: accountTopic(accountId),
-    describe: (number) => describePlace(accountId, number),
-    async read(after) {
-      const warnings = await listWarnings(db.read, accountId, { after, limit: WARNINGS_PER_READ });
+    cursors,
+    describe: describePosition,
+    async read(place) {
+      const { number, checksum } = place;
+      const limit = WARNINGS_PER_READ + 1;
+      const found = await listWarnings(deps.db.read, accountId, { after: number - 1, limit });
+      const told = number === 0 ? undefined : found.shift();
+      if (positionAt(told).number !== number || positionAt(told).checksum !== checksum)
+        return { steps: [], end: await findStart(deps, accountId), next: 'read on' };
       return {
-        steps: warnings.map((warning) => ({ event: warning, place: warning.number })),
-        next: warnings.length === WARNINGS_PER_READ ? 'read on' : 'wait',
+        steps: found.map((warning) => ({ event: warning, place: positionAt(warning) })),
+        next: found.length >= WARNINGS_PER_READ ? 'read on' : 'wait',
       };
     },
   };

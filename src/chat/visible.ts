@@ -11,6 +11,16 @@ export function seesNotes({ scopes }: Pick<Viewer, 'scopes'>): boolean {
   return scopes.has('MANAGE');
 }
 
+/** Whether a viewer may see leads in a stream: only those who can read them elsewhere, too. To all others there are none. */
+export function seesLeads({ scopes }: Pick<Viewer, 'scopes'>): boolean {
+  return scopes.has('READ');
+}
+
+/** Whether a viewer may see a message of the account. */
+export function isVisible(viewer: Pick<Viewer, 'scopes'>, { isPrivate }: Pick<Message, 'isPrivate'>): boolean {
+  return !isPrivate || seesNotes(viewer);
+}
+
 /**
  * Finds a message that the viewer may see.
  * @throws NotFoundError
@@ -22,7 +32,7 @@ export async function getMessage(
 ): Promise<Message> {
   const id = requireFound('Message', parseId('message', messageId));
   const message = requireFound('Message', await findMessage(db, viewer.accountId, id));
-  return requireFound('Message', message.isPrivate && !seesNotes(viewer) ? undefined : message);
+  return requireFound('Message', isVisible(viewer, message) ? message : undefined);
 }
 
 /**

@@ -2,8 +2,8 @@ import type { Citation, Conversation, Lead, Message, MessageStatus, TypingRole }
 import type { Timestamp } from './time.ts';
 
 interface EventBase {
-  /** Where a reader stands after this event; opaque to clients, who give it back as `after`. */
-  readonly cursor: string;
+  /** Writes where a reader stands after this event; opaque to clients, who give it back as `after`. Not all ask for it. */
+  readonly cursor: () => string;
   readonly conversationId: string;
   readonly at: Timestamp;
 }

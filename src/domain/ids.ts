@@ -16,6 +16,7 @@ const KINDS = {
   webhookSubscription: 9,
   webhookDelivery: 10,
   webhookEvent: 11,
+  conversationEvent: 12,
 } as const;
 
 /** A noun that has an id. */

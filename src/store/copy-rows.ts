@@ -20,8 +20,8 @@ export interface Digest {
   readonly checksum: string;
 }
 
-/** Which processes live is not for another database to know: `nodes` are left out. */
-type CopiedTable = Exclude<keyof Tables, 'nodes'>;
+/** Which processes live, and what they have made for themselves, is not for another database to know. */
+type CopiedTable = Exclude<keyof Tables, 'nodes' | 'gateway_secrets'>;
 
 /** By their primary keys; what others refer to comes before them. */
 const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[] } = {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { MessageStatus } from '../domain/entities.ts';
 import type { LoggedEventType } from '../domain/events.ts';
+import { createId } from '../domain/ids.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
 import { prepareQuery } from './prepared.ts';
@@ -8,6 +9,8 @@ import type { ConversationEventRow, Queryable } from './tables.ts';
 
 /** One numbered event of a conversation's log. */
 export interface LoggedEvent {
+  /** Null where an earlier version has written it. */
+  readonly id: string | null;
   readonly conversationId: string;
   readonly chatbotId: string;
   /** Within the conversation, from 1, without gaps. */
@@ -37,6 +40,7 @@ export async function appendEvent(
   const [chatbot] = conversation ? await COUNT_IN_CHATBOT(trx, [1, conversation.chatbot_id]) : [];
   if (conversation === undefined || chatbot === undefined) throw new Error('The conversation of an event is gone.');
   const row = {
+    id: createId('conversationEvent'),
     conversation_id: event.conversationId,
     number: conversation.last_event,
     chatbot_id: conversation.chatbot_id,
@@ -88,15 +92,18 @@ export async function listChatbotEvents(
   return rows.map(toLoggedEvent);
 }
 
-/** The number of the last event of a conversation or a chatbot of the account; `undefined` when there is no such thing. */
-export async function findLastEventNumber(
+/**
+ * The last event of a conversation or a chatbot of the account: its number, 0 where there was none, and its id, null where
+ * it is not kept. `undefined` when there is no such conversation or chatbot.
+ */
+export async function findLastEvent(
   db: Queryable,
   accountId: string,
   table: 'conversations' | 'chatbots',
   id: string,
-): Promise<number | undefined> {
+): Promise<Pick<LoggedEvent, 'number' | 'id'> | undefined> {
   const [row] = await LAST_EVENT[table](db, [id, accountId]);
-  return row?.last_event;
+  return row && { number: row.last_event, id: row.event_id };
 }
 
 /** The oldest events of a chatbot's conversations after `number`, oldest first, of whatever account. */
@@ -141,21 +148,45 @@ const COUNT_IN_CHATBOT = prepareQuery((db) =>
     .returning('last_event'),
 );
 
-const prepareLastEvent = (table: 'conversations' | 'chatbots') =>
-  prepareQuery((db) =>
+const LAST_EVENT = {
+  // Readers ask whenever they are woken.
+  conversations: prepareQuery((db) =>
     db
-      .selectFrom(table)
-      .select('last_event')
+      .selectFrom('conversations')
+      .select((row) => [
+        'last_event',
+        row
+          .selectFrom('conversation_events as last')
+          .select('last.id')
+          .whereRef('last.conversation_id', '=', 'conversations.id')
+          .whereRef('last.number', '=', 'conversations.last_event')
+          .as('event_id'),
+      ])
       .where('id', '=', '')
       .where('account_id', '=', '')
-      .where(table === 'chatbots' ? sql<boolean>`deleted_at is null` : IS_OF_CHATBOT),
-  );
-
-// Readers ask whenever they are woken.
-const LAST_EVENT = { conversations: prepareLastEvent('conversations'), chatbots: prepareLastEvent('chatbots') };
+      .where(IS_OF_CHATBOT),
+  ),
+  chatbots: prepareQuery((db) =>
+    db
+      .selectFrom('chatbots')
+      .select((row) => [
+        'last_event',
+        row
+          .selectFrom('conversation_events as last')
+          .select('last.id')
+          .whereRef('last.chatbot_id', '=', 'chatbots.id')
+          .whereRef('last.chatbot_number', '=', 'chatbots.last_event')
+          .as('event_id'),
+      ])
+      .where('id', '=', '')
+      .where('account_id', '=', '')
+      .where(sql<boolean>`deleted_at is null`),
+  ),
+};
 
 function toLoggedEvent(row: ConversationEventRow): LoggedEvent {
   return {
+    id: row.id,
     conversationId: row.conversation_id,
     chatbotId: row.chatbot_id,
     number: row.number,

@@ -5,6 +5,7 @@ import { addMetering } from './metering-tables.ts';
 import { addModels } from './model-tables.ts';
 import { createNodes } from './nodes.ts';
 import { addPeople } from './people-tables.ts';
+import { addPositions } from './position-tables.ts';
 import { createSearchIndex } from './search.ts';
 import { addWebhooks } from './webhook-tables.ts';
 
@@ -22,6 +23,7 @@ export const migrations: Record<string, Migration> = {
   '0007-metering': { up: addMetering },
   '0008-webhooks': { up: addWebhooks },
   '0009-chatbot-removal': { up: addChatbotRemoval },
+  '0010-positions': { up: addPositions },
 };
 
 // Tables that grow have no index by account alone: a planner without statistics would take it for `id in (…)` and walk

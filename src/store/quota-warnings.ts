@@ -13,7 +13,7 @@ export async function insertWarning(
   const { accountId, month, percent } = warning;
   const told = await listWarningsOfMonth(trx, accountId, month);
   if (told.some((earlier) => earlier.percent === percent)) return undefined;
-  const number = (await findLastWarningNumber(trx, accountId)) + 1;
+  const number = ((await findLastWarning(trx, accountId))?.number ?? 0) + 1;
   const { used, limit, at } = warning;
   const row = { account_id: accountId, number, month, percent, used, message_limit: limit, at };
   await trx.insertInto('quota_warnings').values(row).execute();
@@ -49,14 +49,16 @@ export async function listWarnings(
   return rows.map(toWarning);
 }
 
-/** The number of an account's last warning; 0 when there is none. */
-export async function findLastWarningNumber(db: Queryable, accountId: string): Promise<number> {
+/** An account's last warning; `undefined` when there is none. Uses the primary key. */
+export async function findLastWarning(db: Queryable, accountId: string): Promise<QuotaWarning | undefined> {
   const row = await db
     .selectFrom('quota_warnings')
-    .select((of) => of.fn.max('number').as('last'))
+    .selectAll()
     .where('account_id', '=', accountId)
+    .orderBy('number', 'desc')
+    .limit(1)
     .executeTakeFirst();
-  return row?.last ?? 0;
+  return row && toWarning(row);
 }
 
 function toWarning(row: QuotaWarningRow): QuotaWarning {

@@ -182,6 +182,14 @@ export interface ConversationEventRow {
   lead_id: string | null;
   status: MessageStatus | null;
   at: Timestamp;
+  /** Null of events that an earlier version has written. */
+  id: string | null;
+}
+
+/** A row of gateway_secrets: 32 bytes as base64, which the gateways that share the database have made. */
+export interface GatewaySecretRow {
+  purpose: string;
+  secret: string;
 }
 
 /** A row of idempotency_keys: `message_id` is what was written under the key. */
@@ -274,6 +282,7 @@ export interface Tables {
   messages: MessageRow;
   leads: LeadRow;
   conversation_events: ConversationEventRow;
+  gateway_secrets: GatewaySecretRow;
   idempotency_keys: IdempotencyKeyRow;
   usage: UsageRow;
   usage_days: UsageDayRow;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { encodeCursor } from '../../src/chat/cursor.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { listTold, readLog, stageOf, startConversation, waitForReaders } from '../helpers/conversations.ts';
+import { writeUnsigned } from '../helpers/cursors.ts';
 import { delta, finish } from '../helpers/engines.ts';
 import { TRANSPORTS, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
@@ -162,7 +162,8 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ follow }) => {
     await waitForReaders(gateway, 0);
     const cursors = [
       ...['', 'nonsense', '🙂%00', ...readers.map(({ events }) => events.at(-1)?.cursor ?? 'none')],
-      ...[`b:${createId('chatbot')}:0`, `b:${chatbotId}:999`, `b:${chatbotId}:-1`].map(encodeCursor),
+      ...[`b:${chatbotId}:0`, `b:${chatbotId}:999`].map(writeUnsigned),
+      gateway.deps.cursors.of('chatbot', gateway.accountId, chatbotId).write('-1_'),
     ];
     expect(new Set(cursors).size).toBe(10);
     for (const after of cursors) {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { encodeCursor } from '../../src/chat/cursor.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { send } from '../helpers/chatbots.ts';
 import {
@@ -133,7 +132,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name, taken up again', (tran
 
 describe.each(TRANSPORTS)('the start of conversationEvents over $name', ({ follow }) => {
   it('refuses every cursor that is not one of this stream, before the first event', async () => {
-    const { gateway, conversationId, last, wrong } = await gatherWrongCursors();
+    const { gateway, conversationId, right: cursor, wrong } = await gatherWrongCursors();
     const codes: Record<string, readonly string[]> = {};
     for (const [what, after] of Object.entries(wrong)) {
       const reader = follow(gateway, { conversationId, after });
@@ -144,7 +143,7 @@ describe.each(TRANSPORTS)('the start of conversationEvents over $name', ({ follo
     expect(codes).toEqual(Object.fromEntries(Object.keys(wrong).map((what) => [what, ['BAD_USER_INPUT']])));
     expect(gateway.deps.bus.size).toBe(0);
 
-    const right = follow(gateway, { conversationId, after: encodeCursor(`c:${conversationId}:${last}`) });
+    const right = follow(gateway, { conversationId, after: cursor });
     await waitForReaders(gateway, 1);
     right.leave();
   });

@@ -1,12 +1,15 @@
 import { describe, expect, it, vi } from 'vitest';
-import { encodeCursor } from '../../src/chat/cursor.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { send } from '../helpers/chatbots.ts';
 import { cite, listTold, stageOf } from '../helpers/conversations.ts';
+import { writeUnsigned } from '../helpers/cursors.ts';
 import { delta, finish } from '../helpers/engines.ts';
-import { startAnswer, TRANSPORTS, webSocket } from '../helpers/streams.ts';
+import { startAnswer, TRANSPORTS } from '../helpers/streams.ts';
 import { gatherWrongCursors } from '../helpers/wrong-cursors.ts';
 import { mutate } from '../schema/support.ts';
+
+/** The checksum of no text. */
+const START = (0x811c9dc5).toString(36);
 
 describe.each(TRANSPORTS)('the start of messageStream over $name', ({ follow: attach }) => {
   it.each<[string, (given: { foreign: string; conversationId: string }) => string]>([
@@ -27,16 +30,17 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ follow: at
 
   it('refuses every cursor that is not one of this message, before the first event', async () => {
     const { gateway, replyId, wrong: ofOthers } = await gatherWrongCursors();
-    const own = (place: string) => encodeCursor(`m:${replyId}:${place}`);
+    const cursors = (id: string) => gateway.deps.cursors.of('message', gateway.accountId, id);
+    const own = (position: string) => cursors(replyId).write(position);
     // One of them is of this stream.
     const { "one of a message's stream": last = '', ...others } = ofOthers;
     const wrong = {
       ...others,
-      'one of another message': encodeCursor(`m:${createId('message')}:2:0:0`),
-      'one beyond the end of the text': own('2:999:0'),
-      'one of a stage that is none': own('4:0:0'),
-      'one with a number that is none': own('2:-1:0'),
-      'one that goes on': own('2:0:0:0'),
+      'one of another message': cursors(createId('message')).write('2_0_0_0'),
+      'one of a stage that is none': own('7_0_0_0'),
+      'one with a number that is none': own('2_-1_0_0'),
+      'one that goes on': own('2_0_0_0_0'),
+      'one of an earlier version': writeUnsigned(`m:${replyId}:2:0:0`),
     };
     const codes: Record<string, readonly string[]> = {};
     for (const [what, after] of Object.entries(wrong)) {
@@ -52,29 +56,33 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ follow: at
     await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(0));
   });
 
-  it('refuses a cursor from the future of a reply that is being written', async () => {
+  it('tells a gap, then the whole message, after a cursor that the message has not come to', async () => {
     const { gateway, engine, conversationId, replyId } = await startAnswer();
+    const running = attach(gateway, { messageId: replyId });
     engine.push(delta('A part'));
-    await attach(gateway, { messageId: replyId }).until(({ text }) => text === 'A part');
+    const { cursor } = await running.until(({ text }) => text === 'A part');
+    const checksum = cursor.split('_')[4] ?? '';
     const { replyId: waiting } = await send(gateway, { conversationId, content: 'And?' });
-    for (const [id, place] of [
-      [replyId, '2:7:0'],
-      [replyId, '2:6:1'],
-      [replyId, '3:6:0'],
-      [waiting, '1:1:0'],
-      [waiting, '3:0:0'],
+    const sign = (id: string, position: string) =>
+      gateway.deps.cursors.of('message', gateway.accountId, id).write(position);
+    const whole = ['StreamGap', `MessageCreated ${replyId}`, `MessageDelta ${replyId} "A part"`];
+    for (const [id, position, told] of [
+      [replyId, `2_7_0_${checksum}`, whole],
+      [replyId, `2_6_1_${checksum}`, whole],
+      [replyId, '2_6_0_1', whole],
+      [replyId, `3_6_0_${checksum}`, whole],
+      [waiting, `2_0_0_${START}`, ['StreamGap', `MessageCreated ${waiting}`]],
+      [waiting, `3_0_0_${START}`, ['StreamGap', `MessageCreated ${waiting}`]],
     ] as const) {
-      const reader = attach(gateway, { messageId: id, after: encodeCursor(`m:${id}:${place}`) });
-      await reader.ended;
-      expect(reader.errors).toEqual(['BAD_USER_INPUT']);
+      const reader = attach(gateway, { messageId: id, after: sign(id, position) });
+      await vi.waitFor(() => expect(reader.events).toHaveLength(told.length));
+      expect([position, listTold(reader.events).map((one) => one.replace(/^StreamGap.*/, 'StreamGap'))]).toEqual([
+        position,
+        told,
+      ]);
+      reader.leave();
     }
-    const ahead = webSocket.follow(gateway, {
-      conversationId,
-      after: encodeCursor(`c:${conversationId}:1:${replyId}:7:0`),
-    });
-    await ahead.ended;
-    expect(ahead.errors).toEqual(['BAD_USER_INPUT']);
-    const now = attach(gateway, { messageId: replyId, after: encodeCursor(`m:${replyId}:2:6:0`) });
+    const now = attach(gateway, { messageId: replyId, after: cursor });
     engine.push(finish);
     await now.ended;
     expect(now.events.map(({ __typename }) => __typename)).toEqual(['MessageCompleted']);

@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from 'vitest';
-import { encodeCursor } from '../../src/chat/cursor.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { byModel, startBilled } from '../helpers/billed.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { waitForReaders } from '../helpers/conversations.ts';
+import { writeUnsigned } from '../helpers/cursors.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { codesOf, openSocket } from '../helpers/sockets.ts';
 import { type Reader, TRANSPORTS, webSocket } from '../helpers/streams.ts';
@@ -127,9 +127,15 @@ describe('quotaWarnings', () => {
   it('refuse what is no cursor of theirs', async () => {
     const { gateway } = await openFive();
     const id = gateway.accountId;
-    for (const place of [`q:${id}:1`, `q:${id}:-1`, `q:${id}:`, `b:${id}:0`, `q:${createId('account')}:0`, 'q', '\0']) {
-      expect(codesOf(await subscribe(gateway, encodeCursor(place)))).toEqual(['BAD_USER_INPUT']);
-    }
+    const { cursors } = gateway.deps;
+    const others = [cursors.of('chatbot', id, id), cursors.of('quota', id, createId('account'))];
+    const wrong = [
+      ...['1_0', '-1_0', '1', '', '\0'].map((position) => `2q_${position}_${'A'.repeat(14)}`),
+      ...['-1_0', '1', '', '\0'].map((position) => cursors.of('quota', id, id).write(position)),
+      ...others.map((other) => other.write('0_0')),
+      writeUnsigned(`q:${id}:0`),
+    ];
+    for (const after of wrong) expect(codesOf(await subscribe(gateway, after))).toEqual(['BAD_USER_INPUT']);
     expect(codesOf(await subscribe(gateway, ''))).toEqual(['BAD_USER_INPUT']);
   });
 });

@@ -1,8 +1,7 @@
 import { expect, onTestFinished } from 'vitest';
-import { encodeCursor } from '../../src/chat/cursor.ts';
-import { createId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from './chatbots.ts';
 import { stageOf, startConversation, waitForReaders } from './conversations.ts';
+import { alter, cursorOfNow, signPosition, writeUnsigned } from './cursors.ts';
 import { delta, finish } from './engines.ts';
 import type { TestGateway } from './gateway.ts';
 import { webSocket } from './streams.ts';
@@ -19,19 +18,19 @@ const WRONG: Record<string, (given: Given) => string | undefined> = {
   "one of another account's conversation": ({ foreign }) => foreign.events.at(-1)?.cursor,
   "one of a message's stream": ({ message }) => message.events.at(-1)?.cursor,
   "one of a chatbot's stream": ({ chatbot }) => chatbot.events.at(-1)?.cursor,
-  'one from the future': ({ conversationId, last }) => encodeCursor(`c:${conversationId}:${last + 1}`),
-  'one with a text of another conversation': ({ conversationId, otherReplyId }) =>
-    encodeCursor(`c:${conversationId}:1:${otherReplyId}:0:0`),
-  'one with a text of another account': ({ conversationId, foreignReplyId }) =>
-    encodeCursor(`c:${conversationId}:1:${foreignReplyId}:0:0`),
-  'one with a text that nobody wrote': ({ conversationId }) =>
-    encodeCursor(`c:${conversationId}:1:${createId('message')}:0:0`),
-  'one beyond the end of a text': ({ conversationId, replyId }) =>
-    encodeCursor(`c:${conversationId}:1:${replyId}:999:0`),
-  'one with a number that is none': ({ conversationId }) => encodeCursor(`c:${conversationId}:-1`),
+  'one that an earlier version has written': ({ conversationId, last }) => writeUnsigned(`c:${conversationId}:${last}`),
+  'one that nobody has signed': ({ right }) => right.slice(0, -14),
+  'one that is signed with nothing': ({ right }) => `${right.slice(0, -14)}${'A'.repeat(14)}`,
+  'one with another version': ({ right }) => alter(right, 0),
+  'one with another number': ({ right }) => alter(right, 3),
+  'one with another event': ({ right }) => alter(right, 8),
+  'one with another signature': ({ right }) => alter(right, right.length - 1),
+  'one that is too long': ({ right }) => `${right}${'A'.repeat(1_000)}`,
+  'one with a letter for its number': ({ gateway, conversationId }) => signPosition(gateway, conversationId, 'one___0'),
+  'one that goes on': ({ gateway, conversationId }) => signPosition(gateway, conversationId, '1___0_0'),
 };
 
-/** A conversation that has ended, the number of its last event, and cursors that are none of it, by what they are. */
+/** A conversation that has ended, the cursor of its last event, and cursors that are none of it, by what they are. */
 export async function gatherWrongCursors() {
   const given = await tellElsewhere();
   const wrong: Record<string, string> = {};
@@ -41,8 +40,8 @@ export async function gatherWrongCursors() {
     wrong[what] = cursor;
   }
   expect(new Set(Object.values(wrong)).size).toBe(Object.keys(WRONG).length);
-  const { gateway, conversationId, replyId, last, message } = given;
-  return { gateway, conversationId, replyId, last, message, wrong };
+  const { gateway, conversationId, replyId, right } = given;
+  return { gateway, conversationId, replyId, right, wrong };
 }
 
 /** A conversation, and readers of other things that were told something. */
@@ -68,8 +67,8 @@ async function tellElsewhere() {
   for (const reader of [other, chatbot, foreign]) reader.leave();
   await waitForReaders(gateway, 0);
   const last = await lastNumber(gateway, conversationId);
-  const ids = { conversationId, replyId, otherReplyId: asked.replyId, foreignReplyId: sent.replyId };
-  return { gateway, ...ids, last, message, chatbot, other, foreign };
+  const right = await cursorOfNow(gateway, conversationId);
+  return { gateway, conversationId, replyId, last, right, message, chatbot, other, foreign };
 }
 
 async function lastNumber({ deps }: TestGateway, conversationId: string): Promise<number> {

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { schema } from '../../schema/index.ts';
-import { encodeCursor } from '../../src/chat/cursor.ts';
 import { SCOPES, type Scope } from '../../src/domain/entities.ts';
 import { monthOf, toTimestamp } from '../../src/domain/time.ts';
 import { insertWarning } from '../../src/store/quota-warnings.ts';
@@ -195,14 +194,15 @@ it('names every root field of the schema', () => {
 
 describe.each(SCOPES)('a key with %s alone', (scope) => {
   const rows = Object.entries(FIELDS).map(([name, field]) => ({ name, ...field }));
+  const cursors = () => gateway.deps.cursors;
   const write = (operation: string) =>
     operation
       .replace('$id', id)
       .replace('$reply', reply)
       .replace('$conversation', conversation)
       .replace('$webhook', webhook)
-      .replace('$start', encodeCursor(`c:${conversation}:0`))
-      .replace('$inboxStart', encodeCursor(`b:${id}:0`));
+      .replace('$start', cursors().of('conversation', gateway.accountId, conversation).write('0___0'))
+      .replace('$inboxStart', cursors().of('chatbot', gateway.accountId, id).write('0_'));
 
   const answered = rows.filter(({ scopes, name }) => scopes.includes(scope) && name !== 'webhookDeliveries');
   it.each(answered)('may ask for $name', async ({ operation }) => {

@@ -1,0 +1,24 @@
+import { randomBytes } from 'node:crypto';
+import type { Database } from './database.ts';
+
+const SECRET_BYTES = 32;
+
+/** Gives the secret of a purpose that all gateways on this database share; the first that asks makes it. */
+export async function readGatewaySecret(
+  { read, transaction }: Pick<Database, 'read' | 'transaction'>,
+  purpose: string,
+): Promise<Buffer> {
+  const find = () =>
+    read.selectFrom('gateway_secrets').select('secret').where('purpose', '=', purpose).executeTakeFirst();
+  const found = await find();
+  if (found !== undefined) return Buffer.from(found.secret, 'base64');
+  const row = { purpose, secret: randomBytes(SECRET_BYTES).toString('base64') };
+  await transaction((trx) =>
+    trx
+      .insertInto('gateway_secrets')
+      .values(row)
+      .onConflict((on) => on.doNothing())
+      .execute(),
+  );
+  return readGatewaySecret({ read, transaction }, purpose);
+}

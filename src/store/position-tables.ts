@@ -1,0 +1,11 @@
+import type { Kysely } from 'kysely';
+
+/** Logged events get an id, which those of earlier versions go without, and gateways that share a database a secret. */
+export async function addPositions({ schema }: Kysely<unknown>): Promise<void> {
+  await schema.alterTable('conversation_events').addColumn('id', 'text').execute();
+  await schema
+    .createTable('gateway_secrets')
+    .addColumn('purpose', 'text', (c) => c.primaryKey().notNull())
+    .addColumn('secret', 'text', (c) => c.notNull())
+    .execute();
+}
