@@ -3,6 +3,7 @@ import type { LiveBus, News } from '../coordination/live-bus.ts';
 import type { Deps } from '../deps.ts';
 import type { ConversationEvent, WithoutCursor } from '../domain/events.ts';
 import { createFeed, type Feed, type MaybePromise, type Take } from '../domain/feed.ts';
+import { retryWhileUnavailable } from '../domain/retry.ts';
 import { describeView } from '../domain/view.ts';
 import { joinAudience } from './audience.ts';
 import type { StreamCursors } from './cursor.ts';
@@ -48,7 +49,8 @@ export interface Story<P, E = ConversationEvent> {
  * events: whenever it is free and there are news, it is told the difference between its place and what stands written.
  * So nothing comes twice or is missing, whenever it attaches and however slow it is; a slow one gets larger pieces
  * instead of growing memory, and the bus may lose or reorder what it likes. Readers with the same rights that are woken
- * together at the same place get the same events, the very objects.
+ * together at the same place get the same events, the very objects. While the storage is unavailable a reader waits, for
+ * two minutes at most, and goes on where it was.
  *
  * @param signal ends the following, and nothing else.
  */
@@ -81,11 +83,13 @@ async function tell<P, E>(
     while (!news.isOver) {
       const kind = news.take();
       const from = place;
-      const read = seat.read(
-        () => `${kind} ${story.describe(from)}`,
-        () => readChapter(story, from, kind),
-      );
-      const chapter = read instanceof Promise ? await read : read;
+      const read = () =>
+        seat.read(
+          () => `${kind} ${story.describe(from)}`,
+          () => readChapter(story, from, kind),
+        );
+      const found = read();
+      const chapter = found instanceof Promise ? await retryWhileUnavailable(found, read, signal) : found;
       if (chapter === undefined) return;
       for (const step of chapter.told) {
         if (news.isOver) return;

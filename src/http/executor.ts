@@ -8,7 +8,9 @@ import {
 } from 'graphql';
 import type { GraphContext } from '../../schema/context.ts';
 import type { Deps } from '../deps.ts';
+import { StorageUnavailableError } from '../domain/errors.ts';
 import { type Feed, type MaybePromise, mapFeed } from '../domain/feed.ts';
+import { retryWhileUnavailable } from '../domain/retry.ts';
 import { createCompiler, type RunOperation } from './compiler.ts';
 import { requireScopes } from './scopes.ts';
 import { createSharing } from './sharing.ts';
@@ -56,7 +58,9 @@ export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor
         // Once it is compiled it stays so: what comes often is not looked up each time.
         runEvent ??= findCompiled(args);
         const execute = runEvent ?? executePlainly;
-        return around(() => execute({ ...args, rootValue: event }));
+        const executeOnce = () => around(() => execute({ ...args, rootValue: event }));
+        const result = executeOnce();
+        return result instanceof Promise ? executeUntilRead(result, executeOnce, args) : result;
       };
       return mapFeed(source as Feed<unknown>, (event) => share.run(event, executeEvent), share.leave);
     },
@@ -79,6 +83,26 @@ export function requireScopesOf({
   // Without a viewer nothing runs but questions about the schema.
   if (operation == null || viewer === undefined) return;
   requireScopes({ schema, document, operation, variables: variableValues ?? {} }, viewer.scopes);
+}
+
+/** Executes an event again whose data could not be read: it is told once, so half of it would be missing for good. */
+async function executeUntilRead(
+  first: Promise<ExecutionResult>,
+  execute: () => MaybePromise<ExecutionResult>,
+  { contextValue }: ExecutionArgs,
+): Promise<ExecutionResult> {
+  let result = await first;
+  const check = (latest: ExecutionResult) => {
+    result = latest;
+    const unread = latest.errors?.find(({ originalError }) => originalError instanceof StorageUnavailableError);
+    if (unread?.originalError) throw unread.originalError;
+  };
+  const { signal } = contextValue as GraphContext;
+  const again = async () => check(await execute());
+  await retryWhileUnavailable(first.then(check), again, signal).catch((error) => {
+    if (!(error instanceof StorageUnavailableError)) throw error;
+  });
+  return result;
 }
 
 function hasGoodVariables({ schema, document, operationName, variableValues }: ExecutionArgs): boolean {
