@@ -7,7 +7,7 @@ import type { LoggedEvent } from '../store/events.ts';
 export interface LogPosition {
   /** 0: before the first event. */
   readonly number: number;
-  /** The first bytes of the event's id; empty where there is no event, or none with an id. */
+  /** The last bytes of the event's id; empty where there is no event, or none with an id. */
   readonly identity: string;
 }
 
@@ -27,8 +27,8 @@ export type LogSlice =
   | { readonly isGap: false; readonly events: readonly LoggedEvent[]; readonly isMore: boolean };
 
 const EVENTS_PER_READ = 100;
-/** A UUIDv7 as far as its time and 12 bits more. */
-const IDENTITY_CHARS = 18;
+/** The end of a UUID, most of it random: its beginning is a time, which may be the same where a clock was set back. */
+const IDENTITY_CHARS = 17;
 const GAP: LogSlice = { isGap: true };
 const NOTHING: LogSlice = { isGap: false, events: [], isMore: false };
 
@@ -37,7 +37,7 @@ export const LOG_POSITION = `(?<number>\\d{1,9})_(?<identity>[0-9a-f-]{${IDENTIT
 
 /** Makes the position after an event. */
 export function positionAt({ number, id }: Pick<LoggedEvent, 'number' | 'id'>): LogPosition {
-  return { number, identity: id?.slice(0, IDENTITY_CHARS) ?? '' };
+  return { number, identity: id?.slice(-IDENTITY_CHARS) ?? '' };
 }
 
 /** Writes a position, for a cursor. */
