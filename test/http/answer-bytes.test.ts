@@ -5,6 +5,7 @@ import { createChatbot, send } from '../helpers/chatbots.ts';
 import { askGraphQL, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { insertLargeConversation } from '../helpers/large.ts';
 import { type Answer, codesOf, openSocket } from '../helpers/sockets.ts';
+import { writeEvent } from '../helpers/webhooks.ts';
 
 const LIMIT = 100_000;
 
@@ -113,6 +114,18 @@ describe.each(['true', 'false'])('an answer of more than MAX_ANSWER_BYTES, compi
       { id: plain.conversationId },
     );
     expect(errors?.[0]?.extensions).toMatchObject({ limit: LIMIT, parts: [{ field: 'large' }, { field: 'small' }] });
+  });
+
+  it('leaves a webhook its default body, and says why', async () => {
+    const { id } = await writeEvent(gateway, { name: 'CONVERSATION_STARTED', conversationId: plain.conversationId });
+    const document =
+      'subscription{event{...on ConversationStartedEvent{conversation{messages(first:30){nodes{content}}}}}}';
+    const { data, errors } = await gateway.graphql<{ dryRunWebhook: { payloadProblem: string } }>(
+      'query($id:ID!,$document:String!){dryRunWebhook(eventId:$id,document:$document){payload payloadProblem}}',
+      { id, document },
+    );
+    expect(errors).toBeUndefined();
+    expect(data.dryRunWebhook.payloadProblem).toMatch(/too large/);
   });
 
   it('is no error of a mutation, which has been done', async () => {
