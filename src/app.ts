@@ -9,6 +9,7 @@ import { createNode } from './chat/gateway-node.ts';
 import { joinNodes, startWatchingReplies } from './chat/nodes.ts';
 import { recoverReplies } from './chat/recover.ts';
 import { startRemovingChatbots } from './chat/remove-chatbots.ts';
+import { createReplyGate } from './chat/reply-gate.ts';
 import { startSavingAnswers } from './chat/save-answers.ts';
 import { startTrimming } from './chat/trim.ts';
 import { createTyping } from './chat/typing.ts';
@@ -103,6 +104,7 @@ async function createDeps(
     node: createNode(),
     cursors: createCursors(() => [...sealer.deriveCursorKeys(), ...sharedKeys]),
     liveAnswers: new Map(),
+    replyGate: createReplyGate(),
     liveTexts,
     typing: createTyping(bus, clock, announcements),
     prices,

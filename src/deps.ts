@@ -5,6 +5,7 @@ import type { Background } from './background.ts';
 import type { Cursors } from './chat/cursor.ts';
 import type { GatewayNode } from './chat/gateway-node.ts';
 import type { LiveAnswers } from './chat/live-answers.ts';
+import type { ReplyGate } from './chat/reply-gate.ts';
 import type { Typing } from './chat/typing.ts';
 import type { Config } from './config.ts';
 import type { Announcements } from './coordination/announcements.ts';
@@ -36,6 +37,7 @@ export interface Deps {
   readonly node: GatewayNode;
   readonly cursors: Cursors;
   readonly liveAnswers: LiveAnswers;
+  readonly replyGate: ReplyGate;
   /** The text of answers that other processes are writing. */
   readonly liveTexts: LiveTexts;
   readonly typing: Typing;

@@ -5,11 +5,12 @@ import { AnswerFailure, FAILURES, type FailureCode } from '../domain/failures.ts
 import { toTimestamp } from '../domain/time.ts';
 import { lockConversation } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
-import type { MessageEnding } from '../store/open-replies.ts';
+import { countAttempt, type MessageEnding } from '../store/open-replies.ts';
 import { retryStep } from '../store/retry.ts';
 import { conversationTopic, type LiveAnswer, LOST, publishEvents } from './live-answers.ts';
 import { prepareQuestion } from './question.ts';
 import { countUse, startRun, takeStep, usageOf } from './run.ts';
+import { saveFirstText } from './save-answers.ts';
 import { suggestFollowUps } from './suggest-follow-ups.ts';
 import { startNext, storeEnding } from './turns.ts';
 
@@ -26,6 +27,7 @@ export type GenerateDeps = Pick<
   | 'announcements'
   | 'node'
   | 'liveAnswers'
+  | 'replyGate'
   | 'liveTexts'
   | 'engines'
   | 'prices'
@@ -39,30 +41,44 @@ const MAX_PREPARE_MS = 30_000;
 /**
  * Writes a reply in the background, and after it the one that waits next in its conversation, until none waits. One that
  * is being written here goes on as it is.
+ * @param isAlone whether no other may be written beside it: see `recoverReplies`.
  */
-export function startGenerating(deps: GenerateDeps, reply: Message): void {
+export function startGenerating(deps: GenerateDeps, reply: Message, isAlone = false): void {
   if (deps.liveAnswers.has(reply.id)) return;
   deps.background.run('generate', async (signal) => {
-    let next: Message | undefined = reply;
-    while (next !== undefined && !signal.aborted) next = await generate(deps, next, signal);
+    let next = await generate(deps, { reply, isAlone }, signal);
+    while (next !== undefined && !signal.aborted) next = await generate(deps, { reply: next, isAlone: false }, signal);
   });
 }
 
 /**
  * Writes one reply: the only writer of its text. What comes from the engine goes into the live answer, whose readers
- * are signalled; the end is stored in one transaction with what it costs. However the engine behaves, the reply ends.
+ * are signalled; the end is stored in one transaction with what it costs. However the engine behaves, the reply ends;
+ * but while the gateway stops, one of which nothing is written is left to the next start or to other gateways.
  * @returns the reply whose turn is next.
  */
-async function generate(deps: GenerateDeps, reply: Message, signal: AbortSignal): Promise<Message | undefined> {
+async function generate(
+  deps: GenerateDeps,
+  { reply, isAlone }: { reply: Message; isAlone: boolean },
+  signal: AbortSignal,
+): Promise<Message | undefined> {
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const stop = new AbortController();
   const live: LiveAnswer = { accountId: reply.accountId, content: '', citations: [], savedSize: 0, stop, ended };
   deps.liveAnswers.set(reply.id, live);
   deps.metrics.answersUnderWay.inc();
   let events: readonly LoggedEvent[] = [];
+  const nodeId = deps.node.id;
+  const over = AbortSignal.any([signal, stop.signal]);
+  const leave = await deps.replyGate.enter(isAlone, over);
   try {
-    const { ending, question } = await write(deps, reply, live, AbortSignal.any([signal, stop.signal]));
-    const stored = await store(deps, reply, ending, signal);
+    // A stop is stored as the end of the reply, also of one that has not begun.
+    if (!stop.signal.aborted && !(await mayBegin(deps, { reply, isAlone, nodeId }, signal))) return undefined;
+    const { ending, question } = await write(deps, reply, live, over);
+    const isUnseen = live.content === '' && live.citations.length === 0;
+    const isHandedOver = signal.aborted && ending.status === 'INTERRUPTED' && isUnseen;
+    if (stop.signal.reason === LOST || isHandedOver) return undefined;
+    const stored = await store(deps, { reply, nodeId }, ending, signal);
     events = stored.events;
     const isLastWord = ending.status === 'COMPLETED' && stored.next === undefined && !deps.background.isDraining;
     if (question && isLastWord) suggestFollowUps(deps, question, { ...reply, ...ending });
@@ -72,6 +88,7 @@ async function generate(deps: GenerateDeps, reply: Message, signal: AbortSignal)
     deps.node.abandoned.add(reply.id);
     throw error;
   } finally {
+    leave?.();
     deps.liveAnswers.delete(reply.id);
     deps.liveTexts.end(reply.id);
     deps.metrics.answersUnderWay.dec();
@@ -80,6 +97,18 @@ async function generate(deps: GenerateDeps, reply: Message, signal: AbortSignal)
     publishEvents(deps.bus, events);
     end();
   }
+}
+
+/** Whether a reply can begin, which is counted where it runs alone: the others were counted with their turn. */
+async function mayBegin(
+  { db, background }: GenerateDeps,
+  { reply, isAlone, nodeId }: { reply: Message; isAlone: boolean; nodeId: string },
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (background.isDraining) return false;
+  if (!isAlone) return true;
+  const count = () => db.transaction((trx) => countAttempt(trx, reply.accountId, reply.id, nodeId));
+  return retryStep(count, { signal, unavailableMs: Number.POSITIVE_INFINITY, brokenMs: 0 });
 }
 
 async function write(
@@ -102,10 +131,16 @@ async function write(
     const engine = deps.engines.get(question.author.provider);
     if (engine === undefined) throw new Error(`There is no engine for the provider ${question.author.provider}.`);
     const topic = conversationTopic(reply.conversationId);
-    const take = (event: AnswerEvent) => {
-      if (!takeStep(run, live, event)) return;
+    const show = () => {
       deps.liveTexts.grow(reply.id, live);
       deps.bus.publish(topic, 'text');
+    };
+    let isShown = false;
+    const take = (event: AnswerEvent): Promise<void> | undefined => {
+      if (!takeStep(run, live, event)) return undefined;
+      if (isShown || (live.content === '' && live.citations.length === 0)) return void show();
+      isShown = true;
+      return saveFirstText(deps, reply.id, live).then(show);
     };
     await takeSteps(engine.answer(question, signal), take, signal);
     if (run.finish === undefined && !signal.aborted) throw new Error('The engine ended without a finish.');
@@ -155,7 +190,7 @@ async function write(
  */
 function store(
   deps: GenerateDeps,
-  reply: Message,
+  { reply, nodeId }: { reply: Message; nodeId: string },
   ending: MessageEnding,
   shutdown: AbortSignal,
 ): Promise<{ next: Message | undefined; events: LoggedEvent[] }> {
@@ -163,7 +198,7 @@ function store(
   const storeOnce = () =>
     db.transaction(async (trx) => {
       await lockConversation(trx, reply.accountId, reply.conversationId);
-      const ended = await storeEnding(trx, reply, ending);
+      const ended = await storeEnding(trx, reply, ending, nodeId);
       if (background.isDraining) return { next: undefined, events: ended };
       const { next, events } = await startNext(trx, reply, { at: ending.completedAt, nodeId: node.id });
       return { next, events: [...ended, ...events] };
@@ -178,12 +213,12 @@ function store(
 
 /**
  * Takes an engine's steps as they come, and leaves at once when `signal` aborts, whether the engine listens to it or not.
- * A token costs one promise: a generator that passes the steps on would cost three, a race with the abort would keep
+ * A token costs one promise, unless `take` wants a pause: a generator that passes the steps on would cost three, a race with the abort would keep
  * something of each step to the end.
  */
 function takeSteps(
   answer: AsyncIterable<AnswerEvent>,
-  take: (event: AnswerEvent) => void,
+  take: (event: AnswerEvent) => Promise<void> | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   const steps = answer[Symbol.asyncIterator]();
@@ -198,8 +233,9 @@ function takeSteps(
     try {
       if (isOver || done) end();
       else {
-        take(value);
-        readOn();
+        const pause = take(value);
+        if (pause === undefined) readOn();
+        else pause.then(readOn, reject);
       }
     } catch (error) {
       reject(error);

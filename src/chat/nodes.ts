@@ -1,7 +1,7 @@
 import type { Deps } from '../deps.ts';
 import { findMessage } from '../store/messages.ts';
 import { deleteAllNodes, deleteNode, deleteNodeById, insertNode, listNodes } from '../store/nodes.ts';
-import { disownReplies, listRepliesOfNode, type OwnReply } from '../store/open-replies.ts';
+import { disownReplies, forgetAttempts, listRepliesOfNode, type OwnReply } from '../store/open-replies.ts';
 import { createNode } from './gateway-node.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { startHeartbeat } from './heartbeat.ts';
@@ -119,7 +119,10 @@ export function startWatchingReplies(deps: GenerateDeps): () => Promise<void> {
     await looking;
     heartbeat?.close();
     await db
-      .transaction((trx) => deleteNodeById(trx, node.id))
+      .transaction(async (trx) => {
+        await forgetAttempts(trx, node.id);
+        await deleteNodeById(trx, node.id);
+      })
       // They find out by themselves.
       .catch((error: unknown) => logger.error({ err: error }, 'cannot leave the other nodes'));
   };

@@ -1,5 +1,6 @@
 import type { Message } from '../domain/entities.ts';
 import { StorageUnavailableError } from '../domain/errors.ts';
+import { FAILURES } from '../domain/failures.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { tryLockConversation } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
@@ -7,8 +8,10 @@ import type { Queryable } from '../store/tables.ts';
 import {
   type ConversationKey,
   findLostReply,
+  type LostReply,
   listLostReplies,
   listStalledConversations,
+  takeOverReply,
 } from '../store/unowned-replies.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { publishEvents } from './live-answers.ts';
@@ -19,14 +22,20 @@ const BATCH_SIZE = 50;
 /** What a step of recovery did: the events to publish and the replies to begin, after the commit. */
 interface Recovered {
   readonly events: LoggedEvent[];
-  readonly started: Message[];
+  readonly started: readonly { readonly reply: Message; readonly isAlone: boolean }[];
 }
+
+/** A reply that was under way at so many unclean ends is begun alone, with no other beside it in its process. */
+const SUSPECTED_AFTER = 2;
+/** It is not begun again after so many, the last of which it met alone. */
+const MAX_ATTEMPTS = 3;
 
 /**
  * Recovers every reply that no gateway writes. One in STREAMING whose gateway is gone becomes INTERRUPTED with its saved
- * text: visitors may have seen more of it, so it is not written anew. In each conversation where none is in STREAMING,
- * the first queued reply is begun here, unless this gateway is stopping. A conversation that another gateway holds at
- * this moment is left to it.
+ * text: visitors may have seen more of it, so it is not written anew. Where nothing is saved nobody has seen any of it,
+ * and it is written here; as it may be what ends processes, alone after two unclean ends, and not at all after a third:
+ * then it is FAILED. In each conversation where none is in STREAMING, the first queued reply is begun here. A gateway
+ * that is stopping begins nothing. A conversation that another gateway holds at this moment is left to it.
  */
 export async function recoverReplies(deps: GenerateDeps): Promise<void> {
   await recoverEach(deps, {
@@ -82,7 +91,7 @@ async function recoverBatch<T extends ConversationKey>(
       bus,
       recovered.flatMap(({ events }) => events),
     );
-    for (const reply of recovered.flatMap(({ started }) => started)) startGenerating(deps, reply);
+    for (const { reply, isAlone } of recovered.flatMap(({ started }) => started)) startGenerating(deps, reply, isAlone);
   } catch (error) {
     if (error instanceof StorageUnavailableError) throw error;
     const [item] = items;
@@ -92,18 +101,38 @@ async function recoverBatch<T extends ConversationKey>(
 }
 
 async function recoverLost(deps: GenerateDeps, trx: Queryable, { accountId, id }: Message): Promise<Recovered> {
-  const reply = await findLostReply(trx, accountId, id);
-  if (reply === undefined) return { events: [], started: [] };
-  const interrupted = { status: 'INTERRUPTED', finishReason: 'ABORTED', usage: null, error: null } as const;
+  const lost = await findLostReply(trx, accountId, id);
+  if (lost === undefined) return { events: [], started: [] };
+  const { reply, attempts } = lost;
+  const outcome = judge(lost);
+  if (outcome === undefined) {
+    if (deps.background.isDraining) return { events: [], started: [] };
+    const isAlone = attempts >= SUSPECTED_AFTER;
+    deps.logger.warn({ messageId: id, attempts, isAlone }, 'writing a reply anew whose gateway was ended');
+    // One that waits until it can run alone has not begun: that attempt is counted when it does.
+    await takeOverReply(trx, reply, { nodeId: deps.node.id, attempts: isAlone ? attempts : attempts + 1 });
+    return { events: [], started: [{ reply, isAlone }] };
+  }
+  if (outcome.error !== null) deps.logger.error({ messageId: id, attempts }, 'a reply may be what ends the process');
   const completedAt = toTimestamp(deps.clock.now());
-  const ended = await storeEnding(trx, reply, { ...reply, ...interrupted, completedAt });
+  const ended = await storeEnding(trx, reply, { ...reply, ...outcome, usage: null, completedAt });
   const { events, started } = await beginFirst(deps, trx, reply);
   return { events: [...ended, ...events], started };
+}
+
+/** How a lost reply ends; undefined for one that is written anew. */
+function judge({ reply, attempts, isGivenUp, isAskedToStop }: LostReply) {
+  const wasSeen = reply.content !== '' || reply.citations.length > 0;
+  if (wasSeen || isGivenUp) return { status: 'INTERRUPTED', finishReason: 'ABORTED', error: null } as const;
+  if (isAskedToStop) return { status: 'STOPPED', finishReason: 'ABORTED', error: null } as const;
+  if (attempts < MAX_ATTEMPTS) return undefined;
+  const error = { code: 'ENGINE_CRASHED', message: FAILURES.ENGINE_CRASHED } as const;
+  return { status: 'FAILED', finishReason: 'ERROR', error } as const;
 }
 
 async function beginFirst(deps: GenerateDeps, trx: Queryable, conversation: ConversationKey): Promise<Recovered> {
   if (deps.background.isDraining) return { events: [], started: [] };
   const at = toTimestamp(deps.clock.now());
   const { next, events } = await startNext(trx, conversation, { at, nodeId: deps.node.id });
-  return { events, started: next === undefined ? [] : [next] };
+  return { events, started: next === undefined ? [] : [{ reply: next, isAlone: false }] };
 }

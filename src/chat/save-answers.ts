@@ -4,6 +4,8 @@ import { saveAnswer } from '../store/open-replies.ts';
 import type { LiveAnswer } from './live-answers.ts';
 
 const SAVE_INTERVAL_MS = 1_000;
+/** How long readers wait at most for the first text to be saved. */
+const FIRST_SAVE_MS = 500;
 
 /**
  * Saves what has been written of the answers under way, every second in which it changed, all in one transaction: more
@@ -41,6 +43,26 @@ export function startSavingAnswers(deps: Pick<Deps, 'db' | 'liveAnswers' | 'back
     if (!isSaving) deps.background.run('save answers', save);
   }, SAVE_INTERVAL_MS);
   return () => clearInterval(timer);
+}
+
+/**
+ * Saves the first text of an answer before anybody is told of it, so that what a crash leaves shows whether anybody has
+ * seen any of the answer. Where that takes long or fails, readers do not wait for it.
+ */
+export async function saveFirstText(deps: Pick<Deps, 'db'>, id: string, answer: LiveAnswer): Promise<void> {
+  const size = sizeOf(answer);
+  const written = { id, ...copyText(answer) };
+  const saving = deps.db
+    .transaction((trx) => saveAnswer(trx, answer.accountId, written), { isLazy: true })
+    .then(() => {
+      answer.savedSize = Math.max(answer.savedSize, size);
+    })
+    // It is saved with the next second's text.
+    .catch(() => {});
+  const { promise: isLate, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, FIRST_SAVE_MS);
+  await Promise.race([saving, isLate]);
+  clearTimeout(timer);
 }
 
 /** Grows with everything that is written. */

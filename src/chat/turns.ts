@@ -13,10 +13,16 @@ import { messageCompleted, messageFailed } from './happenings.ts';
 /**
  * Writes how a reply ended, what it cost and the event that tells it, in the caller's transaction. A reply of which no
  * character was produced is given back. One that has ended already stays as it is. The caller holds the conversation.
+ * @param nodeId given by the writer of the reply: one that another node has taken over stays as it is.
  */
-export async function storeEnding(trx: Queryable, reply: Message, ending: MessageEnding): Promise<LoggedEvent[]> {
+export async function storeEnding(
+  trx: Queryable,
+  reply: Message,
+  ending: MessageEnding,
+  nodeId?: string,
+): Promise<LoggedEvent[]> {
   const { accountId, conversationId, createdAt } = reply;
-  if (!(await endMessage(trx, accountId, ending))) return [];
+  if (!(await endMessage(trx, accountId, ending, nodeId))) return [];
   if (ending.content === '') await releaseReply(trx, accountId, createdAt.slice(0, 7));
   const { id: messageId, status, completedAt: at } = ending;
   const event = await appendEvent(trx, accountId, { conversationId, messageId, type: ENDINGS[status], status, at });

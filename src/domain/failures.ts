@@ -9,6 +9,7 @@ export const FAILURES = {
   CONTEXT_TOO_LONG: 'The conversation is too long for the model.',
   CONTENT_FILTERED: "The model's provider held the answer back.",
   PROVIDER_MISCONFIGURED: 'The model is not set up rightly.',
+  ENGINE_CRASHED: 'The gateway was ended three times while it worked on the answer.',
 } as const satisfies Record<string, string>;
 
 /** A reason for a failed answer. */

@@ -1,6 +1,6 @@
-import type { Transaction } from 'kysely';
 import type { ReportExposed } from './private-files.ts';
-import type { Queryable, Tables } from './tables.ts';
+import type { Queryable } from './tables.ts';
+import type { RunTransaction } from './transaction.ts';
 
 /** The open database. Reads see all that has been committed; every write goes through `transaction`. */
 export interface Database {
@@ -16,7 +16,7 @@ export interface Database {
    * must have no effect but by `trx`.
    * @throws StorageUnavailableError when the disk is full or refuses, or the server cannot be reached.
    */
-  transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T>;
+  readonly transaction: RunTransaction;
   /** Whether reads answer and a write would be accepted; after a refused write it tries one. */
   isReady(): Promise<boolean>;
   /**

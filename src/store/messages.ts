@@ -30,6 +30,7 @@ export async function insertMessage(trx: Queryable, message: Message, nodeId: st
       is_private: message.isPrivate ? 1 : 0,
       author_name: message.authorName,
       node_id: nodeId,
+      attempts: nodeId === null ? 0 : 1,
       metadata: message.metadata,
       error: message.error && toJson(message.error),
       created_at: message.createdAt,

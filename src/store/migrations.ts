@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { addAttempts } from './attempts.ts';
 import { addChatbotRemoval } from './deleted-chatbots.ts';
 import { addMetering } from './metering-tables.ts';
 import { addModels } from './model-tables.ts';
@@ -24,6 +25,7 @@ export const migrations: Record<string, Migration> = {
   '0008-webhooks': { up: addWebhooks },
   '0009-chatbot-removal': { up: addChatbotRemoval },
   '0010-positions': { up: addPositions },
+  '0011-attempts': { up: addAttempts },
 };
 
 // Tables that grow have no index by account alone: a planner without statistics would take it for `id in (…)` and walk

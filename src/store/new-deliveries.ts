@@ -23,12 +23,12 @@ export interface WatchedDatabase {
 /** Watches what is committed through a database. */
 export function watchNewDeliveries(db: Database): WatchedDatabase {
   const listeners: NewDeliveriesListener[] = [];
-  const transaction: Database['transaction'] = async (work) => {
+  const transaction: Database['transaction'] = async (work, options) => {
     let last: Queryable | undefined;
     const result = await db.transaction((trx) => {
       last = trx;
       return work(trx);
-    });
+    }, options);
     const accountIds = last && writing.get(last);
     if (accountIds !== undefined) for (const listener of listeners) listener(accountIds);
     return result;

@@ -20,9 +20,18 @@ export interface MessageEnding extends Pick<Message, 'id' | 'usage' | 'generatio
   readonly spent?: readonly { readonly usage: TokenUsage; readonly priceNano: number | null }[];
 }
 
-/** Writes the end of an answer, once: one that has ended already stays as it is. Returns whether it was written. */
-export async function endMessage(trx: Queryable, accountId: string, ending: MessageEnding): Promise<boolean> {
-  const result = await trx
+/**
+ * Writes the end of an answer, once: one that has ended already stays as it is.
+ * @param nodeId given by the writer of the answer: where another node has taken it over, nothing is written.
+ * @returns whether it was written.
+ */
+export async function endMessage(
+  trx: Queryable,
+  accountId: string,
+  ending: MessageEnding,
+  nodeId?: string,
+): Promise<boolean> {
+  const update = trx
     .updateTable('messages')
     .set({
       status: ending.status,
@@ -36,8 +45,8 @@ export async function endMessage(trx: Queryable, accountId: string, ending: Mess
     })
     .where('id', '=', ending.id)
     .where('account_id', '=', accountId)
-    .where('status', 'in', ['QUEUED', 'STREAMING'])
-    .executeTakeFirst();
+    .where('status', 'in', ['QUEUED', 'STREAMING']);
+  const result = await (nodeId === undefined ? update : update.where('node_id', '=', nodeId)).executeTakeFirst();
   return result.numUpdatedRows === 1n;
 }
 
@@ -93,11 +102,29 @@ export async function disownReplies(trx: Queryable, nodeId: string, ids: readonl
     .execute();
 }
 
+/** Counts one more attempt at a reply before it begins. Returns whether the reply is still open and the node's. */
+export async function countAttempt(trx: Queryable, accountId: string, id: string, nodeId: string): Promise<boolean> {
+  const result = await trx
+    .updateTable('messages')
+    .set((row) => ({ attempts: row('attempts', '+', 1) }))
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where('status', '=', 'STREAMING')
+    .where('node_id', '=', nodeId)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** Forgets the attempts at the replies of a node that comes to a clean end. Uses `messages_open`. */
+export async function forgetAttempts(trx: Queryable, nodeId: string): Promise<void> {
+  await trx.updateTable('messages').set({ attempts: 0 }).where(IS_OPEN).where('node_id', '=', nodeId).execute();
+}
+
 /** Moves a waiting reply to STREAMING: its turn has come, on a node. */
 export async function startReply(trx: Queryable, accountId: string, id: string, nodeId: string): Promise<void> {
   await trx
     .updateTable('messages')
-    .set({ status: 'STREAMING', node_id: nodeId })
+    .set({ status: 'STREAMING', node_id: nodeId, attempts: 1 })
     .where('id', '=', id)
     .where('account_id', '=', accountId)
     .where('status', '=', 'QUEUED')

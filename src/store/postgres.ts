@@ -16,6 +16,7 @@ import { createGate } from './gate.ts';
 import { migrate } from './migrate.ts';
 import { createPostgresHandle, isCollision } from './postgres-pool.ts';
 import type { Queryable, Tables } from './tables.ts';
+import type { TransactionOptions } from './transaction.ts';
 
 const FOREIGN_WRITE_POLL_MS = 250;
 /** Whoever asks whether it is ready does not wait for a server that says nothing. */
@@ -53,10 +54,17 @@ function createDatabase(db: Queryable, heartbeat: Queryable, poolSize: number) {
    * whether it was done. The caller is told that the storage is unavailable, and may repeat what has the same effect
    * once and twice: a send under its `clientMessageId`, or what looks at the row's state before it changes it.
    */
-  async function transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
+  async function transaction<T>(
+    work: (trx: Transaction<Tables>) => Promise<T>,
+    { isLazy = false }: TransactionOptions = {},
+  ): Promise<T> {
+    const run = async (trx: Transaction<Tables>) => {
+      if (isLazy) await sql`set local synchronous_commit = off`.execute(trx);
+      return work(trx);
+    };
     for (let attempt = 1; ; attempt++) {
       try {
-        const result = await gate.pass(() => db.transaction().execute(work));
+        const result = await gate.pass(() => db.transaction().execute(run));
         isWritable = true;
         return result;
       } catch (error) {

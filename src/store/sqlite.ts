@@ -8,6 +8,7 @@ import { migrate } from './migrate.ts';
 import { lockPathOf, makePrivateFile, makePrivateFolder, narrowFiles, type ReportExposed } from './private-files.ts';
 import { createKysely, type Handle, isSqliteError, openHandle, runWhenFree } from './sqlite-driver.ts';
 import type { Queryable, Tables } from './tables.ts';
+import type { RunTransaction, TransactionOptions } from './transaction.ts';
 
 const FOREIGN_WRITE_POLL_MS = 250;
 /** How long a transaction, from when it is asked for, or a read waits for a file that another process holds. */
@@ -33,20 +34,26 @@ export async function openSqlite(givenPath: string, role: 'gateway' | 'tool', on
   let writerHandle: Handle | undefined;
   try {
     writerHandle = await runWhenFree(() => openWriter(path), startUntil);
-    const writer = createKysely(writerHandle, () => until);
+    const handle = writerHandle;
+    const writer = createKysely(handle, () => until);
     await migrate(writer);
     const readerHandle = await runWhenFree(() => openHandle(path, { readonly: true }), startUntil);
     const reader = createKysely(readerHandle, () => performance.now() + MAX_HELD_MS);
     const gate = createGate(1, MAX_QUEUED_MS);
     // One at a time: the deadline is that of the transaction whose turn it is.
-    const transact = <T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> => {
+    const transact: RunTransaction = (work, { isLazy = false } = {}) => {
       const askedUntil = performance.now() + MAX_HELD_MS;
-      return gate.pass(() => {
+      return gate.pass(async () => {
         until = askedUntil;
-        return writer.transaction().execute(work);
+        if (isLazy) handle.pragma('synchronous = NORMAL');
+        try {
+          return await writer.transaction().execute(work);
+        } finally {
+          if (isLazy) handle.pragma('synchronous = FULL');
+        }
       });
     };
-    return createDatabase({ writerHandle, writer, reader, transact, lock });
+    return createDatabase({ writerHandle: handle, writer, reader, transact, lock });
   } catch (error) {
     writerHandle?.close();
     lock?.close();
@@ -89,7 +96,7 @@ interface FileHandles {
   readonly writerHandle: Handle;
   readonly writer: Queryable;
   readonly reader: Queryable;
-  readonly transact: <T>(work: (trx: Transaction<Tables>) => Promise<T>) => Promise<T>;
+  readonly transact: RunTransaction;
   readonly lock: Handle | undefined;
 }
 
@@ -97,9 +104,12 @@ function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHa
   let isWritable = true;
   let poll: NodeJS.Timeout | undefined;
 
-  async function transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
+  async function transaction<T>(
+    work: (trx: Transaction<Tables>) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T> {
     try {
-      const result = await transact(work);
+      const result = await transact(work, options);
       isWritable = true;
       return result;
     } catch (error) {

@@ -147,6 +147,8 @@ export interface MessageRow {
   node_id: string | null;
   /** Whether that node was asked to stop. */
   stop_asked: Generated<Flag>;
+  /** How often it was begun: a reply in STREAMING whose process is gone was under way at so many unclean ends. */
+  attempts: Generated<number>;
   author_name: string | null;
   metadata: JsonText;
   error: JsonText | null;

@@ -10,16 +10,48 @@ export const IS_OPEN = sql<boolean>`messages.status in ('QUEUED', 'STREAMING')`;
 /** The conversation of replies. */
 export type ConversationKey = Pick<Message, 'accountId' | 'conversationId'>;
 
-/** Replies in STREAMING whose node is gone, by their ids, after one of them. Uses `messages_open`. */
+/** A reply in STREAMING whose node is gone or has given it up. */
+export interface LostReply {
+  readonly reply: Message;
+  /** How often it was begun. */
+  readonly attempts: number;
+  /** Whether its node could not store its end, and lives. */
+  readonly isGivenUp: boolean;
+  readonly isAskedToStop: boolean;
+}
+
+/** Lost replies, by their ids, after one of them. Uses `messages_open`. */
 export async function listLostReplies(db: Queryable, after: string, limit: number): Promise<Message[]> {
   const rows = await lostReplies(db).where('id', '>', after).orderBy('id').limit(limit).execute();
   return rows.map(toMessage);
 }
 
-/** Finds a reply that is still in STREAMING without a node. The caller holds its conversation. */
-export async function findLostReply(trx: Queryable, accountId: string, id: string): Promise<Message | undefined> {
+/** Finds a reply that is still lost. The caller holds its conversation. */
+export async function findLostReply(trx: Queryable, accountId: string, id: string): Promise<LostReply | undefined> {
   const row = await lostReplies(trx).where('id', '=', id).where('account_id', '=', accountId).executeTakeFirst();
-  return row && toMessage(row);
+  return (
+    row && {
+      reply: toMessage(row),
+      attempts: row.attempts,
+      isGivenUp: row.node_id === null,
+      isAskedToStop: row.stop_asked === 1,
+    }
+  );
+}
+
+/** Gives a lost reply to a node. The caller holds its conversation. */
+export async function takeOverReply(
+  trx: Queryable,
+  { accountId, id }: Message,
+  { nodeId, attempts }: { nodeId: string; attempts: number },
+): Promise<void> {
+  await trx
+    .updateTable('messages')
+    .set({ node_id: nodeId, attempts })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .where('status', '=', 'STREAMING')
+    .execute();
 }
 
 function lostReplies(db: Queryable) {

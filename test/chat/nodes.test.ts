@@ -156,6 +156,8 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     const { id } = a.gateway.deps.node;
     const second = await send(b.gateway, { conversationId, content: 'And then?' });
     const reader = webSocket.follow(b.gateway, { conversationId });
+    a.engine.push(delta('A part'));
+    await reader.until(() => reader.text === 'A part');
     await b.gateway.deps.db.transaction((trx) => trx.deleteFrom('nodes').where('id', '=', id).execute());
     await stageOf(reader, 'MessageInterrupted', replyId);
     await stageOf(reader, 'MessageStarted', second.replyId);
@@ -163,8 +165,23 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     for (const { engine } of [a, b]) engine.push(delta('Second.'), finish);
     await stageOf(reader, 'MessageCompleted', second.replyId);
     await vi.waitFor(() => expect(a.gateway.deps.liveAnswers.size).toBe(0));
-    expect(await readMessage(b.gateway, replyId)).toMatchObject({ status: 'INTERRUPTED', content: '' });
+    expect(await readMessage(b.gateway, replyId)).toMatchObject({ status: 'INTERRUPTED', content: 'A part' });
     reader.leave();
+  });
+
+  it('write an answer anew that one had not begun to tell when they took it for dead', async () => {
+    const { a, b, replyId } = await openNodes(sharing);
+    await vi.waitFor(() => expect(a.engine.asked).toBe(1));
+    const reader = webSocket.follow(b.gateway, { messageId: replyId });
+    const { id } = a.gateway.deps.node;
+    await b.gateway.deps.db.transaction((trx) => trx.deleteFrom('nodes').where('id', '=', id).execute());
+    await vi.waitFor(() => expect(a.engine.asked + b.engine.asked).toBe(2), 20_000);
+    await vi.waitFor(() => expect(a.gateway.deps.liveAnswers.size + b.gateway.deps.liveAnswers.size).toBe(1), 20_000);
+    const writer = a.gateway.deps.liveAnswers.size === 1 ? a : b;
+    writer.engine.push(delta('Whole.'), finish);
+    await reader.ended;
+    expect(reader.text).toBe('Whole.');
+    expect(await readMessage(a.gateway, replyId)).toMatchObject({ status: 'COMPLETED', content: 'Whole.' });
   });
 
   it('refuse a key within a second that was revoked on another', async () => {

@@ -106,29 +106,32 @@ describe('a gateway whose process was killed', () => {
     expect(viewer.account.usage).toEqual({ messages: 3, days: [{ messages: 3, unpricedMessages: 1 }] });
   });
 
-  it('charges nothing for an answer of which nothing was written', async () => {
+  it('writes an answer anew of which nothing was written, and charges it once', async () => {
     const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '10000' };
     const killed = await startGatewayProcess({ env });
     const { reply, conversation } = await send(killed, 'Well?');
     killed.kill('SIGKILL');
     await killed.exited;
-    const again = Object.assign(await startGatewayProcess({ env }), { key: killed.key });
+    const next = await startGatewayProcess({ env: { ...env, BUILTIN_DELAY_MS: '5' } });
+    const again = Object.assign(next, { key: killed.key });
+    await webSocket.follow(again, { messageId: reply.id }).ended;
     const { conversation: told, viewer } = await ask<Told>(again, READ, { id: conversation.id });
-    expect(told.messages.nodes[1]).toEqual({ id: reply.id, role: 'ASSISTANT', status: 'INTERRUPTED', content: '' });
-    expect(viewer.account.usage.messages).toBe(0);
+    expect(told.messages.nodes[1]).toMatchObject({ id: reply.id, status: 'COMPLETED' });
+    expect(viewer.account.usage.messages).toBe(1);
   });
 
   it('can be killed again while it takes up what waited', async () => {
     const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '500' };
     const first = await startGatewayProcess({ env });
-    await send(first, 'One?');
+    const one = await send(first, 'One?');
     const { reply } = await send(first, 'Two?');
+    await readDeltas(webSocket.follow(first, { messageId: one.reply.id }), 1);
     const { key } = first;
     first.kill('SIGKILL');
     await first.exited;
     const second = Object.assign(await startGatewayProcess({ env }), { key });
     const reader = webSocket.follow(second, { messageId: reply.id });
-    await reader.until(({ message }) => message?.status === 'STREAMING');
+    await readDeltas(reader, 1);
     second.kill('SIGKILL');
     await second.exited;
     const third = Object.assign(await startGatewayProcess({ env }), { key });

@@ -35,6 +35,8 @@ export interface RunningGateway extends Running {
 /** How to start one. */
 export interface ProcessOptions {
   readonly args?: readonly string[];
+  /** What `node` runs; absent: the program. */
+  readonly script?: string;
   /** Settings on top of an environment that has none. */
   readonly env?: Readonly<Record<string, string>>;
   /** `npm` runs it as people do; `node` as services do. */
@@ -58,10 +60,11 @@ export async function createDataDir(): Promise<string> {
 }
 
 /** Starts the program in the project's folder; whatever is left of it at the end of the test is killed. */
-export function startProgram({ args = [], env = {}, through = 'node', isHeld = false }: ProcessOptions): Running {
+export function startProgram(options: ProcessOptions): Running {
+  const { args = [], script = 'bin/chatgraph.js', env = {}, through = 'node', isHeld = false } = options;
   const hold = isHeld ? ['--import', './test/helpers/hold.ts'] : [];
   const [command, commandArgs] =
-    through === 'node' ? ['node', [...hold, 'bin/chatgraph.js', ...args]] : ['npm', ['start', ...args]];
+    through === 'node' ? ['node', [...hold, script, ...args]] : ['npm', ['start', ...args]];
   const { HOME = '', PATH = '' } = process.env;
   const child = spawn(command, commandArgs, {
     cwd: ROOT,

@@ -1,0 +1,9 @@
+import type { Kysely } from 'kysely';
+
+/** Counts how often a reply was begun; part of the migrations. */
+export async function addAttempts({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .alterTable('messages')
+    .addColumn('attempts', 'integer', (c) => c.notNull().defaultTo(0))
+    .execute();
+}

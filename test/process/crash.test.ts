@@ -1,0 +1,99 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
+import { askGraphQL, createDatabase } from '../helpers/gateway.ts';
+import { awaitGateway, createDataDir, type RunningGateway, startProgram } from '../helpers/process.ts';
+import { readStore } from '../helpers/survivor.ts';
+
+const DEMO = '01900000-0000-7000-8000-000000000003';
+const LIMIT = { timeout: 240_000 };
+const MAX_STARTS = 8;
+const ENDED = { timeout: 60_000, interval: 100 };
+const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
+  ... on SendMessagePayload { reply { id } }
+} }`;
+
+const ENGINES = [
+  { name: 'SQLite', isPossible: true, open: async () => `sqlite:${await createDataDir()}/chatgraph.db` },
+  { name: 'Postgres', isPossible: hasPostgres, open: async () => (await createDatabase(POSTGRES)).url },
+];
+
+/** A gateway whose engine ends the process at some questions. */
+async function open(databaseUrl: string) {
+  const env = { PORT: '0', DATA_DIR: await createDataDir(), DATABASE_URL: databaseUrl };
+  let key = '';
+  const start = () => startProgram({ script: 'test/process/crashing-gateway.ts', env });
+
+  /** Starts it; undefined where it died before it was ready. */
+  async function startGateway(): Promise<RunningGateway | undefined> {
+    const gateway = await awaitGateway(start()).catch(() => undefined);
+    key ||= gateway?.key ?? '';
+    return gateway && Object.assign(gateway, { key });
+  }
+
+  async function send({ url }: RunningGateway, sessionId: string, content: string): Promise<void> {
+    const input = { chatbotId: DEMO, sessionId, content };
+    // Where it dies at once, nobody is answered.
+    await askGraphQL({ url, key }, SEND, { input }).catch(() => {});
+  }
+
+  /** How the replies stand, by their questions. */
+  async function readReplies() {
+    const { messages } = await readStore(databaseUrl);
+    const questions = new Map(messages.map(({ id, content }) => [id, content]));
+    const replies = messages.filter(({ role }) => role === 'ASSISTANT');
+    return replies.map(({ parent_id, status, content, error }) => ({
+      question: questions.get(parent_id ?? ''),
+      ...{ status, content, error },
+    }));
+  }
+
+  /** Starts it again each time it dies, until all replies have ended. Returns how often it has died. */
+  async function survive(first: RunningGateway): Promise<number> {
+    let gateway: RunningGateway | undefined = first;
+    for (let deaths = 0; deaths < MAX_STARTS; deaths++) {
+      const exited = gateway?.exited ?? Promise.resolve('SIGKILL');
+      const done = vi.waitFor(async () => {
+        const open = (await readReplies()).filter(({ status }) => status === 'QUEUED' || status === 'STREAMING');
+        expect(open).toEqual([]);
+      }, ENDED);
+      const hasDied = await Promise.race([exited.then(() => true), done.then(() => false)]);
+      done.catch(() => {});
+      if (!hasDied) return deaths;
+      gateway = await startGateway();
+    }
+    throw new Error('It dies again and again.');
+  }
+
+  const gateway = await startGateway();
+  if (gateway === undefined) throw new Error('It has not started.');
+  onTestFinished(() => void gateway.kill('SIGKILL'));
+  return { gateway, send, survive, readReplies };
+}
+
+describe.each(ENGINES.filter(({ isPossible }) => isPossible))('a reply that ends the process, on $name', (engine) => {
+  it('is FAILED with ENGINE_CRASHED after three deaths, and its neighbours are answered', LIMIT, async () => {
+    const { gateway, send, survive, readReplies } = await open(await engine.open());
+    await send(gateway, 'neighbour', 'Well?');
+    await send(gateway, 'neighbour', 'And then?');
+    await send(gateway, 'bad', 'Please crash at once.');
+    await send(gateway, 'bad', 'And after that?');
+    expect(await survive(gateway)).toBe(3);
+    const replies = await readReplies();
+    const bad = replies.find(({ question }) => question === 'Please crash at once.');
+    expect(bad).toMatchObject({ status: 'FAILED', content: '' });
+    expect(JSON.parse(bad?.error ?? '{}')).toMatchObject({ code: 'ENGINE_CRASHED' });
+    const others = replies.filter((reply) => reply !== bad);
+    // One that visitors had begun to see keeps its part.
+    for (const { status, content } of others) {
+      expect(content).toMatch(/^One /);
+      expect(['COMPLETED', 'INTERRUPTED']).toContain(status);
+    }
+  });
+
+  it('is INTERRUPTED where visitors have seen some of it, and not begun again', LIMIT, async () => {
+    const { gateway, send, survive, readReplies } = await open(await engine.open());
+    await send(gateway, 'bad', 'Please crash after a word.');
+    expect(await survive(gateway)).toBe(1);
+    expect(await readReplies()).toMatchObject([{ status: 'INTERRUPTED', content: 'One ' }]);
+  });
+});
