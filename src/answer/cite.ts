@@ -3,7 +3,7 @@ import { toContentTerms, toTerms } from '../domain/terms.ts';
 import type { AnswerEvent } from './engine.ts';
 import { areForeign, readTongue, type Tongue } from './languages.ts';
 import { createMarkerReader, type Piece } from './markers.ts';
-import { findQuote } from './quotes.ts';
+import { createQuoteFinder } from './quotes.ts';
 import type { Hit } from './retrieve.ts';
 import { findStatement } from './statements.ts';
 
@@ -20,6 +20,8 @@ interface Evidence {
   readonly hit: Hit;
   readonly terms: ReadonlySet<string>;
   readonly tongue: Tongue;
+  /** Made at the first statement that the passage supports. */
+  findQuote: ReturnType<typeof createQuoteFinder> | undefined;
 }
 
 const MAX_CITATIONS = 10;
@@ -92,7 +94,7 @@ function joinDeltas(events: readonly AnswerEvent[]): AnswerEvent[] {
 function readEvidence(hit: Hit): Evidence {
   const { headingPath, text } = hit.passage;
   const words = [hit.title, ...headingPath, text].join('\n');
-  return { hit, terms: new Set(toTerms(words)), tongue: readTongue(text) };
+  return { hit, terms: new Set(toTerms(words)), tongue: readTongue(text), findQuote: undefined };
 }
 
 function cite(text: string, { start, end }: { start: number; end: number }, evidence: Evidence): Citation | undefined {
@@ -100,7 +102,8 @@ function cite(text: string, { start, end }: { start: number; end: number }, evid
   const statement = text.slice(start, end);
   const terms = toContentTerms(statement);
   if (!isSupported(statement, terms, evidence)) return undefined;
-  const quote = findQuote(hit, terms);
+  evidence.findQuote ??= createQuoteFinder(hit);
+  const quote = evidence.findQuote(terms);
   if (quote === undefined) return undefined;
   const { id: passageId, sourceId } = hit.passage;
   return { passageId, sourceId, title: hit.title, url: hit.url, quote: quote.text, start, end };

@@ -6,6 +6,9 @@ import { composeSources } from './prompt.ts';
 const MAX_FOLLOW_UPS = 3;
 const MAX_CHARS = 160;
 
+/** In UTF-16 units: what was asked at greater length is like no suggestion. */
+const MAX_OTHER_CHARS = 1_000;
+
 /** In UTF-16 units: so much of a passage shows what it is about. */
 const MAX_PASSAGE_CHARS = 600;
 
@@ -73,16 +76,18 @@ export function readFollowUps(text: string, asked: readonly string[] = []): stri
 
 /** Those that can be shown, and are not like one before or one of `others`. */
 function choose(questions: readonly string[], others: readonly string[]): string[] {
-  const known = new Set(others.map(toKey));
+  const known = new Set(others.map((text) => toKey(text.slice(0, MAX_OTHER_CHARS))));
   const chosen: string[] = [];
   for (const question of questions.map((text) => text.trim())) {
     const isShort = question.length >= 1 && question.length <= MAX_CHARS && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(question);
+    if (!isShort) continue;
     const key = toKey(question);
-    if (!isShort || known.has(key)) continue;
+    if (known.has(key)) continue;
     known.add(key);
     chosen.push(question);
+    if (chosen.length === MAX_FOLLOW_UPS) break;
   }
-  return chosen.slice(0, MAX_FOLLOW_UPS);
+  return chosen;
 }
 
 /** What two questions share that ask the same. */

@@ -43,7 +43,13 @@ export function createModelEngine(options: ModelEngineOptions): AnswerEngine {
       for (const author of [question.author, ...answering.fallbackModels]) {
         if (inTime.aborted) break;
         if (author.provider === BUILTIN) return yield* quote(options, question, signal);
-        const progress: Progress = { text: '', notice: '', hasActed: false, usage: NO_USAGE, stream: undefined };
+        const progress: Progress = {
+          text: '',
+          notice: '',
+          hasActed: false,
+          countUsage: () => NO_USAGE,
+          stream: undefined,
+        };
         try {
           return yield* ask(options, { ...question, author }, progress, inTime);
         } catch (error) {
@@ -51,7 +57,7 @@ export function createModelEngine(options: ModelEngineOptions): AnswerEngine {
           if (!(error instanceof AnswerFailure)) throw error;
           if (progress.notice !== '') return yield* close(progress);
           if (progress.text !== '' || progress.hasActed) throw error;
-          if (progress.stream !== undefined) yield { type: 'spent', usage: progress.usage };
+          if (progress.stream !== undefined) yield { type: 'spent', usage: progress.countUsage() };
           failure = error;
           const { code, message: detail } = error;
           options.logger.warn({ accountId, chatbotId, ...author, code, detail }, 'a model did not answer');
@@ -84,8 +90,8 @@ interface Progress {
   notice: string;
   /** Whether a tool has done something, which must not be done twice. */
   hasActed: boolean;
-  /** What it took so far, as far as anybody knows. */
-  usage: TokenUsage;
+  /** What it took so far, as far as anybody knows: counted when it is asked for, as that reads all that was written. */
+  countUsage: () => TokenUsage;
   stream: ModelStream | undefined;
 }
 
@@ -110,7 +116,7 @@ async function* ask(
     const stream = await models.open({ ...call, maxChars, ...(isLast && { toolChoice: 'none' }) }, signal);
     progress.stream = stream;
     try {
-      const before = progress.usage;
+      const before = progress.countUsage();
       const inputTokens = estimateMessageTokens(messages);
       yield { type: 'author', author: nameOf(stream), inputTokens: before.inputTokens + inputTokens };
       const calls: LanguageModelV4ToolCall[] = [];
@@ -118,6 +124,7 @@ async function* ask(
       let written = '';
       let thoughts = '';
       let end: ModelEnd | undefined;
+      const countUsage = () => addUsage(before, end?.usage ?? estimateUsage(inputTokens, written, thoughts));
       while (end === undefined) {
         const step = await stream.next();
         if (step.type === 'text') {
@@ -133,7 +140,7 @@ async function* ask(
           yield step;
         } else if (step.type === 'tool') calls.push(step.call);
         else end = step;
-        progress.usage = addUsage(before, end?.usage ?? estimateUsage(inputTokens, written, thoughts));
+        progress.countUsage = countUsage;
       }
       yield* reader.end();
       if (end.reason === 'TOOLS' && !isLast) {
@@ -143,7 +150,7 @@ async function* ask(
       // A model that has done something may think that all is said.
       if (written === '' && progress.notice !== '') return yield* close(progress);
       if (progress.text === '') throw new AnswerFailure('ANSWER_FAILED', `It wrote nothing: ${end.reason}.`);
-      yield { type: 'finish', reason: end.reason === 'TOOLS' ? 'STOP' : end.reason, usage: progress.usage };
+      yield { type: 'finish', reason: end.reason === 'TOOLS' ? 'STOP' : end.reason, usage: progress.countUsage() };
       return;
     } finally {
       stream.close();
@@ -154,9 +161,9 @@ async function* ask(
 type ModelEnd = ModelStep & { type: 'finish' };
 
 /** Ends an answer whose model has done something, and then said no more: the visitor is told what. */
-function* close({ text, notice, usage }: Progress): Generator<AnswerEvent> {
+function* close({ text, notice, countUsage }: Progress): Generator<AnswerEvent> {
   yield { type: 'delta', text: text === '' ? notice : `\n\n${notice}` };
-  yield { type: 'finish', reason: 'STOP', usage };
+  yield { type: 'finish', reason: 'STOP', usage: countUsage() };
 }
 
 const nameOf = ({ provider, model }: ModelStream): ModelName => ({ provider, model });

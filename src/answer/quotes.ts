@@ -12,15 +12,18 @@ export interface Quote {
   readonly text: string;
 }
 
-/** A quote that may be chosen, with the words that speak for it and what they count. */
+/** A quote that may be chosen, with the terms that speak for it and what they count. */
 interface Candidate {
   readonly quote: Quote;
-  readonly words: string;
+  readonly terms: readonly string[];
   readonly weight: number;
 }
 
 const MAX_QUOTES = 3;
 const MAX_HITS = 5;
+
+/** A statement of more words than this is found by its beginning. */
+const MAX_QUOTED_TERMS = 64;
 
 /**
  * A quote's score is that of its own words, and of the passage it stands in with this weight. It must reach this share
@@ -95,16 +98,31 @@ export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval
     );
 }
 
-/** The stretch of one passage that holds the most of some terms; undefined when nothing in it can be quoted. */
-export function findQuote(hit: Hit, terms: readonly string[]): Quote | undefined {
+/**
+ * Reads a passage, to find the stretch of it that holds the most of some terms, of which the first 64 count; undefined
+ * when nothing in it can be quoted.
+ */
+export function createQuoteFinder(hit: Hit): (terms: readonly string[]) => Quote | undefined {
   const candidates = findCandidates(hit);
-  const texts = candidates.map(({ words }) => new Set(toTerms(words)));
-  // Words that many of its sentences hold tell little.
-  const weights = new Map(
-    terms.map((term) => [term, Math.log(1 + texts.length / (1 + texts.filter((text) => text.has(term)).length))]),
-  );
-  const scores = candidates.map((candidate) => scoreCandidate(candidate, weights, undefined));
-  return candidates[scores.indexOf(Math.max(...scores))]?.quote;
+  const counts = new Map<string, number>();
+  for (const { terms } of candidates) for (const term of new Set(terms)) counts.set(term, (counts.get(term) ?? 0) + 1);
+  return (terms) => {
+    // Words that many of its sentences hold tell little.
+    const weights = new Map(
+      terms
+        .slice(0, MAX_QUOTED_TERMS)
+        .map((term) => [term, Math.log(1 + candidates.length / (1 + (counts.get(term) ?? 0)))]),
+    );
+    let best: Candidate | undefined;
+    let most = Number.NEGATIVE_INFINITY;
+    for (const candidate of candidates) {
+      const score = scoreCandidate(candidate, weights, undefined);
+      if (score <= most) continue;
+      best = candidate;
+      most = score;
+    }
+    return best?.quote;
+  };
 }
 
 function findCandidates(hit: Hit): Candidate[] {
@@ -112,7 +130,7 @@ function findCandidates(hit: Hit): Candidate[] {
   if (hit.sourceType === 'QA') {
     // What a question-answer entry answers is its question: its words need not be said again.
     const quote = { hit, start: 0, text: text.trim() };
-    return [{ quote, words: [...headingPath, text].join('\n'), weight: 1 }];
+    return [{ quote, terms: toTerms([...headingPath, text].join('\n')), weight: 1 }];
   }
   const candidates: Candidate[] = [];
   let asked = '';
@@ -127,7 +145,7 @@ function findCandidates(hit: Hit): Candidate[] {
     const said = isCode ? sentence : sentence + layout;
     candidates.push({
       quote: { hit, start, text: sentence + layout },
-      words: asked === '' ? said : `${asked}\n${said}`,
+      terms: toTerms(asked === '' ? said : `${asked}\n${said}`),
       weight: isCode && layout === '' ? CODE_WEIGHT : 1,
     });
     asked = '';
@@ -142,11 +160,10 @@ function uniqueByText(candidates: readonly Candidate[]): Candidate[] {
 }
 
 function scoreCandidate(
-  { quote, words, weight }: Candidate,
+  { quote, terms, weight }: Candidate,
   weights: Retrieval['weights'],
   kind: (typeof KINDS)[number] | undefined,
 ): number {
-  const terms = toTerms(words);
   const own = weight * scoreTerms([...new Set(terms)], weights, Math.max(1, terms.length / LONG_QUOTE));
   const bonus = own > 0 && kind?.given.test(quote.text) ? (kind.bonus ?? KIND_BONUS) : 0;
   return own + bonus + PASSAGE_WEIGHT * quote.hit.score;

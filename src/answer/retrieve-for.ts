@@ -10,6 +10,9 @@ const MAX_FOLLOW_UP = 4;
 /** One of so few ("And in winter?") says too little by itself, however much it finds. */
 const SHORT_FOLLOW_UP = 2;
 
+/** In UTF-16 units: so much of a question and of an earlier one is read. Few terms of it are searched by anyway. */
+const MAX_READ_CHARS = 10_000;
+
 /** How many earlier questions one may lean on: what it asks about may have been a follow-up itself. */
 const MAX_EARLIER = 2;
 
@@ -30,15 +33,16 @@ export async function retrieveFor(
   history: readonly Turn[],
   limit: number,
 ): Promise<Retrieval> {
-  const own = toContentTerms(content).length;
-  const earlier = own > MAX_FOLLOW_UP ? [] : history.filter(isQuestion).slice(-MAX_EARLIER);
-  let best = await retrieve(db, accountId, chatbotId, content, limit);
+  const question = content.slice(0, MAX_READ_CHARS);
+  const own = toContentTerms(question).length;
+  const earlier = own > MAX_FOLLOW_UP ? [] : listEarlier(history);
+  let best = await retrieve(db, accountId, chatbotId, question, limit);
   let needsMore = own <= SHORT_FOLLOW_UP || bandOf(best.confidence) === 'NONE';
-  let asked = content;
-  for (const turn of earlier.toReversed()) {
+  let asked = question;
+  for (const text of earlier) {
     if (!needsMore) break;
     // Its own words come first: what is too long is cut at the end.
-    asked += `\n${turn.content}`;
+    asked += `\n${text}`;
     const found = await retrieve(db, accountId, chatbotId, asked, limit);
     best = own === 0 ? found : join(best, found, limit);
     needsMore = bandOf(best.confidence) === 'NONE';
@@ -46,8 +50,15 @@ export async function retrieveFor(
   return best;
 }
 
-function isQuestion({ role, content }: Turn): boolean {
-  return role === 'USER' && toContentTerms(content).length > 0;
+/** The visitor's last questions that say something, the latest first. */
+function listEarlier(history: readonly Turn[]): string[] {
+  const earlier: string[] = [];
+  for (const { role, content } of history.toReversed()) {
+    const text = content.slice(0, MAX_READ_CHARS);
+    if (role === 'USER' && toContentTerms(text).length > 0) earlier.push(text);
+    if (earlier.length === MAX_EARLIER) break;
+  }
+  return earlier;
 }
 
 /** The best of one, the best of the other, and so on, each passage once. */

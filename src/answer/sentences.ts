@@ -158,10 +158,10 @@ function cutLong(text: string, from: number, to: number): Sentence[] {
   const parts: Sentence[] = [];
   let rest = trim(text, from, to);
   while (rest.end - rest.start > MAX_SENTENCE_LENGTH) {
-    const space = text.lastIndexOf(' ', rest.start + MAX_SENTENCE_LENGTH);
-    if (space <= rest.start) break;
-    parts.push(trim(text, rest.start, space));
-    rest = trim(text, space, rest.end);
+    const space = text.slice(rest.start, rest.start + MAX_SENTENCE_LENGTH + 1).lastIndexOf(' ');
+    if (space <= 0) break;
+    parts.push(trim(text, rest.start, rest.start + space));
+    rest = trim(text, rest.start + space, rest.end);
   }
   return rest.end > rest.start ? [...parts, rest] : parts;
 }

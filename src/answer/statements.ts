@@ -27,9 +27,10 @@ export function findStatement(text: string, from: number): { start: number; end:
 /** Where that begins which is looked at. */
 function findBase(text: string): number {
   const base = Math.max(0, text.length - REACH);
-  let start = text.length;
-  for (let lines = 0; lines < REACH_LINES && start > base; lines += 1) start = text.lastIndexOf('\n', start - 1);
-  return Math.max(base, start);
+  const near = text.slice(base);
+  let start = near.length;
+  for (let lines = 0; lines < REACH_LINES && start > 0; lines += 1) start = near.lastIndexOf('\n', start - 1);
+  return base + Math.max(0, start);
 }
 
 function findSentenceStart(text: string, from: number): number {

@@ -27,27 +27,28 @@ interface BlockPart {
 }
 
 interface Block {
-  readonly id: string;
+  readonly key: string;
   readonly part: { readonly type: BlockType; text: string; providerOptions?: SharedV4ProviderMetadata };
 }
 
 /** Makes what gathers one answer. */
 export function createSaid(): Said {
   const content: SaidMessage['content'] = [];
-  const blocks: Block[] = [];
+  /** The latest of each type and id. */
+  const blocks = new Map<string, Block>();
   let current: Block | undefined;
 
   function begin(type: BlockType, { id, providerMetadata }: BlockPart): void {
-    current = { id, part: { type, text: '', ...attach(providerMetadata) } };
-    blocks.push(current);
+    current = { key: keyOf(type, id), part: { type, text: '', ...attach(providerMetadata) } };
+    blocks.set(current.key, current);
     content.push(current.part);
   }
 
   return {
     begin,
     turnTo(type, part) {
-      if (current?.id !== part.id || current.part.type !== type)
-        current = blocks.findLast((block) => block.id === part.id && block.part.type === type);
+      const key = keyOf(type, part.id);
+      if (current?.key !== key) current = blocks.get(key);
       if (current === undefined) begin(type, part);
       else if (part.providerMetadata !== undefined) current.part.providerOptions = part.providerMetadata;
     },
@@ -64,6 +65,8 @@ export function createSaid(): Said {
     },
   };
 }
+
+const keyOf = (type: BlockType, id: string) => `${type} ${id}`;
 
 function attach(metadata: SharedV4ProviderMetadata | undefined) {
   return metadata && { providerOptions: metadata };

@@ -2,6 +2,7 @@ import DOMPurify from 'dompurify';
 import { Marked } from 'marked';
 import { type ComponentChild, h } from 'preact';
 import { removeMarks, splitAtMarks } from './citation-marks.ts';
+import { isCheapToParse } from './markdown-cost.ts';
 
 /** What of Markdown is shown; everything else is shown as its text. */
 const TAGS = [
@@ -34,8 +35,12 @@ export interface Renderers {
   text?(text: string): ComponentChild;
 }
 
-/** Renders Markdown, which may hold marks, as elements and never as HTML: what people and models write is data. */
+/**
+ * Renders Markdown, which may hold marks, as elements and never as HTML: what people and models write is data. What would
+ * take the parser seconds is shown as it is written.
+ */
 export function renderMarkdown(source: string, renderers: Renderers): ComponentChild[] {
+  if (!isCheapToParse(source)) return [h('p', { class: 'plain' }, renderText(source, renderers))];
   const html = marked.parse(source, { async: false });
   const fragment = DOMPurify.sanitize(html, {
     ALLOWED_TAGS: TAGS,
@@ -49,10 +54,7 @@ const renderChildren = (parent: Node, renderers: Renderers): ComponentChild[] =>
   [...parent.childNodes].flatMap((node) => renderNode(node, renderers));
 
 function renderNode(node: Node, renderers: Renderers): ComponentChild[] {
-  if (node instanceof Text) {
-    const { mark, text = (plain: string) => plain } = renderers;
-    return splitAtMarks(node.data).map((part) => (typeof part === 'string' ? text(part) : mark(part)));
-  }
+  if (node instanceof Text) return renderText(node.data, renderers);
   if (!(node instanceof Element)) return [];
   const name = node.localName;
   if (name === 'a') return renderLink(node, renderers);
@@ -60,6 +62,10 @@ function renderNode(node: Node, renderers: Renderers): ComponentChild[] {
   if (!TAGS.includes(name)) return children;
   if (name === 'table') return [h('div', { class: 'table' }, h('table', null, children))];
   return [h(RENAMED[name] ?? name, { start: node.getAttribute('start') ?? undefined }, children)];
+}
+
+function renderText(data: string, { mark, text = (plain) => plain }: Renderers): ComponentChild[] {
+  return splitAtMarks(data).map((part) => (typeof part === 'string' ? text(part) : mark(part)));
 }
 
 /** A link to the web; its marks come after it, because they can be pressed themselves. */

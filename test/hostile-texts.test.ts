@@ -1,0 +1,173 @@
+import { Marked } from 'marked';
+import { describe, expect, it } from 'vitest';
+import { createCitationReader } from '../src/answer/cite.ts';
+import type { Question } from '../src/answer/engine.ts';
+import { composeFollowUpPrompt, readFollowUps, suggestFromSources } from '../src/answer/follow-ups.ts';
+import { readTongue } from '../src/answer/languages.ts';
+import { createMarkerReader } from '../src/answer/markers.ts';
+import { composePrompt } from '../src/answer/prompt.ts';
+import { chooseQuotes } from '../src/answer/quotes.ts';
+import type { Hit } from '../src/answer/retrieve.ts';
+import { splitSentences } from '../src/answer/sentences.ts';
+import { findStatement } from '../src/answer/statements.ts';
+import { estimateTokens } from '../src/answer/tokens.ts';
+import { text as inputText } from '../src/domain/input.ts';
+import { toContentTerms, toQueryTerms, toTerms } from '../src/domain/terms.ts';
+import { readSource } from '../src/ingest/read-source.ts';
+import { createRedact } from '../src/models/redact.ts';
+import { createStopFilter } from '../src/models/stop-markers.ts';
+import { insertEnds, insertMarks, splitAtMarks } from '../src/web/chat/citation-marks.ts';
+import { isCheapToParse } from '../src/web/chat/markdown-cost.ts';
+import { findQuote as findQuoteInPassage } from '../src/web/chat/quote.ts';
+import { UNASKED } from './helpers/answers.ts';
+
+/** What texts are made of: signs that patterns repeat, and what begins something that may never end. */
+const UNITS = [
+  ...[
+    '-',
+    ' ',
+    '|',
+    '.',
+    '_',
+    '*',
+    '[',
+    '\u0301',
+    '`',
+    '~',
+    '\n',
+    '(',
+    '"',
+    '<',
+    '!',
+    '\\',
+    '\u200d',
+    '\ud800',
+    'a',
+    '中',
+    'ส',
+    'ﷺ',
+  ],
+  ...[
+    '# ',
+    '- ',
+    '> ',
+    '1.',
+    'a.',
+    '?\n',
+    '[1]',
+    '[1,',
+    '[a](',
+    '</s>',
+    '//',
+    'key=',
+    '**',
+    'a*',
+    '👩\u200d',
+    '中。',
+    'Mr. ',
+    'a, A',
+  ],
+  ...[
+    '-a ',
+    ' - ',
+    'what is ',
+    'a is ',
+    'Ab. Cd! ',
+    '|a|\n|-|\n',
+    '\n- ',
+    'a:\n- b\n',
+    '```\n',
+    'a\n===\n',
+    '### a\n',
+    '["a",',
+    '\u0301\u200b',
+  ],
+];
+
+/** Each takes milliseconds where time grows with the length, and hours where it grows with its cube. */
+const MAX_MS = 10_000;
+
+function hitOf(text: string, sourceType: Hit['sourceType']): Hit {
+  const headingPath = [text.slice(0, 200)];
+  const passage = { id: 'p', accountId: '', chatbotId: '', sourceId: 's', position: 0, headingPath, text };
+  return { passage, title: text.slice(0, 200), url: null, sourceType, score: 1 };
+}
+
+function questionOf(content: string, text: string, sourceType: Hit['sourceType'] = 'TEXT'): Question {
+  const weights = new Map(toQueryTerms(text).map((term) => [term, 1]));
+  const history = [{ role: 'USER', content: text }] as const;
+  return { ...UNASKED, content, history, retrieval: { hits: [hitOf(text, sourceType)], confidence: 1, weights } };
+}
+
+function readByUnits(read: (piece: string) => unknown, text: string): void {
+  for (const character of text) read(character);
+}
+
+const KINDS = ['What is a thing?', 'When?', 'How many?', 'Who?', 'Where?', 'Why?'];
+const redact = createRedact(['secret-of-somebody']);
+const marked = new Marked({ gfm: true, tokenizer: { html: () => undefined, tag: () => undefined } });
+const at = (end: number) => ({ number: 1, passage: null, title: '', url: null, quote: '', start: 0, end });
+
+/** Everything that reads texts of users, sources and models. */
+const READERS: Readonly<Record<string, (text: string) => unknown>> = {
+  inputText: (text) => inputText(1, 100_000).safeParse(text),
+  toTerms,
+  toContentTerms,
+  toQueryTerms,
+  estimateTokens,
+  readTongue,
+  splitSentences,
+  findStatement: (text) => findStatement(text, 0),
+  readSource: (text) => readSource({ content: { text } }),
+  'chooseQuotes of an entry': (text) => KINDS.map((kind) => chooseQuotes(kind, questionOf('', text, 'QA').retrieval)),
+  'chooseQuotes of a text': (text) => chooseQuotes('Who?', questionOf('', text).retrieval),
+  'chooseQuotes for a question': (text) => chooseQuotes(text, questionOf('', 'A thing.').retrieval),
+  suggestFromSources: (text) => suggestFromSources(questionOf(text, text), []),
+  composePrompt: (text) => composePrompt(questionOf(text, text)),
+  composeFollowUpPrompt: (text) => composeFollowUpPrompt(questionOf(text, text), text),
+  readFollowUps: (text) => [readFollowUps(text, [text]), readFollowUps(JSON.stringify([text]), [text])],
+  createMarkerReader(text) {
+    readByUnits(createMarkerReader(9).read, text);
+    return createMarkerReader(9).read(text);
+  },
+  createCitationReader(text) {
+    const reader = createCitationReader([hitOf(text, 'TEXT')]);
+    return [reader.read(text), ...Array.from({ length: 20 }, () => reader.read(`${text.slice(0, 900)}. a [1] `))];
+  },
+  createStopFilter(text) {
+    const filter = createStopFilter();
+    readByUnits(filter.push, text);
+    return createStopFilter().push(text);
+  },
+  redact,
+  insertMarks: (text) => insertMarks(text, [at(text.length / 2), at(text.length)]),
+  insertEnds: (text) => insertEnds(text, text.length / 2, text.length),
+  splitAtMarks,
+  findQuoteInPassage: (text) => findQuoteInPassage(text, `${text.slice(0, text.length / 2)}x`),
+  'the Markdown of the chat page': (text) => isCheapToParse(text) && marked.parse(text),
+};
+
+describe.each(Object.entries(READERS))('%s', (_name, read) => {
+  it('takes time in proportion to the length of whatever text', { timeout: 300_000 }, () => {
+    for (const unit of UNITS) {
+      // Shorter ones first: what grows with the square or the cube is seen before it takes for ever.
+      for (const length of [1_000, 5_000, 20_000]) {
+        const start = performance.now();
+        read(unit.repeat(Math.ceil(length / unit.length)));
+        expect(performance.now() - start, `${length} of ${JSON.stringify(unit)}`).toBeLessThan(MAX_MS);
+      }
+    }
+  });
+});
+
+describe('the Markdown of the chat page', () => {
+  it('parses an answer of full length with all that Markdown has', () => {
+    const part =
+      '## Title\n\nSome *words*, [a link](https://a.example/x_y) and `code` **here**. Much more!\n\n- one\n  - two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n---\n\n';
+    expect(isCheapToParse(part.repeat(1_300))).toBe(true);
+  });
+
+  it.each(['!', 'a*', '__a', '> ', '1. ', 'a**b'])('shows 20,000 of "%s" as they are written', (unit) => {
+    expect(isCheapToParse(unit.repeat(20_000 / unit.length))).toBe(false);
+  });
+});
