@@ -12,10 +12,10 @@ export interface Quote {
   readonly text: string;
 }
 
-/** A quote that may be chosen, with the terms that speak for it and what they count. */
+/** A quote that may be chosen, with the words that speak for it and what they count. */
 interface Candidate {
   readonly quote: Quote;
-  readonly terms: readonly string[];
+  readonly words: string;
   readonly weight: number;
 }
 
@@ -82,7 +82,10 @@ export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval
   const lower = question.toLowerCase();
   const kind = KINDS.find(({ asked }) => asked.test(lower));
   const scored = uniqueByText(best.flatMap(findCandidates))
-    .map((candidate) => ({ quote: candidate.quote, score: scoreCandidate(candidate, weights, kind) }))
+    .map((candidate) => ({
+      quote: candidate.quote,
+      score: scoreCandidate(candidate, toTerms(candidate.words), weights, kind),
+    }))
     .sort((a, b) => b.score - a.score)
     .slice(0, MAX_QUOTES);
   const least = MIN_SHARE * (scored[0]?.score ?? 0);
@@ -103,7 +106,7 @@ export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval
  * when nothing in it can be quoted.
  */
 export function createQuoteFinder(hit: Hit): (terms: readonly string[]) => Quote | undefined {
-  const candidates = findCandidates(hit);
+  const candidates = findCandidates(hit).map((candidate) => ({ candidate, terms: toTerms(candidate.words) }));
   const counts = new Map<string, number>();
   for (const { terms } of candidates) for (const term of new Set(terms)) counts.set(term, (counts.get(term) ?? 0) + 1);
   return (terms) => {
@@ -113,15 +116,15 @@ export function createQuoteFinder(hit: Hit): (terms: readonly string[]) => Quote
         .slice(0, MAX_QUOTED_TERMS)
         .map((term) => [term, Math.log(1 + candidates.length / (1 + (counts.get(term) ?? 0)))]),
     );
-    let best: Candidate | undefined;
+    let best: Quote | undefined;
     let most = Number.NEGATIVE_INFINITY;
-    for (const candidate of candidates) {
-      const score = scoreCandidate(candidate, weights, undefined);
+    for (const { candidate, terms } of candidates) {
+      const score = scoreCandidate(candidate, terms, weights, undefined);
       if (score <= most) continue;
-      best = candidate;
+      best = candidate.quote;
       most = score;
     }
-    return best?.quote;
+    return best;
   };
 }
 
@@ -130,7 +133,7 @@ function findCandidates(hit: Hit): Candidate[] {
   if (hit.sourceType === 'QA') {
     // What a question-answer entry answers is its question: its words need not be said again.
     const quote = { hit, start: 0, text: text.trim() };
-    return [{ quote, terms: toTerms([...headingPath, text].join('\n')), weight: 1 }];
+    return [{ quote, words: [...headingPath, text].join('\n'), weight: 1 }];
   }
   const candidates: Candidate[] = [];
   let asked = '';
@@ -145,7 +148,7 @@ function findCandidates(hit: Hit): Candidate[] {
     const said = isCode ? sentence : sentence + layout;
     candidates.push({
       quote: { hit, start, text: sentence + layout },
-      terms: toTerms(asked === '' ? said : `${asked}\n${said}`),
+      words: asked === '' ? said : `${asked}\n${said}`,
       weight: isCode && layout === '' ? CODE_WEIGHT : 1,
     });
     asked = '';
@@ -160,7 +163,8 @@ function uniqueByText(candidates: readonly Candidate[]): Candidate[] {
 }
 
 function scoreCandidate(
-  { quote, terms, weight }: Candidate,
+  { quote, weight }: Candidate,
+  terms: readonly string[],
   weights: Retrieval['weights'],
   kind: (typeof KINDS)[number] | undefined,
 ): number {
