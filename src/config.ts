@@ -30,6 +30,15 @@ export interface Config {
   readonly handoffMs: number;
   /** Well-formed but unknown keys per address and minute; 0 means no limit. */
   readonly authFailuresPerMinute: number;
+  /** Requests without a key per address and minute; 0 means no limit. */
+  readonly anonymousRequestsPerMinute: number;
+  /** Bytes that may wait for one client to read them, and for all clients together. */
+  readonly maxPendingBytesPerClient: number;
+  readonly maxPendingBytes: number;
+  /** Streams of server-sent events that one key may have open. */
+  readonly maxStreamsPerKey: number;
+  /** How long a connection is kept open between two requests. */
+  readonly keepAliveMs: number;
   readonly allowedOrigins: readonly string[];
   /** Absent where no proxy is trusted. */
   readonly isTrustedProxy: ((address: string, hop: number) => boolean) | undefined;
@@ -152,6 +161,11 @@ export const SETTINGS = z.object({
   EVENT_RETENTION_DAYS: count(30, 0, 36_500),
   HANDOFF_HOURS: count(24, 1, 8_760),
   AUTH_FAILURES_PER_MINUTE: count(30, 0, 1_000_000),
+  ANONYMOUS_REQUESTS_PER_MINUTE: count(600, 0, 1_000_000),
+  MAX_PENDING_BYTES_PER_CLIENT: count(32_000_000, 100_000, 100_000_000_000),
+  MAX_PENDING_BYTES: count(256_000_000, 1_000_000, 100_000_000_000),
+  MAX_STREAMS_PER_KEY: count(100, 1, 1_000_000),
+  KEEP_ALIVE_SECONDS: count(75, 1, 3_600),
   ALLOWED_ORIGINS: list.refine((origins) => origins.every(isOrigin), 'must be origins such as https://example.com'),
   TRUSTED_PROXIES: list.refine(areAddresses, 'must be addresses or ranges such as 10.0.0.0/8'),
   GRAPHIQL: flag(true),
@@ -224,6 +238,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     eventRetentionMs: settings.EVENT_RETENTION_DAYS * 86_400_000,
     handoffMs: settings.HANDOFF_HOURS * 3_600_000,
     authFailuresPerMinute: settings.AUTH_FAILURES_PER_MINUTE,
+    anonymousRequestsPerMinute: settings.ANONYMOUS_REQUESTS_PER_MINUTE,
+    maxPendingBytesPerClient: settings.MAX_PENDING_BYTES_PER_CLIENT,
+    maxPendingBytes: settings.MAX_PENDING_BYTES,
+    maxStreamsPerKey: settings.MAX_STREAMS_PER_KEY,
+    keepAliveMs: settings.KEEP_ALIVE_SECONDS * 1_000,
     allowedOrigins: settings.ALLOWED_ORIGINS,
     isTrustedProxy: settings.TRUSTED_PROXIES.length > 0 ? proxyAddr.compile(settings.TRUSTED_PROXIES) : undefined,
     hasGraphiql: settings.GRAPHIQL,

@@ -25,6 +25,10 @@ export interface Metrics {
   readonly webhookAttempts: Counter<'outcome'>;
   /** Time until such an attempt was answered, or failed; in seconds. */
   readonly webhookSeconds: Histogram<string>;
+  /** Bytes of answers that wait in memory for clients to read them. */
+  readonly pendingBytes: Gauge<string>;
+  /** Answers and sockets that were cut because their client did not read, by `CutReason`. */
+  readonly cutAnswers: Counter<'reason'>;
   readonly sockets: Gauge<string>;
   readonly subscriptions: Gauge<string>;
   readonly answersUnderWay: Gauge<string>;
@@ -105,6 +109,17 @@ export function createMetrics(): Metrics {
       name: 'chatgraph_webhook_seconds',
       help: 'Time until an attempt to deliver to a webhook endpoint was answered, or failed.',
       buckets: SECONDS,
+      registers,
+    }),
+    pendingBytes: new Gauge({
+      name: 'chatgraph_pending_bytes',
+      help: 'Bytes of answers that wait in memory for clients to read them.',
+      registers,
+    }),
+    cutAnswers: new Counter({
+      name: 'chatgraph_cut_answers_total',
+      help: 'Answers and sockets that were cut because their client did not read them.',
+      labelNames: ['reason'],
       registers,
     }),
     sockets: new Gauge({ name: 'chatgraph_sockets', help: 'Open WebSockets.', registers }),

@@ -94,6 +94,22 @@ export async function admit(
   return result;
 }
 
+/**
+ * Counts one request without a key against the limit of its network.
+ * @throws RateLimitedError when the limit is reached; nothing is counted then.
+ */
+export async function admitAnonymous(
+  { limiter, config, metrics }: Pick<Deps, 'limiter' | 'config' | 'metrics'>,
+  address: string,
+): Promise<void> {
+  const limit = config.anonymousRequestsPerMinute;
+  if (limit === 0) return;
+  const { isAllowed, retryAfterMs } = await limiter.take(`anonymous:${networkOf(address)}`, limit);
+  if (isAllowed) return;
+  metrics.rateLimited.inc();
+  throw new RateLimitedError(`Max ${limit} requests per minute without an API key.`, retryAfterMs);
+}
+
 function keyOf({ authorization, apiKey }: Credential): string | undefined {
   if (!authorization) return apiKey;
   return /^bearer +(\S+)$/i.exec(authorization.trim())?.[1];

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import proxyAddr from 'proxy-addr';
 import { createLoadersFor, type GraphContext } from '../../schema/context.ts';
-import { admit, authenticate, type Credential, hasCredential, type Viewer } from '../access/viewer.ts';
+import { admit, admitAnonymous, authenticate, type Credential, hasCredential, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Channel } from '../domain/entities.ts';
 import type { RateLimitStanding } from '../domain/errors.ts';
+import { networkOf } from '../domain/network.ts';
+import type { Client } from './pending-bytes.ts';
 
 /** Whom the door let in, and how that one stands with its limit; nobody where no credential was sent. */
 export interface Admission {
@@ -36,11 +38,14 @@ export const NOBODY: Admission = { viewer: undefined, standing: { limit: 0, rema
 
 /**
  * The one way in: says who asks and counts the request, once per HTTP request or WebSocket operation. Without a
- * credential it lets in nobody, whose requests are not counted.
+ * credential it lets in nobody, whose requests count for their network.
  * @throws UnauthenticatedError for a credential that does not hold; RateLimitedError.
  */
 export async function openDoor(deps: Deps, { credential, address }: Visit): Promise<Admission> {
-  if (!hasCredential(credential)) return NOBODY;
+  if (!hasCredential(credential)) {
+    await admitAnonymous(deps, address);
+    return NOBODY;
+  }
   const viewer = await authenticate(deps, credential, address);
   return { viewer, standing: await admit(deps, viewer) };
 }
@@ -77,6 +82,13 @@ export function visitOf(deps: Pick<Deps, 'config'>, request: IncomingMessage): V
 export function addressOf({ config }: Pick<Deps, 'config'>, request: IncomingMessage): string {
   const { isTrustedProxy } = config;
   return isTrustedProxy === undefined ? (request.socket.remoteAddress ?? '') : proxyAddr(request, isTrustedProxy);
+}
+
+/** The client that bytes wait for: the viewer's key, else the network that the request came from. */
+export function clientFor(deps: Pick<Deps, 'config'>, viewer: Viewer | undefined, request: IncomingMessage): Client {
+  return viewer === undefined
+    ? { name: `address:${networkOf(addressOf(deps, request))}`, hasKey: false }
+    : { name: `key:${viewer.apiKeyId}`, hasKey: true };
 }
 
 /** Tells it in headers. Source: draft-ietf-httpapi-ratelimit-headers-11. */

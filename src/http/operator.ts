@@ -2,8 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import proxyAddr from 'proxy-addr';
 import type { Deps } from '../deps.ts';
-import { ERRORS } from '../domain/errors.ts';
-import { addressOf } from './door.ts';
+import { ERRORS, RateLimitedError, RefusalError } from '../domain/errors.ts';
 
 /** What of an exchange is looked at. */
 interface OperatorExchange {
@@ -55,6 +54,14 @@ export function sendDetail(
   sendJson(response, ERRORS[code].status, { detail });
 }
 
+/** Sends what a request was refused with in the form of REST; of what is no refusal, nothing but that it failed. */
+export function sendRefusal(response: ServerResponse, error: unknown): void {
+  if (error instanceof RateLimitedError) {
+    response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1_000));
+    sendDetail(response, error.code, error.message);
+  } else sendDetail(response, error instanceof RefusalError ? error.code : 'INTERNAL_SERVER_ERROR');
+}
+
 const isLoopback = proxyAddr.compile('loopback');
 
 function mayReadMetrics(deps: Pick<Deps, 'config'>, request: IncomingMessage): boolean {
@@ -64,8 +71,17 @@ function mayReadMetrics(deps: Pick<Deps, 'config'>, request: IncomingMessage): b
     const wanted = Buffer.from(`Bearer ${metricsToken}`);
     return given.length === wanted.length && timingSafeEqual(given, wanted);
   }
-  // Behind a proxy that we do not know, everybody seems to be this machine.
-  const isForwarded = request.headers['x-forwarded-for'] !== undefined || request.headers.forwarded !== undefined;
-  if (isForwarded && deps.config.isTrustedProxy === undefined) return false;
-  return isLoopback(addressOf(deps, request), 0);
+  // Behind a proxy everybody seems to be this machine, and so does a page whose name was made to lead here.
+  if (FORWARDING_HEADERS.some((name) => request.headers[name] !== undefined)) return false;
+  return isLoopback(request.socket.remoteAddress ?? '', 0) && LOCAL_HOST.test(request.headers.host ?? '');
 }
+
+const FORWARDING_HEADERS = [
+  'forwarded',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+];
+const LOCAL_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;

@@ -1,19 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { schema } from '../../schema/index.ts';
+import { admitAnonymous, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import { ForbiddenError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
-import { createRest } from '../rest/app.ts';
+import { createRest, DOCUMENT_PATH } from '../rest/app.ts';
 import { createGraphClient } from '../rest/graph-client.ts';
 import { prepareGraphiql } from '../web/graphiql-page.ts';
 import { prepareReference } from '../web/reference-page.ts';
 import { createChatRoute } from './chat.ts';
-import { type Admission, createContext, openDoor, tellStandingIn, visitOf } from './door.ts';
+import { type Admission, addressOf, createContext, openDoor, tellStandingIn, visitOf } from './door.ts';
 import type { Executor } from './executor.ts';
 import { graphiqlOptions } from './graphiql.ts';
 import { createErrorMask, logFailure } from './graphql-errors.ts';
 import { answerOperator, sendDetail, sendJson } from './operator.ts';
 import { createPageRoute } from './pages.ts';
+import { createStreamCounts, type StreamCounts } from './stream-counts.ts';
 import type { GraphQLServer } from './yoga.ts';
 
 /** What a path belongs to; also its name in the metrics. */
@@ -27,6 +29,8 @@ export interface Exchange {
   readonly requestId: string;
   /** Aborts when the client has left or the answer is sent. */
   readonly signal: AbortSignal;
+  /** Says who asks, as soon as that is known. */
+  readonly identify: (viewer: Viewer) => void;
   /** Whether the gateway is about to stop. */
   readonly isDraining: boolean;
 }
@@ -47,27 +51,43 @@ export function createRoutes(
   graphql: GraphQLServer,
   executor: Executor,
 ): Record<Route, (exchange: Exchange) => Promise<void>> {
+  const streams = createStreamCounts(deps.config);
+  const countVisitor = ({ request }: Exchange) => admitAnonymous(deps, addressOf(deps, request));
   const reference = createPageRoute(prepareReference);
   const graphiql = deps.config.hasGraphiql ? createPageRoute(() => prepareGraphiql(graphiqlOptions)) : undefined;
   const chat = createChatRoute(deps);
   const pages = new Map([['docs', reference], ['chat', chat], ...(graphiql ? [['graphiql', graphiql] as const] : [])]);
   return {
-    graphql: (exchange) =>
+    async graphql(exchange) {
+      if (!graphiql || !asksForPage(exchange)) return answerGraphQL(deps, graphql, exchange, streams);
       // A browser cannot send a credential when it opens the page.
-      graphiql && asksForPage(exchange) ? graphiql.sendPage(exchange) : answerGraphQL(deps, graphql, exchange),
-    rest: createRestRoute(deps, executor),
+      await countVisitor(exchange);
+      return graphiql.sendPage(exchange);
+    },
+    rest: createRestRoute(deps, executor, streams, countVisitor),
     async docs(exchange) {
+      await countVisitor(exchange);
       if (/^\/docs\/?$/.test(exchange.path)) return reference.sendPage(exchange);
       sendDetail(exchange.response, 'NOT_FOUND');
     },
-    chat: chat.answer,
+    async chat(exchange) {
+      await countVisitor(exchange);
+      return chat.answer(exchange);
+    },
     async assets(exchange) {
+      await countVisitor(exchange);
       const page = pages.get(exchange.path.split('/')[2] ?? '');
       if (page !== undefined) return page.sendAsset(exchange);
       sendDetail(exchange.response, 'NOT_FOUND');
     },
-    operator: (exchange) => answerOperator(deps, exchange),
-    async other({ path, response }) {
+    async operator(exchange) {
+      // What watches the gateway must never be told that it asks too often.
+      if (exchange.path === '/metrics') await countVisitor(exchange);
+      return answerOperator(deps, exchange);
+    },
+    async other(exchange) {
+      await countVisitor(exchange);
+      const { path, response } = exchange;
       if (path !== '/' || !deps.config.hasGraphiql) return sendDetail(response, 'NOT_FOUND');
       response.writeHead(302, { Location: '/graphql' });
       response.end();
@@ -79,12 +99,20 @@ function asksForPage({ request: { method, headers } }: Exchange): boolean {
   return (method === 'GET' || method === 'HEAD') && headers.accept?.includes('text/html') === true;
 }
 
-async function answerGraphQL(deps: Deps, graphql: GraphQLServer, exchange: Exchange): Promise<void> {
+async function answerGraphQL(
+  deps: Deps,
+  graphql: GraphQLServer,
+  exchange: Exchange,
+  streams: StreamCounts,
+): Promise<void> {
   const { request, response, requestId, signal } = exchange;
   const source = { requestId, signal, transport: 'http', tellStanding: tellStandingIn(response) } as const;
   let admission: Admission;
   try {
     admission = await enter(deps, exchange);
+    if (admission.viewer !== undefined && request.headers.accept?.includes('text/event-stream')) {
+      claimStream(streams, admission.viewer, exchange);
+    }
   } catch (error) {
     const { message, extensions } = createErrorMask(deps.logger)(error);
     const { http, ...visible } = extensions;
@@ -94,13 +122,20 @@ async function answerGraphQL(deps: Deps, graphql: GraphQLServer, exchange: Excha
   await graphql.handle(request, response, { ...source, ...admission });
 }
 
-function createRestRoute(deps: Deps, executor: Executor): (exchange: Exchange) => Promise<void> {
+function createRestRoute(
+  deps: Deps,
+  executor: Executor,
+  streams: StreamCounts,
+  countVisitor: (exchange: Exchange) => Promise<void>,
+): (exchange: Exchange) => Promise<void> {
   const rest = createRest({
     chatTimeoutMs: deps.config.chatTimeoutMs,
     onError: (error, requestId, refusal) => logFailure(deps.logger, refusal ?? error, { requestId }),
   });
   return async (exchange) => {
     const { request, response, requestId, signal } = exchange;
+    // The one thing that is told without a key.
+    if (exchange.path.endsWith(DOCUMENT_PATH)) await countVisitor(exchange);
     const bindings = {
       requestId,
       signal,
@@ -110,19 +145,36 @@ function createRestRoute(deps: Deps, executor: Executor): (exchange: Exchange) =
         // Its guard looks at operations of the graph, which REST builds by itself.
         if (viewer.session !== undefined) throw new ForbiddenError('REST');
         const context = createContext(deps, viewer, 'API', { requestId, standing, signal });
-        return { graph: createGraphClient(executor, schema, context), accountId: viewer.accountId };
+        return {
+          graph: createGraphClient(executor, schema, context),
+          accountId: viewer.accountId,
+          claimStream: () => claimStream(streams, viewer, exchange),
+        };
       },
     };
     await getRequestListener((fetched) => rest.fetch(fetched, bindings))(request, response);
   };
 }
 
+/** Counts a stream that is about to be opened. @throws RateLimitedError when the key has as many as it may. */
+function claimStream(streams: StreamCounts, viewer: Viewer, { response, signal }: Exchange): void {
+  try {
+    streams.claim(viewer.apiKeyId, signal);
+  } catch (error) {
+    if (error instanceof RateLimitedError) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1_000));
+    throw error;
+  }
+}
+
 /** The door of one exchange; how the client stands is told on the answer whether it opens or not. */
-async function enter(deps: Deps, { request, response }: Exchange): Promise<Admission> {
+async function enter(deps: Deps, { request, response, identify }: Exchange): Promise<Admission> {
   const tellStanding = tellStandingIn(response);
   try {
     const admission = await openDoor(deps, visitOf(deps, request));
-    if (admission.viewer !== undefined) tellStanding(admission.standing);
+    if (admission.viewer !== undefined) {
+      identify(admission.viewer);
+      tellStanding(admission.standing);
+    }
     return admission;
   } catch (error) {
     if (error instanceof RateLimitedError) {

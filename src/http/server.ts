@@ -1,13 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Viewer } from '../access/viewer.ts';
+import type { Config } from '../config.ts';
 import type { Deps } from '../deps.ts';
 import { RefusalError } from '../domain/errors.ts';
+import { clientFor } from './door.ts';
 import { createExecutor } from './executor.ts';
 import { isDisconnect, logFailure } from './graphql-errors.ts';
-import { sendDetail } from './operator.ts';
+import { sendRefusal } from './operator.ts';
 import { answerOrigin } from './origins.ts';
 import { ANSWER_POLICY } from './pages.ts';
+import { createPendingBytes } from './pending-bytes.ts';
 import { createEngine } from './pipeline.ts';
 import { createRoutes, routeOf } from './routes.ts';
 import { createSocketServer, type SocketServer } from './websocket.ts';
@@ -28,6 +32,7 @@ export interface HttpServer {
 // Made once: an abort without a reason makes an exception each time.
 const OVER = new Error('The exchange is over.');
 
+const MAX_LOGGED_PATH = 200;
 const CLOSE_GRACE_MS = 2_000;
 const CLOSE_POLL_MS = 10;
 
@@ -36,7 +41,8 @@ export function createHttpServer(deps: Deps): HttpServer {
   const executor = createExecutor(deps);
   const engine = createEngine(deps, executor);
   const graphql = createGraphQLServer(deps, engine);
-  const sockets = createSocketServer(deps, graphql, engine);
+  const pendingBytes = createPendingBytes(deps);
+  const sockets = createSocketServer(deps, graphql, engine, pendingBytes);
   const routes = createRoutes(deps, graphql, executor);
   const opened = Promise.withResolvers<void>();
   let isDraining = false;
@@ -46,28 +52,46 @@ export function createHttpServer(deps: Deps): HttpServer {
     const path = pathOf(request);
     const requestId = readRequestId(request);
     const left = new AbortController();
+    let viewer: Viewer | undefined;
+    const stopWatching = pendingBytes.watch({
+      connection: request.socket,
+      get client() {
+        return clientFor(deps, viewer, request);
+      },
+      countBytes: () => response.writableLength,
+      // What the system has taken and the client has not is dropped as well.
+      cut: () => request.socket.resetAndDestroy(),
+    });
     inFlight++;
     response.once('close', () => {
       inFlight--;
+      stopWatching();
       left.abort(OVER);
     });
     observe(deps, request, response, requestId);
     response.setHeader('X-Request-Id', requestId);
     response.setHeader('X-Content-Type-Options', 'nosniff');
     response.setHeader('Content-Security-Policy', ANSWER_POLICY);
+    response.setHeader('Cache-Control', 'private, no-store');
     if (isDraining) response.setHeader('Connection', 'close');
     if (answerOrigin(deps.config, request, response)) return;
     try {
       await opened.promise;
-      await routes[routeOf(path)]({ request, response, path, requestId, signal: left.signal, isDraining });
+      const identify = (found: Viewer) => {
+        viewer = found;
+      };
+      await routes[routeOf(path)]({ request, response, path, requestId, signal: left.signal, identify, isDraining });
     } catch (error) {
-      if (!isDisconnect(error)) logFailure(deps.logger, error, { requestId });
+      const isRefused = error instanceof RefusalError && error.cause === undefined;
+      if (!isRefused && !isDisconnect(error)) logFailure(deps.logger, error, { requestId });
       if (response.headersSent) response.destroy();
-      else sendDetail(response, error instanceof RefusalError ? error.code : 'INTERNAL_SERVER_ERROR');
+      else sendRefusal(response, error);
     }
+    if (response.writableLength > 0) pendingBytes.note(response.writableLength);
   }
 
   const server = createNodeServer(
+    deps.config,
     (request, response) => void handle(request, response),
     (...upgrade) => void opened.promise.then(() => sockets.upgrade(...upgrade)),
   );
@@ -93,6 +117,7 @@ export function createHttpServer(deps: Deps): HttpServer {
         await new Promise((resolve) => setTimeout(resolve, CLOSE_POLL_MS));
       }
       await sockets.close();
+      pendingBytes.close();
       server.close();
       server.closeAllConnections();
     },
@@ -101,11 +126,17 @@ export function createHttpServer(deps: Deps): HttpServer {
 
 /** Node's server, which cuts off what is slow or too large, and hands WebSockets over. */
 function createNodeServer(
+  { keepAliveMs }: Pick<Config, 'keepAliveMs'>,
   handle: (request: IncomingMessage, response: ServerResponse) => void,
   upgrade: SocketServer['upgrade'],
 ): Server {
   const server = createServer(
-    { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1_000 },
+    {
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      connectionsCheckingInterval: 1_000,
+      keepAliveTimeout: keepAliveMs,
+    },
     handle,
   );
   server.maxHeadersCount = 100;
@@ -126,7 +157,8 @@ function observe(deps: Deps, request: IncomingMessage, response: ServerResponse,
     const path = pathOf(request);
     const status = response.statusCode;
     deps.metrics.httpSeconds.observe({ route: routeOf(path), method, status }, ms / 1_000);
-    deps.logger.info({ requestId, method, path, status, ms: Math.round(ms * 10) / 10 }, 'request');
+    const shown = path.length > MAX_LOGGED_PATH ? `${path.slice(0, MAX_LOGGED_PATH)}…` : path;
+    deps.logger.info({ requestId, method, path: shown, status, ms: Math.round(ms * 10) / 10 }, 'request');
   });
 }
 

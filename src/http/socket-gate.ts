@@ -1,12 +1,14 @@
+import type { IncomingMessage } from 'node:http';
 import type { Context, SubscribePayload } from 'graphql-ws';
 import type { Extra } from 'graphql-ws/use/ws';
 import type { WebSocket } from 'ws';
-import { admit, authenticate, type Credential, hasCredential, type Viewer } from '../access/viewer.ts';
+import { admit, admitAnonymous, authenticate, type Credential, hasCredential, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import { RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
-import { type Admission, addressOf, openDoor } from './door.ts';
+import { type Admission, addressOf, clientFor, openDoor } from './door.ts';
 import { logFailure } from './graphql-errors.ts';
+import type { Client } from './pending-bytes.ts';
 
 /** What belongs to one socket. */
 export interface SocketState extends Record<PropertyKey, unknown> {
@@ -28,6 +30,8 @@ export interface SocketGate {
    * attempt too many, and while keys cannot be looked up.
    */
   connect(context: SocketContext): Promise<boolean>;
+  /** The client that a socket counts for: its key, or the network it comes from. */
+  clientOf(socket: WebSocket, request: IncomingMessage): Client;
   /** Forgets a socket that was closed. */
   leave(context: SocketContext): void;
   /**
@@ -45,6 +49,7 @@ const UNAUTHORIZED = 4401;
 /** Makes the gate of one process. */
 export function createSocketGate(deps: Deps): SocketGate {
   const counts = new Map<string, number>();
+  const viewers = new WeakMap<WebSocket, Viewer>();
 
   /** Counts a socket for its owner; closes it when that one has as many as it may. */
   function claim({ extra }: SocketContext, owner: string, limit: number): boolean {
@@ -62,11 +67,15 @@ export function createSocketGate(deps: Deps): SocketGate {
       const { extra, connectionParams } = context;
       const address = addressOf(deps, extra.request);
       const credential = credentialIn(connectionParams);
-      if (!hasCredential(credential)) return claim(context, `address:${networkOf(address)}`, MAX_SOCKETS_PER_ADDRESS);
       try {
+        if (!hasCredential(credential)) {
+          await admitAnonymous(deps, address);
+          return claim(context, `address:${networkOf(address)}`, MAX_SOCKETS_PER_ADDRESS);
+        }
         const viewer = await authenticate(deps, credential, address);
         closeWhenRevoked(extra.socket, viewer);
         extra.viewer = viewer;
+        viewers.set(extra.socket, viewer);
         return claim(context, `key:${viewer.apiKeyId}`, MAX_SOCKETS_PER_KEY);
       } catch (error) {
         if (error instanceof UnauthenticatedError) return refuse(extra.socket, UNAUTHORIZED, 'Unauthorized');
@@ -76,6 +85,8 @@ export function createSocketGate(deps: Deps): SocketGate {
         return refuse(extra.socket, OVERLOAD, 'Try again later');
       }
     },
+
+    clientOf: (socket, request) => clientFor(deps, viewers.get(socket), request),
 
     leave({ extra: { owner } }) {
       if (owner === undefined) return;

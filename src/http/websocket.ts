@@ -19,11 +19,12 @@ import type { OperationSource } from './door.ts';
 import { type Results, requireScopesOf } from './executor.ts';
 import { createErrorMask, logFailure } from './graphql-errors.ts';
 import { isAllowedOrigin } from './origins.ts';
+import type { PendingBytes } from './pending-bytes.ts';
 import type { Engine } from './pipeline.ts';
 import { createWriter } from './sharing.ts';
 import { createSocketGate, type SocketContext, type SocketState } from './socket-gate.ts';
 import { createProtocol } from './socket-protocol.ts';
-import { createSocketWatch } from './socket-watch.ts';
+import { watchSocket } from './socket-watch.ts';
 import type { GraphQLServer } from './yoga.ts';
 
 /** GraphQL over WebSocket: graphql-transport-ws at the path of GraphQL over HTTP. */
@@ -43,7 +44,12 @@ const CLOSE_TIMEOUT_MS = 1_000;
 const RESTART = 1012;
 
 /** Makes the WebSocket server. */
-export function createSocketServer(deps: Deps, graphql: GraphQLServer, engine: Engine): SocketServer {
+export function createSocketServer(
+  deps: Deps,
+  graphql: GraphQLServer,
+  engine: Engine,
+  pendingBytes: PendingBytes,
+): SocketServer {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_BODY_BYTES,
@@ -51,7 +57,6 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer, engine: E
     handleProtocols,
   });
   const gate = createSocketGate(deps);
-  const watch = createSocketWatch(deps);
   const maskError = createErrorMask(deps.logger);
   const toPublic = (error: unknown) => publicError(maskError(error));
   const toPublicResult = ({ data, errors }: ExecutionResult): FormattedExecutionResult => ({
@@ -153,7 +158,8 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer, engine: E
       sockets.handleUpgrade(request, socket, head, (client) => {
         deps.metrics.sockets.inc();
         client.once('close', () => deps.metrics.sockets.dec());
-        watch.watch(client, socket as Socket);
+        const clientOf = () => gate.clientOf(client, request);
+        watchSocket(pendingBytes, client, { connection: socket as Socket, clientOf });
         speak(client, request);
         // What a client did wrong has closed the socket.
         client.on('error', (error) => deps.logger.debug({ err: error }, 'socket failed'));
@@ -174,7 +180,6 @@ export function createSocketServer(deps: Deps, graphql: GraphQLServer, engine: E
       }, CLOSE_TIMEOUT_MS);
       await Promise.all(closing);
       clearTimeout(deadline);
-      watch.close();
       sockets.close();
     },
   };

@@ -1,5 +1,5 @@
 import type { DocumentNode } from 'graphql';
-import { createYoga } from 'graphql-yoga';
+import { createYoga, type Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { schema } from '../../schema/index.ts';
 import type { Deps } from '../deps.ts';
@@ -18,7 +18,7 @@ export function createGraphQLServer(deps: Deps, engine: Engine) {
     context: ({ viewer, ...source }) =>
       // Without a viewer no resolver runs: see `useAccess`.
       viewer === undefined ? {} : createContext(deps, viewer, 'GRAPHQL', source),
-    plugins: [useJsonBody(), useParser(), useAccess(deps), useEngine(engine)],
+    plugins: [useStreamHeaders, useJsonBody(), useParser(), useAccess(deps), useEngine(engine)],
     maskedErrors: { maskError },
     // Whole texts are the keys, so they are bounded by length; errors are cheap to find again.
     parserAndValidationCache: {
@@ -37,6 +37,15 @@ export function createGraphQLServer(deps: Deps, engine: Engine) {
     logging: false,
   });
 }
+
+/** A proxy must neither keep a stream nor gather or change what is meant for now; the framework says less. */
+const useStreamHeaders: Plugin = {
+  onResponse({ response: { headers } }) {
+    if (headers.get('content-type')?.startsWith('text/event-stream')) {
+      headers.set('Cache-Control', 'private, no-store, no-transform');
+    }
+  },
+};
 
 /** The GraphQL server. */
 export type GraphQLServer = ReturnType<typeof createGraphQLServer>;

@@ -16,7 +16,8 @@ import { WEBHOOK_METHODS } from './webhook-routes.ts';
 import { addWebhooks } from './webhooks.ts';
 
 const PREFIX = /^(\/api)?\/v1(?=\/|$)/;
-const DOCUMENT_PATH = '/openapi.json';
+/** Where the API describes itself, to everybody. */
+export const DOCUMENT_PATH = '/openapi.json';
 
 /**
  * Makes the REST API under `/v1` and `/api/v1`, where a trailing slash makes no difference: a client of the graph in the
@@ -48,9 +49,10 @@ export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
 /** Lets in those with a credential, before anything is said of the request. */
 const passDoor = createMiddleware<RestEnv>(async (c, next) => {
   if (c.req.path === DOCUMENT_PATH) return next();
-  const { graph, accountId } = await c.env.openDoor();
+  const { graph, accountId, claimStream } = await c.env.openDoor();
   c.set('graph', graph);
   c.set('accountId', accountId);
+  c.set('claimStream', claimStream);
   return next();
 });
 

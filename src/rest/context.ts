@@ -5,6 +5,8 @@ import type { GraphClient } from './graph-client.ts';
 export interface Admitted {
   readonly graph: GraphClient;
   readonly accountId: string;
+  /** Counts a stream that is about to be opened. @throws RateLimitedError when the key has as many as it may. */
+  readonly claimStream: () => void;
 }
 
 /** What the HTTP server gives each REST request. */

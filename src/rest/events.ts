@@ -13,18 +13,19 @@ const utf8 = new TextEncoder();
 /**
  * Opens the events of a conversation as server-sent events, after the last one that the client has seen. They are read
  * as fast as the client takes them; it ends when the client leaves, or its key is revoked.
- * @throws NotFoundError, BadUserInputError before anything is sent.
+ * @throws NotFoundError, BadUserInputError, RateLimitedError before anything is sent.
  */
 export async function openEvents(c: Context<RestEnv, string>, { onError }: RestOptions): Promise<Response> {
   const { signal, requestId } = c.env;
   const conversationId = c.req.param('conversation_id') ?? '';
   const after = c.req.header('Last-Event-ID') ?? c.req.query('after');
+  c.var.claimStream();
   const events = await c.var.graph.subscribe(ConversationEventsDocument, { conversationId, after }, signal);
   const body = streamEvents(events, signal, (error) => onError(error, requestId));
   return c.body(body, 200, {
     'Content-Type': 'text/event-stream; charset=utf-8',
     // A proxy must neither keep nor gather what is meant for now.
-    'Cache-Control': 'no-cache, no-transform',
+    'Cache-Control': 'private, no-store, no-transform',
     'X-Accel-Buffering': 'no',
   });
 }

@@ -163,6 +163,19 @@ describe.each(['compose.yaml', 'compose.scale.yaml'])('%s', (file) => {
     }
   });
 
+  it('lets no container gain rights, write outside its volumes, or fill the memory or the disk of its host', () => {
+    for (const [name, service] of Object.entries(services)) {
+      expect(service, name).toMatchObject({
+        read_only: true,
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+        mem_limit: expect.stringMatching(/\d+[mg]\}?$/),
+        logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '5' } },
+      });
+      if (service.image === 'chatgraph') expect(service).not.toHaveProperty('cap_add');
+    }
+  });
+
   it('holds no secret', () => {
     const secrets = [...read(file).matchAll(/^ *(\w*(?:PASSWORD|TOKEN|KEY)\w*): (.*)$/gm)];
     for (const [, name, value] of secrets) expect(value, name).toMatch(new RegExp(`^\\$\\{${name}:\\?.+\\}$`));

@@ -1,0 +1,179 @@
+import { connect, type Socket } from 'node:net';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createChatbot } from '../helpers/chatbots.ts';
+import { createTurnedClock } from '../helpers/clock.ts';
+import { type GatewayOptions, startGateway, type TestGateway } from '../helpers/gateway.ts';
+
+const CUT = 'cut an answer that its client does not take';
+
+async function open(options?: GatewayOptions): Promise<TestGateway> {
+  const gateway = await startGateway(options);
+  onTestFinished(() => gateway.close());
+  return gateway;
+}
+
+/** A client that sends what it is told to and reads nothing. */
+function ask({ url }: TestGateway, request: string): Socket {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => {});
+  socket.pause();
+  socket.write(request);
+  onTestFinished(() => void socket.destroy());
+  return socket;
+}
+
+/** Asks for the longest file that is served without a key: several megabytes, uncompressed. */
+async function findLargeFile(gateway: TestGateway): Promise<string> {
+  const page = await (await gateway.fetch('/graphql', { headers: { accept: 'text/html' } })).text();
+  const path = /src="(\/assets\/graphiql\/[^"]+\.js)"/.exec(page)?.[1] ?? '';
+  expect(path).not.toBe('');
+  return path;
+}
+
+const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`;
+const cuts = ({ logs }: TestGateway) => logs.filter(({ msg }) => msg === CUT);
+
+describe('an answer that its client does not read', () => {
+  it('is cut when nothing of it was taken for 30 seconds', async () => {
+    const clock = createTurnedClock();
+    const gateway = await open({ replaced: { clock } });
+    const socket = ask(gateway, get(await findLargeFile(gateway)));
+    await vi.waitFor(
+      async () => expect((await gateway.deps.metrics.pendingBytes.get()).values[0]?.value).toBeGreaterThan(0),
+      10_000,
+    );
+    expect(cuts(gateway)).toEqual([]);
+    await vi.waitFor(() => {
+      clock.turn(31_000);
+      expect(cuts(gateway)).toMatchObject([{ client: 'address:127.0.0.1', reason: 'stalled' }]);
+    }, 10_000);
+    socket.resume();
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect((await gateway.fetch('/health')).status).toBe(200);
+  });
+
+  it('is cut when too much waits for clients without a key, the longest waiting first, and a reading client is not', async () => {
+    const gateway = await open({ env: { MAX_PENDING_BYTES: '40000000', MAX_PENDING_BYTES_PER_CLIENT: '100000000' } });
+    const path = await findLargeFile(gateway);
+    for (let count = 0; count < 12; count++) ask(gateway, get(path));
+    await vi.waitFor(() => expect(cuts(gateway).length).toBeGreaterThan(5), 10_000);
+    expect(new Set(cuts(gateway).map(({ reason }) => reason))).toEqual(new Set(['too much']));
+    const { values } = await gateway.deps.metrics.pendingBytes.get();
+    expect(values[0]?.value).toBeLessThanOrEqual(10_000_000);
+    const read = await gateway.fetch(path);
+    expect((await read.arrayBuffer()).byteLength).toBeGreaterThan(1_000_000);
+    const { values: counted } = await gateway.deps.metrics.cutAnswers.get();
+    expect(counted).toMatchObject([{ labels: { reason: 'too much' }, value: cuts(gateway).length }]);
+  });
+
+  it('is cut when too much waits for one key, and no other key loses anything', async () => {
+    const gateway = await open({ env: { MAX_PENDING_BYTES_PER_CLIENT: '8000000' } });
+    const other = await gateway.createTenant();
+    const chatbotId = await createChatbot(gateway);
+    const document = 'x'.repeat(250_000);
+    const query = `query Q($id: ID!) { ${Array.from({ length: 20 }, (_, n) => `c${n}: chatbot(id: $id) { metadata }`).join(' ')} }`;
+    await gateway.graphql('mutation M($input: UpdateChatbotInput!) { updateChatbot(input: $input) { __typename } }', {
+      input: { id: chatbotId, metadata: { document: document.slice(0, 15_000) } },
+    });
+    const body = JSON.stringify({ query, variables: { id: chatbotId } });
+    const post = (key: string) =>
+      `POST /graphql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+    // Pipelined on few connections, so that most wait before any connection has them.
+    for (let count = 0; count < 40; count++) ask(gateway, post(gateway.key).repeat(20));
+    await vi.waitFor(() => expect(cuts(gateway).length).toBeGreaterThan(0), 15_000);
+    expect(cuts(gateway).every(({ client }) => String(client).startsWith('key:'))).toBe(true);
+    expect((await gateway.graphql('{ viewer { __typename } }', {}, other.key)).errors).toBeUndefined();
+  });
+});
+
+describe('requests without a key', () => {
+  it('are refused with 429 beyond the limit of their address, whatever they ask for, but for health checks', async () => {
+    const gateway = await open({ env: { ANONYMOUS_REQUESTS_PER_MINUTE: '7' } });
+    const paths = ['/docs', '/chat/x', '/nothing', '/v1/openapi.json', '/v1/chatbots', '/metrics', '/assets/none'];
+    for (const path of paths) expect((await gateway.fetch(path)).status, path).not.toBe(429);
+    for (const path of [...paths, '/', '/chat/demo/session']) {
+      const refused = await gateway.fetch(path, { headers: { accept: 'application/json' } });
+      expect([path, refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([path, 429, true]);
+      expect(await refused.json()).toEqual({ detail: 'Max 7 requests per minute without an API key.' });
+    }
+    const page = await gateway.fetch('/graphql', {
+      headers: { accept: 'text/html', authorization: 'Bearer nonsense' },
+    });
+    expect(page.status).toBe(429);
+    const asked = await fetch(`${gateway.url}/graphql?query={__typename}`);
+    expect(asked.status).toBe(429);
+    expect(await asked.json()).toMatchObject({ errors: [{ extensions: { code: 'RATE_LIMITED' } }] });
+    for (const path of ['/health', '/ready']) expect((await gateway.fetch(path)).status).toBe(200);
+    expect((await gateway.graphql('{ viewer { __typename } }')).status).toBe(200);
+    expect((await gateway.fetch('/v1/chatbots', { headers: { 'x-api-key': gateway.key } })).status).toBe(200);
+  });
+});
+
+describe('streams of one key', () => {
+  it('are as many as the setting says, over both doors together, and the next is refused with 429', async () => {
+    const gateway = await open({ env: { MAX_STREAMS_PER_KEY: '2' } });
+    const chatbotId = await createChatbot(gateway);
+    const asks = { 'content-type': 'application/json', authorization: `Bearer ${gateway.key}` };
+    const conversation = await gateway.graphql<{ sendMessage: { conversation: { id: string } } }>(
+      `mutation M($id: ID!) { sendMessage(input: { chatbotId: $id, content: "Hello" }) { ... on SendMessagePayload { conversation { id } } } }`,
+      { id: chatbotId },
+    );
+    const { id } = conversation.data.sendMessage.conversation;
+    const leave = new AbortController();
+    const follow = (signal?: AbortSignal) =>
+      gateway.fetch('/graphql', {
+        method: 'POST',
+        headers: { ...asks, accept: 'text/event-stream' },
+        body: JSON.stringify({ query: `subscription { conversationEvents(conversationId: "${id}") { cursor } }` }),
+        ...(signal && { signal }),
+      });
+    const rest = () => gateway.fetch(`/v1/conversations/${id}/events`, { headers: asks });
+    const first = await follow(leave.signal);
+    expect([first.status, first.headers.get('cache-control')]).toEqual([200, 'private, no-store, no-transform']);
+    const second = await rest();
+    expect([second.status, second.headers.get('cache-control')]).toEqual([200, 'private, no-store, no-transform']);
+    const refused = await follow();
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '10']);
+    expect(await refused.json()).toMatchObject({ errors: [{ extensions: { code: 'RATE_LIMITED' } }] });
+    const detail = await rest();
+    expect([detail.status, await detail.json()]).toEqual([
+      429,
+      { detail: 'Too many streams are open: at most 2 per API key.' },
+    ]);
+    leave.abort();
+    await vi.waitFor(async () => {
+      const again = await rest();
+      expect(again.status).toBe(200);
+    }, 10_000);
+    await second.body?.cancel();
+  });
+});
+
+describe('an answer with data of an account', () => {
+  it('is kept by no cache, nor is a refusal', async () => {
+    const gateway = await open();
+    const headers = { authorization: `Bearer ${gateway.key}` };
+    for (const [path, init] of [
+      ['/v1/chatbots', { headers }],
+      ['/v1/chatbots/none', { headers }],
+      ['/v1/chatbots', {}],
+      ['/graphql?query={viewer{__typename}}', { headers }],
+      ['/graphql?query={', { headers }],
+      ['/nothing', {}],
+    ] as const) {
+      const { headers: answered } = await gateway.fetch(path, init);
+      expect([path, answered.get('cache-control')]).toEqual([path, 'private, no-store']);
+    }
+  });
+});
+
+describe('what is logged of a request', () => {
+  it('holds no more than the beginning of its path', async () => {
+    const gateway = await open();
+    await gateway.fetch(`/${'a'.repeat(7_000)}`);
+    await vi.waitFor(() => expect(gateway.logs.some(({ msg }) => msg === 'request')).toBe(true));
+    const { path } = gateway.logs.find(({ msg }) => msg === 'request') ?? {};
+    expect(path).toBe(`/${'a'.repeat(199)}…`);
+  });
+});

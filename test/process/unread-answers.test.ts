@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { getIntrospectionQuery } from 'graphql';
+import { expect, it, onTestFinished } from 'vitest';
+import { createDataDir, type RunningGateway, startGatewayProcess } from '../helpers/process.ts';
+
+const HEAP_MB = 160;
+/** What the process may take beside its heap: code, buffers that wait, what the system keeps. */
+const MAX_RSS_MB = 700;
+
+/** Sends a request as often as told on a connection of its own, and reads nothing of what comes. */
+async function ask({ url }: RunningGateway, request: string): Promise<Socket> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  socket.pause();
+  socket.write(request);
+  onTestFinished(() => void socket.destroy());
+  return socket;
+}
+
+async function readRssMb(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1_024;
+}
+
+/** Asks for `/health` until the gateway has had the time to hold what it was asked for. */
+async function watchHealth({ url, pid }: RunningGateway, rounds: number): Promise<number> {
+  let highestMb = 0;
+  for (let round = 0; round < rounds; round++) {
+    const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(20_000) });
+    expect(response.status).toBe(200);
+    highestMb = Math.max(highestMb, await readRssMb(pid));
+  }
+  return highestMb;
+}
+
+it.skipIf(process.platform !== 'linux')(
+  'a small production gateway lives, and answers /health, while hundreds of answers are not read',
+  async () => {
+    const gateway = await startGatewayProcess({
+      env: {
+        DATA_DIR: await createDataDir(),
+        NODE_ENV: 'production',
+        NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`,
+        MAX_PENDING_BYTES: '100000000',
+        RATE_LIMIT_PER_MINUTE: '100000',
+      },
+    });
+    const page = await (await fetch(`${gateway.url}/graphql`, { headers: { accept: 'text/html' } })).text();
+    const script = /src="(\/assets\/graphiql\/[^"]+\.js)"/.exec(page)?.[1] ?? '';
+    for (let count = 0; count < 120; count++) {
+      await ask(gateway, `GET ${count % 2 ? script : '/graphql'} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n`);
+    }
+    expect(await watchHealth(gateway, 20)).toBeLessThan(MAX_RSS_MB);
+    const body = JSON.stringify({ query: getIntrospectionQuery({ descriptions: true }) });
+    const introspection = `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${gateway.key}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    for (let count = 0; count < 30; count++) await ask(gateway, introspection);
+    expect(await watchHealth(gateway, 40)).toBeLessThan(MAX_RSS_MB);
+    expect(gateway.stderr).not.toMatch(/heap|fatal/i);
+  },
+  240_000,
+);
