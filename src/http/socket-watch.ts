@@ -3,14 +3,14 @@ import type { WebSocket } from 'ws';
 import type { Client, PendingBytes } from './pending-bytes.ts';
 
 const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
-const CLOSE_TIMEOUT_MS = 2_000;
+const CLOSE_TIMEOUT_MS = 5_000;
 const OVERLOAD = 1013;
 
 /**
  * Bounds what waits for the peer of a WebSocket. A subscription sends its next event when the last one was taken, so one
  * that is not read grows by no more than that. Everything else is written as it is asked for: queries, pongs. A peer that
  * lets more than 4 MB pile up, or takes nothing of something for 30 seconds, is closed with 1013: it shall come back, and
- * go on from where it was. One that does not even read that is cut off two seconds later.
+ * go on from where it was. One that does not even read that is cut off five seconds later.
  * @param connection what carries the socket.
  */
 export function watchSocket(

@@ -90,11 +90,11 @@ describe('a peer that asks and does not read', () => {
     const reading = await flood();
     const gone = await flood();
     const shed = () => gateway.logs.filter(({ msg }) => msg === SHED);
-    await vi.waitFor(() => expect(shed()).toHaveLength(2), 5_000);
+    await vi.waitFor(() => expect(shed()).toHaveLength(2), 10_000);
     expect(shed().every(({ bytes }) => Number(bytes) < 5 * 1024 * 1024)).toBe(true);
     reading.resume();
     expect(await reading.closed).toEqual({ code: 1013, reason: 'Too slow' });
-    await vi.waitFor(async () => expect(await countSockets(gateway)).toBe(0), 5_000);
+    await vi.waitFor(async () => expect(await countSockets(gateway)).toBe(0), 15_000);
     gone.resume();
     expect((await gone.closed).code).toBe(1006);
   });
