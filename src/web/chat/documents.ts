@@ -238,7 +238,7 @@ export type SelectMutationVariables = Exact<{
 
 export type SelectMutation = { selectBranch:
     | { __typename: 'NotFoundError', code: string, reason: string }
-    | { __typename: 'SelectBranchPayload', conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null, messages: { nodes: Array<{ id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }>, pageInfo: { hasPreviousPage: boolean, startCursor: string | null } } } }
+    | { __typename: 'SelectBranchPayload', conversation: { id: string } }
    };
 
 export type EscalateMutationVariables = Exact<{
@@ -847,10 +847,7 @@ export const SelectDocument = /*#__PURE__*/ new TypedDocumentString(`
     __typename
     ... on SelectBranchPayload {
       conversation {
-        ...ConversationFields
-        messages(last: 50) {
-          ...MessagePage
-        }
+        id
       }
     }
     ... on Error {
@@ -859,54 +856,7 @@ export const SelectDocument = /*#__PURE__*/ new TypedDocumentString(`
     }
   }
 }
-    fragment MessageFields on Message {
-  id
-  role
-  status
-  content
-  rating
-  createdAt
-  authorName
-  isShown
-  parent {
-    id
-  }
-  siblings {
-    id
-  }
-  citations {
-    ...CitationFields
-  }
-  followUps
-  error {
-    message
-  }
-}
-fragment CitationFields on Citation {
-  start
-  end
-  title
-  url
-  quote
-  passage {
-    id
-  }
-}
-fragment ConversationFields on Conversation {
-  id
-  status
-  answeredBy
-  assignee
-}
-fragment MessagePage on ConversationMessagesConnection {
-  nodes {
-    ...MessageFields
-  }
-  pageInfo {
-    hasPreviousPage
-    startCursor
-  }
-}`) as unknown as TypedDocumentString<SelectMutation, SelectMutationVariables>;
+    `) as unknown as TypedDocumentString<SelectMutation, SelectMutationVariables>;
 export const EscalateDocument = /*#__PURE__*/ new TypedDocumentString(`
     mutation Escalate($conversationId: ID!) {
   escalateConversation(input: {conversationId: $conversationId}) {

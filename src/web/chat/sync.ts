@@ -15,8 +15,6 @@ export interface Sync {
   leave(): void;
   /** Reads the conversation again. */
   read(): void;
-  /** Shows a page of the conversation that an answer brought. */
-  show(conversation: ReadConversation): void;
   /** Changes the state, and lets it be read out. */
   change(change: Partial<ChatState> | undefined): void;
   /** This branch was selected here: the event that tells of it is no news. */
@@ -117,7 +115,6 @@ export function createSync({ session, graph, store }: SyncDeps, owner: SyncOwner
     },
     leave,
     read,
-    show,
     change,
     expectSelection: (messageId) => void expected.add(messageId),
   };

@@ -59,6 +59,7 @@ export function selectVersion({ graph, sync, attempt }: Chat, messageId: string)
   void attempt(async () => {
     sync.expectSelection(messageId);
     const { selectBranch } = await graph.ask(SelectDocument, { messageId });
-    sync.show(payloadOf(selectBranch).conversation);
+    payloadOf(selectBranch);
+    sync.read();
   });
 }
