@@ -61,6 +61,9 @@ export async function readEverything({ url }: { url: string }, { key, chatbotId,
   return asked.map(({ data }) => data);
 }
 
+/** The key that the cursors of the filled database are signed with. */
+export const SECRET_KEY = '5e'.repeat(32);
+
 /** Makes a SQLite file with some of all that there is, as a killed process leaves it; gives what its gateway answers. */
 export async function fillDatabase() {
   const dataDir = await createDataDir();
@@ -68,7 +71,7 @@ export async function fillDatabase() {
   const gateway = await startGateway({
     engine: SQLITE,
     // The fourth reply calls for a warning.
-    env: { MONTHLY_MESSAGE_LIMIT: '5' },
+    env: { MONTHLY_MESSAGE_LIMIT: '5', SECRET_KEY },
     replaced: { engines: new Map([['builtin', engine]]) },
   });
   const ask = async (mutation: string, input: object) => {

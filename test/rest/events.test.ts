@@ -125,7 +125,7 @@ describe('the events of a conversation', () => {
     const left = new AbortController();
     const response = await request(path, { signal: left.signal });
     expect(response.headers.get('Content-Type')).toBe('text/event-stream; charset=utf-8');
-    expect(response.headers.get('Cache-Control')).toBe('no-cache, no-transform');
+    expect(response.headers.get('Cache-Control')).toBe('private, no-store, no-transform');
     expect(response.headers.get('X-Accel-Buffering')).toBe('no');
     expect(response.headers.get('RateLimit')).not.toBeNull();
     const { messageId, replyId } = await ask('And?');
@@ -369,7 +369,7 @@ describe('an open stream', () => {
     const graph = { subscribe: async () => ({ next, return: async () => {} }) } as unknown as GraphClient;
     const rest = createRest({ chatTimeoutMs: 1_000, onError: (error, requestId) => reported.push(error, requestId) });
     const response = await rest.fetch(new Request(`http://localhost/v1/conversations/${UNKNOWN_ID}/events`), {
-      openDoor: async () => ({ graph, accountId: '' }),
+      openDoor: async () => ({ graph, accountId: '', claimStream: () => {} }),
       requestId: 'r1',
       signal: left.signal,
     });
