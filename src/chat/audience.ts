@@ -1,7 +1,7 @@
 import type { LiveBus } from '../coordination/live-bus.ts';
 import type { MaybePromise } from '../domain/feed.ts';
 
-/** One reader's seat among those who may see the same of a topic. */
+/** One reader's seat among those who follow the same with the same rights. */
 export interface Seat {
   /** Reads; what another has just read from the same place is not read again. @param name names the place. */
   read<T>(name: () => string, read: () => MaybePromise<T>): MaybePromise<T>;
@@ -10,7 +10,7 @@ export interface Seat {
   leave(): void;
 }
 
-/** Those who may see the same of a topic. */
+/** Those who follow the same with the same rights. */
 interface Audience {
   size: number;
   /** What was read in this turn of the event loop, and since the last news, by place. */
@@ -23,7 +23,7 @@ let lastOrder = 0;
 /**
  * Takes a seat; whoever does must listen for news from now on. What was read is shared only with those who listened before:
  * what it lacks is signalled to them, as it is to who read it.
- * @param view names the topic and what the reader may see of it. Places of different kinds must have different names.
+ * @param view names what is followed and what the reader may see of it.
  */
 export function joinAudience(bus: LiveBus, view: string): Seat {
   const all = audiences.get(bus) ?? new Map<string, Audience>();

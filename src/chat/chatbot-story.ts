@@ -62,6 +62,7 @@ function tellChatbot(
   }
 
   return {
+    name: `chatbot:${chatbotId}`,
     topic: chatbotTopic(chatbotId),
     cursors,
     describe: describePosition,

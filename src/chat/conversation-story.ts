@@ -120,6 +120,7 @@ function tellConversation(
   }
 
   return {
+    name: `conversation:${conversationId}`,
     topic: conversationTopic(conversationId),
     cursors,
     describe({ log, writing, typing }) {

@@ -30,7 +30,9 @@ export interface Chapter<P, E = ConversationEvent> {
 
 /** Something that goes on and can be followed. `P` says how far a reader has come, `E` what it is told. */
 export interface Story<P, E = ConversationEvent> {
-  /** Where its news are signalled. */
+  /** Names what is followed: readers share what they read under the same name, and under no other. */
+  readonly name: string;
+  /** Where its news are signalled; other streams may have the same. */
   readonly topic: string;
   /**
    * What a reader at `place` has not been told; `undefined` when the story is gone. It depends on the place, the news and
@@ -76,7 +78,7 @@ async function tell<P, E>(
   { story, start, signal }: { story: Story<P, E>; start: P; signal: AbortSignal },
   take: Take<E>,
 ): Promise<void> {
-  const seat = joinAudience(bus, `${story.topic} ${describeView(viewer)}`);
+  const seat = joinAudience(bus, `${story.name} ${describeView(viewer)}`);
   const news = listenForNews(bus, story, signal, seat.forget);
   try {
     let place = start;

@@ -65,6 +65,7 @@ function readCursor(cursors: StreamCursors, after: string): MessagePosition {
 function tellMessage(deps: FollowDeps, first: Message, cursors: StreamCursors): Story<MessagePosition> {
   let last: Progress | undefined;
   return {
+    name: `message:${first.id}`,
     topic: conversationTopic(first.conversationId),
     cursors,
     describe: ({ stage, text }) => `${stage}_${describeText(text)}`,

@@ -82,6 +82,7 @@ function tellQuota(
   cursors: StreamCursors,
 ): Story<QuotaPosition, ToldWarning> {
   return {
+    name: `quota:${accountId}`,
     topic: accountTopic(accountId),
     cursors,
     describe: describePosition,

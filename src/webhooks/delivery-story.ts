@@ -56,8 +56,9 @@ async function requireId(db: Queryable, accountId: string, givenId: string): Pro
 function tellDeliveries(db: Queryable, of: DeliveriesOf): Story<Sight, WebhookDelivery> {
   const { accountId, subscriptionId } = of;
   return {
+    name: `deliveries:${accountId}:${subscriptionId ?? ''}`,
     topic: deliveriesTopic(accountId),
-    describe: ({ name }) => `w:${subscriptionId ?? ''}:${name}`,
+    describe: ({ name }) => name,
     async read(before) {
       const isGone = subscriptionId !== undefined && !(await findWebhookSubscription(db, accountId, subscriptionId));
       if (isGone) return undefined;
