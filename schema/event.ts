@@ -4,6 +4,7 @@ import { followMessage } from '../src/chat/message-story.ts';
 import type {
   BranchSelectedEvent,
   CitationAddedEvent,
+  ConversationDeletedEvent,
   ConversationEvent,
   FollowUpsSuggestedEvent,
   HandoffChangedEvent,
@@ -108,6 +109,13 @@ builder.objectRef<StreamGapEvent>('StreamGap').implement({
   fields: (t) => ({ reason: t.exposeString('reason', { description: 'Why, for people.' }) }),
 });
 
+builder.objectRef<ConversationDeletedEvent>('ConversationDeleted').implement({
+  description:
+    'The conversation was deleted, with its chatbot or alone. The last event of `conversationEvents` and `messageStream`: the stream completes, and a later subscription is refused with `NOT_FOUND`. The last event of `chatbotEvents` where the chatbot itself was deleted: then `conversationId` is the id of the chatbot.',
+  interfaces: [ConversationEventRef],
+  fields: (t) => ({ reason: t.exposeString('reason', { description: 'Why, for people.' }) }),
+});
+
 const AFTER =
   'The `cursor` of the last event seen: only what follows is told. One that does not hold, also one of an earlier version or signed with another secret key, is refused: subscribe without it.';
 const REFUSALS = 'Errors before the first event: `NOT_FOUND`, `BAD_USER_INPUT`.';
@@ -127,7 +135,7 @@ builder.subscriptionFields((t) => ({
   conversationEvents: t.field({
     type: ConversationEventRef,
     authScopes: { $any: { CHAT: true, READ: true } },
-    description: `Follows a conversation: every message, the text of replies while it is written, who answers and who types. Stays open. ${REFUSALS} Needs \`CHAT\` or \`READ\`.`,
+    description: `Follows a conversation: every message, the text of replies while it is written, who answers and who types. Stays open until the conversation is deleted. ${REFUSALS} Needs \`CHAT\` or \`READ\`.`,
     args: {
       conversationId: t.arg.id({ required: true, description: 'The conversation.' }),
       after: t.arg.string({ description: `${AFTER} Absent: the reply that is under way, then what comes.` }),
@@ -138,7 +146,7 @@ builder.subscriptionFields((t) => ({
   chatbotEvents: t.field({
     type: ConversationEventRef,
     authScopes: { READ: true },
-    description: `Follows all conversations of a chatbot, as an inbox does: every message as it comes to a stage, hand-over and leads, without the text of replies while it is written and without who types. Stays open. ${REFUSALS} Needs \`READ\`.`,
+    description: `Follows all conversations of a chatbot, as an inbox does: every message as it comes to a stage, hand-over and leads, without the text of replies while it is written and without who types. Stays open until the chatbot is deleted. ${REFUSALS} Needs \`READ\`.`,
     args: {
       chatbotId: t.arg.id({ required: true, description: 'The chatbot.' }),
       after: t.arg.string({ description: `${AFTER} Absent: only what comes.` }),

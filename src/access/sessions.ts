@@ -33,6 +33,8 @@ export interface Sessions {
   isSecret(text: string): boolean;
   /** Opens a session for a conversation that is new. `token` is given to nobody but the page. */
   open(chatbot: { id: string; accountId: string }): { token: string; conversationId: string };
+  /** Ends the sessions of a chatbot that was deleted: their tokens are known no more. Streams that are open go on. */
+  end(chatbotId: string): void;
   /** Finds a session by the hash of its token. */
   find(hash: string): HeldSession | undefined;
 }
@@ -68,6 +70,11 @@ export function createSessions(clock: Clock): Sessions {
         session: { chatbotId, conversationId, channel: 'CHAT_PAGE' },
       });
       return { token, conversationId };
+    },
+    end(chatbotId) {
+      for (const [hash, { session }] of [...sessions.entries()]) {
+        if (session.chatbotId === chatbotId) sessions.delete(hash);
+      }
     },
     find: (hash) => sessions.get(hash),
   };

@@ -11,11 +11,13 @@ import { chatbotTopic } from './live-answers.ts';
 import { describePosition, LOG_POSITION, type Log, type LogPosition, positionAt, readLog } from './log-position.ts';
 import { GAP, readLogged } from './logged-events.ts';
 
+const DELETED = 'The chatbot was deleted.';
+
 const CURSOR = new RegExp(`^${LOG_POSITION}$`);
 
 /**
  * Follows all conversations of a chatbot for as long as it is listened to: everything that is kept in their logs, but
- * not the text of replies while it is written, nor who types. It ends when the chatbot is deleted.
+ * not the text of replies while it is written, nor who types. That the chatbot is deleted is the last that it tells.
  * @param after the cursor of the last event seen; absent tells only what comes.
  * @throws NotFoundError, BadUserInputError before the first event.
  */
@@ -68,7 +70,11 @@ function tellChatbot(
     describe: describePosition,
     async read(place) {
       const slice = await readLog(log, place);
-      if (slice === undefined) return undefined;
+      if (slice === undefined) {
+        const at = toTimestamp(clock.now());
+        const deleted = { type: 'ConversationDeleted', conversationId: chatbotId, at, reason: DELETED } as const;
+        return { steps: [{ place, event: deleted }], next: 'end' };
+      }
       if (slice.isGap) return tellGap();
       const told = await readLogged(db.read, viewer, slice.events);
       const steps = slice.events.flatMap((logged, index): Step<LogPosition>[] => {

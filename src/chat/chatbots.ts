@@ -16,10 +16,15 @@ import {
   updateChatbot as updateStoredChatbot,
 } from '../store/chatbots.ts';
 import { markChatbotDeleted } from '../store/deleted-chatbots.ts';
+import { listRepliesOfChatbot } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { type AnsweringInput, answeringRules, DEFAULT_ANSWERING } from './answering.ts';
 import { DEFAULT_LEAD_FORM, leadFormRules } from './lead-form.ts';
+import { chatbotTopic, deletionTopic } from './live-answers.ts';
 import { removeSoon } from './remove-chatbots.ts';
+
+/** What deleting needs. */
+type DeletionDeps = Pick<Deps, 'db' | 'clock' | 'background' | 'bus' | 'announcements' | 'liveAnswers' | 'keyring'>;
 
 /** The fields of a chatbot that its owner sets; absent and null leave them as they are, or at their default. */
 export interface ChatbotFields {
@@ -141,22 +146,40 @@ export async function updateChatbot(
 }
 
 /**
- * Deletes a chatbot with everything that belongs to it, and returns its id: from then on nobody finds any of it. The rows
- * of a large one are removed after that.
+ * Deletes a chatbot with everything that belongs to it, and returns its id: from then on nobody finds any of it, models
+ * that write for it are stopped, and its streams end. The rows of a large one are removed after that. Replies of which no
+ * character was produced are given back.
  * @throws NotFoundError
  */
 export async function deleteChatbot(
-  deps: Pick<Deps, 'db' | 'clock' | 'background'>,
+  deps: DeletionDeps,
   viewer: Viewer,
   input: { id: string },
 ): Promise<{ deletedId: string }> {
   const deleted = await deps.db.transaction(async (trx) => {
     const chatbot = await holdChatbot(trx, viewer.accountId, input.id);
+    // From here on none begins: that takes a number of the chatbot's, whose row is held.
+    const written = await listRepliesOfChatbot(trx, chatbot.accountId, chatbot.id);
     await markChatbotDeleted(trx, chatbot, toTimestamp(deps.clock.now()));
-    return chatbot;
+    return { chatbot, written };
   });
-  await removeSoon(deps, deleted);
-  return { deletedId: deleted.id };
+  stopWhatIsDeleted(deps, deleted);
+  await removeSoon(deps, deleted.chatbot);
+  return { deletedId: deleted.chatbot.id };
+}
+
+/** Ends what goes on in a deleted chatbot: the models that write, here and elsewhere, the streams and the sessions. */
+function stopWhatIsDeleted(
+  { bus, announcements, liveAnswers, keyring }: DeletionDeps,
+  { chatbot: { id }, written }: { chatbot: Pick<Chatbot, 'id'>; written: readonly string[] },
+): void {
+  for (const messageId of written) {
+    liveAnswers.get(messageId)?.stop.abort();
+    announcements.announce('stop', messageId);
+  }
+  keyring.sessions.end(id);
+  bus.publish(chatbotTopic(id));
+  bus.publish(deletionTopic(id));
 }
 
 async function holdChatbot(trx: Queryable, accountId: string, givenId: string): Promise<Chatbot> {

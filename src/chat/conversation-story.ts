@@ -5,13 +5,14 @@ import { type ConversationEvent, ENDINGS, type LoggedEventType } from '../domain
 import type { Feed } from '../domain/feed.ts';
 import { parseId } from '../domain/ids.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
+import { findConversation } from '../store/conversations.ts';
 import { findLastEvent, type LoggedEvent, listConversationEvents } from '../store/events.ts';
 import { listOpenReplies } from '../store/open-replies.ts';
 import type { StreamCursors } from './cursor.ts';
 import { type Chapter, type FollowDeps, follow, type Step, type Story } from './follow.ts';
-import { conversationTopic } from './live-answers.ts';
+import { conversationTopic, deletionTopic } from './live-answers.ts';
 import { describePosition, LOG_POSITION, type Log, type LogPosition, positionAt, readLog } from './log-position.ts';
-import { GAP, readLogged } from './logged-events.ts';
+import { DELETED, GAP, readLogged } from './logged-events.ts';
 import { type Progress, readLive, readProgress, textFrom } from './message-story.ts';
 import { describeText, isOtherText, parseText, TEXT_POSITION, TEXT_START, type TextPosition } from './text-position.ts';
 import { isVisible } from './visible.ts';
@@ -37,7 +38,7 @@ const ENDS: ReadonlySet<LoggedEventType> = new Set(Object.values(ENDINGS));
 
 /**
  * Follows a conversation for as long as it is listened to: every message, and the text of replies while it is written,
- * who answers and who types. It ends when the conversation is deleted.
+ * who answers and who types. That the conversation is deleted is the last that it tells.
  * @param after the cursor of the last event seen; absent tells the reply that is under way, then what comes.
  * @throws NotFoundError, BadUserInputError before the first event.
  */
@@ -49,10 +50,17 @@ export async function followConversation(
 ): Promise<Feed<ConversationEvent>> {
   const { accountId } = viewer;
   const id = requireFound('Conversation', parseId('conversation', conversationId));
+  const { chatbotId } = requireFound('Conversation', await findConversation(deps.db.read, accountId, id));
   const now = await readNow(deps, accountId, id);
   const cursors = deps.cursors.of('conversation', accountId, id);
   const start = after == null ? now : readCursor(cursors, after);
-  return follow(deps.bus, viewer, tellConversation(deps, viewer, { conversationId: id, cursors }), start, signal);
+  return follow(
+    deps.bus,
+    viewer,
+    tellConversation(deps, viewer, { chatbotId, conversationId: id, cursors }),
+    start,
+    signal,
+  );
 }
 
 /** The position of one who wants to know what is under way, and what comes. */
@@ -82,7 +90,7 @@ function readCursor(cursors: StreamCursors, after: string): ConversationPosition
 function tellConversation(
   deps: FollowDeps,
   viewer: Viewer,
-  { conversationId, cursors }: { conversationId: string; cursors: StreamCursors },
+  { chatbotId, conversationId, cursors }: { chatbotId: string; conversationId: string; cursors: StreamCursors },
 ): Story<ConversationPosition> {
   const { accountId } = viewer;
   const { read } = deps.db;
@@ -122,6 +130,7 @@ function tellConversation(
   return {
     name: `conversation:${conversationId}`,
     topic: conversationTopic(conversationId),
+    deletionTopic: deletionTopic(chatbotId),
     cursors,
     describe({ log, writing, typing }) {
       // After a gap a reader may not even know that there is a reply.
@@ -136,9 +145,12 @@ function tellConversation(
     },
   };
 
-  async function readAll(place: ConversationPosition): Promise<Chapter<ConversationPosition> | undefined> {
+  async function readAll(place: ConversationPosition): Promise<Chapter<ConversationPosition>> {
     const slice = await readLog(log, place.log);
-    if (slice === undefined) return undefined;
+    if (slice === undefined) {
+      const deleted = { type: 'ConversationDeleted', conversationId, at: now(), reason: DELETED } as const;
+      return { steps: [{ place, event: deleted }], next: 'end' };
+    }
     const told = slice.isGap ? undefined : await tellLogged(place, slice.events);
     if (slice.isGap || told === undefined) return tellGap(place);
     const { steps, end } = told;

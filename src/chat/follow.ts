@@ -34,6 +34,8 @@ export interface Story<P, E = ConversationEvent> {
   readonly name: string;
   /** Where its news are signalled; other streams may have the same. */
   readonly topic: string;
+  /** Where it is signalled as well, but for text, that it may be gone. */
+  readonly deletionTopic?: string;
   /**
    * What a reader at `place` has not been told; `undefined` when the story is gone. It depends on the place, the news and
    * what stands written, and on nothing else that readers with the same rights may differ in: they are given the same
@@ -137,7 +139,12 @@ function withCursors<P, E>(story: Story<P, E>, chapter: Chapter<P, E>): ToldChap
  * Listens from now on, so that news between a look and a wait are not missed. Every so often it takes it that there are
  * news, whether it was told or not.
  */
-function listenForNews(bus: LiveBus, { topic }: { readonly topic: string }, signal: AbortSignal, onNews: () => void) {
+function listenForNews(
+  bus: LiveBus,
+  { topic, deletionTopic }: { readonly topic: string; readonly deletionTopic?: string },
+  signal: AbortSignal,
+  onNews: () => void,
+) {
   let kind: News | undefined = 'anything';
   let isOver = signal.aborted;
   let wake: (() => void) | undefined;
@@ -145,10 +152,11 @@ function listenForNews(bus: LiveBus, { topic }: { readonly topic: string }, sign
     if (kind !== 'anything') kind = news;
     wake?.();
   };
-  const leave = bus.subscribe(topic, (news) => {
+  const hear = (news: News) => {
     onNews();
     note(news);
-  });
+  };
+  const subscriptions = [topic, ...(deletionTopic ? [deletionTopic] : [])].map((one) => bus.subscribe(one, hear));
   let patienceMs = bus.patienceMs;
   const timer = setInterval(() => {
     patienceMs -= TICK_MS;
@@ -186,7 +194,7 @@ function listenForNews(bus: LiveBus, { topic }: { readonly topic: string }, sign
 
     stop(): void {
       clearInterval(timer);
-      leave();
+      for (const leave of subscriptions) leave();
       signal.removeEventListener('abort', end);
     },
   };

@@ -197,7 +197,9 @@ function store(
   const { db, background, logger, node } = deps;
   const storeOnce = () =>
     db.transaction(async (trx) => {
-      await lockConversation(trx, reply.accountId, reply.conversationId);
+      const conversation = await lockConversation(trx, reply.accountId, reply.conversationId);
+      // Deleted with its chatbot, which gives back what was not begun.
+      if (conversation === undefined) return { next: undefined, events: [] };
       const ended = await storeEnding(trx, reply, ending, nodeId);
       if (background.isDraining) return { next: undefined, events: ended };
       const { next, events } = await startNext(trx, reply, { at: ending.completedAt, nodeId: node.id });

@@ -26,6 +26,9 @@ export const conversationTopic = (conversationId: string): string => `conversati
 /** Where news of any of a chatbot's conversations are signalled, but for the text of answers. */
 export const chatbotTopic = (chatbotId: string): string => `chatbot:${chatbotId}`;
 
+/** Where it is signalled that a chatbot was deleted, to those who follow a part of it. */
+export const deletionTopic = (chatbotId: string): string => `deletion:${chatbotId}`;
+
 /** Signals what was appended to logs, after the commit. */
 export function publishEvents(
   bus: LiveBus,

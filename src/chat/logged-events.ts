@@ -53,6 +53,9 @@ export async function readLogged(
 
 type FindMany<T> = (db: Queryable, accountId: string, ids: readonly string[]) => Promise<T[]>;
 
+/** Why a conversation is gone that was followed. */
+export const DELETED = 'The conversation was deleted, or the chatbot that it belongs to.';
+
 /** What is told to one who has missed events, or was told some that a restore has undone. */
 export const GAP =
   'Events since this cursor are no longer kept, or were lost with events before it. Read anew what you need; what follows is from now on.';

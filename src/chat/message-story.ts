@@ -1,14 +1,16 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { WrittenText } from '../coordination/live-texts.ts';
 import type { Citation, Message, MessageStatus } from '../domain/entities.ts';
+import { requireFound } from '../domain/errors.ts';
 import { type ConversationEvent, ENDINGS } from '../domain/events.ts';
 import type { Feed } from '../domain/feed.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
+import { findConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';
 import type { StreamCursors } from './cursor.ts';
 import { type Chapter, type FollowDeps, follow, type Step, type Story } from './follow.ts';
-import { conversationTopic } from './live-answers.ts';
-import { GAP } from './logged-events.ts';
+import { conversationTopic, deletionTopic } from './live-answers.ts';
+import { DELETED, GAP } from './logged-events.ts';
 import {
   checksumAt,
   describeText,
@@ -41,7 +43,7 @@ const START: MessagePosition = { stage: 0, text: TEXT_START };
 const CURSOR = new RegExp(`^(?<stage>[0-6])_${TEXT_POSITION}$`);
 
 /**
- * Follows one message to its end.
+ * Follows one message to its end, or until its conversation is deleted.
  * @param after the cursor of the last event seen; absent starts at the beginning of the text.
  * @throws NotFoundError, BadUserInputError before the first event.
  */
@@ -53,8 +55,10 @@ export async function followMessage(
 ): Promise<Feed<ConversationEvent>> {
   const message = await getMessage(deps.db.read, viewer, messageId);
   const cursors = deps.cursors.of('message', viewer.accountId, message.id);
+  const found = await findConversation(deps.db.read, viewer.accountId, message.conversationId);
+  const { chatbotId } = requireFound('Message', found);
   const start = after == null ? START : readCursor(cursors, after);
-  return follow(deps.bus, viewer, tellMessage(deps, message, cursors), start, signal);
+  return follow(deps.bus, viewer, tellMessage(deps, message, { chatbotId, cursors }), start, signal);
 }
 
 function readCursor(cursors: StreamCursors, after: string): MessagePosition {
@@ -62,28 +66,37 @@ function readCursor(cursors: StreamCursors, after: string): MessagePosition {
   return { stage: Number(groups.stage), text: parseText(groups) };
 }
 
-function tellMessage(deps: FollowDeps, first: Message, cursors: StreamCursors): Story<MessagePosition> {
+function tellMessage(
+  deps: FollowDeps,
+  first: Message,
+  { chatbotId, cursors }: { chatbotId: string; cursors: StreamCursors },
+): Story<MessagePosition> {
   let last: Progress | undefined;
   return {
     name: `message:${first.id}`,
     topic: conversationTopic(first.conversationId),
+    deletionTopic: deletionTopic(chatbotId),
     cursors,
     describe: ({ stage, text }) => `${stage}_${describeText(text)}`,
-    read(place) {
-      const progress = readLive(deps, last?.message) ?? readProgress(deps, first);
+    read(place, news) {
+      // Where more than text may have changed, the row says whether there is such a message still.
+      const progress = (news === 'text' && readLive(deps, last?.message)) || readProgress(deps, first);
       return progress instanceof Promise ? progress.then((read) => chapterOf(place, read)) : chapterOf(place, progress);
     },
   };
 
-  function chapterOf(place: MessagePosition, progress: Progress | undefined): Chapter<MessagePosition> | undefined {
+  function chapterOf(place: MessagePosition, progress: Progress | undefined): Chapter<MessagePosition> {
     last = progress;
-    if (progress === undefined) return undefined;
-    const at = toTimestamp(deps.clock.now());
+    const about = { conversationId: first.conversationId, at: toTimestamp(deps.clock.now()) };
+    if (progress === undefined) {
+      const deleted = { ...about, type: 'ConversationDeleted', reason: DELETED } as const;
+      return { steps: [{ place, event: deleted }], next: 'end' };
+    }
     if (isOtherMessage(deps, place, progress)) {
-      const gap = { type: 'StreamGap', conversationId: first.conversationId, at, reason: GAP } as const;
+      const gap = { ...about, type: 'StreamGap', reason: GAP } as const;
       return { steps: [{ place: START, event: gap }], next: 'read on' };
     }
-    return { steps: stepsFrom(place, progress, at), next: END_STAGES[progress.message.status] ? 'end' : 'wait' };
+    return { steps: stepsFrom(place, progress, about.at), next: END_STAGES[progress.message.status] ? 'end' : 'wait' };
   }
 }
 

@@ -28,7 +28,8 @@ export async function joinNodes({ db, node }: Pick<Deps, 'db' | 'node'>): Promis
 /**
  * Watches every two seconds for replies that nobody writes, and recovers them: what a dead node has left open, at the
  * latest 16 seconds after its death, what this node has given up or should write without knowing, and queued replies
- * whose turn has come. What another node was asked to stop here is stopped. Where the database is shared, it also tells
+ * whose turn has come. What another node was asked to stop here is stopped,
+ * and what was deleted. Where the database is shared, it also tells
  * the other nodes that this one lives.
  * @returns a function that ends it and leaves: what waits here is taken up by the others at once.
  */
@@ -44,7 +45,11 @@ export function startWatchingReplies(deps: GenerateDeps): () => Promise<void> {
   async function look(): Promise<void> {
     if (heartbeat && !(await heartbeat.beat())) await returnFromDead();
     await disownAbandoned();
+    const written = [...liveAnswers.keys()];
     const own = await listRepliesOfNode(db.read, node.id);
+    // Ended by another, or deleted: whatever is written of it has nowhere to go.
+    const ownIds = new Set(own.map(({ id }) => id));
+    for (const id of written) if (!ownIds.has(id)) liveAnswers.get(id)?.stop.abort(LOST);
     for (const { id, isAskedToStop } of own) if (isAskedToStop) stop(id);
     await beginForgotten(own.filter(({ id }) => !liveAnswers.has(id)));
     if (db.isShared) await buryDead();

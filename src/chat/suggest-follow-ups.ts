@@ -6,11 +6,12 @@ import type { Message } from '../domain/entities.ts';
 import { AnswerFailure } from '../domain/failures.ts';
 import { toTimestamp } from '../domain/time.ts';
 import type { TokenUsage } from '../domain/usage.ts';
+import { findChatbot } from '../store/chatbots.ts';
 import { lockConversation } from '../store/conversations.ts';
 import { appendEvent } from '../store/events.ts';
 import { addUsage, setFollowUps } from '../store/messages.ts';
 import { countReply } from '../store/usage.ts';
-import { publishEvents } from './live-answers.ts';
+import { deletionTopic, publishEvents } from './live-answers.ts';
 import { countUse } from './run.ts';
 
 const PATIENCE_MS = 20_000;
@@ -29,9 +30,11 @@ export function suggestFollowUps(
   const engine = generation === null ? undefined : deps.engines.get(generation.provider);
   if (!question.answering.suggestsFollowUps || citations.length === 0 || generation === null) return;
   deps.background.run('suggest follow-ups', async (signal) => {
-    const inTime = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
-    const asking = engine?.suggest?.({ ...question, author: generation }, reply, inTime);
+    const deletion = watchDeletion(deps, question);
+    const inTime = AbortSignal.any([signal, deletion.signal, AbortSignal.timeout(PATIENCE_MS)]);
+    const asking = engine?.suggest?.({ ...question, author: generation }, reply, inTime).finally(deletion.leave);
     const found = await asking?.catch((error: unknown) => {
+      if (deletion.signal.aborted) return undefined;
       if (!(error instanceof AnswerFailure)) throw error;
       deps.logger.warn(
         { messageId: reply.id, code: error.code, detail: error.message },
@@ -58,6 +61,17 @@ export function suggestFollowUps(
     });
     publishEvents(deps.bus, events);
   });
+}
+
+/** A signal that aborts when a chatbot is deleted, until it is left. */
+function watchDeletion({ db, bus }: Pick<Deps, 'db' | 'bus'>, { accountId, chatbotId }: Question) {
+  const deletion = new AbortController();
+  const look = async () => {
+    if ((await findChatbot(db.read, accountId, chatbotId)) === undefined) deletion.abort();
+  };
+  // Where that cannot be read, the suggestions end in time anyway.
+  const leave = bus.subscribe(deletionTopic(chatbotId), () => void look().catch(() => {}));
+  return { signal: deletion.signal, leave };
 }
 
 /** Counts what the suggestions took as a part of their reply. */

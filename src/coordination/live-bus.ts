@@ -16,7 +16,7 @@ export interface LiveBus {
    * and ends what follows something that was deleted. It is longer where signals are not lost unnoticed.
    */
   readonly patienceMs: number;
-  /** How many listeners there are. */
+  /** How many listeners there are; one that listens to several topics is one. */
   readonly size: number;
 }
 
@@ -81,9 +81,7 @@ export function createMemoryBus(): LiveBus {
     patienceMs: LOOK_AGAIN_MS,
 
     get size() {
-      let count = 0;
-      for (const listeners of topics.values()) count += listeners.size;
-      return count;
+      return new Set([...topics.values()].flatMap((listeners) => [...listeners])).size;
     },
   };
 }

@@ -85,6 +85,15 @@ export interface StreamGapEvent extends EventBase {
   readonly reason: string;
 }
 
+/**
+ * A conversation was deleted, with its chatbot or alone. Of the chatbot itself, where all of its conversations are
+ * followed: then `conversationId` is the chatbot's id.
+ */
+export interface ConversationDeletedEvent extends EventBase {
+  readonly type: 'ConversationDeleted';
+  readonly reason: string;
+}
+
 /** What happens in a conversation, as its readers are told. */
 export type ConversationEvent =
   | MessageStageEvent
@@ -95,7 +104,8 @@ export type ConversationEvent =
   | HandoffChangedEvent
   | LeadCapturedEvent
   | TypingChangedEvent
-  | StreamGapEvent;
+  | StreamGapEvent
+  | ConversationDeletedEvent;
 
 /** The events that are numbered and kept. */
 export type LoggedEventType =

@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import { type ErrorCode, InvalidInputError, type RefusalError } from '../domain/errors.ts';
+import { type ErrorCode, InvalidInputError, NotFoundError, type RefusalError } from '../domain/errors.ts';
 import { readJson } from './body.ts';
 import type { RestEnv, RestOptions } from './context.ts';
 import { MessageStreamDocument, SendMessageDocument, type SendMessageMutation } from './documents.ts';
@@ -13,7 +13,7 @@ const KEY_HEADER = 'Idempotency-Key';
  * Sends the message of a chat request and waits for the end of the answer, at most `chatTimeoutMs`.
  * @returns the text, also of an answer that was broken off; or the notice that there will be none.
  * @throws RefusalError with the code of what went wrong: of the body, of the graph, `ANSWER_FAILED` where there is no
- * text, and `ANSWER_TIMEOUT`. The answer goes on when nobody waits for it; the same request with the same idempotency key
+ * text, `NOT_FOUND` where all was deleted meanwhile, and `ANSWER_TIMEOUT`. The answer goes on when nobody waits for it; the same request with the same idempotency key
  * waits for it again.
  */
 export async function chat(c: Context<RestEnv, string>, { chatTimeoutMs }: RestOptions): Promise<string> {
@@ -53,10 +53,14 @@ function readIdempotencyKey(header: string | undefined): string | undefined {
   return quoted[1]?.replace(/\\(.)/g, '$1');
 }
 
-/** Follows an answer. Its text when it has ended; `undefined` when it was left, or deleted. */
+/**
+ * Follows an answer. Its text when it has ended; `undefined` when it was left.
+ * @throws NotFoundError when its chatbot or conversation was deleted.
+ */
 async function follow(graph: GraphClient, messageId: string, signal: AbortSignal): Promise<string | undefined> {
   for await (const { messageStream } of await graph.subscribe(MessageStreamDocument, { messageId }, signal)) {
     if ('message' in messageStream) return messageStream.message.content;
+    if (messageStream.__typename === 'ConversationDeleted') throw new NotFoundError('Conversation');
   }
   return undefined;
 }

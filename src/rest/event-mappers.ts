@@ -26,6 +26,7 @@ const EVENT_NAMES = {
   LeadCaptured: 'lead.captured',
   TypingChanged: 'typing.changed',
   StreamGap: 'stream.gap',
+  ConversationDeleted: 'conversation.deleted',
 } as const satisfies Record<GraphEvent['__typename'], string>;
 
 /** An event of a conversation as REST tells it. */
@@ -53,6 +54,7 @@ function toEventData(event: GraphEvent): RestEvent['data'] {
     case 'TypingChanged':
       return { ...about, role: toLower(event.role), is_typing: event.isTyping };
     case 'StreamGap':
+    case 'ConversationDeleted':
       return { ...about, reason: event.reason };
     default:
       return { ...about, message: toMessage(event.message) };

@@ -140,6 +140,15 @@ const GapEventModel = z
   })
   .openapi('GapEvent', { description: 'Some events are no longer kept; what follows is from now on.' });
 
+/** The last event of a conversation that is deleted. */
+const DeletionEventModel = z
+  .object({
+    conversation_id: conversationId,
+    at,
+    reason: z.string().openapi({ description: 'Why, for people.' }),
+  })
+  .openapi('DeletionEvent', { description: 'The conversation was deleted; the last event.' });
+
 /** Every form of an event. */
 export const EventModel = z.union([
   MessageEventModel,
@@ -149,4 +158,5 @@ export const EventModel = z.union([
   LeadEventModel,
   TypingEventModel,
   GapEventModel,
+  DeletionEventModel,
 ]);

@@ -132,7 +132,7 @@ export const conversationEventsRoute = createRoute({
   responses: {
     200: {
       description:
-        'The events. `message.created`, `message.started`, `message.completed`, `message.failed`, `message.stopped`, `message.interrupted` and `branch.selected` have a `MessageEvent` as data, `message.delta` a `DeltaEvent`, `citation.added` a `CitationEvent`, `handoff.changed` a `HandoffEvent`, `lead.captured` a `LeadEvent`, `typing.changed` a `TypingEvent`, `stream.gap` a `GapEvent`.',
+        'The events. `message.created`, `message.started`, `message.completed`, `message.failed`, `message.stopped`, `message.interrupted` and `branch.selected` have a `MessageEvent` as data, `message.delta` a `DeltaEvent`, `citation.added` a `CitationEvent`, `handoff.changed` a `HandoffEvent`, `lead.captured` a `LeadEvent`, `typing.changed` a `TypingEvent`, `stream.gap` a `GapEvent`, `conversation.deleted`, the last one, a `DeletionEvent`.',
       content: {
         'text/event-stream': { schema: EventModel },
       },

@@ -2,6 +2,8 @@ import { sql } from 'kysely';
 import type { DeletedChatbot } from './deleted-chatbots.ts';
 import { unindexChatbot, unindexSource } from './search.ts';
 import type { Queryable } from './tables.ts';
+import { IS_OPEN } from './unowned-replies.ts';
+import { releaseReply } from './usage.ts';
 
 /** How many rows, and of how many conversations, one transaction deletes. */
 const MAX_ROWS = 500;
@@ -24,17 +26,10 @@ export async function removeSomeOfChatbot(trx: Queryable, chatbot: DeletedChatbo
 
 /** Those that another transaction holds are left for the next time. */
 async function removeConversations(trx: Queryable, chatbotId: string): Promise<boolean> {
-  const rows = await trx
-    .selectFrom('conversations')
-    .select('id')
-    .where('chatbot_id', '=', chatbotId)
-    .orderBy('id')
-    .limit(MAX_CONVERSATIONS)
-    .forUpdate()
-    .skipLocked()
-    .execute();
-  const ids = rows.map(({ id }) => id);
+  const found = await listHeld(trx, chatbotId, true);
+  const ids = found.length > 0 ? found : await listHeld(trx, chatbotId, false);
   if (ids.length === 0) return false;
+  await releaseReplies(trx, ids);
   const { numDeletedRows: messages } = await trx
     .deleteFrom('messages')
     .where('id', 'in', (of) =>
@@ -56,6 +51,34 @@ async function removeConversations(trx: Queryable, chatbotId: string): Promise<b
   if (events.numAffectedRows === BigInt(MAX_ROWS)) return true;
   await trx.deleteFrom('conversations').where('id', 'in', ids).execute();
   return true;
+}
+
+/** Holds conversations of a chatbot: those with replies that have not ended, whose quota is given back, come first. */
+async function listHeld(trx: Queryable, chatbotId: string, isOpen: boolean): Promise<string[]> {
+  const list = trx
+    .selectFrom('conversations')
+    .select('id')
+    .where('chatbot_id', '=', chatbotId)
+    .orderBy('id')
+    .limit(MAX_CONVERSATIONS)
+    .forUpdate()
+    .skipLocked();
+  const open = (of: Queryable) => of.selectFrom('messages').select('conversation_id').where(IS_OPEN);
+  const rows = await (isOpen ? list.where('id', 'in', open(trx)) : list).execute();
+  return rows.map(({ id }) => id);
+}
+
+/** Removes the replies that have not ended, and gives back those of which no character was produced. */
+async function releaseReplies(trx: Queryable, conversationIds: readonly string[]): Promise<void> {
+  const removed = await trx
+    .deleteFrom('messages')
+    .where(IS_OPEN)
+    .where('conversation_id', 'in', conversationIds)
+    .returning(['account_id', 'content', 'created_at'])
+    .execute();
+  for (const { account_id: accountId, content, created_at: createdAt } of removed) {
+    if (content === '') await releaseReply(trx, accountId, createdAt.slice(0, 7));
+  }
 }
 
 async function removeSource(trx: Queryable, { id, accountId }: DeletedChatbot): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { MessageStatus } from '../domain/entities.ts';
+import { NotFoundError } from '../domain/errors.ts';
 import type { LoggedEventType } from '../domain/events.ts';
 import { createId } from '../domain/ids.ts';
 import type { Timestamp } from '../domain/time.ts';
@@ -28,7 +29,8 @@ export interface LoggedEvent {
 
 /**
  * Appends an event to the log of a conversation, in the transaction of what it tells. Both numbers are given here, at
- * write time, so that they stand in the order of the commits.
+ * write time, so that they stand in the order of the commits. It waits for a deletion of the chatbot that is under way.
+ * @throws NotFoundError where the chatbot was deleted: nothing happens in its conversations from then on.
  */
 export async function appendEvent(
   trx: Queryable,
@@ -38,7 +40,7 @@ export async function appendEvent(
 ): Promise<LoggedEvent> {
   const [conversation] = await COUNT_IN_CONVERSATION(trx, [1, event.conversationId, accountId]);
   const [chatbot] = conversation ? await COUNT_IN_CHATBOT(trx, [1, conversation.chatbot_id]) : [];
-  if (conversation === undefined || chatbot === undefined) throw new Error('The conversation of an event is gone.');
+  if (conversation === undefined || chatbot === undefined) throw new NotFoundError('Conversation');
   const row = {
     id: createId('conversationEvent'),
     conversation_id: event.conversationId,
@@ -145,6 +147,7 @@ const COUNT_IN_CHATBOT = prepareQuery((db) =>
     .updateTable('chatbots')
     .set((row) => ({ last_event: row('last_event', '+', 1) }))
     .where('id', '=', '')
+    .where('deleted_at', 'is', null)
     .returning('last_event'),
 );
 

@@ -3,6 +3,7 @@ import type { Citation, FinishReason, Message, MessageFailure, MessageStatus } f
 import { toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import type { TokenUsage } from '../domain/usage.ts';
+import { IS_OF_CONVERSATION } from './deleted-chatbots.ts';
 import { toMessage, toUsageColumns } from './messages.ts';
 import { prepareQuery } from './prepared.ts';
 import type { Queryable } from './tables.ts';
@@ -79,7 +80,7 @@ export interface OwnReply extends Pick<Message, 'id' | 'accountId'> {
   readonly isAskedToStop: boolean;
 }
 
-/** The replies, of any account, that a node writes. Uses `messages_open`. */
+/** The replies, of any account, that a node writes, but for those of deleted chatbots. Uses `messages_open`. */
 export async function listRepliesOfNode(db: Queryable, nodeId: string): Promise<OwnReply[]> {
   const rows = await db
     .selectFrom('messages')
@@ -87,8 +88,23 @@ export async function listRepliesOfNode(db: Queryable, nodeId: string): Promise<
     .where(IS_OPEN)
     .where('status', '=', 'STREAMING')
     .where('node_id', '=', nodeId)
+    .where(IS_OF_CONVERSATION)
     .execute();
   return rows.map((row) => ({ id: row.id, accountId: row.account_id, isAskedToStop: row.stop_asked === 1 }));
+}
+
+/** The replies of a chatbot that are being written. Uses `messages_open`. */
+export async function listRepliesOfChatbot(db: Queryable, accountId: string, chatbotId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('messages')
+    .innerJoin('conversations', 'conversations.id', 'messages.conversation_id')
+    .select('messages.id')
+    .where(IS_OPEN)
+    .where('messages.status', '=', 'STREAMING')
+    .where('messages.account_id', '=', accountId)
+    .where('conversations.chatbot_id', '=', chatbotId)
+    .execute();
+  return rows.map(({ id }) => id);
 }
 
 /** Takes replies off the node that wrote them, so that they are found to be lost; those that have ended stay as they are. */

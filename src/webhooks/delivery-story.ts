@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
 import type { Viewer } from '../access/viewer.ts';
 import { type FollowDeps, follow, type Story } from '../chat/follow.ts';
+import { deletionTopic } from '../chat/live-answers.ts';
 import { requireFound } from '../domain/errors.ts';
 import type { Feed } from '../domain/feed.ts';
 import { parseId } from '../domain/ids.ts';
-import type { WebhookDelivery } from '../domain/webhooks.ts';
+import type { WebhookDelivery, WebhookSubscription } from '../domain/webhooks.ts';
 import type { Queryable } from '../store/tables.ts';
 import {
   type DeliveriesOf,
@@ -40,17 +41,18 @@ export async function followDeliveries(
   signal: AbortSignal,
 ): Promise<Feed<WebhookDelivery>> {
   const { accountId } = viewer;
-  const of = {
-    accountId,
-    subscriptionId: givenId == null ? undefined : await requireId(deps.db.read, accountId, givenId),
-  };
+  const subscription = givenId == null ? undefined : await requireSubscription(deps.db.read, accountId, givenId);
+  const of = { accountId, subscriptionId: subscription?.id };
   const start = toSight(await listWatched(deps.db.read, of));
-  return follow(deps.bus, viewer, tellDeliveries(deps.db.read, of), start, signal);
+  const story = tellDeliveries(deps.db.read, of);
+  const chatbotId = subscription?.chatbotId;
+  const deletion = chatbotId == null ? {} : { deletionTopic: deletionTopic(chatbotId) };
+  return follow(deps.bus, viewer, { ...story, ...deletion }, start, signal);
 }
 
-async function requireId(db: Queryable, accountId: string, givenId: string): Promise<string> {
+async function requireSubscription(db: Queryable, accountId: string, givenId: string): Promise<WebhookSubscription> {
   const id = requireFound('Webhook subscription', parseId('webhookSubscription', givenId));
-  return requireFound('Webhook subscription', await findWebhookSubscription(db, accountId, id)).id;
+  return requireFound('Webhook subscription', await findWebhookSubscription(db, accountId, id));
 }
 
 function tellDeliveries(db: Queryable, of: DeliveriesOf): Story<Sight, WebhookDelivery> {

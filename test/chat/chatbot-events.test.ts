@@ -118,6 +118,9 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ follow }) => {
       expect(reader?.events).toHaveLength(3);
       await mutate(gateway, 'deleteChatbot', { id: other.chatbotId }, { key: other.key });
       expect(await reader?.ended).toBeUndefined();
+      expect(reader?.events.at(-1)).toMatchObject({
+        ...{ __typename: 'ConversationDeleted', conversationId: other.chatbotId, reason: 'The chatbot was deleted.' },
+      });
     }
     expect(mine.events).toHaveLength(3);
     mine.leave();

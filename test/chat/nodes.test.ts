@@ -104,6 +104,20 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     expect(await reader.ended).toBeUndefined();
   });
 
+  it('stop the model and end the streams of a chatbot that another deletes', async () => {
+    const { a, b, chatbotId, replyId, conversationId } = await openNodes(sharing);
+    const targets = [{ chatbotId }, { conversationId }, { messageId: replyId }];
+    const readers = targets.map((target) => webSocket.follow(a.gateway, target));
+    a.engine.push(delta('A part'));
+    await Promise.all(readers.slice(1).map((reader) => reader.until(() => reader.text === 'A part')));
+    await mutate(b.gateway, 'deleteChatbot', { id: chatbotId });
+    await vi.waitFor(() => expect(a.gateway.deps.liveAnswers.size).toBe(0), 20_000);
+    for (const reader of readers) {
+      expect(await reader.ended).toBeUndefined();
+      expect(reader.events.at(-1)).toMatchObject({ __typename: 'ConversationDeleted' });
+    }
+  });
+
   it('keep the order of what is sent to them, one answer at a time', async () => {
     const { a, b, replyId, conversationId } = await openNodes(sharing);
     const second = await send(b.gateway, { conversationId, content: 'And then?' });

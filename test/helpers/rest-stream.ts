@@ -51,7 +51,7 @@ function toStreamEvent(cursor: string, event: string, data: RestData): StreamEve
   const __typename = event.replace(/\b\w/g, (letter) => letter.toUpperCase()).replace('.', '');
   const about = { __typename, cursor, conversationId, at };
   if (message !== undefined) return { ...about, message: toStreamMessage(message) };
-  if (event === 'stream.gap') return about;
+  if (event === 'stream.gap' || event === 'conversation.deleted') return about;
   if (messageId === undefined) throw new Error(`${event} tells of no message.`);
   if (citation !== undefined) return { ...about, messageId, citation: toStreamCitation(citation) };
   return { ...about, messageId, ...(offset !== undefined && { offset }), ...(text !== undefined && { text }) };

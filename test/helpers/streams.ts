@@ -119,7 +119,8 @@ const EVENT = `
     ... on HandoffChanged { conversation { id status answeredBy assignee unreadCount } }
     ... on LeadCaptured { lead { id email } }
     ... on TypingChanged { role isTyping }
-    ... on StreamGap { reason }`;
+    ... on StreamGap { reason }
+    ... on ConversationDeleted { reason }`;
 
 /** The subscription that readers of a message run; it asks for everything. */
 export const FOLLOW = `subscription Follow($messageId: ID!, $after: String) {

@@ -173,7 +173,6 @@ describe('a chat request', () => {
     expect(await askStub({ reply: { id: '1' } }, interrupted('Half'))).toEqual([200, '{"response":"Half"}']);
     const failed = [502, '{"detail":"The answer could not be produced."}'];
     expect(await askStub({ reply: { id: '1' } }, interrupted(''))).toEqual(failed);
-    // The chatbot was deleted meanwhile.
     expect(await askStub({ reply: { id: '1' } })).toEqual(failed);
   });
 

@@ -151,6 +151,7 @@ export type FollowSubscriptionVariables = Exact<{
 export type FollowSubscription = { conversationEvents:
     | { __typename: 'BranchSelected', cursor: string, message: { id: string } }
     | { __typename: 'CitationAdded', messageId: string, cursor: string, citation: { start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null } }
+    | { __typename: 'ConversationDeleted', cursor: string }
     | { __typename: 'FollowUpsSuggested', cursor: string, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
     | { __typename: 'HandoffChanged', cursor: string, conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null } }
     | { __typename: 'LeadCaptured', cursor: string }

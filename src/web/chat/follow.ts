@@ -60,7 +60,10 @@ export function followConversation(session: Session, conversationId: string, lis
         if (!data || isOver) continue;
         const { conversationEvents: event } = data;
         after = event.cursor;
-        listener.event(event);
+        if (event.__typename === 'ConversationDeleted') {
+          isOver = true;
+          listener.gone();
+        } else listener.event(event);
       }
     } catch (reason) {
       if (!Array.isArray(reason)) {
