@@ -54,7 +54,7 @@ export function endsMessage({ __typename, message }: StreamEvent, id: string): b
 
 /** Resolves when as many readers as that listen for news. */
 export async function waitForReaders({ deps }: TestGateway, count: number): Promise<void> {
-  await vi.waitFor(() => expect(deps.bus.size).toBe(count));
+  await vi.waitFor(() => expect(deps.bus.size).toBe(count), 10_000);
 }
 
 /** A citation of the first `end` characters. */
