@@ -179,8 +179,7 @@ async function closeGateway(
   server: ReturnType<typeof createHttpServer>,
   { stopWatching, stopDelivering }: { stopWatching?: () => Promise<void>; stopDelivering?: () => Promise<void> } = {},
 ): Promise<void> {
-  server.stopAccepting();
-  await Promise.all([deps.background.drain(DRAIN_MS), stopDelivering?.()]);
+  await Promise.all([server.stopAccepting(), deps.background.drain(DRAIN_MS), stopDelivering?.()]);
   await stopWatching?.();
   await server.close();
   deps.typing.close();

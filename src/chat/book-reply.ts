@@ -56,17 +56,27 @@ interface Opening {
   readonly question: Message;
   readonly turn: Turn;
   readonly now: number;
-  readonly nodeId: string;
+  /** The node that begins the reply when its turn has come; null where none does here: see `beginnerOf`. */
+  readonly nodeId: string | null;
   readonly apiKeyId: string;
 }
 
-/** Opens the reply to a question in the turn that was taken for it, on the node of the caller. */
+/** The node that begins new replies in this process: none while the gateway stops, which would cut them. */
+export function beginnerOf({ background, node }: Pick<GenerateDeps, 'background' | 'node'>): string | null {
+  return background.isDraining ? null : node.id;
+}
+
+/**
+ * Opens the reply to a question in the turn that was taken for it. Where no node begins it, it is QUEUED, for the next
+ * start or another gateway.
+ */
 export async function openReply(
   trx: Queryable,
   conversation: Conversation,
   { question, turn, now, nodeId, apiKeyId }: Opening,
 ): Promise<{ message: Message; event: LoggedEvent }> {
-  const state = turn.isBusy ? ({ status: 'QUEUED' } as const) : ({ status: 'STREAMING', nodeId } as const);
+  const isWaiting = turn.isBusy || nodeId === null;
+  const state = isWaiting ? ({ status: 'QUEUED' } as const) : ({ status: 'STREAMING', nodeId } as const);
   const reply = { role: 'ASSISTANT', ...state, parentId: question.id, apiKeyId } as const;
   return writeMessage(trx, conversation, toTimestamp(now), reply);
 }

@@ -6,7 +6,7 @@ import { toTimestamp } from '../domain/time.ts';
 import { showBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import { enqueueEvents } from '../store/outbox.ts';
-import { beginReply, openReply, takeTurn, type WhenBusy } from './book-reply.ts';
+import { beginnerOf, beginReply, openReply, takeTurn, type WhenBusy } from './book-reply.ts';
 import { findFork } from './fork.ts';
 import type { GenerateDeps } from './generate.ts';
 import { messageReceived } from './happenings.ts';
@@ -50,7 +50,7 @@ export async function editMessage(
     const asked = await writeMessage(trx, conversation, at, { ...said, metadata: metadata ?? old.metadata });
     const about = { accountId: viewer.accountId, chatbotId: conversation.chatbotId, at };
     await enqueueEvents(trx, about, [messageReceived(conversation, asked.message)]);
-    const asker = { nodeId: deps.node.id, apiKeyId: viewer.apiKeyId };
+    const asker = { nodeId: beginnerOf(deps), apiKeyId: viewer.apiKeyId };
     const answer = turn && (await openReply(trx, conversation, { question: asked.message, turn, now, ...asker }));
     return {
       ...{ message: asked.message, reply: answer?.message ?? null, turn },

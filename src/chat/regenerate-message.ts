@@ -5,7 +5,7 @@ import { toTimestamp } from '../domain/time.ts';
 import { showBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';
-import { beginReply, openReply, takeTurn, type WhenBusy } from './book-reply.ts';
+import { beginnerOf, beginReply, openReply, takeTurn, type WhenBusy } from './book-reply.ts';
 import { findFork, refuseFork } from './fork.ts';
 import type { GenerateDeps } from './generate.ts';
 
@@ -37,7 +37,7 @@ export async function regenerateMessage(
       question,
       turn,
       now,
-      nodeId: deps.node.id,
+      nodeId: beginnerOf(deps),
       apiKeyId: viewer.apiKeyId,
     });
     return { reply: opened.message, turn, events: [opened.event] };

@@ -11,7 +11,7 @@ import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { findMessage, findReply } from '../store/messages.ts';
 import { enqueueEvents } from '../store/outbox.ts';
 import type { Queryable } from '../store/tables.ts';
-import { beginReply, openReply, type Turn, takeTurn, type WhenBusy } from './book-reply.ts';
+import { beginnerOf, beginReply, openReply, type Turn, takeTurn, type WhenBusy } from './book-reply.ts';
 import type { GenerateDeps } from './generate.ts';
 import { conversationStarted, messageReceived } from './happenings.ts';
 import {
@@ -88,7 +88,7 @@ export async function sendMessage(
     const written = await write(trx, place, channel, given, {
       turn,
       now,
-      nodeId: deps.node.id,
+      nodeId: beginnerOf(deps),
       apiKeyId: viewer.apiKeyId,
       conversationId: viewer.session?.conversationId,
     });
@@ -135,7 +135,7 @@ async function readSent(trx: Queryable, { chatbot }: Place, messageId: string): 
 interface Writing {
   readonly turn: Turn | undefined;
   readonly now: number;
-  readonly nodeId: string;
+  readonly nodeId: string | null;
   readonly apiKeyId: string;
   /** Of the conversation, where it begins with this and was drawn before. */
   readonly conversationId: string | undefined;

@@ -222,6 +222,16 @@ export class MalformedBodyError extends RefusalError {
   }
 }
 
+/** The gateway stops, and nobody can wait for the answer here. Try again after `retryAfterMs`, at its next start. */
+export class ShuttingDownError extends RefusalError {
+  readonly code = 'SERVICE_UNAVAILABLE';
+  readonly retryAfterMs = 5_000;
+
+  constructor() {
+    super(ERRORS.SERVICE_UNAVAILABLE.text);
+  }
+}
+
 /** The conversation has as many messages waiting as it may. */
 export class QueueFullError extends RefusalError {
   readonly code = 'SERVICE_UNAVAILABLE';

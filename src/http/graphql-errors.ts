@@ -7,6 +7,7 @@ import {
   QueryTooComplexError,
   RateLimitedError,
   RefusalError,
+  ShuttingDownError,
   StorageUnavailableError,
 } from '../domain/errors.ts';
 
@@ -29,7 +30,8 @@ export function toGraphQLError(refusal: RefusalError, source?: unknown): GraphQL
   const { code, message } = refusal;
   const { status } = ERRORS[code];
   const always = ALWAYS_STATUS.has(code);
-  const retryAfterMs = refusal instanceof RateLimitedError ? Math.ceil(refusal.retryAfterMs) : undefined;
+  const isPassing = refusal instanceof RateLimitedError || refusal instanceof ShuttingDownError;
+  const retryAfterMs = isPassing ? Math.ceil(refusal.retryAfterMs) : undefined;
   // A refused field leaves the rest of the answer standing, so it decides no status.
   const isField = source instanceof GraphQLError && source.path !== undefined;
   return createPublicError(message, source, {

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import proxyAddr from 'proxy-addr';
 import type { Deps } from '../deps.ts';
-import { ERRORS, RateLimitedError, RefusalError } from '../domain/errors.ts';
+import { ERRORS, RateLimitedError, RefusalError, ShuttingDownError } from '../domain/errors.ts';
 
 /** What of an exchange is looked at. */
 interface OperatorExchange {
@@ -54,12 +54,17 @@ export function sendDetail(
   sendJson(response, ERRORS[code].status, { detail });
 }
 
-/** Sends what a request was refused with in the form of REST; of what is no refusal, nothing but that it failed. */
-export function sendRefusal(response: ServerResponse, error: unknown): void {
-  if (error instanceof RateLimitedError) {
-    response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1_000));
-    sendDetail(response, error.code, error.message);
-  } else sendDetail(response, error instanceof RefusalError ? error.code : 'INTERNAL_SERVER_ERROR');
+/** Sends what a request was refused with, in the form of its API; of what is no refusal, nothing but that it failed. */
+export function sendRefusal(response: ServerResponse, error: unknown, route?: string): void {
+  const isPassing = error instanceof RateLimitedError || error instanceof ShuttingDownError;
+  if (isPassing) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1_000));
+  const code = error instanceof RefusalError ? error.code : 'INTERNAL_SERVER_ERROR';
+  const message = isPassing ? error.message : ERRORS[code].text;
+  if (route !== 'graphql') sendDetail(response, code, message);
+  else {
+    const extensions = { code, ...(isPassing && { retryAfterMs: Math.ceil(error.retryAfterMs) }) };
+    sendJson(response, ERRORS[code].status, { errors: [{ message, extensions }] });
+  }
 }
 
 const isLoopback = proxyAddr.compile('loopback');

@@ -27,12 +27,12 @@ export interface Exchange {
   readonly response: ServerResponse;
   readonly path: string;
   readonly requestId: string;
-  /** Aborts when the client has left or the answer is sent. */
+  /** Aborts when the client has left or the answer is sent; with a `ShuttingDownError` when the gateway closes. */
   readonly signal: AbortSignal;
+  /** Aborts when the gateway begins to stop. */
+  readonly stopping: AbortSignal;
   /** Says who asks, as soon as that is known. */
   readonly identify: (viewer: Viewer) => void;
-  /** Whether the gateway is about to stop. */
-  readonly isDraining: boolean;
 }
 
 /** Says what a path belongs to. */
@@ -83,7 +83,7 @@ export function createRoutes(
     async operator(exchange) {
       // What watches the gateway must never be told that it asks too often.
       if (exchange.path === '/metrics') await countVisitor(exchange);
-      return answerOperator(deps, exchange);
+      return answerOperator(deps, { ...exchange, isDraining: exchange.stopping.aborted });
     },
     async other(exchange) {
       await countVisitor(exchange);
@@ -133,12 +133,13 @@ function createRestRoute(
     onError: (error, requestId, refusal) => logFailure(deps.logger, refusal ?? error, { requestId }),
   });
   return async (exchange) => {
-    const { request, response, requestId, signal } = exchange;
+    const { request, response, requestId, signal, stopping } = exchange;
     // The one thing that is told without a key.
     if (exchange.path.endsWith(DOCUMENT_PATH)) await countVisitor(exchange);
     const bindings = {
       requestId,
       signal,
+      stopping,
       openDoor: async () => {
         const { viewer, standing } = await enter(deps, exchange);
         if (viewer === undefined) throw new UnauthenticatedError();

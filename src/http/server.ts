@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Viewer } from '../access/viewer.ts';
 import type { Config } from '../config.ts';
 import type { Deps } from '../deps.ts';
-import { RefusalError } from '../domain/errors.ts';
+import { RefusalError, ShuttingDownError } from '../domain/errors.ts';
 import { clientFor } from './door.ts';
 import { createExecutor } from './executor.ts';
 import { isDisconnect, logFailure } from './graphql-errors.ts';
@@ -23,17 +23,34 @@ export interface HttpServer {
   listen(port: number, host: string): Promise<number>;
   /** Begins to answer. */
   open(): void;
-  /** Accepts no more connections, and says so at `/ready`. */
-  stopAccepting(): void;
-  /** Waits a moment for what is in flight, then closes every connection. */
+  /**
+   * Accepts no more connections, and says so at `/ready`. Resolves when all requests but streams are answered, within 10
+   * seconds.
+   */
+  stopAccepting(): Promise<void>;
+  /** Ends streams, refuses requests that are still not answered, and closes every connection, within 4 seconds. */
   close(): Promise<void>;
+}
+
+/** An exchange that is under way. */
+interface InFlight {
+  readonly response: ServerResponse;
+  readonly path: string;
+  /** Ends it. */
+  readonly left: AbortController;
 }
 
 // Made once: an abort without a reason makes an exception each time.
 const OVER = new Error('The exchange is over.');
 
 const MAX_LOGGED_PATH = 200;
-const CLOSE_GRACE_MS = 2_000;
+/** How long requests are waited for when the gateway begins to stop. */
+const REQUESTS_MS = 10_000;
+/** How long streams may go on after everything else has ended, to tell how; then they are ended. */
+const LAST_EVENTS_MS = 500;
+/** After so long each request that has no answer yet is refused; the rest is for the refusals to be sent. */
+const REFUSAL_MS = 1_500;
+const CLOSE_MS = 2_000;
 const CLOSE_POLL_MS = 10;
 
 /** Makes the HTTP server; it accepts nothing before `listen`, and answers nothing before `open`. */
@@ -45,8 +62,10 @@ export function createHttpServer(deps: Deps): HttpServer {
   const sockets = createSocketServer(deps, graphql, engine, pendingBytes);
   const routes = createRoutes(deps, graphql, executor);
   const opened = Promise.withResolvers<void>();
-  let isDraining = false;
-  let inFlight = 0;
+  // A start that fails refuses those who wait for it, if any do.
+  opened.promise.catch(() => {});
+  const stopping = new AbortController();
+  const inFlight = new Set<InFlight>();
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = pathOf(request);
@@ -62,9 +81,10 @@ export function createHttpServer(deps: Deps): HttpServer {
       // What the system has taken and the client has not is dropped as well.
       cut: () => request.socket.resetAndDestroy(),
     });
-    inFlight++;
+    const exchange = { response, path, left };
+    inFlight.add(exchange);
     response.once('close', () => {
-      inFlight--;
+      inFlight.delete(exchange);
       stopWatching();
       left.abort(OVER);
     });
@@ -73,19 +93,21 @@ export function createHttpServer(deps: Deps): HttpServer {
     response.setHeader('X-Content-Type-Options', 'nosniff');
     response.setHeader('Content-Security-Policy', ANSWER_POLICY);
     response.setHeader('Cache-Control', 'private, no-store');
-    if (isDraining) response.setHeader('Connection', 'close');
+    if (stopping.signal.aborted) response.setHeader('Connection', 'close');
     if (answerOrigin(deps.config, request, response)) return;
     try {
       await opened.promise;
       const identify = (found: Viewer) => {
         viewer = found;
       };
-      await routes[routeOf(path)]({ request, response, path, requestId, signal: left.signal, identify, isDraining });
+      const signals = { signal: left.signal, stopping: stopping.signal };
+      await routes[routeOf(path)]({ request, response, path, requestId, ...signals, identify });
     } catch (error) {
+      if (response.writableEnded) return;
       const isRefused = error instanceof RefusalError && error.cause === undefined;
       if (!isRefused && !isDisconnect(error)) logFailure(deps.logger, error, { requestId });
       if (response.headersSent) response.destroy();
-      else sendRefusal(response, error);
+      else sendRefusal(response, error, routeOf(path));
     }
     if (response.writableLength > 0) pendingBytes.note(response.writableLength);
   }
@@ -93,7 +115,11 @@ export function createHttpServer(deps: Deps): HttpServer {
   const server = createNodeServer(
     deps.config,
     (request, response) => void handle(request, response),
-    (...upgrade) => void opened.promise.then(() => sockets.upgrade(...upgrade)),
+    (...upgrade) =>
+      void opened.promise.then(
+        () => sockets.upgrade(...upgrade),
+        () => upgrade[1].destroy(),
+      ),
   );
 
   return {
@@ -106,22 +132,42 @@ export function createHttpServer(deps: Deps): HttpServer {
 
     open: () => opened.resolve(),
 
-    stopAccepting() {
-      isDraining = true;
+    async stopAccepting() {
+      stopping.abort();
+      opened.reject(new ShuttingDownError());
       server.close();
+      const isAnswered = () => [...inFlight].every(({ response }) => isStream(response));
+      await waitUntil(isAnswered, REQUESTS_MS);
     },
 
     async close() {
-      const deadline = performance.now() + CLOSE_GRACE_MS;
-      while (inFlight + sockets.operations > 0 && performance.now() < deadline) {
-        await new Promise((resolve) => setTimeout(resolve, CLOSE_POLL_MS));
+      const isOver = () => inFlight.size + sockets.operations === 0;
+      await waitUntil(isOver, LAST_EVENTS_MS);
+      const reason = new ShuttingDownError();
+      for (const { left } of inFlight) left.abort(reason);
+      await waitUntil(isOver, REFUSAL_MS - LAST_EVENTS_MS);
+      for (const { response, path } of inFlight) {
+        if (!response.headersSent) sendRefusal(response, reason, routeOf(path));
       }
+      await waitUntil(isOver, CLOSE_MS - REFUSAL_MS);
       await sockets.close();
       pendingBytes.close();
       server.close();
       server.closeAllConnections();
     },
   };
+}
+
+async function waitUntil(isSo: () => boolean, maxMs: number): Promise<void> {
+  const startedAt = performance.now();
+  while (!isSo() && performance.now() - startedAt < maxMs) {
+    await new Promise((resolve) => setTimeout(resolve, CLOSE_POLL_MS));
+  }
+}
+
+/** Whether an answer goes on until somebody ends it. */
+function isStream(response: ServerResponse): boolean {
+  return String(response.getHeader('Content-Type')).startsWith('text/event-stream');
 }
 
 /** Node's server, which cuts off what is slow or too large, and hands WebSockets over. */

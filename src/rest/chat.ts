@@ -1,8 +1,19 @@
 import type { Context } from 'hono';
-import { type ErrorCode, InvalidInputError, NotFoundError, type RefusalError } from '../domain/errors.ts';
+import {
+  type ErrorCode,
+  InvalidInputError,
+  NotFoundError,
+  type RefusalError,
+  ShuttingDownError,
+} from '../domain/errors.ts';
 import { readJson } from './body.ts';
 import type { RestEnv, RestOptions } from './context.ts';
-import { MessageStreamDocument, SendMessageDocument, type SendMessageMutation } from './documents.ts';
+import {
+  MessageStreamDocument,
+  SendMessageDocument,
+  type SendMessageMutation,
+  StopMessageDocument,
+} from './documents.ts';
 import { CodedError, toInvalidInput } from './errors.ts';
 import type { GraphClient } from './graph-client.ts';
 import { ChatRequestModel } from './models.ts';
@@ -13,8 +24,10 @@ const KEY_HEADER = 'Idempotency-Key';
  * Sends the message of a chat request and waits for the end of the answer, at most `chatTimeoutMs`.
  * @returns the text, also of an answer that was broken off; or the notice that there will be none.
  * @throws RefusalError with the code of what went wrong: of the body, of the graph, `ANSWER_FAILED` where there is no
- * text, `NOT_FOUND` where all was deleted meanwhile, and `ANSWER_TIMEOUT`. The answer goes on when nobody waits for it; the same request with the same idempotency key
- * waits for it again.
+ * text, `NOT_FOUND` where all was deleted meanwhile, and `ANSWER_TIMEOUT`. The answer goes on when nobody waits for it; the
+ * same request with the same idempotency key waits for it again. ShuttingDownError while the gateway stops, where the
+ * reply is still to be begun or written then: one that waits for its turn is withdrawn, unless its key lets the client
+ * come back for it.
  */
 export async function chat(c: Context<RestEnv, string>, { chatTimeoutMs }: RestOptions): Promise<string> {
   const { graph, accountId } = c.var;
@@ -22,19 +35,27 @@ export async function chat(c: Context<RestEnv, string>, { chatTimeoutMs }: RestO
   const body = ChatRequestModel.safeParse(await readJson(c.req.raw));
   if (!body.success) throw toInvalidInput(body.error);
   const { message, session_id } = body.data;
+  const clientMessageId = readIdempotencyKey(c.req.header(KEY_HEADER));
 
   const { sendMessage } = await graph.query(SendMessageDocument, {
     input: {
       chatbotId: c.req.param('chatbot_id') ?? '',
       sessionId: session_id ?? `api-${accountId}`,
       content: message,
-      clientMessageId: readIdempotencyKey(c.req.header(KEY_HEADER)),
+      clientMessageId,
     },
   });
   if (sendMessage.__typename !== 'SendMessagePayload') throw toRefusal(sendMessage);
-  if (sendMessage.reply === null) return sendMessage.notice ?? '';
+  const { reply, notice } = sendMessage;
+  if (reply === null) return notice ?? '';
 
-  const text = await follow(graph, sendMessage.reply.id, AbortSignal.any([timeout, c.env.signal]));
+  const { signal, stopping } = c.env;
+  const text = await follow(graph, reply, { signal: AbortSignal.any([timeout, signal]), stopping });
+  if (text === WAITING) {
+    if (clientMessageId === undefined) await graph.query(StopMessageDocument, { messageId: reply.id });
+    throw new ShuttingDownError();
+  }
+  if (text === undefined && signal.reason instanceof ShuttingDownError) throw signal.reason;
   if (text === undefined && timeout.aborted) throw new CodedError('ANSWER_TIMEOUT');
   if (!text) throw new CodedError('ANSWER_FAILED');
   return text;
@@ -53,17 +74,39 @@ function readIdempotencyKey(header: string | undefined): string | undefined {
   return quoted[1]?.replace(/\\(.)/g, '$1');
 }
 
+/** What is followed of a reply that had not begun when the gateway began to stop. */
+const WAITING = Symbol('waiting');
+
 /**
- * Follows an answer. Its text when it has ended; `undefined` when it was left.
+ * Follows a reply. Its text when it has ended; `undefined` when it was left; `WAITING` when the gateway begins to stop
+ * before its turn has come.
  * @throws NotFoundError when its chatbot or conversation was deleted.
  */
-async function follow(graph: GraphClient, messageId: string, signal: AbortSignal): Promise<string | undefined> {
-  for await (const { messageStream } of await graph.subscribe(MessageStreamDocument, { messageId }, signal)) {
-    if ('message' in messageStream) return messageStream.message.content;
-    if (messageStream.__typename === 'ConversationDeleted') throw new NotFoundError('Conversation');
+async function follow(
+  graph: GraphClient,
+  { id: messageId, status }: NonNullable<Sent['reply']>,
+  { signal, stopping }: { signal: AbortSignal; stopping: AbortSignal | undefined },
+): Promise<string | typeof WAITING | undefined> {
+  const waiting = new AbortController();
+  const leave = () => waiting.abort();
+  if (status === 'QUEUED') {
+    if (stopping?.aborted) return WAITING;
+    stopping?.addEventListener('abort', leave);
   }
-  return undefined;
+  try {
+    const until = AbortSignal.any([signal, waiting.signal]);
+    for await (const { messageStream } of await graph.subscribe(MessageStreamDocument, { messageId }, until)) {
+      if ('message' in messageStream) return messageStream.message.content;
+      if (messageStream.__typename === 'ConversationDeleted') throw new NotFoundError('Conversation');
+      if (messageStream.__typename === 'MessageStarted') stopping?.removeEventListener('abort', leave);
+    }
+    return waiting.signal.aborted ? WAITING : undefined;
+  } finally {
+    stopping?.removeEventListener('abort', leave);
+  }
 }
+
+type Sent = Extract<SendMessageMutation['sendMessage'], { __typename: 'SendMessagePayload' }>;
 
 type Refused = Exclude<SendMessageMutation['sendMessage'], { __typename: 'SendMessagePayload' }>;
 

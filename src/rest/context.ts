@@ -17,8 +17,13 @@ export interface RestBindings {
    */
   readonly openDoor: () => Promise<Admitted>;
   readonly requestId: string;
-  /** Aborts when the client leaves: nobody follows the answer any more, but it goes on. */
+  /**
+   * Aborts when the client leaves: nobody follows the answer any more, but it goes on. Aborts with a `ShuttingDownError`
+   * when the gateway closes.
+   */
   readonly signal: AbortSignal;
+  /** Aborts when the gateway begins to stop: what waits for its turn is not begun here any more. Absent: it never stops. */
+  readonly stopping?: AbortSignal;
 }
 
 /** How the REST API behaves. */

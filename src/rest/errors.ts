@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Context } from 'hono';
 import { parseAccept } from 'hono/utils/accept';
 import type { z } from 'zod';
-import { ERRORS, type ErrorCode, InvalidInputError, RefusalError } from '../domain/errors.ts';
+import { ERRORS, type ErrorCode, InvalidInputError, RefusalError, ShuttingDownError } from '../domain/errors.ts';
 
 /** A refusal that is known by its code alone, such as one that the graph answered. */
 export class CodedError extends RefusalError {
@@ -25,6 +25,7 @@ const SPEAKING: ReadonlySet<ErrorCode> = new Set(['INVALID_INPUT', 'BAD_USER_INP
 /** Answers an error: what is no refusal shows nothing of itself. */
 export function answerError(c: Context, error: unknown): Response {
   if (!(error instanceof RefusalError)) return answerCode(c, 'INTERNAL_SERVER_ERROR');
+  if (error instanceof ShuttingDownError) c.header('Retry-After', `${Math.ceil(error.retryAfterMs / 1_000)}`);
   return answerCode(c, error.code, SPEAKING.has(error.code) ? error.message : undefined);
 }
 

@@ -170,10 +170,13 @@ describe('a chat request', () => {
 
   it('gives the text of an answer that was interrupted, and 502 where there is none', async () => {
     const interrupted = (content: string) => ({ __typename: 'MessageInterrupted', message: { content } }) as const;
-    expect(await askStub({ reply: { id: '1' } }, interrupted('Half'))).toEqual([200, '{"response":"Half"}']);
+    expect(await askStub({ reply: { id: '1', status: 'STREAMING' } }, interrupted('Half'))).toEqual([
+      200,
+      '{"response":"Half"}',
+    ]);
     const failed = [502, '{"detail":"The answer could not be produced."}'];
-    expect(await askStub({ reply: { id: '1' } }, interrupted(''))).toEqual(failed);
-    expect(await askStub({ reply: { id: '1' } })).toEqual(failed);
+    expect(await askStub({ reply: { id: '1', status: 'STREAMING' } }, interrupted(''))).toEqual(failed);
+    expect(await askStub({ reply: { id: '1', status: 'STREAMING' } })).toEqual(failed);
   });
 
   it('gives the notice where no answer will come', async () => {

@@ -1,0 +1,86 @@
+import { describe, expect, it, vi } from 'vitest';
+import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
+import { createDatabase } from '../helpers/gateway.ts';
+import { createDataDir, type RunningGateway, startGatewayProcess } from '../helpers/process.ts';
+import { restEvents } from '../helpers/rest-stream.ts';
+import { serverSentEvents } from '../helpers/streams.ts';
+import { readStore } from '../helpers/survivor.ts';
+
+const DEMO = '01900000-0000-7000-8000-000000000003';
+const LIMIT = { timeout: 240_000 };
+const SOON = { timeout: 30_000, interval: 50 };
+const QUESTION = 'How do I follow an answer while it is written?';
+
+const DATABASES = [
+  { name: 'SQLite', isPossible: true, open: async () => `sqlite:${await createDataDir()}/chatgraph.db` },
+  { name: 'Postgres', isPossible: hasPostgres, open: async () => (await createDatabase(POSTGRES)).url },
+];
+
+/** What a client was answered. */
+interface Answered {
+  readonly status: number;
+  readonly retryAfter: string | null;
+  readonly body: Record<string, string>;
+}
+
+async function chat({ url, key }: RunningGateway, message: string, idempotencyKey?: string): Promise<Answered> {
+  const response = await fetch(`${url}/v1/chatbots/${DEMO}/chat`, {
+    method: 'POST',
+    headers: {
+      Authorization: `Bearer ${key}`,
+      'Content-Type': 'application/json',
+      ...(idempotencyKey && { 'Idempotency-Key': idempotencyKey }),
+    },
+    body: JSON.stringify({ message, session_id: 'one' }),
+  });
+  const body = (await response.json()) as Record<string, string>;
+  return { status: response.status, retryAfter: response.headers.get('retry-after'), body };
+}
+
+/** A gateway with three chats of one session: one whose turn it is, one that waits, and one that waits under a key. */
+async function openChats(databaseUrl: string) {
+  const env = { DATA_DIR: await createDataDir(), DATABASE_URL: databaseUrl };
+  const gateway = await startGatewayProcess({ env: { ...env, BUILTIN_DELAY_MS: '100' } });
+  const readReplies = async () => {
+    const { messages } = await readStore(databaseUrl);
+    return messages.filter(({ role }) => role === 'ASSISTANT');
+  };
+  const chats: Promise<Answered>[] = [];
+  for (const [index, key] of [undefined, undefined, 'again'].entries()) {
+    chats.push(chat(gateway, `${QUESTION} ${index}`, key));
+    await vi.waitFor(async () => expect(await readReplies()).toHaveLength(index + 1), SOON);
+  }
+  return { env, gateway, chats, readReplies };
+}
+
+const REFUSED = { status: 503, retryAfter: '5', body: { detail: 'Service unavailable.' } };
+
+describe.each(DATABASES.filter(({ isPossible }) => isPossible))('SIGTERM with REST chats on $name', ({ open }) => {
+  it(
+    'answers the one under way, withdraws the one that waits, and leaves one under a key to its retry',
+    LIMIT,
+    async () => {
+      const databaseUrl = await open();
+      const { env, gateway, chats, readReplies } = await openChats(databaseUrl);
+      const [conversation] = (await readStore(databaseUrl)).conversations;
+      const readers = [
+        restEvents.follow(gateway, { conversationId: conversation?.id ?? '' }),
+        serverSentEvents.follow(gateway, { conversationId: conversation?.id ?? '' }),
+      ];
+      await Promise.all(readers.map((reader) => reader.until(({ offset }) => offset !== undefined)));
+      gateway.kill('SIGTERM');
+      const [first, waiting, keyed] = await Promise.all(chats);
+      expect(first?.status).toBe(200);
+      expect([waiting, keyed]).toEqual([REFUSED, REFUSED]);
+      expect(await Promise.all(readers.map((reader) => reader.ended))).toEqual([undefined, undefined]);
+      expect(await gateway.exited).toBe(0);
+      expect((await readReplies()).map(({ status }) => status)).toEqual(['COMPLETED', 'STOPPED', 'QUEUED']);
+      expect((await readStore(databaseUrl)).used).toBe(2);
+
+      const started = await startGatewayProcess({ env: { ...env, BUILTIN_DELAY_MS: '5' } });
+      const next = Object.assign(started, { key: gateway.key });
+      expect(await chat(next, `${QUESTION} 2`, 'again')).toMatchObject({ status: 200 });
+      expect((await readReplies()).map(({ status }) => status)).toEqual(['COMPLETED', 'STOPPED', 'COMPLETED']);
+    },
+  );
+});
