@@ -168,7 +168,10 @@ export const WhenBusyRef = builder.enumType('WhenBusy', {
   values: {
     ENQUEUE: { description: 'Its reply waits for its turn.' },
     REJECT: { description: 'It is refused.' },
-    INTERRUPT: { description: 'The reply under way is stopped and keeps what it has.' },
+    INTERRUPT: {
+      description:
+        'It is answered next: the reply under way is stopped and keeps what it has, and those that wait are stopped before they begin.',
+    },
   } satisfies Record<WhenBusy, object>,
 });
 

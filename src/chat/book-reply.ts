@@ -9,18 +9,16 @@ import { type GenerateDeps, startGenerating } from './generate.ts';
 import { answererOf } from './handoff.ts';
 import { publishEvents } from './live-answers.ts';
 import { accountTopic, takeReply } from './quota.ts';
-import { stopAnswer } from './stop-answer.ts';
+import { requestStop, type StopRequest, stopReplies } from './stop-answer.ts';
 import { writeMessage } from './write-message.ts';
 
-/** What a reply under way means for the next one: it waits, it is refused, or the one under way is stopped. */
+/** What open replies of a conversation mean for the next one: it waits, it is refused, or they all give way to it. */
 export type WhenBusy = 'ENQUEUE' | 'REJECT' | 'INTERRUPT';
 
-/** A turn in a conversation, which is taken but has no reply yet. */
-export interface Turn {
+/** A turn in a conversation, which is taken but has no reply yet, and what was stopped for it. */
+export interface Turn extends StopRequest {
   /** Whether it has to wait. */
   readonly isBusy: boolean;
-  /** The reply that is being written before it and has to stop for it. */
-  readonly inTheWay: Message | undefined;
   /** What there is to be said of the quota that it is taken from. */
   readonly warnings: readonly QuotaWarning[];
 }
@@ -41,14 +39,16 @@ export async function takeTurn(
   { now, whenBusy }: { now: number; whenBusy?: WhenBusy | null | undefined },
 ): Promise<Turn | undefined> {
   const { accountId } = chatbot;
-  if (!chatbot.isActive) throw new ChatbotPausedError();
   if (conversation && answererOf(conversation, now) === 'PERSON') return undefined;
+  if (!chatbot.isActive) throw new ChatbotPausedError();
   const open = conversation ? await listOpenReplies(trx, accountId, conversation.id) : [];
   if (open.length > 0 && whenBusy === 'REJECT') throw new ConversationBusyError();
-  if (open.length > MAX_WAITING_REPLIES) throw new QueueFullError();
+  // Before the quota is asked for: what those take that are never begun is given back.
+  const { stopping, events } = await requestStop(trx, whenBusy === 'INTERRUPT' ? open : [], toTimestamp(now));
+  const ahead = whenBusy === 'INTERRUPT' ? stopping : open;
+  if (ahead.length > MAX_WAITING_REPLIES) throw new QueueFullError();
   const warnings = await takeReply(trx, config, accountId, now);
-  const running = open.find(({ status }) => status === 'STREAMING');
-  return { isBusy: open.length > 0, inTheWay: whenBusy === 'INTERRUPT' ? running : undefined, warnings };
+  return { isBusy: ahead.length > 0, stopping, events, warnings };
 }
 
 /** A reply that is to be opened, and the key that asks for it. */
@@ -83,19 +83,24 @@ export async function openReply(
 
 /**
  * Does what follows the commit: tells of what was written; with a turn that was taken begins the reply if that has come,
- * and clears its way.
+ * and clears its way. Of a request that is sent again, see `repeatEffects`, what may not have been done the first time.
  */
 export function beginReply(
   deps: GenerateDeps,
-  { reply, turn, events }: { reply: Message | null; turn: Turn | undefined; events: readonly LoggedEvent[] },
+  { reply, turn, events, stopping = turn?.stopping ?? [] }: BegunReply,
 ): void {
-  publishEvents(deps.bus, events);
-  if (turn === undefined) return;
-  for (const { accountId } of turn.warnings) deps.bus.publish(accountTopic(accountId));
-  if (reply?.status === 'STREAMING') startGenerating(deps, reply);
-  // Its end starts the turn of those that wait.
-  const { inTheWay } = turn;
-  if (inTheWay !== undefined) {
-    deps.background.run('interrupt', () => stopAnswer(deps, inTheWay));
-  }
+  publishEvents(deps.bus, [...(turn?.events ?? []), ...events]);
+  for (const { accountId } of turn?.warnings ?? []) deps.bus.publish(accountTopic(accountId));
+  if (turn && reply?.status === 'STREAMING') startGenerating(deps, reply);
+  // Their ends start the turn of those that wait.
+  if (stopping.length > 0) deps.background.run('interrupt', () => stopReplies(deps, stopping));
+}
+
+/** What was committed of a reply, and what has to follow. */
+export interface BegunReply {
+  readonly reply: Message | null;
+  readonly turn: Turn | undefined;
+  readonly events: readonly Pick<LoggedEvent, 'conversationId' | 'chatbotId'>[];
+  /** The replies to stop; absent: those of the turn. */
+  readonly stopping?: readonly Message[];
 }

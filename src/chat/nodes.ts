@@ -7,6 +7,7 @@ import { type GenerateDeps, startGenerating } from './generate.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { LOST } from './live-answers.ts';
 import { recoverReplies } from './recover.ts';
+import { storeStop } from './stop-answer.ts';
 
 /** How often a node says that it lives, and looks after the others. */
 const BEAT_MS = 2_000;
@@ -28,9 +29,8 @@ export async function joinNodes({ db, node }: Pick<Deps, 'db' | 'node'>): Promis
 /**
  * Watches every two seconds for replies that nobody writes, and recovers them: what a dead node has left open, at the
  * latest 16 seconds after its death, what this node has given up or should write without knowing, and queued replies
- * whose turn has come. What another node was asked to stop here is stopped,
- * and what was deleted. Where the database is shared, it also tells
- * the other nodes that this one lives.
+ * whose turn has come. What is written here and was asked to stop or was deleted is stopped. Where the database is shared,
+ * it also tells the other nodes that this one lives.
  * @returns a function that ends it and leaves: what waits here is taken up by the others at once.
  */
 export function startWatchingReplies(deps: GenerateDeps): () => Promise<void> {
@@ -65,14 +65,17 @@ export function startWatchingReplies(deps: GenerateDeps): () => Promise<void> {
 
   /**
    * Begins replies that are this node's and that nobody writes: the commit that gave them to it was done, and the answer to
-   * it lost. Just after any commit it looks the same, so only what is found twice is one of them.
+   * it lost. Just after any commit it looks the same, so only what is found twice is one of them. One that was asked to stop
+   * meanwhile is ended.
    */
   async function beginForgotten(idle: readonly OwnReply[]): Promise<void> {
     const forgotten = idle.filter(({ id }) => idleBefore.has(id));
     idleBefore = new Set(idle.map(({ id }) => id));
-    for (const { accountId, id } of forgotten) {
+    for (const { accountId, id, isAskedToStop } of forgotten) {
       const reply = await findMessage(db.read, accountId, id);
-      if (reply?.status === 'STREAMING' && !background.isDraining) startGenerating(deps, reply);
+      if (reply?.status !== 'STREAMING') continue;
+      if (isAskedToStop) await storeStop(deps, reply);
+      else if (!background.isDraining) startGenerating(deps, reply);
     }
   }
 

@@ -31,11 +31,12 @@ const SUSPECTED_AFTER = 2;
 const MAX_ATTEMPTS = 3;
 
 /**
- * Recovers every reply that no gateway writes. One in STREAMING whose gateway is gone becomes INTERRUPTED with its saved
- * text: visitors may have seen more of it, so it is not written anew. Where nothing is saved nobody has seen any of it,
- * and it is written here; as it may be what ends processes, alone after two unclean ends, and not at all after a third:
- * then it is FAILED. In each conversation where none is in STREAMING, the first queued reply is begun here. A gateway
- * that is stopping begins nothing. A conversation that another gateway holds at this moment is left to it.
+ * Recovers every reply that no gateway writes. One in STREAMING whose gateway is gone becomes STOPPED with its saved text
+ * where it was asked to stop, else INTERRUPTED: visitors may have seen more of it, so it is not written anew. Where nothing
+ * is saved nobody has seen any of it, and it is written here; as it may be what ends processes, alone after two unclean
+ * ends, and not at all after a third: then it is FAILED. In each conversation where none is in STREAMING, the first queued
+ * reply is begun here. A gateway that is stopping begins nothing. A conversation that another gateway holds at this moment
+ * is left to it.
  */
 export async function recoverReplies(deps: GenerateDeps): Promise<void> {
   await recoverEach(deps, {
@@ -122,9 +123,9 @@ async function recoverLost(deps: GenerateDeps, trx: Queryable, { accountId, id }
 
 /** How a lost reply ends; undefined for one that is written anew. */
 function judge({ reply, attempts, isGivenUp, isAskedToStop }: LostReply) {
+  if (isAskedToStop) return { status: 'STOPPED', finishReason: 'ABORTED', error: null } as const;
   const wasSeen = reply.content !== '' || reply.citations.length > 0;
   if (wasSeen || isGivenUp) return { status: 'INTERRUPTED', finishReason: 'ABORTED', error: null } as const;
-  if (isAskedToStop) return { status: 'STOPPED', finishReason: 'ABORTED', error: null } as const;
   if (attempts < MAX_ATTEMPTS) return undefined;
   const error = { code: 'ENGINE_CRASHED', message: FAILURES.ENGINE_CRASHED } as const;
   return { status: 'FAILED', finishReason: 'ERROR', error } as const;

@@ -4,7 +4,7 @@ import type { Deps } from '../deps.ts';
 import type { Conversation, Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { line, metadataObject, parseInput, text } from '../domain/input.ts';
-import { type Timestamp, toTimestamp } from '../domain/time.ts';
+import { toTimestamp } from '../domain/time.ts';
 import { findTip } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
@@ -13,9 +13,8 @@ import { listOpenReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { answererOf, holdConversation } from './handoff.ts';
 import { publishEvents } from './live-answers.ts';
-import { findEarlierSend, keepSend, type OnceSend } from './send-once.ts';
-import { type StopDeps, stopAnswer } from './stop-answer.ts';
-import { storeEnding } from './turns.ts';
+import { findEarlierSend, keepSend, type OnceSend, repeatEffects } from './send-once.ts';
+import { requestStop, type StopDeps, stopReplies } from './stop-answer.ts';
 import { writeMessage } from './write-message.ts';
 
 /** What a person says, and where. */
@@ -58,30 +57,30 @@ export async function sendAgentMessage(
   const isPrivate = input.isPrivate === true;
   const { accountId } = viewer;
   const now = deps.clock.now();
-  const sent = await deps.db.transaction(async (trx) => {
+  const { stopping, events, ...sent } = await deps.db.transaction(async (trx): Promise<Sent> => {
     const conversation = await holdConversation(trx, accountId, input.conversationId);
     const once = onceOf(conversation, given, isPrivate, now);
     const earlier = once && (await findEarlierSend(trx, accountId, once));
     if (earlier !== undefined) {
       const message = requireFound('Message', await findMessage(trx, accountId, earlier));
-      return { message, conversation, events: [], stopping: undefined };
+      return { message, conversation, ...(await repeatEffects(trx, conversation)) };
     }
     const written = await (isPrivate ? writeNote : takeOver)(trx, deps, conversation, given, now);
     if (once !== undefined) await keepSend(trx, accountId, once, written.message.id);
     return written;
   });
   if (!isPrivate) deps.typing.set(sent.conversation.id, 'AGENT', false);
-  publishEvents(deps.bus, sent.events);
-  if (sent.stopping !== undefined) await stopAnswer(deps, sent.stopping);
+  publishEvents(deps.bus, events);
+  await stopReplies(deps, stopping);
   return sent;
 }
 
-/** What a message did. `stopping` is the reply that was being written. */
+/** What a message did. `stopping` are the replies that are being written. */
 interface Sent {
   readonly message: Message;
   readonly conversation: Conversation;
-  readonly events: readonly LoggedEvent[];
-  readonly stopping: Message | undefined;
+  readonly events: readonly Pick<LoggedEvent, 'conversationId' | 'chatbotId'>[];
+  readonly stopping: readonly Message[];
 }
 
 const saidBy = ({ content, authorName, metadata }: Given) =>
@@ -96,7 +95,7 @@ async function writeNote(
 ): Promise<Sent> {
   const said = { ...saidBy(given), parentId: null, isPrivate: true };
   const { message, event } = await writeMessage(trx, conversation, toTimestamp(now), said);
-  return { message, conversation, events: [event], stopping: undefined };
+  return { message, conversation, events: [event], stopping: [] };
 }
 
 async function takeOver(
@@ -108,7 +107,7 @@ async function takeOver(
 ): Promise<Sent> {
   const { id, accountId, status } = conversation;
   const at = toTimestamp(now);
-  const { events, stopping } = await silence(trx, conversation, at);
+  const stopped = await requestStop(trx, await listOpenReplies(trx, accountId, id), at);
   const changed: Conversation = {
     ...conversation,
     status: status === 'CLOSED' ? 'OPEN' : status,
@@ -119,22 +118,11 @@ async function takeOver(
   await updateConversation(trx, changed);
   const parentId = (await findTip(trx, accountId, id)) ?? null;
   const { message, event } = await writeMessage(trx, changed, at, { ...saidBy(given), parentId });
-  events.push(event);
+  const events = [...stopped.events, event];
   if (answererOf(conversation, now) === 'AI' || status === 'CLOSED') {
     events.push(await appendEvent(trx, accountId, { conversationId: id, type: 'HandoffChanged', at }));
   }
-  return { message, conversation: changed, events, stopping };
-}
-
-/** Ends the replies that wait, and gives the one that is being written. */
-async function silence(trx: Queryable, { id, accountId }: Conversation, at: Timestamp) {
-  const events: LoggedEvent[] = [];
-  const open = await listOpenReplies(trx, accountId, id);
-  for (const reply of open.filter(({ status }) => status === 'QUEUED')) {
-    const ending = { status: 'STOPPED', finishReason: 'ABORTED', usage: null, error: null, completedAt: at } as const;
-    events.push(...(await storeEnding(trx, reply, { ...reply, ...ending })));
-  }
-  return { events, stopping: open.find(({ status }) => status === 'STREAMING') };
+  return { message, conversation: changed, events, stopping: stopped.stopping };
 }
 
 function onceOf(

@@ -11,7 +11,15 @@ import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { findMessage, findReply } from '../store/messages.ts';
 import { enqueueEvents } from '../store/outbox.ts';
 import type { Queryable } from '../store/tables.ts';
-import { beginnerOf, beginReply, openReply, type Turn, takeTurn, type WhenBusy } from './book-reply.ts';
+import {
+  type BegunReply,
+  beginnerOf,
+  beginReply,
+  openReply,
+  type Turn,
+  takeTurn,
+  type WhenBusy,
+} from './book-reply.ts';
 import type { GenerateDeps } from './generate.ts';
 import { conversationStarted, messageReceived } from './happenings.ts';
 import {
@@ -22,7 +30,7 @@ import {
   requireOnePlace,
   startConversation,
 } from './place.ts';
-import { findEarlierSend, keepSend, type OnceSend } from './send-once.ts';
+import { findEarlierSend, keepSend, type OnceSend, repeatEffects } from './send-once.ts';
 import { writeMessage } from './write-message.ts';
 
 /** What to send, and where. */
@@ -44,11 +52,9 @@ export interface SentMessage {
   readonly notice: string | null;
 }
 
-/** What a send did beyond what it answers. Without a turn nothing is begun. */
-interface Sending {
+/** What a send did, and what follows its commit. */
+interface Sending extends Omit<BegunReply, 'reply'> {
   readonly sent: SentMessage;
-  readonly turn: Turn | undefined;
-  readonly events: readonly LoggedEvent[];
 }
 
 const rulesFor = (maxChars: number) =>
@@ -78,11 +84,14 @@ export async function sendMessage(
   const now = deps.clock.now();
   const { accountId } = viewer;
 
-  const { sent, turn, events } = await deps.db.transaction(async (trx): Promise<Sending> => {
+  const { sent, ...after } = await deps.db.transaction(async (trx): Promise<Sending> => {
     const place = await findPlace(trx, accountId, { ...input, sessionId: given.sessionId });
     const once = onceOf(place, input, given, now);
     const earlier = once && (await findEarlierSend(trx, accountId, once));
-    if (earlier !== undefined) return { sent: await readSent(trx, place, earlier), turn: undefined, events: [] };
+    if (earlier !== undefined) {
+      const sent = await readSent(trx, place, earlier);
+      return { sent, ...(await repeatEffects(trx, sent.conversation)) };
+    }
 
     const turn = await takeTurn(trx, deps.config, place, { now, whenBusy: input.whenBusy });
     const written = await write(trx, place, channel, given, {
@@ -96,7 +105,7 @@ export async function sendMessage(
     return { ...written, turn };
   });
   deps.typing.set(sent.conversation.id, 'USER', false);
-  beginReply(deps, { reply: sent.reply, turn, events });
+  beginReply(deps, { reply: sent.reply, ...after });
   return sent;
 }
 

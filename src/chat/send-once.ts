@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Deps } from '../deps.ts';
+import type { Conversation, Message } from '../domain/entities.ts';
 import { IdempotencyConflictError } from '../domain/errors.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import {
@@ -8,6 +9,7 @@ import {
   type IdempotencyScope,
   keepIdempotentEffect,
 } from '../store/idempotency.ts';
+import { listStoppingReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 
 const KEPT_MS = 24 * 60 * 60 * 1_000;
@@ -42,6 +44,19 @@ export async function keepSend(
 ): Promise<void> {
   const effect = { messageId, fingerprint: fingerprintOf(asked) };
   await keepIdempotentEffect(trx, accountId, scope, effect, { at: toTimestamp(now), since: expiryOf(now) });
+}
+
+/**
+ * Reads what a request that is sent again has to repeat, because what follows a commit may not have been done the first
+ * time: readers are woken, and replies that were asked to stop are made to. One that was to begin is begun by the watcher
+ * for replies that nobody writes.
+ */
+export async function repeatEffects(
+  trx: Queryable,
+  { id: conversationId, accountId, chatbotId }: Conversation,
+): Promise<{ turn: undefined; stopping: Message[]; events: [{ conversationId: string; chatbotId: string }] }> {
+  const stopping = await listStoppingReplies(trx, accountId, conversationId);
+  return { turn: undefined, stopping, events: [{ conversationId, chatbotId }] };
 }
 
 /** Forgets the keys that do not count any more. */

@@ -246,7 +246,7 @@ export type WebhookSchedule =
 export type WhenBusy =
   /** Its reply waits for its turn. */
   | 'ENQUEUE'
-  /** The reply under way is stopped and keeps what it has. */
+  /** It is answered next: the reply under way is stopped and keeps what it has, and those that wait are stopped before they begin. */
   | 'INTERRUPT'
   /** It is refused. */
   | 'REJECT';

@@ -75,6 +75,24 @@ export async function askReplyToStop(trx: Queryable, accountId: string, id: stri
     .execute();
 }
 
+/** The replies of a conversation that are being written and were asked to stop. Uses `messages_open`. */
+export async function listStoppingReplies(
+  db: Queryable,
+  accountId: string,
+  conversationId: string,
+): Promise<Message[]> {
+  const rows = await db
+    .selectFrom('messages')
+    .selectAll()
+    .where(IS_OPEN)
+    .where('conversation_id', '=', conversationId)
+    .where('account_id', '=', accountId)
+    .where('status', '=', 'STREAMING')
+    .where('stop_asked', '=', 1)
+    .execute();
+  return rows.map(toMessage);
+}
+
 /** A reply that a node writes, by what the node has to know of it. */
 export interface OwnReply extends Pick<Message, 'id' | 'accountId'> {
   readonly isAskedToStop: boolean;

@@ -128,7 +128,7 @@ describe('regenerateMessage', () => {
     const urgent = await regenerate(gateway, { messageId: running.replyId, whenBusy: 'INTERRUPT' });
     expect(urgent.message.status).toBe('QUEUED');
     await expect.poll(async () => (await readMessage(gateway, running.replyId)).status).toBe('STOPPED');
-    await answer(gateway, engine, queued.message.id, 'A2 again');
+    expect((await readMessage(gateway, queued.message.id)).status).toBe('STOPPED');
     await answer(gateway, engine, urgent.message.id, 'A3 again');
     expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2', 'Q3', 'A3 again']);
     expect((await siblings(gateway, first.replyId)).length).toBe(1);

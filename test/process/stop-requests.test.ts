@@ -1,0 +1,78 @@
+import { describe, expect, it, vi } from 'vitest';
+import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
+import { askGraphQL, createDatabase } from '../helpers/gateway.ts';
+import { createDataDir, startGatewayProcess } from '../helpers/process.ts';
+import { readStore } from '../helpers/survivor.ts';
+import { mutation } from '../schema/support.ts';
+
+const DEMO = '01900000-0000-7000-8000-000000000003';
+const LIMIT = { timeout: 120_000 };
+/** Other gateways take one for dead after 16 seconds. */
+const RECOVERED = { timeout: 60_000, interval: 100 };
+const SENT = 'conversation { id } message { id } reply { id }';
+
+interface Sent {
+  readonly conversation: { id: string };
+  readonly message: { id: string };
+  readonly reply: { id: string };
+}
+
+const sqlite = async () => `sqlite:${await createDataDir()}/chatgraph.db`;
+const postgres = async () => (await createDatabase(POSTGRES)).url;
+
+const takeOver = (sent: Sent) =>
+  ['sendAgentMessage', { conversationId: sent.conversation.id, content: 'Ada here.', clientMessageId: 'a' }] as const;
+const interrupt = (sent: Sent) =>
+  ['sendMessage', { conversationId: sent.conversation.id, content: 'Instead?', whenBusy: 'INTERRUPT' }] as const;
+const stop = (sent: Sent) => ['stopMessage', { messageId: sent.reply.id }] as const;
+
+const UNSEEN = { question: 'Well?', content: '' };
+const SEEN = { question: 'Well, a word?', content: 'One ' };
+
+const CASES = [
+  { title: 'by a person who takes over, on SQLite', open: sqlite, isPossible: true, ask: takeOver, ...UNSEEN },
+  { title: 'by INTERRUPT, with its text, on SQLite', open: sqlite, isPossible: true, ask: interrupt, ...SEEN },
+  { title: 'by stopMessage, on SQLite', open: sqlite, isPossible: true, ask: stop, ...UNSEEN },
+  { title: 'by a person, on Postgres', open: postgres, isPossible: hasPostgres, ask: takeOver, ...UNSEEN },
+];
+
+describe('a reply whose gateway is killed right after the commit that stops it', () => {
+  for (const { title, open, isPossible, ask, question, content } of CASES) {
+    it.runIf(isPossible)(`is STOPPED and not written anew: ${title}`, LIMIT, async () => {
+      const env = { DATA_DIR: await createDataDir(), DATABASE_URL: await open() };
+      const script = 'test/process/stopping-gateway.ts';
+      const first = await startGatewayProcess({ script, env });
+      const say = async <T>(name: string, input: object, gateway = first): Promise<T> => {
+        const selection = name === 'sendMessage' ? SENT : '__typename';
+        const { data } = await askGraphQL<Record<string, T>>(gateway, mutation(name, selection), { input });
+        return data[name] as T;
+      };
+      const sent = await say<Sent>('sendMessage', { chatbotId: DEMO, content: question });
+      const isSaved = async () =>
+        expect((await readStore(env.DATABASE_URL)).messages).toContainEqual(
+          expect.objectContaining({ id: sent.reply.id, status: 'STREAMING', content }),
+        );
+      await vi.waitFor(isSaved, RECOVERED);
+      const [name, input] = ask(sent);
+      await expect(say(name, input)).rejects.toThrow();
+      expect(await first.exited).toBe('SIGKILL');
+
+      const next = Object.assign(await startGatewayProcess({ script: 'test/process/crashing-gateway.ts', env }), {
+        key: first.key,
+      });
+      if (name === 'sendAgentMessage') {
+        expect(await say(name, input, next)).toMatchObject({ __typename: 'SendAgentMessagePayload' });
+      }
+      await vi.waitFor(async () => {
+        const { messages } = await readStore(env.DATABASE_URL);
+        expect(messages.filter(({ status }) => status === 'QUEUED' || status === 'STREAMING')).toEqual([]);
+        const replies = messages.filter(({ role }) => role === 'ASSISTANT');
+        expect(replies[0]).toMatchObject({ status: 'STOPPED', content });
+        expect(replies.slice(1).map((reply) => reply.content)).toEqual(
+          name === 'sendMessage' ? ['One two three.'] : [],
+        );
+        expect(messages.filter(({ role }) => role === 'AGENT')).toHaveLength(name === 'sendAgentMessage' ? 1 : 0);
+      }, RECOVERED);
+    });
+  }
+});
