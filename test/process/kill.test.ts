@@ -112,9 +112,13 @@ describe('a process', () => {
     const { lives } = survivor;
     const dead = lives.filter(({ killedAt }) => killedAt !== undefined);
     expect(dead).toHaveLength(KILLS);
-    const killedAt = (replyId: string) =>
-      dead.findLast(({ left }) => left?.messages.some(({ id, status }) => id === replyId && status === 'STREAMING'))
-        ?.killedAt ?? 0;
+    // A process that is killed while it starts leaves a reply as it found it: the first that left the text wrote it.
+    const isLeft = ({ left }: Life, replyId: string) =>
+      left?.messages.some(
+        ({ id, status, content }) =>
+          id === replyId && status === 'STREAMING' && content === arranged.byId.get(replyId)?.content,
+      );
+    const killedAt = (replyId: string) => dead.find((life) => isLeft(life, replyId))?.killedAt ?? 0;
     expectWholeLog(arranged);
     expectBegunInOrder(arranged);
     for (const life of dead) expectRecovered(arranged, life, lives);
