@@ -83,7 +83,10 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
     }),
     leadForm: t.expose('leadForm', { type: LeadFormRef, description: 'What it asks visitors who want to be reached.' }),
     answering: t.expose('answering', { type: AnsweringRef, description: 'How it answers by models.' }),
-    isActive: t.exposeBoolean('isActive', { description: 'Whether it takes messages; false means paused.' }),
+    isActive: t.exposeBoolean('isActive', {
+      description:
+        'Whether it takes messages; false means paused: it begins no reply, and replies that wait are begun when it is active again. Where a person has taken over, visitors can still write.',
+    }),
     metadata: t.field({
       type: 'JSON',
       description: 'Free data of its owner; an object.',
@@ -181,7 +184,10 @@ builder.relayMutationField(
       leadForm: t.field({ type: LeadFormInput, description: 'What it asks visitors, replaced as a whole.' }),
       answering: t.field({ type: AnsweringInput, description: 'How it answers by models; what is absent stays.' }),
       metadata: t.field({ type: 'JSON', description: 'Free data, replaced as a whole; an object of at most 16 kB.' }),
-      isActive: t.boolean({ description: 'Whether it takes messages; false pauses it.' }),
+      isActive: t.boolean({
+        description:
+          'Whether it takes messages; false pauses it: a reply under way is written to its end, those that wait are begun when it is active again.',
+      }),
     }),
   },
   {

@@ -8,6 +8,7 @@ import type { Queryable } from '../store/tables.ts';
 import {
   type ConversationKey,
   findLostReply,
+  isActiveIn,
   type LostReply,
   listLostReplies,
   listStalledConversations,
@@ -35,8 +36,8 @@ const MAX_ATTEMPTS = 3;
  * where it was asked to stop, else INTERRUPTED: visitors may have seen more of it, so it is not written anew. Where nothing
  * is saved nobody has seen any of it, and it is written here; as it may be what ends processes, alone after two unclean
  * ends, and not at all after a third: then it is FAILED. In each conversation where none is in STREAMING, the first queued
- * reply is begun here. A gateway that is stopping begins nothing. A conversation that another gateway holds at this moment
- * is left to it.
+ * reply is begun here. For a paused chatbot and by a gateway that is stopping nothing is begun. A conversation that another
+ * gateway holds at this moment is left to it.
  */
 export async function recoverReplies(deps: GenerateDeps): Promise<void> {
   await recoverEach(deps, {
@@ -107,7 +108,8 @@ async function recoverLost(deps: GenerateDeps, trx: Queryable, { accountId, id }
   const { reply, attempts } = lost;
   const outcome = judge(lost);
   if (outcome === undefined) {
-    if (deps.background.isDraining) return { events: [], started: [] };
+    // It waits until its chatbot is active again, as those that are queued.
+    if (deps.background.isDraining || !(await isActiveIn(trx, reply))) return { events: [], started: [] };
     const isAlone = attempts >= SUSPECTED_AFTER;
     deps.logger.warn({ messageId: id, attempts, isAlone }, 'writing a reply anew whose gateway was ended');
     // One that waits until it can run alone has not begun: that attempt is counted when it does.

@@ -7,6 +7,7 @@ import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { endMessage, listOpenReplies, type MessageEnding, startReply } from '../store/open-replies.ts';
 import { enqueueEvents } from '../store/outbox.ts';
 import type { Queryable } from '../store/tables.ts';
+import { isActiveIn } from '../store/unowned-replies.ts';
 import { countReply, releaseReply } from '../store/usage.ts';
 import { messageCompleted, messageFailed } from './happenings.ts';
 
@@ -46,8 +47,8 @@ export async function storeEnding(
 const UNKNOWN_USAGE = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0 };
 
 /**
- * Starts the turn of the reply that waits next in the conversation, if none is being written: on the node of the caller, who
- * holds the conversation.
+ * Starts the turn of the reply that waits next in the conversation, if none is being written and the chatbot is not paused:
+ * on the node of the caller, who holds the conversation.
  */
 export async function startNext(
   trx: Queryable,
@@ -55,7 +56,7 @@ export async function startNext(
   { at, nodeId }: { at: Timestamp; nodeId: string },
 ): Promise<{ next: Message | undefined; events: LoggedEvent[] }> {
   const [first] = await listOpenReplies(trx, accountId, conversationId);
-  if (first?.status !== 'QUEUED') return { next: undefined, events: [] };
+  if (first?.status !== 'QUEUED' || !(await isActiveIn(trx, first))) return { next: undefined, events: [] };
   await startReply(trx, accountId, first.id, nodeId);
   const started = { conversationId, messageId: first.id, type: 'MessageStarted', status: 'STREAMING', at } as const;
   return { next: { ...first, status: 'STREAMING' }, events: [await appendEvent(trx, accountId, started)] };

@@ -7,6 +7,11 @@ import type { Queryable } from './tables.ts';
 /** As the index `messages_open` has it: written out, so that a planner sees that it may use it. */
 export const IS_OPEN = sql<boolean>`messages.status in ('QUEUED', 'STREAMING')`;
 
+/** Leaves out rows with a `conversation_id` whose chatbot is paused: it begins no reply. */
+const IS_OF_ACTIVE_CHATBOT = sql<boolean>`exists (
+  select 1 from conversations as inside join chatbots as active on active.id = inside.chatbot_id
+  where inside.id = messages.conversation_id and active.is_active = 1)`;
+
 /** The conversation of replies. */
 export type ConversationKey = Pick<Message, 'accountId' | 'conversationId'>;
 
@@ -39,6 +44,19 @@ export async function findLostReply(trx: Queryable, accountId: string, id: strin
   );
 }
 
+/** Whether the chatbot of a conversation is active: a paused one begins no reply. */
+export async function isActiveIn(db: Queryable, { accountId, conversationId }: ConversationKey): Promise<boolean> {
+  const row = await db
+    .selectFrom('conversations')
+    .innerJoin('chatbots', 'chatbots.id', 'conversations.chatbot_id')
+    .select('chatbots.id')
+    .where('conversations.id', '=', conversationId)
+    .where('conversations.account_id', '=', accountId)
+    .where('chatbots.is_active', '=', 1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Gives a lost reply to a node. The caller holds its conversation. */
 export async function takeOverReply(
   trx: Queryable,
@@ -65,7 +83,10 @@ function lostReplies(db: Queryable) {
     );
 }
 
-/** Conversations with replies that wait although none is in STREAMING, by their ids, after one. Uses `messages_open`. */
+/**
+ * Conversations with replies that wait although none is in STREAMING, by their ids, after one, but for those of paused
+ * chatbots. Uses `messages_open`.
+ */
 export async function listStalledConversations(
   db: Queryable,
   after: string,
@@ -75,6 +96,7 @@ export async function listStalledConversations(
     .selectFrom('messages')
     .select((of) => ['conversation_id', of.fn.min('account_id').as('account_id')])
     .where(IS_OPEN)
+    .where(IS_OF_ACTIVE_CHATBOT)
     .where('conversation_id', '>', after)
     .groupBy('conversation_id')
     .having(sql<boolean>`max(case when status = 'STREAMING' then 1 else 0 end) = 0`)
