@@ -9,7 +9,7 @@ import { fromJson, toJson } from '../domain/json.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { appendEvent } from '../store/events.ts';
-import { insertLead } from '../store/leads.ts';
+import { findLeads, insertLead } from '../store/leads.ts';
 import { findNewestId } from '../store/newest-ids.ts';
 import { enqueueEvents } from '../store/outbox.ts';
 import { holdConversation } from './handoff.ts';
@@ -45,12 +45,15 @@ type Given = z.output<typeof rules>;
 
 /**
  * Keeps how a visitor can be reached, as the chatbot's lead form asks for it.
+ * @param attempt the id of the lead that an earlier attempt has drawn, which is written here: with the same one, attempts
+ * keep one lead, also where the answer to a commit was lost.
  * @throws NotFoundError; InvalidInputError, also for what the form requires and for nothing at all.
  */
 export async function captureLead(
   deps: Pick<Deps, 'db' | 'clock' | 'bus'>,
   viewer: Pick<Viewer, 'accountId'>,
   input: CaptureLeadInput,
+  attempt: { id: string | undefined } = { id: undefined },
 ): Promise<Lead> {
   const { accountId } = viewer;
   const given = parseInput(rules, { ...input });
@@ -60,8 +63,11 @@ export async function captureLead(
     const { id: conversationId, chatbotId } = conversation;
     const chatbot = requireFound('Conversation', await findChatbot(trx, accountId, chatbotId));
     requireAnswers(chatbot.leadForm, given);
+    const [known] = attempt.id === undefined ? [] : await findLeads(trx, accountId, [attempt.id]);
+    if (known !== undefined) return { lead: known, events: [] };
+    attempt.id = createIdAfter('lead', await findNewestId(trx, 'leads', chatbotId));
     const lead: Lead = {
-      id: createIdAfter('lead', await findNewestId(trx, 'leads', chatbotId)),
+      id: attempt.id,
       ...{ accountId, chatbotId, conversationId },
       name: given.name ?? null,
       email: given.email ?? null,

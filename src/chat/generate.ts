@@ -6,7 +6,7 @@ import { toTimestamp } from '../domain/time.ts';
 import { lockConversation } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
 import { countAttempt, type MessageEnding } from '../store/open-replies.ts';
-import { retryStep } from '../store/retry.ts';
+import { ANSWER_STEP_MS, retryStep } from '../store/retry.ts';
 import { conversationTopic, type LiveAnswer, LOST, publishEvents } from './live-answers.ts';
 import { prepareQuestion } from './question.ts';
 import { countUse, startRun, takeStep, usageOf } from './run.ts';
@@ -35,8 +35,6 @@ export type GenerateDeps = Pick<
 
 /** For how long the end of a reply is tried to be stored after errors that should not be. */
 const MAX_BROKEN_MS = 8_000;
-/** For how long what an answer is made of is tried to be read while the database is away. */
-const MAX_PREPARE_MS = 30_000;
 
 /**
  * Writes a reply in the background, and after it the one that waits next in its conversation, until none waits. One that
@@ -123,7 +121,7 @@ async function write(
   try {
     question = await retryStep(() => prepareQuestion(deps, reply), {
       signal,
-      unavailableMs: MAX_PREPARE_MS,
+      unavailableMs: ANSWER_STEP_MS,
       brokenMs: 0,
       onFirstFailure: (err) => deps.logger.warn({ err, messageId: reply.id }, 'cannot read a question; trying again'),
     });

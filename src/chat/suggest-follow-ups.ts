@@ -1,15 +1,15 @@
 import { bandOf } from '../answer/bands.ts';
-import type { Question } from '../answer/engine.ts';
+import type { Question, Suggestions } from '../answer/engine.ts';
 import { retrieve } from '../answer/retrieve.ts';
 import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
 import { AnswerFailure } from '../domain/failures.ts';
 import { toTimestamp } from '../domain/time.ts';
-import type { TokenUsage } from '../domain/usage.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import { lockConversation } from '../store/conversations.ts';
 import { appendEvent } from '../store/events.ts';
-import { addUsage, setFollowUps } from '../store/messages.ts';
+import { addUsage, findMessage, setFollowUps } from '../store/messages.ts';
+import { ANSWER_STEP_MS, retryStep } from '../store/retry.ts';
 import { countReply } from '../store/usage.ts';
 import { deletionTopic, publishEvents } from './live-answers.ts';
 import { countUse } from './run.ts';
@@ -43,23 +43,9 @@ export function suggestFollowUps(
       return undefined;
     });
     if (found === undefined) return;
-    const { chatbotId } = question;
-    const { accountId, conversationId, id: messageId } = reply;
-    await countSuggestions(deps, reply, { chatbotId, usage: found.usage });
-    const questions: string[] = [];
-    for (const text of found.questions) {
-      const { confidence } = await retrieve(deps.db.read, accountId, chatbotId, text, 1);
-      if (bandOf(confidence) !== 'NONE') questions.push(text);
-    }
-    if (questions.length === 0) return;
-    const at = toTimestamp(deps.clock.now());
-    const told = { type: 'FollowUpsSuggested', conversationId, messageId, status: 'COMPLETED', at } as const;
-    const events = await deps.db.transaction(async (trx) => {
-      if ((await lockConversation(trx, accountId, conversationId)) === undefined) return [];
-      await setFollowUps(trx, accountId, messageId, questions);
-      return [await appendEvent(trx, accountId, told)];
-    });
-    publishEvents(deps.bus, events);
+    const retry = { signal, unavailableMs: ANSWER_STEP_MS, brokenMs: 0 };
+    const questions = await retryStep(() => selectAnswerable(deps, question, found.questions), retry);
+    await retryStep(() => storeSuggestions(deps, reply, { ...found, questions }), retry);
   });
 }
 
@@ -74,17 +60,45 @@ function watchDeletion({ db, bus }: Pick<Deps, 'db' | 'bus'>, { accountId, chatb
   return { signal: deletion.signal, leave };
 }
 
-/** Counts what the suggestions took as a part of their reply. */
-async function countSuggestions(
-  { db, prices, metrics }: Pick<Deps, 'db' | 'prices' | 'metrics'>,
+/** The questions that the sources answer. */
+async function selectAnswerable(
+  { db }: Pick<Deps, 'db'>,
+  { accountId, chatbotId }: Question,
+  questions: readonly string[],
+): Promise<string[]> {
+  const answerable: string[] = [];
+  for (const text of questions) {
+    const { confidence } = await retrieve(db.read, accountId, chatbotId, text, 1);
+    if (bandOf(confidence) !== 'NONE') answerable.push(text);
+  }
+  return answerable;
+}
+
+/** Writes what is suggested after a reply, and counts what that took as a part of it; once, however often it is called. */
+async function storeSuggestions(
+  { db, clock, bus, prices, metrics }: Pick<Deps, 'db' | 'clock' | 'bus' | 'prices' | 'metrics'>,
   reply: Message,
-  { chatbotId, usage }: { chatbotId: string; usage: TokenUsage | null },
+  { usage, questions }: Suggestions,
 ): Promise<void> {
-  if (usage === null || reply.generation === null) return;
-  const priceNano = prices.priceOf(reply.generation, usage);
-  countUse(metrics, reply.generation.provider, usage, priceNano);
-  await db.transaction(async (trx) => {
-    await addUsage(trx, reply, usage, priceNano);
-    await countReply(trx, reply, { chatbotId, messages: 0, usage, priceNano });
+  const { accountId, conversationId, id: messageId, generation } = reply;
+  const at = toTimestamp(clock.now());
+  const priceNano = generation && usage && prices.priceOf(generation, usage);
+  const events = await db.transaction(async (trx) => {
+    const conversation = await lockConversation(trx, accountId, conversationId);
+    const stored = await findMessage(trx, accountId, messageId);
+    if (conversation === undefined || stored === undefined) return [];
+    // Nothing else adds to what a reply took.
+    const isCounted = stored.usage?.inputTokens !== reply.usage?.inputTokens;
+    if (isCounted || stored.followUps.length > 0) return [];
+    const told = { type: 'FollowUpsSuggested', conversationId, messageId, status: 'COMPLETED', at } as const;
+    const events = questions.length === 0 ? [] : [await appendEvent(trx, accountId, told)];
+    if (questions.length > 0) await setFollowUps(trx, accountId, messageId, questions);
+    if (usage !== null) {
+      await addUsage(trx, reply, usage, priceNano);
+      await countReply(trx, reply, { chatbotId: conversation.chatbotId, messages: 0, usage, priceNano });
+    }
+    return events;
   });
+  if (usage !== null && generation !== null) countUse(metrics, generation.provider, usage, priceNano);
+  publishEvents(bus, events);
 }

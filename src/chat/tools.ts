@@ -3,6 +3,7 @@ import type { Deps } from '../deps.ts';
 import type { ChatbotTool } from '../domain/answering.ts';
 import type { Chatbot } from '../domain/entities.ts';
 import { RefusalError } from '../domain/errors.ts';
+import { ANSWER_STEP_MS, retryStep } from '../store/retry.ts';
 import { captureLead } from './capture-lead.ts';
 import { escalateConversation } from './handoff.ts';
 import { STANDARD_FIELDS } from './lead-form.ts';
@@ -49,27 +50,33 @@ const TOOLS: Record<ChatbotTool, (deps: ToolDeps, chatbot: Chatbot, conversation
       required: leadForm.fields.flatMap(({ name, isRequired }) => (isRequired ? name : [])),
       additionalProperties: false,
     },
-    run: (input) =>
-      use(deps, LEAD_NOTICE, async () => {
+    run(input) {
+      // Kept with its id, an attempt whose outcome is unknown is found by the next one.
+      const lead = { id: undefined };
+      return use(deps, LEAD_NOTICE, async () => {
         const given = leadForm.fields.map(({ name }) => [name, textOf(input, name)] as const);
         const standard = given.filter(([name]) => STANDARD_FIELDS.has(name));
         const custom = given.filter(([name, value]) => !STANDARD_FIELDS.has(name) && value !== undefined);
         const customData = custom.length > 0 ? Object.fromEntries(custom) : undefined;
-        await captureLead(deps, { accountId }, { conversationId, ...Object.fromEntries(standard), customData });
+        const asked = { conversationId, ...Object.fromEntries(standard), customData };
+        await captureLead(deps, { accountId }, asked, lead);
         return 'It has been kept. Thank the visitor.';
-      }),
+      });
+    },
   }),
 };
 
 /**
  * Does something for a model, as background work: it is finished even where nobody waits for the answer any more.
- * @param act does it, and reports to the model; what it refuses is reported as well.
+ * @param act does it, and reports to the model; what it refuses is reported as well. It is tried again while the storage is
+ * unavailable, and so has the same effect once and twice.
  */
 function use({ background }: ToolDeps, notice: string, act: () => Promise<string>): Promise<ToolResult> {
   return new Promise((resolve, reject) => {
-    background.run('use a tool', async () => {
+    background.run('use a tool', async (signal) => {
       try {
-        resolve({ isDone: true, report: await act(), notice });
+        const report = await retryStep(act, { signal, unavailableMs: ANSWER_STEP_MS, brokenMs: 0 });
+        resolve({ isDone: true, report, notice });
       } catch (error) {
         if (error instanceof RefusalError) {
           resolve({ isDone: false, report: `It was not done: ${error.message}`, notice: '' });

@@ -16,6 +16,7 @@ import type { Sealer } from '../secrets.ts';
 import type { Database } from '../store/database.ts';
 import { listProviderKeys, type StoredProviderKey } from '../store/provider-keys.ts';
 import { writeModelOutcome } from '../store/provider-models.ts';
+import { ANSWER_STEP_MS, retryStep } from '../store/retry.ts';
 import type { Access } from './model-call.ts';
 import { unsealProviderKey } from './sealed-keys.ts';
 
@@ -64,6 +65,7 @@ export function createAccess({ config, db, clock, logger, metrics, background, s
   });
   const notes = new LRUCache<string, { readonly at: number; readonly failure: FailureCode | null }>({ max: MAX_NOTES });
   const identify = createIdentities();
+  const closed = new AbortController();
 
   const ofOperator = new Map<string, Access>();
   for (const provider of PROVIDERS) {
@@ -91,7 +93,12 @@ export function createAccess({ config, db, clock, logger, metrics, background, s
   }
 
   async function read(accountId: string): Promise<OwnAccess> {
-    const keys = await listProviderKeys(db.read, accountId);
+    const keys = await retryStep(() => listProviderKeys(db.read, accountId), {
+      signal: closed.signal,
+      unavailableMs: ANSWER_STEP_MS,
+      brokenMs: 0,
+      onFirstFailure: (err) => logger.warn({ err, accountId }, 'cannot read the provider keys; trying again'),
+    });
     return new Map(keys.map((key) => [key.provider, open(key)]));
   }
 
@@ -137,7 +144,10 @@ export function createAccess({ config, db, clock, logger, metrics, background, s
       for (const name of notes.keys()) if (name.startsWith(`${accountId} `)) notes.delete(name);
     },
 
-    close: plain.close,
+    close() {
+      closed.abort();
+      return plain.close();
+    },
   };
 }
 

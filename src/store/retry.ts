@@ -4,6 +4,9 @@ import { StorageUnavailableError } from '../domain/errors.ts';
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
 
+/** For how long a step between the question and the end of its answer is tried again while the storage is unavailable. */
+export const ANSWER_STEP_MS = 30_000;
+
 /** When a step is tried again, and how that is told. */
 export interface RetryOptions {
   /** No attempt begins once it is aborted. */
