@@ -4,6 +4,7 @@ import { selectBranch } from '../src/chat/select-branch.ts';
 import {
   ChatbotPausedError,
   ConversationBusyError,
+  IdempotencyConflictError,
   InvalidInputError,
   NotFoundError,
   QuotaExceededError,
@@ -12,7 +13,19 @@ import { builder } from './builder.ts';
 import { ConversationRef, MessageRef } from './conversation.ts';
 import { WhenBusyRef } from './message.ts';
 
-const FORK_ERRORS = [NotFoundError, InvalidInputError, ChatbotPausedError, ConversationBusyError, QuotaExceededError];
+const FORK_ERRORS = [
+  NotFoundError,
+  InvalidInputError,
+  ChatbotPausedError,
+  ConversationBusyError,
+  IdempotencyConflictError,
+  QuotaExceededError,
+];
+
+const clientMessageId = {
+  description:
+    'An id of your own for this request, 1 to 255 characters: sent again with the same id within 24 hours, it is answered again and has no second effect.',
+} as const;
 
 const whenBusy = {
   type: WhenBusyRef,
@@ -29,6 +42,7 @@ builder.relayMutationField(
         required: true,
         description: "A reply of the chatbot's, in a conversation that is not closed.",
       }),
+      clientMessageId: t.string(clientMessageId),
       whenBusy: t.field(whenBusy),
     }),
   },
@@ -61,6 +75,7 @@ builder.relayMutationField(
         type: 'JSON',
         description: 'Free data, an object of at most 16 kB; absent: that of the message that is edited.',
       }),
+      clientMessageId: t.string(clientMessageId),
       whenBusy: t.field(whenBusy),
     }),
   },

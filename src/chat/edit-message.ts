@@ -6,10 +6,21 @@ import { toTimestamp } from '../domain/time.ts';
 import { showBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import { enqueueEvents } from '../store/outbox.ts';
-import { beginnerOf, beginReply, openReply, takeTurn, type WhenBusy } from './book-reply.ts';
-import { findFork } from './fork.ts';
+import type { Queryable } from '../store/tables.ts';
+import {
+  type BegunReply,
+  beginnerOf,
+  beginReply,
+  openReply,
+  type Turn,
+  takeTurn,
+  type WhenBusy,
+} from './book-reply.ts';
+import { type Fork, findFork, requireFork } from './fork.ts';
 import type { GenerateDeps } from './generate.ts';
 import { messageReceived } from './happenings.ts';
+import { readSent } from './send-message.ts';
+import { findEarlierSend, keepSend, type OnceSend, repeatEffects } from './send-once.ts';
 import { writeMessage } from './write-message.ts';
 
 /** What to say instead, and of what. */
@@ -20,44 +31,88 @@ export interface EditMessageInput {
   readonly metadata?: unknown;
   /** Absent: `ENQUEUE`. */
   readonly whenBusy?: WhenBusy | null | undefined;
+  /** The same id edits once: the second time the first answer is given again. */
+  readonly clientMessageId?: string | null | undefined;
 }
 
-const rulesFor = (maxChars: number) => z.object({ content: text(1, maxChars), metadata: metadataObject.optional() });
+/** What was written instead: the question, and the reply that will be. */
+export interface EditedMessage {
+  readonly message: Message;
+  /** Null while a person answers; `notice` says so to the visitor then. */
+  readonly reply: Message | null;
+  readonly notice: string | null;
+}
+
+/** What an edit did, and what follows its commit. */
+interface Editing extends Omit<BegunReply, 'reply'> {
+  readonly edited: EditedMessage;
+}
+
+const rulesFor = (maxChars: number) =>
+  z.object({
+    content: text(1, maxChars),
+    metadata: metadataObject.optional(),
+    clientMessageId: text(1, 255).optional(),
+  });
+
+type Given = z.output<ReturnType<typeof rulesFor>>;
 
 /**
  * Asks a question in other words. The new question stands beside the old one with a reply of its own, and the
  * conversation shows them and no longer what followed the old one, which is kept.
  * @returns the new question and its reply; while a person answers, the hand-over message instead of a reply.
- * @throws InvalidInputError, also for a message that is not the visitor's, and see `findFork`; NotFoundError,
- * ChatbotPausedError, ConversationBusyError, QuotaExceededError, QueueFullError. Nothing is stored then.
+ * @throws InvalidInputError, also for a message that is not the visitor's, and see `requireFork`; NotFoundError,
+ * IdempotencyConflictError, ChatbotPausedError, ConversationBusyError, QuotaExceededError, QueueFullError. Nothing is stored
+ * then.
  */
-export async function editMessage(
-  deps: GenerateDeps,
-  viewer: Viewer,
-  input: EditMessageInput,
-): Promise<{ message: Message; reply: Message | null; notice: string | null }> {
-  const { content, metadata } = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
+export async function editMessage(deps: GenerateDeps, viewer: Viewer, input: EditMessageInput): Promise<EditedMessage> {
+  const given = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
+  const { accountId, apiKeyId } = viewer;
   const now = deps.clock.now();
-  const { message, reply, notice, turn, events } = await deps.db.transaction(async (trx) => {
-    const fork = { role: 'USER', refusal: 'Only messages of the visitor can be edited.' } as const;
-    const place = await findFork(trx, viewer, input.messageId, fork);
-    const { message: old, conversation } = place;
-    const turn = await takeTurn(trx, deps.config, place, { now, whenBusy: input.whenBusy });
-    const at = toTimestamp(now);
-    await updateConversation(trx, { ...conversation, unreadCount: conversation.unreadCount + 1, updatedAt: at });
-    await showBranch(trx, viewer.accountId, conversation.id, old.parentId);
-    const said = { role: 'USER', status: 'COMPLETED', parentId: old.parentId, content } as const;
-    const asked = await writeMessage(trx, conversation, at, { ...said, metadata: metadata ?? old.metadata });
-    const about = { accountId: viewer.accountId, chatbotId: conversation.chatbotId, at };
-    await enqueueEvents(trx, about, [messageReceived(conversation, asked.message)]);
-    const asker = { nodeId: beginnerOf(deps), apiKeyId: viewer.apiKeyId };
-    const answer = turn && (await openReply(trx, conversation, { question: asked.message, turn, now, ...asker }));
-    return {
-      ...{ message: asked.message, reply: answer?.message ?? null, turn },
-      events: [asked.event, ...(answer ? [answer.event] : [])],
-      notice: turn ? null : place.chatbot.handoverMessage,
-    };
+  const { edited, ...after } = await deps.db.transaction(async (trx): Promise<Editing> => {
+    const fork = await findFork(trx, viewer, input.messageId);
+    const once = onceOf(fork, given, now);
+    const earlier = once && (await findEarlierSend(trx, accountId, once));
+    if (earlier !== undefined) {
+      return { edited: await readSent(trx, fork, earlier), ...(await repeatEffects(trx, fork.conversation)) };
+    }
+    await requireFork(trx, fork, { role: 'USER', refusal: 'Only messages of the visitor can be edited.' });
+    const turn = await takeTurn(trx, deps.config, fork, { now, whenBusy: input.whenBusy });
+    const written = await write(trx, fork, given, { turn, now, nodeId: beginnerOf(deps), apiKeyId });
+    if (once !== undefined) await keepSend(trx, accountId, once, written.edited.message.id);
+    return { ...written, turn };
   });
-  beginReply(deps, { reply, turn, events });
-  return { message, reply, notice };
+  beginReply(deps, { reply: edited.reply, ...after });
+  return edited;
+}
+
+/** What makes an edit the same: which message is edited, and to what. */
+function onceOf(
+  { message, conversation: { chatbotId } }: Fork,
+  { clientMessageId: key, content, metadata }: Given,
+  now: number,
+): OnceSend | undefined {
+  if (key === undefined) return undefined;
+  const asked = { messageId: message.id, content, metadata: metadata && JSON.parse(metadata) };
+  return { scope: { chatbotId, operation: 'editMessage', key }, asked, now };
+}
+
+async function write(
+  trx: Queryable,
+  { message: old, conversation, chatbot }: Fork,
+  { content, metadata = old.metadata }: Given,
+  { turn, now, ...asker }: { turn: Turn | undefined; now: number; nodeId: string | null; apiKeyId: string },
+): Promise<Omit<Editing, 'turn'>> {
+  const { accountId, id, chatbotId, unreadCount } = conversation;
+  const at = toTimestamp(now);
+  await updateConversation(trx, { ...conversation, unreadCount: unreadCount + 1, updatedAt: at });
+  await showBranch(trx, accountId, id, old.parentId);
+  const said = { role: 'USER', status: 'COMPLETED', parentId: old.parentId, content, metadata } as const;
+  const { message, event } = await writeMessage(trx, conversation, at, said);
+  await enqueueEvents(trx, { accountId, chatbotId, at }, [messageReceived(conversation, message)]);
+  const reply = turn && (await openReply(trx, conversation, { question: message, turn, now, ...asker }));
+  return {
+    edited: { message, reply: reply?.message ?? null, notice: turn ? null : chatbot.handoverMessage },
+    events: [event, ...(reply ? [reply.event] : [])],
+  };
 }

@@ -18,23 +18,28 @@ export interface Fork {
 
 /**
  * Finds the message that is to get a sibling, and holds its conversation.
- * @param role who must have said it; `refusal` says so to those who name another.
- * @throws NotFoundError; InvalidInputError for another role, in a closed conversation, and for one sibling too many.
+ * @throws NotFoundError
  */
-export async function findFork(
-  trx: Queryable,
-  viewer: Viewer,
-  messageId: string,
-  { role, refusal }: { role: MessageRole; refusal: string },
-): Promise<Fork> {
-  const { accountId } = viewer;
+export async function findFork(trx: Queryable, viewer: Viewer, messageId: string): Promise<Fork> {
   const { message, conversation } = await holdMessage(trx, viewer, messageId);
-  const chatbot = requireFound('Message', await findChatbot(trx, accountId, conversation.chatbotId));
+  const chatbot = requireFound('Message', await findChatbot(trx, viewer.accountId, conversation.chatbotId));
+  return { message, conversation, chatbot };
+}
+
+/**
+ * Checks that a message can get a sibling.
+ * @param role who must have said it; `refusal` says so to those who name another.
+ * @throws InvalidInputError for another role, in a closed conversation, and for one sibling too many.
+ */
+export async function requireFork(
+  trx: Queryable,
+  { message, conversation }: Fork,
+  { role, refusal }: { role: MessageRole; refusal: string },
+): Promise<void> {
   if (message.role !== role) throw refuseFork(refusal);
   if (conversation.status === 'CLOSED') throw refuseFork('The conversation is closed; a new message opens it again.');
-  const siblings = await findFollowing(trx, accountId, [message.parentId ?? conversation.id]);
+  const siblings = await findFollowing(trx, conversation.accountId, [message.parentId ?? conversation.id]);
   if (siblings.length >= MAX_SIBLINGS) throw refuseFork(`There are ${MAX_SIBLINGS} versions already.`);
-  return { message, conversation, chatbot };
 }
 
 /** What is answered to one who asks for a sibling that cannot be. */

@@ -1,47 +1,70 @@
+import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
 import type { Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
+import { parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { showBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';
-import { beginnerOf, beginReply, openReply, takeTurn, type WhenBusy } from './book-reply.ts';
-import { findFork, refuseFork } from './fork.ts';
+import { type BegunReply, beginnerOf, beginReply, openReply, takeTurn, type WhenBusy } from './book-reply.ts';
+import { findFork, refuseFork, requireFork } from './fork.ts';
 import type { GenerateDeps } from './generate.ts';
+import { findEarlierSend, keepSend, repeatEffects } from './send-once.ts';
+
+/** What to answer once more. */
+export interface RegenerateMessageInput {
+  readonly messageId: string;
+  /** Absent: `ENQUEUE`. */
+  readonly whenBusy?: WhenBusy | null | undefined;
+  /** The same id regenerates once: the second time the first answer is given again. */
+  readonly clientMessageId?: string | null | undefined;
+}
+
+/** What was opened, and what follows its commit. */
+interface Regenerating extends BegunReply {
+  readonly reply: Message;
+}
+
+const RULES = z.object({ clientMessageId: text(1, 255).optional() });
 
 /**
  * Answers the question of a reply once more. The new reply stands beside the old one, and the conversation shows it and
  * no longer what followed the old one.
  * @returns the new reply.
  * @throws NotFoundError; InvalidInputError for what is no reply of the chatbot's, while a person answers, and see
- * `findFork`; ChatbotPausedError,
- * ConversationBusyError, QuotaExceededError, QueueFullError. Nothing is stored then.
+ * `requireFork`; IdempotencyConflictError, ChatbotPausedError, ConversationBusyError, QuotaExceededError, QueueFullError.
+ * Nothing is stored then.
  */
 export async function regenerateMessage(
   deps: GenerateDeps,
   viewer: Viewer,
-  { messageId, whenBusy }: { messageId: string; whenBusy?: WhenBusy | null | undefined },
+  { messageId, whenBusy, clientMessageId }: RegenerateMessageInput,
 ): Promise<Message> {
-  const { accountId } = viewer;
+  const { clientMessageId: key } = parseInput(RULES, { clientMessageId });
+  const { accountId, apiKeyId } = viewer;
   const now = deps.clock.now();
-  const { reply, turn, events } = await deps.db.transaction(async (trx) => {
-    const fork = { role: 'ASSISTANT', refusal: 'Only replies of the chatbot can be regenerated.' } as const;
-    const place = await findFork(trx, viewer, messageId, fork);
-    const { message: old, conversation } = place;
+  const opened = await deps.db.transaction(async (trx): Promise<Regenerating> => {
+    const fork = await findFork(trx, viewer, messageId);
+    const { message: old, conversation } = fork;
+    const scope = { chatbotId: conversation.chatbotId, operation: 'regenerateMessage' };
+    const once = key === undefined ? undefined : { scope: { ...scope, key }, asked: { messageId: old.id }, now };
+    const earlier = once && (await findEarlierSend(trx, accountId, once));
+    if (earlier !== undefined) {
+      const reply = requireFound('Message', await findMessage(trx, accountId, earlier));
+      return { reply, ...(await repeatEffects(trx, conversation)) };
+    }
+    await requireFork(trx, fork, { role: 'ASSISTANT', refusal: 'Only replies of the chatbot can be regenerated.' });
     const question = requireFound('Message', await findMessage(trx, accountId, old.parentId ?? ''));
-    const turn = await takeTurn(trx, deps.config, place, { now, whenBusy });
+    const turn = await takeTurn(trx, deps.config, fork, { now, whenBusy });
     if (turn === undefined) throw refuseFork('A person has taken over the conversation; hand it back first.');
     await updateConversation(trx, { ...conversation, updatedAt: toTimestamp(now) });
     await showBranch(trx, accountId, conversation.id, question.id);
-    const opened = await openReply(trx, conversation, {
-      question,
-      turn,
-      now,
-      nodeId: beginnerOf(deps),
-      apiKeyId: viewer.apiKeyId,
-    });
-    return { reply: opened.message, turn, events: [opened.event] };
+    const asker = { nodeId: beginnerOf(deps), apiKeyId };
+    const { message: reply, event } = await openReply(trx, conversation, { question, turn, now, ...asker });
+    if (once !== undefined) await keepSend(trx, accountId, once, reply.id);
+    return { reply, turn, events: [event] };
   });
-  beginReply(deps, { reply, turn, events });
-  return reply;
+  beginReply(deps, opened);
+  return opened.reply;
 }

@@ -131,8 +131,12 @@ function onceOf(place: Place, input: PlaceInput, given: Given, now: number): Onc
   };
 }
 
-/** What an earlier send wrote, as it stands now. */
-async function readSent(trx: Queryable, { chatbot }: Place, messageId: string): Promise<SentMessage> {
+/** Reads what an earlier send or edit wrote, as it stands now. */
+export async function readSent(
+  trx: Queryable,
+  { chatbot }: Pick<Place, 'chatbot'>,
+  messageId: string,
+): Promise<SentMessage> {
   const { accountId, handoverMessage } = chatbot;
   const message = requireFound('Message', await findMessage(trx, accountId, messageId));
   const conversation = requireFound('Conversation', await findConversation(trx, accountId, message.conversationId));

@@ -211,6 +211,7 @@ export type RegenerateMutationVariables = Exact<{
 export type RegenerateMutation = { regenerateMessage:
     | { __typename: 'ChatbotPausedError', code: string, reason: string }
     | { __typename: 'ConversationBusyError', code: string, reason: string }
+    | { __typename: 'IdempotencyConflictError', code: string, reason: string }
     | { __typename: 'InvalidInputError', code: string, reason: string }
     | { __typename: 'NotFoundError', code: string, reason: string }
     | { __typename: 'QuotaExceededError', code: string, reason: string }
@@ -227,6 +228,7 @@ export type EditMutation = { editMessage:
     | { __typename: 'ChatbotPausedError', code: string, reason: string }
     | { __typename: 'ConversationBusyError', code: string, reason: string }
     | { __typename: 'EditMessagePayload', notice: string | null, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }, reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } | null }
+    | { __typename: 'IdempotencyConflictError', code: string, reason: string }
     | { __typename: 'InvalidInputError', code: string, reason: string }
     | { __typename: 'NotFoundError', code: string, reason: string }
     | { __typename: 'QuotaExceededError', code: string, reason: string }
