@@ -3,7 +3,7 @@ import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { afterAll, describe, inject, onTestFinished } from 'vitest';
+import { describe, inject, onTestFinished } from 'vitest';
 import { isThere, TEST_DATABASE_URL as SERVER } from './servers.ts';
 
 /** An empty database of its own, for one test. */
@@ -42,12 +42,12 @@ export const SQLITE: TestEngine = {
 
 /**
  * A database on the server that `TEST_DATABASE_URL` names; absent: the one on this machine. To make one takes a
- * tenth of a second, to empty one a few milliseconds: those of a file of tests are used again, and dropped at its end.
+ * tenth of a second, to empty one a few milliseconds: they are used again, and dropped at the end of the run.
  */
 export const POSTGRES: TestEngine = {
   name: 'Postgres',
   async create() {
-    const name = spare.pop() ?? (await createMigrated());
+    const name = spare.pop() ?? (await createOnServer(`template ${inject('templates').postgres}`));
     return {
       url: urlOf(name),
       async drop() {
@@ -62,11 +62,7 @@ export const POSTGRES: TestEngine = {
   },
 };
 
-const made: string[] = [];
 const spare: string[] = [];
-afterAll(async () => {
-  for (const name of made.splice(0)) await askServer(`drop database ${name} with (force)`);
-});
 
 /** Ends all other connections, and deletes all rows without a look at what they refer to. */
 const EMPTY = `
@@ -86,14 +82,8 @@ export async function createBarePostgres(): Promise<string> {
   return urlOf(name);
 }
 
-async function createMigrated(): Promise<string> {
-  const name = await createOnServer(`template ${inject('templates').postgres}`);
-  made.push(name);
-  return name;
-}
-
 async function createOnServer(options = ''): Promise<string> {
-  const name = `chatgraph_test_${randomUUID().replaceAll('-', '')}`;
+  const name = `${inject('templates').prefix}${randomUUID().slice(-12)}`;
   await askServer(`create database ${name} ${options}`);
   return name;
 }

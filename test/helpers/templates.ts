@@ -15,6 +15,8 @@ declare module 'vitest' {
       readonly sqlite: string;
       /** The name of a database on the Postgres of the tests; absent where there is none. */
       readonly postgres: string | undefined;
+      /** What the names of this run's databases begin with. */
+      readonly prefix: string;
     };
   }
 }
@@ -24,11 +26,12 @@ export async function setup(project: TestProject): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'chatgraph-template-'));
   const sqlite = join(folder, 'chatgraph.db');
   await migrate(`sqlite:${sqlite}`);
-  const postgres = (await isThere(TEST_DATABASE_URL)) ? await preparePostgres() : undefined;
-  project.provide('templates', { sqlite, postgres });
+  const prefix = `chatgraph_test_${randomUUID().slice(0, 8)}_`;
+  const postgres = (await isThere(TEST_DATABASE_URL)) ? await preparePostgres(`${prefix}template`) : undefined;
+  project.provide('templates', { sqlite, postgres, prefix });
   cleanups.push(async () => {
     await rm(folder, { recursive: true, force: true });
-    if (postgres !== undefined) await ask(`drop database ${postgres} with (force)`);
+    if (postgres !== undefined) await dropAll(prefix);
   });
 }
 
@@ -39,8 +42,13 @@ export async function teardown(): Promise<void> {
 
 const cleanups: (() => Promise<void>)[] = [];
 
-async function preparePostgres(): Promise<string> {
-  const name = `chatgraph_template_${randomUUID().replaceAll('-', '')}`;
+/** Drops the template and every database that the tests have left. */
+async function dropAll(prefix: string): Promise<void> {
+  const names = await ask(`select datname as name from pg_database where starts_with(datname, '${prefix}')`);
+  for (const { name } of names) await ask(`drop database if exists ${name} with (force)`);
+}
+
+async function preparePostgres(name: string): Promise<string> {
   await ask(`create database ${name}`);
   const url = new URL(TEST_DATABASE_URL);
   url.pathname = name;
@@ -53,8 +61,9 @@ async function migrate(url: string): Promise<void> {
   await database.close();
 }
 
-async function ask(statement: string): Promise<void> {
+async function ask(statement: string): Promise<readonly { name: string }[]> {
   const client = new Client({ connectionString: TEST_DATABASE_URL });
   await client.connect();
-  await client.query(statement).finally(() => client.end());
+  const { rows } = await client.query<{ name: string }>(statement).finally(() => client.end());
+  return rows;
 }
