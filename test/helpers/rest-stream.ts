@@ -45,13 +45,15 @@ export const restEvents: Transport = {
   },
 };
 
+const OF_NO_MESSAGE = new Set(['stream.gap', 'conversation.deleted', 'handoff.changed']);
+
 /** Writes an event of REST as the graph would. */
 function toStreamEvent(cursor: string, event: string, data: RestData): StreamEvent {
   const { conversation_id: conversationId, message_id: messageId, at, offset, text, citation, message } = data;
   const __typename = event.replace(/\b\w/g, (letter) => letter.toUpperCase()).replace('.', '');
   const about = { __typename, cursor, conversationId, at };
   if (message !== undefined) return { ...about, message: toStreamMessage(message) };
-  if (event === 'stream.gap' || event === 'conversation.deleted') return about;
+  if (OF_NO_MESSAGE.has(event)) return about;
   if (messageId === undefined) throw new Error(`${event} tells of no message.`);
   if (citation !== undefined) return { ...about, messageId, citation: toStreamCitation(citation) };
   return { ...about, messageId, ...(offset !== undefined && { offset }), ...(text !== undefined && { text }) };

@@ -76,7 +76,7 @@ export async function send(host: Host, input: Input): Promise<Acknowledged> {
 }
 
 /** Follows something through everything, and goes on after its last cursor, until it ends or `over` aborts. */
-function followThrough(host: Host, transport: Transport, options: FollowOptions, over: AbortSignal) {
+export function followThrough(host: Host, transport: Transport, options: FollowOptions, over: AbortSignal) {
   const seen: StreamEvent[] = [];
   const errors: string[] = [];
   const isOver = new Promise<void>((resolve) => over.addEventListener('abort', () => resolve()));
