@@ -67,7 +67,7 @@ async function createDeps(
   const background = createBackground(logger);
   const coordination = config.redis
     ? await openRedisCoordination(clock, { ...config.redis, logger })
-    : createMemoryCoordination(clock);
+    : createMemoryCoordination(clock, logger);
   const { db, onNewDeliveries } = watchNewDeliveries(
     replaced.db ??
       (await openDatabase({

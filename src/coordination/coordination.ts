@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { Clock } from '../domain/time.ts';
 import { type Announcements, createMemoryAnnouncements } from './announcements.ts';
 import { createMemoryBus, type LiveBus } from './live-bus.ts';
@@ -25,9 +26,9 @@ export interface Coordination {
 }
 
 /** Makes what one process needs, which agrees with itself. */
-export function createMemoryCoordination(clock: Clock): Coordination {
+export function createMemoryCoordination(clock: Clock, logger?: Logger): Coordination {
   return {
-    bus: createMemoryBus(),
+    bus: createMemoryBus(logger),
     liveTexts: createMemoryTexts(),
     announcements: createMemoryAnnouncements(),
     limiter: createMemoryRateLimiter(clock),

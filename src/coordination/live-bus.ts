@@ -1,3 +1,6 @@
+import type { Logger } from 'pino';
+import { createNotify } from './notify.ts';
+
 /** What may have changed: no more than the text that is being written, or anything. */
 export type News = 'text' | 'anything';
 
@@ -29,8 +32,10 @@ const MAX_PAUSE_MS = 50;
  * Makes a bus within one process with a flush that regulates itself. News gathers until the event loop's next turn,
  * then every dirty topic is delivered once; a flush that took X ms is followed by a pause of X ms (at most 50). So a
  * token goes out at once while there is little to do, and under load events become fewer and larger instead of late.
+ * @param logger told of listeners that throw, each once; absent: nobody.
  */
-export function createMemoryBus(): LiveBus {
+export function createMemoryBus(logger?: Pick<Logger, 'error'>): LiveBus {
+  const notify = createNotify(logger);
   const topics = new Map<string, Set<(news: News) => void>>();
   const dirty = new Map<string, News>();
   let isScheduled = false;
@@ -51,7 +56,7 @@ export function createMemoryBus(): LiveBus {
     for (const [topic, news] of signals) {
       const listeners = topics.get(topic) ?? new Set();
       // One may unsubscribe another while it is called.
-      for (const listener of [...listeners]) if (listeners.has(listener)) listener(news);
+      for (const listener of [...listeners]) if (listeners.has(listener)) notify(listener, news);
     }
     // What the listeners set going (execution, serialisation, socket writes) is done by the next turn; it counts.
     setImmediate(() => {

@@ -38,14 +38,14 @@ export function createRedisAnnouncements(
   });
 
   const tellMissed = () => {
-    for (const listener of missing) listener();
+    for (const listener of missing) link.notify(listener, undefined);
   };
   channels.join(ANNOUNCEMENTS, {
     onMessage(message) {
       const { sender, kind = '', text = '' } = /^(?<sender>\S+) (?<kind>\S+) (?<text>.*)$/s.exec(message)?.groups ?? {};
       if (sender === self) return;
       if (kind === 'missed') tellMissed();
-      for (const listener of listeners.get(kind as AnnouncementKind) ?? []) listener(text);
+      for (const listener of listeners.get(kind as AnnouncementKind) ?? []) link.notify(listener, text);
     },
     onGap: tellMissed,
   });

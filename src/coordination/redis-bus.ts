@@ -20,7 +20,7 @@ const PATIENCE_MS = 5_000;
  */
 export function createRedisBus(link: RedisLink, channels: Channels, outbox: Outbox): RedisBus {
   const self = randomUUID().slice(0, 8);
-  const local = createMemoryBus();
+  const local = createMemoryBus(link.logger);
   const heard = new Map<string, { count: number; leave: () => void }>();
   const dirty = new Map<string, News>();
   let told: [topic: string, news: News][] = [];

@@ -1,6 +1,6 @@
 import type { RedisLink } from './redis.ts';
 
-/** One who listens to a channel. */
+/** One who listens to a channel, by functions without `this`. */
 export interface ChannelListener {
   onMessage(message: string): void;
   /**
@@ -26,7 +26,7 @@ const LINGER_MS = 1_000;
 
 /** Makes the channels of a link. All that are joined in one turn of the event loop are asked for in one command. */
 export function createChannels(link: RedisLink): Channels {
-  const { subscriber } = link;
+  const { subscriber, notify } = link;
   const channels = new Map<string, Channel>();
   let isAsking = false;
   let isTidying = false;
@@ -42,7 +42,7 @@ export function createChannels(link: RedisLink): Channels {
         for (const [, channel] of asked) {
           if (channel.state !== 'asked') continue;
           channel.state = 'heard';
-          channel.listener?.onGap();
+          if (channel.listener) notify(channel.listener.onGap, undefined);
         }
       },
       // Nobody knows what it listens to now; a new connection begins anew.
@@ -65,11 +65,14 @@ export function createChannels(link: RedisLink): Channels {
     setTimeout(tidy, LINGER_MS).unref();
   }
 
-  subscriber.on('message', (name: string, message: string) => channels.get(name)?.listener?.onMessage(message));
+  subscriber.on('message', (name: string, message: string) => {
+    const listener = channels.get(name)?.listener;
+    if (listener) notify(listener.onMessage, message);
+  });
   link.onChange((isUp) => {
     for (const channel of channels.values()) {
       channel.state = 'new';
-      if (!isUp) channel.listener?.onGap();
+      if (!isUp && channel.listener) notify(channel.listener.onGap, undefined);
     }
     if (isUp) ask();
   });
@@ -82,7 +85,7 @@ export function createChannels(link: RedisLink): Channels {
       channels.set(link.nameOf(name), channel);
       if (channel.state === 'heard') {
         setImmediate(() => {
-          if (channel.listener === listener && channel.state === 'heard') listener.onGap();
+          if (channel.listener === listener && channel.state === 'heard') notify(listener.onGap, undefined);
         });
       } else if (!isAsking) {
         isAsking = true;

@@ -4,7 +4,7 @@ import type { RedisLink } from './redis.ts';
 /** What Redis says to one command. */
 export type Reply = readonly [error: Error | null, result: unknown];
 
-/** One who has something to tell other processes now and then. */
+/** One who has something to tell other processes now and then, by functions without `this`. */
 export interface Sender {
   /** Puts what there is to tell into a batch, and forgets it. */
   fill(batch: ChainableCommander): void;
@@ -33,20 +33,35 @@ export function createOutbox(link: RedisLink): Outbox {
   let isScheduled = false;
   let sending: Promise<void> | undefined;
   let isWaiting = false;
+  let isRefused = false;
 
   async function send(): Promise<void> {
     const batch = link.commands.pipeline();
     const ends = senders.map((sender) => {
-      sender.fill(batch);
+      link.notify(sender.fill, batch);
       return batch.length;
     });
     if (batch.length === 0) return;
-    const replies: readonly Reply[] = (await batch.exec()) ?? [];
+    const replies = await execute(batch);
     let start = 0;
     for (const [index, sender] of senders.entries()) {
       const end = ends[index] ?? start;
-      if (end > start) sender.settle(replies.slice(start, end));
+      if (end > start) link.notify(sender.settle, replies.slice(start, end));
       start = end;
+    }
+  }
+
+  /** A batch that is rejected as a whole is one whose every command failed: the senders tell it again with what comes next. */
+  async function execute(batch: ChainableCommander): Promise<readonly Reply[]> {
+    const { length } = batch;
+    try {
+      const replies = await batch.exec();
+      isRefused = false;
+      return replies ?? [];
+    } catch (err) {
+      if (!isRefused) link.logger.error({ err }, 'Redis refused a batch; going on');
+      isRefused = true;
+      return Array.from({ length }, (): Reply => [err as Error, null]);
     }
   }
 

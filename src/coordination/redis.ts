@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { StartupError } from '../domain/errors.ts';
+import { createNotify, type Notify } from './notify.ts';
 
 /** The connections to one Redis, which many processes share. */
 export interface RedisLink {
@@ -12,6 +13,9 @@ export interface RedisLink {
   readonly isUp: boolean;
   /** Calls `listener` whenever that has changed. */
   onChange(listener: (isUp: boolean) => void): void;
+  /** Calls a listener of what happens there. */
+  readonly notify: Notify;
+  readonly logger: Logger;
   /** How something is named there: installations that share a server have different prefixes. */
   nameOf(name: string): string;
   close(): void;
@@ -54,6 +58,7 @@ export async function openRedis({ url, prefix, logger }: RedisOptions): Promise<
     });
   const clients = [open('commands'), open('subscriber')] as const;
   const [commands, subscriber] = clients;
+  const notify = createNotify(logger);
   const listeners = new Set<(isUp: boolean) => void>();
   const opened = Promise.withResolvers<void>();
   let isUp = false;
@@ -70,7 +75,7 @@ export async function openRedis({ url, prefix, logger }: RedisOptions): Promise<
       logger.warn({ reason: error?.message ?? 'connection lost' }, 'Redis is away; going on without it');
     }
     isMissed = !isUp && (isMissed || wasUp || error !== undefined);
-    if (isUp !== wasUp) for (const listener of listeners) listener(isUp);
+    if (isUp !== wasUp) for (const listener of listeners) notify(listener, isUp);
     if (isUp || error) opened.resolve();
   }
 
@@ -105,6 +110,8 @@ export async function openRedis({ url, prefix, logger }: RedisOptions): Promise<
   return {
     commands,
     subscriber,
+    notify,
+    logger,
     get isUp() {
       return isUp;
     },

@@ -2,12 +2,23 @@ import { describe, expect, it, vi } from 'vitest';
 import { createMemoryBus } from '../../src/coordination/live-bus.ts';
 import { hasRedis, type Node, openNodes } from '../helpers/nodes.ts';
 
+const logs: unknown[] = [];
+const logger = { error: (_fields: unknown, msg?: string) => void logs.push(msg) };
+const openShared = async () => {
+  const [node] = (await openNodes(1)) as [Node];
+  return { bus: node.bus, messages: () => node.logs.map(({ msg }) => msg) };
+};
 const VARIANTS = [
-  { name: 'in memory', open: async () => createMemoryBus(), canRun: true, isShared: false },
-  { name: 'over Redis', open: async () => ((await openNodes(1)) as [Node])[0].bus, canRun: hasRedis, isShared: true },
-];
+  {
+    name: 'in memory',
+    openLogged: async () => ({ bus: createMemoryBus(logger as never), messages: () => logs }),
+    canRun: true,
+    isShared: false,
+  },
+  { name: 'over Redis', openLogged: openShared, canRun: hasRedis, isShared: true },
+].map((variant) => ({ ...variant, open: async () => (await variant.openLogged()).bus }));
 
-describe.each(VARIANTS)('the live bus $name', ({ open, canRun, isShared }) => {
+describe.each(VARIANTS)('the live bus $name', ({ open, openLogged, canRun, isShared }) => {
   it.runIf(canRun)('wakes everybody who listens to the topic, and nobody else', async () => {
     const bus = await open();
     const [first, second, other] = [vi.fn(), vi.fn(), vi.fn()];
@@ -31,6 +42,23 @@ describe.each(VARIANTS)('the live bus $name', ({ open, canRun, isShared }) => {
     bus.subscribe('a', listener);
     bus.publish('a');
     await vi.waitFor(() => expect(left).toBeLessThanOrEqual(0));
+  });
+
+  it.runIf(canRun)('goes on when a listener throws, which is logged once', async () => {
+    const { bus, messages } = await openLogged();
+    const failing = vi.fn(() => {
+      throw new Error('A listener that fails.');
+    });
+    const [before, after, other] = [vi.fn(), vi.fn(), vi.fn()];
+    for (const listener of [before, failing, after]) bus.subscribe('a', listener);
+    bus.subscribe('b', other);
+    for (let round = 1; round <= 3; round++) {
+      for (const listener of [before, failing, after, other]) listener.mockClear();
+      bus.publish('a');
+      bus.publish('b');
+      await vi.waitFor(() => expect(Math.min(...countCalls(before, failing, after, other))).toBeGreaterThan(0));
+    }
+    expect(messages()).toEqual(['a listener failed; going on']);
   });
 
   it.runIf(canRun)('wakes nobody who has unsubscribed', async () => {

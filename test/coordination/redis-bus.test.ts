@@ -1,6 +1,11 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { openRedis } from '../../src/coordination/redis.ts';
+import { createRedisBus } from '../../src/coordination/redis-bus.ts';
+import { createChannels } from '../../src/coordination/redis-channels.ts';
+import { createOutbox } from '../../src/coordination/redis-outbox.ts';
 import { hasRedis, type Node, openClient, openNodes, startRedis } from '../helpers/nodes.ts';
 import { createPrefix } from '../helpers/redis.ts';
+import { TEST_REDIS_URL } from '../helpers/servers.ts';
 
 /** Listens, and resolves when what is said elsewhere is heard. */
 async function listen({ bus }: Node, topic: string) {
@@ -31,6 +36,31 @@ describe.runIf(hasRedis)('buses that share a Redis', () => {
     await vi.waitFor(() => expect(onB).toHaveBeenCalled());
     a.bus.publish('x');
     await vi.waitFor(() => expect(onB).toHaveBeenCalledTimes(2));
+  });
+
+  it('go on when Redis refuses a whole batch, which is logged once', async () => {
+    const prefix = createPrefix();
+    const [b] = (await openNodes(1, { prefix })) as [Node];
+    const onB = await listen(b, 'x');
+    const errors: string[] = [];
+    const logger = { error: (_fields: object, msg: string) => errors.push(msg), info() {}, warn() {} };
+    const link = await openRedis({ url: TEST_REDIS_URL, prefix, logger: logger as never });
+    onTestFinished(() => link.close());
+    const outbox = createOutbox(link);
+    const bus = createRedisBus(link, createChannels(link), outbox);
+    const pipeline = link.commands.pipeline.bind(link.commands);
+    const spy = vi.spyOn(link.commands, 'pipeline').mockImplementation(() => {
+      return Object.assign(pipeline(), { exec: () => Promise.reject(new Error('Refused.')) });
+    });
+    for (let round = 0; round < 2; round++) {
+      bus.publish('x');
+      await outbox.flush();
+    }
+    expect(spy).toHaveBeenCalledTimes(2);
+    spy.mockRestore();
+    bus.publish('y');
+    await vi.waitFor(() => expect(onB).toHaveBeenCalled());
+    expect(errors).toEqual(['Redis refused a batch; going on']);
   });
 
   it('hear only what someone listens to, and stop soon after', async () => {
