@@ -86,6 +86,22 @@ describe('a reply whose end cannot be stored', () => {
   });
 });
 
+describe('a stop whose end cannot be stored by the writer', () => {
+  it('is answered all the same, and the reply is STOPPED when that works again', LIMIT, async () => {
+    const { gateway, engine, chatbotId } = await open();
+    const { replyId } = await send(gateway, { chatbotId, content: 'One?' });
+    await vi.waitFor(() => expect(engine.asked).toBe(1), FOUND);
+    const repair = breakEndings(gateway);
+    const answer = await mutate(gateway, 'stopMessage', { messageId: replyId }, { selection: 'message { id }' });
+    expect(answer).toMatchObject({ message: { id: replyId } });
+    expect(gateway.logs.map(({ msg }) => msg)).toContain('cannot end a reply that was asked to stop; trying again');
+    repair();
+    await vi.waitFor(async () => {
+      expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'STOPPED', content: '' });
+    }, FOUND);
+  });
+});
+
 describe('replies that wait although none is being written', () => {
   it(`are all taken up: 3 in each of ${CONVERSATIONS} conversations`, LIMIT, async () => {
     const { gateway, engine, chatbotId } = await open();
