@@ -8,6 +8,7 @@ import { createNodes } from './nodes.ts';
 import { addPeople } from './people-tables.ts';
 import { addPositions } from './position-tables.ts';
 import { createSearchIndex } from './search.ts';
+import { addUncleanEnds } from './unclean-ends.ts';
 import { addWebhooks } from './webhook-tables.ts';
 
 /**
@@ -26,6 +27,7 @@ export const migrations: Record<string, Migration> = {
   '0009-chatbot-removal': { up: addChatbotRemoval },
   '0010-positions': { up: addPositions },
   '0011-attempts': { up: addAttempts },
+  '0012-unclean-ends': { up: addUncleanEnds },
 };
 
 // Tables that grow have no index by account alone: a planner without statistics would take it for `id in (…)` and walk

@@ -93,7 +93,7 @@ export async function makeWebhookDeliveryDue(
 ): Promise<WebhookDelivery | undefined> {
   const row = await trx
     .updateTable('webhook_deliveries')
-    .set({ status: 'PENDING', next_attempt_at: at })
+    .set({ status: 'PENDING', next_attempt_at: at, unclean_ends: 0 })
     .where('id', '=', id)
     .where('account_id', '=', accountId)
     .returningAll()

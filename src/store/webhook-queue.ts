@@ -10,6 +10,7 @@ import type {
 } from '../domain/webhooks.ts';
 import { prepareQuery } from './prepared.ts';
 import type { Queryable } from './tables.ts';
+import { countUncleanEnds, SUSPECTED_AFTER } from './unclean-ends.ts';
 import { toDelivery } from './webhook-deliveries.ts';
 import { findWebhookEvents } from './webhook-events.ts';
 import { type Endpoint, lockActiveEndpoint } from './webhook-subscriptions.ts';
@@ -22,6 +23,8 @@ export interface ClaimedDelivery {
   readonly endpoint: Endpoint;
   /** The node that has taken it. */
   readonly nodeId: string;
+  /** How often in a row a process was ended while it tried this. */
+  readonly uncleanEnds: number;
 }
 
 /** A delivery that can be sent. */
@@ -65,21 +68,31 @@ export interface Claim {
   readonly maxUnderWay: number;
   /** How many to take at most. */
   readonly limit: number;
+  /** Whether what may end processes is taken, and nothing else; absent: everything else. */
+  readonly isAlone?: boolean;
+}
+
+/** What was taken. */
+export interface Claimed {
+  readonly claimed: ClaimedDelivery[];
+  /** Whether there is more that is due, and taken the other way only: see `isAlone`. */
+  readonly hasOthers: boolean;
 }
 
 /**
  * Takes what is due for an endpoint, in the order in which it was due, and of what was due at once in the order of the ids.
  * What has no body yet gets it here, before it is sent for the first time; unless the subscription has a document, which
  * takes longer than a transaction may: see `storeBody`. Nothing is taken of an endpoint that is not active, or that another
- * node holds at this moment.
+ * node holds at this moment. What was leased by a process that is gone was being tried when that was ended: that is counted
+ * here, with the lease, so before it is tried again.
  */
 export async function claimDeliveries(
   trx: Queryable,
-  { subscriptionId, nodeId, now, until, maxUnderWay, limit }: Claim,
+  { subscriptionId, nodeId, now, until, maxUnderWay, limit, isAlone = false }: Claim,
   compose: (event: WebhookEvent) => string,
-): Promise<ClaimedDelivery[]> {
+): Promise<Claimed> {
   const endpoint = await lockActiveEndpoint(trx, subscriptionId);
-  if (endpoint === undefined) return [];
+  if (endpoint === undefined) return { claimed: [], hasOthers: false };
   // Those that are being tried were due before those that are not.
   const rows = await trx
     .selectFrom('webhook_deliveries')
@@ -93,23 +106,28 @@ export async function claimDeliveries(
     .skipLocked()
     .execute();
   const free = rows.filter(({ leased_until }) => leased_until === null || leased_until <= now);
-  const taken = free.slice(0, Math.max(0, Math.min(limit, maxUnderWay - (rows.length - free.length)))).map(toDelivery);
+  const endsOf = await countUncleanEnds(trx, free);
+  const wanted = free.filter(({ id }) => endsOf(id) >= SUSPECTED_AFTER === isAlone);
+  const taken = wanted
+    .slice(0, Math.max(0, Math.min(limit, maxUnderWay - (rows.length - free.length))))
+    .map(toDelivery);
   const { document } = endpoint.subscription;
   const bodies: ReadonlyMap<string, string> = document === null ? await composeBodies(trx, taken, compose) : new Map();
   const claimed: ClaimedDelivery[] = [];
   for (const delivery of taken) {
     const body = delivery.body ?? (document === null ? bodies.get(delivery.eventId) : null);
     if (body === undefined) continue;
-    await LEASE(trx, [nodeId, until, body, delivery.id]);
-    claimed.push({ delivery, body, endpoint, nodeId });
+    const uncleanEnds = endsOf(delivery.id);
+    await LEASE(trx, [nodeId, until, body, uncleanEnds, delivery.id]);
+    claimed.push({ delivery, body, endpoint, nodeId, uncleanEnds });
   }
-  return claimed;
+  return { claimed, hasOthers: wanted.length < free.length };
 }
 
 const LEASE = prepareQuery((trx) =>
   trx
     .updateTable('webhook_deliveries')
-    .set({ leased_by: '', leased_until: '' as Timestamp, body: '' })
+    .set({ leased_by: '', leased_until: '' as Timestamp, body: '', unclean_ends: 0 })
     .where('id', '=', ''),
 );
 
@@ -119,9 +137,10 @@ const LEASE = prepareQuery((trx) =>
  */
 export async function storeBody(
   trx: Queryable,
-  { delivery, endpoint, nodeId }: ClaimedDelivery,
+  claimed: ClaimedDelivery,
   { body, problem }: { body: string; problem: string | null },
 ): Promise<ReadyDelivery | undefined> {
+  const { delivery, nodeId } = claimed;
   const { numUpdatedRows } = await trx
     .updateTable('webhook_deliveries')
     .set({ body, body_problem: problem })
@@ -130,7 +149,7 @@ export async function storeBody(
     .where('attempt_count', '=', delivery.attemptCount)
     .where('body', 'is', null)
     .executeTakeFirstOrThrow();
-  return numUpdatedRows === 1n ? { delivery, endpoint, nodeId, body } : undefined;
+  return numUpdatedRows === 1n ? { ...claimed, body } : undefined;
 }
 
 /** The bodies of those that have none yet, by the ids of their events. */
@@ -240,22 +259,13 @@ async function settleDelivery(trx: Queryable, result: AttemptResult): Promise<bo
       next_attempt_at: nextAttemptAt,
       leased_by: null,
       leased_until: null,
+      unclean_ends: 0,
     })
     .where('id', '=', claimed.delivery.id)
     .where('leased_by', '=', claimed.nodeId)
     .where('attempt_count', '=', claimed.delivery.attemptCount)
     .executeTakeFirstOrThrow();
   return numUpdatedRows === 1n;
-}
-
-/** Lets go of all deliveries: for one who knows that nobody else is at any. */
-export async function releaseAllDeliveries(trx: Queryable): Promise<void> {
-  await trx
-    .updateTable('webhook_deliveries')
-    .set({ leased_by: null, leased_until: null })
-    .where('next_attempt_at', 'is not', null)
-    .where('leased_by', 'is not', null)
-    .execute();
 }
 
 /** How many deliveries are due, being tried or not. Uses `webhook_deliveries_due`. */

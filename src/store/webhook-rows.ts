@@ -59,9 +59,12 @@ export interface WebhookDeliveryRow {
   body_problem: string | null;
   attempt_count: number;
   next_attempt_at: Timestamp | null;
+  /** Stays when the lease has run out or was taken off a process that is gone: that is an unclean end. */
   leased_by: string | null;
   leased_until: Timestamp | null;
   created_at: Timestamp;
+  /** How often in a row a process was ended while it tried this. */
+  unclean_ends: Generated<number>;
 }
 
 /** A row of webhook_attempts. */

@@ -69,4 +69,17 @@ export async function attemptDelivery(
   }
 }
 
-const UNANSWERED = { statusCode: null, response: '', durationMs: 0, retryAfterMs: null, isHopeless: false };
+const UNANSWERED: Omit<Outcome, 'error'> = {
+  statusCode: null,
+  response: '',
+  durationMs: 0,
+  retryAfterMs: null,
+  isHopeless: false,
+};
+
+/** What came of a delivery that is tried no more, as processes were ended while they tried it. */
+export const ENDED_PROCESSES: Outcome = {
+  ...UNANSWERED,
+  error: 'the gateway was ended three times while it tried this',
+  isHopeless: true,
+};

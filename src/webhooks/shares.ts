@@ -10,6 +10,8 @@ export interface Share {
   readonly maxUnderWay: number;
   /** How many may be added. */
   readonly limit: number;
+  /** Whether it is what may end processes that is added, and nothing else; absent: everything else. */
+  readonly isAlone?: boolean;
 }
 
 /** What is under way in this process. */

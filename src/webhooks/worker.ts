@@ -5,6 +5,7 @@ import { createAddressRules } from '../outbound/addresses.ts';
 import { createGuardedFetch } from '../outbound/guarded-fetch.ts';
 import type { WatchedDatabase } from '../store/new-deliveries.ts';
 import type { Queryable } from '../store/tables.ts';
+import { endAllLeases, MAX_UNCLEAN_ENDS, releaseDeliveries, SUSPECTED_AFTER } from '../store/unclean-ends.ts';
 import {
   type AttemptResult,
   type ClaimedDelivery,
@@ -12,16 +13,15 @@ import {
   listDueEndpoints,
   makeDueNow,
   pullInDeliveries,
-  releaseAllDeliveries,
 } from '../store/webhook-queue.ts';
 import { composeBody } from './body.ts';
 import { createCircuits } from './circuits.ts';
-import { attemptDelivery, type Outcome } from './deliver.ts';
+import { attemptDelivery, ENDED_PROCESSES, type Outcome } from './deliver.ts';
 import { prepareDelivery } from './prepare.ts';
 import { createRetryTimes } from './retry-times.ts';
 import { findDelay, horizonOf } from './schedule.ts';
 import { logHealth, settleAttempts } from './settle.ts';
-import { listShares } from './shares.ts';
+import { listShares, type Share } from './shares.ts';
 import { deliveriesTopic } from './topic.ts';
 
 /** How often it looks for what is due by time, or was written by other processes. */
@@ -55,16 +55,21 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
   let results: AttemptResult[] = [];
   let gathering: NodeJS.Timeout | undefined;
   let lastServed = '';
+  /** Where something is due that may end the process, and is tried when nothing else is: then its delivery. */
+  let suspected: Share | undefined;
+  let alone: string | undefined;
   let isStopping = false;
 
   async function attempt(claimed: ClaimedDelivery): Promise<void> {
-    const ready = await prepareDelivery(deps, claimed);
-    if (ready === undefined) {
+    const isGivenUp = claimed.uncleanEnds >= MAX_UNCLEAN_ENDS;
+    if (isGivenUp) logger.error(aboutOf(claimed), 'a webhook delivery may be what ends the process');
+    const ready = isGivenUp ? undefined : await prepareDelivery(deps, claimed);
+    if (ready === undefined && !isGivenUp) {
       taken.delete(claimed.delivery.id);
       return;
     }
     const at = clock.now();
-    const outcome = await attemptDelivery(sending, ready);
+    const outcome = ready === undefined ? ENDED_PROCESSES : await attemptDelivery(sending, ready);
     const result = judge(claimed, outcome, at);
     circuits.note(claimed.endpoint.subscription.id, outcome.error === null, clock.monotonicMs());
     metrics.webhookAttempts.inc({ outcome: result.status.toLowerCase() });
@@ -103,13 +108,15 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
     if (overdue.length > 0) await db.transaction((trx) => makeDueNow(trx, overdue, toTimestamp(clock.now())));
     const held = new Map(taken);
     for (const { claimed } of finished) held.delete(claimed.delivery.id);
-    const due = isStopping ? [] : await listDueEndpoints(db.read, toTimestamp(clock.now()));
-    const shares = listShares(due, { held: [...held.values()], isOpen: circuits.isOpen, lastServed });
+    if (alone !== undefined && !held.has(alone)) alone = undefined;
+    const shares = isStopping || alone !== undefined ? [] : await shareOut(held);
     if (finished.length === 0 && shares.length === 0) return false;
-    const { changes, claimed } = await db.transaction(async (trx) => ({
+    const { changes, claimed, waiting } = await db.transaction(async (trx) => ({
       changes: await settleAttempts(trx, finished, clock.now()),
-      claimed: await claimShares(trx, shares),
+      ...(await claimShares(trx, shares)),
     }));
+    if (shares.length > 0) suspected = waiting;
+    alone = claimed.find(({ uncleanEnds }) => uncleanEnds >= SUSPECTED_AFTER)?.delivery.id ?? alone;
     results = results.slice(finished.length);
     for (const { claimed: one } of finished) taken.delete(one.delivery.id);
     signal(new Set(finished.map(({ claimed: one }) => one.delivery.accountId)));
@@ -119,14 +126,24 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
     return claimed.length > 0;
   }
 
-  async function claimShares(trx: Queryable, shares: ReturnType<typeof listShares>): Promise<ClaimedDelivery[]> {
+  /** What may be taken: as soon as something waits to be tried alone, nothing else until it was. */
+  async function shareOut(held: ReadonlyMap<string, string>): Promise<readonly Share[]> {
+    if (suspected !== undefined) return held.size === 0 ? [suspected] : [];
+    const due = await listDueEndpoints(db.read, toTimestamp(clock.now()));
+    return listShares(due, { held: [...held.values()], isOpen: circuits.isOpen, lastServed });
+  }
+
+  async function claimShares(trx: Queryable, shares: readonly Share[]): Promise<Taken> {
     const now = clock.now();
-    const claimed: ClaimedDelivery[] = [];
+    const all: ClaimedDelivery[] = [];
+    let waiting: Share | undefined;
     for (const share of shares) {
       const lease = { nodeId: node.id, now: toTimestamp(now), until: toTimestamp(now + LEASE_MS) };
-      claimed.push(...(await claimDeliveries(trx, { ...share, ...lease }, composeBody)));
+      const { claimed, hasOthers } = await claimDeliveries(trx, { ...share, ...lease }, composeBody);
+      all.push(...claimed);
+      if (hasOthers && !share.isAlone) waiting ??= { ...share, limit: 1, isAlone: true };
     }
-    return claimed;
+    return { claimed: all, waiting };
   }
 
   function begin(claimed: ClaimedDelivery): void {
@@ -181,7 +198,7 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
   }
 
   // Whoever holds the database alone knows that what is leased was leased by a process that is gone.
-  const starting = db.isShared ? Promise.resolve() : db.transaction(releaseAllDeliveries);
+  const starting = db.isShared ? Promise.resolve() : db.transaction(endAllLeases);
   const started = starting
     .catch((error: unknown) => logger.error({ err: error }, 'cannot let go of deliveries'))
     .then(pullIn)
@@ -202,5 +219,18 @@ export function startDelivering(deps: WorkerDeps): () => Promise<void> {
     clearTimeout(gathering);
     look();
     while (looking !== undefined) await looking;
+    // What could not be prepared was not being tried when this process ended. Where the database is away, that counts.
+    await db.transaction((trx) => releaseDeliveries(trx, node.id)).catch(() => {});
   };
 }
+
+/** What was taken, and where something waits to be tried alone. */
+interface Taken {
+  readonly claimed: readonly ClaimedDelivery[];
+  readonly waiting: Share | undefined;
+}
+
+const aboutOf = ({ delivery, uncleanEnds }: ClaimedDelivery) => ({
+  ...{ account: delivery.accountId, subscription: delivery.subscriptionId, delivery: delivery.id },
+  uncleanEnds,
+});

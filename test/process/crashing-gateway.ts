@@ -1,3 +1,4 @@
+import { subscribe } from 'node:diagnostics_channel';
 import type { AnswerEngine } from '../../src/answer/engine.ts';
 import { startGateway } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
@@ -15,6 +16,11 @@ const engine: AnswerEngine = {
     yield { type: 'finish', reason: 'STOP', usage };
   },
 };
+
+// Ends it as well at deliveries to some endpoints, before they are sent.
+subscribe('undici:request:create', (message) => {
+  if ((message as { request: { path: string } }).request.path === '/crash') process.kill(process.pid, 'SIGKILL');
+});
 
 const gateway = await startGateway(readConfig(), { engines: new Map([['builtin', engine]]) });
 // As the program says it.

@@ -31,7 +31,7 @@ function attempt(url: string, wanted: Partial<Wanted> = {}, fetch = deps.fetch) 
     name: 'LEAD_CAPTURED' as const,
     status: 'PENDING' as const,
   };
-  const claimed = { delivery, body, endpoint, nodeId: 'node' };
+  const claimed = { delivery, body, endpoint, nodeId: 'node', uncleanEnds: 0 };
   return { delivery, outcome: attemptDelivery({ ...deps, fetch }, claimed) };
 }
 

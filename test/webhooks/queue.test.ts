@@ -6,7 +6,9 @@ import { createLogger } from '../../src/logger.ts';
 import { createSealer } from '../../src/secrets.ts';
 import { insertAccount } from '../../src/store/accounts.ts';
 import { openDatabase } from '../../src/store/database.ts';
+import { insertNode } from '../../src/store/nodes.ts';
 import { enqueueEvents } from '../../src/store/outbox.ts';
+import { endAllLeases, releaseDeliveries } from '../../src/store/unclean-ends.ts';
 import { findWebhookDelivery, listWebhookAttempts } from '../../src/store/webhook-deliveries.ts';
 import {
   type AttemptResult,
@@ -15,7 +17,6 @@ import {
   countDueDeliveries,
   listDueEndpoints,
   recordAttempts,
-  releaseAllDeliveries,
   storeBody,
 } from '../../src/store/webhook-queue.ts';
 import { deleteWebhookSubscription, insertWebhookSubscription } from '../../src/store/webhook-subscriptions.ts';
@@ -54,14 +55,14 @@ async function openQueue(engine: TestEngine) {
       await db.transaction((trx) => enqueueEvents(trx, about, Array(count).fill(lead)));
     },
     listDue: () => listDueEndpoints(db.read, now()),
-    claim: (subscriptionId: string, { nodeId = 'one', limit = 5, maxUnderWay = 5, compose = composeBody } = {}) =>
-      db.transaction((trx) =>
-        claimDeliveries(
-          trx,
-          { subscriptionId, nodeId, limit, maxUnderWay, now: now(), until: toTimestamp(clock.now() + LEASE_MS) },
-          compose,
-        ),
-      ),
+    async claim(
+      subscriptionId: string,
+      { nodeId = 'one', limit = 5, maxUnderWay = 5, isAlone = false, compose = composeBody } = {},
+    ): Promise<ClaimedDelivery[]> {
+      const lease = { nodeId, now: now(), until: toTimestamp(clock.now() + LEASE_MS) };
+      const claim = { subscriptionId, limit, maxUnderWay, isAlone, ...lease };
+      return (await db.transaction((trx) => claimDeliveries(trx, claim, compose))).claimed;
+    },
     record: (results: readonly AttemptResult[]) => db.transaction((trx) => recordAttempts(trx, results)),
   };
 }
@@ -212,7 +213,32 @@ describeEngines('the queue of deliveries', (engine) => {
     const id = await queue.subscribe();
     await queue.enqueue(5);
     const before = idsOf(await queue.claim(id));
-    await queue.db.transaction(releaseAllDeliveries);
+    await queue.db.transaction(endAllLeases);
     expect(idsOf(await queue.claim(id))).toEqual(before);
+  });
+
+  it('counts what a process was trying when it was ended, and gives it out alone from the second time on', async () => {
+    const queue = await openQueue(engine);
+    const id = await queue.subscribe();
+    await queue.enqueue(2);
+    await queue.db.transaction((trx) => insertNode(trx, 'alive'));
+    const endsOf = (claimed: readonly ClaimedDelivery[]) => claimed.map(({ uncleanEnds }) => uncleanEnds);
+    const [slow] = await queue.claim(id, { nodeId: 'alive', limit: 1 });
+    const [bad] = await queue.claim(id, { limit: 1 });
+    queue.clock.turn(LEASE_MS);
+    // The node of the first one was slow, and lives.
+    const again = await queue.claim(id);
+    expect([idsOf(again), endsOf(again)]).toEqual([idsOf([slow, bad] as ClaimedDelivery[]), [0, 1]]);
+    await queue.record(again.slice(0, 1).map((one) => resultOf(one, queue.now())));
+    await queue.db.transaction(endAllLeases);
+    expect(await queue.claim(id)).toEqual([]);
+    expect(endsOf(await queue.claim(id, { isAlone: true }))).toEqual([2]);
+    await queue.db.transaction((trx) => releaseDeliveries(trx, 'one'));
+    expect(endsOf(await queue.claim(id, { isAlone: true }))).toEqual([2]);
+    await queue.db.transaction(endAllLeases);
+    const last = await queue.claim(id, { isAlone: true });
+    expect(endsOf(last)).toEqual([3]);
+    await queue.record(last.map((one) => resultOf(one, queue.now(), queue.now())));
+    expect(endsOf(await queue.claim(id))).toEqual([0]);
   });
 });
