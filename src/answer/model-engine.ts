@@ -6,7 +6,7 @@ import { AnswerFailure } from '../domain/failures.ts';
 import { BUILTIN } from '../domain/providers.ts';
 import type { TokenUsage } from '../domain/usage.ts';
 import type { ModelStep, ModelStream, Models } from '../models/model-call.ts';
-import { MAX_ANSWER_CHARS } from '../models/steps.ts';
+import { MAX_ANSWER_CHARS } from '../models/stream-parts.ts';
 import { isForModel } from './bands.ts';
 import { createCitationReader } from './cite.ts';
 import type { AnswerEngine, AnswerEvent, AnswerTool, Question } from './engine.ts';

@@ -10,7 +10,8 @@ import { ModelFailure, readFailure } from './failure.ts';
 import { FAMILIES, type Reach } from './families.ts';
 import type { Access, ModelCall, ModelStream, Models } from './model-call.ts';
 import { createRedact, type Redact } from './redact.ts';
-import { MAX_ANSWER_CHARS, readSteps, type StepReader, type StepSource } from './steps.ts';
+import { readSteps, type StepReader, type StepSource } from './steps.ts';
+import { MAX_ANSWER_CHARS } from './stream-parts.ts';
 
 /** What asking models needs. */
 export interface ModelsOptions {

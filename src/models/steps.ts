@@ -1,14 +1,9 @@
-import type { LanguageModelV4StreamPart, LanguageModelV4ToolCall } from '@ai-sdk/provider';
-import type { FailureCode } from '../domain/failures.ts';
-import type { TokenUsage } from '../domain/usage.ts';
-import type { ModelFailure } from './failure.ts';
-import { type Ending, readEnding, readUsage } from './finish.ts';
+import type { LanguageModelV4StreamPart } from '@ai-sdk/provider';
+import { ModelFailure } from './failure.ts';
 import type { ModelStep } from './model-call.ts';
-import { createSaid, type SaidMessage } from './said.ts';
-import { createStopFilter } from './stop-markers.ts';
+import type { SaidMessage } from './said.ts';
+import { type AnswerEnd, type AnswerParser, type AnswerRules, createAnswerParser, parsePart } from './stream-parts.ts';
 
-/** The longest answer unless another is named, in UTF-16 units; as much for thoughts and the input of tools. */
-export const MAX_ANSWER_CHARS = 200_000;
 /** How long a connection may take to end after its answer, so that it can be used again. */
 const LINGER_MS = 1_000;
 
@@ -23,19 +18,12 @@ export interface StepReader {
 }
 
 /** What a reader reads, how long it waits, and what it says when that was in vain. */
-export interface StepSource {
+export interface StepSource extends AnswerRules {
   /** Asks the model. */
   start(signal: AbortSignal): Promise<PartStream>;
   readonly firstByteMs: number;
   readonly silenceMs: number;
-  /** Whether marks of the ends of turns are taken out of the text. */
-  readonly hidesMarkers: boolean;
-  /** The longest text, in UTF-16 units. */
-  readonly maxChars: number;
   readonly signal: AbortSignal;
-  /** Reads what the package has thrown or told. */
-  toFailure(error: unknown): ModelFailure;
-  createFailure(code: FailureCode, detail: string, passing?: { readonly isPassing: boolean }): ModelFailure;
   /** Called once: with the failure, or without one when the answer has come to its end or was closed. */
   onEnd(failure: ModelFailure | undefined): void;
 }
@@ -44,225 +32,163 @@ interface PartStream {
   readonly stream: ReadableStream<LanguageModelV4StreamPart>;
 }
 
+type PartReader = ReadableStreamDefaultReader<LanguageModelV4StreamPart>;
+
+/** How far the reading of one answer has come. */
+interface Reading {
+  readonly source: StepSource;
+  readonly connection: AbortController;
+  readonly parser: AnswerParser;
+  /** Set once the provider has begun to answer. */
+  reader: PartReader | undefined;
+  isAsked: boolean;
+  /** The caller of `next` that waits for a step. */
+  waiting: PromiseWithResolvers<ModelStep> | undefined;
+  waitsSince: number;
+  /** What later calls of `next` are refused with; set when nothing more is read. */
+  over: ModelFailure | undefined;
+  timer: NodeJS.Timeout | undefined;
+  // Made once, as each token needs them.
+  readonly onRead: (result: ReadableStreamReadResult<LanguageModelV4StreamPart>) => void;
+  readonly onError: (error: unknown) => void;
+  readonly onAbort: () => void;
+}
+
 /**
  * Asks a model and reads what its package streams. Whoever waits for a step is answered in time, whether or not the
  * package heeds the abort. A token costs one promise besides the package's own; time is kept by one timer, which looks
  * up since when somebody has been waiting.
  */
 export function readSteps(source: StepSource): StepReader {
-  const { signal, firstByteMs, silenceMs, maxChars, createFailure } = source;
-  const connection = new AbortController();
-  const filter = source.hidesMarkers ? createStopFilter() : undefined;
-  const said = createSaid();
-  const queue: ModelStep[] = [];
-  const size = { read: 0, text: 0, other: 0, calls: 0 };
-  let reader: ReadableStreamDefaultReader<LanguageModelV4StreamPart> | undefined;
-  let isAsked = false;
-  let hasBegun = false;
-  let waiting: PromiseWithResolvers<ModelStep> | undefined;
-  let waitsSince = 0;
-  /** What is said to whoever asks on; set when nothing more is read. */
-  let over: ModelFailure | undefined;
-  let timer = setTimeout(watch, Math.min(firstByteMs, silenceMs));
-  signal.addEventListener('abort', giveUp, { once: true });
-  if (signal.aborted) giveUp();
-
-  function next(): Promise<ModelStep> {
-    const step = queue.shift();
-    if (step !== undefined) return Promise.resolve(step);
-    if (over !== undefined) return Promise.reject(over);
-    waiting = Promise.withResolvers();
-    readOn();
-    return waiting.promise;
-  }
-
-  function readOn(): void {
-    waitsSince = performance.now();
-    if (reader !== undefined) reader.read().then(take, refuse);
-    else if (!isAsked) {
-      isAsked = true;
-      source.start(connection.signal).then(takeStream, refuse);
-    }
-  }
-
-  function takeStream({ stream }: PartStream): void {
-    if (over !== undefined) {
-      stream.cancel().catch(() => {});
-      return;
-    }
-    reader = stream.getReader();
-    readOn();
-  }
-
-  function take({ done, value }: ReadableStreamReadResult<LanguageModelV4StreamPart>): void {
-    if (over !== undefined) return;
-    try {
-      if (done) fail(createFailure('PROVIDER_UNAVAILABLE', 'The answer was cut off.', { isPassing: true }));
-      else takePart(value);
-    } catch (error) {
-      refuse(error);
-    }
-    const step = queue.shift();
-    if (step !== undefined) {
-      waiting?.resolve(step);
-      waiting = undefined;
-    } else if (over === undefined) readOn();
-  }
-
-  function refuse(error: unknown): void {
-    if (over === undefined) fail(source.toFailure(error));
-  }
-
-  function takePart(part: LanguageModelV4StreamPart): void {
-    switch (part.type) {
-      case 'text-delta':
-        said.turnTo('text', part);
-        readText(part.delta);
-        break;
-      case 'reasoning-delta':
-        said.turnTo('reasoning', part);
-        if (part.delta !== '') takeThought(part.delta);
-        break;
-      case 'text-start':
-        flush();
-        said.begin('text', part);
-        break;
-      case 'reasoning-start':
-        flush();
-        said.begin('reasoning', part);
-        break;
-      case 'text-end':
-        said.turnTo('text', part);
-        flush();
-        break;
-      case 'reasoning-end':
-        if (part.providerMetadata !== undefined) said.turnTo('reasoning', part);
-        break;
-      case 'tool-input-delta':
-        count(part.delta);
-        break;
-      case 'tool-call':
-        takeCall(part);
-        break;
-      case 'finish':
-        flush();
-        takeEnding(readEnding(part.finishReason), readUsage(part.usage));
-        break;
-      case 'error':
-        refuse(part.error);
-        break;
-      default:
-    }
-  }
-
-  function readText(delta: string): void {
-    hasBegun ||= delta !== '';
-    const read = delta.slice(0, maxChars - size.read);
-    size.read += read.length;
-    giveText(filter?.push(read) ?? read);
-    if (filter?.isOver) finish('STOP', null);
-    if (read.length === delta.length || over !== undefined) return;
-    flush();
-    finish('LENGTH', null);
-  }
-
-  function giveText(text: string): void {
-    if (text === '' || over !== undefined) return;
-    size.text += text.length;
-    said.append(text);
-    queue.push({ type: 'text', text });
-  }
-
-  function flush(): void {
-    giveText(filter?.flush() ?? '');
-  }
-
-  function takeThought(delta: string): void {
-    const text = delta.slice(0, MAX_ANSWER_CHARS - size.other);
-    if (text !== '') {
-      said.append(text);
-      queue.push({ type: 'reasoning', text });
-    }
-    count(delta);
-  }
-
-  function count(text: string): void {
-    hasBegun = true;
-    size.other += text.length;
-    if (size.other > MAX_ANSWER_CHARS) finish('LENGTH', null);
-  }
-
-  function takeCall(call: LanguageModelV4ToolCall): void {
-    hasBegun = true;
-    flush();
-    size.calls++;
-    said.call(call);
-    queue.push({ type: 'tool', call });
-  }
-
-  function takeEnding(ending: Ending, usage: TokenUsage | null): void {
-    if (ending === 'WHOLE') finish(size.calls > 0 ? 'TOOLS' : 'STOP', usage);
-    else if (ending === 'LENGTH') finish('LENGTH', usage);
-    else if (ending === 'CUT_OFF')
-      fail(createFailure('PROVIDER_UNAVAILABLE', 'The answer was cut off.', { isPassing: true }));
-    else if (size.text > 0) finish('CONTENT_FILTER', usage);
-    else fail(createFailure('CONTENT_FILTERED', 'The provider has held all of the answer back.'));
-  }
-
-  function finish(reason: (ModelStep & { type: 'finish' })['reason'], usage: TokenUsage | null): void {
-    if (over !== undefined) return;
-    queue.push({ type: 'finish', reason, usage });
-    end(createFailure('ANSWER_FAILED', 'The answer is over.'), undefined, usage !== null);
-  }
-
-  function fail(failure: ModelFailure): void {
-    if (over !== undefined) return;
-    end(failure, failure, false);
-    // What was written before is given first.
-    if (queue.length > 0) return;
-    waiting?.reject(failure);
-    waiting = undefined;
-  }
-
-  function end(said: ModelFailure, failure: ModelFailure | undefined, lingers: boolean): void {
-    over = said;
-    clearTimeout(timer);
-    signal.removeEventListener('abort', giveUp);
-    if (lingers && reader !== undefined) letEnd(reader, connection);
-    else drop(reader, connection);
-    source.onEnd(failure);
-  }
-
-  function giveUp(): void {
-    fail(createFailure('PROVIDER_UNAVAILABLE', 'The question was given up.'));
-  }
-
-  function watch(): void {
-    const limit = hasBegun ? silenceMs : firstByteMs;
-    const left = waiting === undefined ? limit : waitsSince + limit - performance.now();
-    // Never longer than the limit that may count by then.
-    if (left > 0) timer = setTimeout(watch, Math.ceil(Math.min(left, silenceMs)));
-    else fail(createFailure('PROVIDER_UNAVAILABLE', `Nothing has come for ${limit} ms.`));
-  }
-
+  const { signal, firstByteMs, silenceMs, createFailure } = source;
+  const reading: Reading = {
+    source,
+    connection: new AbortController(),
+    parser: createAnswerParser(source),
+    reader: undefined,
+    isAsked: false,
+    waiting: undefined,
+    waitsSince: 0,
+    over: undefined,
+    timer: undefined,
+    onRead: (result) => handleRead(reading, result),
+    onError: (error) => handleError(reading, error),
+    onAbort: () => fail(reading, createFailure('PROVIDER_UNAVAILABLE', 'The question was given up.')),
+  };
+  reading.timer = setTimeout(checkSilence, Math.min(firstByteMs, silenceMs), reading);
+  signal.addEventListener('abort', reading.onAbort, { once: true });
+  if (signal.aborted) reading.onAbort();
   return {
-    next,
+    next: () => nextStep(reading),
     async ready() {
-      queue.unshift(await next());
+      reading.parser.steps.unshift(await nextStep(reading));
     },
     get said() {
-      return said.message;
+      return reading.parser.said.message;
     },
-    close() {
-      if (over !== undefined) return;
-      const closed = createFailure('ANSWER_FAILED', 'The answer was closed.');
-      end(closed, undefined, false);
-      waiting?.reject(closed);
-    },
+    close: () => close(reading),
   };
 }
 
-type PartReader = ReadableStreamDefaultReader<LanguageModelV4StreamPart>;
+function nextStep(reading: Reading): Promise<ModelStep> {
+  const step = reading.parser.steps.shift();
+  if (step !== undefined) return Promise.resolve(step);
+  if (reading.over !== undefined) return Promise.reject(reading.over);
+  reading.waiting = Promise.withResolvers();
+  readOn(reading);
+  return reading.waiting.promise;
+}
+
+/** Reads the next part; the first time, asks the model. */
+function readOn(reading: Reading): void {
+  reading.waitsSince = performance.now();
+  if (reading.reader !== undefined) reading.reader.read().then(reading.onRead, reading.onError);
+  else if (!reading.isAsked) {
+    reading.isAsked = true;
+    reading.source.start(reading.connection.signal).then((answer) => openStream(reading, answer), reading.onError);
+  }
+}
+
+function openStream(reading: Reading, { stream }: PartStream): void {
+  if (reading.over !== undefined) {
+    stream.cancel().catch(() => {});
+    return;
+  }
+  reading.reader = stream.getReader();
+  readOn(reading);
+}
+
+function handleRead(reading: Reading, { done, value }: ReadableStreamReadResult<LanguageModelV4StreamPart>): void {
+  if (reading.over !== undefined) return;
+  const { parser, source } = reading;
+  try {
+    const end = done
+      ? source.createFailure('PROVIDER_UNAVAILABLE', 'The answer was cut off.', { isPassing: true })
+      : parsePart(parser, value);
+    if (end !== undefined) endAnswer(reading, end);
+  } catch (error) {
+    handleError(reading, error);
+  }
+  const step = parser.steps.shift();
+  if (step !== undefined) {
+    reading.waiting?.resolve(step);
+    reading.waiting = undefined;
+  } else if (reading.over === undefined) readOn(reading);
+}
+
+function handleError(reading: Reading, error: unknown): void {
+  if (reading.over === undefined) fail(reading, reading.source.toFailure(error));
+}
+
+function endAnswer(reading: Reading, end: AnswerEnd): void {
+  if (end instanceof ModelFailure) {
+    fail(reading, end);
+    return;
+  }
+  reading.parser.steps.push(end);
+  const over = reading.source.createFailure('ANSWER_FAILED', 'The answer is over.');
+  stopReading(reading, { over, failure: undefined, lingers: end.usage !== null });
+}
+
+function fail(reading: Reading, failure: ModelFailure): void {
+  if (reading.over !== undefined) return;
+  stopReading(reading, { over: failure, failure, lingers: false });
+  // What was written before is given first.
+  if (reading.parser.steps.length > 0) return;
+  reading.waiting?.reject(failure);
+  reading.waiting = undefined;
+}
+
+function close(reading: Reading): void {
+  if (reading.over !== undefined) return;
+  const over = reading.source.createFailure('ANSWER_FAILED', 'The answer was closed.');
+  stopReading(reading, { over, failure: undefined, lingers: false });
+  reading.waiting?.reject(over);
+}
+
+/** @param lingers whether the connection may be used again, once its end has come. */
+function stopReading(
+  reading: Reading,
+  { over, failure, lingers }: { over: ModelFailure; failure: ModelFailure | undefined; lingers: boolean },
+): void {
+  const { source, reader, connection } = reading;
+  reading.over = over;
+  clearTimeout(reading.timer);
+  source.signal.removeEventListener('abort', reading.onAbort);
+  if (lingers && reader !== undefined) letEnd(reader, connection);
+  else drop(reader, connection);
+  source.onEnd(failure);
+}
+
+/** Fails an answer whose next part has been waited for too long, or sets the timer again. */
+function checkSilence(reading: Reading): void {
+  const { firstByteMs, silenceMs, createFailure } = reading.source;
+  const limit = reading.parser.hasBegun ? silenceMs : firstByteMs;
+  const left = reading.waiting === undefined ? limit : reading.waitsSince + limit - performance.now();
+  // Never longer than the limit that may count by then.
+  if (left > 0) reading.timer = setTimeout(checkSilence, Math.ceil(Math.min(left, silenceMs)), reading);
+  else fail(reading, createFailure('PROVIDER_UNAVAILABLE', `Nothing has come for ${limit} ms.`));
+}
 
 /** Waits a little for the end that follows the last part, and drops a connection that does not come to it. */
 function letEnd(reader: PartReader, connection: AbortController): void {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { FailureCode } from '../../src/domain/failures.ts';
 import { PROVIDERS } from '../../src/domain/providers.ts';
-import { MAX_ANSWER_CHARS } from '../../src/models/steps.ts';
+import { MAX_ANSWER_CHARS } from '../../src/models/stream-parts.ts';
 import type { Refusal } from '../helpers/vendors/answer.ts';
 import { SIGNATURE } from '../helpers/vendors/answer.ts';
 import type { Mishap } from '../helpers/vendors/vendor.ts';

@@ -1,7 +1,8 @@
 import type { LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import { describe, expect, it, vi } from 'vitest';
 import { ModelFailure, readFailure } from '../../src/models/failure.ts';
-import { MAX_ANSWER_CHARS, readSteps, type StepSource } from '../../src/models/steps.ts';
+import { readSteps, type StepSource } from '../../src/models/steps.ts';
+import { MAX_ANSWER_CHARS } from '../../src/models/stream-parts.ts';
 
 const NO_USAGE = {
   inputTokens: { total: undefined, noCache: undefined, cacheRead: undefined, cacheWrite: undefined },
