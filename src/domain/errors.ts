@@ -35,6 +35,17 @@ export abstract class RefusalError extends Error {
   abstract readonly code: ErrorCode;
 }
 
+/** Makes the class of a refusal that says the same each time: by default the public text of its code. */
+function refusalOf<Code extends ErrorCode>(code: Code, message: string = ERRORS[code].text) {
+  return class extends RefusalError {
+    readonly code = code;
+
+    constructor() {
+      super(message);
+    }
+  };
+}
+
 /** What was named does not exist, or belongs to someone else: both look the same on purpose. */
 export class NotFoundError extends RefusalError {
   readonly code = 'NOT_FOUND';
@@ -71,58 +82,22 @@ export class InvalidInputError extends RefusalError {
 }
 
 /** The chatbot is switched off and takes no messages. */
-export class ChatbotPausedError extends RefusalError {
-  readonly code = 'CHATBOT_PAUSED';
-
-  constructor() {
-    super(ERRORS.CHATBOT_PAUSED.text);
-  }
-}
+export class ChatbotPausedError extends refusalOf('CHATBOT_PAUSED') {}
 
 /** A reply is under way in the conversation, and the caller did not want to wait. */
-export class ConversationBusyError extends RefusalError {
-  readonly code = 'CONVERSATION_BUSY';
-
-  constructor() {
-    super(ERRORS.CONVERSATION_BUSY.text);
-  }
-}
+export class ConversationBusyError extends refusalOf('CONVERSATION_BUSY') {}
 
 /** The client's own id of a message was used before, for something else. */
-export class IdempotencyConflictError extends RefusalError {
-  readonly code = 'IDEMPOTENCY_CONFLICT';
-
-  constructor() {
-    super(ERRORS.IDEMPOTENCY_CONFLICT.text);
-  }
-}
+export class IdempotencyConflictError extends refusalOf('IDEMPOTENCY_CONFLICT') {}
 
 /** The account already has as many active keys as it may. */
-export class ApiKeyLimitError extends RefusalError {
-  readonly code = 'API_KEY_LIMIT';
-
-  constructor() {
-    super(ERRORS.API_KEY_LIMIT.text);
-  }
-}
+export class ApiKeyLimitError extends refusalOf('API_KEY_LIMIT') {}
 
 /** The account has used up the AI replies of this UTC month. */
-export class QuotaExceededError extends RefusalError {
-  readonly code = 'QUOTA_EXCEEDED';
-
-  constructor() {
-    super(ERRORS.QUOTA_EXCEEDED.text);
-  }
-}
+export class QuotaExceededError extends refusalOf('QUOTA_EXCEEDED') {}
 
 /** No credential where one is needed, or one that does not hold: unknown, malformed and revoked look the same. */
-export class UnauthenticatedError extends RefusalError {
-  readonly code = 'UNAUTHENTICATED';
-
-  constructor() {
-    super(ERRORS.UNAUTHENTICATED.text);
-  }
-}
+export class UnauthenticatedError extends refusalOf('UNAUTHENTICATED') {}
 
 /** The credential holds but lacks a scope. */
 export class ForbiddenError extends RefusalError {
@@ -196,59 +171,27 @@ export class QueryTooComplexError extends RefusalError {
 }
 
 /** The body is larger than a request may be. */
-export class PayloadTooLargeError extends RefusalError {
-  readonly code = 'PAYLOAD_TOO_LARGE';
-
-  constructor() {
-    super(ERRORS.PAYLOAD_TOO_LARGE.text);
-  }
-}
+export class PayloadTooLargeError extends refusalOf('PAYLOAD_TOO_LARGE') {}
 
 /** The body is not JSON by its own account. */
-export class UnsupportedMediaTypeError extends RefusalError {
-  readonly code = 'UNSUPPORTED_MEDIA_TYPE';
-
-  constructor() {
-    super(ERRORS.UNSUPPORTED_MEDIA_TYPE.text);
-  }
-}
+export class UnsupportedMediaTypeError extends refusalOf('UNSUPPORTED_MEDIA_TYPE') {}
 
 /** The body says that it is JSON and is not: bad syntax or bytes that are no UTF-8. */
-export class MalformedBodyError extends RefusalError {
-  readonly code = 'MALFORMED_BODY';
-
-  constructor() {
-    super(ERRORS.MALFORMED_BODY.text);
-  }
-}
+export class MalformedBodyError extends refusalOf('MALFORMED_BODY') {}
 
 /** The gateway stops, and nobody can wait for the answer here. Try again after `retryAfterMs`, at its next start. */
-export class ShuttingDownError extends RefusalError {
-  readonly code = 'SERVICE_UNAVAILABLE';
+export class ShuttingDownError extends refusalOf('SERVICE_UNAVAILABLE') {
   readonly retryAfterMs = 5_000;
-
-  constructor() {
-    super(ERRORS.SERVICE_UNAVAILABLE.text);
-  }
 }
 
 /** The conversation has as many messages waiting as it may. */
-export class QueueFullError extends RefusalError {
-  readonly code = 'SERVICE_UNAVAILABLE';
-
-  constructor() {
-    super('Too many messages are waiting in this conversation.');
-  }
-}
+export class QueueFullError extends refusalOf(
+  'SERVICE_UNAVAILABLE',
+  'Too many messages are waiting in this conversation.',
+) {}
 
 /** An operation took longer than it may. What it had begun to change may yet be done. */
-export class OperationTimeoutError extends RefusalError {
-  readonly code = 'SERVICE_UNAVAILABLE';
-
-  constructor() {
-    super('The operation took too long.');
-  }
-}
+export class OperationTimeoutError extends refusalOf('SERVICE_UNAVAILABLE', 'The operation took too long.') {}
 
 /**
  * The database cannot be read or written: its disk is full or fails, or its server does not answer. Nothing was stored;
