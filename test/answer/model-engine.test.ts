@@ -3,13 +3,10 @@ import { describe, expect, it } from 'vitest';
 import type { AnswerTool, Question } from '../../src/answer/engine.ts';
 import { createExtractiveEngine } from '../../src/answer/extractive.ts';
 import { createModelEngine } from '../../src/answer/model-engine.ts';
-import { AnswerFailure, type FailureCode } from '../../src/domain/failures.ts';
-import type { ModelCall, ModelStep, Models } from '../../src/models/model-call.ts';
+import type { ModelCall, ModelStep } from '../../src/models/model-call.ts';
 import { readAnswer, UNASKED } from '../helpers/answers.ts';
 import { createHit, createRetrieval } from '../helpers/hits.ts';
-
-/** What one call gives: its steps, and why it fails after them. */
-type Scene = readonly (ModelStep | FailureCode)[];
+import { createScriptedModels, type ModelScript, type ScriptedModels } from '../helpers/models.ts';
 
 const USAGE = { inputTokens: 100, cachedTokens: 0, outputTokens: 10, reasoningTokens: 0, isEstimated: false };
 const text = (words: string): ModelStep => ({ type: 'text', text: words });
@@ -20,40 +17,11 @@ const use = (toolName: string, input: object = {}): ModelStep => ({
   call: { type: 'tool-call', toolCallId: toolName, toolName, input: JSON.stringify(input) },
 });
 
-/** Models that play one scene for each call, in order, and say how often they were opened and closed. */
-function play(...scenes: Scene[]) {
-  const calls: ModelCall[] = [];
-  let closed = 0;
-  const models: Models = {
-    async open(call, signal) {
-      signal.throwIfAborted();
-      calls.push({ ...call, messages: [...call.messages] });
-      const scene = [...(scenes[calls.length - 1] ?? [])];
-      const next = async (): Promise<ModelStep> => {
-        const step = scene.shift();
-        if (step === undefined) return new Promise(() => {});
-        if (typeof step === 'string') throw new AnswerFailure(step, 'as the test says');
-        return step;
-      };
-      if (typeof scene[0] === 'string') await next();
-      const said = { role: 'assistant', content: [] } as const;
-      return {
-        provider: call.provider,
-        model: call.model ?? 'default',
-        next,
-        said: { ...said, content: [] },
-        close: () => void closed++,
-      };
-    },
-  };
-  return { models, calls, closed: () => closed };
-}
-
 const retrieval = createRetrieval([createHit('Refunds are paid within ten days.')], 0.9);
 
-/** Asks the engine with its models playing, and gives all that it told. */
+/** Asks the engine with its models, and gives all that it told. */
 async function ask(
-  { models }: Pick<ReturnType<typeof play>, 'models'>,
+  models: ScriptedModels,
   question: Partial<Question> = {},
   { fallsBackToBuiltin = false, signal }: { fallsBackToBuiltin?: boolean; signal?: AbortSignal } = {},
 ) {
@@ -87,14 +55,14 @@ const resultsOf = (call: ModelCall | undefined) => JSON.stringify(call?.messages
 describe('an answer in several rounds', () => {
   it('begins a paragraph in each that has text', async () => {
     const { tool } = createTool('escalate');
-    const scenes = play(
+    const models = createScriptedModels(
       [text('One moment.'), use('escalate'), usesTools],
       [text('\n A person'), text(' will come.'), end],
     );
-    const { text: told, finish } = await ask(scenes, { tools: [tool] });
+    const { text: told, finish } = await ask(models, { tools: [tool] });
     expect(told).toBe('One moment.\n\nA person will come.');
     expect(finish).toMatchObject({ reason: 'STOP', usage: { inputTokens: 200, outputTokens: 20 } });
-    expect(scenes.closed()).toBe(2);
+    expect(models.closed).toBe(2);
   });
 
   it('tells the visitor what was done when the model then fails, is silent, or has nothing to add', async () => {
@@ -104,8 +72,8 @@ describe('an answer in several rounds', () => {
       [{ type: 'reasoning', text: 'Hm.' }, 'PROVIDER_UNAVAILABLE'],
     ]) {
       const { tool, inputs } = createTool('escalate', { notice: 'A person will come.' });
-      const scenes = play([use('escalate'), usesTools], second as Scene);
-      const { text: told, finish } = await ask(scenes, { tools: [tool] });
+      const models = createScriptedModels([use('escalate'), usesTools], second as ModelScript);
+      const { text: told, finish } = await ask(models, { tools: [tool] });
       expect([told, inputs.length]).toEqual(['A person will come.', 1]);
       expect(finish).toMatchObject({ reason: 'STOP' });
     }
@@ -113,34 +81,38 @@ describe('an answer in several rounds', () => {
 
   it('does each thing once, however often it is asked for, and no more than four at a time', async () => {
     const { tool, inputs } = createTool('capture');
-    const scenes = play(
+    const models = createScriptedModels(
       [...Array.from({ length: 6 }, () => use('capture')), usesTools],
       [use('capture'), usesTools],
       [text('All done.'), end],
     );
-    const { text: told } = await ask(scenes, { tools: [tool] });
+    const { text: told } = await ask(models, { tools: [tool] });
     expect([told, inputs.length]).toEqual(['All done.', 1]);
-    expect(resultsOf(scenes.calls[1])).toContain('Too many tools at once.');
-    expect(resultsOf(scenes.calls[2])).toContain('That was done already');
+    expect(resultsOf(models.calls[1])).toContain('Too many tools at once.');
+    expect(resultsOf(models.calls[2])).toContain('That was done already');
   });
 
   it('lets a model try again what was refused, and offers nothing in its last round', async () => {
     const { tool, inputs } = createTool('capture', { refusals: 1 });
-    const scenes = play(
+    const models = createScriptedModels(
       [use('capture', { email: 'nobody' }), usesTools],
       [use('capture', { email: 'ada@example.com' }), usesTools],
       [text('Thank you.'), use('capture'), usesTools],
     );
-    const { text: told, finish } = await ask(scenes, { tools: [tool] });
+    const { text: told, finish } = await ask(models, { tools: [tool] });
     expect(inputs).toEqual([{ email: 'nobody' }, { email: 'ada@example.com' }]);
     expect([told, finish]).toMatchObject(['Thank you.', { reason: 'STOP' }]);
-    expect(scenes.calls.map(({ toolChoice }) => toolChoice)).toEqual([undefined, undefined, 'none']);
+    expect(models.calls.map(({ toolChoice }) => toolChoice)).toEqual([undefined, undefined, 'none']);
   });
 
   it('uses no tool of a round that was cut off', async () => {
     const { tool, inputs } = createTool('capture');
-    const scenes = play([text('I keep that'), use('capture'), { type: 'finish', reason: 'LENGTH', usage: USAGE }]);
-    const { finish } = await ask(scenes, { tools: [tool] });
+    const models = createScriptedModels([
+      text('I keep that'),
+      use('capture'),
+      { type: 'finish', reason: 'LENGTH', usage: USAGE },
+    ]);
+    const { finish } = await ask(models, { tools: [tool] });
     expect([inputs, finish]).toMatchObject([[], { reason: 'LENGTH' }]);
   });
 
@@ -151,7 +123,7 @@ describe('an answer in several rounds', () => {
     const run = first.tool.run;
     const tools = [{ ...first.tool, run: (input: unknown) => run(input).finally(() => stop.abort()) }, second.tool];
     const { text: told, finish } = await ask(
-      play([use('first'), use('second'), usesTools]),
+      createScriptedModels([use('first'), use('second'), usesTools]),
       { tools },
       { signal: stop.signal },
     );
@@ -163,39 +135,43 @@ describe('a model that fails', () => {
   const answering = { ...UNASKED.answering, fallbackModels: [{ provider: 'google', model: 'second' }] };
 
   it('gives way to the next before it has said a word: layout and thoughts are none', async () => {
-    const scenes = play(
+    const models = createScriptedModels(
       [text('\n\n'), { type: 'reasoning', text: 'Hm.' }, 'PROVIDER_UNAVAILABLE'],
       [text('Ten days.'), end],
     );
-    const { text: told, events, authors } = await ask(scenes, { answering });
+    const { text: told, events, authors } = await ask(models, { answering });
     expect(told).toBe('Ten days.');
     expect(authors.map((event) => event.type === 'author' && event.author.model)).toEqual(['first', 'second']);
     expect(events.filter(({ type }) => type === 'spent')).toMatchObject([{ usage: { isEstimated: true } }]);
   });
 
   it('gives way when all it wrote were thoughts, which are paid for', async () => {
-    const thoughts: Scene = [
+    const thoughts: ModelScript = [
       { type: 'reasoning', text: 'Hm.' },
       { type: 'finish', reason: 'LENGTH', usage: USAGE },
     ];
-    const { text: told, events } = await ask(play(thoughts, [text('Ten days.'), end]), { answering });
+    const { text: told, events } = await ask(createScriptedModels(thoughts, [text('Ten days.'), end]), { answering });
     expect(told).toBe('Ten days.');
     expect(events.filter(({ type }) => type === 'spent')).toEqual([{ type: 'spent', usage: USAGE }]);
   });
 
   it('gives way when the tool that it named is none', async () => {
-    const scenes = play([use('nothing'), usesTools], ['PROVIDER_UNAVAILABLE'], [text('Ten days.'), end]);
-    expect((await ask(scenes, { answering })).text).toBe('Ten days.');
+    const models = createScriptedModels(
+      [use('nothing'), usesTools],
+      ['PROVIDER_UNAVAILABLE'],
+      [text('Ten days.'), end],
+    );
+    expect((await ask(models, { answering })).text).toBe('Ten days.');
   });
 
   it('is the end of the answer after its first word', async () => {
-    const scenes = play([text('Ten'), 'PROVIDER_UNAVAILABLE'], [text('Ten days.'), end]);
-    await expect(ask(scenes, { answering })).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
-    expect([scenes.calls.length, scenes.closed()]).toEqual([1, 1]);
+    const models = createScriptedModels([text('Ten'), 'PROVIDER_UNAVAILABLE'], [text('Ten days.'), end]);
+    await expect(ask(models, { answering })).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
+    expect([models.calls.length, models.closed]).toEqual([1, 1]);
   });
 
   it('is followed by the built-in engine where that is wanted, and else by the last reason', async () => {
-    const failing = () => play(['PROVIDER_RATE_LIMITED'], ['CONTEXT_TOO_LONG']);
+    const failing = () => createScriptedModels(['PROVIDER_RATE_LIMITED'], ['CONTEXT_TOO_LONG']);
     const { text: told } = await ask(failing(), { answering }, { fallsBackToBuiltin: true });
     expect(told).toBe('Refunds are paid within ten days.');
     await expect(ask(failing(), { answering })).rejects.toMatchObject({ code: 'CONTEXT_TOO_LONG' });
@@ -204,7 +180,7 @@ describe('a model that fails', () => {
 
 it('reads no more of an answer than is left of its longest', async () => {
   const { tool } = createTool('capture');
-  const scenes = play([text('x'.repeat(1_000)), use('capture'), usesTools], [text('y'), end]);
-  await ask(scenes, { tools: [tool] });
-  expect(scenes.calls.map(({ maxChars }) => maxChars)).toEqual([200_000, 199_000]);
+  const models = createScriptedModels([text('x'.repeat(1_000)), use('capture'), usesTools], [text('y'), end]);
+  await ask(models, { tools: [tool] });
+  expect(models.calls.map(({ maxChars }) => maxChars)).toEqual([200_000, 199_000]);
 });

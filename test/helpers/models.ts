@@ -12,8 +12,11 @@ export interface ScriptedModels extends Models {
 /** The step that ends an answer well. */
 export const MODEL_FINISH: ModelStep = { type: 'finish', reason: 'STOP', usage: null };
 
-/** Makes models that give these steps to every call, or fail in their place; after the last they are silent. */
-export function createScriptedModels(steps: readonly (ModelStep | FailureCode)[]): ScriptedModels {
+/** What one call gives: its steps, or why it fails in place of one. */
+export type ModelScript = readonly (ModelStep | FailureCode)[];
+
+/** Makes models that play one script for each call, in order; after its last step they are silent. */
+export function createScriptedModels(...scripts: readonly ModelScript[]): ScriptedModels {
   const calls: ModelCall[] = [];
   let closed = 0;
   return {
@@ -22,17 +25,17 @@ export function createScriptedModels(steps: readonly (ModelStep | FailureCode)[]
       return closed;
     },
     async open(call, signal) {
-      calls.push(call);
       signal.throwIfAborted();
-      const left = [...steps];
+      const left = [...(scripts[calls.length] ?? [])];
+      calls.push({ ...call, messages: [...call.messages] });
       const next = async (): Promise<ModelStep> => {
         const step = left.shift();
         if (step === undefined) return new Promise(() => {});
         if (typeof step === 'string') throw new AnswerFailure(step, 'as the test says');
         return step;
       };
-      const first = await next();
-      left.unshift(first);
+      // A model that fails before its first step is never open.
+      if (typeof left[0] === 'string') await next();
       return {
         provider: call.provider,
         model: call.model ?? 'default-model',

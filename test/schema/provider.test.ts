@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { BUILTIN, PROVIDERS } from '../../src/domain/providers.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import type { GatewayOptions, TestGateway } from '../helpers/gateway.ts';
-import { createScriptedModels, MODEL_FINISH } from '../helpers/models.ts';
+import { createScriptedModels, MODEL_FINISH, type ModelScript } from '../helpers/models.ts';
 import { mutate, openGateway as open, textOf } from './support.ts';
 
 const KEY = 'sk-abcdefghijkl-WXYZ';
@@ -237,7 +237,8 @@ describe('testProvider', () => {
     });
 
   it('asks the model for a word, with the access of the account', async () => {
-    const models = createScriptedModels([{ type: 'text', text: 'OK' }, MODEL_FINISH]);
+    const script: ModelScript = [{ type: 'text', text: 'OK' }, MODEL_FINISH];
+    const models = createScriptedModels(script, script);
     const gateway = await openGateway({ replaced: { models } });
     expect(await test(gateway, { provider: 'openai', model: ' gpt-x ' })).toEqual({
       __typename: 'TestProviderPayload',
