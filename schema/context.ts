@@ -30,8 +30,7 @@ export interface GraphContext {
   readonly request: RequestInfo;
 }
 
-/** Passes on an event of a subscription. What belongs to it is read anew, so that none shows what an earlier one read. */
-export function refresh<T>(event: T, context: GraphContext): T {
+/** Makes the loaders anew before an event of a subscription is executed. */
+export function renewLoaders(context: GraphContext): void {
   context.loaders = createLoadersFor(context.deps, context.viewer);
-  return event;
 }

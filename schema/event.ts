@@ -15,7 +15,6 @@ import type {
   TypingChangedEvent,
 } from '../src/domain/events.ts';
 import { builder } from './builder.ts';
-import { refresh } from './context.ts';
 import { ConversationRef, MessageRef } from './conversation.ts';
 import { TypingRole } from './handoff.ts';
 import { LeadRef } from './lead.ts';
@@ -130,7 +129,7 @@ builder.subscriptionFields((t) => ({
       after: t.arg.string({ description: `${AFTER} Absent: all from the beginning.` }),
     },
     subscribe: (_root, args, { deps, viewer, signal }) => followMessage(deps, viewer, args, signal),
-    resolve: (event, _args, context) => refresh(event, context),
+    resolve: (event) => event,
   }),
   conversationEvents: t.field({
     type: ConversationEventRef,
@@ -141,7 +140,7 @@ builder.subscriptionFields((t) => ({
       after: t.arg.string({ description: `${AFTER} Absent: the reply that is under way, then what comes.` }),
     },
     subscribe: (_root, args, { deps, viewer, signal }) => followConversation(deps, viewer, args, signal),
-    resolve: (event, _args, context) => refresh(event, context),
+    resolve: (event) => event,
   }),
   chatbotEvents: t.field({
     type: ConversationEventRef,
@@ -152,6 +151,6 @@ builder.subscriptionFields((t) => ({
       after: t.arg.string({ description: `${AFTER} Absent: only what comes.` }),
     },
     subscribe: (_root, args, { deps, viewer, signal }) => followChatbot(deps, viewer, args, signal),
-    resolve: (event, _args, context) => refresh(event, context),
+    resolve: (event) => event,
   }),
 }));

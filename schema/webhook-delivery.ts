@@ -5,7 +5,6 @@ import { followDeliveries } from '../src/webhooks/delivery-story.ts';
 import { signForNow } from '../src/webhooks/headers.ts';
 import { builder, type FieldExtensions } from './builder.ts';
 import { pageExtensions, paginate } from './connection.ts';
-import { refresh } from './context.ts';
 import { Node } from './node.ts';
 import { WebhookEvent } from './webhook-event.ts';
 import { WebhookSubscriptionRef } from './webhook-subscription.ts';
@@ -128,6 +127,6 @@ builder.subscriptionField('webhookDeliveries', (t) =>
       subscriptionId: t.arg.id({ description: 'Only those of this subscription; absent: all of the account.' }),
     },
     subscribe: (_root, args, { deps, viewer, signal }) => followDeliveries(deps, viewer, args, signal),
-    resolve: (delivery, _args, context) => refresh(delivery, context),
+    resolve: (delivery) => delivery,
   }),
 );

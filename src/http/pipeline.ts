@@ -11,6 +11,7 @@ import {
   validate,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import { type GraphContext, renewLoaders } from '../../schema/context.ts';
 import { admit } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import {
@@ -110,7 +111,10 @@ export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engi
       case 'query':
         return answerBounded(() => execute(args));
       case 'subscription':
-        return subscribe(args, answerBounded);
+        return subscribe(args, (execute) => {
+          renewLoaders(args.contextValue as GraphContext);
+          return answerBounded(execute);
+        });
       default:
         // What it does is done: its answer was bounded before.
         return execute(args);
