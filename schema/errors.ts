@@ -8,6 +8,7 @@ import {
   NotFoundError,
   QuotaExceededError,
 } from '../src/domain/errors.ts';
+import { MAX_ACTIVE_API_KEYS } from '../src/domain/limits.ts';
 import { builder } from './builder.ts';
 
 const ErrorInterface = builder.interfaceRef<{ code: string; message: string }>('Error').implement({
@@ -73,6 +74,6 @@ builder.objectType(IdempotencyConflictError, {
 
 builder.objectType(ApiKeyLimitError, {
   name: 'ApiKeyLimitError',
-  description: 'The account has 5 active keys already. `code` is `API_KEY_LIMIT`.',
+  description: `The account has ${MAX_ACTIVE_API_KEYS} active keys already. \`code\` is \`API_KEY_LIMIT\`.`,
   interfaces: [ErrorInterface],
 });

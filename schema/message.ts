@@ -19,6 +19,7 @@ import {
   QuotaExceededError,
   requireFound,
 } from '../src/domain/errors.ts';
+import { MAX_CITATIONS, MAX_FOLLOW_UPS } from '../src/domain/limits.ts';
 import { followedBy } from '../src/store/loaders.ts';
 import { builder, type FieldExtensions } from './builder.ts';
 import { ConversationRef, MessageRef } from './conversation.ts';
@@ -26,9 +27,6 @@ import { Node } from './node.ts';
 import { parseForAnswer } from './scalars.ts';
 import { CONTENT } from './scopes.ts';
 import { PassageRef, SourceRef } from './source.ts';
-
-const MAX_CITATIONS = 10;
-const MAX_FOLLOW_UPS = 3;
 
 const MessageRole = builder.enumType('MessageRole', {
   description: 'Who says a message.',

@@ -4,6 +4,7 @@ import { type ApiKey, SCOPES, type Scope } from '../domain/entities.ts';
 import { ApiKeyLimitError, InvalidInputError, NotFoundError } from '../domain/errors.ts';
 import { createId, parseId } from '../domain/ids.ts';
 import { nameText, parseInput } from '../domain/input.ts';
+import { MAX_ACTIVE_API_KEYS } from '../domain/limits.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { lockAccount } from '../store/accounts.ts';
 import { countActiveApiKeys, findApiKey, insertApiKey, markApiKeyRevoked } from '../store/api-keys.ts';
@@ -16,8 +17,6 @@ export interface CreatedApiKey {
   readonly apiKey: ApiKey;
   readonly secret: string;
 }
-
-const MAX_ACTIVE_KEYS = 5;
 
 const rules = z.object({
   name: nameText,
@@ -60,7 +59,7 @@ export async function issueApiKey(
 ): Promise<CreatedApiKey> {
   if (!isKeyForm(secret)) throw new InvalidInputError([{ path: ['secret'], message: 'Not an API key.' }]);
   await lockAccount(trx, accountId);
-  if ((await countActiveApiKeys(trx, accountId)) >= MAX_ACTIVE_KEYS) throw new ApiKeyLimitError();
+  if ((await countActiveApiKeys(trx, accountId)) >= MAX_ACTIVE_API_KEYS) throw new ApiKeyLimitError();
   const apiKey: ApiKey = {
     id: createId('apiKey'),
     accountId,

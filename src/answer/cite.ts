@@ -1,4 +1,5 @@
 import type { Citation } from '../domain/entities.ts';
+import { MAX_CITATIONS } from '../domain/limits.ts';
 import { toContentTerms, toTerms } from '../domain/terms.ts';
 import type { AnswerEvent } from './engine.ts';
 import { areForeign, readTongue, type Tongue } from './languages.ts';
@@ -24,7 +25,6 @@ interface Evidence {
   findQuote: ReturnType<typeof createQuoteFinder> | undefined;
 }
 
-const MAX_CITATIONS = 10;
 /** Each takes time, whether or not a citation comes of it. */
 const MAX_MARKERS = 200;
 

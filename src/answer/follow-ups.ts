@@ -1,9 +1,9 @@
 import type { LanguageModelV4Message } from '@ai-sdk/provider';
+import { MAX_FOLLOW_UPS } from '../domain/limits.ts';
 import { toContentTerms, toTerms } from '../domain/terms.ts';
 import type { Question } from './engine.ts';
 import { composeSources } from './prompt.ts';
 
-const MAX_FOLLOW_UPS = 3;
 const MAX_CHARS = 160;
 
 /** In UTF-16 units: what was asked at greater length is like no suggestion. */

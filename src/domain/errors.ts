@@ -1,4 +1,5 @@
 import type { Scope } from './entities.ts';
+import { MAX_ACTIVE_API_KEYS, MAX_BODY_BYTES } from './limits.ts';
 
 /**
  * Everything that can be refused, and the one table that says how: code → HTTP status → public text. Nothing else in
@@ -10,14 +11,17 @@ export const ERRORS = {
   CHATBOT_PAUSED: { status: 400, text: 'Chatbot is not active.' },
   CONVERSATION_BUSY: { status: 409, text: 'The conversation is busy.' },
   IDEMPOTENCY_CONFLICT: { status: 422, text: 'This idempotency key was used for another request.' },
-  API_KEY_LIMIT: { status: 400, text: 'Maximum 5 active API keys allowed. Revoke one first.' },
+  API_KEY_LIMIT: { status: 400, text: `Maximum ${MAX_ACTIVE_API_KEYS} active API keys allowed. Revoke one first.` },
   QUOTA_EXCEEDED: { status: 429, text: 'Monthly message limit reached.' },
   UNAUTHENTICATED: { status: 401, text: 'Unauthorized' },
   FORBIDDEN: { status: 403, text: 'This credential may not do that.' },
   RATE_LIMITED: { status: 429, text: 'API rate limit exceeded.' },
   BAD_USER_INPUT: { status: 400, text: 'The input is invalid.' },
   QUERY_TOO_COMPLEX: { status: 400, text: 'The query asks for too much.' },
-  PAYLOAD_TOO_LARGE: { status: 413, text: 'Request body is too large. At most 256 kB are accepted.' },
+  PAYLOAD_TOO_LARGE: {
+    status: 413,
+    text: `Request body is too large. At most ${MAX_BODY_BYTES / 1_024} kB are accepted.`,
+  },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, text: 'Request body must be application/json.' },
   MALFORMED_BODY: { status: 400, text: 'Cannot parse request body' },
   METHOD_NOT_ALLOWED: { status: 405, text: 'Method not allowed' },

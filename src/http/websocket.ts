@@ -13,7 +13,7 @@ import { handleProtocols, type SubscribePayload } from 'graphql-ws';
 import { WebSocketServer } from 'ws';
 import type { Deps } from '../deps.ts';
 import { BadUserInputError } from '../domain/errors.ts';
-import { MAX_BODY_BYTES } from '../rest/body.ts';
+import { MAX_BODY_BYTES } from '../domain/limits.ts';
 import { deliver } from './delivery.ts';
 import type { OperationSource } from './door.ts';
 import { type Results, requireScopesOf } from './executor.ts';

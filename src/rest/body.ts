@@ -1,7 +1,5 @@
 import { MalformedBodyError, PayloadTooLargeError, UnsupportedMediaTypeError } from '../domain/errors.ts';
-
-/** The largest body that any request may have. */
-export const MAX_BODY_BYTES = 256 * 1024;
+import { MAX_BODY_BYTES } from '../domain/limits.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
