@@ -5,9 +5,8 @@ import { describe, expect, it } from 'vitest';
 /**
  * What each part may import from the others: `code` at run time, `types` as types only. A folder is a part, and so is
  * each file right under src/; `web/chat` and
- * `web/explorer` run in browsers and are parts of their own. Every part but `domain`, `rest` and
- * those of the web may also know the type of what the program is
- * made of, `src/deps.ts`.
+ * `web/explorer` run in browsers and are parts of their own. Those of `WITH_DEPS` may also know the type of what the
+ * program is made of, `src/deps.ts`.
  */
 const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types?: readonly string[] }> = {
   domain: { code: [] },
@@ -15,7 +14,10 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   coordination: { code: ['domain'] },
   access: { code: ['domain', 'store'], types: ['coordination'] },
   outbound: { code: [] },
-  models: { code: ['domain', 'store', 'outbound'], types: ['access', 'background', 'config', 'metrics', 'secrets'] },
+  models: {
+    code: ['domain', 'store', 'outbound'],
+    types: ['access', 'coordination', 'background', 'config', 'metrics', 'secrets'],
+  },
   answer: { code: ['domain', 'store', 'models'] },
   ingest: { code: ['domain', 'store'], types: ['access'] },
   chat: { code: ['domain', 'store', 'models', 'answer'], types: ['access', 'coordination'] },
@@ -52,7 +54,7 @@ const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types
   listen: { code: ['domain'] },
   main: { code: ['domain', 'app', 'cli', 'config', 'demo'] },
 };
-const WITHOUT_DEPS = ['domain', 'rest', 'web', 'web/chat', 'web/explorer'];
+const WITH_DEPS = ['ingest', 'chat', 'webhooks', 'schema', 'http', 'demo', 'first-start', 'app'];
 
 /** One import or re-export, as it is written. */
 interface Import {
@@ -98,7 +100,7 @@ function partOf(file: string): string {
 function isAllowed({ from, to, isType }: Import): boolean {
   const [part, other] = [partOf(from), partOf(to)];
   if (part === other) return true;
-  if (isType && other === 'deps') return !WITHOUT_DEPS.includes(part);
+  if (isType && other === 'deps') return WITH_DEPS.includes(part);
   const { code = [], types = [] } = ALLOWED[part] ?? {};
   return code.includes(other) || (isType && types.includes(other));
 }
@@ -115,6 +117,16 @@ function cyclesOf(edges: readonly Import[]): string[] {
   };
   for (const file of files) walk(file, []);
   return cycles;
+}
+
+/** All files that a file imports, directly or through others. */
+function reachedFrom(file: string, reached = new Set<string>()): ReadonlySet<string> {
+  for (const { from, to } of inner) {
+    if (from !== file || reached.has(to)) continue;
+    reached.add(to);
+    reachedFrom(to, reached);
+  }
+  return reached;
 }
 
 /** What a part imports that is no file of ours. */
@@ -145,6 +157,14 @@ describe('the architecture', () => {
 
   it('has no cycles of imports, those of types included', () => {
     expect(cyclesOf(inner)).toEqual([]);
+  });
+
+  it('names in deps.ts only what does not need it', () => {
+    const named = reachedFrom('src/deps.ts');
+    const users = inner.filter(({ to }) => to === 'src/deps.ts').map(({ from }) => from);
+    expect(named.size).toBeGreaterThan(20);
+    expect(users.filter((file) => named.has(file))).toEqual([]);
+    expect(WITH_DEPS.filter((part) => !users.some((file) => partOf(file) === part))).toEqual([]);
   });
 
   it('resolves every relative import to a file', () => {

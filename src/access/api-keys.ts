@@ -1,15 +1,17 @@
 import { z } from 'zod';
-import type { Deps } from '../deps.ts';
+import type { Announcements } from '../coordination/announcements.ts';
 import { type ApiKey, SCOPES, type Scope } from '../domain/entities.ts';
 import { ApiKeyLimitError, InvalidInputError, NotFoundError } from '../domain/errors.ts';
 import { createId, parseId } from '../domain/ids.ts';
 import { nameText, parseInput } from '../domain/input.ts';
 import { MAX_ACTIVE_API_KEYS } from '../domain/limits.ts';
-import { toTimestamp } from '../domain/time.ts';
+import { type Clock, toTimestamp } from '../domain/time.ts';
 import { lockAccount } from '../store/accounts.ts';
 import { countActiveApiKeys, findApiKey, insertApiKey, markApiKeyRevoked } from '../store/api-keys.ts';
+import type { Database } from '../store/database.ts';
 import type { Queryable } from '../store/tables.ts';
 import { generateKey, hashKey, isKeyForm, PREFIX_LENGTH } from './key-form.ts';
+import type { Keyring } from './keyring.ts';
 import type { Viewer } from './viewer.ts';
 
 /** A key that was just made. `secret` is its full text, which nobody can read again. */
@@ -33,7 +35,7 @@ const rules = z.object({
  * @throws InvalidInputError, ApiKeyLimitError when 5 are active.
  */
 export async function createApiKey(
-  deps: Pick<Deps, 'db' | 'clock'>,
+  deps: { readonly db: Database; readonly clock: Clock },
   viewer: Viewer,
   input: { name: string; scopes?: readonly Scope[] | null | undefined },
 ): Promise<CreatedApiKey> {
@@ -80,7 +82,12 @@ export async function issueApiKey(
  * @throws NotFoundError
  */
 export async function revokeApiKey(
-  deps: Pick<Deps, 'db' | 'clock' | 'keyring' | 'announcements'>,
+  deps: {
+    readonly db: Database;
+    readonly clock: Clock;
+    readonly keyring: Pick<Keyring, 'refresh'>;
+    readonly announcements: Pick<Announcements, 'announce'>;
+  },
   viewer: Viewer,
   input: { id: string },
 ): Promise<ApiKey> {

@@ -1,9 +1,9 @@
-import type { RateLimitResult } from '../coordination/rate-limiter.ts';
-import type { Deps } from '../deps.ts';
+import type { RateLimiter, RateLimitResult } from '../coordination/rate-limiter.ts';
 import type { Scope } from '../domain/entities.ts';
 import { QueryTooComplexError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import { hashKey, isKeyForm } from './key-form.ts';
+import type { Keyring } from './keyring.ts';
 import type { SessionScope } from './sessions.ts';
 
 /** Who asks. */
@@ -16,6 +16,19 @@ export interface Viewer {
   readonly revoked: AbortSignal;
   /** What a session reaches beside nothing; absent for API keys. */
   readonly session?: SessionScope | undefined;
+}
+
+/** What requests are let in by. */
+export interface AdmissionDeps {
+  readonly keyring: Pick<Keyring, 'find'>;
+  readonly limiter: Pick<RateLimiter, 'take'>;
+  /** Limits for each key and for each network; 0 for a network means none. */
+  readonly config: {
+    readonly rateLimitPerMinute: number;
+    readonly anonymousRequestsPerMinute: number;
+    readonly authFailuresPerMinute: number;
+  };
+  readonly metrics: { readonly rateLimited: { inc(): void } };
 }
 
 /** What came with a request to say who asks: the texts of the two headers, as far as they were sent. */
@@ -39,7 +52,7 @@ export function hasCredential({ authorization, apiKey }: Credential): boolean {
  * @throws RateLimitedError instead for a well-formed one after too many such keys from one network.
  */
 export async function authenticate(
-  deps: Pick<Deps, 'keyring' | 'limiter' | 'config'>,
+  deps: Pick<AdmissionDeps, 'keyring' | 'limiter' | 'config'>,
   credential: Credential,
   address: string,
 ): Promise<Viewer> {
@@ -59,7 +72,7 @@ export async function authenticate(
 
 /** Counts a failed attempt, and makes the error that answers it. */
 async function countFailure(
-  { limiter, config }: Pick<Deps, 'limiter' | 'config'>,
+  { limiter, config }: Pick<AdmissionDeps, 'limiter' | 'config'>,
   address: string,
 ): Promise<UnauthenticatedError | RateLimitedError> {
   const limit = config.authFailuresPerMinute;
@@ -74,7 +87,7 @@ async function countFailure(
  * is beyond it.
  */
 export async function admit(
-  deps: Pick<Deps, 'limiter' | 'config' | 'metrics'>,
+  deps: Pick<AdmissionDeps, 'limiter' | 'config' | 'metrics'>,
   viewer: Viewer,
   cost = 1,
 ): Promise<RateLimitResult> {
@@ -99,7 +112,7 @@ export async function admit(
  * @throws RateLimitedError when the limit is reached; nothing is counted then.
  */
 export async function admitAnonymous(
-  { limiter, config, metrics }: Pick<Deps, 'limiter' | 'config' | 'metrics'>,
+  { limiter, config, metrics }: Pick<AdmissionDeps, 'limiter' | 'config' | 'metrics'>,
   address: string,
 ): Promise<void> {
   const limit = config.anonymousRequestsPerMinute;

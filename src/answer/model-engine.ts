@@ -1,6 +1,5 @@
 import type { LanguageModelV4FunctionTool, LanguageModelV4Message, LanguageModelV4ToolCall } from '@ai-sdk/provider';
 import type { Logger } from 'pino';
-import type { Deps } from '../deps.ts';
 import type { ModelName } from '../domain/answering.ts';
 import { AnswerFailure } from '../domain/failures.ts';
 import { BUILTIN } from '../domain/providers.ts';
@@ -20,7 +19,13 @@ export interface ModelEngineOptions {
   readonly models: Models;
   /** Answers where no model is asked, and where none does. */
   readonly builtin: AnswerEngine;
-  readonly settings: Pick<Deps['config']['models'], 'totalMs' | 'maxOutputTokens' | 'fallsBackToBuiltin'>;
+  readonly settings: {
+    /** For the whole answer, fallbacks included. */
+    readonly totalMs: number;
+    /** For each call of a model. */
+    readonly maxOutputTokens: number;
+    readonly fallsBackToBuiltin: boolean;
+  };
   readonly logger: Logger;
 }
 

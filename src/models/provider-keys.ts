@@ -1,16 +1,30 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
-import type { Deps } from '../deps.ts';
+import type { Config } from '../config.ts';
+import type { Announcements } from '../coordination/announcements.ts';
 import { NotFoundError } from '../domain/errors.ts';
 import { parseInput } from '../domain/input.ts';
 import { PROVIDERS, type Provider } from '../domain/providers.ts';
 import { trimSlashes } from '../domain/text.ts';
-import { toTimestamp } from '../domain/time.ts';
+import { type Clock, toTimestamp } from '../domain/time.ts';
 import { type AddressRules, createAddressRules } from '../outbound/addresses.ts';
 import { AddressRefusedError, checkUrl } from '../outbound/guard.ts';
+import type { Sealer } from '../secrets.ts';
+import type { Database } from '../store/database.ts';
 import { deleteProviderKey as deleteStoredKey, writeProviderKey } from '../store/provider-keys.ts';
 import { deleteProviderModels } from '../store/provider-models.ts';
+import type { AccountAccess } from './access.ts';
 import { sealProviderKey } from './sealed-keys.ts';
+
+/** What an account's own access is changed with. */
+export interface ProviderKeyDeps {
+  readonly config: Pick<Config, 'allowedAddresses'>;
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly sealer: Sealer;
+  readonly access: Pick<AccountAccess, 'forget'>;
+  readonly announcements: Pick<Announcements, 'announce'>;
+}
 
 /** A shorter key would be told by its ending. */
 const MIN_LENGTH_TO_SHOW = 8;
@@ -68,7 +82,7 @@ function rulesFor(addresses: AddressRules) {
  * @throws InvalidInputError, also where nothing can be sealed.
  */
 export async function setProviderKey(
-  deps: Pick<Deps, 'config' | 'db' | 'clock' | 'sealer' | 'access' | 'announcements'>,
+  deps: ProviderKeyDeps,
   viewer: Pick<Viewer, 'accountId'>,
   input: { provider: string; apiKey?: string | null | undefined; baseUrl?: string | null | undefined },
 ): Promise<Provider> {
@@ -96,7 +110,7 @@ export async function setProviderKey(
  * @throws InvalidInputError; NotFoundError when the account has none.
  */
 export async function deleteProviderKey(
-  deps: Pick<Deps, 'db' | 'access' | 'announcements'>,
+  deps: Pick<ProviderKeyDeps, 'db' | 'access' | 'announcements'>,
   viewer: Pick<Viewer, 'accountId'>,
   input: { provider: string },
 ): Promise<Provider> {
@@ -111,7 +125,10 @@ export async function deleteProviderKey(
   return provider;
 }
 
-function announceChange({ access, announcements }: Pick<Deps, 'access' | 'announcements'>, accountId: string): void {
+function announceChange(
+  { access, announcements }: Pick<ProviderKeyDeps, 'access' | 'announcements'>,
+  accountId: string,
+): void {
   access.forget(accountId);
   announcements.announce('provider-keys', accountId);
 }

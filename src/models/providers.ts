@@ -1,10 +1,17 @@
 import type { Viewer } from '../access/viewer.ts';
-import type { Deps } from '../deps.ts';
 import type { MessageFailure, ProviderKey, ProviderModel } from '../domain/entities.ts';
 import { FAILURES, type FailureCode } from '../domain/failures.ts';
 import { BUILTIN, PROVIDERS, type Provider } from '../domain/providers.ts';
+import type { Database } from '../store/database.ts';
 import { listProviderKeys } from '../store/provider-keys.ts';
 import { listProviderModels } from '../store/provider-models.ts';
+import type { AccountAccess } from './access.ts';
+
+/** What an account's providers are read with. */
+export interface ProviderDeps {
+  readonly db: Database;
+  readonly access: Pick<AccountAccess, 'findAccess'>;
+}
 
 /** How an account stands with a provider. */
 export interface ProviderStanding {
@@ -32,7 +39,7 @@ const BUILTIN_STANDING: ProviderStanding = {
 
 /** All that can answer: the built-in engine first, then the providers. */
 export async function listProviders(
-  { db, access }: Pick<Deps, 'db' | 'access'>,
+  { db, access }: ProviderDeps,
   { accountId }: Pick<Viewer, 'accountId'>,
 ): Promise<ProviderStanding[]> {
   const keys = await listProviderKeys(db.read, accountId);
@@ -50,7 +57,7 @@ export async function listProviders(
 
 /** How an account stands with one of them. */
 export async function getProvider(
-  deps: Pick<Deps, 'db' | 'access'>,
+  deps: ProviderDeps,
   viewer: Pick<Viewer, 'accountId'>,
   name: ProviderStanding['name'],
 ): Promise<ProviderStanding> {

@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
-import type { Deps } from '../deps.ts';
 import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
 import { line, parseInput } from '../domain/input.ts';
 import { BUILTIN, PROVIDERS } from '../domain/providers.ts';
-import type { ModelStream } from './model-call.ts';
+import type { ModelStream, Models } from './model-call.ts';
 
 /** What came of a test. */
 export interface ProviderTest {
@@ -32,7 +31,7 @@ const rules = z.object({
  * @throws InvalidInputError
  */
 export async function testProvider(
-  deps: Pick<Deps, 'models'>,
+  deps: { readonly models: Models },
   viewer: Pick<Viewer, 'accountId'>,
   input: { provider: string; model?: string | null | undefined },
   signal: AbortSignal,
