@@ -3,6 +3,7 @@ import type { Provider } from '../domain/providers.ts';
 import type { Sealer } from '../secrets.ts';
 import type { Database } from '../store/database.ts';
 import { listAllProviderKeys, replaceSealedKey, type StoredProviderKey } from '../store/provider-keys.ts';
+import { resealRows } from '../store/reseal.ts';
 
 const PURPOSE = 'provider-key';
 
@@ -32,16 +33,15 @@ export async function resealProviderKeys({
   sealer: Sealer;
   logger: Logger;
 }): Promise<void> {
-  const keys = await listAllProviderKeys(db.read);
-  const outdated = keys.filter(({ sealedKey }) => sealedKey !== null && sealer.isOutdated(sealedKey));
-  const readable = outdated.flatMap((key) => {
-    const apiKey = unsealProviderKey(sealer, key);
-    return apiKey ? [{ key, sealed: sealProviderKey(sealer, key.accountId, key.provider, apiKey) }] : [];
+  const counts = await resealRows(db, await listAllProviderKeys(db.read), {
+    isOutdated: ({ sealedKey }) => sealedKey !== null && sealer.isOutdated(sealedKey),
+    reseal(key) {
+      const apiKey = unsealProviderKey(sealer, key);
+      return apiKey ? sealProviderKey(sealer, key.accountId, key.provider, apiKey) : undefined;
+    },
+    replace: replaceSealedKey,
   });
-  await db.transaction(async (trx) => {
-    for (const { key, sealed } of readable) await replaceSealedKey(trx, key, sealed);
-  });
-  logger.info({ sealed: readable.length, lost: outdated.length - readable.length }, 'sealed stored keys anew');
+  logger.info(counts, 'sealed stored keys anew');
 }
 
 function placeOf(accountId: string, provider: Provider) {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Sealer } from '../secrets.ts';
 import type { Database } from '../store/database.ts';
+import { resealRows } from '../store/reseal.ts';
 import { listAllSealedParts, replaceSealedParts, type SealedParts } from '../store/webhook-subscriptions.ts';
 import { sealHeaders, sealSecret, unsealParts } from './sealed.ts';
 
@@ -14,18 +15,13 @@ export async function resealWebhooks({
   sealer: Sealer;
   logger: Logger;
 }): Promise<void> {
-  const all = await listAllSealedParts(db.read);
-  const outdated = all.filter(({ sealed: { sealedSecret, sealedOldSecret, sealedHeaders } }) =>
-    [sealedSecret, sealedOldSecret, sealedHeaders].some((text) => text !== null && sealer.isOutdated(text)),
-  );
-  const readable = outdated.flatMap((subscription) => {
-    const parts = reseal(sealer, subscription);
-    return parts ? [{ subscription, parts }] : [];
+  const counts = await resealRows(db, await listAllSealedParts(db.read), {
+    isOutdated: ({ sealed: { sealedSecret, sealedOldSecret, sealedHeaders } }) =>
+      [sealedSecret, sealedOldSecret, sealedHeaders].some((text) => text !== null && sealer.isOutdated(text)),
+    reseal: (subscription) => reseal(sealer, subscription),
+    replace: replaceSealedParts,
   });
-  await db.transaction(async (trx) => {
-    for (const { subscription, parts } of readable) await replaceSealedParts(trx, subscription, parts);
-  });
-  logger.info({ sealed: readable.length, lost: outdated.length - readable.length }, 'sealed webhooks anew');
+  logger.info(counts, 'sealed webhooks anew');
 }
 
 function reseal(sealer: Sealer, { id, sealed }: { id: string; sealed: SealedParts }): SealedParts | undefined {

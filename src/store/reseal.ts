@@ -1,0 +1,32 @@
+import type { Database } from './database.ts';
+import type { Queryable } from './tables.ts';
+
+/** How rows of one table are sealed with the newest key. */
+export interface Resealing<Row, Sealed> {
+  /** Whether an earlier key has sealed any part of a row. */
+  isOutdated(row: Row): boolean;
+  /** Seals a row's parts again; undefined where one of them cannot be unsealed. */
+  reseal(row: Row): Sealed | undefined;
+  /** Writes them, unless the row has been changed since it was read. */
+  replace(trx: Queryable, row: Row, sealed: Sealed): Promise<void>;
+}
+
+/**
+ * Seals the outdated ones of `rows` again, in one transaction. A row that cannot be unsealed stays as it is.
+ * @returns how many rows were sealed again, and how many are `lost`: outdated, and impossible to unseal.
+ */
+export async function resealRows<Row, Sealed>(
+  db: Database,
+  rows: readonly Row[],
+  { isOutdated, reseal, replace }: Resealing<Row, Sealed>,
+): Promise<{ sealed: number; lost: number }> {
+  const outdated = rows.filter(isOutdated);
+  const readable = outdated.flatMap((row) => {
+    const sealed = reseal(row);
+    return sealed === undefined ? [] : [{ row, sealed }];
+  });
+  await db.transaction(async (trx) => {
+    for (const { row, sealed } of readable) await replace(trx, row, sealed);
+  });
+  return { sealed: readable.length, lost: outdated.length - readable.length };
+}
