@@ -1,36 +1,14 @@
 import { editMessage } from '../src/chat/edit-message.ts';
 import { regenerateMessage } from '../src/chat/regenerate-message.ts';
 import { selectBranch } from '../src/chat/select-branch.ts';
-import {
-  ChatbotPausedError,
-  ConversationBusyError,
-  IdempotencyConflictError,
-  InvalidInputError,
-  NotFoundError,
-  QuotaExceededError,
-} from '../src/domain/errors.ts';
+import { NotFoundError } from '../src/domain/errors.ts';
 import { builder } from './builder.ts';
-import { ConversationRef, MessageRef } from './conversation.ts';
-import { WhenBusyRef } from './message.ts';
-
-const FORK_ERRORS = [
-  NotFoundError,
-  InvalidInputError,
-  ChatbotPausedError,
-  ConversationBusyError,
-  IdempotencyConflictError,
-  QuotaExceededError,
-];
+import { messageContent, REPLY_ERRORS, whenBusy } from './message.ts';
+import { conversationPayload, itsNotice, itsReply, replyPayload, storedMessage } from './payloads.ts';
 
 const clientMessageId = {
   description:
     'An id of your own for this request, 1 to 255 characters: sent again with the same id within 24 hours, it is answered again and has no second effect.',
-} as const;
-
-const whenBusy = {
-  type: WhenBusyRef,
-  defaultValue: 'ENQUEUE',
-  description: 'What to do while a reply is under way in the conversation.',
 } as const;
 
 builder.relayMutationField(
@@ -50,15 +28,10 @@ builder.relayMutationField(
     description:
       'Answers the question of a reply once more. The new reply stands beside the old one; the conversation shows it, and no longer what followed the old one. Needs `CHAT`.',
     authScopes: { CHAT: true },
-    errors: { types: FORK_ERRORS },
+    errors: { types: REPLY_ERRORS },
     resolve: async (_root, { input }, { deps, viewer }) => ({ message: await regenerateMessage(deps, viewer, input) }),
   },
-  {
-    description: 'The other reply.',
-    outputFields: (t) => ({
-      message: t.expose('message', { type: MessageRef, description: 'The new reply, STREAMING or QUEUED.' }),
-    }),
-  },
+  replyPayload('The other reply.', 'The new reply, STREAMING or QUEUED.'),
 );
 
 builder.relayMutationField(
@@ -70,7 +43,7 @@ builder.relayMutationField(
         required: true,
         description: "A message of the visitor's, in a conversation that is not closed.",
       }),
-      content: t.string({ required: true, description: 'The message: 1 to 8,000 characters after trimming, no NUL.' }),
+      content: t.string(messageContent),
       metadata: t.field({
         type: 'JSON',
         description: 'Free data, an object of at most 16 kB; absent: that of the message that is edited.',
@@ -83,22 +56,15 @@ builder.relayMutationField(
     description:
       'Asks a question in other words. The new message stands beside the old one with a reply of its own; the conversation shows them, and no longer what followed the old one, which is kept. Needs `CHAT`.',
     authScopes: { CHAT: true },
-    errors: { types: FORK_ERRORS },
+    errors: { types: REPLY_ERRORS },
     resolve: (_root, { input }, { deps, viewer }) => editMessage(deps, viewer, input),
   },
   {
     description: 'The other message, and the reply that it gets.',
     outputFields: (t) => ({
-      message: t.expose('message', { type: MessageRef, description: 'The message as it was stored.' }),
-      reply: t.expose('reply', {
-        type: MessageRef,
-        nullable: true,
-        description: 'The reply, STREAMING or QUEUED; null when none will come, and `notice` says why.',
-      }),
-      notice: t.exposeString('notice', {
-        nullable: true,
-        description: 'Why there is no reply, in words for the visitor; null when there is one.',
-      }),
+      message: t.expose('message', storedMessage),
+      reply: t.expose('reply', itsReply),
+      notice: t.exposeString('notice', itsNotice),
     }),
   },
 );
@@ -121,10 +87,5 @@ builder.relayMutationField(
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ conversation: await selectBranch(deps, viewer, input) }),
   },
-  {
-    description: 'What shows another branch.',
-    outputFields: (t) => ({
-      conversation: t.expose('conversation', { type: ConversationRef, description: 'The conversation.' }),
-    }),
-  },
+  conversationPayload('What shows another branch.'),
 );

@@ -27,6 +27,12 @@ interface SchemaTypes {
   };
 }
 
+/** Makes the fields of an object type whose values have this shape. */
+export type ObjectFields<Shape> = PothosSchemaTypes.ObjectFieldBuilder<
+  PothosSchemaTypes.ExtendDefaultTypes<SchemaTypes>,
+  Shape
+>;
+
 /** Builds the schema. Every type, field and argument needs a description; a test fails where one is missing. */
 export const builder = new SchemaBuilder<SchemaTypes>({
   plugins: [ErrorsPlugin, RelayPlugin],

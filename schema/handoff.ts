@@ -10,7 +10,8 @@ import { setTyping } from '../src/chat/set-typing.ts';
 import type { TypingRole as TypingRoleName } from '../src/domain/entities.ts';
 import { IdempotencyConflictError, InvalidInputError, NotFoundError } from '../src/domain/errors.ts';
 import { builder } from './builder.ts';
-import { ConversationRef, MessageRef } from './conversation.ts';
+import { messageContent } from './message.ts';
+import { conversationPayload, itsConversation, storedMessage } from './payloads.ts';
 
 /** Who can be seen typing. */
 export const TypingRole = builder.enumType('TypingRole', {
@@ -41,12 +42,7 @@ builder.relayMutationField(
       conversation: await escalateConversation(deps, viewer, input),
     }),
   },
-  {
-    description: 'Where a person is asked for.',
-    outputFields: (t) => ({
-      conversation: t.expose('conversation', { type: ConversationRef, description: 'The conversation.' }),
-    }),
-  },
+  conversationPayload('Where a person is asked for.'),
 );
 
 builder.relayMutationField(
@@ -68,12 +64,7 @@ builder.relayMutationField(
       conversation: await assignConversation(deps, viewer, input),
     }),
   },
-  {
-    description: 'What is taken care of.',
-    outputFields: (t) => ({
-      conversation: t.expose('conversation', { type: ConversationRef, description: 'The conversation.' }),
-    }),
-  },
+  conversationPayload('What is taken care of.'),
 );
 
 builder.relayMutationField(
@@ -82,7 +73,7 @@ builder.relayMutationField(
     description: 'What a person says, and where.',
     inputFields: (t) => ({
       conversationId: t.id(conversationId),
-      content: t.string({ required: true, description: 'The message: 1 to 8,000 characters after trimming, no NUL.' }),
+      content: t.string(messageContent),
       authorName: t.string({ description: 'What the visitor may call that person; 1 to 255 characters.' }),
       isPrivate: t.boolean({
         defaultValue: false,
@@ -105,8 +96,8 @@ builder.relayMutationField(
   {
     description: 'What was said.',
     outputFields: (t) => ({
-      message: t.expose('message', { type: MessageRef, description: 'The message as it was stored.' }),
-      conversation: t.expose('conversation', { type: ConversationRef, description: 'The conversation it belongs to.' }),
+      message: t.expose('message', storedMessage),
+      conversation: t.expose('conversation', itsConversation),
     }),
   },
 );
@@ -126,12 +117,7 @@ builder.relayMutationField(
       conversation: await handBackConversation(deps, viewer, input),
     }),
   },
-  {
-    description: 'What was handed back.',
-    outputFields: (t) => ({
-      conversation: t.expose('conversation', { type: ConversationRef, description: 'The conversation.' }),
-    }),
-  },
+  conversationPayload('What was handed back.'),
 );
 
 builder.relayMutationField(
@@ -149,12 +135,7 @@ builder.relayMutationField(
       conversation: await closeConversation(deps, viewer, input),
     }),
   },
-  {
-    description: 'What was closed.',
-    outputFields: (t) => ({
-      conversation: t.expose('conversation', { type: ConversationRef, description: 'The conversation.' }),
-    }),
-  },
+  conversationPayload('What was closed.'),
 );
 
 builder.relayMutationField(
@@ -171,12 +152,7 @@ builder.relayMutationField(
       conversation: await markConversationRead(deps, viewer, input),
     }),
   },
-  {
-    description: 'What was read.',
-    outputFields: (t) => ({
-      conversation: t.expose('conversation', { type: ConversationRef, description: 'The conversation.' }),
-    }),
-  },
+  conversationPayload('What was read.'),
 );
 
 builder.relayMutationField(
@@ -200,10 +176,5 @@ builder.relayMutationField(
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ conversation: await setTyping(deps, viewer, input) }),
   },
-  {
-    description: 'Where someone types.',
-    outputFields: (t) => ({
-      conversation: t.expose('conversation', { type: ConversationRef, description: 'The conversation.' }),
-    }),
-  },
+  conversationPayload('Where someone types.'),
 );

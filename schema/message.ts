@@ -24,6 +24,7 @@ import { followedBy } from '../src/store/loaders.ts';
 import { builder, type FieldExtensions } from './builder.ts';
 import { ConversationRef, MessageRef } from './conversation.ts';
 import { Node } from './node.ts';
+import { itsConversation, itsNotice, itsReply, replyPayload, storedMessage } from './payloads.ts';
 import { parseForAnswer } from './scalars.ts';
 import { CONTENT } from './scopes.ts';
 import { PassageRef, SourceRef } from './source.ts';
@@ -160,8 +161,7 @@ MessageRef.implement({
   }),
 });
 
-/** What to do while a reply is under way. */
-export const WhenBusyRef = builder.enumType('WhenBusy', {
+const WhenBusyRef = builder.enumType('WhenBusy', {
   description: 'What a message means while a reply is under way in its conversation.',
   values: {
     ENQUEUE: { description: 'Its reply waits for its turn.' },
@@ -172,6 +172,29 @@ export const WhenBusyRef = builder.enumType('WhenBusy', {
     },
   } satisfies Record<WhenBusy, object>,
 });
+
+/** What to do while a reply is under way, as an input field. */
+export const whenBusy = {
+  type: WhenBusyRef,
+  defaultValue: 'ENQUEUE',
+  description: 'What to do while a reply is under way in the conversation.',
+} as const;
+
+/** The text of a message, as an input field. */
+export const messageContent = {
+  required: true,
+  description: 'The message: 1 to 8,000 characters after trimming, no NUL.',
+} as const;
+
+/** The errors of a mutation that asks for a reply. */
+export const REPLY_ERRORS = [
+  NotFoundError,
+  InvalidInputError,
+  ChatbotPausedError,
+  ConversationBusyError,
+  IdempotencyConflictError,
+  QuotaExceededError,
+];
 
 builder.relayMutationField(
   'sendMessage',
@@ -190,12 +213,8 @@ builder.relayMutationField(
         description:
           'An id of your own for this message, 1 to 255 characters: sent again with the same id within 24 hours, it is answered again and not stored again.',
       }),
-      whenBusy: t.field({
-        type: WhenBusyRef,
-        defaultValue: 'ENQUEUE',
-        description: 'What to do while a reply is under way in the conversation.',
-      }),
-      content: t.string({ required: true, description: 'The message: 1 to 8,000 characters after trimming, no NUL.' }),
+      whenBusy: t.field(whenBusy),
+      content: t.string(messageContent),
       metadata: t.field({
         type: 'JSON',
         description: 'Free data, an object of at most 16 kB; kept with the message, and with a conversation it begins.',
@@ -206,32 +225,16 @@ builder.relayMutationField(
     description:
       'Sends a message and returns at once; the reply is written in the background, one at a time in a conversation. Follow it with `messageStream`. Needs `CHAT`.',
     authScopes: { CHAT: true },
-    errors: {
-      types: [
-        NotFoundError,
-        InvalidInputError,
-        ChatbotPausedError,
-        ConversationBusyError,
-        IdempotencyConflictError,
-        QuotaExceededError,
-      ],
-    },
+    errors: { types: REPLY_ERRORS },
     resolve: (_root, { input }, { deps, viewer, request }) => sendMessage(deps, viewer, request.channel, input),
   },
   {
     description: 'What was sent, and the reply that it gets.',
     outputFields: (t) => ({
-      conversation: t.expose('conversation', { type: ConversationRef, description: 'The conversation it belongs to.' }),
-      message: t.expose('message', { type: MessageRef, description: 'The message as it was stored.' }),
-      reply: t.expose('reply', {
-        type: MessageRef,
-        nullable: true,
-        description: 'The reply, STREAMING or QUEUED; null when none will come, and `notice` says why.',
-      }),
-      notice: t.exposeString('notice', {
-        nullable: true,
-        description: 'Why there is no reply, in words for the visitor; null when there is one.',
-      }),
+      conversation: t.expose('conversation', itsConversation),
+      message: t.expose('message', storedMessage),
+      reply: t.expose('reply', itsReply),
+      notice: t.exposeString('notice', itsNotice),
     }),
   },
 );
@@ -249,12 +252,7 @@ builder.relayMutationField(
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ message: await stopMessage(deps, viewer, input) }),
   },
-  {
-    description: 'What was stopped.',
-    outputFields: (t) => ({
-      message: t.expose('message', { type: MessageRef, description: 'The reply as it stands now.' }),
-    }),
-  },
+  replyPayload('What was stopped.', 'The reply as it stands now.'),
 );
 
 builder.relayMutationField(
@@ -272,10 +270,5 @@ builder.relayMutationField(
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ message: await rateMessage(deps, viewer, input) }),
   },
-  {
-    description: 'What was rated.',
-    outputFields: (t) => ({
-      message: t.expose('message', { type: MessageRef, description: 'The reply with its rating.' }),
-    }),
-  },
+  replyPayload('What was rated.', 'The reply with its rating.'),
 );

@@ -1,0 +1,41 @@
+import type { Conversation, Message } from '../src/domain/entities.ts';
+import type { ObjectFields } from './builder.ts';
+import { ConversationRef, MessageRef } from './conversation.ts';
+
+/** The payload of a mutation that changes a conversation. */
+export const conversationPayload = (description: string) => ({
+  description,
+  outputFields: (t: ObjectFields<{ conversation: Conversation }>) => ({
+    conversation: t.expose('conversation', { type: ConversationRef, description: 'The conversation.' }),
+  }),
+});
+
+/** The payload of a mutation that makes or changes a reply. */
+export const replyPayload = (description: string, reply: string) => ({
+  description,
+  outputFields: (t: ObjectFields<{ message: Message }>) => ({
+    message: t.expose('message', { type: MessageRef, description: reply }),
+  }),
+});
+
+/** The conversation that a message was stored in, in the payload of what stores one. */
+export const itsConversation = {
+  type: ConversationRef,
+  description: 'The conversation it belongs to.',
+} as const;
+
+/** A message that was stored, in the payload of what stores one. */
+export const storedMessage = { type: MessageRef, description: 'The message as it was stored.' } as const;
+
+/** The reply to a message that was stored. */
+export const itsReply = {
+  type: MessageRef,
+  nullable: true,
+  description: 'The reply, STREAMING or QUEUED; null when none will come, and `notice` says why.',
+} as const;
+
+/** Why a message that was stored gets no reply. */
+export const itsNotice = {
+  nullable: true,
+  description: 'Why there is no reply, in words for the visitor; null when there is one.',
+} as const;
