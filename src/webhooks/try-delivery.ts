@@ -1,0 +1,71 @@
+import type { Deps } from '../deps.ts';
+import { toTimestamp } from '../domain/time.ts';
+import type { DeliveryStatus } from '../domain/webhooks.ts';
+import { MAX_UNCLEAN_ENDS } from '../store/unclean-ends.ts';
+import type { AttemptResult, ClaimedDelivery } from '../store/webhook-queue.ts';
+import type { Circuits } from './circuits.ts';
+import { attemptDelivery, type DeliverDeps, ENDED_PROCESSES, type Outcome } from './deliver.ts';
+import { prepareDelivery } from './prepare.ts';
+import type { RetryTimes } from './retry-times.ts';
+import { findDelay } from './schedule.ts';
+
+/** What an attempt needs, and what it reports to. */
+export interface TryDeps
+  extends DeliverDeps,
+    Pick<Deps, 'config' | 'db' | 'clock' | 'logger' | 'metrics' | 'sealer' | 'selections'> {
+  readonly circuits: Circuits;
+  readonly retryTimes: RetryTimes;
+}
+
+/**
+ * Makes one attempt at a delivery that was claimed; one that has ended the process too often is given up without it.
+ * @returns what is to be written of it; undefined when the delivery could not be prepared, and nothing was sent.
+ */
+export async function tryDelivery(deps: TryDeps, claimed: ClaimedDelivery): Promise<AttemptResult | undefined> {
+  const { circuits, clock, logger, metrics } = deps;
+  const isGivenUp = claimed.uncleanEnds >= MAX_UNCLEAN_ENDS;
+  if (isGivenUp) logger.error(aboutOf(claimed), 'a webhook delivery may be what ends the process');
+  const ready = isGivenUp ? undefined : await prepareDelivery(deps, claimed);
+  if (ready === undefined && !isGivenUp) return undefined;
+  const startedAt = clock.now();
+  const outcome = ready === undefined ? ENDED_PROCESSES : await attemptDelivery(deps, ready);
+  const result = toResult(deps, claimed, { outcome, startedAt });
+  circuits.note(claimed.endpoint.subscription.id, outcome.error === null, clock.monotonicMs());
+  metrics.webhookAttempts.inc({ outcome: result.status.toLowerCase() });
+  metrics.webhookSeconds.observe(outcome.durationMs / 1_000);
+  return result;
+}
+
+/** Decides what becomes of a delivery, and when it is tried again. */
+function toResult(
+  { clock, config, retryTimes }: TryDeps,
+  claimed: ClaimedDelivery,
+  { outcome, startedAt }: { outcome: Outcome; startedAt: number },
+): AttemptResult {
+  const { delivery, endpoint } = claimed;
+  const { retryAfterMs, isHopeless, ...attempt } = outcome;
+  const number = delivery.attemptCount + 1;
+  const { schedule } = endpoint.subscription;
+  const retry = {
+    schedule,
+    contractDelaysMs: config.webhookRetryDelaysMs,
+    number,
+    retryAfterMs,
+    random: Math.random(),
+  };
+  const delayMs = outcome.error === null || isHopeless ? undefined : findDelay(retry);
+  const nextAttemptAt = delayMs === undefined ? null : toTimestamp(clock.now() + delayMs);
+  if (delayMs !== undefined && nextAttemptAt !== null) retryTimes.note({ id: delivery.id, nextAttemptAt }, delayMs);
+  const failed: DeliveryStatus = delayMs === undefined ? 'EXHAUSTED' : 'FAILED';
+  return {
+    claimed,
+    attempt: { deliveryId: delivery.id, number, at: toTimestamp(startedAt), ...attempt },
+    status: outcome.error === null ? 'DELIVERED' : failed,
+    nextAttemptAt,
+  };
+}
+
+const aboutOf = ({ delivery, uncleanEnds }: ClaimedDelivery) => ({
+  ...{ account: delivery.accountId, subscription: delivery.subscriptionId, delivery: delivery.id },
+  uncleanEnds,
+});
