@@ -10,7 +10,7 @@ import {
   getOperationAST,
 } from 'graphql';
 import { handleProtocols, type SubscribePayload } from 'graphql-ws';
-import { WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import type { Deps } from '../deps.ts';
 import { BadUserInputError } from '../domain/errors.ts';
 import { MAX_BODY_BYTES } from '../domain/limits.ts';
@@ -22,7 +22,7 @@ import { isAllowedOrigin } from './origins.ts';
 import type { PendingBytes } from './pending-bytes.ts';
 import type { Engine } from './pipeline.ts';
 import { createWriter } from './sharing.ts';
-import { createSocketGate, type SocketContext, type SocketState } from './socket-gate.ts';
+import { createSocketGate, type SocketContext, type SocketGate, type SocketState } from './socket-gate.ts';
 import { createProtocol } from './socket-protocol.ts';
 import { watchSocket } from './socket-watch.ts';
 import type { GraphQLServer } from './yoga.ts';
@@ -43,6 +43,16 @@ const PING_INTERVAL_MS = 25_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 const RESTART = 1012;
 
+/** What the operations of all sockets share. */
+interface Operations {
+  readonly deps: Deps;
+  readonly graphql: GraphQLServer;
+  readonly gate: SocketGate;
+  lastRequest: number;
+  /** How many are under way. */
+  count: number;
+}
+
 /** Makes the WebSocket server. */
 export function createSocketServer(
   deps: Deps,
@@ -57,6 +67,37 @@ export function createSocketServer(
     handleProtocols,
   });
   const gate = createSocketGate(deps);
+  const operations: Operations = { deps, graphql, gate, lastRequest: 0, count: 0 };
+  const speak = createOperationProtocol(operations, engine);
+
+  function welcome(client: WebSocket, request: IncomingMessage, socket: Duplex): void {
+    deps.metrics.sockets.inc();
+    client.once('close', () => deps.metrics.sockets.dec());
+    const clientOf = () => gate.clientOf(client, request);
+    watchSocket(pendingBytes, client, { connection: socket as Socket, clientOf });
+    speak(client, request);
+    // What a client did wrong has closed the socket.
+    client.on('error', (error) => deps.logger.debug({ err: error }, 'socket failed'));
+  }
+
+  return {
+    upgrade(request, socket, head) {
+      if (isAllowedOrigin(deps.config, request)) {
+        sockets.handleUpgrade(request, socket, head, (client) => welcome(client, request, socket));
+      } else socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    },
+
+    get operations() {
+      return operations.count;
+    },
+
+    close: () => closeSockets(sockets),
+  };
+}
+
+/** Makes what speaks graphql-transport-ws with each socket. */
+function createOperationProtocol(operations: Operations, engine: Engine) {
+  const { deps, gate } = operations;
   const maskError = createErrorMask(deps.logger);
   const toPublic = (error: unknown) => publicError(maskError(error));
   const toPublicResult = ({ data, errors }: ExecutionResult): FormattedExecutionResult => ({
@@ -64,66 +105,13 @@ export function createSocketServer(
     ...(errors && { errors: errors.map(toPublic) }),
   });
   const write = createWriter((result) => JSON.stringify(toPublicResult(result)));
-  let lastRequest = 0;
-  let operations = 0;
-
-  function begin({ extra }: SocketContext, id: string, operation: AbortController): void {
-    extra.operations ??= new Map();
-    extra.operations.set(id, operation);
-    operations++;
-  }
-
-  function end({ extra }: SocketContext, id: string): void {
-    extra.operations?.get(id)?.abort();
-    if (extra.operations?.delete(id)) operations--;
-  }
-
-  async function prepare(
-    context: SocketContext,
-    id: string,
-    payload: SubscribePayload,
-  ): Promise<ExecutionArgs | readonly GraphQLError[]> {
-    if (Object.keys(context.subscriptions).length > MAX_OPERATIONS) {
-      throw new BadUserInputError(`At most ${MAX_OPERATIONS} operations may run on one socket.`);
-    }
-    const admission = await gate.admit(context, payload);
-    const abort = new AbortController();
-    const source: OperationSource = {
-      ...admission,
-      requestId: `ws-${++lastRequest}`,
-      transport: 'websocket',
-      signal: abort.signal,
-      tellStanding: () => {},
-    };
-    const { schema, parse, validate, contextFactory } = graphql.getEnveloped(source);
-    const document = parse(payload.query);
-    const errors = validate(schema, document);
-    if (errors.length > 0) return errors;
-    if (getOperationAST(document, payload.operationName) == null) {
-      throw new BadUserInputError('Name one of the operations in the document.');
-    }
-    const contextValue = await contextFactory();
-    const { operationName, variables: variableValues } = payload;
-    // The engine would refuse it too, as a result; whoever may not run an operation is told by an error for it.
-    requireScopesOf({ schema, document, operationName, variableValues, contextValue });
-    // One that is refused before here is never told to be complete.
-    begin(context, id, abort);
-    return {
-      schema,
-      document,
-      operationName,
-      variableValues,
-      contextValue,
-    };
-  }
-
-  const speak = createProtocol<SocketState>(
+  return createProtocol<SocketState>(
     {
       connectionInitWaitTimeout: INIT_TIMEOUT_MS,
       onConnect: gate.connect,
       onSubscribe: async (context, id, payload) => {
         try {
-          return await prepare(context, id, payload);
+          return await prepareOperation(operations, context, { id, payload });
         } catch (error) {
           return [maskError(error)];
         }
@@ -137,9 +125,9 @@ export function createSocketServer(
           : undefined,
       onError: (_context, _id, _payload, errors) => errors.map(toPublic),
       onNext: (_context, _id, _payload, _args, result) => toPublicResult(result as ExecutionResult),
-      onComplete: end,
+      onComplete: (context, id) => endOperation(operations, context, id),
       onClose: (context) => {
-        for (const id of [...(context.extra.operations?.keys() ?? [])]) end(context, id);
+        for (const id of [...(context.extra.operations?.keys() ?? [])]) endOperation(operations, context, id);
         gate.leave(context);
       },
     },
@@ -148,41 +136,69 @@ export function createSocketServer(
       onError: (error) => logFailure(deps.logger, error),
     },
   );
+}
 
-  return {
-    upgrade(request, socket, head) {
-      if (!isAllowedOrigin(deps.config, request)) {
-        socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-        return;
-      }
-      sockets.handleUpgrade(request, socket, head, (client) => {
-        deps.metrics.sockets.inc();
-        client.once('close', () => deps.metrics.sockets.dec());
-        const clientOf = () => gate.clientOf(client, request);
-        watchSocket(pendingBytes, client, { connection: socket as Socket, clientOf });
-        speak(client, request);
-        // What a client did wrong has closed the socket.
-        client.on('error', (error) => deps.logger.debug({ err: error }, 'socket failed'));
-      });
-    },
-
-    get operations() {
-      return operations;
-    },
-
-    async close() {
-      const closing = [...sockets.clients].map(
-        (client) => new Promise<void>((resolve) => client.once('close', () => resolve())),
-      );
-      for (const client of sockets.clients) client.close(RESTART, 'Service restart');
-      const deadline = setTimeout(() => {
-        for (const client of sockets.clients) client.terminate();
-      }, CLOSE_TIMEOUT_MS);
-      await Promise.all(closing);
-      clearTimeout(deadline);
-      sockets.close();
-    },
+/** Admits, parses and validates an operation, and counts it as begun. Returns the errors of one that is not valid. */
+async function prepareOperation(
+  operations: Operations,
+  context: SocketContext,
+  { id, payload }: { id: string; payload: SubscribePayload },
+): Promise<ExecutionArgs | readonly GraphQLError[]> {
+  if (Object.keys(context.subscriptions).length > MAX_OPERATIONS) {
+    throw new BadUserInputError(`At most ${MAX_OPERATIONS} operations may run on one socket.`);
+  }
+  const admission = await operations.gate.admit(context, payload);
+  const abort = new AbortController();
+  const source: OperationSource = {
+    ...admission,
+    requestId: `ws-${++operations.lastRequest}`,
+    transport: 'websocket',
+    signal: abort.signal,
+    tellStanding: () => {},
   };
+  const { schema, parse, validate, contextFactory } = operations.graphql.getEnveloped(source);
+  const document = parse(payload.query);
+  const errors = validate(schema, document);
+  if (errors.length > 0) return errors;
+  if (getOperationAST(document, payload.operationName) == null) {
+    throw new BadUserInputError('Name one of the operations in the document.');
+  }
+  const contextValue = await contextFactory();
+  const { operationName, variables: variableValues } = payload;
+  // The engine would refuse it too, as a result; whoever may not run an operation is told by an error for it.
+  requireScopesOf({ schema, document, operationName, variableValues, contextValue });
+  // One that is refused before here is never told to be complete.
+  beginOperation(operations, context, { id, abort });
+  return { schema, document, operationName, variableValues, contextValue };
+}
+
+function beginOperation(
+  operations: Operations,
+  { extra }: SocketContext,
+  { id, abort }: { id: string; abort: AbortController },
+): void {
+  extra.operations ??= new Map();
+  extra.operations.set(id, abort);
+  operations.count++;
+}
+
+function endOperation(operations: Operations, { extra }: SocketContext, id: string): void {
+  extra.operations?.get(id)?.abort();
+  if (extra.operations?.delete(id)) operations.count--;
+}
+
+/** Asks every client to come back, and cuts those that have not closed their socket in time. */
+async function closeSockets(sockets: WebSocketServer): Promise<void> {
+  const closing = [...sockets.clients].map(
+    (client) => new Promise<void>((resolve) => client.once('close', () => resolve())),
+  );
+  for (const client of sockets.clients) client.close(RESTART, 'Service restart');
+  const deadline = setTimeout(() => {
+    for (const client of sockets.clients) client.terminate();
+  }, CLOSE_TIMEOUT_MS);
+  await Promise.all(closing);
+  clearTimeout(deadline);
+  sockets.close();
 }
 
 /** Over HTTP the status is taken from `extensions.http`; here it only has to be left out. */
