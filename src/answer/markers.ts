@@ -35,7 +35,7 @@ const PROSE = /(?:^|[\s"'“‘(*])(?:\p{L}[\p{L}'’-]{2,}|\p{Sc}?\d[\d.,:]*%?)
 /** How prose goes on behind a marker. */
 const AFTER_PROSE = /[.,!?:\n[]/;
 /** In UTF-16 units: so much of the text before a marker is looked at. */
-const REACH = 32;
+const LOOKBACK = 32;
 
 /** What may stand before a fence that opens a block. */
 const LINE_START = /^[\s>*+\d.)-]*$/;
@@ -57,107 +57,132 @@ interface Code {
  * backticks passes at the cost of looking for them.
  */
 export function createMarkerReader(count: number): MarkerReader {
-  let pieces: Piece[] = [];
-  let held = '';
-  /** The end of the text that was given. */
-  let before = '';
-  let isLineStart = true;
-  /** Whether nothing was given since a marker was taken out. */
-  let isBehindMarker = false;
-  let code: Code | undefined;
+  const scan: Scan = {
+    count,
+    pieces: [],
+    held: '',
+    before: '',
+    isLineStart: true,
+    isBehindMarker: false,
+    code: undefined,
+  };
+  return { read: (text) => scanText(scan, scan.held + text, false), end: () => scanText(scan, scan.held, true) };
+}
 
-  function take(text: string, isEnd: boolean): Piece[] {
-    pieces = [];
-    held = '';
-    for (let at = 0; at < text.length; )
-      at = code === undefined ? takeProse(text, at, isEnd) : takeCode(text, at, isEnd);
-    return pieces;
+/** How far the text of one answer was read. */
+interface Scan {
+  /** How many sources there are. */
+  readonly count: number;
+  pieces: Piece[];
+  held: string;
+  /** The end of the text that was emitted. */
+  before: string;
+  isLineStart: boolean;
+  /** Whether nothing was emitted since a marker was taken out. */
+  isBehindMarker: boolean;
+  code: Code | undefined;
+}
+
+function scanText(scan: Scan, text: string, isEnd: boolean): Piece[] {
+  scan.pieces = [];
+  scan.held = '';
+  for (let at = 0; at < text.length; ) {
+    at = scan.code === undefined ? scanProse(scan, text, at, isEnd) : scanCode(scan, text, at, isEnd);
   }
+  return scan.pieces;
+}
 
-  function give(text: string): void {
-    if (text === '') return;
-    const last = pieces.length - 1;
-    if (typeof pieces[last] === 'string') pieces[last] += text;
-    else pieces.push(text);
-    const line = text.lastIndexOf('\n') + 1;
-    isLineStart = (line > 0 || isLineStart) && LINE_START.test(text.slice(line));
-    before = (before + text).slice(-REACH);
-    isBehindMarker = false;
+function emit(scan: Scan, text: string): void {
+  if (text === '') return;
+  const { pieces } = scan;
+  const last = pieces.length - 1;
+  if (typeof pieces[last] === 'string') pieces[last] += text;
+  else pieces.push(text);
+  const line = text.lastIndexOf('\n') + 1;
+  scan.isLineStart = (line > 0 || scan.isLineStart) && LINE_START.test(text.slice(line));
+  scan.before = (scan.before + text).slice(-LOOKBACK);
+  scan.isBehindMarker = false;
+}
+
+/** Holds back the rest of the text, and ends the scan. */
+function hold(scan: Scan, text: string): number {
+  scan.held = text;
+  return Number.POSITIVE_INFINITY;
+}
+
+/** Reads prose up to its first marker or fence, with it. Returns where to go on. */
+function scanProse(scan: Scan, text: string, at: number, isEnd: boolean): number {
+  // A marker that opens its line takes the spaces behind it along.
+  if (scan.isBehindMarker && /(?:^|\n)$/.test(scan.before) && SPACE.test(text.charAt(at))) return at + 1;
+  const found = search(PROSE_END, text, at);
+  const isGap = scan.isBehindMarker && found - at <= MAX_GAP && GAP.test(text.slice(at, found));
+  const start = isGap ? at : skipSpacesBack(text, at, found);
+  if (found === text.length) {
+    emit(scan, text.slice(at, isEnd ? found : start));
+    return isEnd ? found : hold(scan, text.slice(start));
   }
-
-  function hold(text: string): number {
-    held = text;
-    return Number.POSITIVE_INFINITY;
+  if (text[found] === '`' || text[found] === '~') {
+    emit(scan, text.slice(at, found));
+    return scanFence(scan, text, found, isEnd);
   }
-
-  function takeProse(text: string, at: number, isEnd: boolean): number {
-    // A marker that opens its line takes the spaces behind it along.
-    if (isBehindMarker && /(?:^|\n)$/.test(before) && SPACE.test(text.charAt(at))) return at + 1;
-    const found = search(PROSE_END, text, at);
-    const isGap = isBehindMarker && found - at <= MAX_GAP && GAP.test(text.slice(at, found));
-    const start = isGap ? at : skipSpacesBack(text, at, found);
-    if (found === text.length) {
-      give(text.slice(at, isEnd ? found : start));
-      return isEnd ? found : hold(text.slice(start));
-    }
-    if (text[found] === '`' || text[found] === '~') {
-      give(text.slice(at, found));
-      return takeRun(text, found, isEnd);
-    }
-    const marker = matchAt(MARKER, text, found);
-    const end = found + (marker?.[0].length ?? 1);
-    const isOpen = marker === null ? matchAt(BEGUN, text, found) !== null : end === text.length;
-    if (isOpen && !isEnd) {
-      give(text.slice(at, start));
-      return hold(text.slice(start));
-    }
-    const previous = (before + text.slice(at, found)).slice(-REACH);
-    const numbers = marker && readMarker(marker, isBehindMarker && found === at ? '' : previous, text.charAt(end));
-    if (numbers === null) give(text.slice(at, end));
-    else {
-      give(text.slice(at, start));
-      pieces.push(...numbers);
-      isBehindMarker = true;
-    }
-    return end;
+  const marker = matchAt(MARKER, text, found);
+  const end = found + (marker?.[0].length ?? 1);
+  const isOpen = marker === null ? matchAt(BEGUN, text, found) !== null : end === text.length;
+  if (isOpen && !isEnd) {
+    emit(scan, text.slice(at, start));
+    return hold(scan, text.slice(start));
   }
-
-  function takeCode(text: string, at: number, isEnd: boolean): number {
-    const found = search(code?.isBlock ? BLOCK_END : INLINE_END, text, at);
-    give(text.slice(at, found));
-    if (text[found] !== '\n') return found === text.length ? found : takeRun(text, found, isEnd);
-    // A backtick that nothing closes on its line was none.
-    code = undefined;
-    return found;
+  const previous = (scan.before + text.slice(at, found)).slice(-LOOKBACK);
+  const isJoined = scan.isBehindMarker && found === at;
+  const numbers =
+    marker && readMarker(marker, { count: scan.count, previous: isJoined ? '' : previous, next: text.charAt(end) });
+  if (numbers === null) emit(scan, text.slice(at, end));
+  else {
+    emit(scan, text.slice(at, start));
+    scan.pieces.push(...numbers);
+    scan.isBehindMarker = true;
   }
+  return end;
+}
 
-  /** Takes backticks or tildes, which may open or close code. */
-  function takeRun(text: string, at: number, isEnd: boolean): number {
-    const run = matchAt(RUN, text, at)?.[0] ?? '';
-    const end = at + run.length;
-    if (end === text.length && run.length < MAX_RUN && !isEnd) return hold(run);
-    const isFence = run.length >= 3 && isLineStart;
-    if (code === undefined) {
-      if (isFence || run[0] === '`') code = { fence: run, isBlock: isFence };
-    } else if (code.isBlock ? isFence && run.startsWith(code.fence) : run === code.fence) {
-      code = undefined;
-    }
-    give(run);
-    return end;
+/** Reads code up to what may close it. Returns where to go on. */
+function scanCode(scan: Scan, text: string, at: number, isEnd: boolean): number {
+  const found = search(scan.code?.isBlock ? BLOCK_END : INLINE_END, text, at);
+  emit(scan, text.slice(at, found));
+  if (text[found] !== '\n') return found === text.length ? found : scanFence(scan, text, found, isEnd);
+  // A backtick that nothing closes on its line was none.
+  scan.code = undefined;
+  return found;
+}
+
+/** Reads backticks or tildes, which may open or close code. Returns where to go on. */
+function scanFence(scan: Scan, text: string, at: number, isEnd: boolean): number {
+  const run = matchAt(RUN, text, at)?.[0] ?? '';
+  const end = at + run.length;
+  if (end === text.length && run.length < MAX_RUN && !isEnd) return hold(scan, run);
+  const isFence = run.length >= 3 && scan.isLineStart;
+  const { code } = scan;
+  if (code === undefined) {
+    if (isFence || run[0] === '`') scan.code = { fence: run, isBlock: isFence };
+  } else if (code.isBlock ? isFence && run.startsWith(code.fence) : run === code.fence) {
+    scan.code = undefined;
   }
+  emit(scan, run);
+  return end;
+}
 
-  /** The numbers of a marker that are those of sources; null when it is none after all. */
-  function readMarker([marker, ...groups]: RegExpExecArray, previous: string, next: string): number[] | null {
-    const numbers = expand(groups.find((group) => group !== undefined) ?? '', count);
-    const isLink = next === '(' || /[\]\\]$/.test(previous) || (next === ':' && /(?:^|\n)[^\S\n]*$/.test(previous));
-    if (numbers === null || isLink) return null;
-    const isGlued = /^\[\d/.test(marker) && /\w$/.test(previous);
-    const isProse = PROSE.test(previous) && next !== '' && AFTER_PROSE.test(next);
-    const supported = numbers.filter((number) => number <= count);
-    return isGlued && !(isProse && supported.length === numbers.length) ? null : [...new Set(supported)];
-  }
-
-  return { read: (text) => take(held + text, false), end: () => take(held, true) };
+/** The numbers of a marker that are those of sources; null when it is none after all. */
+function readMarker(
+  [marker, ...groups]: RegExpExecArray,
+  { count, previous, next }: { count: number; previous: string; next: string },
+): number[] | null {
+  const numbers = expand(groups.find((group) => group !== undefined) ?? '', count);
+  const isLink = next === '(' || /[\]\\]$/.test(previous) || (next === ':' && /(?:^|\n)[^\S\n]*$/.test(previous));
+  if (numbers === null || isLink) return null;
+  const isGlued = /^\[\d/.test(marker) && /\w$/.test(previous);
+  const isProse = PROSE.test(previous) && next !== '' && AFTER_PROSE.test(next);
+  const supported = numbers.filter((number) => number <= count);
+  return isGlued && !(isProse && supported.length === numbers.length) ? null : [...new Set(supported)];
 }
 
 /** The numbers of `1, 3-5`; null when there is a zero, or a range that no sources have. */
