@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Page, PageWithAssets, Prepared } from '../web/prepared.ts';
+import type { Document, Page, PageWithAssets, Prepared } from '../web/prepared.ts';
 import { sendDetail } from './operator.ts';
 
 /** What of an exchange is looked at. */
@@ -59,6 +59,18 @@ export function createPageRoute(prepare: () => Promise<PageWithAssets>): PageRou
   };
 }
 
+/** Makes what serves a document that is prepared when it is first asked for. */
+export function createDocumentRoute(prepare: () => Promise<Document>): (exchange: PageExchange) => Promise<void> {
+  let preparing: Promise<Document> | undefined;
+  return async (exchange) => {
+    if (refuseMethod(exchange)) return;
+    preparing ??= prepare();
+    const document = await preparing;
+    const headers = { 'Cache-Control': 'no-cache', ETag: document.etag, Vary: 'Accept-Encoding' };
+    send(exchange, document, headers, isKnown(exchange.request, document));
+  };
+}
+
 /** Answers 405 to everything but reading. @returns whether it did. */
 export function refuseMethod({ request, response }: PageExchange): boolean {
   if (request.method === 'GET' || request.method === 'HEAD') return false;
@@ -100,8 +112,8 @@ function takesGzip({ headers }: IncomingMessage): boolean {
   });
 }
 
-/** Whether a browser has this very page. Source: RFC 9110, 13.1.2. */
-function isKnown({ headers }: IncomingMessage, { etag }: Page): boolean {
+/** Whether a browser has this very document. Source: RFC 9110, 13.1.2. */
+function isKnown({ headers }: IncomingMessage, { etag }: Document): boolean {
   const known = String(headers['if-none-match'] ?? '')
     .split(',')
     .map((tag) => tag.trim());

@@ -4,9 +4,11 @@ import { schema } from '../../schema/index.ts';
 import { admitAnonymous, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import { ForbiddenError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
-import { createRest, DOCUMENT_PATH } from '../rest/app.ts';
+import { createRest } from '../rest/app.ts';
 import { createGraphClient } from '../rest/graph-client.ts';
+import { DOCUMENT_PATH, describeApi } from '../rest/openapi.ts';
 import { prepareGraphiql } from '../web/graphiql-page.ts';
+import { prepareDocument } from '../web/prepared.ts';
 import { prepareReference } from '../web/reference-page.ts';
 import { createChatRoute } from './chat.ts';
 import { type Admission, addressOf, createContext, openDoor, tellStandingIn, visitOf } from './door.ts';
@@ -14,7 +16,7 @@ import type { Executor } from './executor.ts';
 import { graphiqlOptions } from './graphiql.ts';
 import { createErrorMask, logFailure } from './graphql-errors.ts';
 import { answerOperator, sendDetail, sendJson } from './operator.ts';
-import { createPageRoute } from './pages.ts';
+import { createDocumentRoute, createPageRoute } from './pages.ts';
 import { createStreamCounts, type StreamCounts } from './stream-counts.ts';
 import type { GraphQLServer } from './yoga.ts';
 
@@ -135,7 +137,13 @@ function createRestRoute(
   return async (exchange) => {
     const { request, response, requestId, signal, stopping } = exchange;
     // The one thing that is told without a key.
-    if (exchange.path.endsWith(DOCUMENT_PATH)) await countVisitor(exchange);
+    if (DOCUMENT_PATH.test(exchange.path)) {
+      await countVisitor(exchange);
+      return sendDocument(exchange);
+    }
+  const sendDocument = createDocumentRoute(() =>
+    prepareDocument('application/json', JSON.stringify(describeApi(rest))),
+  );
     const bindings = {
       requestId,
       signal,

@@ -9,19 +9,16 @@ import { GetChatbotDocument, ListChatbotsDocument, ListSourcesDocument } from '.
 import { answerError, CodedError, toInvalidInput } from './errors.ts';
 import { openEvents } from './events.ts';
 import { toChatbot, toChatbotDetail, toSource } from './mappers.ts';
-import { describeApi } from './openapi.ts';
 import { answerList } from './pages.ts';
 import { chatRoute, conversationEventsRoute, getChatbotRoute, listChatbotsRoute, listSourcesRoute } from './routes.ts';
 import { WEBHOOK_METHODS } from './webhook-routes.ts';
 import { addWebhooks } from './webhooks.ts';
 
 const PREFIX = /^(\/api)?\/v1(?=\/|$)/;
-/** Where the API describes itself, to everybody. */
-export const DOCUMENT_PATH = '/openapi.json';
 
 /**
  * Makes the REST API under `/v1` and `/api/v1`, where a trailing slash makes no difference: a client of the graph in the
- * same process. Call `fetch(request, bindings)`. Each request passes the door first; only the OpenAPI document is free.
+ * same process. Call `fetch(request, bindings)`. Each request passes the door first.
  */
 export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
   const app = new OpenAPIHono<RestEnv>({
@@ -41,14 +38,12 @@ export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
   addChat(app, options);
   addEvents(app, options);
   addWebhooks(app, options);
-  describeApi(app, DOCUMENT_PATH);
   refuseOtherMethods(app);
   return app;
 }
 
 /** Lets in those with a credential, before anything is said of the request. */
 const passDoor = createMiddleware<RestEnv>(async (c, next) => {
-  if (c.req.path === DOCUMENT_PATH) return next();
   const { graph, accountId, claimStream } = await c.env.openDoor();
   c.set('graph', graph);
   c.set('accountId', accountId);
@@ -103,7 +98,6 @@ function refuseOtherMethods(app: OpenAPIHono<RestEnv>): void {
     c.header('Allow', allow);
     return answerError(c, new CodedError('METHOD_NOT_ALLOWED'));
   };
-  app.all(DOCUMENT_PATH, refuse('GET, HEAD'));
   for (const route of [listChatbotsRoute, getChatbotRoute, listSourcesRoute, conversationEventsRoute]) {
     app.all(route.getRoutingPath(), refuse('GET, HEAD'));
   }

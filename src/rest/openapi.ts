@@ -1,14 +1,17 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { RestEnv } from './context.ts';
 
-/** Adds the OpenAPI document of what `app` has been given so far, served at `path`. */
-export function describeApi(app: OpenAPIHono<RestEnv>, path: string): void {
+/** Where the API describes itself, to everybody. */
+export const DOCUMENT_PATH = /^(\/api)?\/v1\/openapi\.json\/?$/;
+
+/** Makes the OpenAPI document of what `app` has been given. */
+export function describeApi(app: OpenAPIHono<RestEnv>): object {
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
     type: 'http',
     scheme: 'bearer',
     description: 'An API key, `ic_…`. It reaches everything of its account that its scopes allow.',
   });
-  const document = app.getOpenAPI31Document({
+  return app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
       title: 'ChatGraph REST API',
@@ -28,5 +31,4 @@ export function describeApi(app: OpenAPIHono<RestEnv>, path: string): void {
       { name: 'Webhooks', description: 'Being told what happens.' },
     ],
   });
-  app.get(path, (c) => c.json(document));
 }

@@ -19,10 +19,14 @@ export interface Asset extends Prepared {
   readonly path: string;
 }
 
-/** The HTML of a page. */
-export interface Page extends Prepared {
+/** What browsers ask for again at each use. */
+export interface Document extends Prepared {
   /** Changes with the content. */
   readonly etag: string;
+}
+
+/** The HTML of a page. */
+export interface Page extends Document {
   /** Its Content-Security-Policy. */
   readonly policy: string;
 }
@@ -60,6 +64,12 @@ export async function prepareBuilt(page: string, name: string): Promise<Asset> {
   return prepareAsset(page, name, await readFile(new URL(`./dist/${name}`, import.meta.url)));
 }
 
+/** Prepares a text that is served at an address of its own. */
+export async function prepareDocument(type: string, text: string): Promise<Document> {
+  const body = Buffer.from(text);
+  return { type, body, gzipped: await compress(body, { level: 9 }), etag: `W/"${digest(body)}"` };
+}
+
 /** What a page consists of. */
 export interface PageContent {
   readonly title: string;
@@ -75,13 +85,9 @@ export interface PageContent {
  * they say otherwise.
  */
 export async function preparePage(content: PageContent, rules: readonly string[]): Promise<Page> {
-  const body = Buffer.from(renderPage(content));
   const framing = rules.some((rule) => rule.startsWith('frame-ancestors')) ? [] : ["frame-ancestors 'none'"];
   return {
-    type: 'text/html; charset=utf-8',
-    body,
-    gzipped: await compress(body, { level: 9 }),
-    etag: `W/"${digest(body)}"`,
+    ...(await prepareDocument('text/html; charset=utf-8', renderPage(content))),
     policy: [...BASE_POLICY, ...rules, ...CLOSED, ...framing].join('; '),
   };
 }

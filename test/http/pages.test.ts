@@ -83,6 +83,25 @@ describe.each(PAGES)('%s', (_name, path) => {
   });
 });
 
+describe('the OpenAPI document', () => {
+  it.each(['/v1/openapi.json', '/api/v1/openapi.json/'])(
+    'is checked again at each use of %s, and not sent where the client has it',
+    async (path) => {
+      const document = await open(path);
+      expect([document.status, document.headers.get('content-type')]).toEqual([200, 'application/json']);
+      expect(document.headers.get('cache-control')).toBe('no-cache');
+      const etag = document.headers.get('etag') ?? '';
+      expect(etag).toMatch(/^W\/"\w{16}"$/);
+      const text = await document.text();
+      const again = await open(path, { 'if-none-match': etag });
+      expect([again.status, again.headers.get('etag'), await again.text()]).toEqual([304, etag, '']);
+      const packed = await open(path, { 'accept-encoding': 'gzip' });
+      expect([packed.headers.get('content-encoding'), await packed.text()]).toEqual(['gzip', text]);
+      expect((await open(path, {}, 'POST')).status).toBe(405);
+    },
+  );
+});
+
 describe('the files of a page', () => {
   it('cost no memory for each of many clients that ask for nine megabytes and read nothing', async () => {
     const html = await (await open('/graphql')).text();

@@ -90,9 +90,9 @@ describe('an answer that its client does not read', () => {
 describe('requests without a key', () => {
   it('are refused with 429 beyond the limit of their address, whatever they ask for, but for health checks', async () => {
     const gateway = await open({ env: { ANONYMOUS_REQUESTS_PER_MINUTE: '7' } });
-    const paths = ['/docs', '/chat/x', '/nothing', '/v1/openapi.json', '/v1/chatbots', '/metrics', '/assets/none'];
+    const paths = ['/docs', '/chat/x', '/nothing', '/v1/openapi.json/', '/v1/chatbots', '/metrics', '/assets/none'];
     for (const path of paths) expect((await gateway.fetch(path)).status, path).not.toBe(429);
-    for (const path of [...paths, '/', '/chat/demo/session']) {
+    for (const path of [...paths, '/', '/chat/demo/session', '/v1/openapi.json', '/api/v1/openapi%2ejson']) {
       const refused = await gateway.fetch(path, { headers: { accept: 'application/json' } });
       expect([path, refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([path, 429, true]);
       expect(await refused.json()).toEqual({ detail: 'Max 7 requests per minute without an API key.' });
