@@ -35,7 +35,7 @@ export interface Config {
   /** Bytes that may wait for one client to read them, and for all clients together. */
   readonly maxPendingBytesPerClient: number;
   readonly maxPendingBytes: number;
-  /** Streams of server-sent events that one key may have open. */
+  /** Streams that one key may have open over HTTP. */
   readonly maxStreamsPerKey: number;
   /** How long a connection is kept open between two requests. */
   readonly keepAliveMs: number;

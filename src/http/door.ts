@@ -22,6 +22,11 @@ export interface OperationSource extends Admission {
   readonly signal: AbortSignal;
   /** Tells the client how it stands with its limit, where the transport has a place for it; the last word counts. */
   readonly tellStanding: TellStanding;
+  /**
+   * Counts a stream that is about to be opened; absent on a WebSocket, whose operations are counted by itself.
+   * @throws RateLimitedError when the key has as many as it may.
+   */
+  readonly claimStream?: (viewer: Viewer) => void;
 }
 
 /** Tells how a client stands with its limit; `retryAfterMs` where it was refused. */

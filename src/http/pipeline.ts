@@ -104,13 +104,14 @@ export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engi
   async function run(args: ExecutionArgs, operation: OperationDefinitionNode) {
     const variables = coerceVariables(args, operation);
     measureOperation(args.schema, args.document, operation, variables);
-    const { viewer } = args.contextValue as OperationSource;
+    const { viewer, claimStream } = args.contextValue as OperationSource;
     if (viewer?.session) await guardSession(deps, { ...viewer, session: viewer.session }, args, operation, variables);
     if (operation.operation === 'mutation') await countFurtherFields(args, operation);
     switch (operation.operation) {
       case 'query':
         return answerBounded(() => execute(args));
       case 'subscription':
+        if (viewer) claimStream?.(viewer);
         return subscribe(args, (execute) => {
           renewLoaders(args.contextValue as GraphContext);
           return answerBounded(execute);

@@ -108,20 +108,24 @@ async function answerGraphQL(
   streams: StreamCounts,
 ): Promise<void> {
   const { request, response, requestId, signal } = exchange;
-  const source = { requestId, signal, transport: 'http', tellStanding: tellStandingIn(response) } as const;
+  const tellStanding = tellStandingIn(response);
   let admission: Admission;
   try {
     admission = await enter(deps, exchange);
-    if (admission.viewer !== undefined && request.headers.accept?.includes('text/event-stream')) {
-      claimStream(streams, admission.viewer, exchange);
-    }
   } catch (error) {
     const { message, extensions } = createErrorMask(deps.logger)(error);
     const { http, ...visible } = extensions;
     const status = (http as { status?: number } | undefined)?.status ?? 500;
     return sendJson(response, status, { errors: [{ message, extensions: visible }] });
   }
-  await graphql.handle(request, response, { ...source, ...admission });
+  await graphql.handle(request, response, {
+    ...admission,
+    requestId,
+    signal,
+    transport: 'http',
+    tellStanding,
+    claimStream: (viewer) => claimStream(streams, viewer, exchange),
+  });
 }
 
 function createRestRoute(
@@ -134,6 +138,9 @@ function createRestRoute(
     chatTimeoutMs: deps.config.chatTimeoutMs,
     onError: (error, requestId, refusal) => logFailure(deps.logger, refusal ?? error, { requestId }),
   });
+  const sendDocument = createDocumentRoute(() =>
+    prepareDocument('application/json', JSON.stringify(describeApi(rest))),
+  );
   return async (exchange) => {
     const { request, response, requestId, signal, stopping } = exchange;
     // The one thing that is told without a key.
@@ -141,9 +148,6 @@ function createRestRoute(
       await countVisitor(exchange);
       return sendDocument(exchange);
     }
-  const sendDocument = createDocumentRoute(() =>
-    prepareDocument('application/json', JSON.stringify(describeApi(rest))),
-  );
     const bindings = {
       requestId,
       signal,

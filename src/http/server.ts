@@ -14,6 +14,7 @@ import { ANSWER_POLICY } from './pages.ts';
 import { createPendingBytes } from './pending-bytes.ts';
 import { createEngine } from './pipeline.ts';
 import { createRoutes, routeOf } from './routes.ts';
+import { isStreamType } from './stream-counts.ts';
 import { createSocketServer, type SocketServer } from './websocket.ts';
 import { createGraphQLServer } from './yoga.ts';
 
@@ -167,7 +168,7 @@ async function waitUntil(isSo: () => boolean, maxMs: number): Promise<void> {
 
 /** Whether an answer goes on until somebody ends it. */
 function isStream(response: ServerResponse): boolean {
-  return String(response.getHeader('Content-Type')).startsWith('text/event-stream');
+  return isStreamType(response.getHeader('Content-Type'));
 }
 
 /** Node's server, which cuts off what is slow or too large, and hands WebSockets over. */

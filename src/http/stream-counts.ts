@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts';
 import { RateLimitedError } from '../domain/errors.ts';
 
-/** Counts the streams of server-sent events that each key has open. */
+/** Counts the streams that each key has open over HTTP: server-sent events, and parts of `multipart/mixed`. */
 export interface StreamCounts {
   /**
    * Counts one more stream until `signal` aborts.
@@ -11,6 +11,11 @@ export interface StreamCounts {
 }
 
 const RETRY_MS = 10_000;
+
+/** Whether an answer of a content type goes on until somebody ends it. */
+export function isStreamType(contentType: unknown): boolean {
+  return /^(text\/event-stream|multipart\/mixed)\b/.test(String(contentType));
+}
 
 /** Makes the counts of one process. */
 export function createStreamCounts({ maxStreamsPerKey }: Pick<Config, 'maxStreamsPerKey'>): StreamCounts {

@@ -7,6 +7,7 @@ import { createContext, type OperationSource } from './door.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { useJsonBody } from './json-body.ts';
 import { type Engine, useAccess, useEngine, useParser } from './pipeline.ts';
+import { isStreamType } from './stream-counts.ts';
 
 const CACHED_QUERY_CHARS = 4_000_000;
 
@@ -41,7 +42,7 @@ export function createGraphQLServer(deps: Deps, engine: Engine) {
 /** A proxy must neither keep a stream nor gather or change what is meant for now; the framework says less. */
 const useStreamHeaders: Plugin = {
   onResponse({ response: { headers } }) {
-    if (headers.get('content-type')?.startsWith('text/event-stream')) {
+    if (isStreamType(headers.get('content-type'))) {
       headers.set('Cache-Control', 'private, no-store, no-transform');
     }
   },

@@ -121,21 +121,24 @@ describe('streams of one key', () => {
     );
     const { id } = conversation.data.sendMessage.conversation;
     const leave = new AbortController();
-    const follow = (signal?: AbortSignal) =>
+    const follow = (signal?: AbortSignal, accept = 'text/event-stream') =>
       gateway.fetch('/graphql', {
         method: 'POST',
-        headers: { ...asks, accept: 'text/event-stream' },
+        headers: { ...asks, accept },
         body: JSON.stringify({ query: `subscription { conversationEvents(conversationId: "${id}") { cursor } }` }),
         ...(signal && { signal }),
       });
     const rest = () => gateway.fetch(`/v1/conversations/${id}/events`, { headers: asks });
-    const first = await follow(leave.signal);
+    const first = await follow(leave.signal, 'multipart/mixed');
     expect([first.status, first.headers.get('cache-control')]).toEqual([200, 'private, no-store, no-transform']);
     const second = await rest();
     expect([second.status, second.headers.get('cache-control')]).toEqual([200, 'private, no-store, no-transform']);
-    const refused = await follow();
-    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '10']);
-    expect(await refused.json()).toMatchObject({ errors: [{ extensions: { code: 'RATE_LIMITED' } }] });
+    for (const accept of ['text/event-stream', 'Text/Event-Stream', 'text/*', 'multipart/mixed', '*/*']) {
+      const refused = await follow(undefined, accept);
+      expect([accept, refused.status, refused.headers.get('retry-after')]).toEqual([accept, 429, '10']);
+      // In the form that the client accepts.
+      expect(await refused.text()).toContain('"code":"RATE_LIMITED"');
+    }
     const detail = await rest();
     expect([detail.status, await detail.json()]).toEqual([
       429,
