@@ -145,7 +145,11 @@ export function createHttpServer(deps: Deps): HttpServer {
       const isOver = () => inFlight.size + sockets.operations === 0;
       await waitUntil(isOver, LAST_EVENTS_MS);
       const reason = new ShuttingDownError();
-      for (const { left } of inFlight) left.abort(reason);
+      for (const { response, left } of inFlight) {
+        // A stream that ended whole would tell its client that there is nothing to come back for.
+        if (isStream(response)) response.destroy();
+        else left.abort(reason);
+      }
       await waitUntil(isOver, REFUSAL_MS - LAST_EVENTS_MS);
       for (const { response, path } of inFlight) {
         if (!response.headersSent) sendRefusal(response, reason, routeOf(path));

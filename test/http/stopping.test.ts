@@ -1,8 +1,11 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { createSourceReader } from '../../src/ingest/source-reader.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
+import { finish } from '../helpers/engines.ts';
 import { startGateway } from '../helpers/gateway.ts';
+import { restEvents } from '../helpers/rest-stream.ts';
 import { openSocket } from '../helpers/sockets.ts';
+import { startAnswer, TRANSPORTS } from '../helpers/streams.ts';
 import { mutation } from '../schema/support.ts';
 
 const LIMIT = { timeout: 120_000 };
@@ -52,6 +55,21 @@ it(
     });
     expect(await socket.closed).toEqual({ code: 1012, reason: 'Service restart' });
     expect(await asked).toMatchObject({ code: 1012 });
+    await closing;
+  },
+);
+
+it.each([...TRANSPORTS, restEvents])(
+  'ends a stream over $name as a lost connection, never as complete',
+  async ({ follow }) => {
+    const { gateway, engine, conversationId } = await startAnswer();
+    const reader = follow(gateway, { conversationId });
+    await reader.until(({ __typename }) => __typename === 'MessageCreated');
+    engine.push(finish);
+    await reader.until(({ __typename }) => __typename === 'MessageCompleted');
+    const closing = gateway.close();
+    expect(await reader.ended).toBeDefined();
+    expect(reader.errors).toEqual([]);
     await closing;
   },
 );
