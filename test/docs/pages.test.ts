@@ -46,6 +46,14 @@ it.each(PAGES)('%s leads only to pages that are there', (page) => {
   }
 });
 
+it('docs/operations.md names every setting that limits what a client may do', () => {
+  const [, table = ''] = read('docs/operations.md').split('\n## Limits\n');
+  const [limits = ''] = table.split('\n## ', 1);
+  const settings = Object.keys(SETTINGS.shape).filter((name) => /^MAX_|_PER_MINUTE$|_LIMIT$|^KEEP_ALIVE/.test(name));
+  expect(settings.length).toBeGreaterThan(9);
+  expect(settings.filter((name) => !limits.includes(`\`${name}\``))).toEqual([]);
+});
+
 it('SECURITY.md names tests that are there', () => {
   const named = [...read('SECURITY.md').matchAll(/`(test\/[^`]+)`/g)].map(([, path = '']) => path);
   expect(named.length).toBeGreaterThan(40);
