@@ -1,47 +1,27 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
-import type { Message } from '../domain/entities.ts';
-import { metadataObject, parseInput, text } from '../domain/input.ts';
+import { clientIdText, metadataObject, parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { showBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import { enqueueEvents } from '../store/outbox.ts';
 import type { Queryable } from '../store/tables.ts';
-import {
-  type BegunReply,
-  beginnerOf,
-  beginReply,
-  openReply,
-  type Turn,
-  takeTurn,
-  type WhenBusy,
-} from './book-reply.ts';
+import { type BegunReply, beginnerOf, beginReply, openReply, type Turn, takeTurn } from './book-reply.ts';
 import { type Fork, findFork, requireFork } from './fork.ts';
 import type { GenerateDeps } from './generate.ts';
 import { messageReceived } from './happenings.ts';
-import { readSent } from './send-message.ts';
+import type { PlaceInput } from './place.ts';
+import { readSent, type SendMessageInput, type SentMessage } from './send-message.ts';
 import { findEarlierSend, keepSend, type OnceSend, repeatEffects } from './send-once.ts';
 import { writeMessage } from './write-message.ts';
 
-/** What to say instead, and of what. */
-export interface EditMessageInput {
+/** What to say instead, and of what. Without `metadata` the new message has that of the one that is edited. */
+export interface EditMessageInput extends Omit<SendMessageInput, keyof PlaceInput> {
   readonly messageId: string;
-  readonly content: string;
-  /** Absent: that of the message that is edited. */
-  readonly metadata?: unknown;
-  /** Absent: `ENQUEUE`. */
-  readonly whenBusy?: WhenBusy | null | undefined;
-  /** The same id edits once: the second time the first answer is given again. */
-  readonly clientMessageId?: string | null | undefined;
 }
 
 /** What was written instead: the question, and the reply that will be. */
-export interface EditedMessage {
-  readonly message: Message;
-  /** Null while a person answers; `notice` says so to the visitor then. */
-  readonly reply: Message | null;
-  readonly notice: string | null;
-}
+export type EditedMessage = Omit<SentMessage, 'conversation'>;
 
 /** What an edit did, and what follows its commit. */
 interface Editing extends Omit<BegunReply, 'reply'> {
@@ -52,7 +32,7 @@ const rulesFor = (maxChars: number) =>
   z.object({
     content: text(1, maxChars),
     metadata: metadataObject.optional(),
-    clientMessageId: text(1, 255).optional(),
+    clientMessageId: clientIdText.optional(),
   });
 
 type Given = z.output<ReturnType<typeof rulesFor>>;

@@ -5,7 +5,7 @@ import { composePrompt } from '../answer/prompt.ts';
 import { estimateMessageTokens, estimateTokens } from '../answer/tokens.ts';
 import type { Deps } from '../deps.ts';
 import type { ModelName } from '../domain/answering.ts';
-import { parseInput, text } from '../domain/input.ts';
+import { clientIdText, parseInput, text } from '../domain/input.ts';
 import { BUILTIN } from '../domain/providers.ts';
 import { nameModel } from '../models/families.ts';
 import { findTip } from '../store/branches.ts';
@@ -44,7 +44,7 @@ export async function estimateMessage(
   { accountId }: Pick<Viewer, 'accountId'>,
   input: PlaceInput & { content: string },
 ): Promise<MessageEstimate> {
-  const rules = z.object({ content: text(1, deps.config.maxMessageChars), sessionId: text(1, 255).optional() });
+  const rules = z.object({ content: text(1, deps.config.maxMessageChars), sessionId: clientIdText.optional() });
   const { content, sessionId } = parseInput(rules, { content: input.content, sessionId: input.sessionId });
   requireOnePlace(input);
   const place = await findPlace(deps.db.read, accountId, { ...input, sessionId }, READ);

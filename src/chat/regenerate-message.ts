@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
 import type { Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
-import { parseInput, text } from '../domain/input.ts';
+import { clientIdText, parseInput } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { showBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
@@ -26,7 +26,7 @@ interface Regenerating extends BegunReply {
   readonly reply: Message;
 }
 
-const RULES = z.object({ clientMessageId: text(1, 255).optional() });
+const RULES = z.object({ clientMessageId: clientIdText.optional() });
 
 /**
  * Answers the question of a reply once more. The new reply stands beside the old one, and the conversation shows it and

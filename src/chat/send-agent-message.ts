@@ -3,7 +3,7 @@ import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Conversation, Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
-import { line, metadataObject, parseInput, text } from '../domain/input.ts';
+import { clientIdText, line, metadataObject, parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findTip } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
@@ -37,7 +37,7 @@ const rulesFor = (maxChars: number) =>
     content: text(1, maxChars),
     authorName: line(1, 255).optional(),
     metadata: metadataObject.optional(),
-    clientMessageId: text(1, 255).optional(),
+    clientMessageId: clientIdText.optional(),
   });
 
 type Given = z.output<ReturnType<typeof rulesFor>>;

@@ -3,7 +3,7 @@ import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Channel, Conversation, Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
-import { metadataObject, parseInput, text } from '../domain/input.ts';
+import { clientIdText, metadataObject, parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findTip } from '../store/branches.ts';
 import { findConversation } from '../store/conversations.ts';
@@ -60,9 +60,9 @@ interface Sending extends Omit<BegunReply, 'reply'> {
 const rulesFor = (maxChars: number) =>
   z.object({
     content: text(1, maxChars),
-    sessionId: text(1, 255).optional(),
+    sessionId: clientIdText.optional(),
     metadata: metadataObject.optional(),
-    clientMessageId: text(1, 255).optional(),
+    clientMessageId: clientIdText.optional(),
   });
 
 /**

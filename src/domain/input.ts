@@ -36,6 +36,9 @@ export function line(min: number, max: number) {
 /** A name that is shown in lists. */
 export const nameText = line(1, 255);
 
+/** An id that the client chose. */
+export const clientIdText = text(1, 255);
+
 /** Free data of the client's: a JSON object of at most 16 kB. */
 export const metadataObject = z
   .custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'Must be an object.')
