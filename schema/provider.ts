@@ -7,6 +7,7 @@ import { describeFailure, getProvider, listProviders, type ProviderStanding } fr
 import { testProvider } from '../src/models/test-provider.ts';
 import { MAX_PROVIDER_MODELS } from '../src/store/provider-models.ts';
 import { builder, type FieldExtensions } from './builder.ts';
+import type { GraphContext } from './context.ts';
 import { MessageErrorRef } from './generation.ts';
 
 /** What a provider is called, and which model is asked where none is named. */
@@ -103,6 +104,17 @@ builder.queryField('providers', (t) =>
   }),
 );
 
+/** The provider that a mutation names, as it stands afterwards. */
+const providerField = (description: string) => ({
+  type: ProviderRef,
+  description,
+  resolve: (
+    { provider }: { readonly provider: ProviderStanding['name'] },
+    _args: object,
+    { deps, viewer }: GraphContext,
+  ) => getProvider(deps, viewer, provider),
+});
+
 const providerName = { required: true, description: 'The name of the provider, such as `openai`.' } as const;
 
 builder.relayMutationField(
@@ -130,11 +142,7 @@ builder.relayMutationField(
   {
     description: 'What was set.',
     outputFields: (t) => ({
-      provider: t.field({
-        type: ProviderRef,
-        description: 'The provider with its new access.',
-        resolve: ({ provider }, _args, { deps, viewer }) => getProvider(deps, viewer, provider),
-      }),
+      provider: t.field(providerField('The provider with its new access.')),
     }),
   },
 );
@@ -155,11 +163,7 @@ builder.relayMutationField(
   {
     description: 'What was deleted.',
     outputFields: (t) => ({
-      provider: t.field({
-        type: ProviderRef,
-        description: 'The provider without it.',
-        resolve: ({ provider }, _args, { deps, viewer }) => getProvider(deps, viewer, provider),
-      }),
+      provider: t.field(providerField('The provider without it.')),
     }),
   },
 );
@@ -183,11 +187,7 @@ builder.relayMutationField(
   {
     description: 'What came of the test.',
     outputFields: (t) => ({
-      provider: t.field({
-        type: ProviderRef,
-        description: 'The provider.',
-        resolve: ({ provider }, _args, { deps, viewer }) => getProvider(deps, viewer, provider),
-      }),
+      provider: t.field(providerField('The provider.')),
       model: t.exposeString('model', {
         nullable: true,
         description: 'The model that was asked; null when none was named, and none has answered.',

@@ -1,13 +1,22 @@
 import { InvalidInputError, NotFoundError } from '../src/domain/errors.ts';
+import type { WebhookDelivery } from '../src/domain/webhooks.ts';
 import { redeliverWebhook } from '../src/webhooks/redeliver.ts';
 import { MAX_REPLAYED, replayWebhooks } from '../src/webhooks/replay.ts';
 import { sendTestWebhook } from '../src/webhooks/send-test.ts';
-import { builder } from './builder.ts';
+import { builder, type ObjectFields } from './builder.ts';
 import { WebhookDeliveryRef } from './webhook-delivery.ts';
 import { WebhookEvent } from './webhook-event.ts';
 import { WebhookSubscriptionRef } from './webhook-subscription.ts';
 
 const errors = { types: [NotFoundError, InvalidInputError] };
+
+/** The payload of a mutation that sends one delivery. */
+const deliveryPayload = (description: string) => ({
+  description,
+  outputFields: (t: ObjectFields<{ delivery: WebhookDelivery }>) => ({
+    webhookDelivery: t.expose('delivery', { type: WebhookDeliveryRef, description: 'The delivery, due now.' }),
+  }),
+});
 
 builder.relayMutationField(
   'sendTestWebhook',
@@ -29,12 +38,7 @@ builder.relayMutationField(
     errors,
     resolve: async (_root, { input }, { deps, viewer }) => ({ delivery: await sendTestWebhook(deps, viewer, input) }),
   },
-  {
-    description: 'What is sent.',
-    outputFields: (t) => ({
-      webhookDelivery: t.expose('delivery', { type: WebhookDeliveryRef, description: 'The delivery, due now.' }),
-    }),
-  },
+  deliveryPayload('What is sent.'),
 );
 
 builder.relayMutationField(
@@ -50,12 +54,7 @@ builder.relayMutationField(
     errors,
     resolve: async (_root, { input }, { deps, viewer }) => ({ delivery: await redeliverWebhook(deps, viewer, input) }),
   },
-  {
-    description: 'What is sent again.',
-    outputFields: (t) => ({
-      webhookDelivery: t.expose('delivery', { type: WebhookDeliveryRef, description: 'The delivery, due now.' }),
-    }),
-  },
+  deliveryPayload('What is sent again.'),
 );
 
 builder.relayMutationField(
