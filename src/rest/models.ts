@@ -2,6 +2,9 @@ import { z } from '@hono/zod-openapi';
 
 /** Any id. */
 export const id = z.uuid().openapi({ description: 'Its id.', example: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43' });
+/** An id in a path. */
+export const pathId = (name: string, description: string, example: string) =>
+  z.string().openapi({ param: { name, in: 'path' }, format: 'uuid', description, example });
 /** Any time. */
 export const time = z.string().openapi({
   description: 'When it was made: ISO 8601 in UTC with six fraction digits.',
@@ -130,12 +133,7 @@ export type PageQuery = z.output<typeof PageQuery>;
 
 /** Which chatbot. */
 export const ChatbotPath = z.object({
-  chatbot_id: z.string().openapi({
-    param: { name: 'chatbot_id', in: 'path' },
-    format: 'uuid',
-    description: 'The id of the chatbot.',
-    example: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43',
-  }),
+  chatbot_id: pathId('chatbot_id', 'The id of the chatbot.', '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43'),
 });
 
 /** How a chat request may be sent again. */
@@ -153,12 +151,7 @@ export const ChatHeaders = z.object({
 
 /** Which conversation. */
 export const ConversationPath = z.object({
-  conversation_id: z.string().openapi({
-    param: { name: 'conversation_id', in: 'path' },
-    format: 'uuid',
-    description: 'The id of the conversation.',
-    example: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c46',
-  }),
+  conversation_id: pathId('conversation_id', 'The id of the conversation.', '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c46'),
 });
 
 /** Where to go on with a stream. */

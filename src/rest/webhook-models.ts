@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { CHANNELS } from '../domain/entities.ts';
 import { DELIVERY_STATUSES, WEBHOOK_EVENTS, WEBHOOK_SCHEDULES, type WebhookEventName } from '../domain/webhooks.ts';
 import { toLower } from './mappers.ts';
-import { id, PageQuery, time } from './models.ts';
+import { id, PageQuery, pathId, time } from './models.ts';
 
 /** The names that the graph has for events, by those on the wire. */
 export const EVENTS_BY_WIRE_NAME: Readonly<Record<string, WebhookEventName>> = Object.fromEntries(
@@ -148,12 +148,7 @@ export const DeliveryModel = z
 
 /** Which webhook. */
 export const WebhookPath = z.object({
-  webhook_id: z.string().openapi({
-    param: { name: 'webhook_id', in: 'path' },
-    format: 'uuid',
-    description: 'The id of the webhook.',
-    example: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c49',
-  }),
+  webhook_id: pathId('webhook_id', 'The id of the webhook.', '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c49'),
 });
 
 /** Which part of a log to send. */
