@@ -1,0 +1,40 @@
+import { createClient } from 'graphql-ws';
+import { expect, it, onTestFinished } from 'vitest';
+import { WebSocket } from 'ws';
+import { send } from '../helpers/chatbots.ts';
+import { startConversation, waitForReaders } from '../helpers/conversations.ts';
+import { finish } from '../helpers/engines.ts';
+
+interface CountedEvent {
+  readonly conversationEvents: {
+    readonly message?: { readonly role: string; readonly conversation: { readonly unreadCount: number } };
+  };
+}
+
+const FOLLOW = `subscription ($id: ID!) {
+  conversationEvents(conversationId: $id) { ... on MessageCreated { message { role conversation { unreadCount } } } }
+}`;
+
+it('reads again for each event of a subscription what belongs to it', async () => {
+  const { gateway, engine, conversationId } = await startConversation();
+  const client = createClient({
+    url: `${gateway.url.replace('http', 'ws')}/graphql`,
+    webSocketImpl: WebSocket,
+    connectionParams: { Authorization: `Bearer ${gateway.key}` },
+  });
+  onTestFinished(() => void client.dispose());
+  const events = client.iterate<CountedEvent>({ query: FOLLOW, variables: { id: conversationId } });
+  await waitForReaders(gateway, 1);
+
+  /** Sends a message, and gives the unread messages that its event counts. */
+  async function sendAndCount(content: string): Promise<number | undefined> {
+    await send(gateway, { conversationId, content });
+    engine.push(finish);
+    for (;;) {
+      const { message } = (await events.next()).value?.data?.conversationEvents ?? {};
+      if (message?.role === 'USER') return message.conversation.unreadCount;
+    }
+  }
+  expect(await sendAndCount('First?')).toBe(2);
+  expect(await sendAndCount('Second?')).toBe(3);
+});
