@@ -1,7 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
-import { createBreaker } from '../domain/breaker.ts';
+import { type Breaker, createBreaker } from '../domain/breaker.ts';
 import type { Clock } from '../domain/time.ts';
-import { createPassedLog } from './passed-requests.ts';
+import { createPassedLog, type PassedLog } from './passed-requests.ts';
 import { createMemoryRateLimiter, RATE_WINDOW_MS, type RateLimiter, type RateLimitResult } from './rate-limiter.ts';
 import type { RedisLink } from './redis.ts';
 
@@ -66,7 +66,7 @@ const TAKE_SHA = hash('sha1', TAKE);
  * KEYS: the same log. ARGV: the window, the name of the process, then for each of its requests that were let through how
  * many microseconds ago that was, the first number, and how many. What is there already stays as it is.
  */
-const TELL = `
+const REPORT = `
 local log, window, name = KEYS[1], tonumber(ARGV[1]), ARGV[2]
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -79,8 +79,38 @@ for i = 3, #ARGV, 3 do
 end
 redis.call('PEXPIRE', log, text(math.ceil(window / 1000)))`;
 
-/** How many entries one call tells at most: a script holds up all others. */
-const TOLD_AT_ONCE = 500;
+/** How many entries one call reports at most: a script holds up all others. */
+const REPORTED_AT_ONCE = 500;
+
+/** What one process knows of the limits that it shares. */
+interface SharedLimiter {
+  readonly link: RedisLink;
+  readonly clock: Clock;
+  readonly countNodes: () => number;
+  readonly windowMs: number;
+  readonly timeoutMs: number;
+  /** What this process has let through, for its share. */
+  readonly own: RateLimiter;
+  readonly passed: PassedLog;
+  readonly breaker: Breaker;
+  /** The name of the process, in the entries of Redis. */
+  readonly name: string;
+  /** Keys of which not all that was let through here was reported to Redis. */
+  readonly unreported: Set<string>;
+  /** When a key that was full will have room again; such as are past are forgotten a window later. */
+  readonly fullUntil: Map<string, number>;
+  sweptAt: number;
+  nextNumber: number;
+  /** When Redis was last found again, and how many processes there were before it was lost. */
+  returnedAt: number;
+  nodesBefore: number;
+}
+
+/** How many requests are to be let through, and the number of the first. */
+interface Requests {
+  readonly cost: number;
+  readonly first: number;
+}
 
 /**
  * Makes a limiter that all who share a Redis have in common. When Redis does not answer in 50 ms a process lets no more
@@ -88,138 +118,153 @@ const TOLD_AT_ONCE = 500;
  * so until its oldest request leaves the window. When Redis is back, each process tells it what it has let through in the
  * last window, by names that count once; until the others have had the time to do so, its share is a limit as well.
  */
-export function createRedisRateLimiter(
-  link: RedisLink,
-  { clock, countNodes, windowMs = RATE_WINDOW_MS, timeoutMs = TIMEOUT_MS }: RedisRateLimiterOptions,
-): RateLimiter {
-  const own = createMemoryRateLimiter(clock, windowMs);
-  const passed = createPassedLog(windowMs);
-  const breaker = createBreaker({ failures: FAILURES, pauseMs: PAUSE_MS });
-  const name = randomUUID();
-  /** Keys of which Redis has not been told all that was let through here. */
-  const untold = new Set<string>();
-  /** When a key that was full will have room again; such as are past are forgotten a window later. */
-  const fullUntil = new Map<string, number>();
-  let sweptAt = clock.monotonicMs();
-  let nextNumber = 1;
-  let returnedAt = Number.NEGATIVE_INFINITY;
-  let nodesBefore = 1;
-
+export function createRedisRateLimiter(link: RedisLink, options: RedisRateLimiterOptions): RateLimiter {
+  const { clock, countNodes, windowMs = RATE_WINDOW_MS, timeoutMs = TIMEOUT_MS } = options;
+  const limiter: SharedLimiter = {
+    ...{ link, clock, countNodes, windowMs, timeoutMs },
+    own: createMemoryRateLimiter(clock, windowMs),
+    passed: createPassedLog(windowMs),
+    breaker: createBreaker({ failures: FAILURES, pauseMs: PAUSE_MS }),
+    name: randomUUID(),
+    unreported: new Set(),
+    fullUntil: new Map(),
+    sweptAt: clock.monotonicMs(),
+    nextNumber: 1,
+    returnedAt: Number.NEGATIVE_INFINITY,
+    nodesBefore: 1,
+  };
   link.onChange((isUp) => {
-    if (!isUp) {
-      nodesBefore = countNodes();
-      return;
-    }
-    returnedAt = clock.monotonicMs();
-    // It may have been started anew, and have lost what it had counted.
-    for (const key of passed.keys()) untold.add(key);
-    tellAll();
+    if (isUp) reportAgain(limiter);
+    else limiter.nodesBefore = countNodes();
   });
+  return {
+    take: (key, limit, cost = 1) => take(limiter, key, limit, cost),
+    peek: (key, limit) => take(limiter, key, limit, 0),
+  };
+}
 
-  function noteFull(key: string, resetMs: number): void {
-    const now = clock.monotonicMs();
-    if (now - sweptAt >= windowMs) {
-      for (const [name, until] of fullUntil) if (until <= now) fullUntil.delete(name);
-      sweptAt = now;
-    }
-    fullUntil.set(key, now + resetMs);
+async function take(limiter: SharedLimiter, key: string, limit: number, cost: number): Promise<RateLimitResult> {
+  const requests = { cost, first: limiter.nextNumber };
+  limiter.nextNumber += cost;
+  if (isJustBack(limiter)) {
+    const share = limiter.own.peek(key, shareOf(limiter, limit)) as RateLimitResult;
+    if (cost > share.remaining) return takeShare(limiter, key, limit, requests);
   }
-
-  async function take(key: string, limit: number, cost = 1): Promise<RateLimitResult> {
-    const first = nextNumber;
-    nextNumber += cost;
-    if (isJustBack()) {
-      const share = own.peek(key, shareOf(limit)) as RateLimitResult;
-      if (cost > share.remaining) return takeShare(key, limit, { cost, first });
-    }
-    const result = await ask(key, limit, { cost, first });
-    if (result === undefined) return takeShare(key, limit, { cost, first });
-    if (result.isAllowed && cost > 0) {
-      void own.take(key, limit, cost);
-      passed.add(key, { at: clock.monotonicMs(), first, count: cost });
-    }
-    if (untold.size > 0) tellAll();
-    return result;
+  const result = await askRedis(limiter, key, limit, requests);
+  if (result === undefined) return takeShare(limiter, key, limit, requests);
+  if (result.isAllowed && cost > 0) {
+    void limiter.own.take(key, limit, cost);
+    notePassed(limiter, key, requests);
   }
+  if (limiter.unreported.size > 0) reportAll(limiter);
+  return result;
+}
 
-  async function ask(
-    key: string,
-    limit: number,
-    { cost, first }: { cost: number; first: number },
-  ): Promise<RateLimitResult | undefined> {
-    if (!link.isUp || !breaker.tryNow()) return undefined;
-    // On the same connection, and so before what follows.
-    if (untold.has(key)) tell(key);
-    try {
-      const args = [windowMs * 1_000, limit, cost, name, first] as const;
-      const [passes, used, reset, retry] = await within(timeoutMs, evaluate(link.nameOf(`rate:${key}`), args));
-      breaker.succeed();
-      if (used >= limit) noteFull(key, reset / 1_000);
-      return {
-        isAllowed: passes === 1,
-        limit,
-        remaining: Math.max(0, limit - used),
-        resetMs: Math.ceil(reset / 1_000),
-        retryAfterMs: Math.ceil(retry / 1_000),
-      };
-    } catch {
-      breaker.fail();
-      return undefined;
-    }
+/** Takes from what all share; undefined where Redis does not answer. */
+async function askRedis(
+  limiter: SharedLimiter,
+  key: string,
+  limit: number,
+  { cost, first }: Requests,
+): Promise<RateLimitResult | undefined> {
+  const { link, breaker, windowMs, timeoutMs, name } = limiter;
+  if (!link.isUp || !breaker.tryNow()) return undefined;
+  // On the same connection, and so before what follows.
+  if (limiter.unreported.has(key)) report(limiter, key);
+  try {
+    const args = [windowMs * 1_000, limit, cost, name, first] as const;
+    const [passes, used, reset, retry] = await within(timeoutMs, evaluate(link, link.nameOf(`rate:${key}`), args));
+    breaker.succeed();
+    if (used >= limit) noteFull(limiter, key, reset / 1_000);
+    return {
+      isAllowed: passes === 1,
+      limit,
+      remaining: Math.max(0, limit - used),
+      resetMs: Math.ceil(reset / 1_000),
+      retryAfterMs: Math.ceil(retry / 1_000),
+    };
+  } catch {
+    breaker.fail();
+    return undefined;
   }
+}
 
-  /** Runs the script; a server that was started anew has to be given it again. */
-  async function evaluate(key: string, args: readonly (string | number)[]): Promise<[number, number, number, number]> {
-    const { commands } = link;
-    const isUnknown = (error: unknown) => error instanceof Error && error.message.startsWith('NOSCRIPT');
-    const reply = await commands.evalsha(TAKE_SHA, 1, key, ...args).catch((error: unknown) => {
-      if (isUnknown(error)) return commands.eval(TAKE, 1, key, ...args);
-      throw error;
-    });
-    return reply as [number, number, number, number];
+/** Runs the script; a server that was started anew has to be given it again. */
+async function evaluate(
+  { commands }: RedisLink,
+  key: string,
+  args: readonly (string | number)[],
+): Promise<[number, number, number, number]> {
+  const isUnknown = (error: unknown) => error instanceof Error && error.message.startsWith('NOSCRIPT');
+  const reply = await commands.evalsha(TAKE_SHA, 1, key, ...args).catch((error: unknown) => {
+    if (isUnknown(error)) return commands.eval(TAKE, 1, key, ...args);
+    throw error;
+  });
+  return reply as [number, number, number, number];
+}
+
+/** Takes from the share of this process. */
+function takeShare(limiter: SharedLimiter, key: string, limit: number, requests: Requests): RateLimitResult {
+  const { cost } = requests;
+  const share = shareOf(limiter, limit);
+  const fullMs = Math.ceil((limiter.fullUntil.get(key) ?? 0) - limiter.clock.monotonicMs());
+  if (fullMs > 0 && cost > 0) {
+    return { isAllowed: false, limit: share, remaining: 0, resetMs: fullMs, retryAfterMs: fullMs };
   }
-
-  function tellAll(): void {
-    for (const key of untold) tell(key);
+  const result = limiter.own.take(key, share, cost) as RateLimitResult;
+  if (result.isAllowed && cost > 0) {
+    notePassed(limiter, key, requests);
+    limiter.unreported.add(key);
   }
+  // What is larger than the share has to wait for Redis.
+  return result.isAllowed ? result : { ...result, retryAfterMs: Math.max(result.retryAfterMs, PAUSE_MS) };
+}
 
-  function tell(key: string): void {
-    untold.delete(key);
-    const now = clock.monotonicMs();
-    const entries = passed.of(key, now);
-    for (let start = 0; start < entries.length; start += TOLD_AT_ONCE) {
-      const some = entries.slice(start, start + TOLD_AT_ONCE);
-      const args = some.flatMap(({ at, first, count }) => [Math.round((now - at) * 1_000), first, count]);
-      // With its text, as a server that was started anew does not know it by name, and would do it after what follows.
-      const told = link.commands.eval(TELL, 1, link.nameOf(`rate:${key}`), windowMs * 1_000, name, ...args);
-      told.catch(() => untold.add(key));
-    }
+function shareOf(limiter: SharedLimiter, limit: number): number {
+  // Just after Redis is back not all others are counted again.
+  const nodes = Math.max(limiter.countNodes(), isJustBack(limiter) ? limiter.nodesBefore : 1);
+  return Math.max(1, Math.floor(limit / nodes));
+}
+
+const isJustBack = ({ clock, returnedAt, windowMs }: SharedLimiter): boolean =>
+  clock.monotonicMs() - returnedAt < Math.min(RETURN_MS, windowMs);
+
+function notePassed({ passed, clock }: SharedLimiter, key: string, { cost, first }: Requests): void {
+  passed.add(key, { at: clock.monotonicMs(), first, count: cost });
+}
+
+function noteFull(limiter: SharedLimiter, key: string, resetMs: number): void {
+  const { fullUntil, windowMs } = limiter;
+  const now = limiter.clock.monotonicMs();
+  if (now - limiter.sweptAt >= windowMs) {
+    for (const [name, until] of fullUntil) if (until <= now) fullUntil.delete(name);
+    limiter.sweptAt = now;
   }
+  fullUntil.set(key, now + resetMs);
+}
 
-  const isJustBack = () => clock.monotonicMs() - returnedAt < Math.min(RETURN_MS, windowMs);
+/** Reports everything to a Redis that is back: it may have been started anew, and have lost what it had counted. */
+function reportAgain(limiter: SharedLimiter): void {
+  limiter.returnedAt = limiter.clock.monotonicMs();
+  for (const key of limiter.passed.keys()) limiter.unreported.add(key);
+  reportAll(limiter);
+}
 
-  function shareOf(limit: number): number {
-    // Just after Redis is back not all others are counted again.
-    const nodes = Math.max(countNodes(), isJustBack() ? nodesBefore : 1);
-    return Math.max(1, Math.floor(limit / nodes));
+function reportAll(limiter: SharedLimiter): void {
+  for (const key of limiter.unreported) report(limiter, key);
+}
+
+function report({ link, clock, windowMs, passed, name, unreported }: SharedLimiter, key: string): void {
+  unreported.delete(key);
+  const now = clock.monotonicMs();
+  const entries = passed.of(key, now);
+  for (let start = 0; start < entries.length; start += REPORTED_AT_ONCE) {
+    const some = entries.slice(start, start + REPORTED_AT_ONCE);
+    const args = some.flatMap(({ at, first, count }) => [Math.round((now - at) * 1_000), first, count]);
+    // With its text, as a server that was started anew does not know it by name, and would do it after what follows.
+    const reported = link.commands.eval(REPORT, 1, link.nameOf(`rate:${key}`), windowMs * 1_000, name, ...args);
+    reported.catch(() => unreported.add(key));
   }
-
-  function takeShare(key: string, limit: number, { cost, first }: { cost: number; first: number }): RateLimitResult {
-    const share = shareOf(limit);
-    const fullMs = Math.ceil((fullUntil.get(key) ?? 0) - clock.monotonicMs());
-    if (fullMs > 0 && cost > 0) {
-      return { isAllowed: false, limit: share, remaining: 0, resetMs: fullMs, retryAfterMs: fullMs };
-    }
-    const result = own.take(key, share, cost) as RateLimitResult;
-    if (result.isAllowed && cost > 0) {
-      passed.add(key, { at: clock.monotonicMs(), first, count: cost });
-      untold.add(key);
-    }
-    // What is larger than the share has to wait for Redis.
-    return result.isAllowed ? result : { ...result, retryAfterMs: Math.max(result.retryAfterMs, PAUSE_MS) };
-  }
-
-  return { take, peek: (key, limit) => take(key, limit, 0) };
 }
 
 async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
