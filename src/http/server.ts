@@ -11,7 +11,7 @@ import { isDisconnect, logFailure } from './graphql-errors.ts';
 import { sendRefusal } from './operator.ts';
 import { answerOrigin } from './origins.ts';
 import { ANSWER_POLICY } from './pages.ts';
-import { createPendingBytes } from './pending-bytes.ts';
+import { createPendingBytes, type PendingBytes } from './pending-bytes.ts';
 import { createEngine } from './pipeline.ts';
 import { createRoutes, routeOf } from './routes.ts';
 import { isStreamType } from './stream-counts.ts';
@@ -54,6 +54,18 @@ const REFUSAL_MS = 1_500;
 const CLOSE_MS = 2_000;
 const CLOSE_POLL_MS = 10;
 
+/** What every request is answered with. */
+interface Serving {
+  readonly deps: Deps;
+  readonly routes: ReturnType<typeof createRoutes>;
+  readonly pendingBytes: PendingBytes;
+  /** Requests wait for it. */
+  readonly opened: Promise<void>;
+  /** Aborts when the gateway begins to stop. */
+  readonly stopping: AbortSignal;
+  readonly inFlight: Set<InFlight>;
+}
+
 /** Makes the HTTP server; it accepts nothing before `listen`, and answers nothing before `open`. */
 export function createHttpServer(deps: Deps): HttpServer {
   const executor = createExecutor(deps);
@@ -67,55 +79,10 @@ export function createHttpServer(deps: Deps): HttpServer {
   opened.promise.catch(() => {});
   const stopping = new AbortController();
   const inFlight = new Set<InFlight>();
-
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = pathOf(request);
-    const requestId = readRequestId(request);
-    const left = new AbortController();
-    let viewer: Viewer | undefined;
-    const stopWatching = pendingBytes.watch({
-      connection: request.socket,
-      get client() {
-        return clientFor(deps, viewer, request);
-      },
-      countBytes: () => response.writableLength,
-      // What the system has taken and the client has not is dropped as well.
-      cut: () => request.socket.resetAndDestroy(),
-    });
-    const exchange = { response, path, left };
-    inFlight.add(exchange);
-    response.once('close', () => {
-      inFlight.delete(exchange);
-      stopWatching();
-      left.abort(OVER);
-    });
-    observe(deps, request, response, requestId);
-    response.setHeader('X-Request-Id', requestId);
-    response.setHeader('X-Content-Type-Options', 'nosniff');
-    response.setHeader('Content-Security-Policy', ANSWER_POLICY);
-    response.setHeader('Cache-Control', 'private, no-store');
-    if (stopping.signal.aborted) response.setHeader('Connection', 'close');
-    if (answerOrigin(deps.config, request, response)) return;
-    try {
-      await opened.promise;
-      const identify = (found: Viewer) => {
-        viewer = found;
-      };
-      const signals = { signal: left.signal, stopping: stopping.signal };
-      await routes[routeOf(path)]({ request, response, path, requestId, ...signals, identify });
-    } catch (error) {
-      if (response.writableEnded) return;
-      const isRefused = error instanceof RefusalError && error.cause === undefined;
-      if (!isRefused && !isDisconnect(error)) logFailure(deps.logger, error, { requestId });
-      if (response.headersSent) response.destroy();
-      else sendRefusal(response, error, routeOf(path));
-    }
-    if (response.writableLength > 0) pendingBytes.note(response.writableLength);
-  }
-
+  const serving = { deps, routes, pendingBytes, opened: opened.promise, stopping: stopping.signal, inFlight };
   const server = createNodeServer(
     deps.config,
-    (request, response) => void handle(request, response),
+    (request, response) => void handle(serving, request, response),
     (...upgrade) =>
       void opened.promise.then(
         () => sockets.upgrade(...upgrade),
@@ -142,25 +109,81 @@ export function createHttpServer(deps: Deps): HttpServer {
     },
 
     async close() {
-      const isOver = () => inFlight.size + sockets.operations === 0;
-      await waitUntil(isOver, LAST_EVENTS_MS);
-      const reason = new ShuttingDownError();
-      for (const { response, left } of inFlight) {
-        // A stream that ended whole would tell its client that there is nothing to come back for.
-        if (isStream(response)) response.destroy();
-        else left.abort(reason);
-      }
-      await waitUntil(isOver, REFUSAL_MS - LAST_EVENTS_MS);
-      for (const { response, path } of inFlight) {
-        if (!response.headersSent) sendRefusal(response, reason, routeOf(path));
-      }
-      await waitUntil(isOver, CLOSE_MS - REFUSAL_MS);
+      await endRequests(inFlight, sockets);
       await sockets.close();
       pendingBytes.close();
       server.close();
       server.closeAllConnections();
     },
   };
+}
+
+async function handle(serving: Serving, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { deps, pendingBytes, stopping } = serving;
+  const path = pathOf(request);
+  const requestId = readRequestId(request);
+  const left = new AbortController();
+  let viewer: Viewer | undefined;
+  const stopWatching = pendingBytes.watch({
+    connection: request.socket,
+    get client() {
+      return clientFor(deps, viewer, request);
+    },
+    countBytes: () => response.writableLength,
+    // What the system has taken and the client has not is dropped as well.
+    cut: () => request.socket.resetAndDestroy(),
+  });
+  const exchange = { response, path, left };
+  serving.inFlight.add(exchange);
+  response.once('close', () => {
+    serving.inFlight.delete(exchange);
+    stopWatching();
+    left.abort(OVER);
+  });
+  observe(deps, request, response, requestId);
+  setHeaders(response, requestId);
+  if (stopping.aborted) response.setHeader('Connection', 'close');
+  if (answerOrigin(deps.config, request, response)) return;
+  try {
+    await serving.opened;
+    const identify = (found: Viewer) => {
+      viewer = found;
+    };
+    const signals = { signal: left.signal, stopping };
+    await serving.routes[routeOf(path)]({ request, response, path, requestId, ...signals, identify });
+  } catch (error) {
+    if (response.writableEnded) return;
+    const isRefused = error instanceof RefusalError && error.cause === undefined;
+    if (!isRefused && !isDisconnect(error)) logFailure(deps.logger, error, { requestId });
+    if (response.headersSent) response.destroy();
+    else sendRefusal(response, error, routeOf(path));
+  }
+  if (response.writableLength > 0) pendingBytes.note(response.writableLength);
+}
+
+/** Sets the headers that every answer has. */
+function setHeaders(response: ServerResponse, requestId: string): void {
+  response.setHeader('X-Request-Id', requestId);
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.setHeader('Content-Security-Policy', ANSWER_POLICY);
+  response.setHeader('Cache-Control', 'private, no-store');
+}
+
+/** Waits for streams to end, cuts those that go on, and refuses what has no answer yet; in `CLOSE_MS` at most. */
+async function endRequests(inFlight: ReadonlySet<InFlight>, sockets: SocketServer): Promise<void> {
+  const isOver = () => inFlight.size + sockets.operations === 0;
+  await waitUntil(isOver, LAST_EVENTS_MS);
+  const reason = new ShuttingDownError();
+  for (const { response, left } of inFlight) {
+    // A stream that ended whole would tell its client that there is nothing to come back for.
+    if (isStream(response)) response.destroy();
+    else left.abort(reason);
+  }
+  await waitUntil(isOver, REFUSAL_MS - LAST_EVENTS_MS);
+  for (const { response, path } of inFlight) {
+    if (!response.headersSent) sendRefusal(response, reason, routeOf(path));
+  }
+  await waitUntil(isOver, CLOSE_MS - REFUSAL_MS);
 }
 
 async function waitUntil(isSo: () => boolean, maxMs: number): Promise<void> {
