@@ -4,7 +4,7 @@ import { deleteAllNodes, deleteNode, deleteNodeById, insertNode, listNodes } fro
 import { disownReplies, forgetAttempts, listRepliesOfNode, type OwnReply } from '../store/open-replies.ts';
 import { createNode } from './gateway-node.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
-import { startHeartbeat } from './heartbeat.ts';
+import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
 import { LOST } from './live-answers.ts';
 import { recoverReplies } from './recover.ts';
 import { storeStop } from './stop-answer.ts';
@@ -34,81 +34,19 @@ export async function joinNodes({ db, node }: Pick<Deps, 'db' | 'node'>): Promis
  * @returns a function that ends it and leaves: what waits here is taken up by the others at once.
  */
 export function startWatchingReplies(deps: GenerateDeps): () => Promise<void> {
-  const { db, node, logger, announcements, background, liveAnswers } = deps;
-  const stop = (messageId: string) => liveAnswers.get(messageId)?.stop.abort();
-  announcements.on('stop', stop);
-  const heartbeat = db.isShared ? startHeartbeat(deps, BEAT_MS) : undefined;
-  const seen = new Map<string, { beat: number; since: number }>();
-  let idleBefore: ReadonlySet<string> = new Set();
-  let lookedAt = performance.now();
-
-  async function look(): Promise<void> {
-    if (heartbeat && !(await heartbeat.beat())) await returnFromDead();
-    await disownAbandoned();
-    const written = [...liveAnswers.keys()];
-    const own = await listRepliesOfNode(db.read, node.id);
-    // Ended by another, or deleted: whatever is written of it has nowhere to go.
-    const ownIds = new Set(own.map(({ id }) => id));
-    for (const id of written) if (!ownIds.has(id)) liveAnswers.get(id)?.stop.abort(LOST);
-    for (const { id, isAskedToStop } of own) if (isAskedToStop) stop(id);
-    await beginForgotten(own.filter(({ id }) => !liveAnswers.has(id)));
-    if (db.isShared) await buryDead();
-    await recoverReplies(deps);
-  }
-
-  async function disownAbandoned(): Promise<void> {
-    const ids = [...node.abandoned];
-    if (ids.length === 0) return;
-    await db.transaction((trx) => disownReplies(trx, node.id, ids));
-    for (const id of ids) node.abandoned.delete(id);
-  }
-
-  /**
-   * Begins replies that are this node's and that nobody writes: the commit that gave them to it was done, and the answer to
-   * it lost. Just after any commit it looks the same, so only what is found twice is one of them. One that was asked to stop
-   * meanwhile is ended.
-   */
-  async function beginForgotten(idle: readonly OwnReply[]): Promise<void> {
-    const forgotten = idle.filter(({ id }) => idleBefore.has(id));
-    idleBefore = new Set(idle.map(({ id }) => id));
-    for (const { accountId, id, isAskedToStop } of forgotten) {
-      const reply = await findMessage(db.read, accountId, id);
-      if (reply?.status !== 'STREAMING') continue;
-      if (isAskedToStop) await storeStop(deps, reply);
-      else if (!background.isDraining) startGenerating(deps, reply);
-    }
-  }
-
-  /** The others have ended what was written here. */
-  async function returnFromDead(): Promise<void> {
-    logger.warn('other nodes took this one for dead; its answers were interrupted');
-    Object.assign(node, createNode());
-    for (const answer of liveAnswers.values()) answer.stop.abort(LOST);
-    await joinNodes(deps);
-  }
-
-  async function buryDead(): Promise<void> {
-    const nodes = await listNodes(db.read);
-    const now = performance.now();
-    // The others may have been cut off as well, and need time to say that they live.
-    if (now - lookedAt > LEASE_MS / 2) seen.clear();
-    lookedAt = now;
-    const ids = new Set(nodes.map(({ id }) => id));
-    for (const id of seen.keys()) if (!ids.has(id)) seen.delete(id);
-    for (const other of nodes) {
-      const known = seen.get(other.id);
-      if (known?.beat !== other.beat) seen.set(other.id, { beat: other.beat, since: now });
-      else if (now - known.since > LEASE_MS && other.id !== node.id) {
-        logger.warn({ node: other.id }, 'a node is dead');
-        await db.transaction((trx) => deleteNode(trx, other));
-      }
-    }
-  }
-
+  const { db, logger, announcements } = deps;
+  announcements.on('stop', (messageId) => stopReply(deps, messageId));
+  const watch: Watch = {
+    deps,
+    heartbeat: db.isShared ? startHeartbeat(deps, BEAT_MS) : undefined,
+    seen: new Map(),
+    idleBefore: new Set(),
+    lookedAt: performance.now(),
+  };
   let looking: Promise<void> | undefined;
   let isFailing = false;
   const timer = setInterval(() => {
-    looking ??= look()
+    looking ??= look(watch)
       .then(() => {
         if (isFailing) logger.info('watching for replies that nobody writes again');
         isFailing = false;
@@ -125,13 +63,105 @@ export function startWatchingReplies(deps: GenerateDeps): () => Promise<void> {
   return async () => {
     clearInterval(timer);
     await looking;
-    heartbeat?.close();
-    await db
-      .transaction(async (trx) => {
-        await forgetAttempts(trx, node.id);
-        await deleteNodeById(trx, node.id);
-      })
-      // They find out by themselves.
-      .catch((error: unknown) => logger.error({ err: error }, 'cannot leave the other nodes'));
+    watch.heartbeat?.close();
+    await leaveNodes(deps);
   };
+}
+
+/** What a node remembers from one look to the next. */
+interface Watch {
+  readonly deps: GenerateDeps;
+  readonly heartbeat: Heartbeat | undefined;
+  /** The last heartbeat of each node, and since when it is the last. */
+  readonly seen: Map<string, { readonly beat: number; readonly since: number }>;
+  /** The replies of this node that nobody wrote at the last look. */
+  idleBefore: ReadonlySet<string>;
+  lookedAt: number;
+}
+
+async function look(watch: Watch): Promise<void> {
+  const { deps, heartbeat } = watch;
+  const { db, node, liveAnswers } = deps;
+  if (heartbeat && !(await heartbeat.beat())) await rejoin(deps);
+  await disownAbandoned(deps);
+  const written = [...liveAnswers.keys()];
+  const own = await listRepliesOfNode(db.read, node.id);
+  // Ended by another, or deleted: whatever is written of it has nowhere to go.
+  const ownIds = new Set(own.map(({ id }) => id));
+  for (const id of written) if (!ownIds.has(id)) liveAnswers.get(id)?.stop.abort(LOST);
+  for (const { id, isAskedToStop } of own) if (isAskedToStop) stopReply(deps, id);
+  await beginForgotten(
+    watch,
+    own.filter(({ id }) => !liveAnswers.has(id)),
+  );
+  if (db.isShared) await removeExpiredNodes(watch);
+  await recoverReplies(deps);
+}
+
+function stopReply({ liveAnswers }: GenerateDeps, messageId: string): void {
+  liveAnswers.get(messageId)?.stop.abort();
+}
+
+async function disownAbandoned({ db, node }: GenerateDeps): Promise<void> {
+  const ids = [...node.abandoned];
+  if (ids.length === 0) return;
+  await db.transaction((trx) => disownReplies(trx, node.id, ids));
+  for (const id of ids) node.abandoned.delete(id);
+}
+
+/**
+ * Begins replies that are this node's and that nobody writes: the commit that gave them to it was done, and the answer to
+ * it lost. Just after any commit it looks the same, so only what is found twice is one of them. One that was asked to stop
+ * meanwhile is ended.
+ */
+async function beginForgotten(watch: Watch, idle: readonly OwnReply[]): Promise<void> {
+  const { deps } = watch;
+  const forgotten = idle.filter(({ id }) => watch.idleBefore.has(id));
+  watch.idleBefore = new Set(idle.map(({ id }) => id));
+  for (const { accountId, id, isAskedToStop } of forgotten) {
+    const reply = await findMessage(deps.db.read, accountId, id);
+    if (reply?.status !== 'STREAMING') continue;
+    if (isAskedToStop) await storeStop(deps, reply);
+    else if (!deps.background.isDraining) startGenerating(deps, reply);
+  }
+}
+
+/** Joins anew as another node: the others have ended what was written here. */
+async function rejoin(deps: GenerateDeps): Promise<void> {
+  const { node, logger, liveAnswers } = deps;
+  logger.warn('other nodes took this one for dead; its answers were interrupted');
+  Object.assign(node, createNode());
+  for (const answer of liveAnswers.values()) answer.stop.abort(LOST);
+  await joinNodes(deps);
+}
+
+/** Removes the other nodes whose lease has expired. */
+async function removeExpiredNodes(watch: Watch): Promise<void> {
+  const { seen } = watch;
+  const { db, node, logger } = watch.deps;
+  const nodes = await listNodes(db.read);
+  const now = performance.now();
+  // The others may have been cut off as well, and need time to say that they live.
+  if (now - watch.lookedAt > LEASE_MS / 2) seen.clear();
+  watch.lookedAt = now;
+  const ids = new Set(nodes.map(({ id }) => id));
+  for (const id of seen.keys()) if (!ids.has(id)) seen.delete(id);
+  for (const other of nodes) {
+    const known = seen.get(other.id);
+    if (known?.beat !== other.beat) seen.set(other.id, { beat: other.beat, since: now });
+    else if (now - known.since > LEASE_MS && other.id !== node.id) {
+      logger.warn({ node: other.id }, 'a node is dead');
+      await db.transaction((trx) => deleteNode(trx, other));
+    }
+  }
+}
+
+async function leaveNodes({ db, node, logger }: GenerateDeps): Promise<void> {
+  await db
+    .transaction(async (trx) => {
+      await forgetAttempts(trx, node.id);
+      await deleteNodeById(trx, node.id);
+    })
+    // They find out by themselves.
+    .catch((error: unknown) => logger.error({ err: error }, 'cannot leave the other nodes'));
 }
