@@ -52,103 +52,136 @@ export interface AccessDeps {
 type OwnAccess = ReadonlyMap<string, Access | null>;
 
 const MAX_AGE_MS = 10_000;
-const NOTE_INTERVAL_MS = 60_000;
+const OUTCOME_INTERVAL_MS = 60_000;
 const MAX_ACCOUNTS = 1_000;
-const MAX_NOTES = 10_000;
+const MAX_OUTCOMES = 10_000;
 
 /** Makes the access of one process. What it has read of an account is read again after 10 seconds. */
-export function createAccess({ config, db, clock, logger, metrics, background, sealer }: AccessDeps): AccountAccess {
+export function createAccess(deps: AccessDeps): AccountAccess {
+  const { config, metrics } = deps;
   const plain = openPlainFetch();
-  const guardedFetch = explainRefusals(createGuardedFetch(createAddressRules(config.allowedAddresses)));
-  const accounts = new LRUCache<string, { readonly at: number; readonly own: Promise<OwnAccess> }>({
-    max: MAX_ACCOUNTS,
-  });
-  const notes = new LRUCache<string, { readonly at: number; readonly failure: FailureCode | null }>({ max: MAX_NOTES });
   const identify = createIdentities();
-  const closed = new AbortController();
-
-  const ofOperator = new Map<string, Access>();
-  for (const provider of PROVIDERS) {
-    const { apiKey, baseUrl } = config.models.access[provider];
-    const isConfigured = provider === 'open' ? baseUrl !== undefined : apiKey !== undefined;
-    if (!isConfigured) continue;
-    ofOperator.set(provider, {
-      apiKey,
-      baseUrl,
-      identity: identify('', provider, apiKey, baseUrl),
-      fetch: plain.fetch,
-    });
-  }
-
-  function open(key: StoredProviderKey): Access | null {
-    const { accountId, provider } = key;
-    const unsealed = unsealProviderKey(sealer, key);
-    if (unsealed === undefined) {
-      logger.warn({ accountId, provider }, 'cannot unseal a key: it was sealed with another SECRET_KEY');
-      return null;
-    }
-    const [apiKey, baseUrl] = [unsealed ?? undefined, key.baseUrl ?? undefined];
-    const identity = identify(accountId, provider, apiKey, baseUrl);
-    return { apiKey, baseUrl, identity, fetch: baseUrl === undefined ? plain.fetch : guardedFetch };
-  }
-
-  async function read(accountId: string): Promise<OwnAccess> {
-    const keys = await retryStep(() => listProviderKeys(db.read, accountId), {
-      signal: closed.signal,
-      unavailableMs: ANSWER_STEP_MS,
-      brokenMs: 0,
-      onFirstFailure: (err) => logger.warn({ err, accountId }, 'cannot read the provider keys; trying again'),
-    });
-    return new Map(keys.map((key) => [key.provider, open(key)]));
-  }
-
-  function getOwn(accountId: string): Promise<OwnAccess> {
-    const known = accounts.get(accountId);
-    if (known !== undefined && clock.monotonicMs() - known.at < MAX_AGE_MS) return known.own;
-    const own = read(accountId);
-    const entry = { at: clock.monotonicMs(), own };
-    accounts.set(accountId, entry);
-    own.catch(() => {
-      if (accounts.peek(accountId) === entry) accounts.delete(accountId);
-    });
-    return own;
-  }
+  const ofOperator = readOperatorAccess(config.models, identify, plain.fetch);
+  const own: OwnAccessCache = {
+    deps,
+    identify,
+    plainFetch: plain.fetch,
+    guardedFetch: explainRefusals(createGuardedFetch(createAddressRules(config.allowedAddresses))),
+    accounts: new LRUCache({ max: MAX_ACCOUNTS }),
+    closed: new AbortController(),
+  };
+  const outcomes: Outcomes = new LRUCache({ max: MAX_OUTCOMES });
 
   return {
     async findAccess(accountId, provider) {
-      const own = (await getOwn(accountId)).get(provider);
-      return own === undefined ? ofOperator.get(provider) : (own ?? undefined);
+      const access = (await getOwnAccess(own, accountId)).get(provider);
+      return access === undefined ? ofOperator.get(provider) : (access ?? undefined);
     },
 
     noteOutcome(accountId, { provider, model }, failure) {
       if (failure !== null) metrics.modelFailures.inc({ provider, code: failure });
-      if (model === null) return;
-      const name = `${accountId} ${provider} ${model}`;
-      const known = notes.get(name);
-      const now = clock.monotonicMs();
-      if (known?.failure === failure && now - known.at < NOTE_INTERVAL_MS) return;
-      notes.set(name, { at: now, failure });
-      const outcome = { provider, model, failure, at: toTimestamp(clock.now()) };
-      background.run('note how a model answers', () =>
-        db.transaction((trx) => writeModelOutcome(trx, accountId, outcome)),
-      );
+      if (model !== null) writeOutcome(deps, outcomes, accountId, { provider, model, failure });
     },
 
     forget(accountId) {
       if (accountId === undefined) {
-        accounts.clear();
-        notes.clear();
+        own.accounts.clear();
+        outcomes.clear();
         return;
       }
-      accounts.delete(accountId);
-      for (const name of notes.keys()) if (name.startsWith(`${accountId} `)) notes.delete(name);
+      own.accounts.delete(accountId);
+      for (const name of outcomes.keys()) if (name.startsWith(`${accountId} `)) outcomes.delete(name);
     },
 
     close() {
-      closed.abort();
+      own.closed.abort();
       return plain.close();
     },
   };
+}
+
+/** What the operator reaches providers with, by provider. */
+function readOperatorAccess(
+  models: Config['models'],
+  identify: Identify,
+  fetch: Access['fetch'],
+): ReadonlyMap<string, Access> {
+  const found = new Map<string, Access>();
+  for (const provider of PROVIDERS) {
+    const { apiKey, baseUrl } = models.access[provider];
+    const isConfigured = provider === 'open' ? baseUrl !== undefined : apiKey !== undefined;
+    if (isConfigured)
+      found.set(provider, { apiKey, baseUrl, identity: identify('', provider, apiKey, baseUrl), fetch });
+  }
+  return found;
+}
+
+/** What accounts have of their own, as it was read last. */
+interface OwnAccessCache {
+  readonly deps: AccessDeps;
+  readonly identify: Identify;
+  readonly plainFetch: Access['fetch'];
+  readonly guardedFetch: Access['fetch'];
+  readonly accounts: LRUCache<string, { readonly at: number; readonly own: Promise<OwnAccess> }>;
+  readonly closed: AbortController;
+}
+
+function getOwnAccess(cache: OwnAccessCache, accountId: string): Promise<OwnAccess> {
+  const { accounts } = cache;
+  const { clock } = cache.deps;
+  const known = accounts.get(accountId);
+  if (known !== undefined && clock.monotonicMs() - known.at < MAX_AGE_MS) return known.own;
+  const own = readOwnAccess(cache, accountId);
+  const entry = { at: clock.monotonicMs(), own };
+  accounts.set(accountId, entry);
+  own.catch(() => {
+    if (accounts.peek(accountId) === entry) accounts.delete(accountId);
+  });
+  return own;
+}
+
+async function readOwnAccess(cache: OwnAccessCache, accountId: string): Promise<OwnAccess> {
+  const { db, logger } = cache.deps;
+  const keys = await retryStep(() => listProviderKeys(db.read, accountId), {
+    signal: cache.closed.signal,
+    unavailableMs: ANSWER_STEP_MS,
+    brokenMs: 0,
+    onFirstFailure: (err) => logger.warn({ err, accountId }, 'cannot read the provider keys; trying again'),
+  });
+  return new Map(keys.map((key) => [key.provider, unsealAccess(cache, key)]));
+}
+
+function unsealAccess(cache: OwnAccessCache, key: StoredProviderKey): Access | null {
+  const { sealer, logger } = cache.deps;
+  const { accountId, provider } = key;
+  const unsealed = unsealProviderKey(sealer, key);
+  if (unsealed === undefined) {
+    logger.warn({ accountId, provider }, 'cannot unseal a key: it was sealed with another SECRET_KEY');
+    return null;
+  }
+  const [apiKey, baseUrl] = [unsealed ?? undefined, key.baseUrl ?? undefined];
+  const identity = cache.identify(accountId, provider, apiKey, baseUrl);
+  return { apiKey, baseUrl, identity, fetch: baseUrl === undefined ? cache.plainFetch : cache.guardedFetch };
+}
+
+/** How the last call of a model ended that was written down, by account, provider and model. */
+type Outcomes = LRUCache<string, { readonly at: number; readonly failure: FailureCode | null }>;
+
+/** Writes down in the background how a call ended, unless the same was written just before. */
+function writeOutcome(
+  { db, clock, background }: AccessDeps,
+  outcomes: Outcomes,
+  accountId: string,
+  call: { readonly provider: string; readonly model: string; readonly failure: FailureCode | null },
+): void {
+  const { provider, model, failure } = call;
+  const name = `${accountId} ${provider} ${model}`;
+  const known = outcomes.get(name);
+  const now = clock.monotonicMs();
+  if (known?.failure === failure && now - known.at < OUTCOME_INTERVAL_MS) return;
+  outcomes.set(name, { at: now, failure });
+  const outcome = { ...call, at: toTimestamp(clock.now()) };
+  background.run('note how a model answers', () => db.transaction((trx) => writeModelOutcome(trx, accountId, outcome)));
 }
 
 /** Says of an address that is not reached that the model is not set up rightly: to try again is of no use. */
@@ -162,6 +195,8 @@ function explainRefusals(fetch: typeof globalThis.fetch): typeof globalThis.fetc
     }
   };
 }
+
+type Identify = ReturnType<typeof createIdentities>;
 
 /** Names are of this process alone, so that nobody can find a key by trying. */
 function createIdentities() {
