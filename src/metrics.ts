@@ -43,6 +43,14 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry });
   return {
     registry,
+    ...createRequestMetrics(registers),
+    ...createAnswerMetrics(registers),
+    ...createWebhookMetrics(registers),
+  };
+}
+
+function createRequestMetrics(registers: Registry[]) {
+  return {
     httpSeconds: new Histogram({
       name: 'chatgraph_http_request_seconds',
       help: 'Time to answer an HTTP request.',
@@ -63,6 +71,33 @@ export function createMetrics(): Metrics {
       labelNames: ['outcome'],
       registers,
     }),
+    rateLimited: new Counter({
+      name: 'chatgraph_rate_limited_total',
+      help: 'Requests that the rate limit refused.',
+      registers,
+    }),
+    pendingBytes: new Gauge({
+      name: 'chatgraph_pending_bytes',
+      help: 'Bytes of answers that wait in memory for clients to read them.',
+      registers,
+    }),
+    cutAnswers: new Counter({
+      name: 'chatgraph_cut_answers_total',
+      help: 'Answers and sockets that were cut because their client did not read them.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    sockets: new Gauge({ name: 'chatgraph_sockets', help: 'Open WebSockets.', registers }),
+    subscriptions: new Gauge({
+      name: 'chatgraph_subscriptions',
+      help: 'Subscriptions that are being served.',
+      registers,
+    }),
+  };
+}
+
+function createAnswerMetrics(registers: Registry[]) {
+  return {
     answers: new Counter({
       name: 'chatgraph_answers_total',
       help: 'Answers that ended.',
@@ -94,11 +129,12 @@ export function createMetrics(): Metrics {
       buckets: SECONDS,
       registers,
     }),
-    rateLimited: new Counter({
-      name: 'chatgraph_rate_limited_total',
-      help: 'Requests that the rate limit refused.',
-      registers,
-    }),
+    answersUnderWay: new Gauge({ name: 'chatgraph_answers_under_way', help: 'Answers being written.', registers }),
+  };
+}
+
+function createWebhookMetrics(registers: Registry[]) {
+  return {
     webhookAttempts: new Counter({
       name: 'chatgraph_webhook_attempts_total',
       help: 'Attempts to deliver to webhook endpoints, by what became of the delivery.',
@@ -111,24 +147,6 @@ export function createMetrics(): Metrics {
       buckets: SECONDS,
       registers,
     }),
-    pendingBytes: new Gauge({
-      name: 'chatgraph_pending_bytes',
-      help: 'Bytes of answers that wait in memory for clients to read them.',
-      registers,
-    }),
-    cutAnswers: new Counter({
-      name: 'chatgraph_cut_answers_total',
-      help: 'Answers and sockets that were cut because their client did not read them.',
-      labelNames: ['reason'],
-      registers,
-    }),
-    sockets: new Gauge({ name: 'chatgraph_sockets', help: 'Open WebSockets.', registers }),
-    subscriptions: new Gauge({
-      name: 'chatgraph_subscriptions',
-      help: 'Subscriptions that are being served.',
-      registers,
-    }),
-    answersUnderWay: new Gauge({ name: 'chatgraph_answers_under_way', help: 'Answers being written.', registers }),
   };
 }
 
