@@ -33,14 +33,27 @@ export const migrations: Record<string, Migration> = {
 // Tables that grow have no index by account alone: a planner without statistics would take it for `id in (…)` and walk
 // through the whole account instead of looking up a few ids.
 async function createFirstTables(db: Kysely<unknown>): Promise<void> {
-  const { schema } = db;
+  await createAccounts(db);
+  await createApiKeys(db);
+  await createChatbots(db);
+  await createSources(db);
+  await createPassages(db);
+  await createConversations(db);
+  await createMessages(db);
+  await createUsage(db);
+  await createSearchIndex(db);
+}
+
+async function createAccounts({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('accounts')
     .addColumn('id', 'text', (c) => c.primaryKey().notNull())
     .addColumn('name', 'text', (c) => c.notNull().unique())
     .addColumn('created_at', 'text', (c) => c.notNull())
     .execute();
+}
 
+async function createApiKeys({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('api_keys')
     .addColumn('id', 'text', (c) => c.primaryKey().notNull())
@@ -60,7 +73,9 @@ async function createFirstTables(db: Kysely<unknown>): Promise<void> {
     .column('id')
     .where(sql<boolean>`revoked_at is not null`)
     .execute();
+}
 
+async function createChatbots({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('chatbots')
     .addColumn('id', 'text', (c) => c.primaryKey().notNull())
@@ -79,7 +94,9 @@ async function createFirstTables(db: Kysely<unknown>): Promise<void> {
     .addUniqueConstraint('chatbots_by_slug', ['account_id', 'slug'])
     .execute();
   await schema.createIndex('chatbots_by_account').on('chatbots').columns(['account_id', 'id']).execute();
+}
 
+async function createSources({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('sources')
     .addColumn('id', 'text', (c) => c.primaryKey().notNull())
@@ -96,7 +113,9 @@ async function createFirstTables(db: Kysely<unknown>): Promise<void> {
     .execute();
   await schema.createIndex('sources_by_chatbot').on('sources').columns(['chatbot_id', 'id']).execute();
   await schema.createIndex('sources_by_status').on('sources').columns(['chatbot_id', 'status', 'id']).execute();
+}
 
+async function createPassages({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('passages')
     .addColumn('id', 'text', (c) => c.primaryKey().notNull())
@@ -109,7 +128,9 @@ async function createFirstTables(db: Kysely<unknown>): Promise<void> {
     .execute();
   await schema.createIndex('passages_by_source').on('passages').columns(['source_id', 'id']).execute();
   await schema.createIndex('passages_by_chatbot').on('passages').column('chatbot_id').execute();
+}
 
+async function createConversations({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('conversations')
     .addColumn('id', 'text', (c) => c.primaryKey().notNull())
@@ -129,7 +150,9 @@ async function createFirstTables(db: Kysely<unknown>): Promise<void> {
     .on('conversations')
     .columns(['chatbot_id', 'status', 'id'])
     .execute();
+}
 
+async function createMessages({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('messages')
     .addColumn('id', 'text', (c) => c.primaryKey().notNull())
@@ -158,7 +181,9 @@ async function createFirstTables(db: Kysely<unknown>): Promise<void> {
     .columns(['conversation_id', 'id'])
     .where(sql<boolean>`status in ('QUEUED', 'STREAMING')`)
     .execute();
+}
 
+async function createUsage({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('usage')
     .addColumn('account_id', 'text', (c) => c.notNull().references('accounts.id').onDelete('cascade'))
@@ -168,8 +193,6 @@ async function createFirstTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('output_tokens', 'bigint', (c) => c.notNull())
     .addPrimaryKeyConstraint('usage_by_month', ['account_id', 'month'])
     .execute();
-
-  await createSearchIndex(db);
 }
 
 async function createEventTables({ schema }: Kysely<unknown>): Promise<void> {
