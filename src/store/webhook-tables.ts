@@ -1,7 +1,14 @@
 import { type Kysely, sql } from 'kysely';
 
 /** Webhooks: who is told what, what happened, and what became of telling it. */
-export async function addWebhooks({ schema }: Kysely<unknown>): Promise<void> {
+export async function addWebhooks(db: Kysely<unknown>): Promise<void> {
+  await createSubscriptions(db);
+  await createEvents(db);
+  await createDeliveries(db);
+  await createAttempts(db);
+}
+
+async function createSubscriptions({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('webhook_subscriptions')
     .addColumn('id', 'text', (c) => c.primaryKey().notNull())
@@ -29,7 +36,9 @@ export async function addWebhooks({ schema }: Kysely<unknown>): Promise<void> {
     .on('webhook_subscriptions')
     .columns(['account_id', 'id'])
     .execute();
+}
 
+async function createEvents({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('webhook_events')
     .addColumn('id', 'text', (c) => c.primaryKey().notNull())
@@ -46,7 +55,9 @@ export async function addWebhooks({ schema }: Kysely<unknown>): Promise<void> {
     .execute();
   await schema.createIndex('webhook_events_by_account').on('webhook_events').columns(['account_id', 'id']).execute();
   await schema.createIndex('webhook_events_by_age').on('webhook_events').column('at').execute();
+}
 
+async function createDeliveries({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('webhook_deliveries')
     .addColumn('id', 'text', (c) => c.primaryKey().notNull())
@@ -81,7 +92,9 @@ export async function addWebhooks({ schema }: Kysely<unknown>): Promise<void> {
     .columns(['subscription_id', 'next_attempt_at'])
     .where(sql<boolean>`next_attempt_at is not null`)
     .execute();
+}
 
+async function createAttempts({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('webhook_attempts')
     .addColumn('delivery_id', 'text', (c) => c.notNull().references('webhook_deliveries.id').onDelete('cascade'))
