@@ -69,14 +69,9 @@ export function createChat({ session, memory, store }: ChatDeps): Chat {
     store.update({ conversation, notice: notice ?? undefined });
     // One that was stored long ago, and is sent again because its answer was lost, may not be shown any more.
     for (const told of [message, reply]) {
-      if (told?.isShown) sync.change(withMessage(told));
+      if (told?.isShown) sync.change(withMessage(store.state.messages, told));
     }
     begin(conversationId);
-  }
-
-  function withMessage(told: Parameters<typeof addMessage>[1]) {
-    const messages = addMessage(store.state.messages, told);
-    return messages && { messages };
   }
 
   async function startAnew(notice?: string): Promise<void> {
@@ -90,17 +85,7 @@ export function createChat({ session, memory, store }: ChatDeps): Chat {
     void startAnew('This conversation does not exist any more. You can begin a new one.');
   }
 
-  async function attempt(task: () => Promise<void>): Promise<boolean> {
-    store.update({ notice: undefined });
-    try {
-      await task();
-      return true;
-    } catch (error) {
-      if (error instanceof ExpiredError) session.expire();
-      else if (!store.state.isExpired) store.update({ notice: describeFailure(error) });
-      return false;
-    }
-  }
+  const attempt = (task: () => Promise<void>) => attemptTask({ session, store }, task);
 
   showPending();
   if (session.ticket.conversationId === memory.read(BEGUN)) {
@@ -121,15 +106,39 @@ export function createChat({ session, memory, store }: ChatDeps): Chat {
     readEarlier() {
       const { conversation, earlier } = store.state;
       if (conversation === undefined || earlier === undefined) return;
-      void attempt(async () => {
-        const read = await graph.ask(ConversationDocument, { id: conversation.id, before: earlier });
-        const page = read.conversation?.messages;
-        if (page === undefined || store.state.earlier !== earlier) return;
-        store.update({
-          messages: [...page.nodes, ...store.state.messages],
-          earlier: page.pageInfo.hasPreviousPage ? (page.pageInfo.startCursor ?? undefined) : undefined,
-        });
-      });
+      void attempt(() => addEarlier({ graph, store }, conversation.id, earlier));
     },
   };
+}
+
+/** Puts a message among those that are shown; undefined when the conversation has to be read again. */
+function withMessage(shown: Parameters<typeof addMessage>[0], message: Parameters<typeof addMessage>[1]) {
+  const messages = addMessage(shown, message);
+  return messages && { messages };
+}
+
+async function attemptTask(
+  { session, store }: Pick<ChatDeps, 'session' | 'store'>,
+  task: () => Promise<void>,
+): Promise<boolean> {
+  store.update({ notice: undefined });
+  try {
+    await task();
+    return true;
+  } catch (error) {
+    if (error instanceof ExpiredError) session.expire();
+    else if (!store.state.isExpired) store.update({ notice: describeFailure(error) });
+    return false;
+  }
+}
+
+/** Reads the page of messages before the cursor `earlier`, and puts it before those that are shown. */
+async function addEarlier({ graph, store }: Pick<Chat, 'graph' | 'store'>, id: string, earlier: string): Promise<void> {
+  const read = await graph.ask(ConversationDocument, { id, before: earlier });
+  const page = read.conversation?.messages;
+  if (page === undefined || store.state.earlier !== earlier) return;
+  store.update({
+    messages: [...page.nodes, ...store.state.messages],
+    earlier: page.pageInfo.hasPreviousPage ? (page.pageInfo.startCursor ?? undefined) : undefined,
+  });
 }

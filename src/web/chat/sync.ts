@@ -70,7 +70,7 @@ export function createSync({ session, graph, store }: SyncDeps, owner: SyncOwner
         const { conversation } = await graph.ask(ConversationDocument, { id });
         if (current?.id !== id) break;
         if (conversation === null) owner.gone();
-        else show(conversation);
+        else change(showConversation(store.state, conversation));
         for (const event of missed.splice(0)) change(applyEvent(store.state, event));
       } catch (error) {
         store.update({ isLoading: false });
@@ -83,13 +83,6 @@ export function createSync({ session, graph, store }: SyncDeps, owner: SyncOwner
     missed = undefined;
     // Another conversation may have been begun in the meantime.
     if (current !== undefined && current.id !== id) read();
-  }
-
-  function show({ messages: page, ...conversation }: ReadConversation): void {
-    const messages = addPage(store.state.messages, page.nodes);
-    const hasOlder = messages[0]?.id !== page.nodes[0]?.id;
-    const earlier = page.pageInfo.hasPreviousPage ? (page.pageInfo.startCursor ?? undefined) : undefined;
-    change({ conversation, messages, isLoading: false, earlier: hasOlder ? store.state.earlier : earlier });
   }
 
   function leave(): void {
@@ -118,6 +111,14 @@ export function createSync({ session, graph, store }: SyncDeps, owner: SyncOwner
     change,
     expectSelection: (messageId) => void expected.add(messageId),
   };
+}
+
+/** The change that shows a conversation as it was read; earlier messages that are shown stay. */
+function showConversation(state: ChatState, { messages: page, ...conversation }: ReadConversation): Partial<ChatState> {
+  const messages = addPage(state.messages, page.nodes);
+  const hasOlder = messages[0]?.id !== page.nodes[0]?.id;
+  const earlier = page.pageInfo.hasPreviousPage ? (page.pageInfo.startCursor ?? undefined) : undefined;
+  return { conversation, messages, isLoading: false, earlier: hasOlder ? state.earlier : earlier };
 }
 
 /** What it works with. */
