@@ -1,5 +1,6 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { parseSync, Visitor } from 'vite';
 import { describe, expect, it } from 'vitest';
 
 /**
@@ -133,6 +134,26 @@ function reachedFrom(file: string, reached = new Set<string>()): ReadonlySet<str
 const packages = (part: string) =>
   new Set(imports.flatMap(({ from, to }) => (partOf(from) === part && !sources.has(to) ? [to] : [])));
 
+const MAX_FUNCTION_LINES = 80;
+
+/** The functions of a file that are too long, each as the line where it starts and its number of lines. */
+function longFunctionsOf(file: string, source: string): string[] {
+  const { program, errors } = parseSync(file, source);
+  if (errors.length > 0) throw new Error(`${file} cannot be parsed.`);
+  const long: string[] = [];
+  const lineOf = (offset: number) => source.slice(0, offset).split('\n').length;
+  const measure = ({ start, end }: { start: number; end: number }) => {
+    const lines = source.slice(start, end).split('\n').length;
+    if (lines > MAX_FUNCTION_LINES) long.push(`${file}:${lineOf(start)} has ${lines} lines`);
+  };
+  new Visitor({
+    FunctionDeclaration: measure,
+    FunctionExpression: measure,
+    ArrowFunctionExpression: measure,
+  }).visit(program);
+  return long;
+}
+
 const show = ({ from, to, isType }: Import) => `${from} → ${to}${isType ? ' (type)' : ''}`;
 const filesWith = (pattern: RegExp, under = '') =>
   files.filter((file) => file.startsWith(under) && pattern.test(sources.get(file) ?? ''));
@@ -224,5 +245,26 @@ describe('the architecture', () => {
   it('keeps files under 320 lines', () => {
     const written = files.filter((file) => !file.endsWith('/documents.ts'));
     expect(written.filter((file) => (sources.get(file) ?? '').split('\n').length >= 320)).toEqual([]);
+  });
+
+  it('keeps functions to 80 lines', () => {
+    const measured = globSync(['{src,schema,bench,scripts}/**/*.{ts,tsx}'], { cwd: ROOT });
+    expect(measured).toEqual(expect.arrayContaining(files));
+    expect(measured.flatMap((file) => longFunctionsOf(file, readFileSync(`${ROOT}/${file}`, 'utf8')))).toEqual([]);
+  });
+
+  it('measures functions of every form', () => {
+    const body = (lines: number) => `{${'\n'.repeat(lines - 1)}}`;
+    const forms = (lines: number) => [
+      `const é = '😀';\n\nexport async function f(): Promise<void> ${body(lines)}`,
+      `\n\nconst f = <T,>(x: T): T => ${body(lines)};`,
+      `\n\nconst o = { async *m() ${body(lines)} };`,
+      `\n\nclass C { get x(): number ${body(lines)} }`,
+      `\n\nt.field({ resolve: (_, { id }) => <p>{id}${'\n'.repeat(lines - 1)}</p> });`,
+    ];
+    expect(forms(80).flatMap((source) => longFunctionsOf('f.tsx', source))).toEqual([]);
+    expect(forms(81).flatMap((source) => longFunctionsOf('f.tsx', source))).toEqual(
+      Array(5).fill('f.tsx:3 has 81 lines'),
+    );
   });
 });
