@@ -68,82 +68,88 @@ export function follow<P, E = ConversationEvent>(
   const left = new AbortController();
   const over = AbortSignal.any([signal, viewer.revoked, left.signal]);
   return createFeed(
-    (take) => tell(bus, viewer, { story, start, signal: over }, take),
+    (take) => streamEvents(bus, viewer, { story, start, signal: over }, take),
     () => left.abort(),
   );
 }
 
-/** It waits where there is something to wait for and nowhere else: a piece of text costs one promise, that of the wait for it. */
-async function tell<P, E>(
+async function streamEvents<P, E>(
   bus: LiveBus,
   viewer: Viewer,
   { story, start, signal }: { story: Story<P, E>; start: P; signal: AbortSignal },
   take: Take<E>,
 ): Promise<void> {
+  // 1. Backfill. The reader listens for changes first. Then it reads what is stored after its position, emits that, and
+  //    moves its position on, slice by slice, until nothing is left.
+  // 2. Switch to live. A change that came while the reader was reading has left a hint: the reader does not wait, but
+  //    reads once more. So nothing is missed. As it reads from its position, nothing comes twice.
+  // 3. Live. The reader waits for a hint, then reads and emits as in step 1. If the hint is lost, it reads after a while
+  //    without one.
+  // It awaits only what is a promise: a piece of text costs one, that of the wait for it.
   const seat = joinAudience(bus, `${story.name} ${describeView(viewer)}`);
-  const news = listenForNews(bus, story, signal, seat.forget);
+  const changes = listenForChanges(bus, story, signal, seat.forget);
   try {
-    let place = start;
-    while (!news.isOver) {
-      const kind = news.take();
-      const from = place;
+    let position = start;
+    while (!changes.isOver) {
+      const kind = changes.take();
+      const from = position;
       const read = () =>
         seat.read(
           () => `${kind} ${story.describe(from)}`,
-          () => readChapter(story, from, kind),
+          () => readSlice(story, from, kind),
         );
       const found = read();
-      const chapter = found instanceof Promise ? await retryWhileUnavailable(found, read, signal) : found;
-      if (chapter === undefined) return;
-      for (const step of chapter.told) {
-        if (news.isOver) return;
-        place = step.place;
-        const taken = take(step.event);
+      const slice = found instanceof Promise ? await retryWhileUnavailable(found, read, signal) : found;
+      if (slice === undefined) return;
+      for (const { event, place } of slice.events) {
+        if (changes.isOver) return;
+        position = place;
+        const taken = take(event);
         if (taken !== undefined) await taken;
       }
-      place = chapter.end ?? place;
-      if (chapter.next === 'end') return;
-      if (chapter.next === 'wait') await news.come();
-      else news.note('anything');
+      position = slice.end ?? position;
+      if (slice.next === 'end') return;
+      if (slice.next === 'wait') await changes.wait();
+      else changes.note('anything');
     }
   } finally {
     seat.leave();
-    news.stop();
+    changes.stop();
   }
 }
 
-/** A chapter with its events as all who share it are told them. */
-interface ToldChapter<P, E> extends Chapter<P, E> {
-  readonly told: readonly { readonly event: E; readonly place: P }[];
+/** A chapter with its events as all who share it receive them. */
+interface Slice<P, E> extends Chapter<P, E> {
+  readonly events: readonly { readonly event: E; readonly place: P }[];
 }
 
-function readChapter<P, E>(story: Story<P, E>, from: P, news: News): MaybePromise<ToldChapter<P, E> | undefined> {
+function readSlice<P, E>(story: Story<P, E>, from: P, news: News): MaybePromise<Slice<P, E> | undefined> {
   const chapter = story.read(from, news);
   return chapter instanceof Promise
     ? chapter.then((read) => read && withCursors(story, read))
     : chapter && withCursors(story, chapter);
 }
 
-function withCursors<P, E>(story: Story<P, E>, chapter: Chapter<P, E>): ToldChapter<P, E> {
-  const told = Array.from(chapter.steps, ({ event, place }) => {
+function withCursors<P, E>(story: Story<P, E>, chapter: Chapter<P, E>): Slice<P, E> {
+  const events = Array.from(chapter.steps, ({ event, place }) => {
     const { cursors } = story;
     if (cursors === undefined) return { event: event as E, place };
     let text: string | undefined;
     const cursor = () => (text ??= cursors.write(story.describe(place)));
     return { event: { ...event, cursor } as E, place };
   });
-  return { ...chapter, told };
+  return { ...chapter, events };
 }
 
 /**
- * Listens from now on, so that news between a look and a wait are not missed. Every so often it takes it that there are
- * news, whether it was told or not.
+ * Listens for hints that something has changed, from now on: one that comes between a read and a wait is not missed. When
+ * none has come for a while, anything may have changed.
  */
-function listenForNews(
+function listenForChanges(
   bus: LiveBus,
   { topic, deletionTopic }: { readonly topic: string; readonly deletionTopic?: string },
   signal: AbortSignal,
-  onNews: () => void,
+  onHint: () => void,
 ) {
   let kind: News | undefined = 'anything';
   let isOver = signal.aborted;
@@ -152,15 +158,15 @@ function listenForNews(
     if (kind !== 'anything') kind = news;
     wake?.();
   };
-  const hear = (news: News) => {
-    onNews();
+  const receive = (news: News) => {
+    onHint();
     note(news);
   };
-  const subscriptions = [topic, ...(deletionTopic ? [deletionTopic] : [])].map((one) => bus.subscribe(one, hear));
-  let patienceMs = bus.patienceMs;
+  const subscriptions = [topic, ...(deletionTopic ? [deletionTopic] : [])].map((one) => bus.subscribe(one, receive));
+  let leftMs = bus.patienceMs;
   const timer = setInterval(() => {
-    patienceMs -= TICK_MS;
-    if (patienceMs <= 0) note('anything');
+    leftMs -= TICK_MS;
+    if (leftMs <= 0) note('anything');
   }, TICK_MS).unref();
   const end = () => {
     isOver = true;
@@ -175,16 +181,16 @@ function listenForNews(
 
     note,
 
-    /** What may be new; from now on it counts as looked at. */
+    /** What may have changed; from now on it counts as read. */
     take(): News {
       const news = kind ?? 'anything';
       kind = undefined;
-      if (news === 'anything') patienceMs = bus.patienceMs;
+      if (news === 'anything') leftMs = bus.patienceMs;
       return news;
     },
 
-    /** Resolves when there are news, or the signal aborts. */
-    async come(): Promise<void> {
+    /** Resolves when something may have changed, or the signal aborts. */
+    async wait(): Promise<void> {
       if (kind !== undefined || isOver) return;
       await new Promise<void>((resolve) => {
         wake = resolve;
