@@ -94,6 +94,11 @@ describe('what operators ask', () => {
     { 'x-forwarded-for': '127.0.0.1' },
     { via: '1.1 proxy' },
     { 'x-real-ip': '127.0.0.1' },
+    { 'x-forwarded-server': 'proxy' },
+    { 'x-original-forwarded-for': '127.0.0.1' },
+    { 'x-client-ip': '127.0.0.1' },
+    { 'true-client-ip': '127.0.0.1' },
+    { 'cf-connecting-ip': '127.0.0.1' },
   ])('/metrics is closed to a request that came through a proxy: %j', async (headers) => {
     const response = await (await open()).fetch('/metrics', { headers });
     expect([response.status, await response.json()]).toEqual([
