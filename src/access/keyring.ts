@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
+import { createBoundedCache } from '../domain/bounded-cache.ts';
 import type { ApiKey } from '../domain/entities.ts';
 import { type Clock, type Timestamp, toTimestamp } from '../domain/time.ts';
 import { markApiKeysUsed } from '../store/api-keys.ts';
@@ -50,7 +50,7 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
   // Grows with the keys in use, which the limit of active keys per account bounds.
   const entries = new Map<string, Entry>();
   /** When the hashes of no active key were last looked up. */
-  const unknown = new LRUCache<string, number>({ max: MAX_UNKNOWN });
+  const unknown = createBoundedCache<number>(MAX_UNKNOWN);
   const lookUp = createKeyLookups(db.read);
   let refreshes = 0;
   const sessions = createSessions(clock);

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import { createBoundedCache } from '../domain/bounded-cache.ts';
 import type { ApiKey, Channel } from '../domain/entities.ts';
 import { createId } from '../domain/ids.ts';
 import { type Clock, toTimestamp } from '../domain/time.ts';
@@ -46,7 +46,7 @@ const SECRET_BYTES = 24;
 export function createSessions(clock: Clock): Sessions {
   const secret = randomBytes(SECRET_BYTES).toString('base64url');
   const digest = digestOf(secret);
-  const sessions = new LRUCache<string, HeldSession>({ max: MAX_SESSIONS });
+  const sessions = createBoundedCache<HeldSession>(MAX_SESSIONS);
   // One for all: they are limited and counted together.
   const id = createId('apiKey');
   return {

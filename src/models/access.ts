@@ -1,9 +1,10 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import type { Background } from '../background.ts';
 import type { Config } from '../config.ts';
 import type { ModelName } from '../domain/answering.ts';
+import { createBoundedCache } from '../domain/bounded-cache.ts';
 import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
 import { PROVIDERS, type Provider } from '../domain/providers.ts';
 import { type Clock, toTimestamp } from '../domain/time.ts';
@@ -67,10 +68,10 @@ export function createAccess(deps: AccessDeps): AccountAccess {
     identify,
     plainFetch: plain.fetch,
     guardedFetch: explainRefusals(createGuardedFetch(createAddressRules(config.allowedAddresses))),
-    accounts: new LRUCache({ max: MAX_ACCOUNTS }),
+    accounts: createBoundedCache(MAX_ACCOUNTS),
     closed: new AbortController(),
   };
-  const outcomes: Outcomes = new LRUCache({ max: MAX_OUTCOMES });
+  const outcomes: Outcomes = createBoundedCache(MAX_OUTCOMES);
 
   return {
     async findAccess(accountId, provider) {

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LanguageModelV4 } from '@ai-sdk/provider';
-import { LRUCache } from 'lru-cache';
 import type { ModelName } from '../domain/answering.ts';
+import { createBoundedCache } from '../domain/bounded-cache.ts';
 import { type Breaker, createBreaker } from '../domain/breaker.ts';
 import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
 import { isProvider, type Provider } from '../domain/providers.ts';
@@ -59,8 +59,8 @@ interface Question {
 
 /** Makes what asks hosted models. */
 export function createModels(options: ModelsOptions): Models {
-  const lines = new LRUCache<string, Line>({ max: MAX_LINES });
-  const breakers = new LRUCache<string, Breaker>({ max: MAX_BREAKERS });
+  const lines = createBoundedCache<Line>(MAX_LINES);
+  const breakers = createBoundedCache<Breaker>(MAX_BREAKERS);
 
   function openLine(provider: Provider, access: Access | undefined): Line {
     const reach = readReach(provider, access);

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { createBoundedCache } from '../domain/bounded-cache.ts';
 
 const FAILURES = 5;
 const WINDOW_MS = 60_000;
@@ -14,8 +14,8 @@ export interface Circuits {
 
 /** Makes the circuits of one process. */
 export function createCircuits(): Circuits {
-  const open = new LRUCache<string, true>({ max: MAX_ENDPOINTS });
-  const failures = new LRUCache<string, readonly number[]>({ max: MAX_ENDPOINTS });
+  const open = createBoundedCache<true>(MAX_ENDPOINTS);
+  const failures = createBoundedCache<readonly number[]>(MAX_ENDPOINTS);
   return {
     note(id, hasSucceeded, at) {
       if (hasSucceeded) {

@@ -85,6 +85,8 @@ export async function createBarePostgres(): Promise<string> {
 async function createOnServer(options = ''): Promise<string> {
   const name = `${inject('templates').prefix}${randomUUID().slice(-12)}`;
   await askServer(`create database ${name} ${options}`);
+  // A server that fails is no part of any test; waiting for its disk would be a part of each.
+  await askServer(`alter database ${name} set synchronous_commit = off`);
   return name;
 }
 
