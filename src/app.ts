@@ -11,7 +11,6 @@ import { recoverReplies } from './chat/recover.ts';
 import { startRemovingChatbots } from './chat/remove-chatbots.ts';
 import { createReplyGate } from './chat/reply-gate.ts';
 import { startSavingAnswers } from './chat/save-answers.ts';
-import { startTrimming } from './chat/trim.ts';
 import { createTyping } from './chat/typing.ts';
 import type { Config } from './config.ts';
 import { type Coordination, createMemoryCoordination, openRedisCoordination } from './coordination/coordination.ts';
@@ -31,6 +30,7 @@ import type { Models } from './models/model-call.ts';
 import { createModels } from './models/models.ts';
 import { createPrices } from './models/prices.ts';
 import { resealProviderKeys } from './models/sealed-keys.ts';
+import { startRetention } from './retention.ts';
 import { createSealer } from './secrets.ts';
 import { openDatabase } from './store/database.ts';
 import { describeFailure } from './store/error-codes.ts';
@@ -148,7 +148,7 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     server.open();
     const stopSaving = startSavingAnswers(deps);
     const stopWatching = startWatchingReplies(deps);
-    const stopTrimming = startTrimming(deps);
+    const stopRetention = startRetention(deps);
     const stopRemoving = startRemovingChatbots(deps);
     startHearing(deps);
     if (config.secretKeys.length > 1) {
@@ -161,7 +161,7 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
       firstKey,
       url: `http://${host}:${port}`,
       async close() {
-        stopTrimming();
+        stopRetention();
         stopRemoving();
         await closeGateway(deps, coordination, server, { stopWatching, stopDelivering }).finally(stopSaving);
       },

@@ -1,3 +1,4 @@
+import { publishEvents, quotaTopic } from '../coordination/topics.ts';
 import type { Chatbot, Conversation, Message } from '../domain/entities.ts';
 import { ChatbotPausedError, ConversationBusyError, QueueFullError } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
@@ -7,8 +8,7 @@ import { listOpenReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { answererOf } from './handoff.ts';
-import { publishEvents } from './live-answers.ts';
-import { accountTopic, takeReply } from './quota.ts';
+import { takeReply } from './quota.ts';
 import { requestStop, type StopRequest, stopReplies } from './stop-answer.ts';
 import { writeMessage } from './write-message.ts';
 
@@ -90,7 +90,7 @@ export function beginReply(
   { reply, turn, events, stopping = turn?.stopping ?? [] }: BegunReply,
 ): void {
   publishEvents(deps.bus, [...(turn?.events ?? []), ...events]);
-  for (const { accountId } of turn?.warnings ?? []) deps.bus.publish(accountTopic(accountId));
+  for (const { accountId } of turn?.warnings ?? []) deps.bus.publish(quotaTopic(accountId));
   if (turn && reply?.status === 'STREAMING') startGenerating(deps, reply);
   // Their ends start the turn of those that wait.
   if (stopping.length > 0) deps.background.run('interrupt', () => stopReplies(deps, stopping));

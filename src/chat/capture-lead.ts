@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
+import { publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Lead, LeadForm } from '../domain/entities.ts';
 import { type FieldProblem, InvalidInputError, requireFound } from '../domain/errors.ts';
@@ -15,7 +16,6 @@ import { enqueueEvents } from '../store/outbox.ts';
 import { holdConversation } from './handoff.ts';
 import { leadCaptured } from './happenings.ts';
 import { STANDARD_FIELDS } from './lead-form.ts';
-import { publishEvents } from './live-answers.ts';
 
 /** What a visitor leaves, and where. */
 export interface CaptureLeadInput {

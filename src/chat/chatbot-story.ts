@@ -1,4 +1,5 @@
 import type { Viewer } from '../access/viewer.ts';
+import { chatbotTopic } from '../coordination/topics.ts';
 import { requireFound } from '../domain/errors.ts';
 import type { ConversationEvent } from '../domain/events.ts';
 import type { Feed } from '../domain/feed.ts';
@@ -7,7 +8,6 @@ import { toTimestamp } from '../domain/time.ts';
 import { findLastEvent, type LoggedEvent, listChatbotEvents } from '../store/events.ts';
 import type { StreamCursors } from './cursor.ts';
 import { type FollowDeps, follow, type Step, type Story } from './follow.ts';
-import { chatbotTopic } from './live-answers.ts';
 import { describePosition, LOG_POSITION, type Log, type LogPosition, positionAt, readLog } from './log-position.ts';
 import { GAP, readLogged } from './logged-events.ts';
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
+import { chatbotTopic, deletionTopic } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Chatbot } from '../domain/entities.ts';
 import { InvalidInputError, requireFound } from '../domain/errors.ts';
@@ -20,7 +21,6 @@ import { listRepliesOfChatbot } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { type AnsweringInput, answeringRules, DEFAULT_ANSWERING } from './answering.ts';
 import { DEFAULT_LEAD_FORM, leadFormRules } from './lead-form.ts';
-import { chatbotTopic, deletionTopic } from './live-answers.ts';
 import { removeSoon } from './remove-chatbots.ts';
 
 /** What deleting needs. */

@@ -1,4 +1,5 @@
 import type { Viewer } from '../access/viewer.ts';
+import { conversationTopic, deletionTopic } from '../coordination/topics.ts';
 import { type Message, TYPING_ROLES } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { type ConversationEvent, ENDINGS, type LoggedEventType } from '../domain/events.ts';
@@ -10,7 +11,6 @@ import { findLastEvent, type LoggedEvent, listConversationEvents } from '../stor
 import { listOpenReplies } from '../store/open-replies.ts';
 import type { StreamCursors } from './cursor.ts';
 import { type Chapter, type FollowDeps, follow, type Step, type Story } from './follow.ts';
-import { conversationTopic, deletionTopic } from './live-answers.ts';
 import { describePosition, LOG_POSITION, type Log, type LogPosition, positionAt, readLog } from './log-position.ts';
 import { DELETED, GAP, readLogged } from './logged-events.ts';
 import { type Progress, readLive, readProgress, textFrom } from './message-story.ts';

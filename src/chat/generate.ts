@@ -1,4 +1,5 @@
 import type { AnswerEvent, Question } from '../answer/engine.ts';
+import { conversationTopic, publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
 import { AnswerFailure, FAILURES, type FailureCode } from '../domain/failures.ts';
@@ -7,7 +8,7 @@ import { lockConversation } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
 import { countAttempt, type MessageEnding } from '../store/open-replies.ts';
 import { ANSWER_STEP_MS, retryStep } from '../store/retry.ts';
-import { conversationTopic, type LiveAnswer, LOST, publishEvents } from './live-answers.ts';
+import { type LiveAnswer, LOST } from './live-answers.ts';
 import { prepareQuestion } from './question.ts';
 import { countUse, startRun, takeStep, usageOf } from './run.ts';
 import { saveFirstText } from './save-answers.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
+import { publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Answerer, Conversation } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
@@ -11,7 +12,6 @@ import { appendEvent } from '../store/events.ts';
 import { enqueueEvents } from '../store/outbox.ts';
 import type { Queryable } from '../store/tables.ts';
 import { listHappened } from './happenings.ts';
-import { publishEvents } from './live-answers.ts';
 
 type HandoffDeps = Pick<Deps, 'db' | 'clock' | 'bus'>;
 

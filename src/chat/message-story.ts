@@ -1,5 +1,6 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { WrittenText } from '../coordination/live-texts.ts';
+import { conversationTopic, deletionTopic } from '../coordination/topics.ts';
 import type { Citation, Message, MessageStatus } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { type ConversationEvent, ENDINGS } from '../domain/events.ts';
@@ -9,7 +10,6 @@ import { findConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';
 import type { StreamCursors } from './cursor.ts';
 import { type Chapter, type FollowDeps, follow, type Step, type Story } from './follow.ts';
-import { conversationTopic, deletionTopic } from './live-answers.ts';
 import { DELETED, GAP } from './logged-events.ts';
 import {
   checksumAt,

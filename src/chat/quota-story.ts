@@ -1,11 +1,11 @@
 import type { Viewer } from '../access/viewer.ts';
+import { quotaTopic } from '../coordination/topics.ts';
 import type { Feed } from '../domain/feed.ts';
 import { monthOf } from '../domain/time.ts';
 import type { QuotaWarning } from '../domain/usage.ts';
 import { findLastWarning, listWarnings, listWarningsOfMonth } from '../store/quota-warnings.ts';
 import type { StreamCursors } from './cursor.ts';
 import { type FollowDeps, follow, type Story } from './follow.ts';
-import { accountTopic } from './quota.ts';
 import { checksumAt } from './text-position.ts';
 
 /** A warning, with the position of a reader that was told it. */
@@ -83,7 +83,7 @@ function tellQuota(
 ): Story<QuotaPosition, ToldWarning> {
   return {
     name: `quota:${accountId}`,
-    topic: accountTopic(accountId),
+    topic: quotaTopic(accountId),
     cursors,
     describe: describePosition,
     async read(place) {

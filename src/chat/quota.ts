@@ -10,9 +10,6 @@ import { reserveReply } from '../store/usage.ts';
 /** The shares of a month's quota, in percent, at which an account is warned. */
 export const WARNED_AT = [80, 100];
 
-/** Where news of an account are signalled that belong to none of its chatbots. */
-export const accountTopic = (accountId: string): string => `account:${accountId}`;
-
 /**
  * Takes a reply of the account's month, in the transaction of the message, and writes the warnings that this calls for.
  * @returns the warnings, which are to be signalled after the commit.

@@ -1,3 +1,4 @@
+import { publishEvents } from '../coordination/topics.ts';
 import type { Message } from '../domain/entities.ts';
 import { StorageUnavailableError } from '../domain/errors.ts';
 import { FAILURES } from '../domain/failures.ts';
@@ -15,7 +16,6 @@ import {
   takeOverReply,
 } from '../store/unowned-replies.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
-import { publishEvents } from './live-answers.ts';
 import { startNext, storeEnding } from './turns.ts';
 
 const BATCH_SIZE = 50;

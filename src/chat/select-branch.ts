@@ -1,10 +1,10 @@
 import type { Viewer } from '../access/viewer.ts';
+import { publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Conversation } from '../domain/entities.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findEndOfBranch, showBranch } from '../store/branches.ts';
 import { appendEvent } from '../store/events.ts';
-import { publishEvents } from './live-answers.ts';
 import { holdMessage } from './visible.ts';
 
 /**

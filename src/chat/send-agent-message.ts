@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
+import { publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Conversation, Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
@@ -12,7 +13,6 @@ import { findMessage } from '../store/messages.ts';
 import { listOpenReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { answererOf, holdConversation } from './handoff.ts';
-import { publishEvents } from './live-answers.ts';
 import { findEarlierSend, keepSend, type OnceSend, repeatEffects } from './send-once.ts';
 import { requestStop, type StopDeps, stopReplies } from './stop-answer.ts';
 import { writeMessage } from './write-message.ts';

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { conversationTopic, publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
@@ -7,7 +8,6 @@ import type { LoggedEvent } from '../store/events.ts';
 import { findMessage } from '../store/messages.ts';
 import { askReplyToStop } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
-import { conversationTopic, publishEvents } from './live-answers.ts';
 import { storeEnding } from './turns.ts';
 
 /** How long the writer of a reply is waited for. */

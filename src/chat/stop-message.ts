@@ -1,9 +1,9 @@
 import type { Viewer } from '../access/viewer.ts';
+import { publishEvents } from '../coordination/topics.ts';
 import type { Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findMessage } from '../store/messages.ts';
-import { publishEvents } from './live-answers.ts';
 import { requestStop, type StopDeps, stopReplies } from './stop-answer.ts';
 import { holdMessage } from './visible.ts';
 

@@ -1,6 +1,7 @@
 import { bandOf } from '../answer/bands.ts';
 import type { Question, Suggestions } from '../answer/engine.ts';
 import { retrieve } from '../answer/retrieve.ts';
+import { deletionTopic, publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
 import { AnswerFailure } from '../domain/failures.ts';
@@ -11,7 +12,6 @@ import { appendEvent } from '../store/events.ts';
 import { addUsage, findMessage, setFollowUps } from '../store/messages.ts';
 import { ANSWER_STEP_MS, retryStep } from '../store/retry.ts';
 import { countReply } from '../store/usage.ts';
-import { deletionTopic, publishEvents } from './live-answers.ts';
 import { countUse } from './run.ts';
 
 const PATIENCE_MS = 20_000;

@@ -1,8 +1,8 @@
 import type { Announcements } from '../coordination/announcements.ts';
 import type { LiveBus } from '../coordination/live-bus.ts';
+import { conversationTopic } from '../coordination/topics.ts';
 import { TYPING_ROLES, type TypingRole } from '../domain/entities.ts';
 import type { Clock } from '../domain/time.ts';
-import { conversationTopic } from './live-answers.ts';
 
 /** Who is typing in which conversation, right now and nowhere kept. */
 export interface Typing {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Viewer } from '../access/viewer.ts';
 import { type FollowDeps, follow, type Story } from '../chat/follow.ts';
-import { deletionTopic } from '../chat/live-answers.ts';
+import { deletionTopic, deliveriesTopic } from '../coordination/topics.ts';
 import { requireFound } from '../domain/errors.ts';
 import type { Feed } from '../domain/feed.ts';
 import { parseId } from '../domain/ids.ts';
@@ -14,7 +14,6 @@ import {
   listNextDeliveries,
 } from '../store/webhook-deliveries.ts';
 import { findWebhookSubscription } from '../store/webhook-subscriptions.ts';
-import { deliveriesTopic } from './topic.ts';
 
 /** How many of the newest, and how many of those that are tried next, are watched. */
 const WATCHED = 100;

@@ -1,4 +1,5 @@
 import type { Viewer } from '../access/viewer.ts';
+import { deliveriesTopic } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import { requireFound } from '../domain/errors.ts';
 import { parseId } from '../domain/ids.ts';
@@ -7,7 +8,6 @@ import type { WebhookDelivery } from '../domain/webhooks.ts';
 import { findWebhookDelivery, makeWebhookDeliveryDue } from '../store/webhook-deliveries.ts';
 import { requireActive } from './send-test.ts';
 import { holdSubscription } from './subscriptions.ts';
-import { deliveriesTopic } from './topic.ts';
 
 /**
  * Sends a delivery once more: the same event with the same id and the same bytes. Its attempts go on counting.

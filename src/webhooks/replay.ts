@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
+import { deliveriesTopic } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import { InvalidInputError } from '../domain/errors.ts';
 import { parseInput } from '../domain/input.ts';
@@ -13,7 +14,6 @@ import { listWebhookEvents } from '../store/webhook-events.ts';
 import { eventList } from './rules.ts';
 import { requireActive } from './send-test.ts';
 import { holdSubscription } from './subscriptions.ts';
-import { deliveriesTopic } from './topic.ts';
 
 /** How far back events are sent again. */
 const MAX_AGE_MS = 30 * 24 * 60 * 60 * 1_000;

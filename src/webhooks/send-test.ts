@@ -1,4 +1,5 @@
 import type { Viewer } from '../access/viewer.ts';
+import { deliveriesTopic } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import { InvalidInputError } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
@@ -10,7 +11,6 @@ import { insertWebhookDeliveries } from '../store/webhook-deliveries.ts';
 import { insertWebhookEvent } from '../store/webhook-events.ts';
 import { chatbotOfSample, createSample } from './samples.ts';
 import { holdSubscription } from './subscriptions.ts';
-import { deliveriesTopic } from './topic.ts';
 
 /**
  * Sends an endpoint an example of an event, as a delivery like any other, whether or not it lists that event. Nobody else

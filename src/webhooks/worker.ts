@@ -1,3 +1,4 @@
+import { deliveriesTopic } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { createAddressRules } from '../outbound/addresses.ts';
@@ -19,7 +20,6 @@ import { createRetryTimes } from './retry-times.ts';
 import { horizonOf } from './schedule.ts';
 import { logHealth, settleAttempts } from './settle.ts';
 import { listShares, type Share } from './shares.ts';
-import { deliveriesTopic } from './topic.ts';
 import { type TryDeps, tryDelivery } from './try-delivery.ts';
 
 /** How often it looks for what is due by time, or was written by other processes. */

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { publishEvents } from '../../src/chat/live-answers.ts';
+import { publishEvents } from '../../src/coordination/topics.ts';
 import type { Message } from '../../src/domain/entities.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { toJson } from '../../src/domain/json.ts';

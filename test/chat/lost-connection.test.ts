@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { conversationTopic } from '../../src/chat/live-answers.ts';
+import { conversationTopic } from '../../src/coordination/topics.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { collectTexts, listStages, stageOf, waitForReaders } from '../helpers/conversations.ts';
 import { askServer, hasPostgres, POSTGRES } from '../helpers/databases.ts';

@@ -1,6 +1,6 @@
 import { copyFile, rm } from 'node:fs/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { accountTopic } from '../../src/chat/quota.ts';
+import { quotaTopic } from '../../src/coordination/topics.ts';
 import { monthOf, toTimestamp } from '../../src/domain/time.ts';
 import { insertWarning } from '../../src/store/quota-warnings.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
@@ -227,7 +227,7 @@ it('begins with the warnings of this month again when the log of the quota was l
   const warn = async (percent: number, at: number) => {
     const warning = { accountId, month: monthOf(at), percent, used: 8, limit: 10, at: toTimestamp(at) };
     await deps.db.transaction((trx) => insertWarning(trx, warning));
-    deps.bus.publish(accountTopic(accountId));
+    deps.bus.publish(quotaTopic(accountId));
   };
   const now = deps.clock.now();
   await warn(80, now);

@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
+import { deliveriesTopic } from '../../src/coordination/topics.ts';
 import { createId } from '../../src/domain/ids.ts';
-import { deliveriesTopic } from '../../src/webhooks/topic.ts';
 import { describeEngines, type TestEngine } from '../helpers/databases.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { type Reader, TRANSPORTS } from '../helpers/streams.ts';

@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest';
+import { deliveriesTopic } from '../../src/coordination/topics.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
-import { deliveriesTopic } from '../../src/webhooks/topic.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { describeEngines } from '../helpers/databases.ts';
 import { createDatabase } from '../helpers/gateway.ts';

@@ -1,0 +1,27 @@
+import type { LiveBus } from './live-bus.ts';
+
+/** The bus topic of a conversation: its events, and the text of its replies. */
+export const conversationTopic = (conversationId: string): string => `conversation:${conversationId}`;
+
+/** The bus topic of the events of all conversations of a chatbot, without the text of replies. */
+export const chatbotTopic = (chatbotId: string): string => `chatbot:${chatbotId}`;
+
+/** The bus topic that announces the deletion of a chatbot to those who follow a part of it. */
+export const deletionTopic = (chatbotId: string): string => `deletion:${chatbotId}`;
+
+/** The bus topic of the deliveries of an account's webhooks. */
+export const deliveriesTopic = (accountId: string): string => `webhooks:${accountId}`;
+
+/** The bus topic of the quota warnings of an account. */
+export const quotaTopic = (accountId: string): string => `account:${accountId}`;
+
+/** Wakes the followers of conversations whose logs have new events; called after the commit. */
+export function publishEvents(
+  bus: LiveBus,
+  events: Iterable<{ readonly conversationId: string; readonly chatbotId: string }>,
+): void {
+  for (const { conversationId, chatbotId } of events) {
+    bus.publish(conversationTopic(conversationId));
+    bus.publish(chatbotTopic(chatbotId));
+  }
+}

@@ -1,0 +1,21 @@
+import { forgetSends } from './chat/send-once.ts';
+import { trimEvents } from './chat/trim-events.ts';
+import { trimWebhooks } from './chat/trim-webhooks.ts';
+import type { Deps } from './deps.ts';
+
+const INTERVAL_MS = 60 * 60 * 1_000;
+
+/**
+ * Deletes what is older than its retention period: at the start, and then every hour.
+ * @returns a function that ends it.
+ */
+export function startRetention(deps: Pick<Deps, 'db' | 'clock' | 'config' | 'background'>): () => void {
+  const run = () => {
+    deps.background.run('delete expired idempotency keys', () => forgetSends(deps));
+    deps.background.run('delete expired events', (signal) => trimEvents(deps, signal));
+    deps.background.run('delete expired webhook deliveries', (signal) => trimWebhooks(deps, signal));
+  };
+  run();
+  const timer = setInterval(run, INTERVAL_MS);
+  return () => clearInterval(timer);
+}
