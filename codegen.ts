@@ -16,7 +16,7 @@ export async function generateFiles(): Promise<GeneratedFile[]> {
   const sdl = `${printSchema(lexicographicSortSchema(schema))}\n`;
   return [
     { path: 'schema/schema.graphql', content: sdl },
-    { path: 'src/rest/documents.ts', content: await generateDocuments(sdl, 'src/rest') },
+    { path: 'src/dialects/rest/documents.ts', content: await generateDocuments(sdl, 'src/dialects/rest') },
     // The page sends its documents as they are, and has no use for their syntax trees.
     { path: 'src/web/chat/documents.ts', content: await generateDocuments(sdl, 'src/web/chat', 'string') },
   ];

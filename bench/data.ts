@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { issueApiKey } from '../src/access/api-keys.ts';
-import { DEFAULT_ANSWERING } from '../src/chat/answering.ts';
-import { DEFAULT_LEAD_FORM } from '../src/chat/lead-form.ts';
+import { DEFAULT_ANSWERING } from '../src/chatbots/answering.ts';
+import { DEFAULT_LEAD_FORM } from '../src/chatbots/lead-form.ts';
 import { type Citation, SCOPES } from '../src/domain/entities.ts';
 import { createId } from '../src/domain/ids.ts';
 import { toJson } from '../src/domain/json.ts';

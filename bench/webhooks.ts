@@ -6,7 +6,7 @@ import { toJson } from '../src/domain/json.ts';
 import { toTimestamp } from '../src/domain/time.ts';
 import type { WebhookEvent } from '../src/domain/webhooks.ts';
 import { openDatabase } from '../src/store/database.ts';
-import { insertWebhookEvent } from '../src/store/webhook-events.ts';
+import { insertWebhookEvent } from '../src/store/webhooks/events.ts';
 import { composeBody } from '../src/webhooks/body.ts';
 import type { Bench, Benchmark } from './benchmark.ts';
 import { startMeter } from './cpu.ts';

@@ -1,5 +1,5 @@
 import type { Viewer } from '../src/access/viewer.ts';
-import { seesNotes } from '../src/chat/visible.ts';
+import { seesNotes } from '../src/conversations/visible.ts';
 import type { Deps } from '../src/deps.ts';
 import type { Channel } from '../src/domain/entities.ts';
 import type { RateLimitStanding } from '../src/domain/errors.ts';

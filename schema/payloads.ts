@@ -1,6 +1,6 @@
 import type { Conversation, Message } from '../src/domain/entities.ts';
 import type { ObjectFields } from './builder.ts';
-import { ConversationRef, MessageRef } from './conversation.ts';
+import { ConversationRef, MessageRef } from './conversations/conversation.ts';
 
 /** The payload of a mutation that changes a conversation. */
 export const conversationPayload = (description: string) => ({

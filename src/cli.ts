@@ -12,8 +12,8 @@ import { systemClock, toTimestamp } from './domain/time.ts';
 import { findAccountByIdOrName, insertAccount } from './store/accounts.ts';
 import { listAllApiKeys, markApiKeyRevoked } from './store/api-keys.ts';
 import { type Database, openDatabase } from './store/database.ts';
-import { describeFailure } from './store/error-codes.ts';
-import type { ReportExposed } from './store/private-files.ts';
+import { describeFailure } from './store/engines/error-codes.ts';
+import type { ReportExposed } from './store/engines/private-files.ts';
 
 const USAGE = `Usage: chatgraph [command]
 
@@ -178,7 +178,7 @@ async function revokeKey(db: Database, operands: readonly string[]): Promise<Out
 
 async function migrateTo(from: string, operands: readonly string[]): Promise<Outcome> {
   // Nothing else needs both drivers.
-  const { copyDatabase } = await import('./store/copy.ts');
+  const { copyDatabase } = await import('./store/copy/copy.ts');
   let shownAt = 0;
   const { wasThere, rows } = await copyDatabase({
     from,

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import proxyAddr from 'proxy-addr';
 import { z } from 'zod';
-import { isKeyForm } from './access/key-form.ts';
 import { StartupError } from './domain/errors.ts';
+import { isKeyForm } from './domain/key-form.ts';
 import type { Provider } from './domain/providers.ts';
 import { trimSlashes } from './domain/text.ts';
 

@@ -1,10 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createChatbot } from './chat/chatbots.ts';
+import { createChatbot } from './chatbots/chatbots.ts';
 import type { Deps } from './deps.ts';
 import { BUILTIN, PROVIDERS } from './domain/providers.ts';
-import { createSource } from './ingest/sources.ts';
+import { createSource } from './sources/sources.ts';
 import { findPagedChatbot, type PagedChatbot } from './store/chat-pages.ts';
 
 /** The id of the demo chatbot, the same everywhere, so that documentation and examples can name it. */

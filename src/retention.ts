@@ -1,7 +1,7 @@
-import { forgetSends } from './chat/send-once.ts';
-import { trimEvents } from './chat/trim-events.ts';
-import { trimWebhooks } from './chat/trim-webhooks.ts';
+import { trimEvents } from './conversations/trim-events.ts';
 import type { Deps } from './deps.ts';
+import { forgetSends } from './messages/idempotent-send.ts';
+import { trimWebhooks } from './webhooks/trim-webhooks.ts';
 
 const INTERVAL_MS = 60 * 60 * 1_000;
 

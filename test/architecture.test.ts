@@ -1,61 +1,27 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseSync, Visitor } from 'vite';
 import { describe, expect, it } from 'vitest';
 
 /**
- * What each part may import from the others: `code` at run time, `types` as types only. A folder is a part, and so is
- * each file right under src/; `web/chat` and
- * `web/explorer` run in browsers and are parts of their own. Those of `WITH_DEPS` may also know the type of what the
- * program is made of, `src/deps.ts`.
+ * The direction of imports, which CONTRIBUTING.md repeats word for word: each part may import those to its left, and
+ * nothing beside it. A folder of src/ is a part, and so is each file right under src/.
  */
-const ALLOWED: Record<string, { readonly code: readonly string[]; readonly types?: readonly string[] }> = {
-  domain: { code: [] },
-  store: { code: ['domain'] },
-  coordination: { code: ['domain'] },
-  access: { code: ['domain', 'store'], types: ['coordination'] },
-  outbound: { code: [] },
-  models: {
-    code: ['domain', 'store', 'outbound'],
-    types: ['access', 'coordination', 'background', 'config', 'metrics', 'secrets'],
-  },
-  answer: { code: ['domain', 'store', 'models'] },
-  ingest: { code: ['domain', 'store'], types: ['access'] },
-  chat: { code: ['domain', 'store', 'models', 'answer'], types: ['access', 'coordination'] },
-  webhooks: { code: ['domain', 'store', 'outbound', 'chat'], types: ['access', 'secrets'] },
-  schema: { code: ['domain', 'store', 'answer', 'ingest', 'chat', 'access', 'models', 'webhooks'] },
-  rest: { code: ['domain'] },
-  web: { code: [] },
-  'web/chat': { code: [] },
-  'web/explorer': { code: [] },
-  http: { code: ['domain', 'store', 'access', 'schema', 'rest', 'web', 'demo'], types: ['config', 'webhooks'] },
+const ORDER =
+  'domain <- store, coordination <- outbound <- access <- models <- answer <- sources <- chatbots <- conversations <- ' +
+  'replies <- messages, streams <- webhooks <- demo <- schema, dialects, web <- http <- first-start, retention <- ' +
+  'app, listen <- cli <- main';
+/** Parts of the process: they import `domain` and each other, and the parts of `ORDER` import only their types. */
+const PROCESS = ['config', 'logger', 'metrics', 'secrets', 'background'];
+/** These put the process together, and may load its parts. */
+const LOADERS = ['first-start', 'app', 'cli', 'main'];
+/** Clients of the schema, and pages: they know the domain and nothing else of the server. */
+const CLIENTS = ['dialects', 'web'];
 
-  background: { code: [] },
-  metrics: { code: [] },
-  config: { code: ['domain', 'access'] },
-  logger: { code: ['domain'] },
-  secrets: { code: ['domain'], types: ['config'] },
-  deps: {
-    code: [],
-    types: [
-      ...['domain', 'store', 'coordination', 'access', 'models', 'answer', 'chat', 'background', 'metrics', 'config'],
-      ...['ingest', 'secrets', 'webhooks'],
-    ],
-  },
-  demo: { code: ['domain', 'store', 'ingest', 'chat'] },
-  'first-start': { code: ['domain', 'store', 'access', 'demo'] },
-  app: {
-    code: [
-      ...['domain', 'store', 'coordination', 'access', 'models', 'answer', 'ingest', 'chat', 'webhooks', 'http'],
-      ...['background', 'metrics', 'first-start', 'logger', 'secrets'],
-    ],
-    types: ['config'],
-  },
-  cli: { code: ['domain', 'store', 'access', 'config', 'listen'] },
-  listen: { code: ['domain'] },
-  main: { code: ['domain', 'app', 'cli', 'config', 'demo'] },
-};
-const WITH_DEPS = ['ingest', 'chat', 'webhooks', 'schema', 'http', 'demo', 'first-start', 'app'];
+const LAYERS = ORDER.split(' <- ').map((layer) => layer.split(', '));
+const LEVELS = new Map(LAYERS.flatMap((parts, level) => parts.map((part) => [part, level] as const)));
+const levelOf = (part: string) => LEVELS.get(part) ?? Number.NaN;
 
 /** One import or re-export, as it is written. */
 interface Import {
@@ -69,7 +35,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const IMPORT =
   /^(?:import|export)\s+(?<type>type\s)?(?:(?<names>[\w\s{},*]*?)\s*from\s+)?'(?<to>[^']+)'|\bimport\(\s*'(?<lazy>[^']+)'/gm;
 
-const files = globSync(['src/**/*.{ts,tsx}', 'schema/*.ts'], { cwd: ROOT }).toSorted();
+const files = globSync(['src/**/*.{ts,tsx}', 'schema/**/*.ts'], { cwd: ROOT }).toSorted();
 const sources = new Map(files.map((file) => [file, readFileSync(`${ROOT}/${file}`, 'utf8')]));
 const imports = [...sources].flatMap(([file, source]) => importsOf(file, source));
 const inner = imports.filter(({ to }) => sources.has(to));
@@ -90,10 +56,8 @@ function importsOf(from: string, source: string): Import[] {
   });
 }
 
-/** `src/chat/cursor.ts` belongs to `chat`, `src/app.ts` to `app`, and everything in `schema/` to `schema`. */
+/** `src/streams/cursor.ts` belongs to `streams`, `src/app.ts` to `app`, and everything in `schema/` to `schema`. */
 function partOf(file: string): string {
-  const [, browser] = /^src\/(web\/(?:chat|explorer))\//.exec(file) ?? [];
-  if (browser !== undefined) return browser;
   const [folder = '', part = ''] = file.split('/');
   return folder === 'schema' ? folder : part.replace(/\.ts$/, '');
 }
@@ -101,10 +65,17 @@ function partOf(file: string): string {
 function isAllowed({ from, to, isType }: Import): boolean {
   const [part, other] = [partOf(from), partOf(to)];
   if (part === other) return true;
-  if (isType && other === 'deps') return WITH_DEPS.includes(part);
-  const { code = [], types = [] } = ALLOWED[part] ?? {};
-  return code.includes(other) || (isType && types.includes(other));
+  if (CLIENTS.includes(part)) return other === 'domain';
+  // It names the types of what the program is made of.
+  if (part === 'deps') return isType;
+  if (other === 'deps') return isType && levelOf(part) >= levelOf('sources');
+  if (PROCESS.includes(part)) return other === 'domain' || PROCESS.includes(other);
+  if (PROCESS.includes(other)) return LOADERS.includes(part) || (isType && levelOf(part) >= levelOf('access'));
+  return levelOf(other) < levelOf(part);
 }
+
+/** The browser's programs, which are built apart. */
+const appOf = (file: string) => /^src\/web\/(chat|explorer)\//.exec(file)?.[1];
 
 /** Paths that come back to where they start. */
 function cyclesOf(edges: readonly Import[]): string[] {
@@ -130,9 +101,15 @@ function reachedFrom(file: string, reached = new Set<string>()): ReadonlySet<str
   return reached;
 }
 
-/** What a part imports that is no file of ours. */
-const packages = (part: string) =>
-  new Set(imports.flatMap(({ from, to }) => (partOf(from) === part && !sources.has(to) ? [to] : [])));
+/** What the files of a folder import that is no file of ours; those of the browser's programs are not the server's. */
+const packages = (folder: string) =>
+  new Set(
+    imports.flatMap(({ from, to }) =>
+      from.startsWith(folder) && (appOf(from) === undefined || appOf(folder) !== undefined) && !sources.has(to)
+        ? [to]
+        : [],
+    ),
+  );
 
 const MAX_FUNCTION_LINES = 80;
 
@@ -159,8 +136,9 @@ const filesWith = (pattern: RegExp, under = '') =>
   files.filter((file) => file.startsWith(under) && pattern.test(sources.get(file) ?? ''));
 
 describe('the architecture', () => {
-  it('has a row in the table for every part', () => {
-    expect([...new Set(files.map(partOf))].toSorted()).toEqual(Object.keys(ALLOWED).toSorted());
+  it('gives every part a place', () => {
+    const placed = [...LEVELS.keys(), ...PROCESS, 'deps'];
+    expect([...new Set(files.map(partOf))].toSorted()).toEqual(placed.toSorted());
   });
 
   it('lets imports run one way', () => {
@@ -168,12 +146,20 @@ describe('the architecture', () => {
     expect(inner.filter((edge) => !isAllowed(edge)).map(show)).toEqual([]);
   });
 
-  it('has no rows that nobody needs', () => {
-    const needed = new Set(inner.map(({ from, to }) => `${partOf(from)} → ${partOf(to)}`));
-    const allowed = Object.entries(ALLOWED).flatMap(([part, { code, types = [] }]) =>
-      [...code, ...types].map((other) => `${part} → ${other}`),
+  it('is repeated by CONTRIBUTING.md', () => {
+    expect(readFileSync(`${ROOT}/CONTRIBUTING.md`, 'utf8').replace(/\s+/g, ' ')).toContain(ORDER);
+  });
+
+  it('keeps the programs of the browser apart from the server and from each other', () => {
+    expect(inner.filter(({ from, to }) => appOf(from) !== appOf(to)).map(show)).toEqual([]);
+  });
+
+  it('keeps folders at 32 files', () => {
+    const folders = Map.groupBy(
+      globSync(['{src,schema,test,bench}/**/*.*'], { cwd: ROOT, exclude: ['**/dist/**'] }),
+      dirname,
     );
-    expect(allowed.filter((edge) => !needed.has(edge))).toEqual([]);
+    expect([...folders].filter(([, inside]) => inside.length > 32).map(([folder]) => folder)).toEqual([]);
   });
 
   it('has no cycles of imports, those of types included', () => {
@@ -185,13 +171,12 @@ describe('the architecture', () => {
     const users = inner.filter(({ to }) => to === 'src/deps.ts').map(({ from }) => from);
     expect(named.size).toBeGreaterThan(20);
     expect(users.filter((file) => named.has(file))).toEqual([]);
-    expect(WITH_DEPS.filter((part) => !users.some((file) => partOf(file) === part))).toEqual([]);
   });
 
   it('resolves every relative import to a file', () => {
     const lost = imports.filter(({ to }) => /^(src|schema)\//.test(to) && !sources.has(to));
     const styles = lost.filter(({ to }) => to.endsWith('.css') && existsSync(`${ROOT}/${to}`));
-    expect(styles.every(({ from }) => partOf(from) === 'web/chat')).toBe(true);
+    expect(styles.every(({ from }) => appOf(from) === 'chat')).toBe(true);
     expect(lost.filter((edge) => !styles.includes(edge)).map(show)).toEqual([]);
   });
 
@@ -209,33 +194,41 @@ describe('the architecture', () => {
   it('loads each database driver in one file, which is loaded only where it is needed', () => {
     const drivers = imports.filter(({ to }) => to === 'better-sqlite3' || to === 'pg');
     expect(drivers.map(({ from, to }) => `${from} → ${to}`)).toEqual([
-      'src/store/postgres-pool.ts → pg',
-      'src/store/sqlite-driver.ts → better-sqlite3',
+      'src/store/engines/postgres-pool.ts → pg',
+      'src/store/engines/sqlite-driver.ts → better-sqlite3',
     ]);
     const opener = sources.get('src/store/database.ts') ?? '';
-    expect(opener.match(/import\('[^']+'\)/g)).toEqual(["import('./sqlite.ts')", "import('./postgres.ts')"]);
-    const engines = ['src/store/sqlite.ts', 'src/store/postgres.ts', 'src/store/postgres-pool.ts'];
+    expect(opener.match(/import\('[^']+'\)/g)).toEqual([
+      "import('./engines/sqlite.ts')",
+      "import('./engines/postgres.ts')",
+    ]);
+    const engines = [
+      'src/store/engines/sqlite.ts',
+      'src/store/engines/postgres.ts',
+      'src/store/engines/postgres-pool.ts',
+    ];
     const users = inner.filter(({ to }) => engines.includes(to)).map(({ from }) => from);
     // A copy from one to the other needs both, and is loaded by the command that makes one.
-    const copying = ['src/store/copy-rows.ts', 'src/store/copy-target.ts', 'src/store/copy.ts'];
-    expect([...new Set(users)]).toEqual([...copying, 'src/store/database.ts', 'src/store/postgres.ts']);
-    expect(sources.get('src/cli.ts')).toContain("await import('./store/copy.ts')");
-    const copiers = inner.filter(({ from, to }) => to === 'src/store/copy.ts' && from !== 'src/cli.ts');
+    const copying = ['src/store/copy/copy.ts', 'src/store/copy/rows.ts', 'src/store/copy/target.ts'];
+    expect([...new Set(users)]).toEqual([...copying, 'src/store/database.ts', 'src/store/engines/postgres.ts']);
+    expect(sources.get('src/cli.ts')).toContain("await import('./store/copy/copy.ts')");
+    const copiers = inner.filter(({ from, to }) => to === 'src/store/copy/copy.ts' && from !== 'src/cli.ts');
     expect(copiers).toEqual([]);
   });
 
-  it('lets rest and web know nothing but the domain and the web framework', () => {
-    expect([...packages('web')].filter((name) => !/^(node:|@graphql-yoga\/render-graphiql)/.test(name))).toEqual([]);
-    expect([...packages('rest')].filter((name) => /sqlite|kysely|yoga|^ws$/.test(name))).toEqual([]);
+  it('lets dialects and pages know nothing but the domain and the web framework', () => {
+    expect([...packages('src/dialects/')].filter((name) => /sqlite|kysely|yoga|^ws$/.test(name))).toEqual([]);
+    const ofPages = [...packages('src/web/')].filter((name) => !/^(node:|@graphql-yoga\/render-graphiql)/.test(name));
+    expect(ofPages).toEqual([]);
   });
 
   it('lets what runs in browsers know nothing but what is bundled with it', () => {
     const bundled = /^(preact(\/.+)?|graphql-ws|marked|dompurify)$/;
-    const foreign = [...packages('web/chat')].filter((name) => !bundled.test(name) && !name.endsWith('.css'));
+    const foreign = [...packages('src/web/chat/')].filter((name) => !bundled.test(name) && !name.endsWith('.css'));
     // Only types of it, which are gone when it runs.
     expect(foreign).toEqual(['@graphql-typed-document-node/core']);
     expect(filesWith(/from '(node:|hono)/, 'src/web/chat/')).toEqual([]);
-    expect([...packages('web/explorer')]).toEqual([]);
+    expect([...packages('src/web/explorer/')]).toEqual([]);
   });
 
   it('reads the environment in one file', () => {

@@ -8,7 +8,7 @@ describe('codegen', () => {
     files = await generateFiles();
   });
 
-  it.each(['schema/schema.graphql', 'src/rest/documents.ts', 'src/web/chat/documents.ts'])(
+  it.each(['schema/schema.graphql', 'src/dialects/rest/documents.ts', 'src/web/chat/documents.ts'])(
     'has %s up to date',
     async (path) => {
       const committed = await readFile(new URL(`../${path}`, import.meta.url), 'utf8');

@@ -13,13 +13,13 @@ import { findStatement } from '../src/answer/statements.ts';
 import { estimateTokens } from '../src/answer/tokens.ts';
 import { text as inputText } from '../src/domain/input.ts';
 import { toContentTerms, toQueryTerms, toTerms } from '../src/domain/terms.ts';
-import { readSource } from '../src/ingest/read-source.ts';
 import { createRedact } from '../src/models/redact.ts';
 import { createStopFilter } from '../src/models/stop-markers.ts';
+import { readSource } from '../src/sources/read-source.ts';
 import { insertEnds, insertMarks, splitAtMarks } from '../src/web/chat/citation-marks.ts';
 import { isCheapToParse } from '../src/web/chat/markdown-cost.ts';
 import { findQuote as findQuoteInPassage } from '../src/web/chat/quote.ts';
-import { UNASKED } from './helpers/answers.ts';
+import { UNASKED } from './helpers/models/answers.ts';
 
 /** What texts are made of: signs that patterns repeat, and what begins something that may never end. */
 const UNITS = [

@@ -4,13 +4,13 @@ import { type ApiKey, SCOPES, type Scope } from '../domain/entities.ts';
 import { ApiKeyLimitError, InvalidInputError, NotFoundError } from '../domain/errors.ts';
 import { createId, parseId } from '../domain/ids.ts';
 import { nameText, parseInput } from '../domain/input.ts';
+import { generateKey, hashKey, isKeyForm, PREFIX_LENGTH } from '../domain/key-form.ts';
 import { MAX_ACTIVE_API_KEYS } from '../domain/limits.ts';
 import { type Clock, toTimestamp } from '../domain/time.ts';
 import { lockAccount } from '../store/accounts.ts';
 import { countActiveApiKeys, findApiKey, insertApiKey, markApiKeyRevoked } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 import type { Queryable } from '../store/tables.ts';
-import { generateKey, hashKey, isKeyForm, PREFIX_LENGTH } from './key-form.ts';
 import type { Keyring } from './keyring.ts';
 import type { Viewer } from './viewer.ts';
 

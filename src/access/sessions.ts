@@ -2,8 +2,8 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createBoundedCache } from '../domain/bounded-cache.ts';
 import type { ApiKey, Channel } from '../domain/entities.ts';
 import { createId } from '../domain/ids.ts';
+import { generateKey, hashKey, PREFIX_LENGTH } from '../domain/key-form.ts';
 import { type Clock, toTimestamp } from '../domain/time.ts';
-import { generateKey, hashKey, PREFIX_LENGTH } from './key-form.ts';
 
 /** What a session token reaches: one conversation of one chatbot, and nothing else of the account. */
 export interface SessionScope {

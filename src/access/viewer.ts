@@ -1,8 +1,8 @@
 import type { RateLimiter, RateLimitResult } from '../coordination/rate-limiter.ts';
 import type { Scope } from '../domain/entities.ts';
 import { QueryTooComplexError, RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
+import { hashKey, isKeyForm } from '../domain/key-form.ts';
 import { networkOf } from '../domain/network.ts';
-import { hashKey, isKeyForm } from './key-form.ts';
 import type { Keyring } from './keyring.ts';
 import type { SessionScope } from './sessions.ts';
 

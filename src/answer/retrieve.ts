@@ -1,6 +1,6 @@
 import type { Passage, SourceType } from '../domain/entities.ts';
 import { toQueryTerms } from '../domain/terms.ts';
-import { findCandidates } from '../store/search.ts';
+import { findCandidates } from '../store/search/search.ts';
 import type { Queryable } from '../store/tables.ts';
 import { scoreTerms } from './score.ts';
 

@@ -4,14 +4,14 @@ import { type Announcements, createMemoryAnnouncements } from './announcements.t
 import { createMemoryBus, type LiveBus } from './live-bus.ts';
 import { createMemoryTexts, type LiveTexts } from './live-texts.ts';
 import { createMemoryRateLimiter, type RateLimiter } from './rate-limiter.ts';
-import { openRedis, type RedisOptions } from './redis.ts';
-import { createRedisAnnouncements } from './redis-announcements.ts';
-import { createRedisBus } from './redis-bus.ts';
-import { createChannels } from './redis-channels.ts';
-import { watchNodes } from './redis-nodes.ts';
-import { createOutbox } from './redis-outbox.ts';
-import { createRedisRateLimiter } from './redis-rate-limiter.ts';
-import { createRedisTexts } from './redis-texts.ts';
+import { createRedisAnnouncements } from './redis/announcements.ts';
+import { createChannels } from './redis/channels.ts';
+import { openRedis, type RedisOptions } from './redis/link.ts';
+import { createRedisBus } from './redis/live-bus.ts';
+import { createRedisTexts } from './redis/live-texts.ts';
+import { createOutbox } from './redis/outbox.ts';
+import { watchNodes } from './redis/process-count.ts';
+import { createRedisRateLimiter } from './redis/rate-limiter.ts';
 
 /** All that several processes agree on. */
 export interface Coordination {

@@ -3,7 +3,7 @@ import proxyAddr from 'proxy-addr';
 import { type DemoChatbot, findDemoChatbot } from '../demo.ts';
 import type { Deps } from '../deps.ts';
 import { prepareChatPage } from '../web/chat-page.ts';
-import { addressOf } from './door.ts';
+import { addressOf } from './auth.ts';
 import { sendDetail, sendJson } from './operator.ts';
 import { createPageRoute, type PageRoute } from './pages.ts';
 

@@ -1,7 +1,7 @@
 import { GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import { readJson } from '../dialects/rest/body.ts';
 import { ERRORS, MalformedBodyError } from '../domain/errors.ts';
-import { readJson } from '../rest/body.ts';
 
 /**
  * Reads the bodies of GraphQL requests as those of REST are read: JSON and nothing else, bounded, in valid UTF-8. What

@@ -23,7 +23,7 @@ import {
   UnauthenticatedError,
 } from '../domain/errors.ts';
 import { answerWithin } from './answer.ts';
-import type { OperationSource } from './door.ts';
+import type { OperationSource } from './auth.ts';
 import type { Around, Executor, Results } from './executor.ts';
 import { toGraphQLError } from './graphql-errors.ts';
 import { parseWithinLimits } from './parse-document.ts';

@@ -5,7 +5,7 @@ import type { Viewer } from '../access/viewer.ts';
 import type { Config } from '../config.ts';
 import type { Deps } from '../deps.ts';
 import { RefusalError, ShuttingDownError } from '../domain/errors.ts';
-import { clientFor } from './door.ts';
+import { clientFor } from './auth.ts';
 import { createExecutor } from './executor.ts';
 import { isDisconnect, logFailure } from './graphql-errors.ts';
 import { sendRefusal } from './operator.ts';

@@ -6,7 +6,7 @@ import { admit, admitAnonymous, authenticate, type Credential, hasCredential, ty
 import type { Deps } from '../deps.ts';
 import { RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
-import { type Admission, addressOf, clientFor, openDoor } from './door.ts';
+import { type Admission, addressOf, clientFor, openDoor } from './auth.ts';
 import { logFailure } from './graphql-errors.ts';
 import type { Client } from './pending-bytes.ts';
 

@@ -18,7 +18,7 @@ import { toJson } from '../domain/json.ts';
 import type { WebhookEvent } from '../domain/webhooks.ts';
 import type { Selection, Selections } from '../webhooks/selections.ts';
 import { answerWithin } from './answer.ts';
-import { createContext, NOBODY } from './door.ts';
+import { createContext, NOBODY } from './auth.ts';
 import { parseWithinLimits } from './parse-document.ts';
 import { validateBriefly, withTimeout } from './pipeline.ts';
 import { measureOperation, rootFieldsOf } from './query-limits.ts';

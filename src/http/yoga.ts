@@ -3,7 +3,7 @@ import { createYoga, type Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { schema } from '../../schema/index.ts';
 import type { Deps } from '../deps.ts';
-import { createContext, type OperationSource } from './door.ts';
+import { createContext, type OperationSource } from './auth.ts';
 import { createErrorMask } from './graphql-errors.ts';
 import { useJsonBody } from './json-body.ts';
 import { type Engine, useAccess, useEngine, useParser } from './pipeline.ts';

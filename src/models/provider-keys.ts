@@ -13,7 +13,7 @@ import type { Sealer } from '../secrets.ts';
 import type { Database } from '../store/database.ts';
 import { deleteProviderKey as deleteStoredKey, writeProviderKey } from '../store/provider-keys.ts';
 import { deleteProviderModels } from '../store/provider-models.ts';
-import type { AccountAccess } from './access.ts';
+import type { AccountAccess } from './provider-access.ts';
 import { sealProviderKey } from './sealed-keys.ts';
 
 /** What an account's own access is changed with. */

@@ -5,7 +5,7 @@ import { BUILTIN, PROVIDERS, type Provider } from '../domain/providers.ts';
 import type { Database } from '../store/database.ts';
 import { listProviderKeys } from '../store/provider-keys.ts';
 import { listProviderModels } from '../store/provider-models.ts';
-import type { AccountAccess } from './access.ts';
+import type { AccountAccess } from './provider-access.ts';
 
 /** What an account's providers are read with. */
 export interface ProviderDeps {

@@ -1,7 +1,7 @@
 import type { LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import { ModelFailure } from './failure.ts';
 import type { ModelStep } from './model-call.ts';
-import type { SaidMessage } from './said.ts';
+import type { SaidMessage } from './provider-text.ts';
 import { type AnswerEnd, type AnswerParser, type AnswerRules, createAnswerParser, parsePart } from './stream-parts.ts';
 
 /** How long a connection may take to end after its answer, so that it can be used again. */

@@ -4,7 +4,7 @@ import type { TokenUsage } from '../domain/usage.ts';
 import type { ModelFailure } from './failure.ts';
 import { type Ending, readEnding, readUsage } from './finish.ts';
 import type { ModelStep } from './model-call.ts';
-import { createSaid, type Said } from './said.ts';
+import { createSaid, type Said } from './provider-text.ts';
 import { createStopFilter, type StopFilter } from './stop-markers.ts';
 
 /** The longest answer unless another is named, in UTF-16 units; as much for thoughts and the input of tools. */

@@ -1,8 +1,8 @@
 import type { ApiKey, Scope } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
+import { prepareQuery } from './engines/prepared.ts';
 import { padIds } from './pages.ts';
-import { prepareQuery } from './prepared.ts';
 import type { ApiKeyRow, Queryable } from './tables.ts';
 
 /** Writes a new key. Only its hash is stored. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { DeletedChatbot } from './deleted-chatbots.ts';
-import { unindexChatbot, unindexSource } from './search.ts';
+import { unindexChatbot, unindexSource } from './search/search.ts';
 import type { Queryable } from './tables.ts';
 import { IS_OPEN } from './unowned-replies.ts';
 import { releaseReply } from './usage.ts';

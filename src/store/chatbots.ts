@@ -2,8 +2,8 @@ import type { Insertable, Selectable } from 'kysely';
 import type { Answering } from '../domain/answering.ts';
 import type { Chatbot, LeadForm } from '../domain/entities.ts';
 import { fromJson, toJson } from '../domain/json.ts';
+import { prepareQuery } from './engines/prepared.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
-import { prepareQuery } from './prepared.ts';
 import type { ChatbotRow, Queryable } from './tables.ts';
 
 /** Writes a new chatbot. Its slug is unique within the account: see `findChatbotBySlug`. */

@@ -1,8 +1,8 @@
 import type { Selectable } from 'kysely';
 import type { Conversation, ConversationStatus } from '../domain/entities.ts';
 import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
+import { prepareQuery } from './engines/prepared.ts';
 import { type Page, padIds, prepareLists } from './pages.ts';
-import { prepareQuery } from './prepared.ts';
 import type { ConversationRow, Queryable } from './tables.ts';
 
 /** Writes a new conversation. Its session id is unique within the chatbot: see `lockConversationBySession`. */

@@ -1,6 +1,6 @@
-import type { ReportExposed } from './private-files.ts';
+import type { ReportExposed } from './engines/private-files.ts';
+import type { RunTransaction } from './engines/transaction.ts';
 import type { Queryable } from './tables.ts';
-import type { RunTransaction } from './transaction.ts';
 
 /** The open database. Reads see all that has been committed; every write goes through `transaction`. */
 export interface Database {
@@ -45,9 +45,9 @@ export interface DatabaseOptions {
  */
 export async function openDatabase({ url, role, poolSize = 10, onExposed }: DatabaseOptions): Promise<Database> {
   if (url.startsWith('sqlite:')) {
-    const { openSqlite } = await import('./sqlite.ts');
+    const { openSqlite } = await import('./engines/sqlite.ts');
     return openSqlite(url.slice('sqlite:'.length), role, onExposed);
   }
-  const { openPostgres } = await import('./postgres.ts');
+  const { openPostgres } = await import('./engines/postgres.ts');
   return openPostgres(url, poolSize);
 }

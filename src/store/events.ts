@@ -5,7 +5,7 @@ import type { LoggedEventType } from '../domain/events.ts';
 import { createId } from '../domain/ids.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
-import { prepareQuery } from './prepared.ts';
+import { prepareQuery } from './engines/prepared.ts';
 import type { ConversationEventRow, Queryable } from './tables.ts';
 
 /** One numbered event of a conversation's log. */

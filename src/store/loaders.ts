@@ -18,12 +18,12 @@ import { findConversations, listConversations } from './conversations.ts';
 import { findLeads } from './leads.ts';
 import { findLastMessages, findMessages } from './messages.ts';
 import type { Page } from './pages.ts';
-import { findPassages } from './passages.ts';
+import { findPassages } from './search/passages.ts';
 import { findSources, listSources } from './sources.ts';
 import type { Queryable } from './tables.ts';
-import { findWebhookDeliveries, listWebhookAttempts } from './webhook-deliveries.ts';
-import { findWebhookEvents } from './webhook-events.ts';
-import { findSealedParts, findWebhookSubscriptions, type SealedParts } from './webhook-subscriptions.ts';
+import { findWebhookDeliveries, listWebhookAttempts } from './webhooks/deliveries.ts';
+import { findWebhookEvents } from './webhooks/events.ts';
+import { findSealedParts, findWebhookSubscriptions, type SealedParts } from './webhooks/subscriptions.ts';
 
 /**
  * Point reads of one request, batched and remembered for as long as it lasts, all within one account. Each gives

@@ -3,8 +3,8 @@ import type { Citation, Message, MessageFailure, Rating } from '../domain/entiti
 import { fromJson, toJson } from '../domain/json.ts';
 import type { Generation, TokenUsage } from '../domain/usage.ts';
 import { IS_OF_CONVERSATION } from './deleted-chatbots.ts';
+import { prepareQuery } from './engines/prepared.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
-import { prepareQuery } from './prepared.ts';
 import type { MessageRow, Queryable } from './tables.ts';
 
 /** Writes a new message. @param nodeId the node that writes on it, for a reply that is begun. */

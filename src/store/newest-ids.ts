@@ -1,4 +1,4 @@
-import { prepareQuery } from './prepared.ts';
+import { prepareQuery } from './engines/prepared.ts';
 import type { Queryable } from './tables.ts';
 
 /** The lists whose newest id new ids follow, each with the column of its owner; every one has an index by both. */

@@ -4,8 +4,8 @@ import { toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
 import type { TokenUsage } from '../domain/usage.ts';
 import { IS_OF_CONVERSATION } from './deleted-chatbots.ts';
+import { prepareQuery } from './engines/prepared.ts';
 import { toMessage, toUsageColumns } from './messages.ts';
-import { prepareQuery } from './prepared.ts';
 import type { Queryable } from './tables.ts';
 import { IS_OPEN } from './unowned-replies.ts';
 

@@ -1,5 +1,5 @@
 import type { Compilable, SelectQueryBuilder } from 'kysely';
-import { prepareQuery } from './prepared.ts';
+import { prepareQuery } from './engines/prepared.ts';
 import type { Queryable, Tables } from './tables.ts';
 
 /** A stretch of a list that is ordered by id. `after` and `before` are ids that need not exist any more. */

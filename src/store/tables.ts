@@ -16,7 +16,12 @@ import type {
 import type { LoggedEventType } from '../domain/events.ts';
 import type { JsonText } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
-import type { WebhookAttemptRow, WebhookDeliveryRow, WebhookEventRow, WebhookSubscriptionRow } from './webhook-rows.ts';
+import type {
+  WebhookAttemptRow,
+  WebhookDeliveryRow,
+  WebhookEventRow,
+  WebhookSubscriptionRow,
+} from './webhooks/rows.ts';
 
 /** A boolean as it is stored. */
 export type Flag = 0 | 1;

@@ -1,5 +1,5 @@
 import type { Deps } from '../deps.ts';
-import { listDocuments } from '../store/webhook-subscriptions.ts';
+import { listDocuments } from '../store/webhooks/subscriptions.ts';
 
 /** Tells the operator of stored documents that a change of the schema has broken: their endpoints are sent default bodies. */
 export async function logBrokenDocuments({

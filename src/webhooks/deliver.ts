@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../domain/time.ts';
 import type { Sealer } from '../secrets.ts';
-import type { ReadyDelivery } from '../store/webhook-queue.ts';
+import type { ReadyDelivery } from '../store/webhooks/queue.ts';
 import { composeHeaders } from './headers.ts';
 import { explainFailure, readRetryAfter, readStart, TOTAL_MS } from './receiver.ts';
 import { unsealParts } from './sealed.ts';

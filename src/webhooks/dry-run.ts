@@ -4,7 +4,7 @@ import type { Scope } from '../domain/entities.ts';
 import { BadUserInputError, ForbiddenError } from '../domain/errors.ts';
 import { parseId } from '../domain/ids.ts';
 import type { WebhookEvent, WebhookEventName } from '../domain/webhooks.ts';
-import { findWebhookEvent } from '../store/webhook-events.ts';
+import { findWebhookEvent } from '../store/webhooks/events.ts';
 import { composeBody, type MadeBody, makeBody } from './body.ts';
 import { MAX_DOCUMENT_LENGTH } from './rules.ts';
 import { createSample, placeOfSample } from './samples.ts';

@@ -1,7 +1,7 @@
 import { type Clock, type Timestamp, toTimestamp } from '../domain/time.ts';
 import type { WebhookDelivery } from '../domain/webhooks.ts';
 import type { Sealer } from '../secrets.ts';
-import type { SealedParts } from '../store/webhook-subscriptions.ts';
+import type { SealedParts } from '../store/webhooks/subscriptions.ts';
 import { type UnsealedParts, unsealParts } from './sealed.ts';
 import { signDelivery } from './sign.ts';
 

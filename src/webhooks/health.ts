@@ -1,5 +1,5 @@
 import { toTimestamp } from '../domain/time.ts';
-import type { EndpointHealth } from '../store/webhook-health.ts';
+import type { EndpointHealth } from '../store/webhooks/health.ts';
 
 const HOUR_MS = 3_600_000;
 /** Half the time that an endpoint has to come back: after the first half it is said, after the second it is switched off. */

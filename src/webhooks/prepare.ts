@@ -1,6 +1,6 @@
 import type { Deps } from '../deps.ts';
-import { findWebhookEvent } from '../store/webhook-events.ts';
-import { type ClaimedDelivery, type ReadyDelivery, storeBody } from '../store/webhook-queue.ts';
+import { findWebhookEvent } from '../store/webhooks/events.ts';
+import { type ClaimedDelivery, type ReadyDelivery, storeBody } from '../store/webhooks/queue.ts';
 import { makeBody } from './body.ts';
 
 /**

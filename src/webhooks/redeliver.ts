@@ -5,7 +5,7 @@ import { requireFound } from '../domain/errors.ts';
 import { parseId } from '../domain/ids.ts';
 import { toTimestamp } from '../domain/time.ts';
 import type { WebhookDelivery } from '../domain/webhooks.ts';
-import { findWebhookDelivery, makeWebhookDeliveryDue } from '../store/webhook-deliveries.ts';
+import { findWebhookDelivery, makeWebhookDeliveryDue } from '../store/webhooks/deliveries.ts';
 import { requireActive } from './send-test.ts';
 import { holdSubscription } from './subscriptions.ts';
 

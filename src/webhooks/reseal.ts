@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Sealer } from '../secrets.ts';
 import type { Database } from '../store/database.ts';
 import { resealRows } from '../store/reseal.ts';
-import { listAllSealedParts, replaceSealedParts, type SealedParts } from '../store/webhook-subscriptions.ts';
+import { listAllSealedParts, replaceSealedParts, type SealedParts } from '../store/webhooks/subscriptions.ts';
 import { sealHeaders, sealSecret, unsealParts } from './sealed.ts';
 
 /** Seals with the newest key what an earlier one has sealed of subscriptions. What nobody can unseal stays as it is. */

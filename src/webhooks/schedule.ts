@@ -1,6 +1,6 @@
 import { toTimestamp } from '../domain/time.ts';
 import type { WebhookSchedule } from '../domain/webhooks.ts';
-import type { Horizon } from '../store/webhook-queue.ts';
+import type { Horizon } from '../store/webhooks/queue.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

@@ -1,6 +1,6 @@
 import { fromJson, type JsonText, toJson } from '../domain/json.ts';
 import type { Sealer } from '../secrets.ts';
-import type { SealedParts } from '../store/webhook-subscriptions.ts';
+import type { SealedParts } from '../store/webhooks/subscriptions.ts';
 
 const PURPOSE = 'webhook';
 const TABLE = 'webhook_subscriptions';

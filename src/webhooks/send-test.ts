@@ -5,10 +5,10 @@ import { InvalidInputError } from '../domain/errors.ts';
 import { toTimestamp } from '../domain/time.ts';
 import type { WebhookDelivery, WebhookEventName, WebhookSubscription } from '../domain/webhooks.ts';
 import { listChatbots } from '../store/chatbots.ts';
-import { createDelivery } from '../store/outbox.ts';
 import type { Queryable } from '../store/tables.ts';
-import { insertWebhookDeliveries } from '../store/webhook-deliveries.ts';
-import { insertWebhookEvent } from '../store/webhook-events.ts';
+import { insertWebhookDeliveries } from '../store/webhooks/deliveries.ts';
+import { insertWebhookEvent } from '../store/webhooks/events.ts';
+import { createDelivery } from '../store/webhooks/outbox.ts';
 import { chatbotOfSample, createSample } from './samples.ts';
 import { holdSubscription } from './subscriptions.ts';
 

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import { toTimestamp } from '../domain/time.ts';
-import { enqueueEvents } from '../store/outbox.ts';
 import type { Queryable } from '../store/tables.ts';
-import { type EndpointHealth, lockEndpointHealth, writeEndpointHealth } from '../store/webhook-health.ts';
-import { type AttemptResult, recordAttempts } from '../store/webhook-queue.ts';
+import { type EndpointHealth, lockEndpointHealth, writeEndpointHealth } from '../store/webhooks/health.ts';
+import { enqueueEvents } from '../store/webhooks/outbox.ts';
+import { type AttemptResult, recordAttempts } from '../store/webhooks/queue.ts';
 import { judgeEndpoint } from './health.ts';
 
 /** How an endpoint was, and how it is now. */

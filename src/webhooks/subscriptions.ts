@@ -22,7 +22,7 @@ import {
   insertWebhookSubscription,
   lockWebhookSubscription,
   updateWebhookSubscription as updateStoredSubscription,
-} from '../store/webhook-subscriptions.ts';
+} from '../store/webhooks/subscriptions.ts';
 import { rulesFor } from './rules.ts';
 import { sealHeaders, sealSecret, unsealParts } from './sealed.ts';
 import { createSecret } from './secret.ts';

@@ -1,8 +1,8 @@
 import type { Deps } from '../deps.ts';
 import { toTimestamp } from '../domain/time.ts';
 import type { DeliveryStatus } from '../domain/webhooks.ts';
-import { MAX_UNCLEAN_ENDS } from '../store/unclean-ends.ts';
-import type { AttemptResult, ClaimedDelivery } from '../store/webhook-queue.ts';
+import type { AttemptResult, ClaimedDelivery } from '../store/webhooks/queue.ts';
+import { MAX_UNCLEAN_ENDS } from '../store/webhooks/unclean-ends.ts';
 import type { Circuits } from './circuits.ts';
 import { attemptDelivery, type DeliverDeps, ENDED_PROCESSES, type Outcome } from './deliver.ts';
 import { prepareDelivery } from './prepare.ts';

@@ -3,9 +3,8 @@ import type { Deps } from '../deps.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { createAddressRules } from '../outbound/addresses.ts';
 import { createGuardedFetch } from '../outbound/guarded-fetch.ts';
-import type { WatchedDatabase } from '../store/new-deliveries.ts';
 import type { Queryable } from '../store/tables.ts';
-import { endAllLeases, releaseDeliveries, SUSPECTED_AFTER } from '../store/unclean-ends.ts';
+import type { WatchedDatabase } from '../store/webhooks/new-deliveries.ts';
 import {
   type AttemptResult,
   type ClaimedDelivery,
@@ -13,7 +12,8 @@ import {
   listDueEndpoints,
   makeDueNow,
   pullInDeliveries,
-} from '../store/webhook-queue.ts';
+} from '../store/webhooks/queue.ts';
+import { endAllLeases, releaseDeliveries, SUSPECTED_AFTER } from '../store/webhooks/unclean-ends.ts';
 import { composeBody } from './body.ts';
 import { createCircuits } from './circuits.ts';
 import { createRetryTimes } from './retry-times.ts';

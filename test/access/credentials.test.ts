@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { generateKey } from '../../src/access/key-form.ts';
+import { generateKey } from '../../src/domain/key-form.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { type Answer, codesOf, openSocket } from '../helpers/sockets.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { generateKey } from '../../src/access/key-form.ts';
+import { generateKey } from '../../src/domain/key-form.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { startGateway } from '../helpers/gateway.ts';
 import { codesOf, openSocket } from '../helpers/sockets.ts';

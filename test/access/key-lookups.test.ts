@@ -1,9 +1,9 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { issueApiKey } from '../../src/access/api-keys.ts';
-import { generateKey, hashKey } from '../../src/access/key-form.ts';
 import { createKeyLookups } from '../../src/access/key-lookups.ts';
 import { createKeyring } from '../../src/access/keyring.ts';
 import { SCOPES } from '../../src/domain/entities.ts';
+import { generateKey, hashKey } from '../../src/domain/key-form.ts';
 import type { Queryable } from '../../src/store/tables.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { startGateway } from '../helpers/gateway.ts';

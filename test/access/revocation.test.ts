@@ -2,8 +2,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { createScriptedEngine, delta, finish } from '../helpers/engines.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { openSocket } from '../helpers/sockets.ts';
 import { TRANSPORTS } from '../helpers/streams.ts';
 

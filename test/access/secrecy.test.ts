@@ -4,13 +4,13 @@ import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { expect, it, onTestFinished } from 'vitest';
-import { generateKey } from '../../src/access/key-form.ts';
 import type { Deps } from '../../src/deps.ts';
+import { generateKey } from '../../src/domain/key-form.ts';
 import type { Models } from '../../src/models/model-call.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { SQLITE } from '../helpers/databases.ts';
-import { createScriptedEngine, delta } from '../helpers/engines.ts';
 import { createDatabase, startGateway } from '../helpers/gateway.ts';
+import { createScriptedEngine, delta } from '../helpers/models/engines.ts';
 import { openSocket } from '../helpers/sockets.ts';
 import { webSocket } from '../helpers/streams.ts';
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { bandOf, isForModel } from '../../src/answer/bands.ts';
-import { UNASKED } from '../helpers/answers.ts';
-import { createRetrieval } from '../helpers/hits.ts';
+import { UNASKED } from '../helpers/models/answers.ts';
+import { createRetrieval } from '../helpers/webhooks/hits.ts';
 
 const tool = { name: 'escalate', description: '', parameters: {}, run: async () => '' };
 const ask = (confidence: number, parts = {}) => ({

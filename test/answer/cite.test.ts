@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { createCitationReader } from '../../src/answer/cite.ts';
 import type { AnswerEvent } from '../../src/answer/engine.ts';
 import type { Citation } from '../../src/domain/entities.ts';
-import { createHit } from '../helpers/hits.ts';
 import { articles } from '../helpers/squad.ts';
+import { createHit } from '../helpers/webhooks/hits.ts';
 
 const refunds = createHit('We are glad when you are. Refunds are paid within 10 days of the return. Ask us.', {
   id: 'refunds',

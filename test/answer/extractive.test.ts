@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExtractiveEngine } from '../../src/answer/extractive.ts';
 import { retrieve } from '../../src/answer/retrieve.ts';
 import { estimateTokens } from '../../src/answer/tokens.ts';
-import { readAnswer, UNASKED } from '../helpers/answers.ts';
 import { addChatbot, addSource, openCorpus, type SourceFixture } from '../helpers/corpus.ts';
+import { readAnswer, UNASKED } from '../helpers/models/answers.ts';
 
 const FALLBACK = "I don't know. 我不知道。";
 const engine = createExtractiveEngine({ delayMs: 0 });

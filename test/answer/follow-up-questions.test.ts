@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { send } from '../helpers/chatbots.ts';
-import { createScriptedEngine, delta, finish } from '../helpers/engines.ts';
 import { startGateway } from '../helpers/gateway.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 
 /** Asks two questions in one conversation, and gives what the engine was told to be found for the second one. */
 async function findForSecond(provider: string): Promise<string[]> {

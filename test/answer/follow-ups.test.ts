@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Question } from '../../src/answer/engine.ts';
 import { composeFollowUpPrompt, readFollowUps, suggestFromSources } from '../../src/answer/follow-ups.ts';
-import { UNASKED } from '../helpers/answers.ts';
-import { createHit, createRetrieval } from '../helpers/hits.ts';
+import { UNASKED } from '../helpers/models/answers.ts';
+import { createHit, createRetrieval } from '../helpers/webhooks/hits.ts';
 
 const qa = (question: string) => createHit(`Answer to ${question}`, { id: question, type: 'QA', path: [question] });
 const page = (...path: string[]) => createHit(`Text of ${path}`, { id: path.join(), path });

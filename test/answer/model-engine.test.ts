@@ -4,9 +4,9 @@ import type { AnswerTool, Question } from '../../src/answer/engine.ts';
 import { createExtractiveEngine } from '../../src/answer/extractive.ts';
 import { createModelEngine } from '../../src/answer/model-engine.ts';
 import type { ModelCall, ModelStep } from '../../src/models/model-call.ts';
-import { readAnswer, UNASKED } from '../helpers/answers.ts';
-import { createHit, createRetrieval } from '../helpers/hits.ts';
-import { createScriptedModels, type ModelScript, type ScriptedModels } from '../helpers/models.ts';
+import { readAnswer, UNASKED } from '../helpers/models/answers.ts';
+import { createScriptedModels, type ModelScript, type ScriptedModels } from '../helpers/models/models.ts';
+import { createHit, createRetrieval } from '../helpers/webhooks/hits.ts';
 
 const USAGE = { inputTokens: 100, cachedTokens: 0, outputTokens: 10, reasoningTokens: 0, isEstimated: false };
 const text = (words: string): ModelStep => ({ type: 'text', text: words });

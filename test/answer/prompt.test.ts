@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Question, Turn } from '../../src/answer/engine.ts';
 import { composePrompt } from '../../src/answer/prompt.ts';
 import { toJson } from '../../src/domain/json.ts';
-import { UNASKED } from '../helpers/answers.ts';
-import { createHit, createRetrieval } from '../helpers/hits.ts';
+import { UNASKED } from '../helpers/models/answers.ts';
+import { createHit, createRetrieval } from '../helpers/webhooks/hits.ts';
 
 const tea = createHit('Tea is served hot.', { title: 'Menu', path: ['Drinks', 'Tea'] });
 const cake = createHit('Cake is three euros.', { title: 'Menu', path: ['Cakes'] });

@@ -3,9 +3,9 @@ import { bandOf } from '../../src/answer/bands.ts';
 import { createExtractiveEngine } from '../../src/answer/extractive.ts';
 import { chooseQuotes } from '../../src/answer/quotes.ts';
 import { type Retrieval, retrieve } from '../../src/answer/retrieve.ts';
-import { readAnswer } from '../helpers/answers.ts';
 import { openCorpus } from '../helpers/corpus.ts';
 import { describeEngines } from '../helpers/databases.ts';
+import { readAnswer } from '../helpers/models/answers.ts';
 import { type AnsweredQuestion, addArticles, articles, offTopic } from '../helpers/squad.ts';
 
 /** One question of the sample, asked. */

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { createScriptedEngine, delta, finish } from '../helpers/engines.ts';
 import { startGateway } from '../helpers/gateway.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -23,15 +23,15 @@ const OTHERS = [
 const TIMES = [
   ['src/app.ts', 'DRAIN_MS = 15_000'],
   ['src/main.ts', 'HARD_STOP_MS = 20_000'],
-  ['src/chat/nodes.ts', 'BEAT_MS = 2_000'],
-  ['src/chat/nodes.ts', 'LEASE_MS = 12_000'],
-  ['src/chat/save-answers.ts', 'SAVE_INTERVAL_MS = 1_000'],
-  ['src/store/retry.ts', 'LONGEST_PAUSE_MS = 2_000'],
+  ['src/replies/cluster-nodes.ts', 'BEAT_MS = 2_000'],
+  ['src/replies/cluster-nodes.ts', 'LEASE_MS = 12_000'],
+  ['src/replies/save-texts.ts', 'SAVE_INTERVAL_MS = 1_000'],
+  ['src/store/engines/retry.ts', 'LONGEST_PAUSE_MS = 2_000'],
   ['src/coordination/live-bus.ts', 'LOOK_AGAIN_MS = 1_000'],
-  ['src/coordination/redis.ts', 'MAX_BACKOFF_MS = 2_000'],
-  ['src/store/postgres.ts', 'FOREIGN_WRITE_POLL_MS = 250'],
-  ['src/store/postgres-pool.ts', 'lock_timeout: 3 * SECOND'],
-  ['src/store/postgres-pool.ts', 'connectionTimeoutMillis: 5 * SECOND'],
+  ['src/coordination/redis/link.ts', 'MAX_BACKOFF_MS = 2_000'],
+  ['src/store/engines/postgres.ts', 'FOREIGN_WRITE_POLL_MS = 250'],
+  ['src/store/engines/postgres-pool.ts', 'lock_timeout: 3 * SECOND'],
+  ['src/store/engines/postgres-pool.ts', 'connectionTimeoutMillis: 5 * SECOND'],
   ['src/http/websocket.ts', 'PING_INTERVAL_MS = 25_000'],
 ] as const;
 

@@ -7,8 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { createSecret } from '../../src/webhooks/secret.ts';
 import { signDelivery } from '../../src/webhooks/sign.ts';
 import { createDataDir } from '../helpers/process.ts';
-import { startReceiver } from '../helpers/receivers.ts';
 import { captureLeads, startTelling, subscribe } from '../helpers/telling.ts';
+import { startReceiver } from '../helpers/webhooks/receivers.ts';
 
 const PAGE = fileURLToPath(new URL('../../docs/webhooks.md', import.meta.url));
 const run = promisify(execFile);

@@ -1,8 +1,8 @@
 import { expect, vi } from 'vitest';
 import type { AnswerEvent } from '../../src/answer/engine.ts';
 import { createId } from '../../src/domain/ids.ts';
-import { finish } from './engines.ts';
 import type { TestGateway } from './gateway.ts';
+import { finish } from './models/engines.ts';
 import { type Reader, type StreamEvent, startAnswer, textOf, webSocket } from './streams.ts';
 
 /** Says of each event what it tells, so that a test can say what it expects: ids by the names that it gives them. */

@@ -4,8 +4,8 @@ import { toJson } from '../../src/domain/json.ts';
 import { toTerms } from '../../src/domain/terms.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
-import { insertPassages } from '../../src/store/passages.ts';
-import { addIndexEntries } from '../../src/store/search.ts';
+import { insertPassages } from '../../src/store/search/passages.ts';
+import { addIndexEntries } from '../../src/store/search/search.ts';
 import { STACK_ENGINE, type TestEngine } from './databases.ts';
 
 const NOW = toTimestamp(Date.UTC(2026, 0, 1));

@@ -1,4 +1,4 @@
-import { describePosition, positionAt } from '../../src/chat/log-position.ts';
+import { describePosition, positionAt } from '../../src/conversations/log-position.ts';
 import { findLastEvent } from '../../src/store/events.ts';
 import type { TestGateway } from './gateway.ts';
 

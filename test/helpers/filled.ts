@@ -3,8 +3,8 @@ import Database from 'better-sqlite3';
 import { expect, vi } from 'vitest';
 import { createChatbot, send } from './chatbots.ts';
 import { SQLITE } from './databases.ts';
-import { createScriptedEngine, delta, finish } from './engines.ts';
 import { askGraphQL, startGateway } from './gateway.ts';
+import { createScriptedEngine, delta, finish } from './models/engines.ts';
 import { createDataDir } from './process.ts';
 
 const USAGE = `month messages inputTokens outputTokens priceUsd days { day inputTokens }

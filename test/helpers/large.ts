@@ -1,5 +1,5 @@
-import { DEFAULT_ANSWERING } from '../../src/chat/answering.ts';
-import { DEFAULT_LEAD_FORM } from '../../src/chat/lead-form.ts';
+import { DEFAULT_ANSWERING } from '../../src/chatbots/answering.ts';
+import { DEFAULT_LEAD_FORM } from '../../src/chatbots/lead-form.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { toJson } from '../../src/domain/json.ts';
 import { toTimestamp } from '../../src/domain/time.ts';

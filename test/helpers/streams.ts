@@ -3,8 +3,8 @@ import { createClient as createWsClient } from 'graphql-ws';
 import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { createChatbot, send } from './chatbots.ts';
-import { createScriptedEngine, finish } from './engines.ts';
 import { type GatewayOptions, startGateway, type TestGateway } from './gateway.ts';
+import { createScriptedEngine, finish } from './models/engines.ts';
 
 /** An event of a subscription, with the fields that its type has. */
 export interface StreamEvent {

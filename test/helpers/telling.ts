@@ -3,14 +3,14 @@ import type { Deps } from '../../src/deps.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import type { WebhookAttempt, WebhookDelivery, WebhookSubscription } from '../../src/domain/webhooks.ts';
-import { enqueueEvents } from '../../src/store/outbox.ts';
-import { listWebhookAttempts, listWebhookDeliveries } from '../../src/store/webhook-deliveries.ts';
+import { listWebhookAttempts, listWebhookDeliveries } from '../../src/store/webhooks/deliveries.ts';
+import { enqueueEvents } from '../../src/store/webhooks/outbox.ts';
 import {
   type Endpoint,
   findWebhookSubscription,
   insertWebhookSubscription,
   type SealedParts,
-} from '../../src/store/webhook-subscriptions.ts';
+} from '../../src/store/webhooks/subscriptions.ts';
 import { sealHeaders, sealSecret } from '../../src/webhooks/sealed.ts';
 import { createSecret } from '../../src/webhooks/secret.ts';
 import { type GatewayOptions, startGateway, type TestGateway } from './gateway.ts';

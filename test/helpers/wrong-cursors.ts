@@ -2,8 +2,8 @@ import { expect, onTestFinished } from 'vitest';
 import { createChatbot, send } from './chatbots.ts';
 import { stageOf, startConversation, waitForReaders } from './conversations.ts';
 import { alter, cursorOfNow, signPosition, writeUnsigned } from './cursors.ts';
-import { delta, finish } from './engines.ts';
 import type { TestGateway } from './gateway.ts';
+import { delta, finish } from './models/engines.ts';
 import { webSocket } from './streams.ts';
 
 /** Who was told something by some stream, and what is there. */

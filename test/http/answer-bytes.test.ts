@@ -5,7 +5,7 @@ import { createChatbot, send } from '../helpers/chatbots.ts';
 import { askGraphQL, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { insertLargeConversation } from '../helpers/large.ts';
 import { type Answer, codesOf, openSocket } from '../helpers/sockets.ts';
-import { writeEvent } from '../helpers/webhooks.ts';
+import { writeEvent } from '../helpers/webhooks/webhooks.ts';
 
 const LIMIT = 100_000;
 

@@ -3,7 +3,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { send } from '../helpers/chatbots.ts';
 import { startConversation, waitForReaders } from '../helpers/conversations.ts';
-import { finish } from '../helpers/engines.ts';
+import { finish } from '../helpers/models/engines.ts';
 
 interface CountedEvent {
   readonly conversationEvents: {

@@ -3,7 +3,7 @@ import type { Scope } from '../../src/domain/entities.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { openSocket } from '../helpers/sockets.ts';
-import { SECRET_KEY, subscribe, writeEvent } from '../helpers/webhooks.ts';
+import { SECRET_KEY, subscribe, writeEvent } from '../helpers/webhooks/webhooks.ts';
 import { mutation } from '../schema/support.ts';
 
 const SECRET = 'zanzibar';

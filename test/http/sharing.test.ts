@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import { waitForReaders } from '../helpers/conversations.ts';
-import { delta, finish } from '../helpers/engines.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
+import { delta, finish } from '../helpers/models/engines.ts';
 import { connect } from '../helpers/raw-sockets.ts';
 import {
   FOLLOW,

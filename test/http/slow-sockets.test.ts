@@ -2,8 +2,8 @@ import { createClient } from 'graphql-ws';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { createTurnedClock } from '../helpers/clock.ts';
-import { delta, finish, type ScriptedEngine } from '../helpers/engines.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
+import { delta, finish, type ScriptedEngine } from '../helpers/models/engines.ts';
 import { connect } from '../helpers/raw-sockets.ts';
 import {
   FOLLOW,

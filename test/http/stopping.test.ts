@@ -1,8 +1,8 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { createSourceReader } from '../../src/ingest/source-reader.ts';
+import { createSourceReader } from '../../src/sources/source-reader.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
-import { finish } from '../helpers/engines.ts';
 import { startGateway } from '../helpers/gateway.ts';
+import { finish } from '../helpers/models/engines.ts';
 import { restEvents } from '../helpers/rest-stream.ts';
 import { openSocket } from '../helpers/sockets.ts';
 import { startAnswer, TRANSPORTS } from '../helpers/streams.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { delta, finish } from '../helpers/engines.ts';
 import { type GatewayOptions, startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { delta, finish } from '../helpers/models/engines.ts';
 import { connect, type Result } from '../helpers/raw-sockets.ts';
 import { FOLLOW, startAnswer } from '../helpers/streams.ts';
 

@@ -2,9 +2,9 @@ import { describe, expect, it, vi } from 'vitest';
 import type { FailureCode } from '../../src/domain/failures.ts';
 import { PROVIDERS } from '../../src/domain/providers.ts';
 import { MAX_ANSWER_CHARS } from '../../src/models/stream-parts.ts';
-import type { Refusal } from '../helpers/vendors/answer.ts';
-import { SIGNATURE } from '../helpers/vendors/answer.ts';
-import type { Mishap } from '../helpers/vendors/vendor.ts';
+import type { Refusal } from '../helpers/models/vendors/answer.ts';
+import { SIGNATURE } from '../helpers/models/vendors/answer.ts';
+import type { Mishap } from '../helpers/models/vendors/vendor.ts';
 import { findSecrets, KEY, openLine, QUESTION, readAll, TOOL } from './support.ts';
 
 const REFUSALS: Record<Exclude<Refusal, 'limit' | 'broken'>, FailureCode> = {

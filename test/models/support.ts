@@ -4,7 +4,7 @@ import { AnswerFailure, type FailureCode } from '../../src/domain/failures.ts';
 import type { Provider } from '../../src/domain/providers.ts';
 import type { Access, ModelCall, ModelStep, ModelStream } from '../../src/models/model-call.ts';
 import { createModels } from '../../src/models/models.ts';
-import { startVendor, type Vendor } from '../helpers/vendors/vendor.ts';
+import { startVendor, type Vendor } from '../helpers/models/vendors/vendor.ts';
 
 /** A key of no known form, which has to be encoded in a URL. */
 export const KEY = 'f/oo+bar.Pa55=word';

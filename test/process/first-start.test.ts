@@ -2,7 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { generateKey } from '../../src/access/key-form.ts';
+import { generateKey } from '../../src/domain/key-form.ts';
 import { createDataDir, type RunningGateway, runProgram, startGatewayProcess } from '../helpers/process.ts';
 
 const run = promisify(execFile);

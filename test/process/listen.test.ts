@@ -4,9 +4,9 @@ import { Webhook } from 'standardwebhooks';
 import { describe, expect, it, vi } from 'vitest';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { type Running, runProgram, startProgram } from '../helpers/process.ts';
-import { answer, failTimes, startReceiver } from '../helpers/receivers.ts';
 import { captureLeads, startTelling, subscribe, WEBHOOK_ENV } from '../helpers/telling.ts';
-import { writeDelivery } from '../helpers/webhooks.ts';
+import { answer, failTimes, startReceiver } from '../helpers/webhooks/receivers.ts';
+import { writeDelivery } from '../helpers/webhooks/webhooks.ts';
 import { mutate } from '../schema/support.ts';
 
 const WAIT = { timeout: 10_000, interval: 20 };

@@ -13,7 +13,7 @@ import { createDataDir, runProgram, startGatewayProcess, startProgram } from '..
 const TABLES =
   'accounts api_keys chatbots sources passages conversations messages leads conversation_events idempotency_keys usage usage_days quota_warnings';
 
-/** The lock of those who copy to a target; see `src/store/copy-target.ts`. */
+/** The lock of those who copy to a target; see `src/store/copy/target.ts`. */
 const LOCK = 4_831_206_117;
 
 /** A file with more than one batch of passages. */

@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { openDatabase } from '../../src/store/database.ts';
-import type { ReportExposed } from '../../src/store/private-files.ts';
+import type { ReportExposed } from '../../src/store/engines/private-files.ts';
 import { createDataDir, runProgram, startGatewayProcess } from '../helpers/process.ts';
 
 const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);

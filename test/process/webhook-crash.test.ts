@@ -2,8 +2,8 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import { openDatabase } from '../../src/store/database.ts';
 import { askGraphQL } from '../helpers/gateway.ts';
 import { awaitGateway, createDataDir, type RunningGateway, startProgram } from '../helpers/process.ts';
-import { startReceiver } from '../helpers/receivers.ts';
 import { WEBHOOK_ENV } from '../helpers/telling.ts';
+import { startReceiver } from '../helpers/webhooks/receivers.ts';
 import { mutation } from '../schema/support.ts';
 
 const DEMO = '01900000-0000-7000-8000-000000000003';

@@ -4,7 +4,7 @@ import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { codesOf } from '../helpers/sockets.ts';
 import { webSocket } from '../helpers/streams.ts';
-import { SECRET_KEY, subscribe, writeDelivery } from '../helpers/webhooks.ts';
+import { SECRET_KEY, subscribe, writeDelivery } from '../helpers/webhooks/webhooks.ts';
 import { askAsStranger, distinct, keyWith, mutate } from './support.ts';
 
 const NODE = 'query ($id: ID!) { node(id: $id) { __typename id } }';

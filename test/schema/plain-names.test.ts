@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { SECRET_KEY } from '../helpers/webhooks.ts';
+import { SECRET_KEY } from '../helpers/webhooks/webhooks.ts';
 import { mutate } from './support.ts';
 
 let gateway: TestGateway;

@@ -6,7 +6,7 @@ import { insertWarning } from '../../src/store/quota-warnings.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { codesOf, openSocket } from '../helpers/sockets.ts';
-import { SECRET_KEY, subscribe } from '../helpers/webhooks.ts';
+import { SECRET_KEY, subscribe } from '../helpers/webhooks/webhooks.ts';
 import { keyWith } from './support.ts';
 
 /** Each root field: the scopes of which one is enough, and a way to ask for it. `$id` names a chatbot. */
@@ -94,7 +94,7 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
     scopes: ['MANAGE'],
     operation: 'mutation { markConversationRead(input: { conversationId: "1" }) { __typename } }',
   },
-  // Which of the two depends on who types: see test/chat/typing.test.ts.
+  // Which of the two depends on who types: see test/conversations/typing.test.ts.
   setTyping: {
     scopes: ['CHAT'],
     operation: 'mutation { setTyping(input: { conversationId: "1", isTyping: true }) { __typename } }',

@@ -6,8 +6,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { DEMO_CHATBOT_ID } from '../../src/demo.ts';
 import { browserPath, openBrowser } from '../helpers/browser.ts';
 import { send } from '../helpers/chatbots.ts';
-import { createScriptedEngine, delta, finish } from '../helpers/engines.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { createVisitor, linkOf } from './chat/support.ts';
 
 /** Longer than the editor waits before it shows something. */

@@ -11,8 +11,8 @@ import { createSealer } from '../../src/secrets.ts';
 import { attemptDelivery } from '../../src/webhooks/deliver.ts';
 import { createSecret } from '../../src/webhooks/secret.ts';
 import { findPort } from '../helpers/network.ts';
-import { answer, drip, dripHead, flood, hang, reset, startReceiver } from '../helpers/receivers.ts';
 import { createEndpoint, type Wanted, WEBHOOK_ENV } from '../helpers/telling.ts';
+import { answer, drip, dripHead, flood, hang, reset, startReceiver } from '../helpers/webhooks/receivers.ts';
 
 const sealer = createSealer(readConfig(WEBHOOK_ENV), createLogger('silent'));
 const rules = createAddressRules(['127.0.0.1']);

@@ -4,7 +4,7 @@ import { createId } from '../../src/domain/ids.ts';
 import { describeEngines, type TestEngine } from '../helpers/databases.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { type Reader, TRANSPORTS } from '../helpers/streams.ts';
-import { SECRET_KEY, subscribe, writeDelivery } from '../helpers/webhooks.ts';
+import { SECRET_KEY, subscribe, writeDelivery } from '../helpers/webhooks/webhooks.ts';
 import { keyWith, mutate } from '../schema/support.ts';
 
 async function open(engine?: TestEngine) {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonText } from '../../src/domain/json.ts';
-import { findWebhookEvents } from '../../src/store/webhook-events.ts';
+import { findWebhookEvents } from '../../src/store/webhooks/events.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { startTelling } from '../helpers/telling.ts';
-import { subscribe, writeEvent } from '../helpers/webhooks.ts';
+import { subscribe, writeEvent } from '../helpers/webhooks/webhooks.ts';
 import { askAsStranger, textOf } from '../schema/support.ts';
 
 const DRY_RUN = `query ($document: String, $eventId: ID, $sample: WebhookEvent) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { toTimestamp } from '../../src/domain/time.ts';
-import type { EndpointHealth } from '../../src/store/webhook-health.ts';
+import type { EndpointHealth } from '../../src/store/webhooks/health.ts';
 import { createCircuits } from '../../src/webhooks/circuits.ts';
 import { judgeEndpoint } from '../../src/webhooks/health.ts';
 import { listShares } from '../../src/webhooks/shares.ts';

@@ -7,10 +7,12 @@ import { systemClock } from '../../src/domain/time.ts';
 import { createLogger } from '../../src/logger.ts';
 import { createSealer } from '../../src/secrets.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import { insertWebhookSubscription } from '../../src/store/webhook-subscriptions.ts';
+import { insertWebhookSubscription } from '../../src/store/webhooks/subscriptions.ts';
 import { createSecret } from '../../src/webhooks/secret.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
 import { createRandom } from '../helpers/random.ts';
+import { createSurvivor, type Survivor } from '../helpers/survivor.ts';
+import { createEndpoint, WEBHOOK_ENV } from '../helpers/telling.ts';
 import {
   answer,
   type Behaviour,
@@ -20,9 +22,7 @@ import {
   type Received,
   reset,
   startReceiver,
-} from '../helpers/receivers.ts';
-import { createSurvivor, type Survivor } from '../helpers/survivor.ts';
-import { createEndpoint, WEBHOOK_ENV } from '../helpers/telling.ts';
+} from '../helpers/webhooks/receivers.ts';
 
 /** The moments are other ones in every run. */
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);

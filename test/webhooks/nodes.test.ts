@@ -3,8 +3,8 @@ import { openDatabase } from '../../src/store/database.ts';
 import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
 import { createDatabase } from '../helpers/gateway.ts';
 import { openWireTo } from '../helpers/network.ts';
-import { answer, startReceiver } from '../helpers/receivers.ts';
 import { captureLeads, readDeliveries, startTelling, subscribe } from '../helpers/telling.ts';
+import { answer, startReceiver } from '../helpers/webhooks/receivers.ts';
 
 const soon = { timeout: 10_000, interval: 50 };
 

@@ -5,11 +5,10 @@ import { type Timestamp, toTimestamp } from '../../src/domain/time.ts';
 import { createLogger } from '../../src/logger.ts';
 import { createSealer } from '../../src/secrets.ts';
 import { insertAccount } from '../../src/store/accounts.ts';
+import { insertNode } from '../../src/store/cluster-nodes.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import { insertNode } from '../../src/store/nodes.ts';
-import { enqueueEvents } from '../../src/store/outbox.ts';
-import { endAllLeases, releaseDeliveries } from '../../src/store/unclean-ends.ts';
-import { findWebhookDelivery, listWebhookAttempts } from '../../src/store/webhook-deliveries.ts';
+import { findWebhookDelivery, listWebhookAttempts } from '../../src/store/webhooks/deliveries.ts';
+import { enqueueEvents } from '../../src/store/webhooks/outbox.ts';
 import {
   type AttemptResult,
   type ClaimedDelivery,
@@ -18,8 +17,9 @@ import {
   listDueEndpoints,
   recordAttempts,
   storeBody,
-} from '../../src/store/webhook-queue.ts';
-import { deleteWebhookSubscription, insertWebhookSubscription } from '../../src/store/webhook-subscriptions.ts';
+} from '../../src/store/webhooks/queue.ts';
+import { deleteWebhookSubscription, insertWebhookSubscription } from '../../src/store/webhooks/subscriptions.ts';
+import { endAllLeases, releaseDeliveries } from '../../src/store/webhooks/unclean-ends.ts';
 import { composeBody } from '../../src/webhooks/body.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { describeEngines, type TestEngine } from '../helpers/databases.ts';

@@ -1,12 +1,12 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { createId } from '../../src/domain/ids.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
-import { insertWebhookEvent } from '../../src/store/webhook-events.ts';
+import { insertWebhookEvent } from '../../src/store/webhooks/events.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { describeEngines, type TestEngine } from '../helpers/databases.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { listStored, SECRET_KEY, subscribe, writeEvent } from '../helpers/webhooks.ts';
+import { listStored, SECRET_KEY, subscribe, writeEvent } from '../helpers/webhooks/webhooks.ts';
 import { mutate } from '../schema/support.ts';
 
 const DAY_MS = 86_400_000;

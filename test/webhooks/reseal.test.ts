@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { findEndpoint } from '../../src/store/webhook-subscriptions.ts';
+import { findEndpoint } from '../../src/store/webhooks/subscriptions.ts';
 import { unsealParts } from '../../src/webhooks/sealed.ts';
 import { createDatabase, startGateway } from '../helpers/gateway.ts';
-import { subscribe } from '../helpers/webhooks.ts';
+import { subscribe } from '../helpers/webhooks/webhooks.ts';
 import { mutate } from '../schema/support.ts';
 
 it('keeps secrets and headers when the secret key is replaced', async () => {

@@ -2,10 +2,10 @@ import { expect, it, onTestFinished } from 'vitest';
 import { WEBHOOK_EVENTS, type WebhookEventName } from '../../src/domain/webhooks.ts';
 import { WEBHOOK_SAMPLES } from '../../src/webhooks/samples.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { createScriptedEngine, delta, finish } from '../helpers/engines.ts';
 import { startGateway } from '../helpers/gateway.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { webSocket } from '../helpers/streams.ts';
-import { SECRET_KEY, subscribe } from '../helpers/webhooks.ts';
+import { SECRET_KEY, subscribe } from '../helpers/webhooks/webhooks.ts';
 import { mutate } from '../schema/support.ts';
 
 /** What nothing brings about yet, or only time. */

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { hasPostgres, POSTGRES, SQLITE } from '../helpers/databases.ts';
 import { createDatabase, startGateway } from '../helpers/gateway.ts';
-import { DELIVERY, ENDPOINT, SECRET_KEY, SUBSCRIPTION, subscribe } from '../helpers/webhooks.ts';
+import { DELIVERY, ENDPOINT, SECRET_KEY, SUBSCRIPTION, subscribe } from '../helpers/webhooks/webhooks.ts';
 import { mutate } from '../schema/support.ts';
 
 const VALUE = 'Bearer of-the-header-and-nobody-else';

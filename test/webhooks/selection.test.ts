@@ -5,9 +5,9 @@ import { createChatbot, send } from '../helpers/chatbots.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { describeEngines } from '../helpers/databases.ts';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { failTimes, type Received, startReceiver } from '../helpers/receivers.ts';
 import { readDeliveries, startTelling, subscribe as store, WEBHOOK_ENV } from '../helpers/telling.ts';
-import { subscribe } from '../helpers/webhooks.ts';
+import { failTimes, type Received, startReceiver } from '../helpers/webhooks/receivers.ts';
+import { subscribe } from '../helpers/webhooks/webhooks.ts';
 import { mutate, textOf } from '../schema/support.ts';
 
 const SOON = { timeout: 3_000, interval: 20 };

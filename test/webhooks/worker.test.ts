@@ -4,8 +4,8 @@ import { toTimestamp } from '../../src/domain/time.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { describeEngines } from '../helpers/databases.ts';
 import { createDatabase } from '../helpers/gateway.ts';
-import { answer, failTimes, hang, startReceiver } from '../helpers/receivers.ts';
 import { captureLeads, readDeliveries, readSubscription, startTelling, subscribe } from '../helpers/telling.ts';
+import { answer, failTimes, hang, startReceiver } from '../helpers/webhooks/receivers.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_ANSWERING } from '../../../src/chat/answering.ts';
+import { DEFAULT_ANSWERING } from '../../../src/chatbots/answering.ts';
 import { toJson } from '../../../src/domain/json.ts';
 import { browserPath } from '../../helpers/browser.ts';
 import { cite } from '../../helpers/conversations.ts';
-import { delta, finish } from '../../helpers/engines.ts';
+import { delta, finish } from '../../helpers/models/engines.ts';
 import { openPage } from './support.ts';
 
 const QUESTIONS = ['How do I follow an answer?', 'What is a webhook of the moon?', 'How is the rate limit counted?'];

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { DEMO_CHATBOT_ID } from '../../../src/demo.ts';
 import { browserPath } from '../../helpers/browser.ts';
-import { delta, finish } from '../../helpers/engines.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
+import { delta, finish } from '../../helpers/models/engines.ts';
 import { openPage } from './support.ts';
 
 /** The back office of the demo's account. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { browserPath } from '../../helpers/browser.ts';
-import { delta, finish } from '../../helpers/engines.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
+import { delta, finish } from '../../helpers/models/engines.ts';
 import { openPage } from './support.ts';
 
 const DEMO = `{ chatbot(slug: "demo") {

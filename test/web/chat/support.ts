@@ -1,8 +1,8 @@
 import type { Page } from 'playwright-core';
 import { expect, onTestFinished } from 'vitest';
 import { openBrowser } from '../../helpers/browser.ts';
-import { createScriptedEngine } from '../../helpers/engines.ts';
 import { startGateway, type TestGateway } from '../../helpers/gateway.ts';
+import { createScriptedEngine } from '../../helpers/models/engines.ts';
 
 const SLOW = { timeout: 15_000 };
 

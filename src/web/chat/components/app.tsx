@@ -5,7 +5,7 @@ import { stopReply } from '../versions.ts';
 import type { ShownCitation } from './answer.tsx';
 import { Banner } from './banner.tsx';
 import { Composer, focusComposer } from './composer.tsx';
-import { HandoverDialog } from './handover-dialog.tsx';
+import { HandoverDialog } from './handoff-dialog.tsx';
 import { NewIcon, PersonIcon } from './icons.tsx';
 import { MessageLog } from './message-log.tsx';
 import { PassageDialog } from './passage-dialog.tsx';

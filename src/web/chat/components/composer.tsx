@@ -1,6 +1,6 @@
 import type { TargetedKeyboardEvent } from 'preact';
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { createTypingTeller } from '../handover.ts';
+import { createTypingTeller } from '../handoff.ts';
 import { useChat } from '../use-chat.ts';
 import { stopReply } from '../versions.ts';
 import { SendIcon, StopIcon } from './icons.tsx';

@@ -1,0 +1,126 @@
+import { ForbiddenError } from '../../src/domain/errors.ts';
+import type { WebhookEventName, WebhookEvent as WebhookEventOf } from '../../src/domain/webhooks.ts';
+import { WEBHOOK_SAMPLES } from '../../src/webhooks/samples.ts';
+import { builder } from '../builder.ts';
+import { ChatbotRef } from '../chatbots/chatbot.ts';
+import { LeadRef } from '../chatbots/lead.ts';
+import { ConversationRef, MessageRef } from '../conversations/conversation.ts';
+import { parseForAnswer } from '../scalars.ts';
+import { SourceRef } from '../sources/source.ts';
+import { WebhookEvent } from './event.ts';
+
+type PayloadRef = ReturnType<typeof builder.objectRef<WebhookEventOf>>;
+type About = 'conversation' | 'message' | 'lead' | 'source';
+
+/** The type of each event, and what it is about. */
+const TYPES: Readonly<Record<WebhookEventName, readonly [name: string, ...about: About[]]>> = {
+  LEAD_CAPTURED: ['LeadCapturedEvent', 'lead', 'conversation'],
+  CONVERSATION_STARTED: ['ConversationStartedEvent', 'conversation'],
+  MESSAGE_RECEIVED: ['MessageReceivedEvent', 'message', 'conversation'],
+  CONVERSATION_ESCALATED: ['ConversationEscalatedEvent', 'conversation'],
+  MESSAGE_COMPLETED: ['MessageCompletedEvent', 'message', 'conversation'],
+  MESSAGE_FAILED: ['MessageFailedEvent', 'message', 'conversation'],
+  MESSAGE_RATED: ['MessageRatedEvent', 'message', 'conversation'],
+  CONVERSATION_ASSIGNED: ['ConversationAssignedEvent', 'conversation'],
+  CONVERSATION_CLOSED: ['ConversationClosedEvent', 'conversation'],
+  HANDOFF_ENDED: ['HandoffEndedEvent', 'conversation'],
+  SOURCE_DONE: ['SourceDoneEvent', 'source'],
+  SOURCE_FAILED: ['SourceFailedEvent', 'source'],
+  QUOTA_WARNING: ['QuotaWarningEvent'],
+  WEBHOOK_DISABLED: ['WebhookDisabledEvent'],
+};
+
+/** Documents read with it alone, and so does whoever saves or tries one. */
+const READ = { READ: true } as const;
+
+/** What an id names; null where it names nothing any more. */
+const loadIf = async <T>(loader: { load(id: string): Promise<T | undefined> }, id: string | null) =>
+  (id !== null && (await loader.load(id))) || null;
+
+const WebhookPayload = builder.interfaceRef<WebhookEventOf>('WebhookPayload').implement({
+  description:
+    'Something that endpoints can be told of, for the documents of webhook subscriptions. What it is about is read when the body is made, right before the first attempt.',
+  resolveType: ({ name }) => TYPES[name][0],
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'Its id, the header `webhook-id`.' }),
+    name: t.expose('name', { type: WebhookEvent, description: 'What has happened.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'When it happened.' }),
+    chatbot: t.field({
+      type: ChatbotRef,
+      nullable: true,
+      authScopes: READ,
+      description: 'Whose it is; null when that is gone, and for what belongs to no chatbot.',
+      resolve: ({ chatbotId }, _args, { loaders }) => loadIf(loaders.chatbot, chatbotId),
+    }),
+    data: t.field({
+      type: 'JSON',
+      authScopes: READ,
+      description: 'The inside of the default body, written when it happened: see `webhookEvents`.',
+      resolve: ({ data }) => parseForAnswer(data),
+    }),
+  }),
+});
+
+const ABOUT = {
+  conversation: (ref: PayloadRef) =>
+    builder.objectField(ref, 'conversation', (t) =>
+      t.field({
+        type: ConversationRef,
+        nullable: true,
+        authScopes: READ,
+        description: 'The conversation, as it is now; null when it is gone, and in examples.',
+        resolve: ({ conversationId }, _args, { loaders }) => loadIf(loaders.conversation, conversationId),
+      }),
+    ),
+  message: (ref: PayloadRef) =>
+    builder.objectField(ref, 'message', (t) =>
+      t.field({
+        type: MessageRef,
+        nullable: true,
+        authScopes: READ,
+        description: 'The message, as it is now; null when it is gone, and in examples.',
+        resolve: ({ messageId }, _args, { loaders }) => loadIf(loaders.message, messageId),
+      }),
+    ),
+  lead: (ref: PayloadRef) =>
+    builder.objectField(ref, 'lead', (t) =>
+      t.field({
+        type: LeadRef,
+        nullable: true,
+        authScopes: READ,
+        description: 'The lead; null when it is gone, and in examples.',
+        resolve: ({ leadId }, _args, { loaders }) => loadIf(loaders.lead, leadId),
+      }),
+    ),
+  source: (ref: PayloadRef) =>
+    builder.objectField(ref, 'source', (t) =>
+      t.field({
+        type: SourceRef,
+        nullable: true,
+        authScopes: READ,
+        description: 'The source, as it is now; null when it is gone, and in examples.',
+        resolve: ({ sourceId }, _args, { loaders }) => loadIf(loaders.source, sourceId),
+      }),
+    ),
+} satisfies Record<About, (ref: PayloadRef) => void>;
+
+for (const [event, [name, ...about]] of Object.entries(TYPES)) {
+  const ref = builder.objectRef<WebhookEventOf>(name);
+  ref.implement({
+    description: WEBHOOK_SAMPLES[event as WebhookEventName].description,
+    interfaces: [WebhookPayload],
+  });
+  for (const noun of about) ABOUT[noun](ref);
+}
+
+builder.subscriptionField('event', (t) =>
+  t.field({
+    type: WebhookPayload,
+    description:
+      'The event that a webhook is told of: the one field of the document of a webhook subscription. Nobody can subscribe to it themselves: `FORBIDDEN`.',
+    subscribe: (): AsyncIterable<WebhookEventOf> => {
+      throw new ForbiddenError('Subscription.event', [], ['event']);
+    },
+    resolve: (event) => event,
+  }),
+);

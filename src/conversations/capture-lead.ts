@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import type { Viewer } from '../access/viewer.ts';
+import { STANDARD_FIELDS } from '../chatbots/lead-form.ts';
+import { publishEvents } from '../coordination/topics.ts';
+import type { Deps } from '../deps.ts';
+import type { Lead, LeadForm } from '../domain/entities.ts';
+import { type FieldProblem, InvalidInputError, requireFound } from '../domain/errors.ts';
+import { createIdAfter } from '../domain/ids.ts';
+import { line, metadataObject, parseInput, text } from '../domain/input.ts';
+import { fromJson, toJson } from '../domain/json.ts';
+import { toTimestamp } from '../domain/time.ts';
+import { findChatbot } from '../store/chatbots.ts';
+import { appendEvent } from '../store/events.ts';
+import { findLeads, insertLead } from '../store/leads.ts';
+import { findNewestId } from '../store/newest-ids.ts';
+import { enqueueEvents } from '../store/webhooks/outbox.ts';
+import { holdConversation } from './handoff.ts';
+import { leadCaptured } from './outbox-events.ts';
+
+/** What a visitor leaves, and where. */
+export interface CaptureLeadInput {
+  readonly conversationId: string;
+  readonly name?: string | null | undefined;
+  readonly email?: string | null | undefined;
+  readonly phone?: string | null | undefined;
+  readonly customData?: unknown;
+}
+
+const rules = z.object({
+  name: line(1, 255).optional(),
+  // No more than a look at its form: whether it can be reached only a message can tell.
+  email: text(3, 254)
+    .refine((value) => /^[^\s@]+@[^\s@][^\s@.]*\.[^\s@]+$/.test(value), 'Must be an email address.')
+    .optional(),
+  phone: text(3, 50)
+    .refine(
+      (value) => /^\+?[\d\s()./-]+$/.test(value) && value.replace(/\D/g, '').length >= 3,
+      'Must be a phone number.',
+    )
+    .optional(),
+  customData: metadataObject.optional(),
+});
+
+type Given = z.output<typeof rules>;
+
+/**
+ * Keeps how a visitor can be reached, as the chatbot's lead form asks for it.
+ * @param attempt the id of the lead that an earlier attempt has drawn, which is written here: with the same one, attempts
+ * keep one lead, also where the answer to a commit was lost.
+ * @throws NotFoundError; InvalidInputError, also for what the form requires and for nothing at all.
+ */
+export async function captureLead(
+  deps: Pick<Deps, 'db' | 'clock' | 'bus'>,
+  viewer: Pick<Viewer, 'accountId'>,
+  input: CaptureLeadInput,
+  attempt: { id: string | undefined } = { id: undefined },
+): Promise<Lead> {
+  const { accountId } = viewer;
+  const given = parseInput(rules, { ...input });
+  const at = toTimestamp(deps.clock.now());
+  const { lead, events } = await deps.db.transaction(async (trx) => {
+    const conversation = await holdConversation(trx, accountId, input.conversationId);
+    const { id: conversationId, chatbotId } = conversation;
+    const chatbot = requireFound('Conversation', await findChatbot(trx, accountId, chatbotId));
+    requireAnswers(chatbot.leadForm, given);
+    const [known] = attempt.id === undefined ? [] : await findLeads(trx, accountId, [attempt.id]);
+    if (known !== undefined) return { lead: known, events: [] };
+    attempt.id = createIdAfter('lead', await findNewestId(trx, 'leads', chatbotId));
+    const lead: Lead = {
+      id: attempt.id,
+      ...{ accountId, chatbotId, conversationId },
+      name: given.name ?? null,
+      email: given.email ?? null,
+      phone: given.phone ?? null,
+      customData: given.customData ?? toJson({}),
+      createdAt: at,
+    };
+    await insertLead(trx, lead);
+    await enqueueEvents(trx, { accountId, chatbotId, at }, [leadCaptured(conversation, lead)]);
+    const told = { type: 'LeadCaptured', leadId: lead.id, conversationId, at } as const;
+    return { lead, events: [await appendEvent(trx, accountId, told)] };
+  });
+  publishEvents(deps.bus, events);
+  return lead;
+}
+
+function requireAnswers({ fields }: LeadForm, { customData, ...standard }: Given): void {
+  const custom = customData === undefined ? {} : fromJson<Record<string, unknown>>(customData);
+  const answers: Readonly<Record<string, unknown>> = { ...custom, ...standard };
+  const missing = fields
+    .filter(({ name, isRequired }) => isRequired && isBlank(answers[name]))
+    .map(({ name }): FieldProblem => {
+      const path = STANDARD_FIELDS.has(name) ? [name] : ['customData', name];
+      return { path, message: 'The form requires it.' };
+    });
+  if (missing.length > 0) throw new InvalidInputError(missing);
+  if (Object.values(answers).every(isBlank)) {
+    throw new InvalidInputError([{ path: [], message: 'Give at least one of name, email, phone and customData.' }]);
+  }
+}
+
+const isBlank = (value: unknown) => value == null || (typeof value === 'string' && value.trim() === '');

@@ -1,0 +1,143 @@
+import { z } from 'zod';
+import type { Viewer } from '../access/viewer.ts';
+import { publishEvents } from '../coordination/topics.ts';
+import type { Deps } from '../deps.ts';
+import type { Answerer, Conversation } from '../domain/entities.ts';
+import { requireFound } from '../domain/errors.ts';
+import { parseId } from '../domain/ids.ts';
+import { line, parseInput, text } from '../domain/input.ts';
+import { type Timestamp, toTimestamp } from '../domain/time.ts';
+import { findConversation, lockConversation, updateConversation } from '../store/conversations.ts';
+import { appendEvent } from '../store/events.ts';
+import type { Queryable } from '../store/tables.ts';
+import { enqueueEvents } from '../store/webhooks/outbox.ts';
+import { listHappened } from './outbox-events.ts';
+
+type HandoffDeps = Pick<Deps, 'db' | 'clock' | 'bus'>;
+
+/** Who answers the visitor: a person for as long as the chatbot is silent. */
+export function answererOf({ silentUntil }: Conversation, now: number): Answerer {
+  return silentUntil !== null && silentUntil > toTimestamp(now) ? 'PERSON' : 'AI';
+}
+
+/**
+ * Asks for a person. A closed conversation is open again; when one was asked for already nothing changes.
+ * @param reason why, for the people who read it; at most 1,000 characters.
+ * @throws NotFoundError, InvalidInputError
+ */
+export async function escalateConversation(
+  deps: HandoffDeps,
+  viewer: Pick<Viewer, 'accountId'>,
+  input: { conversationId: string; reason?: string | null | undefined },
+): Promise<Conversation> {
+  const { reason = null } = parseInput(z.object({ reason: text(1, 1_000).optional() }), { reason: input.reason });
+  return change(deps, viewer, input.conversationId, (conversation, at) => {
+    if (conversation.status === 'ESCALATED') return conversation;
+    const escalatedAt = conversation.escalatedAt ?? at;
+    return { ...conversation, status: 'ESCALATED', escalatedAt, escalationReason: reason, updatedAt: at };
+  });
+}
+
+/**
+ * Notes which person takes care of a conversation; null that nobody does.
+ * @throws NotFoundError, InvalidInputError
+ */
+export async function assignConversation(
+  deps: HandoffDeps,
+  viewer: Viewer,
+  input: { conversationId: string; assignee?: string | null | undefined },
+): Promise<Conversation> {
+  const { assignee = null } = parseInput(z.object({ assignee: line(1, 255).optional() }), { assignee: input.assignee });
+  return change(deps, viewer, input.conversationId, (conversation) =>
+    conversation.assignee === assignee ? conversation : { ...conversation, assignee },
+  );
+}
+
+/**
+ * Lets the chatbot answer again: from the next message on.
+ * @throws NotFoundError
+ */
+export async function handBackConversation(
+  deps: HandoffDeps,
+  viewer: Viewer,
+  input: { conversationId: string },
+): Promise<Conversation> {
+  return change(deps, viewer, input.conversationId, (conversation) =>
+    release(conversation, conversation.status === 'ESCALATED' ? 'OPEN' : conversation.status),
+  );
+}
+
+/**
+ * Ends a conversation, whoever answered; a reply under way is written to its end.
+ * @throws NotFoundError
+ */
+export async function closeConversation(
+  deps: HandoffDeps,
+  viewer: Viewer,
+  input: { conversationId: string },
+): Promise<Conversation> {
+  return change(deps, viewer, input.conversationId, (conversation) => release(conversation, 'CLOSED'));
+}
+
+/**
+ * Notes that somebody has read what the visitor said.
+ * @throws NotFoundError
+ */
+export async function markConversationRead(
+  deps: HandoffDeps,
+  viewer: Viewer,
+  input: { conversationId: string },
+): Promise<Conversation> {
+  return change(deps, viewer, input.conversationId, (conversation) =>
+    conversation.unreadCount === 0 ? conversation : { ...conversation, unreadCount: 0 },
+  );
+}
+
+/**
+ * Finds a conversation by the id that a client gave.
+ * @throws NotFoundError
+ */
+export async function getConversation(db: Queryable, accountId: string, givenId: string): Promise<Conversation> {
+  const id = requireFound('Conversation', parseId('conversation', givenId));
+  return requireFound('Conversation', await findConversation(db, accountId, id));
+}
+
+/**
+ * Finds a conversation by the id that a client gave, and holds it: see `lockConversation`.
+ * @throws NotFoundError
+ */
+export async function holdConversation(trx: Queryable, accountId: string, givenId: string): Promise<Conversation> {
+  const id = requireFound('Conversation', parseId('conversation', givenId));
+  return requireFound('Conversation', await lockConversation(trx, accountId, id));
+}
+
+/** Gives it from a person back to the chatbot; the same conversation where there is nothing to give. */
+function release(conversation: Conversation, status: Conversation['status']): Conversation {
+  const { silentUntil, assignee } = conversation;
+  if (silentUntil === null && assignee === null && status === conversation.status) return conversation;
+  return { ...conversation, status, silentUntil: null, assignee: null };
+}
+
+/** Writes a change and tells of it. `apply` gives the conversation itself back when nothing changes. */
+async function change(
+  deps: HandoffDeps,
+  { accountId }: Pick<Viewer, 'accountId'>,
+  conversationId: string,
+  apply: (conversation: Conversation, at: Timestamp) => Conversation,
+): Promise<Conversation> {
+  const at = toTimestamp(deps.clock.now());
+  const { changed, events } = await deps.db.transaction(async (trx) => {
+    const found = await holdConversation(trx, accountId, conversationId);
+    const changed = apply(found, at);
+    if (changed === found) return { changed, events: [] };
+    await updateConversation(trx, changed);
+    const about = { accountId, chatbotId: found.chatbotId, at };
+    await enqueueEvents(trx, about, listHappened(found, changed));
+    return {
+      changed,
+      events: [await appendEvent(trx, accountId, { conversationId: found.id, type: 'HandoffChanged', at })],
+    };
+  });
+  publishEvents(deps.bus, events);
+  return changed;
+}

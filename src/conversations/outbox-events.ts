@@ -1,0 +1,122 @@
+/** What happens in conversations, as the systems of an account are told. The first four are those of the REST contract. */
+import type { Conversation, Lead, Message, Rating } from '../domain/entities.ts';
+import { fromJson } from '../domain/json.ts';
+import type { Happening } from '../store/webhooks/outbox.ts';
+
+type Told = Omit<Awaited<ReturnType<Happening['tell']>>, 'data'>;
+
+/** Bodies are kept small, so that every receiver takes them: a longer text is cut, and says so. */
+const MAX_TEXT_CHARS = 4_000;
+
+/** A visitor has left how to be reached. */
+export function leadCaptured(conversation: Conversation, lead: Lead): Happening {
+  const data = {
+    lead_id: lead.id,
+    name: lead.name ?? '',
+    email: lead.email ?? '',
+    phone: lead.phone ?? '',
+    custom_data: fromJson<object>(lead.customData),
+  };
+  return { name: 'LEAD_CAPTURED', tell: () => ({ ...of(conversation), leadId: lead.id, data }) };
+}
+
+/** The first message of a new conversation has come. */
+export function conversationStarted(conversation: Conversation): Happening {
+  const { channel, ...data } = naming(conversation);
+  return { name: 'CONVERSATION_STARTED', tell: () => ({ ...of(conversation), data: { ...data, channel } }) };
+}
+
+/** A visitor has said something. */
+export function messageReceived(conversation: Conversation, { id, content }: Message): Happening {
+  const { channel, ...place } = naming(conversation);
+  const data = { ...place, message_id: id, message: content, channel };
+  return { name: 'MESSAGE_RECEIVED', tell: () => ({ ...of(conversation), messageId: id, data }) };
+}
+
+/** A person was asked for, for the first time in the conversation. */
+function conversationEscalated(conversation: Conversation): Happening {
+  const { escalationReason, escalatedAt } = conversation;
+  const data = { ...naming(conversation), reason: escalationReason ?? '', escalated_at: escalatedAt };
+  return { name: 'CONVERSATION_ESCALATED', tell: () => ({ ...of(conversation), data }) };
+}
+
+/** A person takes care of a conversation, or nobody any more. */
+function conversationAssigned(conversation: Conversation): Happening {
+  const data = { ...naming(conversation), assignee: conversation.assignee };
+  return { name: 'CONVERSATION_ASSIGNED', tell: () => ({ ...of(conversation), data }) };
+}
+
+/** A conversation was closed. */
+function conversationClosed(conversation: Conversation): Happening {
+  return { name: 'CONVERSATION_CLOSED', tell: () => ({ ...of(conversation), data: naming(conversation) }) };
+}
+
+/** The chatbot answers again in place of a person. */
+function handoffEnded(conversation: Conversation): Happening {
+  return { name: 'HANDOFF_ENDED', tell: () => ({ ...of(conversation), data: naming(conversation) }) };
+}
+
+/** What is told of a reply at its end. */
+type EndedReply = Pick<Message, 'id' | 'content' | 'finishReason' | 'error' | 'citations' | 'generation'>;
+
+/** A reply is whole. @param find reads the conversation that it stands in. */
+export function messageCompleted(find: () => Promise<Conversation>, reply: EndedReply): Happening {
+  return {
+    name: 'MESSAGE_COMPLETED',
+    async tell() {
+      const conversation = await find();
+      const { id, content, citations, generation } = reply;
+      const message = cut(content);
+      const data = {
+        ...naming(conversation),
+        message_id: id,
+        message,
+        is_truncated: message !== content,
+        finish_reason: reply.finishReason?.toLowerCase() ?? null,
+        provider: generation?.provider ?? null,
+        model: generation?.model ?? null,
+        source_ids: [...new Set(citations.map(({ sourceId }) => sourceId))],
+      };
+      return { ...of(conversation), messageId: id, data };
+    },
+  };
+}
+
+/** A reply could not be written to its end. */
+export function messageFailed(find: () => Promise<Conversation>, { id, error }: EndedReply): Happening {
+  return {
+    name: 'MESSAGE_FAILED',
+    async tell() {
+      const conversation = await find();
+      return { ...of(conversation), messageId: id, data: { ...naming(conversation), message_id: id, error } };
+    },
+  };
+}
+
+/** A visitor has said what they think of a reply. */
+export function messageRated(conversation: Conversation, messageId: string, rating: Rating): Happening {
+  const data = { ...naming(conversation), message_id: messageId, rating: rating.toLowerCase() };
+  return { name: 'MESSAGE_RATED', tell: () => ({ ...of(conversation), messageId, data }) };
+}
+
+/** What has happened when a conversation has changed. */
+export function listHappened(before: Conversation, after: Conversation): Happening[] {
+  const happened: Happening[] = [];
+  if (before.escalatedAt === null && after.escalatedAt !== null) happened.push(conversationEscalated(after));
+  if (before.assignee !== after.assignee) happened.push(conversationAssigned(after));
+  if (before.silentUntil !== null && after.silentUntil === null) happened.push(handoffEnded(after));
+  if (before.status !== 'CLOSED' && after.status === 'CLOSED') happened.push(conversationClosed(after));
+  return happened;
+}
+
+function of({ id, channel }: Conversation): Told {
+  return { conversationId: id, channel };
+}
+
+function naming({ id, sessionId, channel }: Conversation) {
+  return { conversation_id: id, session_id: sessionId, channel: channel.toLowerCase() };
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_TEXT_CHARS ? text : text.slice(0, MAX_TEXT_CHARS).replace(/[\ud800-\udbff]$/, '');
+}

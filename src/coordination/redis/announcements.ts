@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import type { AnnouncementKind, Announcements } from '../announcements.ts';
+import type { Channels } from './channels.ts';
+import type { RedisLink } from './link.ts';
+import type { Outbox } from './outbox.ts';
+
+/** The channel that every process hears for as long as it lives. */
+export const ANNOUNCEMENTS = 'announcements';
+
+const LOOK_AGAIN_MS = 10_000;
+
+/**
+ * Makes announcements among all who share a Redis. What cannot be told is not kept: it may be of no meaning by then. When
+ * it can be told again, the others are told that they have missed something.
+ */
+export function createRedisAnnouncements(
+  link: RedisLink,
+  channels: Channels,
+  outbox: Outbox,
+): Announcements & { close(): void } {
+  const self = randomUUID().slice(0, 8);
+  const listeners = new Map<AnnouncementKind, Set<(text: string) => void>>();
+  const missing = new Set<() => void>();
+  const full = link.nameOf(ANNOUNCEMENTS);
+  let waiting: string[] = [];
+  let hasDropped = false;
+
+  const haveNews = outbox.add({
+    fill(batch) {
+      for (const message of waiting) batch.publish(full, message);
+      waiting = [];
+      if (hasDropped) batch.publish(full, `${self} missed `);
+      hasDropped = false;
+    },
+    settle(replies) {
+      hasDropped ||= replies.some(([error]) => error !== null);
+    },
+  });
+
+  const tellMissed = () => {
+    for (const listener of missing) link.notify(listener, undefined);
+  };
+  channels.join(ANNOUNCEMENTS, {
+    onMessage(message) {
+      const { sender, kind = '', text = '' } = /^(?<sender>\S+) (?<kind>\S+) (?<text>.*)$/s.exec(message)?.groups ?? {};
+      if (sender === self) return;
+      if (kind === 'missed') tellMissed();
+      for (const listener of listeners.get(kind as AnnouncementKind) ?? []) link.notify(listener, text);
+    },
+    onGap: tellMissed,
+  });
+  const timer = setInterval(() => {
+    if (!link.isUp) tellMissed();
+  }, LOOK_AGAIN_MS).unref();
+
+  return {
+    announce(kind, text) {
+      if (link.isUp) waiting.push(`${self} ${kind} ${text}`);
+      else hasDropped = true;
+      haveNews();
+    },
+    on: (kind, listener) => void listeners.set(kind, (listeners.get(kind) ?? new Set()).add(listener)),
+    onMissed: (listener) => void missing.add(listener),
+    close: () => clearInterval(timer),
+  };
+}

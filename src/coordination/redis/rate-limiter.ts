@@ -1,0 +1,280 @@
+import { hash, randomUUID } from 'node:crypto';
+import { type Breaker, createBreaker } from '../../domain/breaker.ts';
+import type { Clock } from '../../domain/time.ts';
+import { createPassedLog, type PassedLog } from '../passed-requests.ts';
+import { createMemoryRateLimiter, RATE_WINDOW_MS, type RateLimiter, type RateLimitResult } from '../rate-limiter.ts';
+import type { RedisLink } from './link.ts';
+
+/** What the limiter needs beside its Redis. */
+export interface RedisRateLimiterOptions {
+  readonly clock: Clock;
+  /** How many processes share a limit, as far as is known: what a process lets through by itself is its share. */
+  readonly countNodes: () => number;
+  /** The product has one window, tests a shorter one. */
+  readonly windowMs?: number;
+  /** How long Redis is waited for; absent: 50. */
+  readonly timeoutMs?: number | undefined;
+}
+
+const TIMEOUT_MS = 50;
+const FAILURES = 3;
+const PAUSE_MS = 1_000;
+/** By when all processes have found a Redis that is back, and have told it what they had let through. */
+const RETURN_MS = 5_000;
+/** By how much an entry may be ahead of the server's clock, in microseconds. */
+const MAX_CLOCK_STEP_US = 1_000_000;
+
+/**
+ * KEYS: the log of what was let through, by time in microseconds. ARGV: the window in microseconds, limit, cost, the name
+ * of the process, and the number of its first request. Times are the server's own, which alone is one clock for all. Where
+ * that was set back, entries of the future are dropped: they would shut callers out until it has caught up. Answers:
+ * whether it is let through, how many count then, and the microseconds until one fewer does, and until the same would be
+ * let through.
+ */
+const TAKE = `
+local log, window, limit, cost = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local text = function(n) return string.format('%.0f', n) end
+redis.call('ZREMRANGEBYSCORE', log, '-inf', text(now - window))
+redis.call('ZREMRANGEBYSCORE', log, text(now + ${MAX_CLOCK_STEP_US}), '+inf')
+local used = redis.call('ZCARD', log)
+local passes = used + cost <= limit
+if passes and cost > 0 then
+  local last = redis.call('ZRANGE', log, -1, -1, 'WITHSCORES')[2]
+  local at = math.max(now, tonumber(last or 0))
+  local number = tonumber(ARGV[5])
+  for first = 1, cost, 1000 do
+    local entries = {}
+    for n = first, math.min(first + 999, cost) do
+      entries[#entries + 1] = text(at)
+      entries[#entries + 1] = ARGV[4] .. ':' .. text(number + n - 1)
+    end
+    redis.call('ZADD', log, unpack(entries))
+  end
+  redis.call('PEXPIRE', log, text(math.ceil((at + window - now) / 1000)))
+  used = used + cost
+end
+local wait = function(n)
+  local entry = redis.call('ZRANGE', log, math.min(n, used) - 1, math.min(n, used) - 1, 'WITHSCORES')[2]
+  return entry and tonumber(entry) + window - now or 0
+end
+return { passes and 1 or 0, used, used > 0 and wait(1) or 0, not passes and used > 0 and wait(used + cost - limit) or 0 }`;
+const TAKE_SHA = hash('sha1', TAKE);
+
+/**
+ * KEYS: the same log. ARGV: the window, the name of the process, then for each of its requests that were let through how
+ * many microseconds ago that was, the first number, and how many. What is there already stays as it is.
+ */
+const REPORT = `
+local log, window, name = KEYS[1], tonumber(ARGV[1]), ARGV[2]
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local text = function(n) return string.format('%.0f', n) end
+for i = 3, #ARGV, 3 do
+  local at = text(now - tonumber(ARGV[i]))
+  for n = 0, tonumber(ARGV[i + 2]) - 1 do
+    redis.call('ZADD', log, 'NX', at, name .. ':' .. text(tonumber(ARGV[i + 1]) + n))
+  end
+end
+redis.call('PEXPIRE', log, text(math.ceil(window / 1000)))`;
+
+/** How many entries one call reports at most: a script holds up all others. */
+const REPORTED_AT_ONCE = 500;
+
+/** What one process knows of the limits that it shares. */
+interface SharedLimiter {
+  readonly link: RedisLink;
+  readonly clock: Clock;
+  readonly countNodes: () => number;
+  readonly windowMs: number;
+  readonly timeoutMs: number;
+  /** What this process has let through, for its share. */
+  readonly own: RateLimiter;
+  readonly passed: PassedLog;
+  readonly breaker: Breaker;
+  /** The name of the process, in the entries of Redis. */
+  readonly name: string;
+  /** Keys of which not all that was let through here was reported to Redis. */
+  readonly unreported: Set<string>;
+  /** When a key that was full will have room again; such as are past are forgotten a window later. */
+  readonly fullUntil: Map<string, number>;
+  sweptAt: number;
+  nextNumber: number;
+  /** When Redis was last found again, and how many processes there were before it was lost. */
+  returnedAt: number;
+  nodesBefore: number;
+}
+
+/** How many requests are to be let through, and the number of the first. */
+interface Requests {
+  readonly cost: number;
+  readonly first: number;
+}
+
+/**
+ * Makes a limiter that all who share a Redis have in common. When Redis does not answer in 50 ms a process lets no more
+ * than its share through; what Redis let it through before counts against that, and what Redis has said to be full stays
+ * so until its oldest request leaves the window. When Redis is back, each process tells it what it has let through in the
+ * last window, by names that count once; until the others have had the time to do so, its share is a limit as well.
+ */
+export function createRedisRateLimiter(link: RedisLink, options: RedisRateLimiterOptions): RateLimiter {
+  const { clock, countNodes, windowMs = RATE_WINDOW_MS, timeoutMs = TIMEOUT_MS } = options;
+  const limiter: SharedLimiter = {
+    ...{ link, clock, countNodes, windowMs, timeoutMs },
+    own: createMemoryRateLimiter(clock, windowMs),
+    passed: createPassedLog(windowMs),
+    breaker: createBreaker({ failures: FAILURES, pauseMs: PAUSE_MS }),
+    name: randomUUID(),
+    unreported: new Set(),
+    fullUntil: new Map(),
+    sweptAt: clock.monotonicMs(),
+    nextNumber: 1,
+    returnedAt: Number.NEGATIVE_INFINITY,
+    nodesBefore: 1,
+  };
+  link.onChange((isUp) => {
+    if (isUp) reportAgain(limiter);
+    else limiter.nodesBefore = countNodes();
+  });
+  return {
+    take: (key, limit, cost = 1) => take(limiter, key, limit, cost),
+    peek: (key, limit) => take(limiter, key, limit, 0),
+  };
+}
+
+async function take(limiter: SharedLimiter, key: string, limit: number, cost: number): Promise<RateLimitResult> {
+  const requests = { cost, first: limiter.nextNumber };
+  limiter.nextNumber += cost;
+  if (isJustBack(limiter)) {
+    const share = limiter.own.peek(key, shareOf(limiter, limit)) as RateLimitResult;
+    if (cost > share.remaining) return takeShare(limiter, key, limit, requests);
+  }
+  const result = await askRedis(limiter, key, limit, requests);
+  if (result === undefined) return takeShare(limiter, key, limit, requests);
+  if (result.isAllowed && cost > 0) {
+    void limiter.own.take(key, limit, cost);
+    notePassed(limiter, key, requests);
+  }
+  if (limiter.unreported.size > 0) reportAll(limiter);
+  return result;
+}
+
+/** Takes from what all share; undefined where Redis does not answer. */
+async function askRedis(
+  limiter: SharedLimiter,
+  key: string,
+  limit: number,
+  { cost, first }: Requests,
+): Promise<RateLimitResult | undefined> {
+  const { link, breaker, windowMs, timeoutMs, name } = limiter;
+  if (!link.isUp || !breaker.tryNow()) return undefined;
+  // On the same connection, and so before what follows.
+  if (limiter.unreported.has(key)) report(limiter, key);
+  try {
+    const args = [windowMs * 1_000, limit, cost, name, first] as const;
+    const [passes, used, reset, retry] = await within(timeoutMs, evaluate(link, link.nameOf(`rate:${key}`), args));
+    breaker.succeed();
+    if (used >= limit) noteFull(limiter, key, reset / 1_000);
+    return {
+      isAllowed: passes === 1,
+      limit,
+      remaining: Math.max(0, limit - used),
+      resetMs: Math.ceil(reset / 1_000),
+      retryAfterMs: Math.ceil(retry / 1_000),
+    };
+  } catch {
+    breaker.fail();
+    return undefined;
+  }
+}
+
+/** Runs the script; a server that was started anew has to be given it again. */
+async function evaluate(
+  { commands }: RedisLink,
+  key: string,
+  args: readonly (string | number)[],
+): Promise<[number, number, number, number]> {
+  const isUnknown = (error: unknown) => error instanceof Error && error.message.startsWith('NOSCRIPT');
+  const reply = await commands.evalsha(TAKE_SHA, 1, key, ...args).catch((error: unknown) => {
+    if (isUnknown(error)) return commands.eval(TAKE, 1, key, ...args);
+    throw error;
+  });
+  return reply as [number, number, number, number];
+}
+
+/** Takes from the share of this process. */
+function takeShare(limiter: SharedLimiter, key: string, limit: number, requests: Requests): RateLimitResult {
+  const { cost } = requests;
+  const share = shareOf(limiter, limit);
+  const fullMs = Math.ceil((limiter.fullUntil.get(key) ?? 0) - limiter.clock.monotonicMs());
+  if (fullMs > 0 && cost > 0) {
+    return { isAllowed: false, limit: share, remaining: 0, resetMs: fullMs, retryAfterMs: fullMs };
+  }
+  const result = limiter.own.take(key, share, cost) as RateLimitResult;
+  if (result.isAllowed && cost > 0) {
+    notePassed(limiter, key, requests);
+    limiter.unreported.add(key);
+  }
+  // What is larger than the share has to wait for Redis.
+  return result.isAllowed ? result : { ...result, retryAfterMs: Math.max(result.retryAfterMs, PAUSE_MS) };
+}
+
+function shareOf(limiter: SharedLimiter, limit: number): number {
+  // Just after Redis is back not all others are counted again.
+  const nodes = Math.max(limiter.countNodes(), isJustBack(limiter) ? limiter.nodesBefore : 1);
+  return Math.max(1, Math.floor(limit / nodes));
+}
+
+const isJustBack = ({ clock, returnedAt, windowMs }: SharedLimiter): boolean =>
+  clock.monotonicMs() - returnedAt < Math.min(RETURN_MS, windowMs);
+
+function notePassed({ passed, clock }: SharedLimiter, key: string, { cost, first }: Requests): void {
+  passed.add(key, { at: clock.monotonicMs(), first, count: cost });
+}
+
+function noteFull(limiter: SharedLimiter, key: string, resetMs: number): void {
+  const { fullUntil, windowMs } = limiter;
+  const now = limiter.clock.monotonicMs();
+  if (now - limiter.sweptAt >= windowMs) {
+    for (const [name, until] of fullUntil) if (until <= now) fullUntil.delete(name);
+    limiter.sweptAt = now;
+  }
+  fullUntil.set(key, now + resetMs);
+}
+
+/** Reports everything to a Redis that is back: it may have been started anew, and have lost what it had counted. */
+function reportAgain(limiter: SharedLimiter): void {
+  limiter.returnedAt = limiter.clock.monotonicMs();
+  for (const key of limiter.passed.keys()) limiter.unreported.add(key);
+  reportAll(limiter);
+}
+
+function reportAll(limiter: SharedLimiter): void {
+  for (const key of limiter.unreported) report(limiter, key);
+}
+
+function report({ link, clock, windowMs, passed, name, unreported }: SharedLimiter, key: string): void {
+  unreported.delete(key);
+  const now = clock.monotonicMs();
+  const entries = passed.of(key, now);
+  for (let start = 0; start < entries.length; start += REPORTED_AT_ONCE) {
+    const some = entries.slice(start, start + REPORTED_AT_ONCE);
+    const args = some.flatMap(({ at, first, count }) => [Math.round((now - at) * 1_000), first, count]);
+    // With its text, as a server that was started anew does not know it by name, and would do it after what follows.
+    const reported = link.commands.eval(REPORT, 1, link.nameOf(`rate:${key}`), windowMs * 1_000, name, ...args);
+    reported.catch(() => unreported.add(key));
+  }
+}
+
+async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const fail = () => reject(new Error('Redis does not answer in time.'));
+  // When it was this process that was late, the answer is there, and read before that.
+  const timer = setTimeout(() => setImmediate(fail), timeoutMs);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,106 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { createMiddleware } from 'hono/factory';
+import { getPathNoStrict } from 'hono/utils/url';
+import { RefusalError, requireFound } from '../../domain/errors.ts';
+import { chat } from './chat.ts';
+import type { RestEnv, RestOptions } from './context.ts';
+import { GetChatbotDocument, ListChatbotsDocument, ListSourcesDocument } from './documents.ts';
+import { answerError, CodedError, toInvalidInput } from './errors.ts';
+import { openEvents } from './events.ts';
+import { toChatbot, toChatbotDetail, toSource } from './mappers.ts';
+import { answerList } from './pages.ts';
+import { chatRoute, conversationEventsRoute, getChatbotRoute, listChatbotsRoute, listSourcesRoute } from './routes.ts';
+import { WEBHOOK_METHODS } from './webhook-routes.ts';
+import { addWebhooks } from './webhooks.ts';
+
+const PREFIX = /^(\/api)?\/v1(?=\/|$)/;
+
+/**
+ * Makes the REST API under `/v1` and `/api/v1`, where a trailing slash makes no difference: a client of the graph in the
+ * same process. Call `fetch(request, bindings)`. Each request passes the door first.
+ */
+export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
+  const app = new OpenAPIHono<RestEnv>({
+    getPath: (request) => getPathNoStrict(request).replace(PREFIX, '') || '/',
+    defaultHook: (result) => {
+      if (!result.success) throw toInvalidInput(result.error);
+    },
+  });
+  app.onError((error, c) => {
+    if (!(error instanceof RefusalError)) options.onError(error, c.env.requestId);
+    else if (error.cause !== undefined) options.onError(error.cause, c.env.requestId, error);
+    return answerError(c, error);
+  });
+  app.notFound((c) => answerError(c, new CodedError('NOT_FOUND')));
+  app.use(passDoor);
+  addReads(app, options);
+  addChat(app, options);
+  addEvents(app, options);
+  addWebhooks(app, options);
+  refuseOtherMethods(app);
+  return app;
+}
+
+/** Lets in those with a credential, before anything is said of the request. */
+const passDoor = createMiddleware<RestEnv>(async (c, next) => {
+  const { graph, accountId, claimStream } = await c.env.openDoor();
+  c.set('graph', graph);
+  c.set('accountId', accountId);
+  c.set('claimStream', claimStream);
+  return next();
+});
+
+function addReads(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void {
+  app.openapi(listChatbotsRoute, (c) =>
+    answerList(c, {
+      asked: c.req.valid('query'),
+      read: async (page) => (await c.var.graph.query(ListChatbotsDocument, page)).chatbots,
+      toModel: toChatbot,
+      onError,
+    }),
+  );
+
+  app.openapi(getChatbotRoute, async (c) => {
+    const { chatbot } = await c.var.graph.query(GetChatbotDocument, { id: c.req.valid('param').chatbot_id });
+    return c.json(toChatbotDetail(requireFound('Chatbot', chatbot)), 200);
+  });
+
+  app.openapi(listSourcesRoute, (c) => {
+    const chatbotId = c.req.valid('param').chatbot_id;
+    return answerList(c, {
+      asked: c.req.valid('query'),
+      read: async (page) => {
+        const { chatbot } = await c.var.graph.query(ListSourcesDocument, { chatbotId, ...page });
+        return requireFound('Chatbot', chatbot).sources;
+      },
+      toModel: toSource,
+      onError,
+    });
+  });
+}
+
+function addChat(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
+  // Only described by the framework: the body is read by hand.
+  app.openAPIRegistry.registerPath(chatRoute);
+  app.post(chatRoute.getRoutingPath(), async (c) => c.json({ response: await chat(c, options) }));
+}
+
+function addEvents(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
+  // A stream is no answer that the framework could type.
+  app.openAPIRegistry.registerPath(conversationEventsRoute);
+  app.get(conversationEventsRoute.getRoutingPath(), (c) => openEvents(c, options));
+}
+
+/** What comes here has a known path, but none of its methods. */
+function refuseOtherMethods(app: OpenAPIHono<RestEnv>): void {
+  const refuse = (allow: string) => (c: Context) => {
+    c.header('Allow', allow);
+    return answerError(c, new CodedError('METHOD_NOT_ALLOWED'));
+  };
+  for (const route of [listChatbotsRoute, getChatbotRoute, listSourcesRoute, conversationEventsRoute]) {
+    app.all(route.getRoutingPath(), refuse('GET, HEAD'));
+  }
+  app.all(chatRoute.getRoutingPath(), refuse('POST'));
+  for (const [path, allow] of WEBHOOK_METHODS) app.all(path, refuse(allow));
+}

@@ -1,0 +1,46 @@
+import { MalformedBodyError, PayloadTooLargeError, UnsupportedMediaTypeError } from '../../domain/errors.ts';
+import { MAX_BODY_BYTES } from '../../domain/limits.ts';
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * Reads a JSON body: bounded, and in valid UTF-8, which the framework would not insist on.
+ * @throws PayloadTooLargeError, UnsupportedMediaTypeError; MalformedBodyError, also where there is no body.
+ */
+export async function readJson(request: Request): Promise<unknown> {
+  const bytes = await readBytes(request);
+  const isJson = /^application\/json\s*(;|$)/i.test(request.headers.get('Content-Type') ?? '');
+  if (bytes.byteLength > 0 && !isJson) throw new UnsupportedMediaTypeError();
+  try {
+    return JSON.parse(utf8.decode(bytes));
+  } catch {
+    throw new MalformedBodyError();
+  }
+}
+
+async function readBytes(request: Request): Promise<Uint8Array> {
+  try {
+    const length = request.headers.get('Content-Length');
+    if (length === null) return await readChunks(request);
+    // A body that is refused for its length is not touched: one half read keeps the connection from being used again.
+    if (Number(length) > MAX_BODY_BYTES) throw new PayloadTooLargeError();
+    return new Uint8Array(await request.arrayBuffer());
+  } catch (error) {
+    if (error instanceof PayloadTooLargeError) throw error;
+    // The client has left before the end of its body.
+    throw new MalformedBodyError();
+  }
+}
+
+async function readChunks(request: Request): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  // No `for await`: leaving it early would destroy the connection before the refusal is sent.
+  const reader = request.body?.getReader();
+  for (let read = await reader?.read(); read?.value !== undefined; read = await reader?.read()) {
+    size += read.value.byteLength;
+    if (size > MAX_BODY_BYTES) throw new PayloadTooLargeError();
+    chunks.push(read.value);
+  }
+  return Buffer.concat(chunks);
+}

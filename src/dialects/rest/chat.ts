@@ -1,0 +1,126 @@
+import type { Context } from 'hono';
+import {
+  type ErrorCode,
+  InvalidInputError,
+  NotFoundError,
+  type RefusalError,
+  ShuttingDownError,
+} from '../../domain/errors.ts';
+import { readJson } from './body.ts';
+import type { RestEnv, RestOptions } from './context.ts';
+import {
+  MessageStreamDocument,
+  SendMessageDocument,
+  type SendMessageMutation,
+  StopMessageDocument,
+} from './documents.ts';
+import { CodedError, toInvalidInput } from './errors.ts';
+import type { GraphClient } from './graph-client.ts';
+import { ChatRequestModel } from './schemas.ts';
+
+const KEY_HEADER = 'Idempotency-Key';
+
+/**
+ * Sends the message of a chat request and waits for the end of the answer, at most `chatTimeoutMs`.
+ * @returns the text, also of an answer that was broken off; or the notice that there will be none.
+ * @throws RefusalError with the code of what went wrong: of the body, of the graph, `ANSWER_FAILED` where there is no
+ * text, `NOT_FOUND` where all was deleted meanwhile, and `ANSWER_TIMEOUT`. The answer goes on when nobody waits for it; the
+ * same request with the same idempotency key waits for it again. ShuttingDownError while the gateway stops, where the
+ * reply is still to be begun or written then: one that waits for its turn is withdrawn, unless its key lets the client
+ * come back for it.
+ */
+export async function chat(c: Context<RestEnv, string>, { chatTimeoutMs }: RestOptions): Promise<string> {
+  const { graph, accountId } = c.var;
+  const timeout = AbortSignal.timeout(chatTimeoutMs);
+  const body = ChatRequestModel.safeParse(await readJson(c.req.raw));
+  if (!body.success) throw toInvalidInput(body.error);
+  const { message, session_id } = body.data;
+  const clientMessageId = readIdempotencyKey(c.req.header(KEY_HEADER));
+
+  const { sendMessage } = await graph.query(SendMessageDocument, {
+    input: {
+      chatbotId: c.req.param('chatbot_id') ?? '',
+      sessionId: session_id ?? `api-${accountId}`,
+      content: message,
+      clientMessageId,
+    },
+  });
+  if (sendMessage.__typename !== 'SendMessagePayload') throw toRefusal(sendMessage);
+  const { reply, notice } = sendMessage;
+  if (reply === null) return notice ?? '';
+
+  const { signal, stopping } = c.env;
+  const text = await follow(graph, reply, { signal: AbortSignal.any([timeout, signal]), stopping });
+  if (text === WAITING) {
+    if (clientMessageId === undefined) await graph.query(StopMessageDocument, { messageId: reply.id });
+    throw new ShuttingDownError();
+  }
+  if (text === undefined && signal.reason instanceof ShuttingDownError) throw signal.reason;
+  if (text === undefined && timeout.aborted) throw new CodedError('ANSWER_TIMEOUT');
+  if (!text) throw new CodedError('ANSWER_FAILED');
+  return text;
+}
+
+/**
+ * Reads the key of a request that may be sent again, quoted as a string of RFC 8941 or bare. How long it may be is the
+ * graph's affair.
+ * @throws InvalidInputError for a quote without its end.
+ */
+function readIdempotencyKey(header: string | undefined): string | undefined {
+  if (!header?.startsWith('"')) return header;
+  const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(header);
+  if (quoted === null)
+    throw new InvalidInputError([{ path: [KEY_HEADER], message: 'Must be a string in quotes, or bare.' }]);
+  return quoted[1]?.replace(/\\(.)/g, '$1');
+}
+
+/** What is followed of a reply that had not begun when the gateway began to stop. */
+const WAITING = Symbol('waiting');
+
+/**
+ * Follows a reply. Its text when it has ended; `undefined` when it was left; `WAITING` when the gateway begins to stop
+ * before its turn has come.
+ * @throws NotFoundError when its chatbot or conversation was deleted.
+ */
+async function follow(
+  graph: GraphClient,
+  { id: messageId, status }: NonNullable<Sent['reply']>,
+  { signal, stopping }: { signal: AbortSignal; stopping: AbortSignal | undefined },
+): Promise<string | typeof WAITING | undefined> {
+  const waiting = new AbortController();
+  const leave = () => waiting.abort();
+  if (status === 'QUEUED') {
+    if (stopping?.aborted) return WAITING;
+    stopping?.addEventListener('abort', leave);
+  }
+  try {
+    const until = AbortSignal.any([signal, waiting.signal]);
+    for await (const { messageStream } of await graph.subscribe(MessageStreamDocument, { messageId }, until)) {
+      if ('message' in messageStream) return messageStream.message.content;
+      if (messageStream.__typename === 'ConversationDeleted') throw new NotFoundError('Conversation');
+      if (messageStream.__typename === 'MessageStarted') stopping?.removeEventListener('abort', leave);
+    }
+    return waiting.signal.aborted ? WAITING : undefined;
+  } finally {
+    stopping?.removeEventListener('abort', leave);
+  }
+}
+
+type Sent = Extract<SendMessageMutation['sendMessage'], { __typename: 'SendMessagePayload' }>;
+
+type Refused = Exclude<SendMessageMutation['sendMessage'], { __typename: 'SendMessagePayload' }>;
+
+const FIELD_NAMES: Readonly<Record<string, string>> = {
+  content: 'message',
+  sessionId: 'session_id',
+  clientMessageId: KEY_HEADER,
+};
+
+/** Makes the error that the graph answered, its fields named as they are here. */
+function toRefusal(refused: Refused): RefusalError {
+  // Every code of the graph is one of the table.
+  if (refused.__typename !== 'InvalidInputError') return new CodedError(refused.code as ErrorCode);
+  return new InvalidInputError(
+    refused.fields.map(({ path, message }) => ({ path: path.map((name) => FIELD_NAMES[name] ?? name), message })),
+  );
+}

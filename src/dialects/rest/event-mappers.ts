@@ -1,0 +1,111 @@
+import type { z } from '@hono/zod-openapi';
+import type {
+  CapturedLeadFragment,
+  ConversationEventsSubscription,
+  HandoffConversationFragment,
+  MessageCitationFragment,
+  StageMessageFragment,
+} from './documents.ts';
+import type { CitationModel, ConversationModel, EventModel, LeadModel, MessageModel } from './event-schemas.ts';
+import { toLower, toRestTime } from './mappers.ts';
+
+type GraphEvent = ConversationEventsSubscription['conversationEvents'];
+
+const EVENT_NAMES = {
+  MessageCreated: 'message.created',
+  MessageStarted: 'message.started',
+  MessageDelta: 'message.delta',
+  CitationAdded: 'citation.added',
+  MessageCompleted: 'message.completed',
+  MessageFailed: 'message.failed',
+  MessageStopped: 'message.stopped',
+  MessageInterrupted: 'message.interrupted',
+  BranchSelected: 'branch.selected',
+  FollowUpsSuggested: 'follow_ups.suggested',
+  HandoffChanged: 'handoff.changed',
+  LeadCaptured: 'lead.captured',
+  TypingChanged: 'typing.changed',
+  StreamGap: 'stream.gap',
+  ConversationDeleted: 'conversation.deleted',
+} as const satisfies Record<GraphEvent['__typename'], string>;
+
+/** An event of a conversation as REST tells it. */
+export interface RestEvent {
+  readonly name: (typeof EVENT_NAMES)[GraphEvent['__typename']];
+  readonly data: z.output<typeof EventModel>;
+}
+
+/** Maps an event of a conversation. */
+export function toEvent(event: GraphEvent): RestEvent {
+  return { name: EVENT_NAMES[event.__typename], data: toEventData(event) };
+}
+
+function toEventData(event: GraphEvent): RestEvent['data'] {
+  const about = { conversation_id: event.conversationId, at: toRestTime(event.at) };
+  switch (event.__typename) {
+    case 'MessageDelta':
+      return { ...about, message_id: event.messageId, offset: event.offset, text: event.text };
+    case 'CitationAdded':
+      return { ...about, message_id: event.messageId, citation: toCitation(event.citation) };
+    case 'HandoffChanged':
+      return { ...about, conversation: toConversation(event.conversation) };
+    case 'LeadCaptured':
+      return { ...about, lead: toLead(event.lead) };
+    case 'TypingChanged':
+      return { ...about, role: toLower(event.role), is_typing: event.isTyping };
+    case 'StreamGap':
+    case 'ConversationDeleted':
+      return { ...about, reason: event.reason };
+    default:
+      return { ...about, message: toMessage(event.message) };
+  }
+}
+
+function toConversation(conversation: HandoffConversationFragment): z.output<typeof ConversationModel> {
+  const { id, sessionId, silentUntil, assignee, escalatedAt, escalationReason, unreadCount } = conversation;
+  return {
+    id,
+    session_id: sessionId,
+    channel: toLower(conversation.channel),
+    status: toLower(conversation.status),
+    answered_by: toLower(conversation.answeredBy),
+    silent_until: silentUntil && toRestTime(silentUntil),
+    assignee,
+    escalated_at: escalatedAt && toRestTime(escalatedAt),
+    escalation_reason: escalationReason,
+    unread_count: unreadCount,
+  };
+}
+
+function toLead(lead: CapturedLeadFragment): z.output<typeof LeadModel> {
+  const { id, name, email, phone, customData, createdAt } = lead;
+  return {
+    ...{ id, name: name ?? '', email: email ?? '', phone: phone ?? '' },
+    custom_data: customData as Record<string, unknown>,
+    created_at: toRestTime(createdAt),
+  };
+}
+
+function toMessage(message: StageMessageFragment): z.output<typeof MessageModel> {
+  const { id, content, finishReason, followUps, error, completedAt } = message;
+  return {
+    id,
+    role: toLower(message.role),
+    status: toLower(message.status),
+    content,
+    citations: message.citations.map(toCitation),
+    parent_id: message.parent?.id ?? null,
+    author_name: message.authorName,
+    is_private: message.isPrivate,
+    finish_reason: finishReason && toLower(finishReason),
+    follow_ups: followUps,
+    error: error && { code: error.code, message: error.message },
+    created_at: toRestTime(message.createdAt),
+    completed_at: completedAt && toRestTime(completedAt),
+  };
+}
+
+function toCitation({ passage, source, ...citation }: MessageCitationFragment): z.output<typeof CitationModel> {
+  const { title, url, quote, start, end } = citation;
+  return { passage_id: passage?.id ?? null, source_id: source?.id ?? null, title, url: url ?? '', quote, start, end };
+}

@@ -1,0 +1,72 @@
+import type { z } from '@hono/zod-openapi';
+import { toTimestamp } from '../../domain/time.ts';
+import type { ChatbotSummaryFragment, GetChatbotQuery, ListSourcesQuery } from './documents.ts';
+import type { ChatbotDetailModel, ChatbotModel, SourceModel } from './schemas.ts';
+
+/** Providers that REST knows by the name of their product. */
+const PROVIDERS: Readonly<Record<string, string>> = { google: 'gemini', openai: 'chatgpt', open: 'ollama' };
+
+type GraphChatbot = NonNullable<GetChatbotQuery['chatbot']>;
+type GraphSource = NonNullable<ListSourcesQuery['chatbot']>['sources']['nodes'][number];
+
+/** Maps a chatbot to its form in lists. The order of the keys is part of it. */
+export function toChatbot(chatbot: ChatbotSummaryFragment): z.output<typeof ChatbotModel> {
+  const { id, name, slug } = chatbot;
+  return {
+    id,
+    name,
+    slug,
+    provider: toProvider(chatbot),
+    is_active: chatbot.isActive,
+    created_at: toRestTime(chatbot.createdAt),
+  };
+}
+
+/** Maps a chatbot to its full form. */
+export function toChatbotDetail(chatbot: GraphChatbot): z.output<typeof ChatbotDetailModel> {
+  const { id, name, slug } = chatbot;
+  return {
+    id,
+    name,
+    slug,
+    provider: toProvider(chatbot),
+    system_prompt: chatbot.instructions,
+    fallback_message: chatbot.fallbackMessage,
+    is_active: chatbot.isActive,
+    created_at: toRestTime(chatbot.createdAt),
+  };
+}
+
+const SOURCE_TYPES = {
+  SITE: 'url',
+  URL: 'url',
+  FILE: 'file',
+  TEXT: 'text',
+  QA: 'qa',
+  TRANSCRIPT: 'file',
+} as const satisfies Record<GraphSource['type'], string>;
+
+/** Maps a source. */
+export function toSource(source: GraphSource): z.output<typeof SourceModel> {
+  return {
+    id: source.id,
+    type: SOURCE_TYPES[source.type],
+    title: source.title,
+    url: source.url ?? '',
+    status: toLower(source.status),
+    page_count: source.pageCount,
+    created_at: toRestTime(source.createdAt),
+  };
+}
+
+/** A value of an enum as REST writes it. */
+export const toLower = <T extends string>(name: T) => name.toLowerCase() as Lowercase<T>;
+
+function toProvider({ provider }: ChatbotSummaryFragment): string {
+  return Object.hasOwn(PROVIDERS, provider) ? (PROVIDERS[provider] ?? provider) : provider;
+}
+
+/** The graph's milliseconds as REST's six digits. */
+export function toRestTime(at: string): string {
+  return toTimestamp(Date.parse(at));
+}

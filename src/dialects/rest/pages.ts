@@ -1,0 +1,73 @@
+import { ReadableStream as NodeStream } from 'node:stream/web';
+import type { Context, TypedResponse } from 'hono';
+import type { RestEnv, RestOptions } from './context.ts';
+import type { PageQuery } from './schemas.ts';
+
+const MAX_PAGE = 100;
+
+/** A page of a connection. */
+interface Page<T> {
+  readonly nodes: readonly T[];
+  readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
+}
+
+/** What a list endpoint lists. */
+export interface List<T, Model> extends Pick<RestOptions, 'onError'> {
+  /** Absent `limit` and `after` mean the whole list. */
+  readonly asked: PageQuery;
+  /** Reads one page of a connection. */
+  read(page: { readonly first: number; readonly after: string | null }): Promise<Page<T>>;
+  toModel(item: T): Model;
+}
+
+/**
+ * Answers a list as it was asked for: one page, whose `Link` names the next by the same path and query; or the whole,
+ * written page by page as the client takes it, so that it is never held as a whole. What fails after the first page can
+ * only cut the answer off.
+ */
+export async function answerList<T, Model>(
+  c: Context<RestEnv>,
+  list: List<T, Model>,
+): Promise<Response & TypedResponse<Model[], 200, 'json'>> {
+  const { limit, after } = list.asked;
+  const first = limit ?? MAX_PAGE;
+  const page = await list.read({ first, after: after ?? null });
+  const next = nextOf(page);
+  if (next !== null && limit === undefined && after === undefined) {
+    const whole = NodeStream.from(writePages(c, list, page)) as ReadableStream;
+    return c.body(whole, 200, { 'Content-Type': 'application/json' }) as never;
+  }
+  if (next !== null) c.header('Link', `<${linkTo(c.req.url, first, next)}>; rel="next"`);
+  return c.json(page.nodes.map((node) => list.toModel(node)) as never, 200);
+}
+
+async function* writePages<T, Model>(c: Context<RestEnv>, list: List<T, Model>, first: Page<T>) {
+  const encoder = new TextEncoder();
+  let page = first;
+  let separator = '[';
+  try {
+    while (true) {
+      const items = page.nodes.map((node) => JSON.stringify(list.toModel(node)));
+      if (items.length > 0) {
+        yield encoder.encode(`${separator}${items.join(',')}`);
+        separator = ',';
+      }
+      const after = nextOf(page);
+      if (after === null) break;
+      page = await list.read({ first: MAX_PAGE, after });
+    }
+    yield encoder.encode(']');
+  } catch (error) {
+    list.onError(error, c.env.requestId);
+    throw error;
+  }
+}
+
+const nextOf = <T>({ pageInfo }: Page<T>): string | null => (pageInfo.hasNextPage ? pageInfo.endCursor : null);
+
+function linkTo(url: string, limit: number, after: string): string {
+  const { pathname, searchParams } = new URL(url);
+  const query = new URLSearchParams({ limit: String(limit), after });
+  for (const [name, value] of searchParams) if (!query.has(name)) query.append(name, value);
+  return `${pathname}?${query}`;
+}

@@ -1,0 +1,162 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { ERRORS, type ErrorCode } from '../../domain/errors.ts';
+import { EventModel } from './event-schemas.ts';
+import {
+  ChatbotDetailModel,
+  ChatbotModel,
+  ChatbotPath,
+  ChatHeaders,
+  ChatRequestModel,
+  ChatResponseModel,
+  ConversationPath,
+  ErrorModel,
+  EventsHeaders,
+  EventsQuery,
+  PageQuery,
+  ProblemModel,
+  SourceModel,
+} from './schemas.ts';
+
+/** How any request may be refused. */
+export const ALWAYS = [
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'RATE_LIMITED',
+  'INTERNAL_SERVER_ERROR',
+  'SERVICE_UNAVAILABLE',
+] as const;
+
+/** The header of lists. */
+export const linkHeader = z.object({
+  Link: z.string().optional().openapi({
+    description:
+      'Where the next page is, as `<…>; rel="next"`; absent on the last page and where the whole list is sent.',
+  }),
+});
+
+/** `GET /chatbots` */
+export const listChatbotsRoute = createRoute({
+  method: 'get',
+  path: '/chatbots',
+  operationId: 'listChatbots',
+  tags: ['Chatbots'],
+  summary: 'List chatbots',
+  description: "The account's chatbots, oldest first, paused ones included. Needs the scope `read`.",
+  request: { query: PageQuery },
+  responses: {
+    200: {
+      description: 'The chatbots.',
+      headers: linkHeader,
+      content: { 'application/json': { schema: z.array(ChatbotModel) } },
+    },
+    ...refusals('BAD_USER_INPUT', ...ALWAYS),
+  },
+});
+
+/** `GET /chatbots/{chatbot_id}` */
+export const getChatbotRoute = createRoute({
+  method: 'get',
+  path: '/chatbots/{chatbot_id}',
+  operationId: 'getChatbot',
+  tags: ['Chatbots'],
+  summary: 'Get a chatbot',
+  description: 'One chatbot with its instructions. Needs the scope `read`.',
+  request: { params: ChatbotPath },
+  responses: {
+    200: { description: 'The chatbot.', content: { 'application/json': { schema: ChatbotDetailModel } } },
+    ...refusals('NOT_FOUND', ...ALWAYS),
+  },
+});
+
+/** `GET /chatbots/{chatbot_id}/sources` */
+export const listSourcesRoute = createRoute({
+  method: 'get',
+  path: '/chatbots/{chatbot_id}/sources',
+  operationId: 'listSources',
+  tags: ['Sources'],
+  summary: 'List the sources of a chatbot',
+  description: 'What the chatbot answers from, newest first. Needs the scope `read`.',
+  request: { params: ChatbotPath, query: PageQuery },
+  responses: {
+    200: {
+      description: 'The sources.',
+      headers: linkHeader,
+      content: { 'application/json': { schema: z.array(SourceModel) } },
+    },
+    ...refusals('BAD_USER_INPUT', 'NOT_FOUND', ...ALWAYS),
+  },
+});
+
+/** `POST /chatbots/{chatbot_id}/chat` */
+export const chatRoute = createRoute({
+  method: 'post',
+  path: '/chatbots/{chatbot_id}/chat',
+  operationId: 'chat',
+  tags: ['Chat'],
+  summary: 'Ask a chatbot',
+  description:
+    'Sends a message and waits for the whole answer. Answers of one conversation are written one after another. A client that leaves stops nothing. Needs the scope `chat`.',
+  request: {
+    params: ChatbotPath,
+    headers: ChatHeaders,
+    body: { required: true, content: { 'application/json': { schema: ChatRequestModel } } },
+  },
+  responses: {
+    200: { description: 'The answer.', content: { 'application/json': { schema: ChatResponseModel } } },
+    ...refusals(
+      'MALFORMED_BODY',
+      'INVALID_INPUT',
+      'CHATBOT_PAUSED',
+      'NOT_FOUND',
+      'PAYLOAD_TOO_LARGE',
+      'UNSUPPORTED_MEDIA_TYPE',
+      'IDEMPOTENCY_CONFLICT',
+      'QUOTA_EXCEEDED',
+      'ANSWER_FAILED',
+      'ANSWER_TIMEOUT',
+      ...ALWAYS,
+    ),
+  },
+});
+
+/** `GET /conversations/{conversation_id}/events` */
+export const conversationEventsRoute = createRoute({
+  method: 'get',
+  path: '/conversations/{conversation_id}/events',
+  operationId: 'conversationEvents',
+  tags: ['Chat'],
+  summary: 'Follow a conversation',
+  description:
+    'Server-sent events of every message, of the text of replies while it is written, of who answers and who types. Stays open; a comment comes every 12 seconds. The `id` of the last event, sent back as `Last-Event-ID` or `after`, goes on from there with nothing missing and nothing twice. Needs the scope `chat` or `read`.',
+  request: { params: ConversationPath, query: EventsQuery, headers: EventsHeaders },
+  responses: {
+    200: {
+      description:
+        'The events. `message.created`, `message.started`, `message.completed`, `message.failed`, `message.stopped`, `message.interrupted` and `branch.selected` have a `MessageEvent` as data, `message.delta` a `DeltaEvent`, `citation.added` a `CitationEvent`, `handoff.changed` a `HandoffEvent`, `lead.captured` a `LeadEvent`, `typing.changed` a `TypingEvent`, `stream.gap` a `GapEvent`, `conversation.deleted`, the last one, a `DeletionEvent`.',
+      content: {
+        'text/event-stream': { schema: EventModel },
+      },
+    },
+    ...refusals('BAD_USER_INPUT', 'NOT_FOUND', ...ALWAYS),
+  },
+});
+
+/** Describes the answers to refused requests, one for each status. */
+export function refusals(...codes: ErrorCode[]) {
+  const byStatus = Map.groupBy(codes, (code) => ERRORS[code].status);
+  return Object.fromEntries([...byStatus].map(([status, same]) => [status, refusal(same)]));
+}
+
+function refusal(codes: ErrorCode[]) {
+  const texts = codes.map((code) => ERRORS[code].text);
+  return {
+    description: texts.join(' / '),
+    content: {
+      'application/json': {
+        schema: ErrorModel,
+        examples: Object.fromEntries(codes.map((code) => [code, { value: { detail: ERRORS[code].text } }])),
+      },
+      'application/problem+json': { schema: ProblemModel },
+    },
+  };
+}

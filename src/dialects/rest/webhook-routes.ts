@@ -1,0 +1,153 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { ALWAYS, linkHeader, refusals } from './routes.ts';
+import { PageQuery } from './schemas.ts';
+import {
+  CreateWebhookModel,
+  DeletedModel,
+  DeliveriesQuery,
+  DeliveryModel,
+  NewWebhookModel,
+  TestWebhookModel,
+  UpdateWebhookModel,
+  WebhookModel,
+  WebhookPath,
+} from './webhook-schemas.ts';
+
+const tags = ['Webhooks'];
+const ONE = '/webhooks/{webhook_id}';
+const WITH_BODY = ['MALFORMED_BODY', 'INVALID_INPUT', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const;
+
+const json = <S extends z.ZodType>(description: string, schema: S) => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+const bodyOf = <S extends z.ZodType>(schema: S) => ({
+  required: true,
+  content: { 'application/json': { schema } },
+});
+
+/** `GET /webhooks` */
+export const listWebhooksRoute = createRoute({
+  method: 'get',
+  path: '/webhooks',
+  operationId: 'listWebhooks',
+  tags,
+  summary: 'List webhooks',
+  description: "The account's endpoints, newest first. Needs the scope `manage`.",
+  request: { query: PageQuery },
+  responses: {
+    200: { ...json('The webhooks.', z.array(WebhookModel)), headers: linkHeader },
+    ...refusals('BAD_USER_INPUT', ...ALWAYS),
+  },
+});
+
+/** `POST /webhooks` */
+export const createWebhookRoute = createRoute({
+  method: 'post',
+  path: '/webhooks',
+  operationId: 'createWebhook',
+  tags,
+  summary: 'Subscribe an endpoint',
+  description: 'It is told from now on. At most 50 for an account. Needs the scope `manage`.',
+  request: { body: bodyOf(CreateWebhookModel) },
+  responses: {
+    200: json('The webhook with its secret, which is never shown again.', NewWebhookModel),
+    ...refusals(...WITH_BODY, 'NOT_FOUND', ...ALWAYS),
+  },
+});
+
+/** `GET /webhooks/{webhook_id}` */
+export const getWebhookRoute = createRoute({
+  method: 'get',
+  path: ONE,
+  operationId: 'getWebhook',
+  tags,
+  summary: 'Get a webhook',
+  description: 'One endpoint. Needs the scope `manage`.',
+  request: { params: WebhookPath },
+  responses: { 200: json('The webhook.', WebhookModel), ...refusals('NOT_FOUND', ...ALWAYS) },
+});
+
+/** `PATCH /webhooks/{webhook_id}` */
+export const updateWebhookRoute = createRoute({
+  method: 'patch',
+  path: ONE,
+  operationId: 'updateWebhook',
+  tags,
+  summary: 'Change a webhook',
+  description:
+    'Changes what is given. Switched on again, it has no `disabled_reason` and no `failing_since`. Needs the scope `manage`.',
+  request: { params: WebhookPath, body: bodyOf(UpdateWebhookModel) },
+  responses: {
+    200: json('The webhook as it is now.', WebhookModel),
+    ...refusals(...WITH_BODY, 'NOT_FOUND', ...ALWAYS),
+  },
+});
+
+/** `DELETE /webhooks/{webhook_id}` */
+export const deleteWebhookRoute = createRoute({
+  method: 'delete',
+  path: ONE,
+  operationId: 'deleteWebhook',
+  tags,
+  summary: 'Delete a webhook',
+  description: 'Deletes it with the log of its deliveries; what was due is not sent. Needs the scope `manage`.',
+  request: { params: WebhookPath },
+  responses: { 200: json('What was deleted.', DeletedModel), ...refusals('NOT_FOUND', ...ALWAYS) },
+});
+
+/** `POST /webhooks/{webhook_id}/test` */
+export const testWebhookRoute = createRoute({
+  method: 'post',
+  path: `${ONE}/test`,
+  operationId: 'testWebhook',
+  tags,
+  summary: 'Send a test',
+  description:
+    'Sends an example of an event, signed and tried like any other, whether or not the webhook lists it. Refused where it is switched off. Needs the scope `manage`.',
+  request: { params: WebhookPath, body: bodyOf(TestWebhookModel) },
+  responses: {
+    200: json('The delivery, due now.', DeliveryModel),
+    ...refusals(...WITH_BODY, 'NOT_FOUND', ...ALWAYS),
+  },
+});
+
+/** `POST /webhooks/{webhook_id}/rotate-secret` */
+export const rotateWebhookRoute = createRoute({
+  method: 'post',
+  path: `${ONE}/rotate-secret`,
+  operationId: 'rotateWebhookSecret',
+  tags,
+  summary: 'Replace the secret',
+  description: 'For 24 hours requests are signed with the secret before it as well. Needs the scope `manage`.',
+  request: { params: WebhookPath },
+  responses: {
+    200: json('The webhook with its new secret, which is never shown again.', NewWebhookModel),
+    ...refusals('INVALID_INPUT', 'NOT_FOUND', ...ALWAYS),
+  },
+});
+
+/** `GET /webhooks/{webhook_id}/deliveries` */
+export const listDeliveriesRoute = createRoute({
+  method: 'get',
+  path: `${ONE}/deliveries`,
+  operationId: 'listWebhookDeliveries',
+  tags,
+  summary: 'List deliveries',
+  description:
+    'What a webhook was told, newest first: at most 100 at once, also without `limit`. Needs the scope `manage`.',
+  request: { params: WebhookPath, query: DeliveriesQuery },
+  responses: {
+    200: { ...json('The deliveries.', z.array(DeliveryModel)), headers: linkHeader },
+    ...refusals('BAD_USER_INPUT', 'NOT_FOUND', ...ALWAYS),
+  },
+});
+
+/** Which methods each path has, as `Allow` tells it. */
+export const WEBHOOK_METHODS = [
+  [listWebhooksRoute.getRoutingPath(), 'GET, HEAD, POST'],
+  [getWebhookRoute.getRoutingPath(), 'GET, HEAD, PATCH, DELETE'],
+  [testWebhookRoute.getRoutingPath(), 'POST'],
+  [rotateWebhookRoute.getRoutingPath(), 'POST'],
+  [listDeliveriesRoute.getRoutingPath(), 'GET, HEAD'],
+] as const;

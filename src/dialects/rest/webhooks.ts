@@ -1,0 +1,166 @@
+import type { OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { Channel } from '../../domain/entities.ts';
+import { InvalidInputError, type RefusalError, requireFound } from '../../domain/errors.ts';
+import type { DeliveryStatus, WebhookSchedule } from '../../domain/webhooks.ts';
+import { readJson } from './body.ts';
+import type { RestEnv, RestOptions } from './context.ts';
+import {
+  CreateWebhookDocument,
+  DeleteWebhookDocument,
+  GetWebhookDocument,
+  ListWebhookDeliveriesDocument,
+  ListWebhooksDocument,
+  RotateWebhookSecretDocument,
+  TestWebhookDocument,
+  UpdateWebhookDocument,
+} from './documents.ts';
+import { CodedError, toInvalidInput } from './errors.ts';
+import { answerList } from './pages.ts';
+import { toDelivery, toWebhook } from './webhook-mappers.ts';
+import {
+  createWebhookRoute,
+  deleteWebhookRoute,
+  getWebhookRoute,
+  listDeliveriesRoute,
+  listWebhooksRoute,
+  rotateWebhookRoute,
+  testWebhookRoute,
+  updateWebhookRoute,
+} from './webhook-routes.ts';
+import { CreateWebhookModel, EVENTS_BY_WIRE_NAME, TestWebhookModel, UpdateWebhookModel } from './webhook-schemas.ts';
+
+/** So many deliveries are sent where nobody says how many: a log may be long. */
+const DELIVERIES_PER_PAGE = 100;
+
+/** Adds the endpoints of webhooks. */
+export function addWebhooks(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
+  addBodiless(app, options);
+  addBodied(app);
+}
+
+function addBodiless(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void {
+  app.openapi(listWebhooksRoute, (c) =>
+    answerList(c, {
+      asked: c.req.valid('query'),
+      read: async (page) => (await c.var.graph.query(ListWebhooksDocument, page)).webhookSubscriptions,
+      toModel: toWebhook,
+      onError,
+    }),
+  );
+
+  app.openapi(getWebhookRoute, async (c) => {
+    const id = c.req.valid('param').webhook_id;
+    const { webhookSubscription } = await c.var.graph.query(GetWebhookDocument, { id });
+    return c.json(toWebhook(requireFound('Webhook', webhookSubscription)), 200);
+  });
+
+  app.openapi(listDeliveriesRoute, (c) => {
+    const id = c.req.valid('param').webhook_id;
+    const { status, limit = DELIVERIES_PER_PAGE, after } = c.req.valid('query');
+    const of = { id, status: status ? toUpper<DeliveryStatus>(status) : null };
+    return answerList(c, {
+      asked: { limit, after },
+      read: async (page) => {
+        const { webhookSubscription } = await c.var.graph.query(ListWebhookDeliveriesDocument, { ...of, ...page });
+        return requireFound('Webhook', webhookSubscription).deliveries;
+      },
+      toModel: toDelivery,
+      onError,
+    });
+  });
+
+  app.openapi(deleteWebhookRoute, async (c) => {
+    const input = { id: c.req.valid('param').webhook_id };
+    const { deleteWebhookSubscription } = await c.var.graph.query(DeleteWebhookDocument, { input });
+    if (deleteWebhookSubscription.__typename !== 'DeleteWebhookSubscriptionPayload') throw new CodedError('NOT_FOUND');
+    return c.json({ deleted_id: deleteWebhookSubscription.deletedId }, 200);
+  });
+
+  app.openapi(rotateWebhookRoute, async (c) => {
+    const input = { id: c.req.valid('param').webhook_id };
+    const { rotateWebhookSecret: rotated } = await c.var.graph.query(RotateWebhookSecretDocument, { input });
+    if (rotated.__typename !== 'RotateWebhookSecretPayload') throw toRefusal(rotated);
+    return c.json({ ...toWebhook(rotated.webhookSubscription), secret: rotated.secret }, 200);
+  });
+}
+
+/** Only described by the framework: the bodies are read by hand. */
+function addBodied(app: OpenAPIHono<RestEnv>): void {
+  for (const route of [createWebhookRoute, updateWebhookRoute, testWebhookRoute]) {
+    app.openAPIRegistry.registerPath(route);
+  }
+
+  app.post(createWebhookRoute.getRoutingPath(), async (c) => {
+    const { chatbot_id, ...body } = await readBody(c, CreateWebhookModel);
+    const fields = toFields(body);
+    const input = { ...fields, chatbotId: chatbot_id, url: body.url, events: fields.events ?? [] };
+    const { createWebhookSubscription: made } = await c.var.graph.query(CreateWebhookDocument, { input });
+    if (made.__typename !== 'CreateWebhookSubscriptionPayload') throw toRefusal(made, body.headers);
+    return c.json({ ...toWebhook(made.webhookSubscription), secret: made.secret });
+  });
+
+  app.patch(updateWebhookRoute.getRoutingPath(), async (c) => {
+    const { is_active, ...body } = await readBody(c, UpdateWebhookModel);
+    const input = { ...toFields(body), id: c.req.param('webhook_id'), isActive: is_active };
+    const { updateWebhookSubscription: changed } = await c.var.graph.query(UpdateWebhookDocument, { input });
+    if (changed.__typename !== 'UpdateWebhookSubscriptionPayload') throw toRefusal(changed, body.headers);
+    return c.json(toWebhook(changed.webhookSubscription));
+  });
+
+  app.post(testWebhookRoute.getRoutingPath(), async (c) => {
+    const { event } = await readBody(c, TestWebhookModel);
+    const input = { subscriptionId: c.req.param('webhook_id'), event: toEventName(event) };
+    const { sendTestWebhook: sent } = await c.var.graph.query(TestWebhookDocument, { input });
+    if (sent.__typename !== 'SendTestWebhookPayload') throw toRefusal(sent);
+    return c.json(toDelivery(sent.webhookDelivery));
+  });
+}
+
+async function readBody<S extends z.ZodType>(c: Context<RestEnv>, model: S): Promise<z.output<S>> {
+  const body = model.safeParse(await readJson(c.req.raw));
+  if (!body.success) throw toInvalidInput(body.error);
+  return body.data;
+}
+
+type Body = Partial<z.output<typeof UpdateWebhookModel>>;
+
+/** What a body sets, as the graph takes it; what is absent stays absent. */
+function toFields({ url, events, description, channels, schedule, headers }: Body) {
+  return {
+    ...{ url, description },
+    events: events?.map(toEventName),
+    channels: channels?.map((channel) => toUpper<Channel>(channel)),
+    schedule: schedule && toUpper<WebhookSchedule>(schedule),
+    headers: headers && Object.entries(headers).map(([name, value]) => ({ name, value })),
+  };
+}
+
+function toEventName(wireName: string) {
+  const name = EVENTS_BY_WIRE_NAME[wireName];
+  if (name === undefined) throw new Error(`${wireName} is no event.`);
+  return name;
+}
+
+const toUpper = <T extends string>(name: Lowercase<T>): T => name.toUpperCase() as T;
+
+type Refused =
+  | { readonly __typename: 'NotFoundError' }
+  | {
+      readonly __typename: 'InvalidInputError';
+      readonly fields: readonly { readonly path: readonly string[]; readonly message: string }[];
+    };
+
+/** Makes the error that the graph answered; headers are named by their names and not by their places. */
+function toRefusal(refused: Refused, headers: Readonly<Record<string, string>> | null = {}): RefusalError {
+  if (refused.__typename === 'NotFoundError') return new CodedError('NOT_FOUND');
+  const names = Object.keys(headers ?? {});
+  return new InvalidInputError(
+    refused.fields.map(({ path: [field, place, ...rest], message }) => ({
+      path: [field, field === 'headers' && place ? names[Number(place)] : place, ...rest].filter(
+        (part) => part !== undefined,
+      ),
+      message,
+    })),
+  );
+}

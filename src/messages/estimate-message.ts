@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import type { Viewer } from '../access/viewer.ts';
+import { isForModel } from '../answer/bands.ts';
+import { composePrompt } from '../answer/prompt.ts';
+import { estimateMessageTokens, estimateTokens } from '../answer/tokens.ts';
+import { findPlace, type PlaceInput, READ, requireOnePlace } from '../conversations/conversation-target.ts';
+import type { Deps } from '../deps.ts';
+import type { ModelName } from '../domain/answering.ts';
+import { clientIdText, parseInput, text } from '../domain/input.ts';
+import { BUILTIN } from '../domain/providers.ts';
+import { nameModel } from '../models/families.ts';
+import { composeQuestion } from '../replies/question.ts';
+import { findTip } from '../store/branches.ts';
+
+/** The least and the most that something may be. */
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** What a message would cost. */
+export interface MessageEstimate {
+  /** Who would answer, the default model of a provider by its name. */
+  readonly author: ModelName;
+  readonly inputTokens: Range;
+  readonly outputTokens: Range;
+  /** In billionths of a US dollar; null when the price is not known. */
+  readonly priceNano: Range | null;
+}
+
+/** By how much the true number of tokens may be off on either side. */
+const TOLERANCE = 0.25;
+
+/** Every answer has some tokens. */
+const MIN_OUTPUT_TOKENS = 1;
+
+/**
+ * Says what it would take to answer a message now, and asks no model: its sources are searched and its prompt is
+ * composed as they would be. Without tools and fallbacks: each round with a tool costs the prompt again.
+ * @throws InvalidInputError, NotFoundError
+ */
+export async function estimateMessage(
+  deps: Pick<Deps, 'db' | 'clock' | 'bus' | 'background' | 'config' | 'prices'>,
+  { accountId }: Pick<Viewer, 'accountId'>,
+  input: PlaceInput & { content: string },
+): Promise<MessageEstimate> {
+  const rules = z.object({ content: text(1, deps.config.maxMessageChars), sessionId: clientIdText.optional() });
+  const { content, sessionId } = parseInput(rules, { content: input.content, sessionId: input.sessionId });
+  requireOnePlace(input);
+  const place = await findPlace(deps.db.read, accountId, { ...input, sessionId }, READ);
+  const { conversation } = place;
+  const fromId = (conversation && (await findTip(deps.db.read, accountId, conversation.id))) ?? null;
+  const question = await composeQuestion(deps, place, { content, fromId });
+  if (question.author.provider === BUILTIN || !isForModel(question)) {
+    const inputTokens = estimateTokens(content);
+    const author = { provider: BUILTIN, model: null };
+    return estimate(deps, author, { min: inputTokens, max: inputTokens });
+  }
+  const inputTokens = estimateMessageTokens(composePrompt(question).messages);
+  return estimate(deps, nameModel(question.author), {
+    min: Math.floor(inputTokens * (1 - TOLERANCE)),
+    max: Math.ceil(inputTokens * (1 + TOLERANCE)),
+  });
+}
+
+function estimate(
+  { config, prices }: Pick<Deps, 'config' | 'prices'>,
+  author: ModelName,
+  inputTokens: Range,
+): MessageEstimate {
+  const outputTokens = { min: MIN_OUTPUT_TOKENS, max: config.models.maxOutputTokens };
+  const priceOf = (end: 'min' | 'max') =>
+    prices.priceOf(author, { inputTokens: inputTokens[end], cachedTokens: 0, outputTokens: outputTokens[end] });
+  const [min, max] = [priceOf('min'), priceOf('max')];
+  return { author, inputTokens, outputTokens, priceNano: min === null || max === null ? null : { min, max } };
+}

@@ -1,0 +1,48 @@
+import type { Viewer } from '../access/viewer.ts';
+import { holdMessage } from '../conversations/visible.ts';
+import type { Chatbot, Conversation, Message, MessageRole } from '../domain/entities.ts';
+import { InvalidInputError, requireFound } from '../domain/errors.ts';
+import { findFollowing } from '../store/branches.ts';
+import { findChatbot } from '../store/chatbots.ts';
+import type { Queryable } from '../store/tables.ts';
+
+/** How many messages may follow the same one. */
+export const MAX_SIBLINGS = 50;
+
+/** A message that is to get a sibling, and where it stands. */
+export interface Fork {
+  readonly message: Message;
+  readonly conversation: Conversation;
+  readonly chatbot: Chatbot;
+}
+
+/**
+ * Finds the message that is to get a sibling, and holds its conversation.
+ * @throws NotFoundError
+ */
+export async function findFork(trx: Queryable, viewer: Viewer, messageId: string): Promise<Fork> {
+  const { message, conversation } = await holdMessage(trx, viewer, messageId);
+  const chatbot = requireFound('Message', await findChatbot(trx, viewer.accountId, conversation.chatbotId));
+  return { message, conversation, chatbot };
+}
+
+/**
+ * Checks that a message can get a sibling.
+ * @param role who must have said it; `refusal` says so to those who name another.
+ * @throws InvalidInputError for another role, in a closed conversation, and for one sibling too many.
+ */
+export async function requireFork(
+  trx: Queryable,
+  { message, conversation }: Fork,
+  { role, refusal }: { role: MessageRole; refusal: string },
+): Promise<void> {
+  if (message.role !== role) throw refuseFork(refusal);
+  if (conversation.status === 'CLOSED') throw refuseFork('The conversation is closed; a new message opens it again.');
+  const siblings = await findFollowing(trx, conversation.accountId, [message.parentId ?? conversation.id]);
+  if (siblings.length >= MAX_SIBLINGS) throw refuseFork(`There are ${MAX_SIBLINGS} versions already.`);
+}
+
+/** What is answered to one who asks for a sibling that cannot be. */
+export function refuseFork(message: string): InvalidInputError {
+  return new InvalidInputError([{ path: ['messageId'], message }]);
+}

@@ -1,0 +1,26 @@
+import type { Viewer } from '../access/viewer.ts';
+import { holdMessage } from '../conversations/visible.ts';
+import { publishEvents } from '../coordination/topics.ts';
+import type { Message } from '../domain/entities.ts';
+import { requireFound } from '../domain/errors.ts';
+import { toTimestamp } from '../domain/time.ts';
+import { requestStop, type StopDeps, stopReplies } from '../replies/stop-reply.ts';
+import { findMessage } from '../store/messages.ts';
+
+/**
+ * Stops a reply: one that is being written keeps what it has, one that waits is never begun. A message that has ended
+ * stays as it is, so stopping twice does no harm.
+ * @returns the message as it stands then; still STREAMING where its end cannot be stored within some seconds, which is
+ * done as soon as it can.
+ * @throws NotFoundError
+ */
+export async function stopMessage(deps: StopDeps, viewer: Viewer, input: { messageId: string }): Promise<Message> {
+  const at = toTimestamp(deps.clock.now());
+  const { id, stopping, events } = await deps.db.transaction(async (trx) => {
+    const { message } = await holdMessage(trx, viewer, input.messageId);
+    return { id: message.id, ...(await requestStop(trx, [message], at)) };
+  });
+  publishEvents(deps.bus, events);
+  await stopReplies(deps, stopping);
+  return requireFound('Message', await findMessage(deps.db.read, viewer.accountId, id));
+}

@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import type { Viewer } from '../access/viewer.ts';
+import type { Deps } from '../deps.ts';
+import type { Passage, Source } from '../domain/entities.ts';
+import { InvalidInputError, NotFoundError } from '../domain/errors.ts';
+import { createId, createIdAfter, parseId } from '../domain/ids.ts';
+import { line, parseInput, text } from '../domain/input.ts';
+import { toTimestamp } from '../domain/time.ts';
+import { findChatbot } from '../store/chatbots.ts';
+import { findNewestId } from '../store/newest-ids.ts';
+import { insertPassages } from '../store/search/passages.ts';
+import { addIndexEntries, splitTerms, unindexSource } from '../store/search/search.ts';
+import { deleteSource as deleteStoredSource, findSource, insertSource } from '../store/sources.ts';
+import { enqueueEvents, type Happening } from '../store/webhooks/outbox.ts';
+import { cleanText } from './chunk.ts';
+import { MAX_TITLE_CHARS, type SourceContent } from './read-source.ts';
+
+/** What to read, and for whom. */
+export interface CreateSourceInput {
+  readonly chatbotId: string;
+  /** Absent: the question, or the first heading or line of the text. */
+  readonly title?: string | null | undefined;
+  /** Exactly one of: Markdown or plain text; a question with its answer. */
+  readonly content: SourceContent;
+}
+
+const MAX_TEXT_CHARS = 1_000_000;
+
+/** Text that is shown and searched as it is, without the cutting that cleans longer text. */
+const cleaned = (min: number, max: number) => text(min, max).transform(cleanText).pipe(text(min, max));
+
+const rules = z.object({
+  title: line(1, MAX_TITLE_CHARS).pipe(cleaned(1, MAX_TITLE_CHARS)).optional(),
+  content: z
+    .object({
+      text: text(1, MAX_TEXT_CHARS).nullish(),
+      qa: z.object({ question: cleaned(1, 2_000), answer: cleaned(1, 20_000) }).nullish(),
+    })
+    .refine(({ text, qa }) => (text == null) !== (qa == null), 'Give exactly one of text and qa.'),
+});
+
+/**
+ * Adds a source to a chatbot and reads it: when this resolves, its passages can be found and cited, or it is FAILED, as
+ * the text takes too much time or memory to read.
+ * @throws InvalidInputError, also when the text holds nothing to read; NotFoundError when there is no such chatbot.
+ */
+export async function createSource(
+  deps: Pick<Deps, 'db' | 'clock' | 'sourceReader'>,
+  viewer: Pick<Viewer, 'accountId'>,
+  input: CreateSourceInput,
+): Promise<Source> {
+  const given = parseInput(rules, { ...input });
+  const { title, passages: read, failure } = await deps.sourceReader.read(given);
+  if (read.length === 0 && failure === null)
+    throw new InvalidInputError([{ path: ['content'], message: 'There is no text in it.' }]);
+
+  const { accountId } = viewer;
+  const chatbotId = parseId('chatbot', input.chatbotId);
+  return deps.db.transaction(async (trx) => {
+    if (chatbotId === undefined || (await findChatbot(trx, accountId, chatbotId)) === undefined) {
+      throw new NotFoundError('Chatbot');
+    }
+    const at = toTimestamp(deps.clock.now());
+    const source: Source = {
+      id: createIdAfter('source', await findNewestId(trx, 'sources', chatbotId)),
+      accountId,
+      chatbotId,
+      type: given.content.qa ? 'QA' : 'TEXT',
+      title,
+      url: null,
+      status: failure === null ? 'DONE' : 'FAILED',
+      error: failure,
+      pageCount: failure === null ? 1 : 0,
+      createdAt: at,
+      updatedAt: at,
+    };
+    const passages = read.map(
+      ({ headingPath, text }, position): Passage => ({
+        id: createId('passage'),
+        accountId,
+        chatbotId,
+        sourceId: source.id,
+        position,
+        headingPath,
+        text,
+      }),
+    );
+    await insertSource(trx, source);
+    await insertPassages(trx, passages);
+    await addIndexEntries(
+      trx,
+      passages.map(({ id: passageId }, index) => ({
+        ...{ passageId, accountId, chatbotId, sourceId: source.id },
+        terms: splitTerms(read[index]?.terms ?? ''),
+      })),
+    );
+    await enqueueEvents(trx, { accountId, chatbotId, at }, [sourceRead(source)]);
+    return source;
+  });
+}
+
+function sourceRead({ id, title, type, pageCount, error }: Source): Happening {
+  const about = { source_id: id, title, type: type.toLowerCase() };
+  return error === null
+    ? { name: 'SOURCE_DONE', tell: () => ({ sourceId: id, data: { ...about, page_count: pageCount } }) }
+    : { name: 'SOURCE_FAILED', tell: () => ({ sourceId: id, data: { ...about, error } }) };
+}
+
+/**
+ * Deletes a source with its passages, and returns its id. Citations of it keep their quote.
+ * @throws NotFoundError
+ */
+export async function deleteSource(
+  deps: Pick<Deps, 'db'>,
+  viewer: Viewer,
+  input: { id: string },
+): Promise<{ deletedId: string }> {
+  const id = parseId('source', input.id);
+  return deps.db.transaction(async (trx) => {
+    const source = id && (await findSource(trx, viewer.accountId, id));
+    if (!source) throw new NotFoundError('Source');
+    await unindexSource(trx, viewer.accountId, source.id);
+    await deleteStoredSource(trx, viewer.accountId, source.id);
+    return { deletedId: source.id };
+  });
+}

@@ -1,0 +1,185 @@
+/**
+ * Moves all that a SQLite file holds to a Postgres. The rows of the target say how far it is, as they are written in the
+ * order of their keys: a copy that was killed anywhere is gone on with. It is done when both have the same checksums.
+ */
+import { sql } from 'kysely';
+import { StartupError, StorageUnavailableError } from '../../domain/errors.ts';
+import { describeFailure } from '../engines/error-codes.ts';
+import { openSqliteSnapshot } from '../engines/sqlite.ts';
+import { compareMigrations } from '../migrations/migrate.ts';
+import type { Queryable } from '../tables.ts';
+import {
+  type AnyRow,
+  COPIED_TABLES,
+  countRows,
+  type Digest,
+  digestTable,
+  findLastRow,
+  INDEX_ENTRIES,
+  insertRows,
+  joinDigests,
+  type KeyedTable,
+  readBatches,
+} from './rows.ts';
+import { copyIndex, findsTheSame } from './search-index.ts';
+import { beginCopy, endCopy, listMigrations, lookAtTarget, useTarget } from './target.ts';
+
+/** How far a copy is. */
+export interface CopyProgress {
+  readonly step: 'reading' | 'copying' | 'checking';
+  readonly table: string;
+  readonly rows: number;
+  /** How many there will be; absent while nobody knows. */
+  readonly total?: number;
+}
+
+/** What to copy where. */
+export interface CopyOptions {
+  /** A SQLite file, as `DATABASE_URL` names it. It is never written to. */
+  readonly from: string;
+  /** A Postgres, as `DATABASE_URL` names it: empty, or with a part of the same copy. */
+  readonly to: string;
+  readonly onProgress: (progress: CopyProgress) => void;
+}
+
+/** What was copied. */
+export interface CopyReport {
+  /** Whether all of it was there before. */
+  readonly wasThere: boolean;
+  /** How many rows each table holds now, on either side. */
+  readonly rows: Readonly<Record<string, number>>;
+}
+
+const TABLES = [...COPIED_TABLES, INDEX_ENTRIES];
+
+/** How many passages are searched for at the end. */
+const MAX_SAMPLES = 100;
+
+const AGAIN = 'Drop that database, make an empty one, and copy to it.';
+
+/**
+ * Copies a database, or goes on with a copy that was not finished, and compares both sides. No gateway can start on the
+ * source meanwhile, nor on the target before it is finished.
+ * @throws StartupError when one of them cannot be used, or they differ at the end; the message says what to do.
+ */
+export async function copyDatabase({ from, to, onProgress }: CopyOptions): Promise<CopyReport> {
+  if (!/^postgres(ql)?:\/\/./.test(to)) {
+    throw new StartupError('Name the Postgres to copy to: migrate-to postgres://<user>:<password>@<host>/<database>');
+  }
+  if (!from.startsWith('sqlite:')) {
+    throw new StartupError(
+      'DATABASE_URL names a Postgres, which pg_dump and pg_restore copy: only SQLite is copied here.',
+    );
+  }
+  const source = openSqliteSnapshot(from.slice('sqlite:'.length));
+  try {
+    await requireCurrent(source.db);
+    return await useTarget(to, (target) => copy(source.db, target, to, onProgress));
+  } catch (error) {
+    if (!(error instanceof StorageUnavailableError)) throw error;
+    throw new StartupError(`The target failed: ${describeFailure(error)}. Run this again: it goes on where it was.`);
+  } finally {
+    await source.close();
+  }
+}
+
+/** The source is not brought up to date here, which would change it. */
+async function requireCurrent(source: Queryable): Promise<void> {
+  const tables = await source.introspection.getTables({ withInternalKyselyTables: true });
+  const isOurs = tables.some(({ name }) => name === 'kysely_migration');
+  const version = isOurs ? compareMigrations(await listMigrations(source)) : 'older';
+  if (version === 'newer') throw new StartupError('The source was made by a newer version of ChatGraph. Use that one.');
+  if (version === 'older')
+    throw new StartupError('The source is of an older version. Start and stop this version of ChatGraph on it once.');
+}
+
+async function copy(
+  source: Queryable,
+  target: Queryable,
+  url: string,
+  onProgress: CopyOptions['onProgress'],
+): Promise<CopyReport> {
+  const state = await lookAtTarget(target);
+  const { digests, samples } = await readSource(source, onProgress);
+  const fingerprint = joinDigests(digests);
+  const report = (wasThere: boolean): CopyReport => ({
+    wasThere,
+    rows: Object.fromEntries([...digests].map(([name, { rows }]) => [name, rows])),
+  });
+
+  if (state.is === 'filled') {
+    if ((await listDifferent(target, digests, onProgress)).length === 0) return report(true);
+    throw new StartupError('The target holds other data, and was left as it is. Name an empty database.');
+  }
+  if (state.is === 'empty') await beginCopy(url, target, fingerprint);
+  else if (state.fingerprint !== fingerprint) {
+    throw new StartupError(`The source has changed since it began to be copied to the target. ${AGAIN}`);
+  }
+
+  for (const table of TABLES) await copyTable(source, target, table, digests.get(table.name)?.rows ?? 0, onProgress);
+  // Until it is looked at, Postgres guesses how to find rows in tables that have just been filled.
+  await sql`analyze`.execute(target);
+  const different = await listDifferent(target, digests, onProgress);
+  for (const row of samples) {
+    if (different.length === 0 && !(await findsTheSame(source, target, row))) different.push('the search index');
+  }
+  if (different.length > 0) {
+    throw new StartupError(`The target differs from the source in ${different.join(', ')}. ${AGAIN}`);
+  }
+  await endCopy(target);
+  return report(false);
+}
+
+/** Reads all that is to be copied, and keeps some passages out of all to search for. */
+async function readSource(source: Queryable, onProgress: CopyOptions['onProgress']) {
+  const digests = new Map<string, Digest>();
+  const samples: AnyRow[] = [];
+  const distance = Math.ceil((await countRows(source, INDEX_ENTRIES)) / MAX_SAMPLES);
+  let passed = 0;
+  const sample = (row: AnyRow) => {
+    if (passed++ % distance === 0) samples.push(row);
+  };
+  for (const table of TABLES) {
+    const digest = await digestTable(source, table, table === INDEX_ENTRIES ? sample : undefined);
+    digests.set(table.name, digest);
+    onProgress({ step: 'reading', table: table.name, rows: digest.rows });
+  }
+  return { digests, samples };
+}
+
+async function copyTable(
+  source: Queryable,
+  target: Queryable,
+  table: KeyedTable,
+  total: number,
+  onProgress: CopyOptions['onProgress'],
+): Promise<void> {
+  let rows = await countRows(target, table);
+  const onBatch = (added: number) => {
+    rows += added;
+    onProgress({ step: 'copying', table: table.name, rows, total });
+  };
+  onBatch(0);
+  const after = await findLastRow(target, table);
+  if (table === INDEX_ENTRIES) return copyIndex(source, target, after, onBatch);
+  for await (const batch of readBatches(source, table, after)) {
+    await insertRows(target, table, batch);
+    onBatch(batch.length);
+  }
+}
+
+/** The names of the tables that hold something else in the target. */
+async function listDifferent(
+  target: Queryable,
+  digests: ReadonlyMap<string, Digest>,
+  onProgress: CopyOptions['onProgress'],
+): Promise<string[]> {
+  const different: string[] = [];
+  for (const table of TABLES) {
+    const { rows, checksum } = await digestTable(target, table);
+    const total = digests.get(table.name)?.rows ?? 0;
+    onProgress({ step: 'checking', table: table.name, rows, total });
+    if (checksum !== digests.get(table.name)?.checksum) different.push(`${table.name} (${rows} rows of ${total})`);
+  }
+  return different;
+}

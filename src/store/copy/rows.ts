@@ -1,0 +1,124 @@
+import { createHash, hash } from 'node:crypto';
+import { sql } from 'kysely';
+import { withoutNul } from '../engines/postgres-pool.ts';
+import type { Queryable, Tables } from '../tables.ts';
+
+/** A row whose columns nobody has to know. */
+export type AnyRow = Readonly<Record<string, unknown>>;
+
+/** A table that can be walked through in the order of its primary key, which is the same on every engine. */
+export interface KeyedTable {
+  readonly name: string;
+  readonly key: readonly string[];
+  /** Absent: all. */
+  readonly columns?: readonly string[];
+}
+
+/** What a table holds: two that hold the same have the same digest, whatever the engine. */
+export interface Digest {
+  readonly rows: number;
+  readonly checksum: string;
+}
+
+/** Which processes live, and what they have made for themselves, is not for another database to know. */
+type CopiedTable = Exclude<keyof Tables, 'nodes' | 'gateway_secrets'>;
+
+/** By their primary keys; what others refer to comes before them. */
+const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[] } = {
+  accounts: ['id'],
+  api_keys: ['id'],
+  chatbots: ['id'],
+  sources: ['id'],
+  passages: ['id'],
+  conversations: ['id'],
+  messages: ['id'],
+  leads: ['id'],
+  conversation_events: ['conversation_id', 'number'],
+  idempotency_keys: ['chatbot_id', 'operation', 'key'],
+  usage: ['account_id', 'month'],
+  usage_days: ['account_id', 'day', 'chatbot_id', 'api_key_id'],
+  quota_warnings: ['account_id', 'number'],
+  provider_keys: ['account_id', 'provider'],
+  provider_models: ['account_id', 'provider', 'model'],
+  webhook_subscriptions: ['id'],
+  webhook_events: ['id'],
+  webhook_deliveries: ['id'],
+  webhook_attempts: ['delivery_id', 'number'],
+};
+
+/** All tables whose rows are copied as they are, in the order in which they can be. */
+export const COPIED_TABLES: readonly KeyedTable[] = Object.entries(KEYS).map(([name, key]) => ({ name, key }));
+
+/** What every index has of each passage; the rest of an index is made from it. */
+export const INDEX_ENTRIES: KeyedTable = {
+  name: 'search_entries',
+  key: ['passage_id'],
+  columns: ['passage_id', 'account_id', 'chatbot_id', 'source_id', 'terms', 'length'],
+};
+
+const BATCH_SIZE = 1_000;
+
+/** Gives the rows of a table in batches, in the order of its key; those after the row `after`, where it is given. */
+export async function* readBatches(db: Queryable, table: KeyedTable, after?: AnyRow): AsyncGenerator<AnyRow[]> {
+  const key = sql.join(table.key.map((name) => sql.ref(name)));
+  const columns = table.columns ? sql.join(table.columns.map((name) => sql.ref(name))) : sql`*`;
+  let last = after;
+  while (true) {
+    const rest = last && sql`where (${key}) > (${sql.join(table.key.map((name) => last?.[name]))})`;
+    const { rows } = await sql<AnyRow>`
+      select ${columns} from ${sql.table(table.name)} ${rest ?? sql``} order by ${key} limit ${sql.lit(BATCH_SIZE)}
+    `.execute(db);
+    if (rows.length > 0) yield rows.map(toStorable);
+    if (rows.length < BATCH_SIZE) return;
+    last = rows.at(-1);
+  }
+}
+
+/** The last row by the key, of which only the key is given; `undefined` when there is none. */
+export async function findLastRow(db: Queryable, { name, key }: KeyedTable): Promise<AnyRow | undefined> {
+  const order = sql.join(key.map((column) => sql`${sql.ref(column)} desc`));
+  const columns = sql.join(key.map((column) => sql.ref(column)));
+  const { rows } = await sql<AnyRow>`select ${columns} from ${sql.table(name)} order by ${order} limit 1`.execute(db);
+  return rows[0];
+}
+
+/** Counts the rows of a table. */
+export async function countRows(db: Queryable, { name }: KeyedTable): Promise<number> {
+  const { rows } = await sql<{ count: number }>`select count(*) as count from ${sql.table(name)}`.execute(db);
+  return rows[0]?.count ?? 0;
+}
+
+/** Writes rows into a table of a Postgres, all or none. */
+export async function insertRows(db: Queryable, { name }: KeyedTable, rows: readonly AnyRow[]): Promise<void> {
+  const table = sql.table(name);
+  await sql`
+    insert into ${table} select * from json_populate_recordset(null::${table}, ${JSON.stringify(rows)}::json)
+  `.execute(db);
+}
+
+/** Reads a whole table, and calls `onRow` with each row. */
+export async function digestTable(
+  db: Queryable,
+  table: KeyedTable,
+  onRow: (row: AnyRow) => void = () => {},
+): Promise<Digest> {
+  const sum = createHash('sha256');
+  let count = 0;
+  for await (const rows of readBatches(db, table)) {
+    const columns = Object.keys(rows[0] ?? {}).sort();
+    sum.update(rows.map((row) => `${JSON.stringify(columns.map((name) => row[name]))}\n`).join(''));
+    for (const row of rows) onRow(row);
+    count += rows.length;
+  }
+  return { rows: count, checksum: sum.digest('hex') };
+}
+
+/** One text for many digests, by the names of their tables. */
+export function joinDigests(digests: ReadonlyMap<string, Digest>): string {
+  return hash('sha256', JSON.stringify([...digests]));
+}
+
+/** A row as Postgres keeps it. */
+function toStorable(row: AnyRow): AnyRow {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, withoutNul(value)]));
+}

@@ -1,0 +1,54 @@
+import { addIndexEntries, findCandidates, splitTerms } from '../search/search.ts';
+import type { IndexEntry } from '../search/text-index.ts';
+import type { Queryable } from '../tables.ts';
+import { type AnyRow, INDEX_ENTRIES, readBatches } from './rows.ts';
+
+/** As many as a search is asked for; a term that more passages hold is only counted. */
+const MAX_FOUND = 50;
+
+/**
+ * Fills the index of a target with what that of the source has: the very terms, in the order of passages. A batch is
+ * written as a whole, so the last passage says how far it is.
+ * @param after the last one that is there.
+ */
+export async function copyIndex(
+  source: Queryable,
+  target: Queryable,
+  after: AnyRow | undefined,
+  onBatch: (rows: number) => void,
+): Promise<void> {
+  for await (const rows of readBatches(source, INDEX_ENTRIES, after)) {
+    const entries = rows.map(toIndexEntry);
+    await target.transaction().execute((trx) => addIndexEntries(trx, entries));
+    onBatch(rows.length);
+  }
+}
+
+/**
+ * Searches both indexes for the words of a passage: its chatbot's counts must be equal for each, and the passages that
+ * hold its rarest.
+ */
+export async function findsTheSame(source: Queryable, target: Queryable, row: AnyRow): Promise<boolean> {
+  const { accountId, chatbotId, terms } = toIndexEntry(row);
+  const search = async (db: Queryable) => {
+    const words = [...new Set(terms)].sort();
+    const { passageCount, averageLength, frequencies } = await findCandidates(db, accountId, chatbotId, words, 1);
+    const [rarest] = [...frequencies].sort(([, a], [, b]) => a - b);
+    const isFew = rarest !== undefined && rarest[1] <= MAX_FOUND;
+    const found = isFew ? await findCandidates(db, accountId, chatbotId, [rarest[0]], MAX_FOUND) : undefined;
+    const ids = found?.candidates.map(({ passage }) => passage.id).sort();
+    return JSON.stringify([passageCount, averageLength, [...frequencies], ids]);
+  };
+  return (await search(source)) === (await search(target));
+}
+
+function toIndexEntry(row: AnyRow): IndexEntry {
+  const { passage_id, account_id, chatbot_id, source_id, terms } = row as Record<string, string>;
+  return {
+    passageId: passage_id ?? '',
+    accountId: account_id ?? '',
+    chatbotId: chatbot_id ?? '',
+    sourceId: source_id ?? '',
+    terms: splitTerms(terms ?? ''),
+  };
+}

@@ -1,0 +1,102 @@
+import { sql } from 'kysely';
+import { StartupError, StorageUnavailableError } from '../../domain/errors.ts';
+import { describeFailure } from '../engines/error-codes.ts';
+import { migratePostgres } from '../engines/postgres.ts';
+import { createPostgresHandle } from '../engines/postgres-pool.ts';
+import { compareMigrations } from '../migrations/migrate.ts';
+import type { Queryable } from '../tables.ts';
+import { COPIED_TABLES, findLastRow } from './rows.ts';
+
+/** What a target holds before anything is done to it. `fingerprint` is that of the source that is being copied to it. */
+export type TargetState =
+  | { readonly is: 'empty' }
+  | { readonly is: 'unfinished'; readonly fingerprint: string }
+  | { readonly is: 'filled' };
+
+/**
+ * A copy that is under way is noted among the migrations, as one that nobody knows: so no gateway of any version starts
+ * on half of the rows, and says in which state it has found the database.
+ */
+const MARK = 'unfinished-migrate-to-';
+
+/** Any number will do that nothing else in the database uses. */
+const LOCK = sql.lit(4_831_206_117);
+
+const LOCK_TIMEOUT_MS = 10_000;
+/** The SQLSTATE. */
+const LOCK_TIMED_OUT = '55P03';
+
+const NEW_ONE = 'Name an empty database.';
+
+/**
+ * Opens a Postgres to be written by this process alone, as it is, for as long as `work` takes. All of it runs on one
+ * connection; one that an earlier process has left may take a moment to end.
+ * @throws StartupError when it cannot be reached, or another process copies to it.
+ */
+export async function useTarget<T>(url: string, work: (target: Queryable) => Promise<T>): Promise<T> {
+  let isOpen = false;
+  const settings = { max: 1, statement_timeout: 0, query_timeout: 0, lock_timeout: LOCK_TIMEOUT_MS };
+  let handle: Queryable | undefined;
+  try {
+    handle = createPostgresHandle(url, { ...settings, idle_in_transaction_session_timeout: 0 });
+    return await handle.connection().execute(async (target) => {
+      await sql`select pg_advisory_lock(${LOCK})`.execute(target);
+      isOpen = true;
+      return work(target);
+    });
+  } catch (error) {
+    if (isOpen) throw error;
+    const isHeld =
+      error instanceof StorageUnavailableError && (error.cause as { code?: string }).code === LOCK_TIMED_OUT;
+    const reason = isHeld ? 'another process copies to it' : describeFailure(error);
+    throw new StartupError(`Cannot use the target: ${reason}`);
+  } finally {
+    await handle?.destroy();
+  }
+}
+
+/**
+ * Looks at what a target holds.
+ * @throws StartupError when it is not for this version to write to.
+ */
+export async function lookAtTarget(target: Queryable): Promise<TargetState> {
+  const { rows: tables } = await sql<{ name: string }>`
+    select tablename as name from pg_tables where schemaname = current_schema() order by name`.execute(target);
+  const isKnown = tables.some(({ name }) => name === 'kysely_migration');
+  const names = isKnown ? await listMigrations(target) : [];
+  const mark = names.find((name) => name.startsWith(MARK));
+  if (names.length === 0) {
+    const other = tables.find(({ name }) => !name.startsWith('kysely_'));
+    if (other === undefined) return { is: 'empty' };
+    throw new StartupError(`The target holds something else: a table ${other.name}. ${NEW_ONE}`);
+  }
+  const version = compareMigrations(names.filter((name) => name !== mark));
+  if (version !== 'same')
+    throw new StartupError(
+      `The target was made by ${version === 'newer' ? 'a newer' : 'an older'} version of ChatGraph. ${NEW_ONE}`,
+    );
+  if (mark !== undefined) return { is: 'unfinished', fingerprint: mark.slice(MARK.length) };
+  for (const table of COPIED_TABLES) if (await findLastRow(target, table)) return { is: 'filled' };
+  return { is: 'empty' };
+}
+
+/** Makes the tables of an empty target, and notes that a source is being copied to it. */
+export async function beginCopy(url: string, target: Queryable, fingerprint: string): Promise<void> {
+  try {
+    await migratePostgres(url);
+    await sql`insert into kysely_migration values (${MARK + fingerprint}, ${new Date().toISOString()})`.execute(target);
+  } catch (error) {
+    throw new StartupError(`Cannot use the target: ${describeFailure(error)}`);
+  }
+}
+
+/** Notes that all of it is there: gateways may start. */
+export async function endCopy(target: Queryable): Promise<void> {
+  await sql`delete from kysely_migration where name like ${`${MARK}%`}`.execute(target);
+}
+
+/** The names of the migrations that a database has had. */
+export async function listMigrations(db: Queryable): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db);
+  return rows.map(({ name }) => name);
+}

@@ -1,0 +1,163 @@
+import { StorageUnavailableError } from '../../domain/errors.ts';
+
+/** What an error of a database engine means to the caller, what is tried before the caller is told, and how it is logged. */
+export interface StorageErrorRule {
+  /** `SERVICE_UNAVAILABLE`: the same request may succeed later. `INTERNAL_SERVER_ERROR`: the program made a mistake. */
+  readonly code: 'SERVICE_UNAVAILABLE' | 'INTERNAL_SERVER_ERROR';
+  /**
+   * `statement`: the same statement is run again until a deadline. `transaction`: the whole transaction is run again, a
+   * few times. `never`: the caller is told at once.
+   */
+  readonly retry: 'statement' | 'transaction' | 'never';
+  /** `warn`: one line, it passes by itself. `error`: one line, the operator has to act. `stack`: with the stack, a bug. */
+  readonly log: 'warn' | 'error' | 'stack';
+}
+
+const HELD: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'statement', log: 'warn' };
+const COLLISION: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'transaction', log: 'warn' };
+const PASSING: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'never', log: 'warn' };
+const BROKEN: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'never', log: 'error' };
+/** A twin may have been first: run again, the transaction finds the twin's row. */
+const TWIN: StorageErrorRule = { code: 'INTERNAL_SERVER_ERROR', retry: 'transaction', log: 'stack' };
+const BUG: StorageErrorRule = { code: 'INTERNAL_SERVER_ERROR', retry: 'never', log: 'stack' };
+
+/**
+ * SQLite's result codes. A code with a suffix (`SQLITE_IOERR_WRITE`) follows the longest name here that it begins with.
+ * Source: https://www.sqlite.org/rescode.html
+ */
+export const SQLITE_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
+  // Another process holds the write lock, or recovers the file.
+  SQLITE_BUSY: HELD,
+  SQLITE_PROTOCOL: HELD,
+  SQLITE_SCHEMA: HELD,
+  // The disk, its rights or its memory.
+  SQLITE_FULL: BROKEN,
+  SQLITE_IOERR: BROKEN,
+  SQLITE_NOMEM: BROKEN,
+  SQLITE_READONLY: BROKEN,
+  SQLITE_PERM: BROKEN,
+  SQLITE_CANTOPEN: BROKEN,
+  SQLITE_NOLFS: BROKEN,
+  SQLITE_CORRUPT: BROKEN,
+  SQLITE_NOTADB: BROKEN,
+  // The statement, or how it was called.
+  SQLITE_ERROR: BUG,
+  SQLITE_INTERNAL: BUG,
+  SQLITE_ABORT: BUG,
+  SQLITE_LOCKED: BUG,
+  SQLITE_INTERRUPT: BUG,
+  SQLITE_NOTFOUND: BUG,
+  SQLITE_EMPTY: BUG,
+  SQLITE_TOOBIG: BUG,
+  SQLITE_CONSTRAINT: BUG,
+  SQLITE_MISMATCH: BUG,
+  SQLITE_MISUSE: BUG,
+  SQLITE_AUTH: BUG,
+  SQLITE_FORMAT: BUG,
+  SQLITE_RANGE: BUG,
+  SQLITE_NOTICE: BUG,
+  SQLITE_WARNING: BUG,
+};
+
+/** The SQLSTATE of a named query whose table has got another column since: by a newer gateway, beside this one. */
+export const STALE_PLAN = '0A000';
+
+/** The SQLSTATE of a write on a server that only reads: after a failover, a connection may lead to the one that was. */
+export const READ_ONLY = '25006';
+
+/**
+ * Postgres' classes of SQLSTATE, by two characters, and the codes that differ from their class, by five.
+ * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+export const POSTGRES_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
+  // Another transaction was in the way.
+  '40': COLLISION,
+  '40003': PASSING,
+  '55P03': PASSING,
+  '23505': TWIN,
+  '23503': TWIN,
+  [STALE_PLAN]: TWIN,
+  // The connection, the server's resources, its start or its end, a time limit, a failover.
+  '08': PASSING,
+  '53': PASSING,
+  '53100': BROKEN,
+  '57': PASSING,
+  '57P04': BROKEN,
+  '25P03': PASSING,
+  '25P04': PASSING,
+  [READ_ONLY]: PASSING,
+  // The server's disk, its files or its settings.
+  '58': BROKEN,
+  F0: BROKEN,
+  XX001: BROKEN,
+  XX002: BROKEN,
+  // The name, the password or the rights of the gateway have been changed.
+  '28': BROKEN,
+  '3D': BROKEN,
+  '42501': BROKEN,
+  // The statement, or how it was called.
+  '00': BUG,
+  '01': BUG,
+  '02': BUG,
+  '03': BUG,
+  '09': BUG,
+  '0A': BUG,
+  '0B': BUG,
+  '0F': BUG,
+  '0L': BUG,
+  '0P': BUG,
+  '0Z': BUG,
+  '10': BUG,
+  '20': BUG,
+  '21': BUG,
+  '22': BUG,
+  '23': BUG,
+  '24': BUG,
+  '25': BUG,
+  '26': BUG,
+  '27': BUG,
+  '2B': BUG,
+  '2D': BUG,
+  '2F': BUG,
+  '34': BUG,
+  '38': BUG,
+  '39': BUG,
+  '3B': BUG,
+  '3F': BUG,
+  '42': BUG,
+  '44': BUG,
+  '54': BUG,
+  '55': BUG,
+  '72': BUG,
+  HV: BUG,
+  P0: BUG,
+  XX: BUG,
+};
+
+/** The rule of an error of SQLite, by its code. */
+export function sqliteRuleOf(code: string): StorageErrorRule {
+  for (let name = code; name !== ''; name = name.slice(0, Math.max(0, name.lastIndexOf('_')))) {
+    const rule = SQLITE_ERRORS[name];
+    if (rule !== undefined) return rule;
+  }
+  return BUG;
+}
+
+/** The rule of an error of Postgres, by its SQLSTATE; absent where its server gave no answer. */
+export function postgresRuleOf(code: string | undefined): StorageErrorRule {
+  if (code === undefined) return PASSING;
+  return POSTGRES_ERRORS[code] ?? POSTGRES_ERRORS[code.slice(0, 2)] ?? BUG;
+}
+
+/** Makes what the caller is told of an engine's error; a bug stays as it is. */
+export function toStorageError({ code, log }: StorageErrorRule, error: unknown): unknown {
+  if (code !== 'SERVICE_UNAVAILABLE' || log === 'stack') return error;
+  return new StorageUnavailableError({ cause: error, logLevel: log });
+}
+
+/** Says in a few words why a database cannot be used: errors of several addresses have no text of their own. */
+export function describeFailure(error: unknown): string {
+  const cause = error instanceof StorageUnavailableError ? error.cause : error;
+  const { message = '', code = '' } = cause as { message?: string; code?: string };
+  return message || code || String(cause);
+}

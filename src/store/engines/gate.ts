@@ -1,0 +1,50 @@
+import { StorageUnavailableError } from '../../domain/errors.ts';
+
+/** Lets a few in at a time, in the order of their coming. */
+export interface Gate {
+  /**
+   * Runs `task` when its turn has come.
+   * @throws StorageUnavailableError when that takes longer than the gate lets one wait.
+   */
+  pass<T>(task: () => Promise<T>): Promise<T>;
+}
+
+/** Makes a gate for `width` tasks at a time. */
+export function createGate(width: number, maxWaitMs: number): Gate {
+  let free = width;
+  const waiting = new Set<() => void>();
+
+  async function enter(): Promise<void> {
+    if (free > 0) {
+      free--;
+      return;
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    waiting.add(resolve);
+    const timer = setTimeout(() => {
+      waiting.delete(resolve);
+      reject(new StorageUnavailableError({ cause: new Error('Too many others were waiting.'), logLevel: 'warn' }));
+    }, maxWaitMs).unref();
+    await promise.finally(() => clearTimeout(timer));
+  }
+
+  function leave(): void {
+    const [next] = waiting;
+    if (next === undefined) free++;
+    else {
+      waiting.delete(next);
+      next();
+    }
+  }
+
+  return {
+    async pass(task) {
+      await enter();
+      try {
+        return await task();
+      } finally {
+        leave();
+      }
+    },
+  };
+}

@@ -1,0 +1,171 @@
+import { setTimeout } from 'node:timers/promises';
+import SqliteConnection from 'better-sqlite3';
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  Kysely,
+  type QueryResult,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely';
+import { checkReads, countReads, findLongColumns } from '../counted-reads.ts';
+import type { Queryable, Tables } from '../tables.ts';
+import { sqliteRuleOf, toStorageError } from './error-codes.ts';
+
+const MAX_CACHED_STATEMENTS = 500;
+const MAX_PAUSE_MS = 50;
+
+/** An open file. */
+export type Handle = SqliteConnection.Database;
+
+/** Until when a statement waits for a file that another process holds, by `performance.now()`; asked as it begins. */
+export type FindDeadline = () => number;
+
+/**
+ * Opens a file for one handle. SQLite's own waiting for a held file is off, as it would stop the whole process: see
+ * `runWhenFree`.
+ */
+export function openHandle(path: string, options: SqliteConnection.Options = {}): Handle {
+  const handle = new SqliteConnection(path, { ...options, timeout: 0 });
+  handle.pragma('trusted_schema = OFF');
+  return handle;
+}
+
+/** Whether SQLite has thrown an error: any, or that of a code. */
+export function isSqliteError(error: unknown, code?: string): error is Error {
+  return error instanceof SqliteConnection.SqliteError && (code === undefined || error.code === code);
+}
+
+/**
+ * Runs something on a file at once; while another process holds the file it is tried again, and the event loop goes on.
+ * @throws StorageUnavailableError when the deadline has passed, or the disk fails.
+ */
+export async function runWhenFree<T>(run: () => T, until: number): Promise<T> {
+  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+    try {
+      return run();
+    } catch (error) {
+      if (!(error instanceof SqliteConnection.SqliteError)) throw error;
+      const rule = sqliteRuleOf(error.code);
+      if (rule.retry !== 'statement' || performance.now() >= until) throw toStorageError(rule, error);
+    }
+    await setTimeout(pauseMs * (0.5 + Math.random() / 2));
+  }
+}
+
+/** Kysely types and compiles; each distinct statement is prepared once per handle. */
+export function createKysely(handle: Handle, findDeadline: FindDeadline): Queryable {
+  return new Kysely<Tables>({
+    dialect: {
+      createAdapter: () => (handle.readonly ? new ReaderAdapter() : new WriterAdapter()),
+      createDriver: () => new FileDriver(handle, findDeadline),
+      createIntrospector: (db) => new SqliteIntrospector(db),
+      createQueryCompiler: () => new FileQueryCompiler(),
+    },
+  });
+}
+
+class FileDriver implements Driver {
+  readonly #handle: Handle;
+  readonly #connection: FileConnection;
+
+  constructor(handle: Handle, findDeadline: FindDeadline) {
+    this.#handle = handle;
+    this.#connection = new FileConnection(handle, findDeadline);
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<FileConnection> {
+    return this.#connection;
+  }
+
+  /** Takes the write lock when a transaction begins, so that none fails half-way for want of it. */
+  async beginTransaction(): Promise<void> {
+    await this.#connection.run('begin immediate');
+  }
+
+  async commitTransaction(): Promise<void> {
+    await this.#connection.run('commit');
+  }
+
+  /** SQLite has rolled back by itself where the disk was full; to try again would hide that. */
+  async rollbackTransaction(): Promise<void> {
+    if (this.#handle.inTransaction) await this.#connection.run('rollback');
+  }
+
+  async releaseConnection(): Promise<void> {}
+
+  async destroy(): Promise<void> {
+    this.#handle.close();
+  }
+}
+
+/** A statement, and which columns of its rows are counted; undefined until there are rows. */
+interface Prepared {
+  readonly statement: SqliteConnection.Statement;
+  longColumns: readonly string[] | undefined;
+}
+
+class FileConnection implements DatabaseConnection {
+  readonly #handle: Handle;
+  readonly #findDeadline: FindDeadline;
+  readonly #statements = new Map<string, Prepared>();
+
+  constructor(handle: Handle, findDeadline: FindDeadline) {
+    this.#handle = handle;
+    this.#findDeadline = findDeadline;
+  }
+
+  executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+    return this.run(sql, parameters);
+  }
+
+  run<R>(sql: string, parameters: readonly unknown[] = []): Promise<QueryResult<R>> {
+    return runWhenFree(() => {
+      const prepared = this.#prepare(sql);
+      const { statement } = prepared;
+      if (!statement.reader) return { rows: [], numAffectedRows: BigInt(statement.run(parameters).changes) };
+      checkReads();
+      const rows = statement.all(parameters);
+      prepared.longColumns ??= findLongColumns(rows);
+      countReads(rows, prepared.longColumns);
+      return { rows: rows as R[] };
+    }, this.#findDeadline());
+  }
+
+  #prepare(sql: string): Prepared {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const prepared = { statement: this.#handle.prepare(sql), longColumns: undefined };
+    this.#statements.set(sql, prepared);
+    const [oldest] = this.#statements.keys();
+    if (this.#statements.size > MAX_CACHED_STATEMENTS && oldest !== undefined) this.#statements.delete(oldest);
+    return prepared;
+  }
+
+  // biome-ignore lint/correctness/useYield: it has nothing to give.
+  async *streamQuery(): AsyncGenerator<never> {
+    throw new Error('Rows are not streamed.');
+  }
+}
+
+/** Leaves out `for update` and its like: the one transaction at a time holds the whole file. */
+class FileQueryCompiler extends SqliteQueryCompiler {
+  protected override visitSelectModifier(): void {}
+}
+
+class WriterAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
+/** Reads finish within one turn of the event loop, so they need not queue for the connection. */
+class ReaderAdapter extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true;
+  }
+}

@@ -1,0 +1,238 @@
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Transaction } from 'kysely';
+import { DatabaseInUseError, StartupError, StorageUnavailableError } from '../../domain/errors.ts';
+import { migrate } from '../migrations/migrate.ts';
+import type { Queryable, Tables } from '../tables.ts';
+import { describeFailure } from './error-codes.ts';
+import { createGate } from './gate.ts';
+import { lockPathOf, makePrivateFile, makePrivateFolder, narrowFiles, type ReportExposed } from './private-files.ts';
+import { createKysely, type Handle, isSqliteError, openHandle, runWhenFree } from './sqlite-driver.ts';
+import type { RunTransaction, TransactionOptions } from './transaction.ts';
+
+const FOREIGN_WRITE_POLL_MS = 250;
+/** How long a transaction, from when it is asked for, or a read waits for a file that another process holds. */
+const MAX_HELD_MS = 5_000;
+/** The same at the start, when nobody waits for an answer. */
+const MAX_HELD_AT_START_MS = 30_000;
+/** How long a transaction waits for those before it in this process. */
+const MAX_QUEUED_MS = 20_000;
+
+/**
+ * Opens a file as the database, checks it and brings its tables up to date. The folder is made when absent. A gateway
+ * holds the file alone, whatever path leads to it; a tool may write beside it. Its files are for their owner alone.
+ * @param onExposed told of those that were not.
+ * @throws DatabaseInUseError when another gateway holds the file; StartupError when it cannot be used.
+ */
+export async function openSqlite(givenPath: string, role: 'gateway' | 'tool', onExposed: ReportExposed = () => {}) {
+  const path = resolvePath(givenPath);
+  const lock = role === 'gateway' ? holdLock(path) : undefined;
+  narrowFiles(path, onExposed);
+  const startUntil = performance.now() + MAX_HELD_AT_START_MS;
+  let until = startUntil;
+
+  let writerHandle: Handle | undefined;
+  try {
+    writerHandle = await runWhenFree(() => openWriter(path), startUntil);
+    const handle = writerHandle;
+    const writer = createKysely(handle, () => until);
+    await migrate(writer);
+    const readerHandle = await runWhenFree(() => openHandle(path, { readonly: true }), startUntil);
+    const reader = createKysely(readerHandle, () => performance.now() + MAX_HELD_MS);
+    const gate = createGate(1, MAX_QUEUED_MS);
+    // One at a time: the deadline is that of the transaction whose turn it is.
+    const transact: RunTransaction = (work, { isLazy = false } = {}) => {
+      const askedUntil = performance.now() + MAX_HELD_MS;
+      return gate.pass(async () => {
+        until = askedUntil;
+        if (isLazy) handle.pragma('synchronous = NORMAL');
+        try {
+          return await writer.transaction().execute(work);
+        } finally {
+          if (isLazy) handle.pragma('synchronous = FULL');
+        }
+      });
+    };
+    return createDatabase({ writerHandle: handle, writer, reader, transact, lock });
+  } catch (error) {
+    writerHandle?.close();
+    lock?.close();
+    throw describeRefusal(error, path);
+  }
+}
+
+/**
+ * Opens a file to be read as it stands at this moment, whatever a tool writes meanwhile; no gateway can start on it until
+ * it is closed. Nothing in it is changed.
+ * @throws DatabaseInUseError when a gateway holds the file; StartupError when it cannot be read.
+ */
+export function openSqliteSnapshot(givenPath: string): { db: Queryable; close(): Promise<void> } {
+  if (!existsSync(givenPath)) throw new StartupError(`There is no database ${givenPath}.`);
+  const path = resolvePath(givenPath);
+  const lock = holdLock(path);
+  let handle: Handle | undefined;
+  try {
+    handle = openHandle(path, { readonly: true });
+    // What is read is fixed by the first read, which this is.
+    handle.exec('begin');
+    checkWhole(handle, path);
+    const db = createKysely(handle, () => performance.now() + MAX_HELD_MS);
+    return {
+      db,
+      async close() {
+        await db.destroy();
+        lock.close();
+      },
+    };
+  } catch (error) {
+    handle?.close();
+    lock.close();
+    throw describeRefusal(error, path);
+  }
+}
+
+/** The handles of an open file, and what runs a transaction on the writing one. */
+interface FileHandles {
+  readonly writerHandle: Handle;
+  readonly writer: Queryable;
+  readonly reader: Queryable;
+  readonly transact: RunTransaction;
+  readonly lock: Handle | undefined;
+}
+
+function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHandles) {
+  let isWritable = true;
+  let poll: NodeJS.Timeout | undefined;
+
+  async function transaction<T>(
+    work: (trx: Transaction<Tables>) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T> {
+    try {
+      const result = await transact(work, options);
+      isWritable = true;
+      return result;
+    } catch (error) {
+      // A file that another process holds for a while is no reason to send clients elsewhere: reads go on.
+      if (error instanceof StorageUnavailableError && error.logLevel === 'error') isWritable = false;
+      throw error;
+    }
+  }
+
+  return {
+    isShared: false,
+    read: reader,
+    heartbeat: reader,
+    transaction,
+
+    async isReady() {
+      try {
+        await reader.selectFrom('accounts').select('id').limit(1).execute();
+        if (!isWritable) await transaction(tryToWrite);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+
+    onForeignWrite(listener: () => void) {
+      // On the writing handle `data_version` moves only for commits of other connections, and only other processes
+      // have any that write.
+      let seen = readDataVersion(writerHandle);
+      poll = setInterval(() => {
+        const version = readDataVersion(writerHandle);
+        if (version === undefined || version === seen) return;
+        seen = version;
+        listener();
+      }, FOREIGN_WRITE_POLL_MS).unref();
+    },
+
+    async close() {
+      clearInterval(poll);
+      await reader.destroy();
+      await writer.destroy();
+      lock?.close();
+    },
+  };
+}
+
+/** Absent while the file cannot be read: the next look tells. */
+function readDataVersion(handle: Handle): unknown {
+  try {
+    return handle.pragma('data_version', { simple: true });
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The real path of a file, which is made when absent, in a folder that is made when absent: links that lead to the same
+ * file give the same.
+ * @throws StartupError when it cannot be made, or has several names: SQLite keeps a log beside each of them.
+ */
+function resolvePath(path: string): string {
+  try {
+    makePrivateFolder(dirname(path));
+    if (!existsSync(path)) makePrivateFile(path);
+    if (statSync(path).nlink > 1) {
+      throw new StartupError(`The database ${path} has more than one name (hard links). Remove all but one.`);
+    }
+    return realpathSync(path);
+  } catch (error) {
+    if (error instanceof StartupError) throw error;
+    throw new StartupError(
+      `Cannot use the database ${path}: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+/** The smallest change that reaches the disk and leaves nothing behind. */
+async function tryToWrite(trx: Transaction<Tables>): Promise<void> {
+  await trx.schema.createTable('probe').addColumn('id', 'text').execute();
+  await trx.schema.dropTable('probe').execute();
+}
+
+/**
+ * Takes the file's lock: a second SQLite file held in an exclusive transaction, which the operating system frees even
+ * on `kill -9`, unlike a file with a process id in it.
+ */
+function holdLock(path: string): Handle {
+  const lockPath = lockPathOf(path);
+  makePrivateFile(lockPath);
+  const lock = openHandle(lockPath);
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock.close();
+    if (isSqliteError(error, 'SQLITE_BUSY')) throw new DatabaseInUseError(path);
+    throw error;
+  }
+}
+
+function openWriter(path: string): Handle {
+  const handle = openHandle(path);
+  try {
+    handle.pragma('journal_mode = WAL');
+    // better-sqlite3 would leave NORMAL, which can lose acknowledged commits when the power fails.
+    handle.pragma('synchronous = FULL');
+    handle.pragma('foreign_keys = ON');
+    handle.pragma(`journal_size_limit = ${64 * 1024 * 1024}`);
+    checkWhole(handle, path);
+    return handle;
+  } catch (error) {
+    handle.close();
+    throw error;
+  }
+}
+
+function checkWhole(handle: Handle, path: string): void {
+  const verdict = handle.pragma('quick_check', { simple: true });
+  if (verdict !== 'ok') throw new StartupError(`The database ${path} is damaged: ${String(verdict)}`);
+}
+
+function describeRefusal(error: unknown, path: string): unknown {
+  return isSqliteError(error) || error instanceof StorageUnavailableError
+    ? new StartupError(`Cannot use the database ${path}: ${describeFailure(error)}`)
+    : error;
+}

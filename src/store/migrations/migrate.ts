@@ -1,0 +1,20 @@
+import type { Kysely } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import type { Queryable } from '../tables.ts';
+import { migrations } from './migrations.ts';
+
+/**
+ * Brings the tables up to date, in one transaction. Of several processes that start at once on Postgres one does, and
+ * the others wait for it: Kysely takes an advisory lock.
+ */
+export async function migrate(db: Queryable): Promise<void> {
+  const migrator = new Migrator({ db: db as Kysely<unknown>, provider: { getMigrations: async () => migrations } });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+}
+
+/** How a database stands to this version, by the names of the migrations that it has had. */
+export function compareMigrations(names: readonly string[]): 'older' | 'same' | 'newer' {
+  if (names.some((name) => !(name in migrations))) return 'newer';
+  return names.length < Object.keys(migrations).length ? 'older' : 'same';
+}

@@ -1,0 +1,61 @@
+import type { Passage } from '../../domain/entities.ts';
+import { fromJson, toJson } from '../../domain/json.ts';
+import { IS_OF_CHATBOT } from '../deleted-chatbots.ts';
+import { inTurns } from '../engines/in-turns.ts';
+import { type Page, padIds, prepareList } from '../pages.ts';
+import type { PassageRow, Queryable } from '../tables.ts';
+
+const BATCH_SIZE = 50;
+
+/** Writes the passages of a source; the search index is the caller's to fill. */
+export async function insertPassages(trx: Queryable, passages: readonly Passage[]): Promise<void> {
+  for await (const batch of inTurns(passages, () => 1, BATCH_SIZE)) {
+    await trx.insertInto('passages').values(batch.map(toRow)).execute();
+  }
+}
+
+/** Finds several passages of the account, in no particular order. */
+export async function findPassages(db: Queryable, accountId: string, ids: readonly string[]): Promise<Passage[]> {
+  const rows = await db
+    .selectFrom('passages')
+    .selectAll()
+    .where('id', 'in', padIds(ids))
+    .where('account_id', '=', accountId)
+    .where(IS_OF_CHATBOT)
+    .execute();
+  return rows.map(toPassage);
+}
+
+/** A source's passages in reading order: their ids are made in that order. Uses `passages_by_source`. */
+export async function listPassages(db: Queryable, accountId: string, sourceId: string, page: Page): Promise<Passage[]> {
+  return (await LIST(db, [sourceId, accountId], page)).map(toPassage);
+}
+
+const LIST = prepareList('asc', (db) =>
+  db.selectFrom('passages').selectAll().where('source_id', '=', '').where('account_id', '=', ''),
+);
+
+/** Reads a stored passage. */
+export function toPassage(row: PassageRow): Passage {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    chatbotId: row.chatbot_id,
+    sourceId: row.source_id,
+    position: row.position,
+    headingPath: fromJson<string[]>(row.heading_path),
+    text: row.text,
+  };
+}
+
+function toRow(passage: Passage): PassageRow {
+  return {
+    id: passage.id,
+    account_id: passage.accountId,
+    chatbot_id: passage.chatbotId,
+    source_id: passage.sourceId,
+    position: passage.position,
+    heading_path: toJson(passage.headingPath),
+    text: passage.text,
+  };
+}

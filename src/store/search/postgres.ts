@@ -1,0 +1,175 @@
+/**
+ * The full-text index on Postgres: a table of postings, ranked by BM25, as its own `ts_rank` finds less. A term has a
+ * number of its own in each chatbot, so a search walks only that chatbot's postings. Those of one term in one source are
+ * one row, its block: three lists of the same length, of the entries, how often the term stands there, and how many terms
+ * the entry has.
+ */
+import { type Kysely, sql } from 'kysely';
+import type { Queryable } from '../tables.ts';
+import type { IndexEntry, MatchRow, TextIndex } from './text-index.ts';
+
+/** BM25's usual constants. Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009. */
+const K1 = sql.lit(1.2);
+const B = sql.lit(0.75);
+
+/** Words in tables. */
+export const postgresIndex: TextIndex = {
+  create,
+  add,
+  remove,
+
+  async countTerms(db, chatbotId, terms) {
+    const { rows } = await sql<{ term: string; count: number }>`
+      select term, passages as count from search_terms
+      where chatbot_id = ${chatbotId} and term = any(${[...terms]})`.execute(db);
+    return rows;
+  },
+
+  async match(db, accountId, chatbotId, terms, limit) {
+    const { rows } = await sql<MatchRow>`
+      with likeliest as (
+        select posting.entry_id
+        from search_totals as total
+        join search_terms as term on term.chatbot_id = total.chatbot_id
+        cross join lateral (${POSTINGS}) as found
+        cross join lateral unnest(found.entries, found.counts, found.lengths) as posting(entry_id, count, length)
+        where total.chatbot_id = ${chatbotId} and term.term = any(${[...terms]})
+        group by posting.entry_id
+        order by sum(
+          ln(1 + (total.passages - term.passages + 0.5::float8) / (term.passages + 0.5::float8)) * posting.count
+          / (posting.count + ${K1} * (1 - ${B} + ${B} * posting.length * total.passages / total.terms::float8))
+        ) desc, posting.entry_id
+        limit ${limit}
+      )
+      select p.*, s.title, s.url, s.type, e.terms
+      from likeliest
+      join search_entries as e on e.id = likeliest.entry_id
+      join passages as p on p.id = e.passage_id
+      join sources as s on s.id = p.source_id
+      where p.account_id = ${accountId} and p.chatbot_id = ${chatbotId}
+    `.execute(db);
+    return rows;
+  },
+};
+
+/** With an offset a planner without statistics cannot read the whole table instead, to join it. */
+const POSTINGS = sql`select entries, counts, lengths from search_postings where term_id = term.id offset 0`;
+
+async function create(db: Kysely<unknown>): Promise<void> {
+  const text = sql`text collate "C" not null`;
+  await sql`
+    create table search_totals (
+      chatbot_id ${text} primary key,
+      passages bigint not null,
+      terms bigint not null
+    )`.execute(db);
+  await sql`
+    create table search_terms (
+      id bigint generated always as identity primary key,
+      chatbot_id ${text},
+      term ${text},
+      passages integer not null,
+      unique (chatbot_id, term)
+    )`.execute(db);
+  await sql`create index search_terms_unused on search_terms (chatbot_id) where passages = 0`.execute(db);
+  await sql`
+    create table search_entries (
+      id bigint generated always as identity primary key,
+      passage_id ${text} unique,
+      account_id ${text},
+      chatbot_id ${text},
+      source_id ${text},
+      block bigint not null,
+      terms text not null,
+      length integer not null
+    )`.execute(db);
+  await sql`create index search_entries_by_source on search_entries (source_id)`.execute(db);
+  await sql`create index search_entries_by_chatbot on search_entries (chatbot_id)`.execute(db);
+  await sql`create sequence search_blocks`.execute(db);
+  await sql`
+    create table search_postings (
+      term_id bigint not null,
+      block bigint not null,
+      entries bigint[] not null,
+      counts integer[] not null,
+      lengths integer[] not null,
+      primary key (term_id, block)
+    )`.execute(db);
+  await sql`create index search_postings_by_block on search_postings (block)`.execute(db);
+}
+
+async function add(trx: Queryable, entries: readonly IndexEntry[]): Promise<void> {
+  for (const added of Map.groupBy(entries, ({ sourceId }) => sourceId).values()) await addSource(trx, added);
+}
+
+async function addSource(trx: Queryable, entries: readonly IndexEntry[]): Promise<void> {
+  const [{ accountId, chatbotId, sourceId } = missing()] = entries;
+  const length = entries.reduce((sum, { terms }) => sum + terms.length, 0);
+  await waitLonger(trx);
+  // First, and so held to the end: those who index for the same chatbot do so one after the other.
+  await sql`
+    insert into search_totals as total values (${chatbotId}, ${entries.length}, ${length})
+    on conflict (chatbot_id) do update
+    set passages = total.passages + excluded.passages, terms = total.terms + excluded.terms
+  `.execute(trx);
+  const { rows } = await sql<{ block: number }>`select nextval('search_blocks') as block`.execute(trx);
+  const { block } = rows[0] ?? missing();
+  const texts = entries.map(({ terms }) => terms.join(' '));
+  await sql`
+    insert into search_entries (account_id, chatbot_id, source_id, block, passage_id, terms, length)
+    select ${accountId}, ${chatbotId}, ${sourceId}, ${block}, * from unnest(
+      ${entries.map(({ passageId }) => passageId)}::text[],
+      ${texts}::text[],
+      ${entries.map(({ terms }) => terms.length)}::integer[]
+    )
+  `.execute(trx);
+  await sql`
+    with words as materialized (
+      select e.id, e.length, word, count(*) as count
+      from search_entries as e cross join lateral unnest(string_to_array(e.terms, ' ')) as word
+      where e.source_id = ${sourceId} and e.block = ${block}
+      group by e.id, word
+    ), numbered as (
+      insert into search_terms as known (chatbot_id, term, passages)
+      select ${chatbotId}, word, count(*) from words group by word
+      on conflict (chatbot_id, term) do update set passages = known.passages + excluded.passages
+      returning id, term
+    )
+    insert into search_postings (term_id, block, entries, counts, lengths)
+    select numbered.id, ${block}, array_agg(words.id), array_agg(words.count), array_agg(words.length)
+    from words join numbered on numbered.term = words.word
+    group by numbered.id
+  `.execute(trx);
+}
+
+async function remove(trx: Queryable, accountId: string, of: 'source' | 'chatbot', id: string): Promise<void> {
+  const condition = sql`account_id = ${accountId} and ${sql.ref(`${of}_id`)} = ${id}`;
+  await waitLonger(trx);
+  const chatbots = sql`(select chatbot_id from search_entries where ${condition})`;
+  await sql`select from search_totals where chatbot_id in ${chatbots} order by chatbot_id for update`.execute(trx);
+  const blocks = sql`(select block from search_entries where ${condition})`;
+  await sql`
+    with gone as (
+      delete from search_postings where block in ${blocks} returning term_id, cardinality(entries) as passages
+    )
+    update search_terms as term set passages = term.passages - less.passages
+    from (select term_id, sum(passages) as passages from gone group by term_id) as less
+    where term.id = less.term_id
+  `.execute(trx);
+  await sql`delete from search_terms where passages = 0 and chatbot_id in ${chatbots}`.execute(trx);
+  await sql`
+    with gone as (delete from search_entries where ${condition} returning chatbot_id, length)
+    update search_totals as total set passages = total.passages - less.passages, terms = total.terms - less.terms
+    from (select chatbot_id, count(*) as passages, sum(length) as terms from gone group by chatbot_id) as less
+    where total.chatbot_id = less.chatbot_id
+  `.execute(trx);
+}
+
+/** Much text takes its time to index, and those that wait for it may wait as long as one statement may take. */
+async function waitLonger(trx: Queryable): Promise<void> {
+  await sql`set local lock_timeout = 0`.execute(trx);
+}
+
+function missing(): never {
+  throw new Error('A query has given no row.');
+}

@@ -1,0 +1,116 @@
+/**
+ * The full-text index on SQLite. Each indexed term starts with the id of its chatbot: a search walks only that chatbot's
+ * postings, and the vocabulary counts each term per chatbot. FTS5's own ranking knows the total of all rows.
+ */
+import { type Kysely, sql } from 'kysely';
+import { inTurns } from '../engines/in-turns.ts';
+import type { Queryable } from '../tables.ts';
+import type { IndexEntry, MatchRow, TextIndex } from './text-index.ts';
+
+/** In terms, at about a microsecond each, and so that an entry without any counts. */
+const BATCH_TERMS = 20_000;
+const ENTRY_TERMS = 40;
+
+/** Words in FTS5. */
+export const sqliteIndex: TextIndex = {
+  create,
+  add,
+  remove,
+
+  async countTerms(db, chatbotId, terms) {
+    const tag = tagOf(chatbotId);
+    const { rows } = await sql<{ term: string; doc: number }>`
+      select term, doc from search_vocabulary where term in (${sql.join(terms.map((term) => tag + term))})`.execute(db);
+    return rows.map(({ term, doc }) => ({ term: term.slice(tag.length), count: doc }));
+  },
+
+  /**
+   * Terms hold no quotes and stand in quotes, so nothing in them is syntax to FTS5. Cross joins keep their order: left to
+   * itself the planner begins with all passages of the account.
+   */
+  async match(db, accountId, chatbotId, terms, limit) {
+    const tag = tagOf(chatbotId);
+    const expression = terms.map((term) => `"${tag}${term}"`).join(' OR ');
+    const { rows } = await sql<MatchRow>`
+      select p.*, s.title, s.url, s.type, e.terms
+      from (select rowid from search_index where search_index match ${expression} order by rank limit ${limit}) as found
+      cross join search_entries as e on e.id = found.rowid
+      cross join passages as p on p.id = e.passage_id
+      cross join sources as s on s.id = p.source_id
+      where p.account_id = ${accountId} and p.chatbot_id = ${chatbotId}
+    `.execute(db);
+    return rows;
+  },
+};
+
+async function create(db: Kysely<unknown>): Promise<void> {
+  await sql`
+    create table search_entries (
+      id integer primary key,
+      passage_id text not null unique,
+      account_id text not null,
+      chatbot_id text not null,
+      source_id text not null,
+      terms text not null,
+      length integer not null
+    )`.execute(db);
+  await sql`create index search_entries_by_source on search_entries (source_id)`.execute(db);
+  await sql`create index search_entries_by_chatbot on search_entries (chatbot_id)`.execute(db);
+  await sql`
+    create table search_totals (
+      chatbot_id text primary key not null,
+      passages integer not null,
+      terms integer not null
+    ) without rowid`.execute(db);
+  // Contentless, as the terms are in search_entries. The ascii tokenizer splits at the spaces between terms and
+  // nowhere else: any other character of a term is a letter, a digit or beyond ASCII.
+  await sql`create virtual table search_index using fts5 (terms, content = '', tokenize = 'ascii')`.execute(db);
+  await sql`create virtual table search_vocabulary using fts5vocab (search_index, row)`.execute(db);
+}
+
+async function add(trx: Queryable, entries: readonly IndexEntry[]): Promise<void> {
+  for await (const batch of inTurns(entries, ({ terms }) => terms.length + ENTRY_TERMS, BATCH_TERMS)) {
+    const rows = JSON.stringify(batch.map(toEntryRow));
+    const { rows: before } = await sql<{ id: number | null }>`select max(id) as id from search_entries`.execute(trx);
+    await sql`
+      insert into search_entries (passage_id, account_id, chatbot_id, source_id, terms, length)
+      select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 from json_each(${rows})
+    `.execute(trx);
+    const isNew = sql`id > ${before[0]?.id ?? 0}`;
+    await sql`insert into search_index (rowid, terms) select id, ${TAGGED_TERMS} from search_entries where ${isNew}`.execute(
+      trx,
+    );
+    await sql`
+      insert into search_totals
+      select chatbot_id, count(*), sum(length) from search_entries where ${isNew} group by chatbot_id
+      on conflict do update set passages = passages + excluded.passages, terms = terms + excluded.terms
+    `.execute(trx);
+  }
+}
+
+async function remove(trx: Queryable, accountId: string, of: 'source' | 'chatbot', id: string): Promise<void> {
+  const condition = sql`account_id = ${accountId} and ${sql.ref(`${of}_id`)} = ${id}`;
+  // Contentless FTS5 forgets a row when given exactly the text that it was indexed with.
+  await sql`
+    insert into search_index (search_index, rowid, terms)
+    select 'delete', id, ${TAGGED_TERMS} from search_entries where ${condition}
+  `.execute(trx);
+  await sql`
+    insert into search_totals
+    select chatbot_id, -count(*), -sum(length) from search_entries where ${condition} group by chatbot_id
+    on conflict do update set passages = passages + excluded.passages, terms = terms + excluded.terms
+  `.execute(trx);
+  await sql`delete from search_entries where ${condition}`.execute(trx);
+}
+
+/** `search_entries.terms` the way they are indexed: each behind the chatbot's id. */
+const CHATBOT_TAG = sql`replace(chatbot_id, '-', '')`;
+const TAGGED_TERMS = sql`case terms when '' then '' else ${CHATBOT_TAG} || replace(terms, ' ', ' ' || ${CHATBOT_TAG}) end`;
+
+function tagOf(chatbotId: string): string {
+  return chatbotId.replaceAll('-', '');
+}
+
+function toEntryRow({ passageId, accountId, chatbotId, sourceId, terms }: IndexEntry): unknown[] {
+  return [passageId, accountId, chatbotId, sourceId, terms.join(' '), terms.length];
+}

@@ -1,0 +1,183 @@
+import type { Selectable } from 'kysely';
+import type { Timestamp } from '../../domain/time.ts';
+import type { DeliveryStatus, WebhookAttempt, WebhookDelivery } from '../../domain/webhooks.ts';
+import { IS_OF_SUBSCRIPTION } from '../deleted-chatbots.ts';
+import { prepareQuery } from '../engines/prepared.ts';
+import { type Page, padIds, prepareList } from '../pages.ts';
+import type { Queryable } from '../tables.ts';
+import { noteNewDeliveries } from './new-deliveries.ts';
+import type { WebhookAttemptRow, WebhookDeliveryRow } from './rows.ts';
+
+/** Writes new deliveries, in the transaction of their event. */
+export async function insertWebhookDeliveries(trx: Queryable, deliveries: readonly WebhookDelivery[]): Promise<void> {
+  if (deliveries.length === 0) return;
+  for (const { accountId } of deliveries) noteNewDeliveries(trx, accountId);
+  const rows = deliveries.map((delivery) => ({
+    id: delivery.id,
+    account_id: delivery.accountId,
+    subscription_id: delivery.subscriptionId,
+    event_id: delivery.eventId,
+    name: delivery.name,
+    status: delivery.status,
+    body: delivery.body,
+    body_problem: delivery.bodyProblem,
+    attempt_count: delivery.attemptCount,
+    next_attempt_at: delivery.nextAttemptAt,
+    leased_by: null,
+    leased_until: null,
+    created_at: delivery.createdAt,
+  }));
+  await trx.insertInto('webhook_deliveries').values(rows).execute();
+}
+
+/** Finds a delivery of the account. */
+export async function findWebhookDelivery(
+  db: Queryable,
+  accountId: string,
+  id: string,
+): Promise<WebhookDelivery | undefined> {
+  const [row] = await FIND(db, [id, accountId]);
+  return row && toDelivery(row);
+}
+
+const FIND = prepareQuery((db) =>
+  db
+    .selectFrom('webhook_deliveries')
+    .selectAll()
+    .where('id', '=', '')
+    .where('account_id', '=', '')
+    .where(IS_OF_SUBSCRIPTION),
+);
+
+/** Finds several deliveries of the account, in no particular order. */
+export async function findWebhookDeliveries(
+  db: Queryable,
+  accountId: string,
+  ids: readonly string[],
+): Promise<WebhookDelivery[]> {
+  const rows = await db
+    .selectFrom('webhook_deliveries')
+    .selectAll()
+    .where('id', 'in', padIds(ids))
+    .where('account_id', '=', accountId)
+    .where(IS_OF_SUBSCRIPTION)
+    .execute();
+  return rows.map(toDelivery);
+}
+
+/** A subscription's deliveries, newest first. Uses `webhook_deliveries_by_subscription`. */
+export async function listWebhookDeliveries(
+  db: Queryable,
+  accountId: string,
+  { subscriptionId, status }: { subscriptionId: string; status?: DeliveryStatus | undefined },
+  page: Page,
+): Promise<WebhookDelivery[]> {
+  const rows =
+    status === undefined
+      ? await LIST(db, [subscriptionId, accountId], page)
+      : await LIST_BY_STATUS(db, [subscriptionId, accountId, status], page);
+  return rows.map(toDelivery);
+}
+
+const selectList = (db: Queryable) =>
+  db.selectFrom('webhook_deliveries').selectAll().where('subscription_id', '=', '').where('account_id', '=', '');
+const LIST = prepareList('desc', selectList);
+const LIST_BY_STATUS = prepareList('desc', (db) => selectList(db).where('status', '=', 'PENDING'));
+
+/** Makes a delivery of the account due, as if it were new; its attempts go on counting. */
+export async function makeWebhookDeliveryDue(
+  trx: Queryable,
+  accountId: string,
+  id: string,
+  at: Timestamp,
+): Promise<WebhookDelivery | undefined> {
+  const row = await trx
+    .updateTable('webhook_deliveries')
+    .set({ status: 'PENDING', next_attempt_at: at, unclean_ends: 0 })
+    .where('id', '=', id)
+    .where('account_id', '=', accountId)
+    .returningAll()
+    .executeTakeFirst();
+  return row && toDelivery(row);
+}
+
+/** Which deliveries somebody looks at: those of an account, or of one of its subscriptions. */
+export interface DeliveriesOf {
+  readonly accountId: string;
+  readonly subscriptionId: string | undefined;
+}
+
+/** The newest deliveries, in no particular order. Uses `webhook_deliveries_by_account` or `…_by_subscription`. */
+export async function listNewestDeliveries(db: Queryable, of: DeliveriesOf, limit: number): Promise<WebhookDelivery[]> {
+  const rows = await selectOf(db, of).orderBy('id', 'desc').limit(limit).execute();
+  return rows.map(toDelivery);
+}
+
+/** The deliveries that are tried next, in no particular order. Uses `webhook_deliveries_due`. */
+export async function listNextDeliveries(db: Queryable, of: DeliveriesOf, limit: number): Promise<WebhookDelivery[]> {
+  const { accountId } = of;
+  const rows = await selectOf(db, of)
+    .where('subscription_id', 'in', (from) =>
+      from.selectFrom('webhook_subscriptions').select('id').where('account_id', '=', accountId),
+    )
+    .where('next_attempt_at', 'is not', null)
+    .orderBy('next_attempt_at')
+    .limit(limit)
+    .execute();
+  return rows.map(toDelivery);
+}
+
+function selectOf(db: Queryable, { accountId, subscriptionId }: DeliveriesOf) {
+  const all = db
+    .selectFrom('webhook_deliveries')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where(IS_OF_SUBSCRIPTION);
+  return subscriptionId === undefined ? all : all.where('subscription_id', '=', subscriptionId);
+}
+
+/** The attempts of several deliveries of the account, in their order. */
+export async function listWebhookAttempts(
+  db: Queryable,
+  accountId: string,
+  deliveryIds: readonly string[],
+): Promise<WebhookAttempt[]> {
+  const rows = await db
+    .selectFrom('webhook_attempts')
+    .selectAll()
+    .where('delivery_id', 'in', padIds(deliveryIds))
+    .where('account_id', '=', accountId)
+    .orderBy('delivery_id')
+    .orderBy('number')
+    .execute();
+  return rows.map(toAttempt);
+}
+
+/** Makes a delivery of its row. */
+export function toDelivery(row: Selectable<WebhookDeliveryRow>): WebhookDelivery {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    subscriptionId: row.subscription_id,
+    eventId: row.event_id,
+    name: row.name,
+    status: row.status,
+    body: row.body,
+    bodyProblem: row.body_problem,
+    attemptCount: row.attempt_count,
+    nextAttemptAt: row.next_attempt_at,
+    createdAt: row.created_at,
+  };
+}
+
+function toAttempt(row: WebhookAttemptRow): WebhookAttempt {
+  return {
+    deliveryId: row.delivery_id,
+    number: row.number,
+    at: row.at,
+    durationMs: row.duration_ms,
+    statusCode: row.status_code,
+    error: row.error,
+    response: row.response,
+  };
+}

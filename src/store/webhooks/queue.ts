@@ -1,0 +1,279 @@
+/** What is to be sent, to the endpoints of all accounts, and who is at it. */
+import { sql } from 'kysely';
+import type { Timestamp } from '../../domain/time.ts';
+import type {
+  DeliveryStatus,
+  WebhookAttempt,
+  WebhookDelivery,
+  WebhookEvent,
+  WebhookSchedule,
+} from '../../domain/webhooks.ts';
+import { prepareQuery } from '../engines/prepared.ts';
+import type { Queryable } from '../tables.ts';
+import { toDelivery } from './deliveries.ts';
+import { findWebhookEvents } from './events.ts';
+import { type Endpoint, lockActiveEndpoint } from './subscriptions.ts';
+import { countUncleanEnds, SUSPECTED_AFTER } from './unclean-ends.ts';
+
+/** A delivery that a node has taken to try it. */
+export interface ClaimedDelivery {
+  readonly delivery: WebhookDelivery;
+  /** Null until it is made of the subscription's document. */
+  readonly body: string | null;
+  readonly endpoint: Endpoint;
+  /** The node that has taken it. */
+  readonly nodeId: string;
+  /** How often in a row a process was ended while it tried this. */
+  readonly uncleanEnds: number;
+}
+
+/** A delivery that can be sent. */
+export interface ReadyDelivery extends ClaimedDelivery {
+  readonly body: string;
+}
+
+/**
+ * The active subscriptions that something is due for and not being tried, by their ids. However much waits for one of them,
+ * it costs the others nothing. Uses `webhook_deliveries_due`, from one subscription to the next.
+ */
+export async function listDueEndpoints(db: Queryable, now: Timestamp): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    with recursive waiting(id) as (
+      select min(subscription_id) from webhook_deliveries where next_attempt_at is not null
+      union all
+      select (
+        select min(subscription_id) from webhook_deliveries
+        where next_attempt_at is not null and subscription_id > waiting.id
+      ) from waiting where waiting.id is not null
+    )
+    select webhook_subscriptions.id as id
+    from waiting join webhook_subscriptions on webhook_subscriptions.id = waiting.id
+    where webhook_subscriptions.is_active = 1 and exists (
+      select 1 from webhook_deliveries
+      where subscription_id = waiting.id and next_attempt_at <= ${now} and (leased_until is null or leased_until <= ${now})
+    )
+    order by webhook_subscriptions.id
+  `.execute(db);
+  return rows.map(({ id }) => id);
+}
+
+/** What to take. */
+export interface Claim {
+  readonly subscriptionId: string;
+  readonly nodeId: string;
+  readonly now: Timestamp;
+  /** When others may take it as well, because this node must be dead. */
+  readonly until: Timestamp;
+  /** How many of the endpoint's may be under way at all nodes, with those that are taken. */
+  readonly maxUnderWay: number;
+  /** How many to take at most. */
+  readonly limit: number;
+  /** Whether what may end processes is taken, and nothing else; absent: everything else. */
+  readonly isAlone?: boolean;
+}
+
+/** What was taken. */
+export interface Claimed {
+  readonly claimed: ClaimedDelivery[];
+  /** Whether there is more that is due, and taken the other way only: see `isAlone`. */
+  readonly hasOthers: boolean;
+}
+
+/**
+ * Takes what is due for an endpoint, in the order in which it was due, and of what was due at once in the order of the ids.
+ * What has no body yet gets it here, before it is sent for the first time; unless the subscription has a document, which
+ * takes longer than a transaction may: see `storeBody`. Nothing is taken of an endpoint that is not active, or that another
+ * node holds at this moment. What was leased by a process that is gone was being tried when that was ended: that is counted
+ * here, with the lease, so before it is tried again.
+ */
+export async function claimDeliveries(
+  trx: Queryable,
+  { subscriptionId, nodeId, now, until, maxUnderWay, limit, isAlone = false }: Claim,
+  compose: (event: WebhookEvent) => string,
+): Promise<Claimed> {
+  const endpoint = await lockActiveEndpoint(trx, subscriptionId);
+  if (endpoint === undefined) return { claimed: [], hasOthers: false };
+  // Those that are being tried were due before those that are not.
+  const rows = await trx
+    .selectFrom('webhook_deliveries')
+    .selectAll()
+    .where('subscription_id', '=', subscriptionId)
+    .where('next_attempt_at', '<=', now)
+    .orderBy('next_attempt_at')
+    .orderBy('id')
+    .limit(2 * maxUnderWay)
+    .forUpdate()
+    .skipLocked()
+    .execute();
+  const free = rows.filter(({ leased_until }) => leased_until === null || leased_until <= now);
+  const endsOf = await countUncleanEnds(trx, free);
+  const wanted = free.filter(({ id }) => endsOf(id) >= SUSPECTED_AFTER === isAlone);
+  const taken = wanted
+    .slice(0, Math.max(0, Math.min(limit, maxUnderWay - (rows.length - free.length))))
+    .map(toDelivery);
+  const { document } = endpoint.subscription;
+  const bodies: ReadonlyMap<string, string> = document === null ? await composeBodies(trx, taken, compose) : new Map();
+  const claimed: ClaimedDelivery[] = [];
+  for (const delivery of taken) {
+    const body = delivery.body ?? (document === null ? bodies.get(delivery.eventId) : null);
+    if (body === undefined) continue;
+    const uncleanEnds = endsOf(delivery.id);
+    await LEASE(trx, [nodeId, until, body, uncleanEnds, delivery.id]);
+    claimed.push({ delivery, body, endpoint, nodeId, uncleanEnds });
+  }
+  return { claimed, hasOthers: wanted.length < free.length };
+}
+
+const LEASE = prepareQuery((trx) =>
+  trx
+    .updateTable('webhook_deliveries')
+    .set({ leased_by: '', leased_until: '' as Timestamp, body: '', unclean_ends: 0 })
+    .where('id', '=', ''),
+);
+
+/**
+ * Writes the body of a delivery that has none yet, for the node that has taken it. Gives what is to be sent: undefined where
+ * another has taken it in the meantime, or it is gone.
+ */
+export async function storeBody(
+  trx: Queryable,
+  claimed: ClaimedDelivery,
+  { body, problem }: { body: string; problem: string | null },
+): Promise<ReadyDelivery | undefined> {
+  const { delivery, nodeId } = claimed;
+  const { numUpdatedRows } = await trx
+    .updateTable('webhook_deliveries')
+    .set({ body, body_problem: problem })
+    .where('id', '=', delivery.id)
+    .where('leased_by', '=', nodeId)
+    .where('attempt_count', '=', delivery.attemptCount)
+    .where('body', 'is', null)
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows === 1n ? { ...claimed, body } : undefined;
+}
+
+/** The bodies of those that have none yet, by the ids of their events. */
+async function composeBodies(
+  trx: Queryable,
+  deliveries: readonly WebhookDelivery[],
+  compose: (event: WebhookEvent) => string,
+): Promise<ReadonlyMap<string, string>> {
+  const fresh = deliveries.filter(({ body }) => body === null);
+  const [first] = fresh;
+  if (first === undefined) return new Map();
+  const events = await findWebhookEvents(
+    trx,
+    first.accountId,
+    fresh.map(({ eventId }) => eventId),
+  );
+  return new Map(events.map((event) => [event.id, compose(event)]));
+}
+
+/** Makes deliveries due at once that are still due at a later moment. */
+export async function makeDueNow(
+  trx: Queryable,
+  deliveries: readonly { readonly id: string; readonly nextAttemptAt: Timestamp }[],
+  now: Timestamp,
+): Promise<void> {
+  for (const { id, nextAttemptAt } of deliveries) {
+    await trx
+      .updateTable('webhook_deliveries')
+      .set({ next_attempt_at: now })
+      .where('id', '=', id)
+      .where('next_attempt_at', '=', nextAttemptAt)
+      .execute();
+  }
+}
+
+/** How far ahead anything can be due or leased. */
+export interface Horizon {
+  readonly now: Timestamp;
+  /** When an attempt can be due, by the schedule of its subscription. */
+  readonly furthest: Readonly<Record<WebhookSchedule, Timestamp>>;
+  readonly furthestLease: Timestamp;
+}
+
+/** Makes due what is due, or leased, later than anything can be: a clock wrote it that was set back since. */
+export async function pullInDeliveries(trx: Queryable, { now, furthest, furthestLease }: Horizon): Promise<void> {
+  for (const schedule of ['CONTRACT', 'LONG'] as const) {
+    await trx
+      .updateTable('webhook_deliveries')
+      .set({ next_attempt_at: now })
+      .where('next_attempt_at', '>', furthest[schedule])
+      .where('subscription_id', 'in', (of) =>
+        of.selectFrom('webhook_subscriptions').select('id').where('schedule', '=', schedule),
+      )
+      .execute();
+  }
+  await trx
+    .updateTable('webhook_deliveries')
+    .set({ next_attempt_at: now })
+    .where('next_attempt_at', '>', furthestLease)
+    .where('attempt_count', '=', 0)
+    .execute();
+  await trx
+    .updateTable('webhook_deliveries')
+    .set({ leased_by: null, leased_until: null })
+    .where('next_attempt_at', 'is not', null)
+    .where('leased_until', '>', furthestLease)
+    .execute();
+}
+
+/** What came of an attempt, and what comes next. */
+export interface AttemptResult {
+  readonly claimed: ClaimedDelivery;
+  readonly attempt: WebhookAttempt;
+  readonly status: DeliveryStatus;
+  readonly nextAttemptAt: Timestamp | null;
+}
+
+/**
+ * Writes what came of attempts, each once, and lets go of the deliveries. Returns those that were written: where another
+ * node has taken a delivery in the meantime, or it is gone, there is nothing to write.
+ */
+export async function recordAttempts(trx: Queryable, results: readonly AttemptResult[]): Promise<AttemptResult[]> {
+  const recorded: AttemptResult[] = [];
+  for (const result of results) if (await settleDelivery(trx, result)) recorded.push(result);
+  if (recorded.length === 0) return recorded;
+  const rows = recorded.map(({ claimed: { delivery }, attempt }) => ({
+    delivery_id: delivery.id,
+    number: attempt.number,
+    account_id: delivery.accountId,
+    at: attempt.at,
+    duration_ms: attempt.durationMs,
+    status_code: attempt.statusCode,
+    error: attempt.error,
+    response: attempt.response,
+  }));
+  await trx.insertInto('webhook_attempts').values(rows).execute();
+  return recorded;
+}
+
+async function settleDelivery(trx: Queryable, result: AttemptResult): Promise<boolean> {
+  const { claimed, attempt, status, nextAttemptAt } = result;
+  const { numUpdatedRows } = await trx
+    .updateTable('webhook_deliveries')
+    .set({
+      status,
+      attempt_count: attempt.number,
+      next_attempt_at: nextAttemptAt,
+      leased_by: null,
+      leased_until: null,
+      unclean_ends: 0,
+    })
+    .where('id', '=', claimed.delivery.id)
+    .where('leased_by', '=', claimed.nodeId)
+    .where('attempt_count', '=', claimed.delivery.attemptCount)
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows === 1n;
+}
+
+/** How many deliveries are due, being tried or not. Uses `webhook_deliveries_due`. */
+export async function countDueDeliveries(db: Queryable, now: Timestamp): Promise<number> {
+  const row = await db
+    .selectFrom('webhook_deliveries')
+    .select((of) => of.fn.countAll<number>().as('count'))
+    .where('next_attempt_at', '<=', now)
+    .executeTakeFirst();
+  return Number(row?.count ?? 0);
+}

@@ -1,0 +1,80 @@
+/** The rows of webhooks, for Kysely: see `tables.ts`. */
+import type { Generated } from 'kysely';
+import type { JsonText } from '../../domain/json.ts';
+import type { Timestamp } from '../../domain/time.ts';
+import type { DeliveryStatus, WebhookEventName, WebhookSchedule } from '../../domain/webhooks.ts';
+
+/**
+ * A row of webhook_subscriptions: `events` and `channels` are JSON; the secret, the one before it while both count, and the custom headers
+ * are sealed.
+ */
+export interface WebhookSubscriptionRow {
+  id: string;
+  account_id: string;
+  chatbot_id: string | null;
+  url: string;
+  description: string;
+  events: JsonText;
+  channels: JsonText | null;
+  schedule: WebhookSchedule;
+  document: string | null;
+  sealed_headers: string | null;
+  sealed_secret: string;
+  sealed_old_secret: string | null;
+  old_secret_until: Timestamp | null;
+  is_active: 0 | 1;
+  disabled_reason: string | null;
+  failing_since: Timestamp | null;
+  /** When its owner was told that it fails; null while there was no need. */
+  warned_at: Timestamp | null;
+  created_at: Timestamp;
+  updated_at: Timestamp;
+}
+
+/** A row of webhook_events: `data` is JSON; `is_test` says that it has not happened, but was sent to try an endpoint. */
+export interface WebhookEventRow {
+  id: string;
+  account_id: string;
+  chatbot_id: string | null;
+  name: WebhookEventName;
+  conversation_id: string | null;
+  message_id: string | null;
+  lead_id: string | null;
+  source_id: string | null;
+  data: JsonText;
+  is_test: Generated<0 | 1>;
+  at: Timestamp;
+}
+
+/** A row of webhook_deliveries. Whoever holds the lease tries; `next_attempt_at` is null when there is nothing to try. */
+export interface WebhookDeliveryRow {
+  id: string;
+  account_id: string;
+  subscription_id: string;
+  event_id: string;
+  name: WebhookEventName;
+  status: DeliveryStatus;
+  body: string | null;
+  /** Why the body is the default one although the subscription wanted another; null where it is not. */
+  body_problem: string | null;
+  attempt_count: number;
+  next_attempt_at: Timestamp | null;
+  /** Stays when the lease has run out or was taken off a process that is gone: that is an unclean end. */
+  leased_by: string | null;
+  leased_until: Timestamp | null;
+  created_at: Timestamp;
+  /** How often in a row a process was ended while it tried this. */
+  unclean_ends: Generated<number>;
+}
+
+/** A row of webhook_attempts. */
+export interface WebhookAttemptRow {
+  delivery_id: string;
+  number: number;
+  account_id: string;
+  at: Timestamp;
+  duration_ms: number;
+  status_code: number | null;
+  error: string | null;
+  response: string;
+}

@@ -1,0 +1,102 @@
+import type { Viewer } from '../access/viewer.ts';
+import { quotaTopic } from '../coordination/topics.ts';
+import type { Feed } from '../domain/feed.ts';
+import { monthOf } from '../domain/time.ts';
+import type { QuotaWarning } from '../domain/usage.ts';
+import { checksumAt } from '../replies/text-position.ts';
+import { findLastWarning, listWarnings, listWarningsOfMonth } from '../store/quota-warnings.ts';
+import type { StreamCursors } from './cursor.ts';
+import { type FollowDeps, follow, type Story } from './subscribe.ts';
+
+/** A warning, with the position of a reader that was told it. */
+export interface ToldWarning extends QuotaWarning {
+  /** Writes the position, opaque to clients, who give it back as `after`. */
+  readonly cursor: () => string;
+}
+
+/** How far a reader has come: the last warning told, by its number and a checksum; 0 before the first. */
+interface QuotaPosition {
+  readonly number: number;
+  readonly checksum: number;
+}
+
+const START: QuotaPosition = { number: 0, checksum: 0 };
+const CURSOR = /^(?<number>\d{1,9})_(?<checksum>[0-9a-z]{1,7})$/;
+const WARNINGS_PER_READ = 100;
+
+/**
+ * Follows the warnings of an account's quota for as long as it is listened to. Who comes from a log that a restore has
+ * undone is told those of this month again.
+ * @param after the cursor of the last warning seen; absent begins with those of this month.
+ * @throws BadUserInputError before the first warning.
+ */
+export async function followQuota(
+  deps: Pick<FollowDeps, 'db' | 'clock' | 'bus' | 'cursors'>,
+  viewer: Viewer,
+  { after }: { after?: string | null | undefined },
+  signal: AbortSignal,
+): Promise<Feed<ToldWarning>> {
+  const { accountId } = viewer;
+  const cursors = deps.cursors.of('quota', accountId, accountId);
+  const start = after == null ? await findStart(deps, accountId) : readCursor(cursors, after);
+  return follow(deps.bus, viewer, tellQuota(deps, accountId, cursors), start, signal);
+}
+
+/** The warnings of a month, oldest first, as those who follow them were told them. */
+export async function listToldWarnings(
+  { db, cursors }: Pick<FollowDeps, 'db' | 'cursors'>,
+  accountId: string,
+  month: string,
+): Promise<ToldWarning[]> {
+  const warnings = await listWarningsOfMonth(db.read, accountId, month);
+  const { write } = cursors.of('quota', accountId, accountId);
+  return warnings.map((warning) => ({ ...warning, cursor: () => write(describePosition(positionAt(warning))) }));
+}
+
+async function findStart({ db, clock }: Pick<FollowDeps, 'db' | 'clock'>, accountId: string): Promise<QuotaPosition> {
+  // In this order: one that is written in between is of the month, or comes after the last.
+  const last = await findLastWarning(db.read, accountId);
+  const [first] = await listWarningsOfMonth(db.read, accountId, monthOf(clock.now()));
+  if (first === undefined) return positionAt(last);
+  const [before] = await listWarnings(db.read, accountId, { after: first.number - 2, limit: 1 });
+  return positionAt(before?.number === first.number ? undefined : before);
+}
+
+function readCursor(cursors: StreamCursors, after: string): QuotaPosition {
+  const { number, checksum = '' } = cursors.read(after, CURSOR);
+  return { number: Number(number), checksum: Number.parseInt(checksum, 36) };
+}
+
+function positionAt(warning: QuotaWarning | undefined): QuotaPosition {
+  if (warning === undefined) return START;
+  const { number, percent, at } = warning;
+  const text = `${percent} ${at}`;
+  return { number, checksum: checksumAt(text, text.length) };
+}
+
+const describePosition = ({ number, checksum }: QuotaPosition): string => `${number}_${checksum.toString(36)}`;
+
+function tellQuota(
+  deps: Pick<FollowDeps, 'db' | 'clock'>,
+  accountId: string,
+  cursors: StreamCursors,
+): Story<QuotaPosition, ToldWarning> {
+  return {
+    name: `quota:${accountId}`,
+    topic: quotaTopic(accountId),
+    cursors,
+    describe: describePosition,
+    async read(place) {
+      const { number, checksum } = place;
+      const limit = WARNINGS_PER_READ + 1;
+      const found = await listWarnings(deps.db.read, accountId, { after: number - 1, limit });
+      const told = number === 0 ? undefined : found.shift();
+      if (positionAt(told).number !== number || positionAt(told).checksum !== checksum)
+        return { steps: [], end: await findStart(deps, accountId), next: 'read on' };
+      return {
+        steps: found.map((warning) => ({ event: warning, place: positionAt(warning) })),
+        next: found.length >= WARNINGS_PER_READ ? 'read on' : 'wait',
+      };
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import { hash } from 'node:crypto';
+import type { Viewer } from '../access/viewer.ts';
+import { deletionTopic, deliveriesTopic } from '../coordination/topics.ts';
+import { requireFound } from '../domain/errors.ts';
+import type { Feed } from '../domain/feed.ts';
+import { parseId } from '../domain/ids.ts';
+import type { WebhookDelivery, WebhookSubscription } from '../domain/webhooks.ts';
+import type { Queryable } from '../store/tables.ts';
+import {
+  type DeliveriesOf,
+  findWebhookDeliveries,
+  listNewestDeliveries,
+  listNextDeliveries,
+} from '../store/webhooks/deliveries.ts';
+import { findWebhookSubscription } from '../store/webhooks/subscriptions.ts';
+import { type FollowDeps, follow, type Story } from '../streams/subscribe.ts';
+
+/** How many of the newest, and how many of those that are tried next, are watched. */
+const WATCHED = 100;
+
+/** How the deliveries that are watched stood when a reader last looked, by their ids. */
+interface Sight {
+  readonly states: ReadonlyMap<string, string>;
+  /** Those that will change. */
+  readonly open: readonly string[];
+  /** The same for the same states. */
+  readonly name: string;
+}
+
+/**
+ * Follows the deliveries of an account, or of one of its subscriptions, for as long as it is listened to: each is told when
+ * it has been made or has changed. It is the log that is looked at, so a reader that is slow is told of several changes of
+ * a delivery at once, and under load may miss some: they stand in the log.
+ * @throws NotFoundError before the first one.
+ */
+export async function followDeliveries(
+  deps: Pick<FollowDeps, 'db' | 'bus'>,
+  viewer: Viewer,
+  { subscriptionId: givenId }: { subscriptionId?: string | null | undefined },
+  signal: AbortSignal,
+): Promise<Feed<WebhookDelivery>> {
+  const { accountId } = viewer;
+  const subscription = givenId == null ? undefined : await requireSubscription(deps.db.read, accountId, givenId);
+  const of = { accountId, subscriptionId: subscription?.id };
+  const start = toSight(await listWatched(deps.db.read, of));
+  const story = tellDeliveries(deps.db.read, of);
+  const chatbotId = subscription?.chatbotId;
+  const deletion = chatbotId == null ? {} : { deletionTopic: deletionTopic(chatbotId) };
+  return follow(deps.bus, viewer, { ...story, ...deletion }, start, signal);
+}
+
+async function requireSubscription(db: Queryable, accountId: string, givenId: string): Promise<WebhookSubscription> {
+  const id = requireFound('Webhook subscription', parseId('webhookSubscription', givenId));
+  return requireFound('Webhook subscription', await findWebhookSubscription(db, accountId, id));
+}
+
+function tellDeliveries(db: Queryable, of: DeliveriesOf): Story<Sight, WebhookDelivery> {
+  const { accountId, subscriptionId } = of;
+  return {
+    name: `deliveries:${accountId}:${subscriptionId ?? ''}`,
+    topic: deliveriesTopic(accountId),
+    describe: ({ name }) => name,
+    async read(before) {
+      const isGone = subscriptionId !== undefined && !(await findWebhookSubscription(db, accountId, subscriptionId));
+      if (isGone) return undefined;
+      const watched = await listWatched(db, of);
+      const lost = before.open.filter((id) => !watched.has(id));
+      // Among the newest and the next no more, because it is done or comes later.
+      const changed = lost.length === 0 ? [] : await findWebhookDeliveries(db, accountId, lost);
+      const seen = [...watched.values(), ...changed].filter(
+        (delivery) => before.states.get(delivery.id) !== stateOf(delivery),
+      );
+      const end = toSight(watched);
+      return { steps: seen.toSorted(byId).map((event) => ({ event, place: end })), end, next: 'wait' };
+    },
+  };
+}
+
+async function listWatched(db: Queryable, of: DeliveriesOf): Promise<Map<string, WebhookDelivery>> {
+  const found = [...(await listNextDeliveries(db, of, WATCHED)), ...(await listNewestDeliveries(db, of, WATCHED))];
+  return new Map(found.map((delivery) => [delivery.id, delivery]));
+}
+
+function toSight(watched: ReadonlyMap<string, WebhookDelivery>): Sight {
+  const states = new Map([...watched.values()].toSorted(byId).map((delivery) => [delivery.id, stateOf(delivery)]));
+  const open = [...watched.values()].flatMap(({ id, nextAttemptAt }) => (nextAttemptAt === null ? [] : id));
+  return { states, open, name: hash('sha1', JSON.stringify([...states]), 'hex') };
+}
+
+const stateOf = ({ status, attemptCount, nextAttemptAt }: WebhookDelivery) =>
+  `${status} ${attemptCount} ${nextAttemptAt}`;
+
+const byId = (a: WebhookDelivery, b: WebhookDelivery) => (a.id < b.id ? -1 : 1);

@@ -1,0 +1,91 @@
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { monthOf } from '../../src/domain/time.ts';
+import { countReserved } from '../../src/store/usage.ts';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { waitForReaders } from '../helpers/conversations.ts';
+import { describeEngines } from '../helpers/databases.ts';
+import type { TestGateway } from '../helpers/gateway.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
+import { restEvents } from '../helpers/rest-stream.ts';
+import { TRANSPORTS, webSocket } from '../helpers/streams.ts';
+import { mutate, openGateway } from '../schema/support.ts';
+
+const used = ({ deps, accountId }: TestGateway) => countReserved(deps.db.read, accountId, monthOf(deps.clock.now()));
+
+describeEngines('deleting a chatbot', (engineOf) => {
+  async function open() {
+    const engine = createScriptedEngine();
+    const gateway = await openGateway({ engine: engineOf, replaced: { engines: new Map([['builtin', engine]]) } });
+    onTestFinished(() => engine.push(finish, finish, finish));
+    return { gateway, engine, chatbotId: await createChatbot(gateway) };
+  }
+
+  it('stops its models and ends each of its streams with one last event', async () => {
+    const { gateway, engine, chatbotId } = await open();
+    const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'Well?' });
+    const targets = [{ conversationId }, { messageId: replyId }, { chatbotId }];
+    const readers = TRANSPORTS.flatMap(({ follow }) => targets.map((target) => follow(gateway, target)));
+    readers.push(restEvents.follow(gateway, { conversationId }));
+    await waitForReaders(gateway, readers.length);
+    engine.push(delta('A part'));
+    await Promise.all(
+      readers.filter((_, i) => i % 3 === 0).map((reader) => reader.until(() => reader.text === 'A part')),
+    );
+    await mutate(gateway, 'deleteChatbot', { id: chatbotId });
+    await vi.waitFor(() => expect(gateway.deps.liveAnswers.size).toBe(0), 10_000);
+    for (const reader of readers) {
+      expect(await reader.ended).toBeUndefined();
+      const deletions = reader.events.filter(({ __typename }) => __typename === 'ConversationDeleted');
+      expect(deletions).toEqual(reader.events.slice(-1));
+    }
+    await waitForReaders(gateway, 0);
+    for (const target of targets) {
+      const late = webSocket.follow(gateway, target);
+      await late.ended;
+      expect([late.events, late.errors]).toEqual([[], ['NOT_FOUND']]);
+    }
+    expect(gateway.logs.filter(({ level }) => Number(level) >= 50)).toEqual([]);
+  });
+
+  it('answers a REST chat that waits with 404', async () => {
+    const { gateway, engine, chatbotId } = await open();
+    const answered = gateway.fetch(`/v1/chatbots/${chatbotId}/chat`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' },
+      body: '{"message":"Well?"}',
+    });
+    await vi.waitFor(() => expect(engine.asked).toBe(1));
+    engine.push(delta('A part'));
+    await waitForReaders(gateway, 1);
+    await mutate(gateway, 'deleteChatbot', { id: chatbotId });
+    const response = await answered;
+    expect([response.status, await response.json()]).toEqual([404, { detail: 'Not Found' }]);
+  });
+
+  it('gives back the replies of which no character was produced, and no other', async () => {
+    const { gateway, engine, chatbotId } = await open();
+    const first = await send(gateway, { chatbotId, content: 'One?' });
+    const reader = webSocket.follow(gateway, { messageId: first.replyId });
+    engine.push(delta('A part'));
+    await reader.until(() => reader.text === 'A part');
+    await send(gateway, { conversationId: first.conversationId, content: 'Waits?' });
+    await send(gateway, { chatbotId, content: 'Begun?' });
+    const other = await createChatbot(gateway, { name: 'Other' });
+    await send(gateway, { chatbotId: other, content: 'Mine?' });
+    expect(await used(gateway)).toBe(4);
+    await mutate(gateway, 'deleteChatbot', { id: chatbotId });
+    await vi.waitFor(async () => expect(await used(gateway)).toBe(2), 10_000);
+    await vi.waitFor(() => expect(gateway.deps.liveAnswers.size).toBe(1), 10_000);
+    expect(await used(gateway)).toBe(2);
+  });
+
+  it('ends the sessions of its chat page, and no other', async () => {
+    const { gateway, chatbotId } = await open();
+    const { sessions } = gateway.deps.keyring;
+    const other = await createChatbot(gateway, { name: 'Other' });
+    const [gone, kept] = [chatbotId, other].map((id) => sessions.open({ id, accountId: gateway.accountId }));
+    await mutate(gateway, 'deleteChatbot', { id: chatbotId });
+    const ask = (token = '') => gateway.graphql('{ viewer { kind } }', {}, token);
+    expect([(await ask(gone?.token)).status, (await ask(kept?.token)).status]).toEqual([401, 200]);
+  });
+});

@@ -1,0 +1,102 @@
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { describeEngines, type TestDatabase } from '../helpers/databases.ts';
+import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
+import { readMessage, webSocket } from '../helpers/streams.ts';
+import { mutate } from '../schema/support.ts';
+
+const LIMIT = { timeout: 90_000 };
+/** The watcher looks every two seconds; a busy machine gets longer. */
+const SOON = { timeout: 30_000, interval: 50 };
+const NOTICE = 'A person has taken over this conversation and will reply here.';
+
+async function open(database: TestDatabase, identity: { key?: string } = {}) {
+  const engine = createScriptedEngine();
+  const started = await startGateway({ database, replaced: { engines: new Map([['builtin', engine]]) } });
+  onTestFinished(() => started.close());
+  onTestFinished(() => engine.push(...Array(4).fill(finish)));
+  const { key = started.key } = identity;
+  const graphql: TestGateway['graphql'] = (query, variables, other = key) => started.graphql(query, variables, other);
+  return { engine, gateway: { ...started, key, graphql } };
+}
+
+const setActive = (gateway: TestGateway, id: string, isActive: boolean) =>
+  mutate(gateway, 'updateChatbot', { id, isActive });
+
+describeEngines('a paused chatbot', (kind) => {
+  it('lets a visitor write to the person who has taken over, and nobody else', LIMIT, async () => {
+    const { gateway, engine } = await open(await createDatabase(kind));
+    const chatbotId = await createChatbot(gateway);
+    engine.push(delta('Hello.'), finish);
+    const first = await send(gateway, { chatbotId, sessionId: 'here', content: 'Hi' });
+    await webSocket.follow(gateway, { messageId: first.replyId }).ended;
+    await mutate(gateway, 'sendAgentMessage', { conversationId: first.conversationId, content: 'Ada here.' });
+    await setActive(gateway, chatbotId, false);
+
+    const ask = (name: string, input: object) =>
+      mutate<object>(gateway, name, input, { selection: 'message { status } reply { id } notice' });
+    const chat = async (session_id: string) => {
+      const response = await gateway.fetch(`/v1/chatbots/${chatbotId}/chat`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ message: 'Are you there?', session_id }),
+      });
+      return [response.status, await response.json()];
+    };
+    const noticed = { message: { status: 'COMPLETED' }, reply: null, notice: NOTICE };
+    expect(await ask('sendMessage', { chatbotId, sessionId: 'here', content: 'Ada?' })).toMatchObject(noticed);
+    expect(await ask('editMessage', { messageId: first.messageId, content: 'Hi, Ada' })).toMatchObject(noticed);
+    expect(await chat('here')).toEqual([200, { response: NOTICE }]);
+    expect(await ask('sendMessage', { chatbotId, sessionId: 'there', content: 'Ada?' })).toMatchObject({
+      code: 'CHATBOT_PAUSED',
+    });
+    expect(await chat('there')).toEqual([400, { detail: 'Chatbot is not active.' }]);
+    const used = await gateway.deps.db.read.selectFrom('usage').select('messages').executeTakeFirstOrThrow();
+    expect(used.messages).toBe(1);
+    await mutate(gateway, 'handBackConversation', { conversationId: first.conversationId });
+    expect(await chat('here')).toEqual([400, { detail: 'Chatbot is not active.' }]);
+    expect(engine.asked).toBe(1);
+  });
+
+  it('begins no reply that waits, also after a restart, until it is active again', LIMIT, async () => {
+    const database = await createDatabase(kind);
+    const before = await open(database);
+    const chatbotId = await createChatbot(before.gateway);
+    const running = await send(before.gateway, { chatbotId, sessionId: 'one', content: 'One?' });
+    const waiting = await send(before.gateway, { chatbotId, sessionId: 'one', content: 'Two?' });
+    const lost = await send(before.gateway, { chatbotId, sessionId: 'two', content: 'Lost?' });
+    const behind = await send(before.gateway, { chatbotId, sessionId: 'two', content: 'Behind?' });
+    await vi.waitFor(() => expect(before.engine.asked).toBe(2), SOON);
+    await setActive(before.gateway, chatbotId, false);
+    before.engine.push(finish, finish);
+    for (const { replyId } of [running, lost]) {
+      await vi.waitFor(
+        async () => expect(await readMessage(before.gateway, replyId)).toMatchObject({ status: 'COMPLETED' }),
+        SOON,
+      );
+    }
+    await before.gateway.close();
+
+    const { gateway, engine } = await open(database, before.gateway);
+    const update = (id: string, values: object) =>
+      gateway.deps.db.transaction((trx) => trx.updateTable('messages').set(values).where('id', '=', id).execute());
+    // As if its gateway had died before visitors saw anything of it.
+    await update(lost.replyId, { status: 'STREAMING', node_id: 'gone', attempts: 1, finish_reason: null });
+    const other = await createChatbot(gateway, { name: 'Other' });
+    const first = await send(gateway, { chatbotId: other, sessionId: 'other', content: 'First?' });
+    const second = await send(gateway, { chatbotId: other, sessionId: 'other', content: 'Second?' });
+    // As if nobody had begun the second one: the watcher does, and has looked at the others then.
+    await update(first.replyId, { status: 'INTERRUPTED', finish_reason: 'ABORTED' });
+    engine.push(finish, delta('Second.'), finish);
+    await webSocket.follow(gateway, { messageId: second.replyId }).ended;
+    const read = async () =>
+      Promise.all([waiting, lost, behind].map(async ({ replyId }) => (await readMessage(gateway, replyId)).status));
+    expect(await read()).toEqual(['QUEUED', 'STREAMING', 'QUEUED']);
+    await mutate(gateway, 'stopMessage', { messageId: behind.replyId });
+
+    await setActive(gateway, chatbotId, true);
+    engine.push(delta('Later.'), finish, delta('Later.'), finish);
+    await vi.waitFor(async () => expect(await read()).toEqual(['COMPLETED', 'COMPLETED', 'STOPPED']), SOON);
+  });
+});

@@ -1,0 +1,148 @@
+import { sql } from 'kysely';
+import { expect, it, onTestFinished } from 'vitest';
+import { createId } from '../../src/domain/ids.ts';
+import { toTimestamp } from '../../src/domain/time.ts';
+import { removeSomeOfChatbot } from '../../src/store/chatbot-removal.ts';
+import { markChatbotDeleted } from '../../src/store/deleted-chatbots.ts';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { describeEngines, type TestEngine } from '../helpers/databases.ts';
+import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { webSocket } from '../helpers/streams.ts';
+import { SECRET_KEY, subscribe, writeDelivery } from '../helpers/webhooks/webhooks.ts';
+import { mutate, openGateway } from '../schema/support.ts';
+
+/** How many messages a large chatbot has; `DELETED_MESSAGES=100000` is the long form. */
+const MESSAGES = Number(process.env.DELETED_MESSAGES ?? 6_000);
+const TABLES = [
+  'chatbots',
+  'conversations',
+  'messages',
+  'leads',
+  'sources',
+  'passages',
+  'conversation_events',
+] as const;
+const OTHERS = ['idempotency_keys', 'webhook_subscriptions', 'webhook_deliveries', 'search_entries'] as const;
+
+/** Makes a chatbot with one of everything; gives the ids by which a client may ask for it. */
+async function fill(gateway: TestGateway) {
+  const chatbotId = await createChatbot(gateway, { sources: ['Towers are tall.'] });
+  const { conversationId, messageId, replyId } = await send(gateway, {
+    chatbotId,
+    content: 'Are towers tall?',
+    clientMessageId: 'one',
+  });
+  await webSocket.follow(gateway, { messageId: replyId }).ended;
+  await mutate(gateway, 'captureLead', { conversationId, email: 'a@example.com' });
+  const subscription = await subscribe(gateway, { chatbotId });
+  const delivery = await writeDelivery(gateway, subscription.id);
+  const { read } = gateway.deps.db;
+  const idsOf = async (table: 'sources' | 'passages' | 'leads') =>
+    (await read.selectFrom(table).select('id').execute()).map(({ id }) => id);
+  const rows = [...(await idsOf('sources')), ...(await idsOf('passages')), ...(await idsOf('leads'))];
+  const ids = [chatbotId, conversationId, messageId, replyId, subscription.id, delivery.id, ...rows];
+  return { chatbotId, conversationId, replyId, ids };
+}
+
+/** How many rows are left of anything that belongs to a chatbot. */
+async function countRows({ deps }: TestGateway): Promise<number> {
+  let count = 0;
+  for (const table of [...TABLES, ...OTHERS]) {
+    count += (
+      await deps.db.read
+        .selectFrom(table as 'messages')
+        .select(sql.lit(1).as('one'))
+        .execute()
+    ).length;
+  }
+  return count;
+}
+
+describeEngines('a deleted chatbot', (engine) => {
+  const open = (given: TestEngine) => openGateway({ engine: given, env: { SECRET_KEY } });
+
+  it('is gone for every reader before its rows are, and frees its slug', async () => {
+    const gateway = await open(engine);
+    const { chatbotId, conversationId, replyId, ids } = await fill(gateway);
+    const { db, clock } = gateway.deps;
+    const before = await gateway.graphql<{ nodes: { id: string }[] }>(
+      'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }',
+      { ids },
+    );
+    expect(before.data.nodes.filter(Boolean).length).toBeGreaterThan(6);
+    await db.transaction((trx) =>
+      markChatbotDeleted(trx, { id: chatbotId, accountId: gateway.accountId }, toTimestamp(clock.now())),
+    );
+
+    const { data } = await gateway.graphql<{ nodes: null[]; chatbots: object; webhookDeliveries?: object }>(
+      'query ($ids: [ID!]!) { nodes(ids: $ids) { id } chatbots { nodes { id } } webhookSubscriptions { nodes { id } } }',
+      { ids },
+    );
+    expect(data).toEqual({ nodes: ids.map(() => null), chatbots: { nodes: [] }, webhookSubscriptions: { nodes: [] } });
+    const sent = await mutate(gateway, 'sendMessage', { conversationId, content: 'Still there?' });
+    expect(sent).toMatchObject({ code: 'NOT_FOUND' });
+    expect(await mutate(gateway, 'rateMessage', { messageId: replyId, rating: 'UP' })).toMatchObject({
+      code: 'NOT_FOUND',
+    });
+    expect(await mutate(gateway, 'deleteChatbot', { id: chatbotId })).toMatchObject({ code: 'NOT_FOUND' });
+    for (const of of [{ conversationId }, { chatbotId }, { messageId: replyId }]) {
+      const reader = webSocket.follow(gateway, of);
+      await reader.ended;
+      expect([reader.events, reader.errors]).toEqual([[], ['NOT_FOUND']]);
+    }
+    const headers = { authorization: `Bearer ${gateway.key}` };
+    expect((await gateway.fetch(`/v1/chatbots/${chatbotId}`, { headers })).status).toBe(404);
+    const made = await mutate<{ chatbot: { slug: string } }>(
+      gateway,
+      'createChatbot',
+      { name: 'Helper' },
+      { selection: 'chatbot { slug }' },
+    );
+    expect(made.chatbot.slug).toBe('helper');
+  });
+
+  it('is removed by the next start where its removal was cut off', async () => {
+    const database = await engine.create();
+    onTestFinished(() => database.drop());
+    const first = await startGateway({ database, env: { SECRET_KEY } });
+    const { chatbotId } = await fill(first);
+    const { db, clock } = first.deps;
+    const chatbot = { id: chatbotId, accountId: first.accountId };
+    await db.transaction((trx) => markChatbotDeleted(trx, chatbot, toTimestamp(clock.now())));
+    await db.transaction((trx) => removeSomeOfChatbot(trx, chatbot));
+    expect(await countRows(first)).toBeGreaterThan(0);
+    await first.close();
+    const second = await startGateway({ database, env: { SECRET_KEY } });
+    onTestFinished(() => second.close());
+    await expect.poll(() => countRows(second), { timeout: 30_000 }).toBe(0);
+  });
+
+  it('is removed in small steps, between which others are answered', { timeout: 300_000 }, async () => {
+    const gateway = await open(engine);
+    const { chatbotId, conversationId } = await fill(gateway);
+    const { db } = gateway.deps;
+    const row = await db.read.selectFrom('messages').selectAll().limit(1).executeTakeFirstOrThrow();
+    for (let left = MESSAGES; left > 0; left -= 500) {
+      const rows = Array.from({ length: Math.min(left, 500) }, () => ({ ...row, id: createId('message') }));
+      await db.transaction((trx) => trx.insertInto('messages').values(rows).execute());
+    }
+    let slowest = 0;
+    let isDeleting = true;
+    const asking = (async () => {
+      while (isDeleting) {
+        const startedAt = performance.now();
+        expect((await gateway.graphql('{ chatbots { nodes { id } } }')).status).toBe(200);
+        slowest = Math.max(slowest, performance.now() - startedAt);
+      }
+    })();
+    const deleted = await mutate(gateway, 'deleteChatbot', { id: chatbotId }, { selection: 'deletedId' });
+    expect(deleted).toMatchObject({ deletedId: chatbotId });
+    expect((await gateway.graphql('query ($id: ID!) { node(id: $id) { id } }', { id: conversationId })).data).toEqual({
+      node: null,
+    });
+    await expect.poll(() => countRows(gateway), { timeout: 240_000 }).toBe(0);
+    isDeleting = false;
+    await asking;
+    expect(slowest).toBeLessThan(2_000);
+  });
+});

@@ -1,0 +1,420 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createId } from '../../src/domain/ids.ts';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { createTurnedClock } from '../helpers/clock.ts';
+import { listTold, readLog, stageOf } from '../helpers/conversations.ts';
+import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
+import { readMessage, TRANSPORTS, webSocket } from '../helpers/streams.ts';
+import { askAsStranger, distinct, mutate, mutation } from '../schema/support.ts';
+
+const HOUR_MS = 3_600_000;
+const STATE = 'id status answeredBy silentUntil assignee escalatedAt escalationReason unreadCount';
+
+interface State {
+  readonly status: string;
+  readonly answeredBy: string;
+  readonly silentUntil: string | null;
+  readonly assignee: string | null;
+  readonly escalatedAt: string | null;
+  readonly escalationReason: string | null;
+  readonly unreadCount: number;
+}
+
+interface Sent {
+  readonly message: { id: string; status: string };
+  readonly reply: { id: string; status: string } | null;
+  readonly notice: string | null;
+  readonly conversation: State & { id: string };
+}
+
+/** A gateway with a conversation whose only question was answered. */
+async function open() {
+  const clock = createTurnedClock();
+  const engine = createScriptedEngine();
+  const gateway = await startGateway({ replaced: { clock, engines: new Map([['builtin', engine]]) } });
+  onTestFinished(() => gateway.close());
+  // Whatever a test leaves unfinished would be waited for.
+  onTestFinished(() => engine.push(finish, finish, finish, finish));
+  const chatbotId = await createChatbot(gateway);
+  engine.push(delta('Hello.'), finish);
+  const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'Hi' });
+  await webSocket.follow(gateway, { messageId: replyId }).ended;
+
+  const act = async (verb: string, input: object = {}, key = gateway.key) => {
+    const answer = await mutate<{ conversation: State }>(
+      gateway,
+      verb,
+      { conversationId, ...input },
+      { selection: `conversation { ${STATE} }`, key },
+    );
+    return answer.conversation;
+  };
+  const say = (content: string, input: object = {}, key = gateway.key) =>
+    mutate<Sent>(
+      gateway,
+      'sendAgentMessage',
+      { conversationId, content, ...input },
+      { selection: `message { id status } conversation { ${STATE} }`, key },
+    );
+  const ask = (content: string, input: object = {}) =>
+    mutate<Sent>(
+      gateway,
+      'sendMessage',
+      { conversationId, content, ...input },
+      { selection: `message { id status } reply { id status } notice conversation { ${STATE} }` },
+    );
+  const read = async () => {
+    const { data } = await gateway.graphql<{ conversation: State }>(
+      `query ($id: ID!) { conversation(id: $id) { ${STATE} } }`,
+      { id: conversationId },
+    );
+    return data.conversation;
+  };
+  return { gateway, clock, engine, chatbotId, conversationId, replyId, act, say, ask, read };
+}
+
+async function messagesUsed(gateway: TestGateway): Promise<number> {
+  const { data } = await gateway.graphql<{ viewer: { account: { usage: { messages: number } } } }>(
+    '{ viewer { account { usage { messages } } } }',
+  );
+  return data.viewer.account.usage.messages;
+}
+
+describe('sendAgentMessage', () => {
+  it('silences the chatbot: the next message is stored, gets the notice, and no reply', async () => {
+    const { gateway, chatbotId, say, ask, read } = await open();
+    await mutate(gateway, 'updateChatbot', { id: chatbotId, handoverMessage: 'Ada is here.' });
+    const said = await say('This is Ada.', { authorName: 'Ada' });
+    expect(said.conversation).toMatchObject({ status: 'OPEN', answeredBy: 'PERSON', unreadCount: 0 });
+    expect(said.conversation.silentUntil).toBe('2026-03-16T10:30:00.000Z');
+    const used = await messagesUsed(gateway);
+    const sent = await ask('Are you there?');
+    expect(sent).toMatchObject({ reply: null, notice: 'Ada is here.', message: { status: 'COMPLETED' } });
+    expect(await messagesUsed(gateway)).toBe(used);
+    expect((await read()).unreadCount).toBe(1);
+  });
+
+  it('gives the notice again to a message that is sent again, whatever was said since', async () => {
+    const { say, ask } = await open();
+    await say('This is Ada.');
+    const first = await ask('Are you there?', { clientMessageId: 'a' });
+    await ask('Hello?');
+    await say('Yes.');
+    const again = await ask('Are you there?', { clientMessageId: 'a' });
+    expect(again.message).toEqual(first.message);
+    expect([again.reply, again.notice]).toEqual([null, first.notice]);
+  });
+
+  it('silences for a rolling 24 hours, which end by themselves', async () => {
+    const { gateway, clock, engine, say, ask, read } = await open();
+    await say('One');
+    clock.turn(23 * HOUR_MS);
+    await say('Two');
+    clock.turn(24 * HOUR_MS - 1);
+    expect((await ask('Now?')).reply).toBeNull();
+    expect(await read()).toMatchObject({ answeredBy: 'PERSON' });
+    clock.turn(1);
+    expect(await read()).toMatchObject({ answeredBy: 'AI', silentUntil: null });
+    const { reply, notice } = await ask('And now?');
+    expect(notice).toBeNull();
+    engine.push(delta('Yes.'), finish);
+    await webSocket.follow(gateway, { messageId: reply?.id ?? '' }).ended;
+    expect(engine.questions.at(-1)?.history).toEqual([
+      { role: 'USER', content: 'Hi' },
+      { role: 'ASSISTANT', content: 'Hello.' },
+      { role: 'ASSISTANT', content: 'One' },
+      { role: 'ASSISTANT', content: 'Two' },
+      { role: 'USER', content: 'Now?' },
+    ]);
+  });
+
+  it('stops the reply under way, and those that wait are never begun', async () => {
+    const { gateway, engine, conversationId, say } = await open();
+    const running = await send(gateway, { conversationId, content: 'One?' });
+    const waiting = await send(gateway, { conversationId, content: 'Two?' });
+    engine.push(delta('A part'));
+    const reader = webSocket.follow(gateway, { conversationId });
+    await reader.until(({ text }) => text === 'A part');
+    const { message } = await say('I take over.');
+    await stageOf(reader, 'MessageStopped', running.replyId);
+    expect(await readMessage(gateway, running.replyId)).toMatchObject({ status: 'STOPPED', content: 'A part' });
+    expect(await readMessage(gateway, waiting.replyId)).toMatchObject({ status: 'STOPPED', content: '' });
+    expect(await messagesUsed(gateway)).toBe(2);
+    const names = { [running.replyId]: 'running', [waiting.replyId]: 'waiting', [message.id]: 'agent' };
+    const told = listTold(reader.events, names);
+    expect(told).toContain('HandoffChanged OPEN PERSON');
+    expect(told.indexOf('MessageStopped waiting')).toBeLessThan(told.indexOf('MessageCreated agent'));
+    expect(engine.asked).toBe(2);
+    await readLog(gateway, conversationId);
+    reader.leave();
+  });
+
+  it('sends once under one clientMessageId', async () => {
+    const { gateway, conversationId, say } = await open();
+    const [one, two] = await Promise.all([1, 2].map(() => say('Once', { clientMessageId: 'a' })));
+    expect(one?.message.id).toBe(two?.message.id);
+    expect(await say('Other', { clientMessageId: 'a' })).toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
+    expect((await readLog(gateway, conversationId)).filter(({ type }) => type === 'HandoffChanged')).toHaveLength(1);
+  });
+
+  it('opens a closed conversation again, and refuses what cannot be said', async () => {
+    const { act, say } = await open();
+    expect(await act('closeConversation')).toMatchObject({ status: 'CLOSED' });
+    expect((await say('Back')).conversation).toMatchObject({ status: 'OPEN', answeredBy: 'PERSON' });
+    expect(await say(' ')).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: ['content'] }] });
+    expect(await say('A', { authorName: '' })).toMatchObject({
+      code: 'INVALID_INPUT',
+      fields: [{ path: ['authorName'] }],
+    });
+  });
+
+  it('is refused without the scope, and changes nothing', async () => {
+    const { gateway, conversationId, read } = await open();
+    const key = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
+    const input = { conversationId, content: 'No' };
+    const answer = await gateway.graphql(mutation('sendAgentMessage'), { input }, key);
+    expect(answer.errors?.[0]?.extensions.code).toBe('FORBIDDEN');
+    expect(await read()).toMatchObject({ answeredBy: 'AI' });
+  });
+
+  it('lets no reply be regenerated meanwhile, and gives an edited question the notice', async () => {
+    const { gateway, replyId, say, ask } = await open();
+    await say('Here');
+    expect(await mutate(gateway, 'regenerateMessage', { messageId: replyId })).toMatchObject({ code: 'INVALID_INPUT' });
+    const { message } = await ask('So?');
+    const selection = 'message { id } reply { id } notice';
+    expect(
+      await mutate(gateway, 'editMessage', { messageId: message.id, content: 'So!' }, { selection }),
+    ).toMatchObject({
+      reply: null,
+      notice: 'A person has taken over this conversation and will reply here.',
+    });
+  });
+
+  it('makes the REST chat answer with the notice', async () => {
+    const { gateway, chatbotId } = await open();
+    const chat = (message: string) =>
+      gateway.fetch(`/v1/chatbots/${chatbotId}/chat`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ message, session_id: 'rest' }),
+      });
+    const { conversation } = await mutate<Sent>(
+      gateway,
+      'sendMessage',
+      { chatbotId, sessionId: 'rest', content: 'Hi' },
+      { selection: 'conversation { id }' },
+    );
+    await mutate(gateway, 'sendAgentMessage', { conversationId: conversation.id, content: 'Here' });
+    const response = await chat('Hello?');
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({
+      response: 'A person has taken over this conversation and will reply here.',
+    });
+  });
+});
+
+describe('escalateConversation', () => {
+  it('asks for a person once, keeps the first time, and lets the chatbot answer until one comes', async () => {
+    const { gateway, clock, conversationId, act, ask } = await open();
+    expect(await act('escalateConversation', { reason: ' No answer ' })).toMatchObject({
+      status: 'ESCALATED',
+      answeredBy: 'AI',
+      escalatedAt: '2026-03-15T10:30:00.000Z',
+      escalationReason: 'No answer',
+    });
+    clock.turn(HOUR_MS);
+    expect(await act('escalateConversation', { reason: 'Again' })).toMatchObject({ escalationReason: 'No answer' });
+    expect((await ask('Hello?')).reply).not.toBeNull();
+    const changes = async () =>
+      (await readLog(gateway, conversationId)).filter(({ type }) => type === 'HandoffChanged').length;
+    expect(await changes()).toBe(1);
+    await act('handBackConversation');
+    expect(await act('escalateConversation')).toMatchObject({
+      escalatedAt: '2026-03-15T10:30:00.000Z',
+      escalationReason: null,
+    });
+    expect(await changes()).toBe(3);
+  });
+
+  it('opens a closed conversation, and refuses a reason that is too long', async () => {
+    const { act, gateway, conversationId } = await open();
+    await act('closeConversation');
+    expect(await act('escalateConversation')).toMatchObject({ status: 'ESCALATED' });
+    const input = { conversationId, reason: 'x'.repeat(1_001) };
+    expect(await mutate(gateway, 'escalateConversation', input)).toMatchObject({ code: 'INVALID_INPUT' });
+  });
+});
+
+describe('a conversation with people', () => {
+  it('is assigned, handed back and closed, and tells of each change once', async () => {
+    const { gateway, conversationId, act, say, ask, engine } = await open();
+    expect(await act('assignConversation', { assignee: 'ada@example.com' })).toMatchObject({
+      assignee: 'ada@example.com',
+    });
+    await act('assignConversation', { assignee: 'ada@example.com' });
+    await act('escalateConversation');
+    await say('Here');
+    expect(await act('handBackConversation')).toMatchObject({
+      status: 'OPEN',
+      answeredBy: 'AI',
+      silentUntil: null,
+      assignee: null,
+    });
+    await act('handBackConversation');
+    const { reply } = await ask('Chatbot?');
+    engine.push(delta('Yes.'), finish);
+    await webSocket.follow(gateway, { messageId: reply?.id ?? '' }).ended;
+    expect(await act('closeConversation')).toMatchObject({ status: 'CLOSED' });
+    await act('closeConversation');
+    const log = await readLog(gateway, conversationId);
+    expect(log.filter(({ type }) => type === 'HandoffChanged')).toHaveLength(5);
+    expect((await ask('Again?')).conversation).toMatchObject({ status: 'OPEN' });
+    const reopened = (await readLog(gateway, conversationId)).slice(log.length).map(({ type }) => type);
+    expect(reopened).toEqual(['MessageCreated', 'HandoffChanged', 'MessageCreated']);
+    expect(await act('assignConversation', { assignee: null })).toMatchObject({ assignee: null });
+  });
+
+  it('counts what the visitor said since somebody has read it', async () => {
+    const { act, ask, say, read } = await open();
+    expect((await read()).unreadCount).toBe(1);
+    await ask('Two', { whenBusy: 'ENQUEUE' });
+    expect((await read()).unreadCount).toBe(2);
+    expect(await act('markConversationRead')).toMatchObject({ unreadCount: 0 });
+    await ask('Three');
+    expect((await read()).unreadCount).toBe(1);
+    await say('A note', { isPrivate: true });
+    expect((await read()).unreadCount).toBe(1);
+    await say('Here');
+    expect((await read()).unreadCount).toBe(0);
+  });
+
+  it.each(TRANSPORTS)('tells an inbox over $name, which takes up where it was', async ({ follow }) => {
+    const { gateway, chatbotId, act } = await open();
+    const inbox = follow(gateway, { chatbotId });
+    await expect.poll(() => gateway.deps.bus.size).toBe(1);
+    await act('escalateConversation');
+    const { cursor } = await inbox.until(({ conversation }) => conversation?.status === 'ESCALATED');
+    inbox.vanish();
+    await act('assignConversation', { assignee: 'Ada' });
+    await act('closeConversation');
+    const again = follow(gateway, { chatbotId, after: cursor });
+    await expect.poll(() => again.events.length).toBe(2);
+    expect(again.events.every(({ conversation }) => conversation?.status === 'CLOSED')).toBe(true);
+    expect(again.events.map(({ __typename }) => __typename)).toEqual(['HandoffChanged', 'HandoffChanged']);
+    again.leave();
+  });
+
+  it.each([
+    'escalateConversation',
+    'assignConversation',
+    'handBackConversation',
+    'closeConversation',
+    'markConversationRead',
+    'sendAgentMessage',
+    'setTyping',
+  ])("%s answers the same to another account's id as to one that names nothing", async (name) => {
+    const { gateway, conversationId, read } = await open();
+    const before = await read();
+    const rest = { sendAgentMessage: { content: 'No' }, setTyping: { isTyping: true } }[name];
+    const answers = await askAsStranger(gateway, {
+      query: mutation(name),
+      id: conversationId,
+      kind: 'conversation',
+      variables: (id) => ({ input: { conversationId: id, ...rest } }),
+    });
+    expect(distinct(answers.map(({ data }) => data))).toHaveLength(1);
+    expect(answers[0]?.data).toMatchObject({ [name]: { code: 'NOT_FOUND' } });
+    expect(await read()).toEqual(before);
+  });
+});
+
+describe('a private note', () => {
+  it.each(TRANSPORTS)('is told over $name to those who manage, and to nobody else', async ({ follow }) => {
+    const { gateway, chatbotId, conversationId, engine, say } = await open();
+    const visitor = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
+    const readers = (key: string) => [follow(gateway, { conversationId, key }), follow(gateway, { chatbotId, key })];
+    const managing = readers(gateway.key);
+    const others = readers(visitor);
+    await expect.poll(() => gateway.deps.bus.size).toBe(4);
+    // More than are read at once, so that a reader has to get past a page of nothing.
+    const notes = [];
+    for (let n = 0; n < 120; n++) notes.push((await say(`Note ${n}`, { isPrivate: true })).message.id);
+    const { messageId, replyId } = await send(gateway, { conversationId, content: 'Hello?' });
+    engine.push(delta('Yes.'), finish);
+    for (const reader of [...managing, ...others]) await stageOf(reader, 'MessageCompleted', replyId);
+    const told = (reader: (typeof managing)[number]) => [
+      ...new Set(reader.events.flatMap(({ message }) => message?.id ?? [])),
+    ];
+    for (const reader of managing) expect(told(reader)).toEqual([...notes, messageId, replyId]);
+    for (const reader of others) expect(told(reader)).toEqual([messageId, replyId]);
+
+    const late = follow(gateway, { conversationId, key: visitor, after: others[0]?.events[0]?.cursor });
+    await stageOf(late, 'MessageCompleted', replyId);
+    expect(told(late)).toEqual([replyId]);
+    for (const reader of [...managing, ...others, late]) reader.leave();
+  });
+
+  it('is found by those who manage in every query, and by nobody else', async () => {
+    const { gateway, conversationId, replyId, say } = await open();
+    const { message } = await say('Difficult customer', { isPrivate: true });
+    const query = `query ($conversation: ID!, $note: ID!, $reply: ID!) {
+      node(id: $note) { id }
+      nodes(ids: [$note]) { id }
+      reply: node(id: $reply) { ... on Message { siblings { id } conversation { lastMessage { id } } } }
+      conversation(id: $conversation) { lastMessage { id } messages { nodes { id isPrivate } } }
+    }`;
+    const look = async (key: string) => {
+      const variables = { conversation: conversationId, note: message.id, reply: replyId };
+      return JSON.stringify((await gateway.graphql(query, variables, key)).data).split(message.id).length - 1;
+    };
+    expect(await look(gateway.key)).toBe(5);
+    const visitor = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
+    expect(await look(visitor)).toBe(0);
+
+    for (const [verb, rest] of [
+      ['rateMessage', { rating: 'UP' }],
+      ['stopMessage', {}],
+      ['regenerateMessage', {}],
+      ['editMessage', { content: 'No' }],
+      ['selectBranch', {}],
+    ] as const) {
+      const ask = (messageId: string) => mutate(gateway, verb, { messageId, ...rest }, { key: visitor });
+      expect(await ask(message.id)).toMatchObject({ code: 'NOT_FOUND' });
+      expect(await ask(message.id)).toEqual(await ask(createId('message')));
+    }
+    const follower = webSocket.follow(gateway, { messageId: message.id, key: visitor });
+    await follower.ended;
+    expect(follower.errors).toEqual(['NOT_FOUND']);
+  });
+
+  it('stands beside the branches: it is no part of the history, and stays when another is shown', async () => {
+    const { gateway, engine, conversationId, replyId, say } = await open();
+    await say('A note', { isPrivate: true });
+    const { message } = await mutate<Sent>(
+      gateway,
+      'regenerateMessage',
+      { messageId: replyId },
+      { selection: 'message { id }' },
+    );
+    engine.push(delta('Again.'), finish);
+    await webSocket.follow(gateway, { messageId: message.id }).ended;
+    const next = await send(gateway, { conversationId, content: 'Next?' });
+    engine.push(finish);
+    await webSocket.follow(gateway, { messageId: next.replyId }).ended;
+    expect(engine.questions.at(-1)?.history.map(({ content }) => content)).toEqual(['Hi', 'Again.']);
+    const { data } = await gateway.graphql<{
+      conversation: { messages: { nodes: { content: string; parent: { content: string } | null }[] } };
+    }>('query ($id: ID!) { conversation(id: $id) { messages { nodes { content parent { content } } } } }', {
+      id: conversationId,
+    });
+    expect(data.conversation.messages.nodes).toEqual([
+      { content: 'Hi', parent: null },
+      { content: 'A note', parent: null },
+      { content: 'Again.', parent: { content: 'Hi' } },
+      { content: 'Next?', parent: { content: 'Again.' } },
+      { content: '', parent: { content: 'Next?' } },
+    ]);
+  });
+});

@@ -1,0 +1,121 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createChannels } from '../../../src/coordination/redis/channels.ts';
+import { openRedis } from '../../../src/coordination/redis/link.ts';
+import { createRedisBus } from '../../../src/coordination/redis/live-bus.ts';
+import { createOutbox } from '../../../src/coordination/redis/outbox.ts';
+import { hasRedis, type Node, openClient, openNodes, startRedis } from '../../helpers/nodes.ts';
+import { createPrefix } from '../../helpers/redis.ts';
+import { TEST_REDIS_URL } from '../../helpers/servers.ts';
+
+/** Listens, and resolves when what is said elsewhere is heard. */
+async function listen({ bus }: Node, topic: string) {
+  const listener = vi.fn();
+  const leave = bus.subscribe(topic, listener);
+  // It is woken once when it begins to hear.
+  await vi.waitFor(() => expect(listener).toHaveBeenCalled());
+  listener.mockClear();
+  return Object.assign(listener, { leave });
+}
+
+describe.runIf(hasRedis)('buses that share a Redis', () => {
+  it('wake those who listen on other nodes, and nobody who listens to something else', async () => {
+    const [a, b, c] = (await openNodes(3)) as [Node, Node, Node];
+    const [onA, onB, onC] = await Promise.all([listen(a, 'x'), listen(b, 'x'), listen(c, 'y')]);
+    a.bus.publish('x');
+    await vi.waitFor(() => expect([onA, onB].map((listener) => listener.mock.calls.length)).toEqual([1, 1]));
+    c.bus.publish('x');
+    await vi.waitFor(() => expect([onA, onB].map((listener) => listener.mock.calls.length)).toEqual([2, 2]));
+    expect(onC).not.toHaveBeenCalled();
+  });
+
+  it('say everything that is said in a short while once', async () => {
+    const prefix = createPrefix();
+    const [a, b] = (await openNodes(2, { prefix })) as [Node, Node];
+    const onB = await listen(b, 'x');
+    for (let count = 0; count < 1_000; count++) a.bus.publish('x');
+    await vi.waitFor(() => expect(onB).toHaveBeenCalled());
+    a.bus.publish('x');
+    await vi.waitFor(() => expect(onB).toHaveBeenCalledTimes(2));
+  });
+
+  it('go on when Redis refuses a whole batch, which is logged once', async () => {
+    const prefix = createPrefix();
+    const [b] = (await openNodes(1, { prefix })) as [Node];
+    const onB = await listen(b, 'x');
+    const errors: string[] = [];
+    const logger = { error: (_fields: object, msg: string) => errors.push(msg), info() {}, warn() {} };
+    const link = await openRedis({ url: TEST_REDIS_URL, prefix, logger: logger as never });
+    onTestFinished(() => link.close());
+    const outbox = createOutbox(link);
+    const bus = createRedisBus(link, createChannels(link), outbox);
+    const pipeline = link.commands.pipeline.bind(link.commands);
+    const spy = vi.spyOn(link.commands, 'pipeline').mockImplementation(() => {
+      return Object.assign(pipeline(), { exec: () => Promise.reject(new Error('Refused.')) });
+    });
+    for (let round = 0; round < 2; round++) {
+      bus.publish('x');
+      await outbox.flush();
+    }
+    expect(spy).toHaveBeenCalledTimes(2);
+    spy.mockRestore();
+    bus.publish('y');
+    await vi.waitFor(() => expect(onB).toHaveBeenCalled());
+    expect(errors).toEqual(['Redis refused a batch; going on']);
+  });
+
+  it('hear only what someone listens to, and stop soon after', async () => {
+    const prefix = createPrefix();
+    const [a] = (await openNodes(1, { prefix })) as [Node];
+    const client = openClient();
+    const channels = async () => (await client.pubsub('CHANNELS', `${prefix}news:*`)) as string[];
+    const [first, second] = await Promise.all([listen(a, 'x'), listen(a, 'y')]);
+    const again = a.bus.subscribe('x', () => {});
+    expect((await channels()).sort()).toEqual([`${prefix}news:x`, `${prefix}news:y`]);
+    first.leave();
+    second.leave();
+    await vi.waitFor(async () => expect(await channels()).toEqual([`${prefix}news:x`]), 5_000);
+    again();
+    await vi.waitFor(async () => expect(await channels()).toEqual([]), 5_000);
+  });
+
+  it('keep apart what has another prefix', async () => {
+    const [[a], [b]] = (await Promise.all([openNodes(1), openNodes(1)])) as [[Node], [Node]];
+    const [onA, onB] = await Promise.all([listen(a, 'x'), listen(b, 'x')]);
+    a.bus.publish('x');
+    await vi.waitFor(() => expect(onA).toHaveBeenCalled());
+    b.bus.publish('y');
+    expect(onB).not.toHaveBeenCalled();
+  });
+
+  it('wake everybody once when the connection was lost, because something may have been missed', async () => {
+    const redis = await startRedis();
+    const [b] = (await openNodes(1, redis)) as [Node];
+    const [onX, onY] = await Promise.all([listen(b, 'x'), listen(b, 'y')]);
+    await openClient(redis.url).call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await vi.waitFor(() => expect(b.logs.map(({ msg }) => msg)).toContain('Redis is back'), 5_000);
+    for (const listener of [onX, onY]) await vi.waitFor(() => expect(listener).toHaveBeenCalled());
+  });
+
+  it('go on without Redis, each by itself, and together when it is back', async () => {
+    const redis = await startRedis();
+    const [a, b] = (await openNodes(2, redis)) as [Node, Node];
+    const [onA, onB] = await Promise.all([listen(a, 'x'), listen(b, 'x')]);
+    expect([a.bus.patienceMs, b.isUp?.()]).toEqual([5_000, true]);
+    for (let times = 0; times < 2; times++) {
+      await redis.stop();
+      await vi.waitFor(() => expect([a, b].map(({ bus }) => bus.patienceMs)).toEqual([1_000, 1_000]));
+      onA.mockClear();
+      a.bus.publish('x');
+      await vi.waitFor(() => expect(onA).toHaveBeenCalled());
+      onB.mockClear();
+      await redis.start();
+      await vi.waitFor(() => expect(onB).toHaveBeenCalled(), 5_000);
+      await vi.waitFor(() => expect([a, b].every(({ isUp }) => isUp?.())).toBe(true), 5_000);
+      onB.mockClear();
+      await vi.waitFor(() => {
+        a.bus.publish('x');
+        expect(onB).toHaveBeenCalled();
+      }, 5_000);
+    }
+  });
+});

@@ -1,0 +1,57 @@
+import { describe, expect, it, vi } from 'vitest';
+import { StartupError } from '../../../src/domain/errors.ts';
+import { hasRedis, type Node, openNodes, startRedis } from '../../helpers/nodes.ts';
+
+describe.runIf(hasRedis)('a Redis that several nodes share', () => {
+  it('is missed in one line and welcomed back in one, however often it was tried', async () => {
+    const redis = await startRedis();
+    const [node] = (await openNodes(1, redis)) as [Node];
+    expect([node.isUp?.(), node.logs]).toEqual([true, []]);
+    for (const times of [1, 2]) {
+      await redis.stop();
+      await vi.waitFor(() => expect(node.isUp?.()).toBe(false));
+      await redis.start();
+      await vi.waitFor(() => expect(node.isUp?.()).toBe(true), 5_000);
+      expect(node.logs.map(({ level, msg }) => `${level} ${msg}`)).toEqual(
+        Array(times).fill(['40 Redis is away; going on without it', '30 Redis is back']).flat(),
+      );
+    }
+  });
+
+  it('need not be there at the start', async () => {
+    const redis = await startRedis();
+    await redis.stop();
+    const [node] = (await openNodes(1, redis)) as [Node];
+    expect(node.isUp?.()).toBe(false);
+    expect(await node.limiter.take('key', 10)).toMatchObject({ isAllowed: true, limit: 5 });
+    expect(node.logs).toMatchObject([{ level: 40, reason: expect.stringContaining('ECONNREFUSED') }]);
+    await redis.start();
+    await vi.waitFor(() => expect(node.isUp?.()).toBe(true), 5_000);
+    expect(await node.limiter.take('key', 10)).toMatchObject({ isAllowed: true, limit: 10 });
+  });
+
+  it('is given up for a while when it hangs', async () => {
+    const redis = await startRedis();
+    const [node] = (await openNodes(1, redis)) as [Node];
+    redis.signal('SIGSTOP');
+    try {
+      const startedAt = performance.now();
+      const results = await Promise.all(Array.from({ length: 20 }, () => node.limiter.take('key', 10)));
+      expect(performance.now() - startedAt).toBeLessThan(500);
+      expect(results.filter(({ isAllowed }) => isAllowed)).toHaveLength(5);
+      expect(await node.liveTexts.read('id', 'topic')).toMatchObject({ content: '' });
+      await vi.waitFor(() => expect(node.isUp?.()).toBe(false), 6_000);
+    } finally {
+      redis.signal('SIGCONT');
+    }
+    await vi.waitFor(() => expect(node.isUp?.()).toBe(true), 5_000);
+  });
+
+  it('says at the start that it refuses a password', async () => {
+    const { url } = await startRedis(['--requirepass', 'right']);
+    await expect(openNodes(1, { url })).rejects.toThrow(StartupError);
+    await expect(openNodes(1, { url: url.replace('//', '//:wrong@') })).rejects.toThrow(/REDIS_URL.*WRONGPASS/);
+    const [node] = (await openNodes(1, { url: url.replace('//', '//:right@') })) as [Node];
+    expect(node.isUp?.()).toBe(true);
+  });
+});

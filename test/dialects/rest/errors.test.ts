@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { createRest } from '../../../src/dialects/rest/app.ts';
+import type { GraphClient } from '../../../src/dialects/rest/graph-client.ts';
+import { StorageUnavailableError } from '../../../src/domain/errors.ts';
+import { openGateway } from './support.ts';
+
+/** Asks for the chatbots where the graph throws `error`; the answer, and what was reported. */
+async function askBroken(error: Error) {
+  const reported: unknown[] = [];
+  const rest = createRest({ chatTimeoutMs: 1_000, onError: (cause, requestId) => reported.push([cause, requestId]) });
+  const graph = { query: () => Promise.reject(error) } as Partial<GraphClient> as GraphClient;
+  const response = await rest.fetch(new Request('http://localhost/v1/chatbots'), {
+    openDoor: async () => ({ graph, accountId: '', claimStream: () => {} }),
+    requestId: 'r1',
+    signal: new AbortController().signal,
+  });
+  return { status: response.status, body: await response.text(), reported };
+}
+
+describe('an error', () => {
+  it('that is our fault is answered with 500, shows nothing of itself and is reported', async () => {
+    const bug = new Error('secret');
+    const { status, body, reported } = await askBroken(bug);
+    expect(status).toBe(500);
+    expect(body).toBe('{"detail":"Internal Server Error"}');
+    expect(reported).toEqual([[bug, 'r1']]);
+  });
+
+  it('of the storage is answered with 503, and its cause is reported', async () => {
+    const cause = new Error('disk full');
+    const { status, body, reported } = await askBroken(new StorageUnavailableError({ cause }));
+    expect(status).toBe(503);
+    expect(body).toBe('{"detail":"Service unavailable."}');
+    expect(reported).toEqual([[cause, 'r1']]);
+  });
+
+  it('is a problem for those who accept one', async () => {
+    const { send } = await openGateway();
+    for (const accept of ['application/problem+json', 'application/json, Application/Problem+JSON;q=0.5']) {
+      const response = await send('/v1/chatbots/42', { headers: { Accept: accept } });
+      expect(response.status).toBe(404);
+      expect(response.headers.get('Content-Type')).toBe('application/problem+json');
+      expect(await response.text()).toBe(
+        '{"type":"about:blank","title":"Not Found","status":404,"detail":"Not Found"}',
+      );
+    }
+  });
+
+  it.each(['*/*', 'application/*', 'application/json', 'application/problem+json;q=0'])(
+    'is plain for those who accept %s',
+    async (accept) => {
+      const { send } = await openGateway();
+      const response = await send('/v1/chatbots/42', { headers: { Accept: accept } });
+      expect(response.headers.get('Content-Type')).toBe('application/json');
+      expect(await response.text()).toBe('{"detail":"Not Found"}');
+    },
+  );
+});
+
+describe('the rate limit', () => {
+  it('refuses with 429 and says when to come again', async () => {
+    const { send } = await openGateway({ env: { RATE_LIMIT_PER_MINUTE: '2' } });
+    // One request has made the chatbot.
+    const last = await send('/v1/chatbots');
+    expect(last.status).toBe(200);
+    expect(last.headers.get('RateLimit-Policy')).toBe('"burst";q=2;w=60');
+    expect(last.headers.get('RateLimit')).toBe('"burst";r=0;t=60');
+    const refused = await send('/v1/chatbots');
+    expect(refused.status).toBe(429);
+    expect(await refused.text()).toBe('{"detail":"API rate limit exceeded. Max 2 requests per minute."}');
+    expect(refused.headers.get('Content-Type')).toBe('application/json');
+    expect(refused.headers.get('Retry-After')).toBe('60');
+    expect(refused.headers.get('RateLimit')).toBe('"burst";r=0;t=60');
+  });
+
+  it('is told on refused requests, and counts them', async () => {
+    const { send, chat } = await openGateway({ env: { RATE_LIMIT_PER_MINUTE: '4' } });
+    expect((await chat({})).headers.get('RateLimit')).toBe('"burst";r=2;t=60');
+    expect((await send('/v1/nothing')).headers.get('RateLimit')).toBe('"burst";r=1;t=60');
+    expect((await send('/v1/chatbots', { method: 'PUT' })).headers.get('RateLimit')).toBe('"burst";r=0;t=60');
+    // The limit comes before all that is wrong with a request.
+    expect((await chat({})).status).toBe(429);
+  });
+});

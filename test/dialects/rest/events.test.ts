@@ -1,0 +1,511 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createRest } from '../../../src/dialects/rest/app.ts';
+import type { ConversationEventsSubscription } from '../../../src/dialects/rest/documents.ts';
+import { toEvent } from '../../../src/dialects/rest/event-mappers.ts';
+import type { GraphClient } from '../../../src/dialects/rest/graph-client.ts';
+import type { Citation } from '../../../src/domain/entities.ts';
+import { createId } from '../../../src/domain/ids.ts';
+import { send } from '../../helpers/chatbots.ts';
+import { readEventStream, type ServerSentEvent } from '../../helpers/event-stream.ts';
+import { createScriptedEngine, delta, finish } from '../../helpers/models/engines.ts';
+import { webSocket } from '../../helpers/streams.ts';
+import { gatherWrongCursors } from '../../helpers/wrong-cursors.ts';
+import { NOW, openGateway, type RestGateway, UNKNOWN_ID } from './support.ts';
+
+/** An event with its data read. */
+interface Told {
+  readonly id: string;
+  readonly name: string;
+  readonly data: Data;
+}
+
+interface Data {
+  readonly message_id?: string;
+  readonly offset?: number;
+  readonly text?: string;
+  readonly message?: { id: string; status: string; content: string };
+}
+
+/** A gateway with a conversation in which one question was answered, and an engine that says what the test wants. */
+async function openConversation(env: Record<string, string> = {}) {
+  const engine = createScriptedEngine();
+  const gateway = await openGateway({ engine, env });
+  // Whatever a test leaves unfinished would be waited for.
+  onTestFinished(() => engine.push(finish));
+  const ask = (content = 'Well?') => send(gateway, { chatbotId: gateway.chatbotId, sessionId: 'one', content });
+  engine.push(delta('Yes.'), finish);
+  const first = await ask();
+  await webSocket.follow(gateway, { messageId: first.replyId }).ended;
+  const path = `/v1/conversations/${first.conversationId}/events`;
+  return { ...gateway, engine, ask, path, first, conversationId: first.conversationId };
+}
+
+type Opened = Awaited<ReturnType<typeof openConversation>>;
+
+/** Follows a conversation over REST. */
+async function follow(
+  { send: request, path }: Pick<Opened, 'send' | 'path'>,
+  { headers = {}, query = '' }: { headers?: Record<string, string>; query?: string } = {},
+) {
+  const left = new AbortController();
+  onTestFinished(() => left.abort());
+  const response = await request(path + query, { headers, signal: left.signal });
+  expect(response.status).toBe(200);
+  const events = readEventStream(response);
+  expect((await events.next()).value).toEqual({ retry: '1000' });
+  return {
+    response,
+    leave: () => left.abort(),
+    /** Resolves when the server has ended the stream; gives what came before that. */
+    async rest(): Promise<ServerSentEvent[]> {
+      const rest: ServerSentEvent[] = [];
+      for await (const event of events) rest.push(event);
+      return rest;
+    },
+    /** Reads on up to and with the first event of this name. */
+    async until(name: string): Promise<Told[]> {
+      const told: Told[] = [];
+      for (let next = await events.next(); !next.done; next = await events.next()) {
+        const { id = '', event = '', data = '' } = next.value;
+        told.push({ id, name: event, data: JSON.parse(data) as Data });
+        if (event === name) return told;
+      }
+      throw new Error(`The stream ended after ${told.map((one) => one.name).join(', ')}.`);
+    },
+  };
+}
+
+/** Puts the pieces of a reply together where they belong, on top of what was there. */
+function textOf(told: readonly Told[], before = ''): string {
+  return told.reduce((text, { data }) => {
+    if (data.text === undefined) return text;
+    expect(data.offset).toBe(text.length);
+    return text + data.text;
+  }, before);
+}
+
+const stagesOf = (told: readonly Told[]) =>
+  told.flatMap(({ name, data }) => (data.message ? [`${name} ${data.message.id}`] : []));
+
+/** Asks, and follows the answer, which comes in three pieces, each of which is told by itself. */
+async function tellAnswer(opened: Opened) {
+  const reader = await follow(opened);
+  const sent = await opened.ask('And?');
+  const told: Told[] = [];
+  for (const piece of ['One ', '\u{1F600} two ', 'three.']) {
+    opened.engine.push(delta(piece));
+    told.push(...(await reader.until('message.delta')));
+  }
+  opened.engine.push(finish);
+  told.push(...(await reader.until('message.completed')));
+  reader.leave();
+  return { told, ...sent };
+}
+
+const citation: Citation = {
+  passageId: createId('passage'),
+  sourceId: createId('source'),
+  title: 'Hours',
+  url: null,
+  quote: 'nine',
+  start: 0,
+  end: 4,
+};
+
+afterEach(() => vi.useRealTimers());
+
+describe('the events of a conversation', () => {
+  it('are told to the letter', async () => {
+    const opened = await openConversation();
+    const { ask, engine, conversationId, first, send: request, path } = opened;
+    const left = new AbortController();
+    const response = await request(path, { signal: left.signal });
+    expect(response.headers.get('Content-Type')).toBe('text/event-stream; charset=utf-8');
+    expect(response.headers.get('Cache-Control')).toBe('private, no-store, no-transform');
+    expect(response.headers.get('X-Accel-Buffering')).toBe('no');
+    expect(response.headers.get('RateLimit')).not.toBeNull();
+    const { messageId, replyId } = await ask('And?');
+    engine.push(delta('nine\n'), { type: 'citation', citation }, finish);
+    let body = '';
+    await expect(async () => {
+      for await (const text of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+        body += text;
+        if (/message\.completed.*\n\n$/s.test(body)) left.abort();
+      }
+    }).rejects.toThrow('aborted');
+
+    const about = `{"conversation_id":"${conversationId}","at":"${NOW}"`;
+    const cited = '{"passage_id":null,"source_id":null,"title":"Hours","url":"","quote":"nine","start":0,"end":4}';
+    const question = `{"id":"${messageId}","role":"user","status":"completed","content":"And?","citations":[],"parent_id":"${first.replyId}","author_name":null,"is_private":false,"finish_reason":null,"follow_ups":[],"error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
+    const end = `{"id":"${replyId}","role":"assistant","status":"completed","content":"nine\\n","citations":[${cited}],"parent_id":"${messageId}","author_name":null,"is_private":false,"finish_reason":"stop","follow_ups":[],"error":null,"created_at":"${NOW}","completed_at":"${NOW}"}`;
+    const blocks = body.replaceAll(/^id: [\w-]+$/gm, 'id: …').split('\n\n');
+    expect(blocks[0]).toBe('retry: 1000');
+    expect(blocks[1]).toBe(`id: …\nevent: message.created\ndata: ${about},"message":${question}}`);
+    expect(blocks[2]).toMatch(`id: …\nevent: message.created\ndata: ${about},"message":{"id":"${replyId}"`);
+    expect(blocks.slice(3)).toEqual([
+      `id: …\nevent: message.delta\ndata: ${about},"message_id":"${replyId}","offset":0,"text":"nine\\n"}`,
+      `id: …\nevent: citation.added\ndata: ${about},"message_id":"${replyId}","citation":${cited}}`,
+      `id: …\nevent: message.completed\ndata: ${about},"message":${end}}`,
+      '',
+    ]);
+  });
+
+  it('begin with the reply that is under way', async () => {
+    const opened = await openConversation();
+    const { replyId } = await opened.ask();
+    opened.engine.push(delta('Half'));
+    await vi.waitFor(() => expect(opened.deps.liveAnswers.get(replyId)?.content).toBe('Half'));
+    const told = await (await follow(opened)).until('message.delta');
+    expect(told.map(({ name }) => name)).toEqual(['message.created', 'message.delta']);
+    expect(told[0]?.data.message).toMatchObject({ id: replyId, status: 'streaming' });
+    expect(textOf(told)).toBe('Half');
+  });
+
+  it('go on after every one of them, by the header and by the parameter: nothing missing, nothing twice', async () => {
+    const opened = await openConversation();
+    const { told, replyId } = await tellAnswer(opened);
+    expect(told.length).toBe(6);
+    for (const [index, { id }] of told.slice(0, -1).entries()) {
+      const before = textOf(told.slice(0, index + 1));
+      for (const options of [
+        { headers: { 'Last-Event-ID': id } },
+        { query: `?after=${id}` },
+        { headers: { 'Last-Event-ID': id }, query: `?after=${told[0]?.id}` },
+      ]) {
+        const reader = await follow(opened, options);
+        const rest = await reader.until('message.completed');
+        reader.leave();
+        expect(stagesOf(rest)).toEqual(stagesOf(told.slice(index + 1)));
+        expect(rest.at(-1)).toEqual(told.at(-1));
+        expect(textOf(rest, before)).toBe(textOf(told));
+      }
+    }
+    const reader = await follow(opened, { headers: { 'Last-Event-ID': told.at(-1)?.id ?? '' } });
+    const next = await opened.ask('Next?');
+    expect(stagesOf(await reader.until('message.created'))).toEqual([`message.created ${next.messageId}`]);
+    expect(told.at(-1)?.data.message?.id).toBe(replyId);
+  });
+
+  it('take cursors of the graph, and the graph takes theirs', async () => {
+    const opened = await openConversation();
+    const { told } = await tellAnswer(opened);
+    const { data } = await readOverGraphQL(opened, told[3]?.id ?? '');
+    expect(data?.conversationEvents.__typename).toBe('MessageDelta');
+    const reader = await follow(opened, { query: `?after=${data?.conversationEvents.cursor}` });
+    expect((await reader.until('message.completed')).at(-1)).toEqual(told.at(-1));
+  });
+
+  it('of a reply that is stopped or fails are told with its end', async () => {
+    const opened = await openConversation();
+    const reader = await follow(opened);
+    const { replyId } = await opened.ask();
+    opened.engine.push(delta('Half'));
+    await reader.until('message.delta');
+    await opened.graphql('mutation ($id: ID!) { stopMessage(input: { messageId: $id }) { __typename } }', {
+      id: replyId,
+    });
+    const stopped = (await reader.until('message.stopped')).at(-1)?.data.message;
+    expect(stopped).toMatchObject({ status: 'stopped', content: 'Half', finish_reason: 'aborted' });
+    opened.engine.fail(new Error('secret'));
+    await opened.ask();
+    expect((await reader.until('message.failed')).at(-1)?.data.message).toMatchObject({
+      status: 'failed',
+      error: { code: 'ANSWER_FAILED', message: 'The answer could not be produced.' },
+    });
+  });
+
+  it.each(['READ', 'CHAT'] as const)('are told to a key that may only %s, evidence included', async (scope) => {
+    const opened = await openConversation();
+    const key = await opened.createKey(opened.accountId, [scope]);
+    const reader = await follow(opened, { headers: { Authorization: `Bearer ${key}` } });
+    await opened.ask();
+    opened.engine.push(delta('nine'), { type: 'citation', citation }, finish);
+    expect((await reader.until('message.completed')).at(-2)?.name).toBe('citation.added');
+  });
+
+  it('are followed no more when the client leaves', async () => {
+    const opened = await openConversation();
+    const readers = [await follow(opened), await follow(opened)];
+    await vi.waitFor(() => expect(opened.deps.bus.size).toBe(2));
+    for (const reader of readers) reader.leave();
+    await vi.waitFor(() => expect(opened.deps.bus.size).toBe(0));
+  });
+
+  it('are followed no more when the client leaves while one of them is written', async () => {
+    const opened = await openConversation();
+    const request = get(opened.url + opened.path, { headers: { Authorization: `Bearer ${opened.key}` } });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    response.on('error', () => {});
+    await opened.ask();
+    // More than lies on the way between one who writes and one who does not read.
+    opened.engine.push(delta('x'.repeat(30_000_000)));
+    for (let read = ''; !read.includes('message.delta'); read += response.read() ?? '')
+      await once(response, 'readable');
+    request.destroy();
+    await vi.waitFor(() => expect(opened.deps.bus.size).toBe(0));
+  });
+
+  it('leave nothing behind where only the headers were asked for', async () => {
+    const opened = await openConversation();
+    const response = await opened.send(opened.path, { method: 'HEAD' });
+    expect([response.status, await response.text()]).toEqual([200, '']);
+    expect(opened.deps.bus.size).toBe(0);
+  });
+
+  it('end when the key is revoked', async () => {
+    const opened = await openConversation();
+    const key = await opened.createKey(opened.accountId, ['READ', 'CHAT']);
+    const { data } = await opened.graphql<{ viewer: { apiKey: { id: string } } }>('{viewer{apiKey{id}}}', {}, key);
+    const reader = await follow(opened, { headers: { Authorization: `Bearer ${key}` } });
+    const other = await follow(opened);
+    await opened.graphql('mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { __typename } }', {
+      id: data.viewer.apiKey.id,
+    });
+    expect(await reader.rest()).toEqual([]);
+    expect(opened.deps.bus.size).toBe(1);
+    await opened.ask();
+    expect(await other.until('message.created')).toHaveLength(1);
+  });
+
+  it('come in fewer and larger pieces to one who reads slowly, and whole', async () => {
+    const opened = await openConversation();
+    const headers = { Authorization: `Bearer ${opened.key}` };
+    const request = get(opened.url + opened.path, { headers });
+    onTestFinished(() => void request.destroy());
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    const { replyId } = await opened.ask();
+    const pieces = Array.from({ length: 1_500 }, (_, index) => `${index} `.padEnd(10_000, 'x'));
+    for (const piece of pieces) opened.engine.push(delta(piece));
+    const whole = pieces.join('');
+    await vi.waitFor(() => expect(opened.deps.liveAnswers.get(replyId)?.content.length).toBe(whole.length), 10_000);
+    opened.engine.push(finish);
+
+    let text = '';
+    let deltas = 0;
+    for await (const { event, data = '' } of readEventStream(
+      new Response(Readable.toWeb(response) as ReadableStream),
+    )) {
+      if (event === 'message.completed') break;
+      if (event !== 'message.delta') continue;
+      text += (JSON.parse(data) as Data).text;
+      deltas++;
+    }
+    expect(text === whole).toBe(true);
+    expect(deltas).toBeLessThan(pieces.length / 2);
+  });
+});
+
+describe('a stream that is refused', () => {
+  const refuse = async (opened: Pick<Opened, 'send'>, path: string, headers: Record<string, string> = {}) => {
+    const response = await opened.send(path, { headers });
+    return [response.status, await response.text()];
+  };
+  const NOT_FOUND = [404, '{"detail":"Not Found"}'];
+  const NO_CURSOR = [
+    400,
+    expect.stringMatching(/^\{"detail":"`after` is not a cursor.* Subscribe without `after`\."\}$/),
+  ];
+
+  it('has 404 for a conversation that is not there, or of another account', async () => {
+    const opened = await openConversation();
+    const stranger = await opened.createTenant();
+    for (const id of [UNKNOWN_ID, '42', opened.chatbotId]) {
+      expect(await refuse(opened, `/v1/conversations/${id}/events`)).toEqual(NOT_FOUND);
+    }
+    expect(await refuse(opened, opened.path, { Authorization: `Bearer ${stranger.key}` })).toEqual(NOT_FOUND);
+  });
+
+  it('has 400 for every cursor that is none of it, by the header and by the parameter', async () => {
+    const { gateway, conversationId, right, wrong } = await gatherWrongCursors();
+    const opened = {
+      path: `/v1/conversations/${conversationId}/events`,
+      send: (path: string, init?: RequestInit) =>
+        gateway.fetch(path, { ...init, headers: { Authorization: `Bearer ${gateway.key}`, ...init?.headers } }),
+    };
+    for (const [what, cursor] of Object.entries(wrong)) {
+      // A header holds bytes.
+      const headers = { 'Last-Event-ID': Buffer.from(cursor).toString('latin1') };
+      const query = `?after=${encodeURIComponent(cursor)}`;
+      expect([what, await refuse(opened, opened.path + query)]).toEqual([what, NO_CURSOR]);
+      expect([what, await refuse(opened, opened.path, headers)]).toEqual([what, NO_CURSOR]);
+      // The header is the later one.
+      expect([what, await refuse(opened, `${opened.path}?after=${right}`, headers)]).toEqual([what, NO_CURSOR]);
+    }
+    expect(gateway.deps.bus.size).toBe(0);
+    const reader = await follow(opened, { query: '?after=nonsense', headers: { 'Last-Event-ID': right } });
+    await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(1));
+    reader.leave();
+  });
+
+  it('has 401, 403, 405 and 429 as everywhere', async () => {
+    const opened = await openConversation({ RATE_LIMIT_PER_MINUTE: '8' });
+    const manager = await opened.createKey(opened.accountId, ['MANAGE']);
+    expect(await refuse(opened, opened.path, { Authorization: '' })).toEqual([401, '{"detail":"Unauthorized"}']);
+    expect(await refuse(opened, opened.path, { Authorization: `Bearer ${manager}` })).toEqual([
+      403,
+      '{"detail":"This credential may not do that."}',
+    ]);
+    const posted = await opened.send(opened.path, { method: 'POST' });
+    expect([posted.status, posted.headers.get('Allow')]).toEqual([405, 'GET, HEAD']);
+    let last = await opened.send(opened.path);
+    for (let asked = 0; last.status === 200 && asked < 8; asked++) {
+      await last.body?.cancel();
+      last = await opened.send(opened.path);
+    }
+    expect(last.status).toBe(429);
+    expect(await last.text()).toBe('{"detail":"API rate limit exceeded. Max 8 requests per minute."}');
+  });
+});
+
+describe('an open stream', () => {
+  /** Opens the stream of a graph whose next event is what the test makes it. */
+  async function openStub(next: () => Promise<never>) {
+    const reported: unknown[] = [];
+    const left = new AbortController();
+    const graph = { subscribe: async () => ({ next, return: async () => {} }) } as unknown as GraphClient;
+    const rest = createRest({ chatTimeoutMs: 1_000, onError: (error, requestId) => reported.push(error, requestId) });
+    const response = await rest.fetch(new Request(`http://localhost/v1/conversations/${UNKNOWN_ID}/events`), {
+      openDoor: async () => ({ graph, accountId: '', claimStream: () => {} }),
+      requestId: 'r1',
+      signal: left.signal,
+    });
+    const reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader();
+    const read = async () => Buffer.from((await reader.read()).value ?? []).toString();
+    expect(await read()).toBe('retry: 1000\n\n');
+    return { read, reported, left };
+  }
+
+  it('has a comment every 12 seconds, no second one for who does not read, and no timer when it is left', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const { read, left } = await openStub(() => new Promise(() => {}));
+    for (let beat = 0; beat < 3; beat++) {
+      const next = read();
+      vi.advanceTimersByTime(12_000);
+      expect(await next).toBe(':\n\n');
+    }
+    vi.advanceTimersByTime(60_000);
+    expect(await read()).toBe(':\n\n');
+    const next = read();
+    expect(await Promise.race([next, setImmediate('nothing')])).toBe('nothing');
+    vi.advanceTimersByTime(12_000);
+    expect(await next).toBe(':\n\n');
+    expect(vi.getTimerCount()).toBe(1);
+    left.abort();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('ends where an event cannot be told, which is reported', async () => {
+    const bug = new Error('secret');
+    const { read, reported } = await openStub(() => Promise.reject(bug));
+    expect(await read()).toBe('');
+    expect(reported).toEqual([bug, 'r1']);
+  });
+});
+
+describe('an event', () => {
+  const graphTime = '2026-03-15T10:30:00.123Z';
+  const message = {
+    id: '2',
+    role: 'AGENT',
+    status: 'COMPLETED',
+    content: 'Hi',
+    citations: [],
+    parent: { id: '3' },
+    authorName: 'Ada',
+    isPrivate: false,
+    finishReason: null,
+    error: null,
+    createdAt: graphTime,
+    completedAt: graphTime,
+  };
+  const told = {
+    message: {
+      id: '2',
+      role: 'agent',
+      status: 'completed',
+      content: 'Hi',
+      citations: [],
+      parent_id: '3',
+      author_name: 'Ada',
+      is_private: false,
+      finish_reason: null,
+      error: null,
+      created_at: NOW,
+      completed_at: NOW,
+    },
+  };
+  const cited = { title: 'Hours', quote: 'nine', start: 0, end: 4 };
+  const conversation = {
+    ...{ id: '1', sessionId: 's', channel: 'CHAT_PAGE', status: 'ESCALATED', answeredBy: 'PERSON', assignee: null },
+    ...{ silentUntil: graphTime, escalatedAt: null, escalationReason: 'Why', unreadCount: 2 },
+  };
+  const lead = { id: '4', name: null, email: 'a@b.de', phone: null, customData: { a: 1 }, createdAt: graphTime };
+
+  it.each([
+    ['MessageCreated', 'message.created', { message }, told],
+    ['MessageStarted', 'message.started', { message }, told],
+    ['MessageCompleted', 'message.completed', { message }, told],
+    ['MessageFailed', 'message.failed', { message }, told],
+    ['MessageStopped', 'message.stopped', { message }, told],
+    ['MessageInterrupted', 'message.interrupted', { message }, told],
+    ['BranchSelected', 'branch.selected', { message }, told],
+    [
+      'MessageDelta',
+      'message.delta',
+      { messageId: '2', offset: 1, text: 'i' },
+      { message_id: '2', offset: 1, text: 'i' },
+    ],
+    [
+      'CitationAdded',
+      'citation.added',
+      { messageId: '2', citation: { ...cited, passage: { id: '5' }, source: null, url: null } },
+      { message_id: '2', citation: { passage_id: '5', source_id: null, ...cited, url: '' } },
+    ],
+    [
+      'HandoffChanged',
+      'handoff.changed',
+      { conversation },
+      {
+        conversation: {
+          ...{ id: '1', session_id: 's', channel: 'chat_page', status: 'escalated', answered_by: 'person' },
+          ...{ silent_until: NOW, assignee: null, escalated_at: null, escalation_reason: 'Why', unread_count: 2 },
+        },
+      },
+    ],
+    [
+      'LeadCaptured',
+      'lead.captured',
+      { lead },
+      { lead: { id: '4', name: '', email: 'a@b.de', phone: '', custom_data: { a: 1 }, created_at: NOW } },
+    ],
+    ['TypingChanged', 'typing.changed', { role: 'AGENT', isTyping: true }, { role: 'agent', is_typing: true }],
+    ['StreamGap', 'stream.gap', { reason: 'Gone.' }, { reason: 'Gone.' }],
+  ])('%s is told as %s', (type, name, fields, data) => {
+    const event = { __typename: type, cursor: 'c', conversationId: '1', at: graphTime, ...fields };
+    expect(toEvent(event as ConversationEventsSubscription['conversationEvents'])).toEqual({
+      name,
+      data: { conversation_id: '1', at: NOW, ...data },
+    });
+  });
+});
+
+/** The first event after a cursor, over GraphQL. */
+async function readOverGraphQL({ url, key, conversationId }: RestGateway & { conversationId: string }, after: string) {
+  const query = `subscription ($conversationId: ID!, $after: String) {
+    conversationEvents(conversationId: $conversationId, after: $after) { __typename cursor }
+  }`;
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Accept: 'text/event-stream', Authorization: `Bearer ${key}` },
+    body: JSON.stringify({ query, variables: { conversationId, after } }),
+  });
+  for await (const { event, data = '' } of readEventStream(response)) {
+    if (event === 'next')
+      return JSON.parse(data) as { data?: { conversationEvents: { __typename: string; cursor: string } } };
+  }
+  throw new Error('Nothing was told.');
+}

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { toChatbot, toSource } from '../../../src/dialects/rest/mappers.ts';
+
+const chatbot = { id: 'c', name: 'Support', slug: 'support', isActive: true, createdAt: '2026-03-15T10:30:00.123Z' };
+const source = { id: 's', title: '', pageCount: 0, createdAt: '2026-03-15T10:30:00.000Z' } as const;
+
+describe('toChatbot', () => {
+  it.each([
+    ['google', 'gemini'],
+    ['openai', 'chatgpt'],
+    ['open', 'ollama'],
+    ['builtin', 'builtin'],
+    ['anthropic', 'anthropic'],
+    ['constructor', 'constructor'],
+  ])('names the provider %s %s', (provider, named) => {
+    expect(toChatbot({ ...chatbot, provider }).provider).toBe(named);
+  });
+
+  it('writes times with six digits and an offset', () => {
+    expect(toChatbot({ ...chatbot, provider: 'open' }).created_at).toBe('2026-03-15T10:30:00.123000+00:00');
+  });
+});
+
+describe('toSource', () => {
+  it.each([
+    ['SITE', 'url'],
+    ['URL', 'url'],
+    ['FILE', 'file'],
+    ['TEXT', 'text'],
+    ['QA', 'qa'],
+    ['TRANSCRIPT', 'file'],
+  ] as const)('names the type %s %s', (type, named) => {
+    expect(toSource({ ...source, type, url: null, status: 'DONE' }).type).toBe(named);
+  });
+
+  it('writes the address of a source, and nothing where it has none', () => {
+    const address = 'https://example.com/';
+    expect(toSource({ ...source, type: 'URL', url: address, status: 'CRAWLING' })).toMatchObject({ url: address });
+    expect(JSON.stringify(toSource({ ...source, type: 'TEXT', url: null, status: 'PENDING' }))).toBe(
+      '{"id":"s","type":"text","title":"","url":"","status":"pending","page_count":0,"created_at":"2026-03-15T10:30:00.000000+00:00"}',
+    );
+  });
+});

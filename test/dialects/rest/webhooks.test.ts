@@ -1,0 +1,304 @@
+import { describe, expect, it } from 'vitest';
+import { createChatbot } from '../../helpers/chatbots.ts';
+import { ENDPOINT, listStored, SECRET_KEY, writeDelivery } from '../../helpers/webhooks/webhooks.ts';
+import { mutate } from '../../schema/support.ts';
+import { NOW, openGateway as open, type RestGateway, UNKNOWN_ID } from './support.ts';
+
+const openGateway = () => open({ env: { SECRET_KEY } });
+const NEW = { url: ENDPOINT, events: ['lead.captured'] };
+
+interface Answer {
+  readonly status: number;
+  readonly body: { id: string; secret: string; detail?: string } & Record<string, unknown>;
+  readonly headers: Headers;
+}
+
+async function ask(
+  gateway: RestGateway,
+  method: string,
+  path: string,
+  body?: unknown,
+  key = gateway.key,
+): Promise<Answer> {
+  const response = await gateway.send(`/v1${path}`, {
+    method,
+    headers: { Authorization: `Bearer ${key}`, ...(body !== undefined && { 'Content-Type': 'application/json' }) },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, body: (await response.json()) as Answer['body'], headers: response.headers };
+}
+
+const create = (gateway: RestGateway, fields: object = {}) => ask(gateway, 'POST', '/webhooks', { ...NEW, ...fields });
+
+/** Every endpoint of one webhook, with a body that it takes. */
+const OF_ONE = [
+  ['GET', '', undefined],
+  ['PATCH', '', { description: 'a' }],
+  ['DELETE', '', undefined],
+  ['POST', '/test', { event: 'lead.captured' }],
+  ['POST', '/rotate-secret', undefined],
+  ['GET', '/deliveries', undefined],
+] as const;
+
+describe('POST /webhooks', () => {
+  it('subscribes an endpoint, and shows its secret', async () => {
+    const gateway = await openGateway();
+    const { status, body } = await create(gateway);
+    expect([status, body]).toEqual([
+      200,
+      {
+        id: expect.any(String),
+        chatbot_id: null,
+        url: ENDPOINT,
+        description: '',
+        events: ['lead.captured'],
+        channels: null,
+        schedule: 'contract',
+        header_names: [],
+        is_active: true,
+        disabled_reason: null,
+        failing_since: null,
+        created_at: NOW,
+        updated_at: NOW,
+        secret: expect.stringMatching(/^whsec_/),
+      },
+    ]);
+    const { secret: _, ...shown } = body;
+    expect((await ask(gateway, 'GET', `/webhooks/${body.id}`)).body).toEqual(shown);
+    expect((await ask(gateway, 'GET', '/webhooks')).body).toEqual([shown]);
+  });
+
+  it('takes everything that can be said of one', async () => {
+    const gateway = await openGateway();
+    const said = {
+      chatbot_id: gateway.chatbotId,
+      description: 'CRM',
+      events: ['message.rated', 'source.done'],
+      channels: ['chat_page', 'api'],
+      schedule: 'long',
+    };
+    const { body } = await create(gateway, { ...said, headers: { 'X-Team': 'sales' }, color: 'red' });
+    expect(body).toMatchObject({ ...said, header_names: ['X-Team'] });
+    const nothing = { chatbot_id: null, description: null, channels: null, schedule: null, headers: null };
+    expect(await create(gateway, nothing)).toMatchObject({ status: 200 });
+  });
+
+  it.each([
+    [{ url: undefined }, /^url: /],
+    [{ url: 42 }, /^url: /],
+    [{ url: 'http://127.0.0.1/' }, /^url: Must be on the public internet/],
+    [{ events: undefined }, /^events: /],
+    [{ events: [] }, /^events: Must name one event at least\.$/],
+    [{ events: ['LEAD_CAPTURED'] }, /^events\.0: /],
+    [{ events: ['lead.captured', 'lead.captured'] }, /^events: Must name each event once\.$/],
+    [{ channels: ['API'] }, /^channels\.0: /],
+    [{ schedule: 'never' }, /^schedule: /],
+    [{ chatbot_id: 'nonsense' }, /^chatbot_id: /],
+    [{ headers: { 'X-A': 'a', 'Webhook-Id': 'b' } }, /^headers\.Webhook-Id\.name: Is set by/],
+    [{ headers: { 'X-A': 'a\nb' } }, /^headers\.X-A\.value: /],
+    [{ headers: { 'X-A': 1 } }, /^headers\.X-A: /],
+    [{ headers: ['X-A'] }, /^headers: /],
+  ])('refuses %j with 400', async (fields, detail) => {
+    const gateway = await openGateway();
+    expect(await create(gateway, fields)).toMatchObject({
+      status: 400,
+      body: { detail: expect.stringMatching(detail) },
+    });
+    expect((await ask(gateway, 'GET', '/webhooks')).body).toEqual([]);
+  });
+
+  it('refuses what is no JSON, and what is too large', async () => {
+    const gateway = await openGateway();
+    const post = async (body: string, type = 'application/json') => {
+      const response = await gateway.send('/v1/webhooks', { method: 'POST', headers: { 'Content-Type': type }, body });
+      return [response.status, await response.json()];
+    };
+    expect(await post('{')).toEqual([400, { detail: 'Cannot parse request body' }]);
+    expect(await post('[]')).toEqual([400, { detail: 'Must be an object.' }]);
+    expect(await post('{}', 'text/plain')).toEqual([415, { detail: 'Request body must be application/json.' }]);
+    expect((await post(' '.repeat(300_000)))[0]).toBe(413);
+  });
+
+  it('finds no chatbot of another account', async () => {
+    const gateway = await openGateway();
+    const { key } = await gateway.createTenant();
+    const chatbotId = await createChatbot(gateway, { key });
+    for (const chatbot_id of [chatbotId, UNKNOWN_ID]) {
+      expect(await create(gateway, { chatbot_id })).toMatchObject({ status: 404, body: { detail: 'Not Found' } });
+    }
+  });
+});
+
+describe('GET /webhooks', () => {
+  it('lists the newest first, page by page where asked', async () => {
+    const gateway = await openGateway();
+    const ids: string[] = [];
+    for (let n = 0; n < 3; n++) ids.unshift((await create(gateway)).body.id);
+    const list = async (query: string) => {
+      const { body, headers } = await ask(gateway, 'GET', `/webhooks${query}`);
+      return { ids: (body as unknown as { id: string }[]).map(({ id }) => id), link: headers.get('Link') };
+    };
+    expect(await list('')).toEqual({ ids, link: null });
+    const first = await list('?limit=2');
+    const [, next = ''] = /^<\/v1\/webhooks(.+)>; rel="next"$/.exec(first.link ?? '') ?? [];
+    expect([first.ids, await list(next)]).toEqual([ids.slice(0, 2), { ids: ids.slice(2), link: null }]);
+  });
+});
+
+describe('PATCH /webhooks/{webhook_id}', () => {
+  it('changes what is given, and leaves the rest', async () => {
+    const gateway = await openGateway();
+    const { secret: _, ...made } = (await create(gateway, { headers: { 'X-A': 'a' }, channels: ['api'] })).body;
+    const patch = async (fields: object) => (await ask(gateway, 'PATCH', `/webhooks/${made.id}`, fields)).body;
+    expect(await patch({})).toEqual(made);
+    expect(await patch({ url: null, events: null, headers: null, is_active: null })).toEqual(made);
+    const changed = { description: 'Other', events: ['handoff.ended'], schedule: 'long', is_active: false };
+    expect(await patch(changed)).toEqual({ ...made, ...changed });
+    expect(await patch({ channels: [], headers: {} })).toMatchObject({ channels: null, header_names: [] });
+    expect(await patch({ is_active: 'yes' })).toEqual({ detail: expect.stringMatching(/^is_active: /) });
+    expect(await patch({ url: 'ftp://a' })).toEqual({ detail: expect.stringMatching(/^url: /) });
+  });
+});
+
+describe('DELETE /webhooks/{webhook_id}', () => {
+  it('deletes it', async () => {
+    const gateway = await openGateway();
+    const { id } = (await create(gateway)).body;
+    expect(await ask(gateway, 'DELETE', `/webhooks/${id}`)).toMatchObject({ status: 200, body: { deleted_id: id } });
+    expect(await ask(gateway, 'GET', `/webhooks/${id}`)).toMatchObject({ status: 404 });
+  });
+});
+
+describe('POST /webhooks/{webhook_id}/rotate-secret', () => {
+  it('replaces the secret, and shows the new one', async () => {
+    const gateway = await openGateway();
+    const { secret: old, ...made } = (await create(gateway)).body;
+    const { status, body } = await ask(gateway, 'POST', `/webhooks/${made.id}/rotate-secret`);
+    expect([status, body]).toEqual([200, { ...made, secret: expect.stringMatching(/^whsec_.{44}$/) }]);
+    expect(body.secret).not.toBe(old);
+  });
+});
+
+describe('POST /webhooks/{webhook_id}/test', () => {
+  it('enqueues an example of an event', async () => {
+    const gateway = await openGateway();
+    const { id } = (await create(gateway)).body;
+    const { status, body } = await ask(gateway, 'POST', `/webhooks/${id}/test`, { event: 'message.rated' });
+    expect([status, body]).toEqual([
+      200,
+      {
+        id: expect.any(String),
+        webhook_id: id,
+        event: 'message.rated',
+        event_id: expect.any(String),
+        occurred_at: NOW,
+        status: 'pending',
+        payload: null,
+        created_at: NOW,
+        next_attempt_at: NOW,
+        attempt_count: 0,
+        attempts: [],
+      },
+    ]);
+    expect(await listStored(gateway, id)).toMatchObject([{ id: body.id }]);
+  });
+
+  it('refuses events that are none, and a webhook that is switched off', async () => {
+    const gateway = await openGateway();
+    const { id } = (await create(gateway)).body;
+    for (const body of [{}, { event: 'MESSAGE_RATED' }, { event: null }]) {
+      expect(await ask(gateway, 'POST', `/webhooks/${id}/test`, body)).toMatchObject({
+        status: 400,
+        body: { detail: expect.stringMatching(/^event: /) },
+      });
+    }
+    await mutate(gateway, 'updateWebhookSubscription', { id, isActive: false });
+    expect(await ask(gateway, 'POST', `/webhooks/${id}/test`, { event: 'lead.captured' })).toMatchObject({
+      status: 400,
+      body: { detail: 'The subscription is switched off: nothing is sent to it.' },
+    });
+    expect(await listStored(gateway, id)).toEqual([]);
+  });
+});
+
+describe('GET /webhooks/{webhook_id}/deliveries', () => {
+  it('lists the newest first, of one kind and page by page where asked', async () => {
+    const gateway = await openGateway();
+    const { id } = (await create(gateway)).body;
+    const ids: string[] = [];
+    for (const status of ['EXHAUSTED', 'DELIVERED', 'EXHAUSTED'] as const) {
+      ids.unshift((await writeDelivery(gateway, id, { status })).id);
+    }
+    const attempt = { delivery_id: ids[0], number: 1, account_id: gateway.accountId, at: NOW, duration_ms: 84 };
+    await gateway.deps.db.transaction((trx) =>
+      trx
+        .insertInto('webhook_attempts')
+        .values({ ...attempt, status_code: 500, error: 'answered 500', response: 'no' } as never)
+        .execute(),
+    );
+    const list = async (query: string) => {
+      const { body, headers } = await ask(gateway, 'GET', `/webhooks/${id}/deliveries${query}`);
+      return { items: body as unknown as { id: string }[], link: headers.get('Link') };
+    };
+    const all = await list('');
+    expect(all.items.map((item) => item.id)).toEqual(ids);
+    expect(all.items[0]).toMatchObject({
+      status: 'exhausted',
+      payload: '{}',
+      next_attempt_at: null,
+      attempts: [{ number: 1, at: NOW, duration_ms: 84, status_code: 500, error: 'answered 500', response: 'no' }],
+    });
+    const first = await list('?limit=1&status=exhausted');
+    const [, next = ''] = /\/deliveries(.+)>; rel="next"$/.exec(first.link ?? '') ?? [];
+    const second = await list(next);
+    expect([...first.items, ...second.items].map((item) => item.id)).toEqual([ids[0], ids[2]]);
+    expect(second.link).toBe(null);
+    expect(await ask(gateway, 'GET', `/webhooks/${id}/deliveries?status=lost`)).toMatchObject({ status: 400 });
+    expect(await ask(gateway, 'GET', `/webhooks/${id}/deliveries?after=garbage`)).toMatchObject({ status: 400 });
+  });
+
+  it('sends 100 at once where nobody says how many', async () => {
+    const gateway = await openGateway();
+    const { id } = (await create(gateway)).body;
+    for (let n = 0; n < 101; n++) await writeDelivery(gateway, id);
+    const { body, headers } = await ask(gateway, 'GET', `/webhooks/${id}/deliveries`);
+    expect(body).toHaveLength(100);
+    expect(headers.get('Link')).toMatch(/limit=100&after=.+rel="next"/);
+  });
+});
+
+describe('a webhook', () => {
+  it.each(OF_ONE)('is not there by %s %s for strangers, nor for ids that are none', async (method, path, body) => {
+    const gateway = await openGateway();
+    const { id } = (await create(gateway)).body;
+    const { key } = await gateway.createTenant();
+    for (const named of [id, UNKNOWN_ID, '42']) {
+      const answer = await ask(gateway, method, `/webhooks/${named}${path}`, body, key);
+      expect(answer).toMatchObject({ status: 404, body: { detail: 'Not Found' } });
+    }
+    expect(await ask(gateway, 'GET', `/webhooks/${id}`)).toMatchObject({ body: { description: '' } });
+    expect(await listStored(gateway, id)).toEqual([]);
+  });
+
+  it.each([['GET', '', undefined], ['POST', '', NEW], ...OF_ONE] as const)(
+    'is for those who manage alone: %s %s',
+    async (method, path, body) => {
+      const gateway = await openGateway();
+      const key = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
+      const target = body === NEW ? '/webhooks' : `/webhooks/${UNKNOWN_ID}${path}`;
+      expect(await ask(gateway, method, target, body, key)).toMatchObject({ status: 403 });
+      expect(await ask(gateway, method, target, body, 'ic_nonsense')).toMatchObject({ status: 401 });
+    },
+  );
+
+  it.each([
+    ['PUT', '/webhooks', 'GET, HEAD, POST'],
+    ['POST', `/webhooks/${UNKNOWN_ID}`, 'GET, HEAD, PATCH, DELETE'],
+    ['GET', `/webhooks/${UNKNOWN_ID}/test`, 'POST'],
+    ['GET', `/webhooks/${UNKNOWN_ID}/rotate-secret`, 'POST'],
+    ['DELETE', `/webhooks/${UNKNOWN_ID}/deliveries`, 'GET, HEAD'],
+  ])('answers %s %s with 405', async (method, path, allow) => {
+    const { status, body, headers } = await ask(await openGateway(), method, path);
+    expect([status, body, headers.get('Allow')]).toEqual([405, { detail: 'Method not allowed' }, allow]);
+  });
+});

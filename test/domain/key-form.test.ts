@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { generateKey, hashKey, isKeyForm } from '../../src/domain/key-form.ts';
+import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+
+/** CRC-32 (IEEE) bit by bit, so that the check is not compared with the code that it came from. */
+function crc32(text: string): number {
+  let crc = 0xffffffff;
+  for (const byte of Buffer.from(text)) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
+function toBase62(number: number): string {
+  const digits = [...'0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'];
+  const text = number >= 62 ? toBase62(Math.floor(number / 62)) : '';
+  return text + digits[number % 62];
+}
+
+const checked = (body: string) => `ic_${body}${toBase62(crc32(`ic_${body}`)).padStart(6, '0')}`;
+
+describe('the form of a key', () => {
+  it('is compared with a CRC that gives the published value', () => {
+    expect(crc32('123456789')).toBe(0xcbf43926);
+  });
+
+  it('is ic_, 36 random characters, and the CRC32 of these in base62', () => {
+    for (let i = 0; i < 500; i++) {
+      const key = generateKey();
+      expect(key).toMatch(/^ic_[0-9A-Za-z]{42}$/);
+      expect(key).toBe(checked(key.slice(3, 39)));
+    }
+  });
+
+  // Computed elsewhere, by the zlib of Python; the check of the last begins with padding.
+  it.each([
+    'ic_0000000000000000000000000000000000003CsUCJ',
+    'ic_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA2aTlt0',
+    'ic_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ2exDmd',
+    'ic_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa207002YCU',
+  ])('is held by %s, and not with any other character in it', (key) => {
+    expect(isKeyForm(key)).toBe(true);
+    for (let i = 0; i < key.length; i++) {
+      const other = key.slice(0, i) + (key[i] === 'x' ? 'y' : 'x') + key.slice(i + 1);
+      expect(isKeyForm(other)).toBe(false);
+    }
+  });
+
+  it.each(['', 'ic_', `${generateKey()} `, ` ${generateKey()}`, `${generateKey()}\n`, generateKey().slice(3)])(
+    'is not held by %j',
+    (text) => {
+      expect(isKeyForm(text)).toBe(false);
+    },
+  );
+
+  it('is stored as its SHA-256', () => {
+    expect(hashKey('abc')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+  });
+});
+
+describe('a key with a wrong check', () => {
+  let gateway: TestGateway;
+  beforeAll(async () => {
+    gateway = await startGateway({ env: { AUTH_FAILURES_PER_MINUTE: '1' } });
+  });
+  afterAll(() => gateway.close());
+
+  it('is refused without a look at the database, and is no failed attempt', async () => {
+    const lookUp = vi.spyOn(gateway.deps.keyring, 'find');
+    const last = gateway.key.at(-1) === 'a' ? 'b' : 'a';
+    for (let i = 0; i < 5; i++) {
+      expect((await gateway.graphql('{__typename}', {}, gateway.key.slice(0, -1) + last)).status).toBe(401);
+    }
+    expect(lookUp).not.toHaveBeenCalled();
+    expect((await gateway.graphql('{__typename}')).status).toBe(200);
+    expect(lookUp).toHaveBeenCalledExactlyOnceWith(createHash('sha256').update(gateway.key).digest('hex'));
+  });
+});

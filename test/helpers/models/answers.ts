@@ -1,0 +1,31 @@
+import type { AnswerEngine, AnswerEvent, Question } from '../../../src/answer/engine.ts';
+import { DEFAULT_ANSWERING } from '../../../src/chatbots/answering.ts';
+import type { Citation } from '../../../src/domain/entities.ts';
+
+/** All of a question but what is asked. */
+export const UNASKED = {
+  accountId: '',
+  chatbotId: '',
+  instructions: '',
+  fallbackMessage: 'Sorry.',
+  handoverMessage: 'A person will answer.',
+  author: { provider: 'builtin', model: null },
+  answering: DEFAULT_ANSWERING,
+  visitor: null,
+  tools: [],
+  history: [],
+} satisfies Partial<Question>;
+
+/** Asks an engine and reads its answer to the end. */
+export async function readAnswer(
+  engine: AnswerEngine,
+  question: Pick<Question, 'content' | 'retrieval'> & Partial<Question>,
+  signal = new AbortController().signal,
+) {
+  const events: AnswerEvent[] = [];
+  const whole: Question = { ...UNASKED, ...question };
+  for await (const event of engine.answer(whole, signal)) events.push(event);
+  const deltas = events.flatMap((event) => (event.type === 'delta' ? event.text : []));
+  const citations: Citation[] = events.flatMap((event) => (event.type === 'citation' ? event.citation : []));
+  return { events, deltas, text: deltas.join(''), citations };
+}

@@ -1,0 +1,46 @@
+import { onTestFinished } from 'vitest';
+import type { AnswerEvent } from '../../../src/answer/engine.ts';
+import { createChatbot, send } from '../chatbots.ts';
+import { type GatewayOptions, startGateway } from '../gateway.ts';
+import { webSocket } from '../streams.ts';
+import { createScriptedEngine, delta, finish } from './engines.ts';
+
+/** What a model of the table takes for a reply: $2, $0.50 and $8 for a million tokens. */
+export const USED = {
+  inputTokens: 1_000,
+  cachedTokens: 400,
+  outputTokens: 10,
+  reasoningTokens: 4,
+  isEstimated: false,
+};
+
+/** The steps of a reply by `model` of OpenAI that takes `USED`. */
+export const byModel = (model: string): AnswerEvent[] => [
+  { type: 'author', author: { provider: 'openai', model }, inputTokens: 7 },
+  delta('Well.'),
+  { type: 'finish', reason: 'STOP', usage: USED },
+];
+
+/** Starts a gateway with a chatbot whose replies the test makes, and a way to ask and wait for the end. */
+export async function startBilled({ replaced, ...options }: GatewayOptions = {}) {
+  const engine = createScriptedEngine();
+  const engines = new Map([['builtin', engine]]);
+  const gateway = await startGateway({ ...options, replaced: { engines, ...replaced } });
+  onTestFinished(() => gateway.close());
+  // Whatever a test leaves unfinished would be waited for.
+  onTestFinished(() => engine.push(finish));
+  const chatbotId = await createChatbot(gateway);
+
+  /** A step that is an error fails the reply. */
+  async function ask(
+    steps: readonly (AnswerEvent | Error)[],
+    to: { chatbotId?: string; sessionId?: string; key?: string } = {},
+  ) {
+    const { key, ...where } = to;
+    const sent = await send(gateway, { chatbotId, content: 'Well?', ...where }, key);
+    for (const step of steps) step instanceof Error ? engine.fail(step) : engine.push(step);
+    await webSocket.follow(gateway, { messageId: sent.replyId }).ended;
+    return sent;
+  }
+  return { gateway, engine, chatbotId, ask };
+}

@@ -1,0 +1,88 @@
+import { onTestFinished } from 'vitest';
+import type { Provider } from '../../../src/domain/providers.ts';
+import { type ChatbotOptions, createChatbot, send } from '../chatbots.ts';
+import { startGateway, type TestGateway } from '../gateway.ts';
+import { type Reader, webSocket } from '../streams.ts';
+import { startVendor, type Vendor } from './vendors/vendor.ts';
+
+/** What a vendor is given as its key: easy to find wherever it should not be. */
+export const secretOf = (provider: Provider): string => `sk-secret-of-${provider}-0123456789abcdef`;
+
+const NAMES: Readonly<Record<Provider, readonly [key: string, address: string]>> = {
+  openai: ['OPENAI_API_KEY', 'OPENAI_BASE_URL'],
+  anthropic: ['ANTHROPIC_API_KEY', 'ANTHROPIC_BASE_URL'],
+  google: ['GOOGLE_GENERATIVE_AI_API_KEY', 'GOOGLE_BASE_URL'],
+  xai: ['XAI_API_KEY', 'XAI_BASE_URL'],
+  deepseek: ['DEEPSEEK_API_KEY', 'DEEPSEEK_BASE_URL'],
+  qwen: ['DASHSCOPE_API_KEY', 'QWEN_BASE_URL'],
+  glm: ['ZHIPU_API_KEY', 'GLM_BASE_URL'],
+  open: ['OPENAI_COMPATIBLE_API_KEY', 'OPENAI_COMPATIBLE_BASE_URL'],
+};
+
+/** What the chatbot has read. */
+export const PAGE =
+  '# Refunds\n\nRefunds are paid within ten days of the return.\n\n# Shipping\n\nWe ship from Oslo to all of Europe.';
+
+/** A gateway, and the vendors that it asks. */
+export interface Hosted {
+  readonly gateway: TestGateway;
+  readonly vendors: Readonly<Partial<Record<Provider, Vendor>>>;
+  /** Makes a chatbot that answers by one of them, and has read `PAGE`. */
+  createChatbot(provider: Provider, options?: ChatbotOptions): Promise<string>;
+}
+
+/** Starts a gateway with the keys of some vendors, which are on this machine. No model has a fallback unless told. */
+export async function startHosted(
+  providers: readonly Provider[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Hosted> {
+  const vendors: Partial<Record<Provider, Vendor>> = {};
+  const settings: Record<string, string> = { MODEL_FALLBACK_BUILTIN: 'false' };
+  for (const provider of providers) {
+    const vendor = await startVendor(provider);
+    onTestFinished(() => vendor.close());
+    const [key, address] = NAMES[provider];
+    vendors[provider] = vendor;
+    settings[key] = secretOf(provider);
+    settings[address] = vendor.url;
+  }
+  const gateway = await startGateway({ env: { ...settings, ...env } });
+  onTestFinished(() => gateway.close());
+  return {
+    gateway,
+    vendors,
+    createChatbot: (provider, options) =>
+      createChatbot(gateway, { provider, model: 'model-1', sources: [PAGE], ...options }),
+  };
+}
+
+/** Asks a chatbot, and follows the answer to its end. */
+export async function askAndFollow(
+  gateway: TestGateway,
+  chatbotId: string,
+  content = 'When are refunds paid?',
+): Promise<{ reader: Reader; replyId: string; conversationId: string }> {
+  const { replyId, conversationId } = await send(gateway, { chatbotId, content });
+  const reader = webSocket.follow(gateway, { messageId: replyId });
+  await reader.ended;
+  return { reader, replyId, conversationId };
+}
+
+/** Where anything of a gateway holds one of the secrets: its log, its metrics, all rows of its database. */
+export async function findSecret(gateway: TestGateway, secret: string): Promise<string[]> {
+  const places: Record<string, string> = {
+    log: JSON.stringify(gateway.logs),
+    metrics: await (await gateway.fetch('/metrics')).text(),
+  };
+  const { read } = gateway.deps.db;
+  for (const { name } of await read.introspection.getTables()) {
+    places[name] = JSON.stringify(
+      await read
+        .selectFrom(name as 'messages')
+        .selectAll()
+        .execute(),
+    );
+  }
+  const forms = [secret, btoa(secret), encodeURIComponent(secret)];
+  return Object.keys(places).filter((place) => forms.some((form) => places[place]?.includes(form)));
+}

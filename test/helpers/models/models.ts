@@ -1,0 +1,50 @@
+import { AnswerFailure, type FailureCode } from '../../../src/domain/failures.ts';
+import type { ModelCall, ModelStep, Models } from '../../../src/models/model-call.ts';
+
+/** Models whose every step the test decides. */
+export interface ScriptedModels extends Models {
+  /** What was asked, in order. */
+  readonly calls: readonly ModelCall[];
+  /** How many answers were closed. */
+  readonly closed: number;
+}
+
+/** The step that ends an answer well. */
+export const MODEL_FINISH: ModelStep = { type: 'finish', reason: 'STOP', usage: null };
+
+/** What one call gives: its steps, or why it fails in place of one. */
+export type ModelScript = readonly (ModelStep | FailureCode)[];
+
+/** Makes models that play one script for each call, in order; after its last step they are silent. */
+export function createScriptedModels(...scripts: readonly ModelScript[]): ScriptedModels {
+  const calls: ModelCall[] = [];
+  let closed = 0;
+  return {
+    calls,
+    get closed() {
+      return closed;
+    },
+    async open(call, signal) {
+      signal.throwIfAborted();
+      const left = [...(scripts[calls.length] ?? [])];
+      calls.push({ ...call, messages: [...call.messages] });
+      const next = async (): Promise<ModelStep> => {
+        const step = left.shift();
+        if (step === undefined) return new Promise(() => {});
+        if (typeof step === 'string') throw new AnswerFailure(step, 'as the test says');
+        return step;
+      };
+      // A model that fails before its first step is never open.
+      if (typeof left[0] === 'string') await next();
+      return {
+        provider: call.provider,
+        model: call.model ?? 'default-model',
+        next,
+        said: { role: 'assistant', content: [] },
+        close() {
+          closed += 1;
+        },
+      };
+    },
+  };
+}

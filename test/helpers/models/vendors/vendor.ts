@@ -1,0 +1,204 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Provider } from '../../../../src/domain/providers.ts';
+import type { Protocol, Refusal, VendorAnswer } from './answer.ts';
+import { anthropicMessages } from './anthropic-messages.ts';
+import { deepseekChat, glmChat, openChat, qwenChat } from './chat-completions.ts';
+import { googleGenerate } from './google-generate.ts';
+import { openaiResponses, xaiResponses } from './openai-responses.ts';
+
+/**
+ * What goes wrong with an answer: nothing is ever sent; no more after its first text; the response ends there, or its
+ * connection breaks; an event that cannot be read; an error that quotes the key; there is no end to it, whether or not
+ * anybody listens; or none to a line, or to an event of many lines.
+ */
+export type Mishap = 'silent' | 'stuck' | 'ended' | 'reset' | 'garbage' | 'error' | 'endless' | 'line' | 'lines';
+
+/** How one request is replied to. */
+export type Reply =
+  | (VendorAnswer & {
+      readonly mishap?: Mishap;
+      /** Between two events, and before the end; absent: none. */
+      readonly paceMs?: number;
+      /** Whether it comes byte by byte. */
+      readonly isSliced?: boolean;
+    })
+  | {
+      readonly refusal: Refusal;
+      /** Whether its body never ends. */
+      readonly isEndless?: boolean;
+      /** Besides those that the vendor sends. */
+      readonly headers?: Readonly<Record<string, string>>;
+    };
+
+/** A request as it came. */
+export interface VendorRequest {
+  /** From the base URL on, with the query. */
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Where it came from, which tells connections apart. */
+  readonly port: number | undefined;
+  // biome-ignore lint/suspicious/noExplicitAny: it is what the test looks into.
+  readonly body: any;
+}
+
+/** A server on this machine that speaks as one vendor's does. */
+export interface Vendor {
+  /** The base URL, as a setting would name it. */
+  readonly url: string;
+  /** Replies to requests in this order; the last one counts for all that follow. At first there is a short answer. */
+  reply(...replies: readonly [Reply, ...Reply[]]): void;
+  readonly requests: readonly VendorRequest[];
+  /** Requests that are being replied to. */
+  readonly underWay: number;
+  /** Connections that are open now. */
+  readonly openSockets: number;
+  /** Ends all that is under way. */
+  close(): Promise<void>;
+}
+
+const PROTOCOLS: Readonly<Record<Provider, Protocol>> = {
+  openai: openaiResponses,
+  anthropic: anthropicMessages,
+  google: googleGenerate,
+  xai: xaiResponses,
+  deepseek: deepseekChat,
+  qwen: qwenChat,
+  glm: glmChat,
+  open: openChat,
+};
+const BASE = '/v1';
+
+/** Starts a vendor's server. Knows no test runner; whoever starts it closes it. */
+export async function startVendor(provider: Provider): Promise<Vendor> {
+  const protocol = PROTOCOLS[provider];
+  const requests: VendorRequest[] = [];
+  const sockets = new Set<Socket>();
+  let underWay = 0;
+  let replies: readonly Reply[] = [{ text: ['Hello', ' world'] }];
+  const server = createServer((request, response) => {
+    underWay++;
+    response.on('error', () => {});
+    response.on('close', () => underWay--);
+    serve(request, response).catch(() => response.destroy());
+  });
+  server.on('connection', (socket) => {
+    sockets.add(socket.setNoDelay());
+    socket.on('close', () => sockets.delete(socket));
+  });
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = (request.url ?? '').replace(BASE, '');
+    const chunks: Buffer[] = await request.toArray();
+    const body = JSON.parse(String(Buffer.concat(chunks)) || 'null');
+    requests.push({ path, headers: request.headers, port: request.socket.remotePort, body });
+    const [reply, ...later] = replies;
+    if (later.length > 0) replies = later;
+    if (reply === undefined || request.method !== 'POST' || !protocol.path.test(path)) {
+      response.writeHead(404).end();
+    } else if ('refusal' in reply) {
+      const { status, body, headers } = protocol.refuse(reply.refusal, readKey(request.headers));
+      response.writeHead(status, { 'content-type': 'application/json', ...headers, ...reply.headers });
+      if (reply.isEndless) await writeOn(response, ' '.repeat(10_000));
+      response.end(JSON.stringify(body));
+    } else await answer(protocol, response, reply, { key: readKey(request.headers), model: readModel(path, body) });
+  }
+
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${BASE}`,
+    reply(...given) {
+      replies = given;
+    },
+    requests,
+    get underWay() {
+      return underWay;
+    },
+    get openSockets() {
+      return sockets.size;
+    },
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+async function answer(
+  protocol: Protocol,
+  response: ServerResponse,
+  reply: Exclude<Reply, { refusal: Refusal }>,
+  { key, model }: { key: string; model: string },
+): Promise<void> {
+  const { mishap, paceMs = 0, isSliced = false } = reply;
+  if (mishap === 'silent') return;
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
+  response.flushHeaders();
+  const send = async (event: string) => {
+    if (paceMs > 0) await wait(paceMs);
+    for (const bytes of isSliced ? [...Buffer.from(event)] : [event]) await write(response, bytes);
+  };
+  const events = protocol.writeEvents(reply, model);
+  const middle = findMiddle(events, reply);
+  for (const event of mishap === undefined ? events : events.slice(0, middle + 1)) await send(event);
+  const texts = events.slice(middle, middle + 1);
+  switch (mishap) {
+    case undefined:
+    case 'ended':
+      if (paceMs > 0) await wait(paceMs);
+      response.end();
+      break;
+    case 'reset':
+      response.socket?.resetAndDestroy();
+      break;
+    case 'garbage':
+      await send('data: {"choices": [{"delta": {"content": "unre\n\n');
+      await send('data: <html>\n\n');
+      response.end();
+      break;
+    case 'error':
+      await send(protocol.writeError(`The upstream refused Authorization: Bearer ${key} (${btoa(key)}), key=${key}`));
+      response.end();
+      break;
+    case 'endless':
+      await writeOn(response, texts.join(''));
+      break;
+    case 'line':
+      await writeOn(response, `data: ${'x'.repeat(10_000)}`);
+      break;
+    case 'lines':
+      await writeOn(response, `data: ${'x'.repeat(10_000)}\n`);
+      break;
+    default:
+  }
+}
+
+/** The event with the first text, or the one in the middle where there is no text. */
+function findMiddle(events: readonly string[], { text = [] }: VendorAnswer): number {
+  const first = text[0] && JSON.stringify(text[0]);
+  return first === undefined ? events.length >> 1 : events.findIndex((event) => event.includes(first));
+}
+
+async function writeOn(response: ServerResponse, text: string): Promise<void> {
+  while (!response.closed) await write(response, text);
+}
+
+/** Writes, and waits until it is on its way; others have their turn between two writes. */
+async function write(response: ServerResponse, data: string | number): Promise<void> {
+  const bytes = typeof data === 'number' ? Buffer.of(data) : data;
+  if (!response.write(bytes) && !response.closed)
+    await Promise.race([once(response, 'drain'), once(response, 'close')]);
+  else await new Promise(setImmediate);
+}
+
+function readKey({ authorization, 'x-api-key': key, 'x-goog-api-key': googleKey }: IncomingHttpHeaders): string {
+  return String(key ?? googleKey ?? authorization?.replace('Bearer ', '') ?? '');
+}
+
+function readModel(path: string, body: { model?: string } | null): string {
+  return body?.model ?? /models\/([^:]+)/.exec(path)?.[1] ?? '';
+}

@@ -1,0 +1,25 @@
+import type { Hit, Retrieval } from '../../../src/answer/retrieve.ts';
+import type { SourceType } from '../../../src/domain/entities.ts';
+
+/** Makes a hit of a text, without a database. */
+export function createHit(
+  text: string,
+  parts: { id?: string; title?: string; type?: SourceType; path?: string[] } = {},
+): Hit {
+  const { id = text, title = 'Shop', type = 'TEXT', path = [] } = parts;
+  const passage = {
+    id,
+    accountId: 'a',
+    chatbotId: 'c',
+    sourceId: `source of ${id}`,
+    position: 0,
+    headingPath: path,
+    text,
+  };
+  return { passage, title, url: 'https://example.com/', sourceType: type, score: 0.5 };
+}
+
+/** Makes what was found for a question, best first. */
+export function createRetrieval(hits: readonly Hit[], confidence = 0.5): Retrieval {
+  return { hits, confidence, weights: new Map() };
+}

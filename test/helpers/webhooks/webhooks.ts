@@ -1,0 +1,90 @@
+import { createId } from '../../../src/domain/ids.ts';
+import { toJson } from '../../../src/domain/json.ts';
+import { toTimestamp } from '../../../src/domain/time.ts';
+import type { WebhookDelivery, WebhookEvent } from '../../../src/domain/webhooks.ts';
+import { insertWebhookDeliveries } from '../../../src/store/webhooks/deliveries.ts';
+import { insertWebhookEvent } from '../../../src/store/webhooks/events.ts';
+import { createDelivery } from '../../../src/store/webhooks/outbox.ts';
+import { mutate } from '../../schema/support.ts';
+import type { TestGateway } from '../gateway.ts';
+
+/** What secrets are sealed with where the database is a Postgres. */
+export const SECRET_KEY = 'ab'.repeat(32);
+
+/** An endpoint that nobody can reach. */
+export const ENDPOINT = 'https://hooks.example.com/in?of=us';
+
+/** All of a subscription that can be read. */
+export const SUBSCRIPTION = `id chatbot { id } url description events channels schedule headerNames isActive
+  disabledReason failingSince willBeDisabledAt createdAt updatedAt`;
+
+/** All of a delivery that can be read. */
+export const DELIVERY = `id subscription { id } event eventId occurredAt status payload createdAt nextAttemptAt attemptCount
+  attempts { number at durationMs statusCode error response }`;
+
+/** A subscription as it is answered. */
+export interface Subscription {
+  readonly id: string;
+  readonly url: string;
+  readonly events: readonly string[];
+  readonly isActive: boolean;
+}
+
+/** Subscribes an endpoint to leads, unless `fields` say else. */
+export async function subscribe(
+  gateway: TestGateway,
+  fields: object = {},
+  key = gateway.key,
+): Promise<Subscription & { secret: string }> {
+  const input = { url: ENDPOINT, events: ['LEAD_CAPTURED'], ...fields };
+  const { webhookSubscription, secret } = await mutate<{ webhookSubscription: Subscription; secret: string }>(
+    gateway,
+    'createWebhookSubscription',
+    input,
+    { selection: `webhookSubscription { ${SUBSCRIPTION} } secret`, key },
+  );
+  return { ...webhookSubscription, secret };
+}
+
+/** Writes an event as if it had happened; nobody is told. */
+export async function writeEvent(
+  { deps, accountId }: TestGateway,
+  fields: Partial<WebhookEvent> = {},
+): Promise<WebhookEvent> {
+  const event: WebhookEvent = {
+    id: createId('webhookEvent'),
+    ...{ accountId, chatbotId: null, name: 'LEAD_CAPTURED' },
+    ...{ conversationId: null, messageId: null, leadId: null, sourceId: null },
+    data: toJson({}),
+    at: toTimestamp(deps.clock.now()),
+    ...fields,
+  };
+  await deps.db.transaction((trx) => insertWebhookEvent(trx, event));
+  return event;
+}
+
+/** Writes the delivery of a new event, done unless `fields` say else. */
+export async function writeDelivery(
+  gateway: TestGateway,
+  subscriptionId: string,
+  fields: Partial<WebhookDelivery> = {},
+): Promise<WebhookDelivery> {
+  const event = await writeEvent(gateway);
+  const delivery: WebhookDelivery = {
+    ...createDelivery(event, subscriptionId, event.at),
+    ...{ status: 'DELIVERED', body: '{}', attemptCount: 1, nextAttemptAt: null },
+    ...fields,
+  };
+  await gateway.deps.db.transaction((trx) => insertWebhookDeliveries(trx, [delivery]));
+  return delivery;
+}
+
+/** The deliveries of a subscription as they are stored, oldest first. */
+export async function listStored({ deps }: TestGateway, subscriptionId: string) {
+  return deps.db.read
+    .selectFrom('webhook_deliveries')
+    .selectAll()
+    .where('subscription_id', '=', subscriptionId)
+    .orderBy('id')
+    .execute();
+}

@@ -1,0 +1,111 @@
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { describeEngines, type TestEngine } from '../helpers/databases.ts';
+import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
+import { webSocket } from '../helpers/streams.ts';
+import { mutate } from '../schema/support.ts';
+
+const SOON = { timeout: 20_000, interval: 50 };
+const LIMIT = { timeout: 60_000 };
+
+interface Branched {
+  readonly __typename: string;
+  readonly message?: { id: string };
+  readonly reply?: { id: string } | null;
+  readonly fields?: readonly { path: string[] }[];
+}
+
+/** A gateway with a conversation in which a question was answered. */
+async function open(kind: TestEngine) {
+  const engine = createScriptedEngine();
+  const gateway = await startGateway({
+    engine: kind,
+    env: { MONTHLY_MESSAGE_LIMIT: '3' },
+    replaced: { engines: new Map([['builtin', engine]]) },
+  });
+  onTestFinished(() => gateway.close());
+  onTestFinished(() => engine.push(...Array(4).fill(finish)));
+  const chatbotId = await createChatbot(gateway);
+  engine.push(delta('First.'), finish);
+  const first = await send(gateway, { chatbotId, content: 'Well?' });
+  await webSocket.follow(gateway, { messageId: first.replyId }).ended;
+  return { gateway, engine, chatbotId, first };
+}
+
+const VERBS = [
+  { name: 'regenerateMessage', selection: 'message { id }', of: 'replyId', input: {}, rows: 1 },
+  {
+    name: 'editMessage',
+    selection: 'message { id } reply { id } notice',
+    of: 'messageId',
+    input: { content: 'What?', metadata: { a: 1, b: 2 } },
+    rows: 2,
+  },
+] as const;
+
+async function countMessages({ deps }: TestGateway): Promise<number> {
+  return (await deps.db.read.selectFrom('messages').select('id').execute()).length;
+}
+
+for (const { name, selection, of, input, rows } of VERBS) {
+  describeEngines(`${name} with a clientMessageId`, (kind) => {
+    it('has one effect when it is asked for 50 times at once, and answers the same later', LIMIT, async () => {
+      const { gateway, engine, chatbotId, first } = await open(kind);
+      const ask = (more: object = {}) =>
+        mutate<Branched>(
+          gateway,
+          name,
+          { messageId: first[of], ...input, clientMessageId: 'one', ...more },
+          { selection },
+        );
+      const all = await Promise.all(Array.from({ length: 50 }, () => ask()));
+      expect(new Set(all.map((answer) => JSON.stringify(answer))).size).toBe(1);
+      expect(all[0]?.message?.id).toBeTypeOf('string');
+      expect(await countMessages(gateway)).toBe(2 + rows);
+      await vi.waitFor(() => expect(engine.asked).toBe(2), SOON);
+      engine.push(delta('Second.'), finish);
+      const replyId = all[0]?.reply?.id ?? all[0]?.message?.id ?? '';
+      await webSocket.follow(gateway, { messageId: replyId }).ended;
+
+      // What would refuse another request refuses no repetition.
+      expect(await ask({ whenBusy: 'REJECT' })).toEqual(all[0]);
+      await mutate(gateway, 'closeConversation', { conversationId: first.conversationId });
+      await mutate(gateway, 'updateChatbot', { id: chatbotId, isActive: false });
+      expect(await ask()).toEqual(all[0]);
+      expect(await countMessages(gateway)).toBe(2 + rows);
+      expect(engine.asked).toBe(2);
+    });
+
+    it('is refused for another request, and counts for nothing where it was refused', LIMIT, async () => {
+      const { gateway, engine, first } = await open(kind);
+      const ask = (more: object) =>
+        mutate<Branched>(
+          gateway,
+          name,
+          { messageId: first[of], ...input, clientMessageId: 'one', ...more },
+          { selection },
+        );
+      expect(await ask({ clientMessageId: ' ' })).toMatchObject({ fields: [{ path: ['clientMessageId'] }] });
+      const wrong = of === 'replyId' ? first.messageId : first.replyId;
+      expect((await ask({ messageId: wrong })).__typename).toBe('InvalidInputError');
+      const { message, reply } = await ask({});
+      expect(message?.id).toBeTypeOf('string');
+      expect((await ask({ messageId: wrong })).__typename).toBe('IdempotencyConflictError');
+      if (name === 'editMessage') {
+        expect((await ask({ content: 'Other?' })).__typename).toBe('IdempotencyConflictError');
+        expect((await ask({ metadata: { b: 2, a: 1 } })).message).toEqual(message);
+      }
+      // The same id is another one at another mutation, and another id another request.
+      engine.push(delta('One.'), finish, delta('Two.'), finish);
+      const sent = await send(gateway, {
+        conversationId: first.conversationId,
+        content: 'And?',
+        clientMessageId: 'one',
+      });
+      expect(sent.messageId).not.toBe(message?.id);
+      await webSocket.follow(gateway, { messageId: reply?.id ?? message?.id ?? '' }).ended;
+      expect((await ask({ clientMessageId: 'two' })).__typename).toBe('QuotaExceededError');
+    });
+  });
+}

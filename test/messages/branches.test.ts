@@ -1,0 +1,298 @@
+import { describe, expect, it } from 'vitest';
+import { createId } from '../../src/domain/ids.ts';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { listStages, readLog, stageOf, startConversation } from '../helpers/conversations.ts';
+import type { TestGateway } from '../helpers/gateway.ts';
+import { delta, finish, type ScriptedEngine } from '../helpers/models/engines.ts';
+import { readMessage, TRANSPORTS, webSocket } from '../helpers/streams.ts';
+import { askAsStranger, distinct, mutate, mutation } from '../schema/support.ts';
+
+interface Branched {
+  readonly __typename: string;
+  readonly message: { id: string; status: string; parent: { id: string } | null };
+  readonly reply: { id: string; status: string };
+}
+
+const SELECTION = 'message { id status parent { id } }';
+
+const regenerate = (gateway: TestGateway, input: { messageId: string; whenBusy?: string }, key = gateway.key) =>
+  mutate<Branched>(gateway, 'regenerateMessage', input, { selection: SELECTION, key });
+
+const edit = (
+  gateway: TestGateway,
+  input: { messageId: string; content: string; whenBusy?: string; metadata?: object },
+) => mutate<Branched>(gateway, 'editMessage', input, { selection: `${SELECTION} reply { id status }` });
+
+const select = (gateway: TestGateway, messageId: string) =>
+  mutate<{ conversation: { id: string } }>(
+    gateway,
+    'selectBranch',
+    { messageId },
+    { selection: 'conversation { id }' },
+  );
+
+/** The branch that a conversation shows, from its beginning to its end. */
+async function shown(gateway: TestGateway, conversationId: string): Promise<string[]> {
+  const { data } = await gateway.graphql<{
+    conversation: { messages: { nodes: { content: string }[] }; lastMessage: { content: string } };
+  }>(
+    'query ($id: ID!) { conversation(id: $id) { lastMessage { content } messages(first: 100) { nodes { content } } } }',
+    { id: conversationId },
+  );
+  const contents = data.conversation.messages.nodes.map(({ content }) => content);
+  expect(data.conversation.lastMessage.content).toBe(contents.at(-1));
+  return contents;
+}
+
+async function siblings(gateway: TestGateway, id: string): Promise<{ id: string; isShown: boolean }[]> {
+  const { data } = await gateway.graphql<{ node: { siblings: { id: string; isShown: boolean }[] } }>(
+    'query ($id: ID!) { node(id: $id) { ... on Message { siblings { id isShown } } } }',
+    { id },
+  );
+  return data.node.siblings;
+}
+
+/** Lets the answer under way be written, and waits for its end. */
+async function answer(gateway: TestGateway, engine: ScriptedEngine, messageId: string, text: string): Promise<void> {
+  engine.push(delta(text), finish);
+  await webSocket.follow(gateway, { messageId }).ended;
+}
+
+/** A conversation of two questions, both answered: `Q1 A1 Q2 A2`. */
+async function startExchange() {
+  const started = await startConversation();
+  const { gateway, engine, chatbotId } = started;
+  const first = await send(gateway, { chatbotId, content: 'Q1' });
+  await answer(gateway, engine, first.replyId, 'A1');
+  const { conversationId } = first;
+  const second = await send(gateway, { conversationId, content: 'Q2' });
+  await answer(gateway, engine, second.replyId, 'A2');
+  return { gateway, engine, conversationId, first, second, chatbotId };
+}
+
+describe('regenerateMessage', () => {
+  it('answers once more beside the old reply; the conversation shows the new one and nothing that followed the old', async () => {
+    const { gateway, engine, conversationId, first } = await startExchange();
+    const { message } = await regenerate(gateway, { messageId: first.replyId });
+    expect(message).toMatchObject({ status: 'STREAMING', parent: { id: first.messageId } });
+    await answer(gateway, engine, message.id, 'A1 again');
+    expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1 again']);
+    const versions = [
+      { id: first.replyId, isShown: false },
+      { id: message.id, isShown: true },
+    ];
+    expect(await siblings(gateway, first.replyId)).toEqual(versions);
+    expect(await siblings(gateway, message.id)).toEqual(versions);
+    expect((await readMessage(gateway, first.replyId)).content).toBe('A1');
+    await readLog(gateway, conversationId);
+  });
+
+  it.each(TRANSPORTS)('tells those who follow the conversation over $name', async ({ follow }) => {
+    const { gateway, engine, conversationId, second } = await startExchange();
+    const reader = follow(gateway, { conversationId });
+    await expect.poll(() => gateway.deps.bus.size).toBe(1);
+    const { message } = await regenerate(gateway, { messageId: second.replyId });
+    engine.push(delta('A2 again'), finish);
+    await stageOf(reader, 'MessageCompleted', message.id);
+    await select(gateway, second.replyId);
+    await stageOf(reader, 'BranchSelected', second.replyId);
+    expect(listStages(reader.events, { [message.id]: 'new', [second.replyId]: 'old' })).toEqual([
+      'MessageCreated new',
+      'MessageCompleted new',
+      'BranchSelected old',
+    ]);
+    reader.leave();
+  });
+
+  it('shows the engine only what led to the question', async () => {
+    const { gateway, engine, first, second } = await startExchange();
+    const { message } = await regenerate(gateway, { messageId: second.replyId });
+    await answer(gateway, engine, message.id, 'A2 again');
+    expect(engine.questions.at(-1)).toMatchObject({ content: 'Q2', history: [{ content: 'Q1' }, { content: 'A1' }] });
+    const again = await regenerate(gateway, { messageId: first.replyId });
+    await answer(gateway, engine, again.message.id, 'A1 again');
+    expect(engine.questions.at(-1)).toMatchObject({ content: 'Q1', history: [] });
+  });
+
+  it('waits, is refused, or interrupts while a reply is under way', async () => {
+    const { gateway, engine, conversationId, first, second } = await startExchange();
+    const running = await send(gateway, { conversationId, content: 'Q3' });
+    engine.push(delta('A part'));
+    await webSocket.follow(gateway, { messageId: running.replyId }).until(({ text }) => text === 'A part');
+    expect(await regenerate(gateway, { messageId: second.replyId, whenBusy: 'REJECT' })).toMatchObject({
+      __typename: 'ConversationBusyError',
+    });
+    expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2', 'Q3', 'A part']);
+    const queued = await regenerate(gateway, { messageId: second.replyId });
+    expect(queued.message.status).toBe('QUEUED');
+    const urgent = await regenerate(gateway, { messageId: running.replyId, whenBusy: 'INTERRUPT' });
+    expect(urgent.message.status).toBe('QUEUED');
+    await expect.poll(async () => (await readMessage(gateway, running.replyId)).status).toBe('STOPPED');
+    expect((await readMessage(gateway, queued.message.id)).status).toBe('STOPPED');
+    await answer(gateway, engine, urgent.message.id, 'A3 again');
+    expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2', 'Q3', 'A3 again']);
+    expect((await siblings(gateway, first.replyId)).length).toBe(1);
+    await readLog(gateway, conversationId);
+  });
+
+  it('counts against the month, and is refused by a paused chatbot', async () => {
+    const { gateway, chatbotId, second } = await startExchange();
+    await mutate(gateway, 'updateChatbot', { id: chatbotId, isActive: false });
+    expect(await regenerate(gateway, { messageId: second.replyId })).toMatchObject({ code: 'CHATBOT_PAUSED' });
+    expect(await edit(gateway, { messageId: second.messageId, content: 'x' })).toMatchObject({
+      code: 'CHATBOT_PAUSED',
+    });
+  });
+
+  it('takes up one that a restart left open', async () => {
+    const { gateway, engine, first } = await startExchange();
+    const { message } = await regenerate(gateway, { messageId: first.replyId });
+    await mutate(gateway, 'stopMessage', { messageId: message.id });
+    const third = await regenerate(gateway, { messageId: message.id });
+    await answer(gateway, engine, third.message.id, 'Third');
+    expect((await siblings(gateway, first.replyId)).map(({ isShown }) => isShown)).toEqual([false, false, true]);
+  });
+
+  it('makes at most 50 versions', async () => {
+    const { gateway, second } = await startExchange();
+    for (let n = 1; n < 50; n++) {
+      const { message } = await regenerate(gateway, { messageId: second.replyId });
+      await mutate(gateway, 'stopMessage', { messageId: message.id });
+    }
+    expect(await regenerate(gateway, { messageId: second.replyId })).toMatchObject({ code: 'INVALID_INPUT' });
+    expect(await siblings(gateway, second.replyId)).toHaveLength(50);
+  });
+});
+
+describe('editMessage', () => {
+  it('asks in other words beside the old question, with a reply of its own', async () => {
+    const { gateway, engine, conversationId, first, second } = await startExchange();
+    const { message, reply } = await edit(gateway, { messageId: second.messageId, content: ' Q2b ' });
+    expect(message).toMatchObject({ status: 'COMPLETED', parent: { id: first.replyId } });
+    expect(reply.status).toBe('STREAMING');
+    await answer(gateway, engine, reply.id, 'A2b');
+    expect(engine.questions.at(-1)).toMatchObject({ content: 'Q2b', history: [{ content: 'Q1' }, { content: 'A1' }] });
+    expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2b', 'A2b']);
+
+    const beginning = await edit(gateway, { messageId: first.messageId, content: 'Q1b' });
+    expect(beginning.message.parent).toBeNull();
+    await answer(gateway, engine, beginning.reply.id, 'A1b');
+    expect(await shown(gateway, conversationId)).toEqual(['Q1b', 'A1b']);
+    expect((await siblings(gateway, first.messageId)).map(({ id }) => id)).toEqual([
+      first.messageId,
+      beginning.message.id,
+    ]);
+    await readLog(gateway, conversationId);
+  });
+
+  it('keeps the metadata unless it is given', async () => {
+    const { gateway, chatbotId } = await startExchange();
+    const sent = await mutate<Branched>(
+      gateway,
+      'sendMessage',
+      { chatbotId, content: 'Hi', metadata: { page: '/a' } },
+      { selection: 'message { id }' },
+    );
+    const read = async (id: string) => {
+      const { data } = await gateway.graphql<{ node: { metadata: object } }>(
+        'query ($id: ID!) { node(id: $id) { ... on Message { metadata } } }',
+        { id },
+      );
+      return data.node.metadata;
+    };
+    const kept = await edit(gateway, { messageId: sent.message.id, content: 'Hello' });
+    expect(await read(kept.message.id)).toEqual({ page: '/a' });
+    const given = await edit(gateway, { messageId: sent.message.id, content: 'Hello', metadata: { page: '/b' } });
+    expect(await read(given.message.id)).toEqual({ page: '/b' });
+  });
+
+  it('refuses a text that cannot be sent', async () => {
+    const { gateway, second } = await startExchange();
+    for (const content of ['', ' ', 'a\0b', 'x'.repeat(8_001), '\ud800']) {
+      expect(await edit(gateway, { messageId: second.messageId, content })).toMatchObject({
+        __typename: 'InvalidInputError',
+        fields: [{ path: ['content'] }],
+      });
+    }
+  });
+});
+
+describe('selectBranch', () => {
+  it('shows a message with what leads to it and what followed it, and goes on from there', async () => {
+    const { gateway, engine, conversationId, first, second } = await startExchange();
+    const again = await regenerate(gateway, { messageId: first.replyId });
+    await answer(gateway, engine, again.message.id, 'A1 again');
+    expect(await select(gateway, first.replyId)).toMatchObject({ conversation: { id: conversationId } });
+    expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2']);
+    await select(gateway, again.message.id);
+    expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1 again']);
+    const next = await send(gateway, { conversationId, content: 'Q2 again' });
+    await answer(gateway, engine, next.replyId, 'A2 again');
+    expect(engine.questions.at(-1)?.history.map(({ content }) => content)).toEqual(['Q1', 'A1 again']);
+    await select(gateway, second.messageId);
+    expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2']);
+  });
+
+  it('changes and tells nothing when the message is shown already', async () => {
+    const { gateway, conversationId, first } = await startExchange();
+    const log = await readLog(gateway, conversationId);
+    await select(gateway, first.messageId);
+    expect(await readLog(gateway, conversationId)).toEqual(log);
+  });
+});
+
+describe('branches', () => {
+  it('refuse what has no version: a reply cannot be edited, a question not regenerated, nothing in a closed conversation', async () => {
+    const { gateway, conversationId, first } = await startExchange();
+    const refused = { __typename: 'InvalidInputError', fields: [{ path: ['messageId'] }] };
+    expect(await regenerate(gateway, { messageId: first.messageId })).toMatchObject(refused);
+    expect(await edit(gateway, { messageId: first.replyId, content: 'No' })).toMatchObject(refused);
+    await mutate(gateway, 'closeConversation', { conversationId });
+    expect(await regenerate(gateway, { messageId: first.replyId })).toMatchObject(refused);
+    expect(await edit(gateway, { messageId: first.messageId, content: 'No' })).toMatchObject(refused);
+    expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2']);
+  });
+
+  it.each([
+    ['regenerateMessage', (messageId: string) => ({ input: { messageId } })],
+    ['editMessage', (messageId: string) => ({ input: { messageId, content: 'No' } })],
+    ['selectBranch', (messageId: string) => ({ input: { messageId } })],
+  ])("%s answers the same to another account's id as to one that names nothing", async (name, variables) => {
+    const { gateway, first } = await startExchange();
+    const answers = await askAsStranger(gateway, {
+      query: mutation(name),
+      id: first.replyId,
+      kind: 'message',
+      variables,
+    });
+    expect(distinct(answers.map(({ data }) => data))).toHaveLength(1);
+    expect(answers[0]?.data).toMatchObject({ [name]: { code: 'NOT_FOUND' } });
+  });
+
+  it('are deleted with their chatbot, however long they are', async () => {
+    const { gateway, chatbotId, conversationId, second } = await startExchange();
+    const { read } = gateway.deps.db;
+    const row = await read
+      .selectFrom('messages')
+      .selectAll()
+      .where('id', '=', second.replyId)
+      .executeTakeFirstOrThrow();
+    await gateway.deps.db.transaction(async (trx) => {
+      let parentId = row.id;
+      for (let n = 0; n < 1_500; n++) {
+        const id = createId('message');
+        await trx
+          .insertInto('messages')
+          .values({ ...row, id, parent_id: parentId })
+          .execute();
+        parentId = id;
+      }
+    });
+    await createChatbot(gateway);
+    expect(await mutate(gateway, 'deleteChatbot', { id: chatbotId })).toMatchObject({
+      __typename: 'DeleteChatbotPayload',
+    });
+    const left = await read.selectFrom('messages').selectAll().where('conversation_id', '=', conversationId).execute();
+    expect(left).toEqual([]);
+  });
+});

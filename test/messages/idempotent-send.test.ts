@@ -1,0 +1,333 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { AnswerEngine } from '../../src/answer/engine.ts';
+import { forgetSends } from '../../src/messages/idempotent-send.ts';
+import { createChatbot } from '../helpers/chatbots.ts';
+import { createTurnedClock } from '../helpers/clock.ts';
+import { type GatewayOptions, startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { delta, finish } from '../helpers/models/engines.ts';
+import { createDataDir, startGatewayProcess } from '../helpers/process.ts';
+import { webSocket } from '../helpers/streams.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
+  __typename
+  ... on SendMessagePayload { conversation { id } message { id content } reply { id } }
+  ... on InvalidInputError { fields { path message } }
+} }`;
+
+interface Sent {
+  readonly __typename: string;
+  readonly conversation?: { id: string };
+  readonly message?: { id: string; content: string };
+  readonly reply?: { id: string };
+  readonly fields?: readonly { path: string[]; message: string }[];
+}
+
+/** An engine whose answers come when they are let go. */
+function createHeldEngine() {
+  let held = Promise.withResolvers<void>();
+  let asked = 0;
+  const engine: AnswerEngine = {
+    async *answer() {
+      asked++;
+      await held.promise;
+      yield delta('So.');
+      yield finish;
+    },
+  };
+  return {
+    engine,
+    /** How many answers were asked for. */
+    get asked() {
+      return asked;
+    },
+    /** Lets go the answers that were asked for; with `'all'` those to come as well. */
+    release(which?: 'all'): void {
+      held.resolve();
+      if (which === undefined) held = Promise.withResolvers();
+    },
+  };
+}
+
+/** A gateway with a chatbot that answers when the test lets it. */
+async function open(options: GatewayOptions = {}) {
+  const answers = createHeldEngine();
+  const replaced = { ...options.replaced, engines: new Map([['builtin', answers.engine]]) };
+  const gateway = await startGateway({ ...options, replaced });
+  onTestFinished(() => gateway.close());
+  // Whatever a test leaves unfinished would be waited for.
+  onTestFinished(() => answers.release('all'));
+  const chatbotId = await createChatbot(gateway);
+
+  async function send(input: object, key = gateway.key): Promise<Sent> {
+    const whole = { clientMessageId: 'one', content: 'Well?', ...('conversationId' in input ? {} : { chatbotId }) };
+    const { data, errors } = await gateway.graphql<{ sendMessage: Sent }>(SEND, { input: { ...whole, ...input } }, key);
+    if (errors !== undefined) throw new Error(JSON.stringify(errors));
+    return data.sendMessage;
+  }
+  return { gateway, answers, chatbotId, send, typeOf: async (input: object) => (await send(input)).__typename };
+}
+
+/** How much is stored, and what it counts. */
+async function countAll({ deps }: TestGateway) {
+  const { read } = deps.db;
+  const count = async (table: 'conversations' | 'messages' | 'conversation_events' | 'idempotency_keys') =>
+    (await read.selectFrom(table).select('account_id').execute()).length;
+  const usage = await read.selectFrom('usage').select('messages').executeTakeFirst();
+  return {
+    conversations: await count('conversations'),
+    messages: await count('messages'),
+    events: await count('conversation_events'),
+    keys: await count('idempotency_keys'),
+    used: usage?.messages ?? 0,
+  };
+}
+
+const ONE_EFFECT = { conversations: 1, messages: 2, keys: 1, used: 1 };
+
+describe('a message that is sent again with its clientMessageId', () => {
+  it('is answered with what was sent first; nothing is stored, counted or written twice', async () => {
+    const { gateway, answers, send } = await open();
+    const first = await send({});
+    expect(first.__typename).toBe('SendMessagePayload');
+    expect(await send({})).toEqual(first);
+    expect(await countAll(gateway)).toEqual({ ...ONE_EFFECT, events: 2 });
+    answers.release();
+    await webSocket.follow(gateway, { messageId: first.reply?.id ?? '' }).ended;
+    expect(await send({})).toEqual(first);
+    expect(await countAll(gateway)).toEqual({ ...ONE_EFFECT, events: 3 });
+    expect(answers.asked).toBe(1);
+  });
+
+  it('has one effect when it is sent 50 times at once', async () => {
+    const { gateway, answers, send } = await open();
+    const all = await Promise.all(Array.from({ length: 50 }, () => send({})));
+    expect(new Set(all.map((sent) => JSON.stringify(sent))).size).toBe(1);
+    expect(await countAll(gateway)).toEqual({ ...ONE_EFFECT, events: 2 });
+    expect(answers.asked).toBe(1);
+  });
+
+  it('is the same in another order of keys, and with blanks around its text', async () => {
+    const { send } = await open();
+    const first = await send({ metadata: { a: 1, b: { c: [{ d: 1, e: 2 }], f: null } } });
+    expect(first.__typename).toBe('SendMessagePayload');
+    const again = { content: ' Well? ', metadata: { b: { f: null, c: [{ e: 2, d: 1 }] }, a: 1 } };
+    expect(await send(again)).toEqual(first);
+  });
+
+  it.each([
+    { title: 'another text', input: { content: 'What?' } },
+    { title: 'other metadata', input: { metadata: { a: [2, 1] } } },
+    { title: 'no metadata', input: { metadata: null } },
+    { title: 'another session', input: { sessionId: 'two' } },
+    { title: 'no session', input: { sessionId: null } },
+  ])('is refused with $title', async ({ input }) => {
+    const { gateway, send, typeOf } = await open();
+    const first = { sessionId: 'one', metadata: { a: [1, 2] } };
+    await send(first);
+    const before = await countAll(gateway);
+    expect(await typeOf({ ...first, ...input })).toBe('IdempotencyConflictError');
+    expect(await countAll(gateway)).toEqual(before);
+  });
+
+  it('goes to one conversation: the same id in another is refused', async () => {
+    const { gateway, send, typeOf } = await open();
+    const other = await send({ clientMessageId: 'before', sessionId: 'other' });
+    const conversationId = (await send({ clientMessageId: 'first' })).conversation?.id;
+    const first = await send({ conversationId });
+    expect(first).toMatchObject({ __typename: 'SendMessagePayload', conversation: { id: conversationId } });
+    expect(await send({ conversationId })).toEqual(first);
+    expect(await send({ conversationId: conversationId?.toUpperCase() })).toEqual(first);
+    const before = await countAll(gateway);
+    expect(await typeOf({ conversationId: other.conversation?.id })).toBe('IdempotencyConflictError');
+    expect(await typeOf({})).toBe('IdempotencyConflictError');
+    expect(await countAll(gateway)).toEqual(before);
+  });
+
+  it.each([{}, { sessionId: 'one' }])('stays in the conversation that it began, with %o', async (input) => {
+    const { gateway, send, typeOf } = await open();
+    const first = await send(input);
+    expect(await send(input)).toEqual(first);
+    // The other name of the conversation makes it another request.
+    expect(await typeOf({ conversationId: first.conversation?.id })).toBe('IdempotencyConflictError');
+    expect((await countAll(gateway)).conversations).toBe(1);
+  });
+
+  it('is another one at another chatbot and in another account', async () => {
+    const { gateway, send } = await open();
+    const first = await send({});
+    const second = await send({ chatbotId: await createChatbot(gateway, { name: 'Second' }) });
+    const stranger = await gateway.createTenant();
+    const chatbotId = await createChatbot(gateway, { key: stranger.key });
+    const third = await send({ chatbotId }, stranger.key);
+    const ids = [first, second, third].map(({ message }) => message?.id);
+    expect(new Set(ids).size).toBe(3);
+    expect(ids).not.toContain(undefined);
+    expect((await send({}, stranger.key)).__typename).toBe('NotFoundError');
+  });
+
+  it('is another one without the id, and with another', async () => {
+    const { send } = await open();
+    const all = [await send({}), await send({ clientMessageId: 'two' }), await send({ clientMessageId: null })];
+    expect(new Set(all.map(({ message }) => message?.id)).size).toBe(3);
+  });
+
+  it('is sent anew when 24 hours have passed, and what is older is forgotten', async () => {
+    const clock = createTurnedClock();
+    const { gateway, send } = await open({ replaced: { clock } });
+    const first = await send({});
+    clock.turn(DAY_MS - 1);
+    await send({ clientMessageId: 'other' });
+    expect(await send({})).toEqual(first);
+    expect((await countAll(gateway)).keys).toBe(2);
+    clock.turn(1);
+    const second = await send({ content: 'What?' });
+    expect(second.__typename).toBe('SendMessagePayload');
+    expect(second.message?.id).not.toBe(first.message?.id);
+    expect(await send({ content: 'What?' })).toEqual(second);
+    expect((await countAll(gateway)).keys).toBe(2);
+    clock.turn(DAY_MS);
+    await send({ clientMessageId: 'last' });
+    await forgetSends(gateway.deps);
+    expect((await countAll(gateway)).keys).toBe(1);
+  });
+
+  it('is answered while the chatbot is paused and the quota is used up', async () => {
+    const { gateway, chatbotId, send, typeOf } = await open({ env: { MONTHLY_MESSAGE_LIMIT: '1' } });
+    const first = await send({});
+    expect(await typeOf({ clientMessageId: 'two' })).toBe('QuotaExceededError');
+    expect(await send({})).toEqual(first);
+    await setActive(gateway, chatbotId, false);
+    expect(await typeOf({ clientMessageId: 'two' })).toBe('ChatbotPausedError');
+    expect(await send({})).toEqual(first);
+    expect(await send({ whenBusy: 'REJECT' })).toEqual(first);
+  });
+
+  it('stops no answer that came after it', async () => {
+    const { gateway, answers, send } = await open();
+    const input = { sessionId: 'one', whenBusy: 'INTERRUPT' };
+    const first = await send(input);
+    await vi.waitFor(() => expect(answers.asked).toBe(1));
+    answers.release();
+    await webSocket.follow(gateway, { messageId: first.reply?.id ?? '' }).ended;
+    const next = await send({ ...input, clientMessageId: 'two' });
+    expect(await send(input)).toEqual(first);
+    await vi.waitFor(() => expect(answers.asked).toBe(2));
+    answers.release();
+    const reader = webSocket.follow(gateway, { messageId: next.reply?.id ?? '' });
+    await reader.ended;
+    expect(reader.events.at(-1)?.message?.status).toBe('COMPLETED');
+  });
+});
+
+describe('a message that was refused', () => {
+  it('keeps no id: paused', async () => {
+    const { gateway, chatbotId, typeOf } = await open();
+    await setActive(gateway, chatbotId, false);
+    expect(await typeOf({})).toBe('ChatbotPausedError');
+    await setActive(gateway, chatbotId, true);
+    expect(await typeOf({ content: 'What?' })).toBe('SendMessagePayload');
+  });
+
+  it('keeps no id: the quota is used up', async () => {
+    const clock = createTurnedClock();
+    const { gateway, typeOf } = await open({ env: { MONTHLY_MESSAGE_LIMIT: '1' }, replaced: { clock } });
+    await typeOf({ clientMessageId: 'before' });
+    expect(await typeOf({})).toBe('QuotaExceededError');
+    expect((await countAll(gateway)).keys).toBe(1);
+    clock.turn(31 * DAY_MS);
+    expect(await typeOf({ content: 'What?' })).toBe('SendMessagePayload');
+  });
+
+  it('keeps no id: the conversation is busy', async () => {
+    const { gateway, send, typeOf } = await open();
+    await send({ clientMessageId: 'before', sessionId: 'one' });
+    const input = { sessionId: 'one', whenBusy: 'REJECT' };
+    expect(await typeOf(input)).toBe('ConversationBusyError');
+    expect((await countAll(gateway)).keys).toBe(1);
+    expect(await typeOf({ ...input, whenBusy: 'ENQUEUE', content: 'What?' })).toBe('SendMessagePayload');
+  });
+
+  it('is refused for an id that is none', async () => {
+    const { gateway, send } = await open();
+    for (const [clientMessageId, message] of [
+      [' ', 'Must not be empty.'],
+      ['a'.repeat(256), 'Must have at most 255 characters.'],
+      ['a\0b', 'Must not contain NUL characters.'],
+    ]) {
+      expect((await send({ clientMessageId })).fields).toEqual([{ path: ['clientMessageId'], message }]);
+    }
+    expect((await send({ clientMessageId: 'a'.repeat(255) })).__typename).toBe('SendMessagePayload');
+    expect((await countAll(gateway)).keys).toBe(1);
+  });
+});
+
+describe('a process that is killed between the commit and its answer', () => {
+  it('has sent the message: sent again, it has one effect', async () => {
+    const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '0' };
+    const killed = await startDyingGateway(env);
+    await expect(askProcess(killed)).rejects.toThrow();
+    expect(await killed.exited).toBe('SIGKILL');
+
+    const next = Object.assign(await startGatewayProcess({ env }), { key: killed.key });
+    const first = await askProcess(next);
+    expect(await askProcess(next)).toEqual(first);
+    expect(first.sendMessage.conversation.messages.nodes.map(({ id }) => id)).toEqual([
+      first.sendMessage.message.id,
+      first.sendMessage.reply.id,
+    ]);
+  });
+});
+
+/** Sends one and the same message to the demo chatbot. */
+async function askProcess({ url, key }: { url: string; key: string }): Promise<{ sendMessage: ProcessSent }> {
+  const query = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { ... on SendMessagePayload {
+    conversation { id messages { nodes { id } } } message { id } reply { id }
+  } } }`;
+  const input = { chatbotId: '01900000-0000-7000-8000-000000000003', clientMessageId: 'one', content: 'Well?' };
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+    body: JSON.stringify({ query, variables: { input } }),
+  });
+  const { data } = (await response.json()) as { data: { sendMessage: ProcessSent } };
+  return data;
+}
+
+interface ProcessSent {
+  readonly conversation: { id: string; messages: { nodes: { id: string }[] } };
+  readonly message: { id: string };
+  readonly reply: { id: string };
+}
+
+/** Starts a gateway that kills itself at its first signal, which is given after a commit and before the answer. */
+async function startDyingGateway(env: Record<string, string>) {
+  const program = `
+    import { startGateway } from '${new URL('../../src/app.ts', import.meta.url)}';
+    import { readConfig } from '${new URL('../../src/config.ts', import.meta.url)}';
+    const bus = { publish: () => process.kill(process.pid, 'SIGKILL'), subscribe: () => () => {}, size: 0 };
+    const { url, firstKey } = await startGateway(readConfig(process.env), { bus });
+    process.stdout.write(JSON.stringify({ url, key: firstKey }));
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    env: { ...env, PORT: '0', LOG_LEVEL: 'silent' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit').then(([code, signal]) => code ?? signal);
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await exited;
+  });
+  const [said] = (await once(child.stdout, 'data')) as [Buffer];
+  return { ...(JSON.parse(said.toString()) as { url: string; key: string }), exited };
+}
+
+function setActive({ graphql }: TestGateway, id: string, isActive: boolean) {
+  return graphql(
+    'mutation ($id: ID!, $isActive: Boolean!) { updateChatbot(input: { id: $id, isActive: $isActive }) { __typename } }',
+    { id, isActive },
+  );
+}

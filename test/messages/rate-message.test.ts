@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { createId } from '../../src/domain/ids.ts';
+import { readLog, startConversation } from '../helpers/conversations.ts';
+import type { TestGateway } from '../helpers/gateway.ts';
+import { delta, finish } from '../helpers/models/engines.ts';
+import { readMessage, startAnswer, webSocket } from '../helpers/streams.ts';
+import { distinct, mutate } from '../schema/support.ts';
+
+interface Rated {
+  readonly message: { id: string; rating: string | null; content: string };
+}
+
+function rate(gateway: TestGateway, messageId: string, rating: string, key = gateway.key): Promise<Rated> {
+  return mutate<Rated>(
+    gateway,
+    'rateMessage',
+    { messageId, rating },
+    { selection: 'message { id rating content }', key },
+  );
+}
+
+async function readRating(gateway: TestGateway, id: string): Promise<string | null> {
+  const query = 'query ($id: ID!) { node(id: $id) { ... on Message { rating } } }';
+  return (await gateway.graphql<{ node: { rating: string | null } }>(query, { id })).data.node.rating;
+}
+
+describe('rateMessage', () => {
+  it('keeps the last rating of a reply', async () => {
+    const { gateway, conversationId, replyId } = await startConversation();
+    const log = await readLog(gateway, conversationId);
+    expect(await readRating(gateway, replyId)).toBeNull();
+    for (const rating of ['UP', 'DOWN', 'DOWN', 'UP']) {
+      expect((await rate(gateway, replyId, rating)).message).toMatchObject({ id: replyId, rating });
+      expect(await readRating(gateway, replyId)).toBe(rating);
+    }
+    expect(await readLog(gateway, conversationId)).toEqual(log);
+  });
+
+  it('rates a reply that is being written, and its end leaves the rating', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const reader = webSocket.follow(gateway, { messageId: replyId });
+    engine.push(delta('Bad '));
+    await reader.until(({ text }) => text === 'Bad ');
+    expect((await rate(gateway, replyId, 'DOWN')).message).toEqual({ id: replyId, rating: 'DOWN', content: 'Bad ' });
+    engine.push(delta('answer.'), finish);
+    await reader.ended;
+    expect(await readRating(gateway, replyId)).toBe('DOWN');
+    expect((await readMessage(gateway, replyId)).content).toBe('Bad answer.');
+  });
+
+  it("refuses the visitor's own message, and a word that is no rating", async () => {
+    const { gateway, messageId, replyId } = await startConversation();
+    expect(await rate(gateway, messageId, 'UP')).toMatchObject({
+      __typename: 'InvalidInputError',
+      code: 'INVALID_INPUT',
+      fields: [{ path: ['messageId'], message: 'Only replies can be rated.' }],
+    });
+    expect(await readRating(gateway, messageId)).toBeNull();
+    await expect(rate(gateway, replyId, 'GREAT')).rejects.toThrow('BAD_USER_INPUT');
+  });
+
+  it("answers NotFoundError, always the same, to an id that names no message, and to another account's", async () => {
+    const { gateway, conversationId, replyId } = await startConversation();
+    const { key } = await gateway.createTenant();
+    const ids = [replyId, createId('message'), conversationId, 'nonsense', '', `${replyId.slice(0, -1)}\0`];
+    const answers = await Promise.all(ids.map((id) => rate(gateway, id, 'UP', key)));
+    expect(distinct(answers)).toEqual([
+      { __typename: 'NotFoundError', code: 'NOT_FOUND', reason: 'Message not found.' },
+    ]);
+    expect(await readRating(gateway, replyId)).toBeNull();
+  });
+});

@@ -1,0 +1,155 @@
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { toQueryTerms } from '../../src/domain/terms.ts';
+import { findCandidates } from '../../src/store/search/search.ts';
+import { countReserved } from '../../src/store/usage.ts';
+import { createChatbot } from '../helpers/chatbots.ts';
+import { describeEngines } from '../helpers/databases.ts';
+import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { mutate } from '../schema/support.ts';
+
+interface Answer {
+  readonly __typename: string;
+  readonly conversation?: { id: string };
+  readonly message?: { id: string };
+  readonly source?: { id: string };
+}
+
+const SENT = { selection: 'conversation { id } message { id }' };
+
+describeEngines('many at once', (engine) => {
+  /** Gateways with the same database and the same account: two where they may share one. */
+  async function open(env: Record<string, string> = {}) {
+    const database = await createDatabase(engine);
+    const gateways: TestGateway[] = [];
+    for (const _gateway of engine.name === 'Postgres' ? [1, 2] : [1]) {
+      const gateway = await startGateway({ database, env });
+      onTestFinished(() => gateway.close());
+      gateways.push(gateway);
+    }
+    const [first] = gateways as [TestGateway];
+    const { db } = first.deps;
+    /** Asks for a mutation `count` times at once, of one gateway and the other in turns. */
+    const all = (count: number, name: string, input: (n: number) => object, options = {}): Promise<Answer[]> =>
+      Promise.all(
+        Array.from({ length: count }, (_, n) => {
+          const gateway = gateways[n % gateways.length] as TestGateway;
+          return mutate<Answer>(gateway, name, input(n), { key: first.key, ...options });
+        }),
+      );
+    const waitForAnswers = () =>
+      vi.waitFor(async () => {
+        const open = db.read.selectFrom('messages').select('id').where('status', 'in', ['QUEUED', 'STREAMING']);
+        expect(await open.execute()).toEqual([]);
+      }, 15_000);
+    return { gateway: first, db, all, waitForAnswers, chatbotId: await createChatbot(first) };
+  }
+
+  it('writes one reply at a time, in the order of the messages, in a conversation that begins with all of them', async () => {
+    const { db, all, waitForAnswers, chatbotId } = await open();
+    const sent = await all(50, 'sendMessage', (n) => ({ chatbotId, sessionId: 'one', content: `${n}` }), SENT);
+    expect(new Set(sent.map(({ conversation }) => conversation?.id)).size).toBe(1);
+    await waitForAnswers();
+
+    const messages = await db.read.selectFrom('messages').selectAll().orderBy('id').execute();
+    const questions = messages.filter(({ role }) => role === 'USER');
+    expect(new Set(questions.map(({ content }) => content)).size).toBe(50);
+    // Each follows what came before it, so none was said beside another.
+    expect(messages.map(({ parent_id }) => parent_id)).toEqual([null, ...messages.slice(0, -1).map(({ id }) => id)]);
+    const log = await db.read.selectFrom('conversation_events').selectAll().orderBy('number').execute();
+    expect(log.map(({ number }) => number)).toEqual(log.map((_, index) => index + 1));
+    expect(log.map(({ chatbot_number }) => chatbot_number)).toEqual(log.map((_, index) => index + 1));
+    const begun: (string | null)[] = [];
+    let isWriting = false;
+    for (const { message_id, status } of log) {
+      if (status === 'STREAMING') {
+        expect(isWriting).toBe(false);
+        begun.push(message_id);
+      }
+      if (status === 'STREAMING' || messages.find(({ id }) => id === message_id)?.role === 'ASSISTANT') {
+        isWriting = status === 'STREAMING';
+      }
+    }
+    expect(begun).toEqual(messages.filter(({ role }) => role === 'ASSISTANT').map(({ id }) => id));
+  });
+
+  it('sends a message once that comes 50 times with the same id', async () => {
+    const { db, all, waitForAnswers, chatbotId } = await open();
+    const sent = await all(50, 'sendMessage', () => ({ chatbotId, clientMessageId: 'one', content: 'Well?' }), SENT);
+    expect(new Set(sent.map(({ message }) => message?.id)).size).toBe(1);
+    await waitForAnswers();
+    expect(await db.read.selectFrom('messages').select('id').execute()).toHaveLength(2);
+    expect(await db.read.selectFrom('conversations').select('id').execute()).toHaveLength(1);
+  });
+
+  it('lets as many through as are left of the quota', async () => {
+    const { gateway, db, all, waitForAnswers, chatbotId } = await open({ MONTHLY_MESSAGE_LIMIT: '20' });
+    const sent = await all(50, 'sendMessage', () => ({ chatbotId, content: 'Well?' }));
+    expect(Map.groupBy(sent, ({ __typename }) => __typename).get('SendMessagePayload')).toHaveLength(20);
+    expect(Map.groupBy(sent, ({ __typename }) => __typename).get('QuotaExceededError')).toHaveLength(30);
+    await waitForAnswers();
+    const month = new Date().toISOString().slice(0, 7);
+    expect(await countReserved(db.read, gateway.accountId, month)).toBe(20);
+  });
+
+  it('makes five active keys and no more', async () => {
+    const { all } = await open();
+    const made = await all(20, 'createApiKey', (n) => ({ name: `${n}` }));
+    expect(made.filter(({ __typename }) => __typename === 'CreateApiKeyPayload')).toHaveLength(4);
+  });
+
+  it('gives each chatbot of the same name a slug of its own, and a slug to one', async () => {
+    const { db, all } = await open();
+    const made = await all(20, 'createChatbot', () => ({ name: 'Twin' }));
+    expect(new Set(made.map(({ __typename }) => __typename))).toEqual(new Set(['CreateChatbotPayload']));
+    const slugs = await db.read.selectFrom('chatbots').select('slug').where('name', '=', 'Twin').execute();
+    expect(new Set(slugs.map(({ slug }) => slug)).size).toBe(20);
+    const named = await all(20, 'createChatbot', () => ({ name: 'One', slug: 'only' }));
+    expect(named.filter(({ __typename }) => __typename === 'CreateChatbotPayload')).toHaveLength(1);
+    expect(named.filter(({ __typename }) => __typename === 'InvalidInputError')).toHaveLength(19);
+  });
+
+  it('keeps every change of a chatbot that others change elsewhere', async () => {
+    const { db, all, chatbotId: id } = await open();
+    const fields = ['name', 'slug', 'instructions', 'fallbackMessage', 'handoverMessage', 'model'];
+    await all(fields.length, 'updateChatbot', (n) => ({ id, [fields[n] ?? '']: 'changed' }));
+    const row = await db.read.selectFrom('chatbots').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+    expect(Object.values(row).filter((value) => value === 'changed')).toHaveLength(fields.length);
+  });
+
+  it('counts the words of sources exactly that are added and deleted side by side', async () => {
+    const { gateway, db, all, chatbotId } = await open();
+    const add = (n: number) => ({ chatbotId, title: 'Source', content: { text: `common word${n}` } });
+    const made = await all(20, 'createSource', add, { selection: 'source { id }' });
+    const [deleted] = await Promise.all([
+      all(10, 'deleteSource', (n) => ({ id: made[n]?.source?.id })),
+      all(10, 'createSource', (n) => add(20 + n)),
+    ]);
+    expect(deleted.map(({ __typename }) => __typename)).toEqual(Array(10).fill('DeleteSourcePayload'));
+    const found = await findCandidates(
+      db.read,
+      gateway.accountId,
+      chatbotId,
+      toQueryTerms('common word3 word13 word23'),
+    );
+    expect(found).toMatchObject({ passageCount: 20, averageLength: 3 });
+    expect([...found.frequencies.values()]).toEqual([20, 0, 1, 1]);
+  });
+
+  it('deletes a chatbot while others add to it, and leaves nothing of it in the index', async () => {
+    const { db, all, chatbotId } = await open();
+    const [made] = await Promise.all([
+      all(10, 'createSource', () => ({ chatbotId, title: 'Source', content: { text: 'common' } })),
+      all(1, 'deleteChatbot', () => ({ id: chatbotId })),
+    ]);
+    const isFine = ({ __typename }: Answer) => ['CreateSourcePayload', 'NotFoundError'].includes(__typename);
+    expect(made.filter((answer) => !isFine(answer))).toEqual([]);
+    for (const table of ['search_entries', 'sources', 'passages']) {
+      expect(
+        await db.read
+          .selectFrom(table as 'sources')
+          .selectAll()
+          .execute(),
+      ).toEqual([]);
+    }
+  });
+});

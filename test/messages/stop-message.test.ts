@@ -1,0 +1,176 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { AnswerEngine } from '../../src/answer/engine.ts';
+import { createId } from '../../src/domain/ids.ts';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { listTold, readLog, stageOf, startConversation } from '../helpers/conversations.ts';
+import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { delta, finish } from '../helpers/models/engines.ts';
+import { readMessage, type StreamMessage, startAnswer, TRANSPORTS, webSocket } from '../helpers/streams.ts';
+import { distinct, mutate } from '../schema/support.ts';
+
+interface Stopped {
+  readonly __typename: string;
+  readonly message: Pick<StreamMessage, 'id' | 'status' | 'content' | 'finishReason'> & { completedAt: string | null };
+}
+
+async function stop(gateway: TestGateway, messageId: string, key = gateway.key): Promise<Stopped> {
+  const selection = 'message { id status content finishReason completedAt }';
+  return mutate<Stopped>(gateway, 'stopMessage', { messageId }, { selection, key });
+}
+
+async function messagesUsed(gateway: TestGateway): Promise<number> {
+  const { data } = await gateway.graphql<{ viewer: { account: { usage: { messages: number } } } }>(
+    '{ viewer { account { usage { messages } } } }',
+  );
+  return data.viewer.account.usage.messages;
+}
+
+describe('stopMessage', () => {
+  it.each(TRANSPORTS)(
+    'stops a reply that is being written, keeps its part, and tells its followers over $name',
+    async ({ follow }) => {
+      const { gateway, engine, replyId, conversationId } = await startAnswer();
+      const reader = follow(gateway, { messageId: replyId });
+      const listener = follow(gateway, { conversationId });
+      engine.push(delta('A part'));
+      await Promise.all([reader, listener].map((one) => one.until(({ text }) => text === 'A part')));
+      const { message } = await stop(gateway, replyId);
+      expect(message).toMatchObject({ id: replyId, status: 'STOPPED', content: 'A part', finishReason: 'ABORTED' });
+      expect(message.completedAt).not.toBeNull();
+
+      expect(await reader.ended).toBeUndefined();
+      await stageOf(listener, 'MessageStopped', replyId);
+      const told = ['MessageCreated A', 'MessageDelta A "A part"', 'MessageStopped A'];
+      expect(listTold(reader.events, { [replyId]: 'A' })).toEqual(told);
+      expect(listTold(listener.events, { [replyId]: 'A' })).toEqual(told);
+      expect(reader.events.at(-1)?.message).toEqual(await readMessage(gateway, replyId));
+      expect(await messagesUsed(gateway)).toBe(1);
+      expect(gateway.deps.liveAnswers.size).toBe(0);
+      listener.leave();
+
+      const late = follow(gateway, { messageId: replyId, after: reader.events[1]?.cursor });
+      await late.ended;
+      expect(listTold(late.events, { [replyId]: 'A' })).toEqual(['MessageStopped A']);
+    },
+  );
+
+  it('gives back the quota of a reply that had no word yet', async () => {
+    const { gateway, replyId } = await startAnswer();
+    expect(await messagesUsed(gateway)).toBe(1);
+    expect((await stop(gateway, replyId)).message).toMatchObject({ status: 'STOPPED', content: '' });
+    expect(await messagesUsed(gateway)).toBe(0);
+  });
+
+  it.each(['listens to', 'ignores'])('aborts an engine, and is done at once when the engine %s it', async (manner) => {
+    const signals: AbortSignal[] = [];
+    const end = Promise.withResolvers<void>();
+    const engine: AnswerEngine = {
+      async *answer(_question, signal) {
+        signals.push(signal);
+        yield delta('A part');
+        if (manner === 'listens to') signal.addEventListener('abort', () => end.reject(signal.reason));
+        await end.promise;
+        yield delta(' too late');
+        yield finish;
+      },
+    };
+    const gateway = await startGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
+    onTestFinished(() => gateway.close());
+    const { replyId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Well?' });
+    const reader = webSocket.follow(gateway, { messageId: replyId });
+    await reader.until(({ text }) => text === 'A part');
+    expect((await stop(gateway, replyId)).message).toMatchObject({ status: 'STOPPED', content: 'A part' });
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+    await reader.ended;
+    end.resolve();
+    await vi.waitFor(() => expect(gateway.deps.background.size).toBe(0));
+    expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'STOPPED', content: 'A part' });
+    expect(gateway.logs.filter(({ level }) => Number(level) >= 50)).toEqual([]);
+  });
+
+  it('gives their turn to those that wait', async () => {
+    const { gateway, engine, replyId, conversationId } = await startAnswer();
+    const next = await send(gateway, { conversationId, content: 'Next?' });
+    await stop(gateway, replyId);
+    engine.push(delta('Its turn.'), finish);
+    const reader = webSocket.follow(gateway, { messageId: next.replyId });
+    await reader.ended;
+    expect(reader.text).toBe('Its turn.');
+    await readLog(gateway, conversationId);
+  });
+
+  it('stops a reply that waits: it is never begun, costs nothing, and the next still has its turn', async () => {
+    const { gateway, engine, conversationId } = await startAnswer();
+    const waiting = await send(gateway, { conversationId, content: 'Waiting?' });
+    const last = await send(gateway, { conversationId, content: 'Last?' });
+    const reader = webSocket.follow(gateway, { messageId: waiting.replyId });
+    await stageOf(reader, 'MessageCreated', waiting.replyId);
+    expect(await messagesUsed(gateway)).toBe(3);
+    const { message } = await stop(gateway, waiting.replyId);
+    expect(message).toMatchObject({ status: 'STOPPED', content: '', finishReason: 'ABORTED' });
+    expect((await stop(gateway, waiting.replyId)).message).toEqual(message);
+    expect(await reader.ended).toBeUndefined();
+    expect(reader.events.map(({ __typename }) => __typename)).toEqual(['MessageCreated', 'MessageStopped']);
+    expect(await messagesUsed(gateway)).toBe(2);
+
+    engine.push(delta('One.'), finish, delta('Three.'), finish);
+    const follower = webSocket.follow(gateway, { messageId: last.replyId });
+    await follower.ended;
+    expect(follower.text).toBe('Three.');
+    expect(engine.asked).toBe(2);
+    expect(await readMessage(gateway, waiting.replyId)).toMatchObject({ status: 'STOPPED', content: '' });
+    await readLog(gateway, conversationId);
+  });
+
+  it('stops a reply whose turn has just come', async () => {
+    const { gateway, engine, conversationId } = await startConversation();
+    for (let round = 0; round < 8; round++) {
+      const first = await send(gateway, { conversationId, content: 'First?' });
+      const second = await send(gateway, { conversationId, content: 'Second?' });
+      const reader = webSocket.follow(gateway, { messageId: first.replyId });
+      engine.push(finish);
+      if (round % 2 === 0) await reader.ended;
+      expect((await stop(gateway, second.replyId)).message.status).toBe('STOPPED');
+      await reader.ended;
+    }
+    await readLog(gateway, conversationId);
+  });
+
+  it('leaves a message that has ended as it is: stopped before, at the same time, whole, failed, or a question', async () => {
+    const { gateway, engine, conversationId, messageId, replyId } = await startAnswer();
+    const [one, two] = await Promise.all([stop(gateway, replyId), stop(gateway, replyId)]);
+    expect(one).toEqual(two);
+    expect(await stop(gateway, replyId)).toEqual(one);
+
+    const whole = await send(gateway, { conversationId, content: 'Whole?' });
+    engine.push(delta('Yes.'), finish);
+    await webSocket.follow(gateway, { messageId: whole.replyId }).ended;
+    const failed = await send(gateway, { conversationId, content: 'Failed?' });
+    engine.fail(new Error('no'));
+    await webSocket.follow(gateway, { messageId: failed.replyId }).ended;
+    const log = await readLog(gateway, conversationId);
+    const used = await messagesUsed(gateway);
+    for (const [id, status] of [
+      [whole.replyId, 'COMPLETED'],
+      [failed.replyId, 'FAILED'],
+      [messageId, 'COMPLETED'],
+    ] as const) {
+      const before = await readMessage(gateway, id);
+      expect((await stop(gateway, id)).message).toMatchObject({ id, status, content: before.content });
+      expect(await readMessage(gateway, id)).toEqual(before);
+    }
+    expect(await readLog(gateway, conversationId)).toEqual(log);
+    expect(await messagesUsed(gateway)).toBe(used);
+  });
+
+  it("answers NotFoundError, always the same, to an id that names no message, and to another account's", async () => {
+    const { gateway, conversationId, replyId } = await startAnswer();
+    const { key } = await gateway.createTenant();
+    const ids = [replyId, createId('message'), conversationId, 'nonsense', '', `${replyId.slice(0, -1)}\0`];
+    const answers = await Promise.all(ids.map((id) => stop(gateway, id, key)));
+    expect(distinct(answers)).toEqual([
+      { __typename: 'NotFoundError', code: 'NOT_FOUND', reason: 'Message not found.' },
+    ]);
+    expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'STREAMING' });
+  });
+});

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import { listTold, readLog, stageOf, startConversation } from '../helpers/conversations.ts';
+import type { TestGateway } from '../helpers/gateway.ts';
+import { delta, finish } from '../helpers/models/engines.ts';
+import { readMessage, startAnswer, webSocket } from '../helpers/streams.ts';
+import { mutate } from '../schema/support.ts';
+
+interface Sent {
+  readonly __typename: string;
+  readonly message: { id: string };
+  readonly reply: { id: string; status: string };
+}
+
+/** Sends a message with what it means while a reply is under way. */
+function say(gateway: TestGateway, input: { conversationId: string; whenBusy?: string | null; content?: string }) {
+  const selection = 'message { id } reply { id status }';
+  return mutate<Sent>(gateway, 'sendMessage', { content: 'And?', ...input }, { selection });
+}
+
+/** All that a send could change. */
+async function readAll({ deps }: TestGateway) {
+  const { read } = deps.db;
+  const tables = ['conversations', 'messages', 'conversation_events', 'usage', 'idempotency_keys', 'chatbots'] as const;
+  return Promise.all(tables.map((table) => read.selectFrom(table).selectAll().execute()));
+}
+
+describe('a message to a conversation in which a reply is under way', () => {
+  it.each([
+    ['ENQUEUE', { whenBusy: 'ENQUEUE' }],
+    ['nothing', {}],
+    ['null', { whenBusy: null }],
+  ])('waits for its turn when whenBusy says %s', async (_what, how) => {
+    const { gateway, engine, conversationId, replyId } = await startAnswer();
+    const { reply } = await say(gateway, { conversationId, ...how });
+    expect(reply.status).toBe('QUEUED');
+    expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'STREAMING' });
+    engine.push(delta('One.'), finish, delta('Two.'), finish);
+    await webSocket.follow(gateway, { messageId: reply.id }).ended;
+    expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'COMPLETED', content: 'One.' });
+    expect(await readMessage(gateway, reply.id)).toMatchObject({ status: 'COMPLETED', content: 'Two.' });
+  });
+
+  it('is refused with ConversationBusyError by REJECT, and nothing is stored; when the reply has ended it is taken', async () => {
+    const { gateway, engine, conversationId, replyId } = await startAnswer();
+    const before = await readAll(gateway);
+    for (let time = 0; time < 2; time++) {
+      expect(await say(gateway, { conversationId, whenBusy: 'REJECT' })).toEqual({
+        __typename: 'ConversationBusyError',
+        code: 'CONVERSATION_BUSY',
+        reason: 'The conversation is busy.',
+      });
+    }
+    expect(await readAll(gateway)).toEqual(before);
+
+    engine.push(delta('One.'), finish, delta('Two.'), finish);
+    await webSocket.follow(gateway, { messageId: replyId }).ended;
+    expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'COMPLETED', content: 'One.' });
+    const { reply } = await say(gateway, { conversationId, whenBusy: 'REJECT' });
+    expect(reply.status).toBe('STREAMING');
+    await webSocket.follow(gateway, { messageId: reply.id }).ended;
+    expect(await readMessage(gateway, reply.id)).toMatchObject({ status: 'COMPLETED', content: 'Two.' });
+  });
+
+  it('stops that reply by INTERRUPT, which keeps its part, and is answered next', async () => {
+    const { gateway, engine, conversationId, replyId } = await startAnswer();
+    const listener = webSocket.follow(gateway, { conversationId });
+    engine.push(delta('A part'));
+    await listener.until(({ text }) => text === 'A part');
+    const { message, reply } = await say(gateway, { conversationId, whenBusy: 'INTERRUPT' });
+    expect(reply.status).toBe('QUEUED');
+    await stageOf(listener, 'MessageStarted', reply.id);
+    engine.push(delta('Instead.'), finish);
+    await stageOf(listener, 'MessageCompleted', reply.id);
+    expect(listTold(listener.events, { [replyId]: 'A1', [message.id]: 'Q2', [reply.id]: 'A2' })).toEqual([
+      'MessageCreated A1',
+      'MessageDelta A1 "A part"',
+      'MessageCreated Q2',
+      'MessageCreated A2',
+      'MessageStopped A1',
+      'MessageStarted A2',
+      'MessageDelta A2 "Instead."',
+      'MessageCompleted A2',
+    ]);
+    expect(await readMessage(gateway, replyId)).toMatchObject({
+      status: 'STOPPED',
+      content: 'A part',
+      finishReason: 'ABORTED',
+    });
+    await readLog(gateway, conversationId);
+    listener.leave();
+  });
+
+  it('is refused as malformed with another word', async () => {
+    const { gateway, conversationId } = await startAnswer();
+    const before = await readAll(gateway);
+    await expect(say(gateway, { conversationId, whenBusy: 'LATER' })).rejects.toThrow('BAD_USER_INPUT');
+    expect(await readAll(gateway)).toEqual(before);
+  });
+});
+
+describe('a message to a conversation in which nothing is under way', () => {
+  it.each(['ENQUEUE', 'REJECT', 'INTERRUPT'])('is answered at once with %s', async (whenBusy) => {
+    const { gateway, engine, conversationId } = await startConversation();
+    const { reply } = await say(gateway, { conversationId, whenBusy });
+    expect(reply.status).toBe('STREAMING');
+    engine.push(delta('Yes.'), finish);
+    await webSocket.follow(gateway, { messageId: reply.id }).ended;
+    expect(await readMessage(gateway, reply.id)).toMatchObject({ status: 'COMPLETED', content: 'Yes.' });
+  });
+});

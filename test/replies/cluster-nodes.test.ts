@@ -1,0 +1,222 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { listNodes } from '../../src/store/cluster-nodes.ts';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { listStages, stageOf } from '../helpers/conversations.ts';
+import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
+import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { createScriptedEngine, delta, finish, type ScriptedEngine } from '../helpers/models/engines.ts';
+import { hasRedis } from '../helpers/nodes.ts';
+import { createPrefix } from '../helpers/redis.ts';
+import { TEST_REDIS_URL } from '../helpers/servers.ts';
+import { readMessage, textOf, webSocket } from '../helpers/streams.ts';
+import { mutate } from '../schema/support.ts';
+
+/** What nodes share. */
+interface Sharing {
+  readonly name: string;
+  readonly isPossible: boolean;
+  settings(): Readonly<Record<string, string>>;
+}
+
+const WITH_REDIS: Sharing = {
+  name: 'Postgres and Redis',
+  isPossible: hasPostgres && hasRedis,
+  settings: () => ({ REDIS_URL: TEST_REDIS_URL, REDIS_PREFIX: createPrefix(), REDIS_RATE_LIMIT_TIMEOUT_MS: '10000' }),
+};
+
+/** As when Redis is away. */
+const WITHOUT_REDIS: Sharing = { name: 'Postgres alone', isPossible: hasPostgres, settings: () => ({ REDIS_URL: '' }) };
+
+/** A gateway, asked with the key of the first one's account. */
+interface Node {
+  readonly gateway: TestGateway;
+  readonly engine: ScriptedEngine;
+}
+
+/** Starts two gateways on one database, and asks the first one a question. */
+async function openNodes({ settings }: Sharing, more: Readonly<Record<string, string>> = {}) {
+  const database = await createDatabase(POSTGRES);
+  const env = { ...settings(), ...more };
+  const start = async (): Promise<Node> => {
+    const engine = createScriptedEngine();
+    const gateway = await startGateway({ database, env, replaced: { engines: new Map([['builtin', engine]]) } });
+    onTestFinished(() => gateway.close());
+    // As many as a test may leave unfinished.
+    onTestFinished(() => engine.push(finish, finish));
+    return { gateway, engine };
+  };
+  const a = await start();
+  const second = await start();
+  const { key, accountId } = a.gateway;
+  const graphql: TestGateway['graphql'] = (query, variables, other = key) =>
+    second.gateway.graphql(query, variables, other);
+  const b: Node = { ...second, gateway: { ...second.gateway, key, accountId, graphql } };
+  const chatbotId = await createChatbot(a.gateway);
+  return { a, b, chatbotId, ...(await send(a.gateway, { chatbotId, content: 'Well?' })) };
+}
+
+const stop = (gateway: TestGateway, messageId: string) =>
+  mutate<{ message: { status: string; content: string } }>(
+    gateway,
+    'stopMessage',
+    { messageId },
+    { selection: 'message { status content }' },
+  );
+
+describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible))('nodes with $name', (sharing) => {
+  it('tell that they live while all connections to the database are busy', async () => {
+    const { a, b } = await openNodes(sharing, { DATABASE_POOL_SIZE: '2' });
+    const { db, node } = a.gateway.deps;
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const busy = Promise.all([1, 2].map(() => db.read.connection().execute(() => released)));
+    const readBeat = async () => {
+      const nodes = await listNodes(b.gateway.deps.db.read);
+      return nodes.find(({ id }) => id === node.id)?.beat ?? 0;
+    };
+    const before = await readBeat();
+    await vi.waitFor(async () => expect(await readBeat()).toBeGreaterThan(before + 1), 30_000);
+    release();
+    await busy;
+  });
+
+  it('tell of an answer that another writes, from its start to its end', async () => {
+    const { a, b, replyId, conversationId } = await openNodes(sharing);
+    const readers = [{ messageId: replyId }, { conversationId }].map((what) => webSocket.follow(b.gateway, what));
+    a.engine.push(delta('One 👍🏽'));
+    await Promise.all(readers.map((reader) => reader.until(({ content }) => content === 'One 👍🏽')));
+    a.engine.push(delta(' two'), delta(' three.'), finish);
+    await Promise.all(readers.map((reader) => stageOf(reader, 'MessageCompleted', replyId)));
+    for (const { events } of readers) expect(textOf(events)).toBe('One 👍🏽 two three.');
+    // What it is told here goes on there.
+    const after = readers[0]?.events.find(({ content }) => content === 'One 👍🏽')?.cursor;
+    const rest = webSocket.follow(a.gateway, { messageId: replyId, after });
+    await rest.ended;
+    expect(rest.events.map(({ text }) => text ?? '').join('')).toBe(' two three.');
+    for (const reader of readers) reader.leave();
+  });
+
+  it('stop an answer that another writes, which keeps its part', async () => {
+    const { a, b, replyId } = await openNodes(sharing);
+    const reader = webSocket.follow(a.gateway, { messageId: replyId });
+    a.engine.push(delta('A part'));
+    await reader.until(({ content }) => content === 'A part');
+    expect((await stop(b.gateway, replyId)).message).toEqual({ status: 'STOPPED', content: 'A part' });
+    expect(await reader.ended).toBeUndefined();
+  });
+
+  it('stop the model and end the streams of a chatbot that another deletes', async () => {
+    const { a, b, chatbotId, replyId, conversationId } = await openNodes(sharing);
+    const targets = [{ chatbotId }, { conversationId }, { messageId: replyId }];
+    const readers = targets.map((target) => webSocket.follow(a.gateway, target));
+    a.engine.push(delta('A part'));
+    await Promise.all(readers.slice(1).map((reader) => reader.until(() => reader.text === 'A part')));
+    await mutate(b.gateway, 'deleteChatbot', { id: chatbotId });
+    await vi.waitFor(() => expect(a.gateway.deps.liveAnswers.size).toBe(0), 20_000);
+    for (const reader of readers) {
+      expect(await reader.ended).toBeUndefined();
+      expect(reader.events.at(-1)).toMatchObject({ __typename: 'ConversationDeleted' });
+    }
+  });
+
+  it('keep the order of what is sent to them, one answer at a time', async () => {
+    const { a, b, replyId, conversationId } = await openNodes(sharing);
+    const second = await send(b.gateway, { conversationId, content: 'And then?' });
+    expect(await readMessage(a.gateway, second.replyId)).toMatchObject({ status: 'QUEUED' });
+    const reader = webSocket.follow(b.gateway, { conversationId });
+    a.engine.push(delta('First.'), finish);
+    await stageOf(reader, 'MessageStarted', second.replyId);
+    a.engine.push(delta('Second.'), finish);
+    await stageOf(reader, 'MessageCompleted', second.replyId);
+    expect([a.engine.asked, b.engine.asked]).toEqual([2, 0]);
+    const third = await send(b.gateway, { conversationId, content: 'At last?' });
+    const fourth = await send(a.gateway, { conversationId, content: 'No!', whenBusy: 'INTERRUPT' });
+    await stageOf(reader, 'MessageStarted', fourth.replyId);
+    expect(await readMessage(a.gateway, third.replyId)).toMatchObject({ status: 'STOPPED' });
+    const stages = listStages(reader.events, {
+      ...{ [replyId]: '1', [second.replyId]: '2', [third.replyId]: '3', [fourth.replyId]: '4' },
+    });
+    expect(stages.filter((stage) => / \d$/.test(stage))).toEqual([
+      ...['MessageCreated 1', 'MessageCompleted 1', 'MessageStarted 2', 'MessageCompleted 2'],
+      ...['MessageCreated 3', 'MessageCreated 4', 'MessageStopped 3', 'MessageStarted 4'],
+    ]);
+    reader.leave();
+  });
+
+  it('write what is sent to several of them at once under one key only once', async () => {
+    const { a, b, chatbotId } = await openNodes(sharing);
+    const message = { chatbotId, sessionId: 'here', content: 'Once?', clientMessageId: 'k' };
+    const sent = await Promise.all(Array.from({ length: 20 }, (_, i) => send((i % 2 ? a : b).gateway, message)));
+    expect(new Set(sent.map(({ messageId }) => messageId)).size).toBe(1);
+    expect(new Set(sent.map(({ replyId }) => replyId)).size).toBe(1);
+  });
+
+  it('take up what waits on one that stops', async () => {
+    const { a, b, replyId, conversationId } = await openNodes(sharing);
+    const second = await send(a.gateway, { conversationId, content: 'And then?' });
+    const closing = a.gateway.close();
+    a.engine.push(delta('First.'), finish);
+    await closing;
+    expect(await readMessage(b.gateway, replyId)).toMatchObject({ status: 'COMPLETED' });
+    b.engine.push(delta('Second.'), finish);
+    await vi.waitFor(
+      async () =>
+        expect(await readMessage(b.gateway, second.replyId)).toMatchObject({ status: 'COMPLETED', content: 'Second.' }),
+      10_000,
+    );
+  });
+
+  it('interrupt the answers of one that they take for dead, which comes back', async () => {
+    const { a, b, replyId, conversationId } = await openNodes(sharing);
+    const { id } = a.gateway.deps.node;
+    const second = await send(b.gateway, { conversationId, content: 'And then?' });
+    const reader = webSocket.follow(b.gateway, { conversationId });
+    a.engine.push(delta('A part'));
+    await reader.until(() => reader.text === 'A part');
+    await b.gateway.deps.db.transaction((trx) => trx.deleteFrom('nodes').where('id', '=', id).execute());
+    await stageOf(reader, 'MessageInterrupted', replyId);
+    await stageOf(reader, 'MessageStarted', second.replyId);
+    await vi.waitFor(() => expect(a.gateway.deps.node.id).not.toBe(id), 10_000);
+    for (const { engine } of [a, b]) engine.push(delta('Second.'), finish);
+    await stageOf(reader, 'MessageCompleted', second.replyId);
+    await vi.waitFor(() => expect(a.gateway.deps.liveAnswers.size).toBe(0));
+    expect(await readMessage(b.gateway, replyId)).toMatchObject({ status: 'INTERRUPTED', content: 'A part' });
+    reader.leave();
+  });
+
+  it('write an answer anew that one had not begun to tell when they took it for dead', async () => {
+    const { a, b, replyId } = await openNodes(sharing);
+    await vi.waitFor(() => expect(a.engine.asked).toBe(1));
+    const reader = webSocket.follow(b.gateway, { messageId: replyId });
+    const { id } = a.gateway.deps.node;
+    await b.gateway.deps.db.transaction((trx) => trx.deleteFrom('nodes').where('id', '=', id).execute());
+    await vi.waitFor(() => expect(a.engine.asked + b.engine.asked).toBe(2), 20_000);
+    await vi.waitFor(() => expect(a.gateway.deps.liveAnswers.size + b.gateway.deps.liveAnswers.size).toBe(1), 20_000);
+    const writer = a.gateway.deps.liveAnswers.size === 1 ? a : b;
+    writer.engine.push(delta('Whole.'), finish);
+    await reader.ended;
+    expect(reader.text).toBe('Whole.');
+    expect(await readMessage(a.gateway, replyId)).toMatchObject({ status: 'COMPLETED', content: 'Whole.' });
+  });
+
+  it('refuse a key within a second that was revoked on another', async () => {
+    const { a, b } = await openNodes(sharing);
+    const key = await a.gateway.createKey(a.gateway.accountId, ['READ']);
+    const ask = () =>
+      b.gateway.graphql<{ viewer: { apiKey: { id: string } } }>('{ viewer { apiKey { id } } }', {}, key);
+    const { id } = (await ask()).data.viewer.apiKey;
+    await mutate(a.gateway, 'revokeApiKey', { id }, { selection: 'apiKey { id }' });
+    await vi.waitFor(async () => expect((await ask()).status).toBe(401), 1_000);
+  });
+});
+
+describe.runIf(WITH_REDIS.isPossible)('the rate limit of nodes', () => {
+  it('lets exactly 60 of 180 requests through that come at once to two of them', async () => {
+    const { a, b } = await openNodes(WITH_REDIS, { RATE_LIMIT_PER_MINUTE: '60' });
+    const key = await a.gateway.createKey(a.gateway.accountId, ['READ']);
+    const answers = await Promise.all(
+      Array.from({ length: 180 }, (_, i) => (i % 2 ? a : b).gateway.graphql('{ __typename viewer { kind } }', {}, key)),
+    );
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(60);
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(120);
+  });
+});

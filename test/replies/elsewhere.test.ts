@@ -1,0 +1,120 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { toTimestamp } from '../../src/domain/time.ts';
+import type { LiveAnswer } from '../../src/replies/live-answers.ts';
+import { markApiKeyRevoked } from '../../src/store/api-keys.ts';
+import { cite, collectCitations, startConversation, waitForReaders } from '../helpers/conversations.ts';
+import { startGateway } from '../helpers/gateway.ts';
+import { delta, finish } from '../helpers/models/engines.ts';
+import { hasRedis, type Node, openNodes } from '../helpers/nodes.ts';
+import { createRandom, lookAround, writeText } from '../helpers/random.ts';
+import { createPrefix } from '../helpers/redis.ts';
+import { TEST_REDIS_URL } from '../helpers/servers.ts';
+import { openSocket } from '../helpers/sockets.ts';
+import { readMessage, startAnswer, TRANSPORTS, textOf, webSocket } from '../helpers/streams.ts';
+
+/** The answers of a process that finds none of them: it has to read them as if another wrote them. */
+class AnswersElsewhere extends Map<string, LiveAnswer> {
+  override get(): undefined {
+    return undefined;
+  }
+}
+
+/** The settings of a gateway that shares a Redis with others. */
+function share() {
+  const prefix = createPrefix();
+  return { prefix, env: { REDIS_URL: TEST_REDIS_URL, REDIS_PREFIX: prefix } };
+}
+
+describe.runIf(hasRedis)('what happens on another node', () => {
+  it.each(TRANSPORTS)('is told of an answer as it is written, over $name', async ({ follow }) => {
+    const replaced = { liveAnswers: new AnswersElsewhere() };
+    const { gateway, engine, replyId, conversationId } = await startAnswer({ env: share().env, replaced });
+    const readers = [{ messageId: replyId }, { conversationId }].map((options) => follow(gateway, options));
+    const random = createRandom(1);
+    let text = '';
+    // A text that is only saved comes a second later, and would come in a few pieces.
+    const startedAt = performance.now();
+    for (let count = 0; count < 30; count++) {
+      const piece = `${writeText(random, 2)}.`;
+      text += piece;
+      engine.push(delta(piece), cite(`${count}`, text.length));
+      await Promise.all(readers.map((reader) => reader.until(({ citation }) => citation?.title === `${count}`)));
+    }
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    engine.push(delta('👍'), finish);
+    const isEnd = ({ __typename }: { __typename: string }) => __typename === 'MessageCompleted';
+    await Promise.all(readers.map((reader) => reader.until(isEnd)));
+    const { content } = await readMessage(gateway, replyId);
+    expect(content).toBe(`${text}👍`);
+    for (const { events } of readers) {
+      expect(textOf(events.slice(0, events.findIndex(isEnd)))).toBe(content);
+      expect(collectCitations(events)[replyId]).toHaveLength(30);
+    }
+    for (const reader of readers) reader.leave();
+  });
+
+  it.each([1, 2, 3, 4])('is told whole to readers who come and go at random (seed %i)', async (seed) => {
+    const random = createRandom(seed);
+    const replaced = { liveAnswers: new AnswersElsewhere() };
+    const { gateway, engine, replyId } = await startAnswer({ env: share().env, replaced });
+    const seen = [[], [], []].map(() => [] as { cursor: string }[]);
+    const visit = (index: number) => {
+      const events = seen[index] ?? [];
+      const reader = webSocket.follow(gateway, { messageId: replyId, after: events.at(-1)?.cursor });
+      const leave = () => {
+        reader.leave();
+        events.push(...reader.events);
+      };
+      return { leave, ended: reader.ended };
+    };
+    let readers = seen.map((_, index) => visit(index));
+    for (let step = 0; step < 60; step++) {
+      engine.push(delta(writeText(random, 3)));
+      if (random.below(4) === 0) {
+        const index = random.below(readers.length);
+        readers[index]?.leave();
+        readers = readers.with(index, visit(index));
+      }
+      await lookAround(random.below(30));
+    }
+    engine.push(finish);
+    await Promise.all(readers.map(({ ended }) => ended));
+    for (const reader of readers) reader.leave();
+    const { content } = await readMessage(gateway, replyId);
+    for (const events of seen) expect(textOf(events as never)).toBe(content);
+  });
+
+  it('is told of who types', async () => {
+    const { prefix, env } = share();
+    const { gateway, conversationId } = await startConversation({ env });
+    const [other] = (await openNodes(1, { prefix })) as [Node];
+    const reader = webSocket.follow(gateway, { conversationId });
+    await waitForReaders(gateway, 1);
+    const typing = { conversationId, role: 'AGENT' };
+    other.announcements.announce('typing', JSON.stringify({ ...typing, isTyping: true }));
+    await reader.until(({ role, isTyping }) => role === 'AGENT' && isTyping === true);
+    other.announcements.announce('typing', JSON.stringify({ ...typing, isTyping: false }));
+    await reader.until(({ role, isTyping }) => role === 'AGENT' && isTyping === false);
+    const heard = vi.fn();
+    other.announcements.on('typing', heard);
+    gateway.deps.typing.set(conversationId, 'USER', true);
+    await vi.waitFor(() => expect(heard).toHaveBeenCalledTimes(1));
+    reader.leave();
+  });
+
+  it('is acted on when a key is revoked: its sockets are closed', async () => {
+    const { prefix, env } = share();
+    const gateway = await startGateway({ env });
+    onTestFinished(() => gateway.close());
+    const [other] = (await openNodes(1, { prefix })) as [Node];
+    const key = await gateway.createKey(gateway.accountId, ['READ']);
+    const socket = openSocket(gateway, { 'x-api-key': key });
+    await socket.connected;
+    const { data } = await gateway.graphql<{ viewer: { apiKey: { id: string } } }>('{viewer{apiKey{id}}}', {}, key);
+    const { id } = data.viewer.apiKey;
+    const { accountId, deps } = gateway;
+    await deps.db.transaction((trx) => markApiKeyRevoked(trx, accountId, id, toTimestamp(Date.now())));
+    other.announcements.announce('revoked', id);
+    expect(await socket.closed).toMatchObject({ code: 4401 });
+  });
+});

@@ -1,0 +1,35 @@
+import { setTimeout } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { askAndFollow, startHosted } from '../helpers/models/hosted.ts';
+import { readMessage } from '../helpers/streams.ts';
+
+/** Each is answered in less than a tenth of that, however busy the machine. */
+const MAX_HEALTH_MS = 10_000;
+const POLL_MS = 20;
+
+/** Answers as models write them that want to keep the gateway busy. */
+const ANSWERS: Readonly<Record<string, readonly string[]>> = {
+  'in 2,000 deltas of one character': Array.from({ length: 2_000 }, () => '-'),
+  'in one delta, with 1,000 markers': ['Refunds are paid [1]. '.repeat(1_000)],
+  'in one delta of brackets': ['[1,'.repeat(60_000)],
+  'in one delta of hyphens': ['-'.repeat(190_000)],
+  'in one delta of combining marks': [`a${'\u0301\u0323'.repeat(90_000)} [1].`],
+  'in one delta of the ends of turns': ['</s> '.repeat(30_000)],
+};
+
+it.each(Object.entries(ANSWERS))('answers others while a model writes %s', { timeout: 60_000 }, async (_how, text) => {
+  const { gateway, vendors, createChatbot } = await startHosted(['openai']);
+  const chatbotId = await createChatbot('openai');
+  vendors.openai?.reply({ text: [...text] });
+  let isOver = false;
+  const asked = askAndFollow(gateway, chatbotId).finally(() => {
+    isOver = true;
+  });
+  asked.catch(() => {});
+  while (!isOver) {
+    const response = await gateway.fetch('/health', { signal: AbortSignal.timeout(MAX_HEALTH_MS) });
+    expect(response.status).toBe(200);
+    await setTimeout(POLL_MS);
+  }
+  expect(await readMessage(gateway, (await asked).replyId)).toMatchObject({ status: 'COMPLETED', error: null });
+});

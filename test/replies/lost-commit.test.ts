@@ -1,0 +1,66 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { AnswerEvent } from '../../src/answer/engine.ts';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { cite } from '../helpers/conversations.ts';
+import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
+import { createDatabase, startGateway } from '../helpers/gateway.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
+import { openWireTo } from '../helpers/network.ts';
+import { readMessage, startAnswer, webSocket } from '../helpers/streams.ts';
+
+/** Longer than it takes to find out that nobody writes a reply. */
+const PATIENCE_MS = 12_000;
+const LIMIT = { timeout: 60_000 };
+
+/** A gateway on a Postgres whose commits a test can lose the answers of. */
+async function startWired() {
+  const database = await createDatabase(POSTGRES);
+  const { wire, url } = await openWireTo(database.url, 5432);
+  const engine = createScriptedEngine();
+  const gateway = await startGateway({
+    database: { ...database, url },
+    replaced: { engines: new Map([['builtin', engine]]) },
+  });
+  onTestFinished(() => gateway.close());
+  onTestFinished(() => engine.push(finish, finish));
+  return { gateway, engine, wire, chatbotId: await createChatbot(gateway) };
+}
+
+describe.runIf(hasPostgres)('a commit whose answer is lost', () => {
+  it('leaves no reply that nobody writes: of a message, and of one that waited', LIMIT, async () => {
+    const { gateway, engine, wire, chatbotId } = await startWired();
+    const message = { chatbotId, sessionId: 'here', content: 'Lost on the way?', clientMessageId: 'k' };
+    const lost = wire.loseCommit(message.content);
+    await expect(send(gateway, message)).rejects.toThrow('SERVICE_UNAVAILABLE');
+    await lost;
+    const first = await send(gateway, message);
+    const second = await send(gateway, { conversationId: first.conversationId, content: 'And then?' });
+    expect([first.status, second.status]).toEqual(['STREAMING', 'QUEUED']);
+    await vi.waitFor(() => expect(engine.asked).toBe(1), PATIENCE_MS);
+
+    const reader = webSocket.follow(gateway, { messageId: first.replyId });
+    const lostAgain = wire.loseCommit('MessageStarted');
+    engine.push(delta('First.'), finish);
+    await lostAgain;
+    await reader.ended;
+    expect(reader.text).toBe('First.');
+    await vi.waitFor(() => expect(engine.asked).toBe(2), PATIENCE_MS);
+    engine.push(delta('Second.'), finish);
+    await vi.waitFor(
+      async () =>
+        expect(await readMessage(gateway, second.replyId)).toMatchObject({ status: 'COMPLETED', content: 'Second.' }),
+      PATIENCE_MS,
+    );
+    expect(engine.asked).toBe(2);
+  });
+});
+
+describe('a citation that cannot be written', () => {
+  it('fails its answer, and nothing else', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const { citation } = cite('Title', 1) as Extract<AnswerEvent, { type: 'citation' }>;
+    engine.push(delta('A part'), { type: 'citation', citation: { ...citation, end: 1n as never } });
+    await webSocket.follow(gateway, { messageId: replyId }).ended;
+    expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'FAILED', content: 'A part', citations: [] });
+  });
+});

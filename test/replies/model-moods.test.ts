@@ -1,0 +1,194 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { FailureCode } from '../../src/domain/failures.ts';
+import { PROVIDERS, type Provider } from '../../src/domain/providers.ts';
+import { send } from '../helpers/chatbots.ts';
+import type { TestGateway } from '../helpers/gateway.ts';
+import { askAndFollow, findSecret, type Hosted, secretOf, startHosted } from '../helpers/models/hosted.ts';
+import type { Refusal } from '../helpers/models/vendors/answer.ts';
+import type { Mishap, Reply } from '../helpers/models/vendors/vendor.ts';
+import { readMessage, type StreamMessage, webSocket } from '../helpers/streams.ts';
+
+/** Short, so that what is never answered is waited for no longer than a test may take. */
+const IMPATIENT = { MODEL_FIRST_BYTE_SECONDS: '1', MODEL_SILENCE_SECONDS: '1', MODEL_TOTAL_SECONDS: '5' };
+const TEXT = ['Refunds are', ' paid within', ' ten days.'];
+/** As soon as it may be, it is asked again. */
+const headers = { 'retry-after-ms': '10' };
+
+const REFUSALS: Record<Refusal, FailureCode> = {
+  key: 'PROVIDER_MISCONFIGURED',
+  model: 'PROVIDER_MISCONFIGURED',
+  limit: 'PROVIDER_RATE_LIMITED',
+  quota: 'PROVIDER_RATE_LIMITED',
+  broken: 'PROVIDER_UNAVAILABLE',
+  long: 'CONTEXT_TOO_LONG',
+  filtered: 'CONTENT_FILTERED',
+};
+const IN_MIDSTREAM = ['stuck', 'ended', 'reset', 'garbage', 'error'] as const satisfies Mishap[];
+
+/** Asks once, and checks what holds whatever the vendor does: it ends, as it is told, with no secret anywhere. */
+async function askOnce({ gateway, vendors, createChatbot }: Hosted, provider: Provider, reply: Reply) {
+  vendors[provider]?.reply(reply);
+  const chatbotId = await createChatbot(provider);
+  const { reader, replyId } = await askAndFollow(gateway, chatbotId);
+  const message = await readMessage(gateway, replyId);
+  expect(reader.errors).toEqual([]);
+  expect(reader.events.at(-1)?.message).toEqual(message);
+  expect(reader.text).toBe(message.content);
+  expect(await findSecret(gateway, secretOf(provider))).toEqual([]);
+  return message;
+}
+
+const failed = (code: FailureCode, content: string) => ({
+  status: 'FAILED',
+  finishReason: 'ERROR',
+  content,
+  error: { code, message: expect.any(String) },
+});
+
+async function countUsed(gateway: TestGateway): Promise<number> {
+  const { data } = await gateway.graphql<{ viewer: { account: { usage: { messages: number } } } }>(
+    '{ viewer { account { usage { messages } } } }',
+  );
+  return data.viewer.account.usage.messages;
+}
+
+describe.each(PROVIDERS)('an answer of %s', (provider) => {
+  const closed = async ({ vendors }: Hosted) =>
+    vi.waitFor(() => expect(vendors[provider]?.openSockets).toBe(0), { timeout: 6_000 });
+
+  it.each(Object.entries(REFUSALS) as [Refusal, FailureCode][])(
+    'fails when it is refused for %s, as %s, and costs nothing',
+    async (refusal, code) => {
+      const hosted = await startHosted([provider], IMPATIENT);
+      const passes = refusal === 'limit' || refusal === 'broken';
+      const message = await askOnce(hosted, provider, { refusal, ...(passes && { headers }) });
+      expect(message).toMatchObject(failed(code, ''));
+      expect(await countUsed(hosted.gateway)).toBe(0);
+      expect(hosted.vendors[provider]?.requests).toHaveLength(passes ? 3 : 1);
+    },
+  );
+
+  it('fails when nothing ever comes, and its place is given back', async () => {
+    const hosted = await startHosted([provider], IMPATIENT);
+    const message = await askOnce(hosted, provider, { mishap: 'silent' });
+    expect(message).toMatchObject(failed('PROVIDER_UNAVAILABLE', ''));
+    expect(hosted.vendors[provider]?.requests).toHaveLength(1);
+    expect(await countUsed(hosted.gateway)).toBe(0);
+    await closed(hosted);
+  });
+
+  it.each(IN_MIDSTREAM)(
+    'keeps what came before when it is %s in its middle, and is not asked for again',
+    async (mishap) => {
+      const hosted = await startHosted([provider], IMPATIENT);
+      const message = await askOnce(hosted, provider, { text: TEXT, mishap });
+      expect(message).toMatchObject(failed('PROVIDER_UNAVAILABLE', TEXT[0] ?? ''));
+      expect(hosted.vendors[provider]?.requests).toHaveLength(1);
+      expect(await countUsed(hosted.gateway)).toBe(1);
+      if (mishap === 'stuck') await closed(hosted);
+    },
+  );
+
+  it('ends where it has become as long as it may, also when the vendor goes on', async () => {
+    const hosted = await startHosted([provider], { ...IMPATIENT, MODEL_TOTAL_SECONDS: '60' });
+    const message = await askOnce(hosted, provider, { text: ['Refunds are paid. '.repeat(500)], mishap: 'endless' });
+    expect(message).toMatchObject({ status: 'COMPLETED', finishReason: 'LENGTH', error: null });
+    expect(message.content.length).toBeLessThanOrEqual(200_000);
+    expect(message.content.length).toBeGreaterThan(190_000);
+    await closed(hosted);
+  });
+
+  it('is the same when it comes byte by byte', async () => {
+    const hosted = await startHosted([provider], IMPATIENT);
+    const text = ['Refunds 👍🏽 are paid within', ' ten days [1', '].'];
+    const message = await askOnce(hosted, provider, { text, isSliced: true });
+    expect(message).toMatchObject({ status: 'COMPLETED', content: 'Refunds 👍🏽 are paid within ten days.' });
+    expect(message.citations).toHaveLength(1);
+  });
+});
+
+describe('the time that an answer may take', () => {
+  it('counts all of it, however the model goes on', async () => {
+    const hosted = await startHosted(['openai'], { ...IMPATIENT, MODEL_TOTAL_SECONDS: '1' });
+    const message = await askOnce(hosted, 'openai', { text: ['On and ', 'on and '], mishap: 'endless', paceMs: 50 });
+    expect(message).toMatchObject({ status: 'FAILED', error: { code: 'PROVIDER_UNAVAILABLE' } });
+    expect(message.content).toMatch(/^On and /);
+  });
+});
+
+describe('fallbacks', () => {
+  const first = { refusal: 'broken', headers } as const;
+  const fallbackModels = [{ provider: 'anthropic', model: 'model-2' }, { provider: 'google' }];
+
+  async function askWithFallbacks(env: Record<string, string>, replies: Partial<Record<Provider, Reply>>) {
+    const hosted = await startHosted(['openai', 'anthropic', 'google'], { ...IMPATIENT, ...env });
+    for (const [provider, reply] of Object.entries(replies) as [Provider, Reply][]) {
+      hosted.vendors[provider]?.reply(reply);
+    }
+    const chatbotId = await hosted.createChatbot('openai', { answering: { fallbackModels } });
+    const { replyId } = await askAndFollow(hosted.gateway, chatbotId);
+    const { data } = await hosted.gateway.graphql<{ node: StreamMessage & { generation: object } }>(
+      'query ($id: ID!) { node(id: $id) { ... on Message { status content error { code } generation { provider model } } } }',
+      { id: replyId },
+    );
+    return { ...hosted, message: data.node };
+  }
+
+  it('are asked in their order, when a model fails before its first word', async () => {
+    const { message, vendors } = await askWithFallbacks({}, { openai: first, anthropic: { text: ['Ten days.'] } });
+    expect(message).toMatchObject({
+      status: 'COMPLETED',
+      content: 'Ten days.',
+      generation: { provider: 'anthropic', model: 'model-2' },
+    });
+    expect(vendors.google?.requests).toEqual([]);
+  });
+
+  it('are asked when a model has thought and then says nothing', async () => {
+    const { message } = await askWithFallbacks(
+      {},
+      { openai: { reasoning: ['Hm.'], text: [] }, anthropic: { mishap: 'silent' }, google: { text: ['Ten days.'] } },
+    );
+    expect(message).toMatchObject({ content: 'Ten days.', generation: { provider: 'google' } });
+  });
+
+  it('are not asked after the first word', async () => {
+    const { message, vendors } = await askWithFallbacks({}, { openai: { text: TEXT, mishap: 'reset' } });
+    expect(message).toMatchObject({ status: 'FAILED', content: TEXT[0], generation: { provider: 'openai' } });
+    expect(vendors.anthropic?.requests).toEqual([]);
+  });
+
+  it('end with the built-in engine, unless the operator says no', async () => {
+    const replies = { openai: first, anthropic: { refusal: 'key' }, google: { refusal: 'model' } } as const;
+    const { message } = await askWithFallbacks({ MODEL_FALLBACK_BUILTIN: 'true' }, replies);
+    expect(message).toMatchObject({
+      status: 'COMPLETED',
+      content: 'Refunds are paid within ten days of the return.',
+      generation: { provider: 'builtin', model: null },
+    });
+    expect((await askWithFallbacks({}, replies)).message).toMatchObject({
+      status: 'FAILED',
+      error: { code: 'PROVIDER_MISCONFIGURED' },
+    });
+  });
+
+  it('leave a provider alone that has failed too often, for all chatbots that are answered by the same key', async () => {
+    const { gateway, vendors, createChatbot } = await startHosted(['openai'], IMPATIENT);
+    vendors.openai?.reply({ refusal: 'broken', headers });
+    const chatbotId = await createChatbot('openai');
+    for (let i = 0; i < 8; i++) await askAndFollow(gateway, chatbotId);
+    // Each question is asked three times; after five that failed nothing is.
+    expect(vendors.openai?.requests).toHaveLength(15);
+  });
+});
+
+it('waits for its turn behind an answer that hangs, and is answered in time', async () => {
+  const hosted = await startHosted(['openai'], IMPATIENT);
+  hosted.vendors.openai?.reply({ mishap: 'silent' }, { text: ['Ten days.'] });
+  const chatbotId = await hosted.createChatbot('openai');
+  const { conversationId } = await send(hosted.gateway, { chatbotId, content: 'When are refunds paid?' });
+  const { replyId } = await send(hosted.gateway, { conversationId, content: 'When are refunds paid at last?' });
+  const reader = webSocket.follow(hosted.gateway, { messageId: replyId });
+  await reader.ended;
+  expect(reader.text).toBe('Ten days.');
+});

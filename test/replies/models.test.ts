@@ -1,0 +1,249 @@
+import { describe, expect, it, vi } from 'vitest';
+import { PROVIDERS } from '../../src/domain/providers.ts';
+import { FAMILIES } from '../../src/models/families.ts';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { askAndFollow, findSecret, PAGE, secretOf, startHosted } from '../helpers/models/hosted.ts';
+import { readMessage, webSocket } from '../helpers/streams.ts';
+import { mutate } from '../schema/support.ts';
+
+const GENERATION = `query ($id: ID!) { node(id: $id) { ... on Message {
+  content reasoning
+  usage { inputTokens cachedTokens outputTokens reasoningTokens isEstimated }
+  generation { provider model firstTokenMs priceUsd }
+} } }`;
+
+interface Generated {
+  readonly node: {
+    readonly content: string;
+    readonly reasoning: string | null;
+    readonly usage: Record<string, number | boolean>;
+    readonly generation: { provider: string; model: string; firstTokenMs: number; priceUsd: number | null };
+  };
+}
+
+describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
+  it('streams what the model writes, with its markers turned into citations of what was read', async () => {
+    const { gateway, vendors, createChatbot } = await startHosted([provider]);
+    const chatbotId = await createChatbot(provider, { instructions: 'Be polite.' });
+    vendors[provider]?.reply({ text: ['Refunds are', ' paid within ten', ' days [', '1', ']. Thank', ' you.'] });
+
+    const { reader, replyId } = await askAndFollow(gateway, chatbotId);
+
+    expect(reader.errors).toEqual([]);
+    expect(reader.text).toBe('Refunds are paid within ten days. Thank you.');
+    expect(reader.events.at(-1)).toMatchObject({ __typename: 'MessageCompleted' });
+    const message = await readMessage(gateway, replyId);
+    expect(message).toMatchObject({ status: 'COMPLETED', finishReason: 'STOP', error: null });
+    expect(message.citations).toEqual([
+      {
+        title: 'Source 1',
+        quote: 'Refunds are paid within ten days of the return.',
+        start: 0,
+        end: expect.any(Number),
+      },
+    ]);
+    const { data } = await gateway.graphql<Generated>(GENERATION, { id: replyId });
+    expect(data.node).toMatchObject({
+      reasoning: null,
+      usage: { inputTokens: 120, cachedTokens: 40, outputTokens: 30, reasoningTokens: 10, isEstimated: false },
+      generation: { provider, model: 'model-1', firstTokenMs: expect.any(Number), priceUsd: null },
+    });
+
+    const [request] = vendors[provider]?.requests ?? [];
+    expect(JSON.stringify(request?.headers)).toContain(secretOf(provider));
+    const body = JSON.stringify(request?.body);
+    for (const given of ['Be polite.', 'Refunds are paid within ten days of the return.', 'When are refunds paid?']) {
+      expect(body).toContain(given);
+    }
+    expect(await findSecret(gateway, secretOf(provider))).toEqual([]);
+  });
+
+  it('goes on with the conversation as it is shown', async () => {
+    const { gateway, vendors, createChatbot } = await startHosted([provider]);
+    const chatbotId = await createChatbot(provider);
+    vendors[provider]?.reply({ text: ['Within ten days.'] }, { text: ['From Oslo.'] });
+    const { conversationId } = await askAndFollow(gateway, chatbotId);
+    const { replyId } = await send(gateway, { conversationId, content: 'And where do you ship from?' });
+    await webSocket.follow(gateway, { messageId: replyId }).ended;
+
+    const body = JSON.stringify(vendors[provider]?.requests[1]?.body);
+    const places = ['When are refunds paid?', 'Within ten days.', 'And where do you ship from?'].map((text) =>
+      body.lastIndexOf(text),
+    );
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+    expect(places[0]).toBeGreaterThan(0);
+  });
+
+  it('keeps what the model thinks only where its owner says so', async () => {
+    const { gateway, vendors, createChatbot } = await startHosted([provider]);
+    vendors[provider]?.reply({ reasoning: ['They ask', ' for money.'], text: ['Within ten days.'] });
+    const seen: (string | null)[] = [];
+    for (const showsReasoning of [false, true]) {
+      const chatbotId = await createChatbot(provider, { answering: { showsReasoning } });
+      const { reader, replyId } = await askAndFollow(gateway, chatbotId);
+      expect(reader.text).toBe('Within ten days.');
+      const { data } = await gateway.graphql<Generated>(GENERATION, { id: replyId });
+      seen.push(data.node.reasoning);
+      expect(data.node.usage.reasoningTokens).toBe(10);
+    }
+    expect(seen).toEqual([null, 'They ask for money.']);
+  });
+
+  it('asks for a person when the model does, as a person would', async () => {
+    const { gateway, vendors, createChatbot } = await startHosted([provider]);
+    const chatbotId = await createChatbot(provider, { answering: { tools: ['ESCALATE_TO_HUMAN'] } });
+    const reason = 'The visitor wants to complain.';
+    vendors[provider]?.reply(
+      { tool: { name: 'escalate_to_human', input: { reason } } },
+      { text: ['A person will see to it.'] },
+    );
+    const { reader, conversationId, replyId } = await askAndFollow(gateway, chatbotId, 'I want to talk to a person!');
+    expect(reader.text).toBe('A person will see to it.');
+    const { data } = await gateway.graphql<{ conversation: object }>(
+      'query ($id: ID!) { conversation(id: $id) { status escalationReason } }',
+      { id: conversationId },
+    );
+    expect(data.conversation).toEqual({ status: 'ESCALATED', escalationReason: reason });
+    const told = await gateway.graphql<Generated>(GENERATION, { id: replyId });
+    expect(told.data.node.usage).toMatchObject({ inputTokens: 240, outputTokens: 60 });
+  });
+
+  it('stops asking when the visitor stops the answer', async () => {
+    const { gateway, vendors, createChatbot } = await startHosted([provider]);
+    const chatbotId = await createChatbot(provider);
+    vendors[provider]?.reply({ text: ['Refunds '], mishap: 'endless' });
+    const { replyId } = await send(gateway, { chatbotId, content: 'When are refunds paid?' });
+    const reader = webSocket.follow(gateway, { messageId: replyId });
+    await reader.until(({ text }) => text?.startsWith('Refunds') === true);
+    await mutate(gateway, 'stopMessage', { messageId: replyId });
+    expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'STOPPED', finishReason: 'ABORTED' });
+    await vi.waitFor(() => expect(vendors[provider]?.openSockets).toBe(0));
+    const { data } = await gateway.graphql<Generated>(GENERATION, { id: replyId });
+    expect(data.node.usage).toMatchObject({ isEstimated: true });
+    expect(data.node.usage.outputTokens).toBeGreaterThan(0);
+  });
+});
+
+it('changes a chatbot over from one provider to another by one field', async () => {
+  const { gateway, vendors, createChatbot } = await startHosted(['openai', 'anthropic']);
+  const chatbotId = await createChatbot('openai', { model: 'only-of-openai' });
+  vendors.openai?.reply({ text: ['Said by one.'] });
+  vendors.anthropic?.reply({ text: ['Said by the other.'] });
+  expect((await askAndFollow(gateway, chatbotId)).reader.text).toBe('Said by one.');
+  await mutate(gateway, 'updateChatbot', { id: chatbotId, provider: 'anthropic' });
+  expect((await askAndFollow(gateway, chatbotId)).reader.text).toBe('Said by the other.');
+  expect(vendors.anthropic?.requests[0]?.body.model).toBe(FAMILIES.anthropic.defaultModel);
+});
+
+describe('where the sources are not about the question', () => {
+  const OFF_TOPIC = 'Who won the football championship?';
+
+  it('asks no model, and says the fallback message', async () => {
+    const { gateway, vendors, createChatbot } = await startHosted(['openai']);
+    const chatbotId = await createChatbot('openai', { fallbackMessage: 'I do not know that.' });
+    const { reader, replyId } = await askAndFollow(gateway, chatbotId, OFF_TOPIC);
+    expect(reader.text).toBe('I do not know that.');
+    expect(vendors.openai?.requests).toEqual([]);
+    const { data } = await gateway.graphql<Generated>(GENERATION, { id: replyId });
+    expect(data.node.generation).toMatchObject({ provider: 'builtin', model: null, priceUsd: 0 });
+  });
+
+  it('asks it all the same where answers may rest on more than the sources', async () => {
+    const { gateway, vendors, createChatbot } = await startHosted(['openai']);
+    const chatbotId = await createChatbot('openai', { answering: { grounding: 'OPEN' } });
+    vendors.openai?.reply({ text: ['Norway, I believe [1].'] });
+    const { reader } = await askAndFollow(gateway, chatbotId, OFF_TOPIC);
+    expect(reader.text).toBe('Norway, I believe.');
+    expect(reader.events.filter(({ citation }) => citation)).toEqual([]);
+  });
+});
+
+it('tells a model the metadata of the conversation only where its owner says so', async () => {
+  const { gateway, vendors } = await startHosted(['openai']);
+  for (const sharesMetadata of [false, true]) {
+    const answering = { sharesMetadata };
+    const chatbotId = await createChatbot(gateway, { provider: 'openai', answering, sources: [PAGE] });
+    const { reply } = await mutate<{ reply: { id: string } }>(
+      gateway,
+      'sendMessage',
+      { chatbotId, content: 'When are refunds paid?', metadata: { plan: 'Gold plan' } },
+      { selection: 'reply { id }' },
+    );
+    await webSocket.follow(gateway, { messageId: reply.id }).ended;
+  }
+  const bodies = vendors.openai?.requests.map(({ body }) => JSON.stringify(body).includes('Gold plan'));
+  expect(bodies).toEqual([false, true]);
+});
+
+it('keeps a lead that the model takes, by the rules of the form', async () => {
+  const { gateway, vendors, createChatbot } = await startHosted(['anthropic']);
+  const chatbotId = await createChatbot('anthropic', { answering: { tools: ['CAPTURE_LEAD'] } });
+  vendors.anthropic?.reply(
+    { tool: { name: 'capture_lead', input: { email: 'nobody' } } },
+    { tool: { name: 'capture_lead', input: { name: 'Ada', email: 'ada@example.com' } } },
+    { text: ['Thank you, Ada.'] },
+  );
+  const { reader } = await askAndFollow(gateway, chatbotId, 'I am Ada, ada@example.com, call me back');
+  expect(reader.text).toBe('Thank you, Ada.');
+  expect(JSON.stringify(vendors.anthropic?.requests[1]?.body)).toContain('Must be an email address.');
+  const { data } = await gateway.graphql<{ chatbot: { leads: { nodes: object[] } } }>(
+    'query ($id: ID!) { chatbot(id: $id) { leads { nodes { name email } } } }',
+    { id: chatbotId },
+  );
+  expect(data.chatbot.leads.nodes).toEqual([{ name: 'Ada', email: 'ada@example.com' }]);
+});
+
+it('tells the visitor that a person was asked for when the model says nothing more', async () => {
+  const { gateway, vendors, createChatbot } = await startHosted(['google']);
+  const answering = { tools: ['ESCALATE_TO_HUMAN'] };
+  const chatbotId = await createChatbot('google', { answering, handoverMessage: 'A person will come.' });
+  vendors.google?.reply({ tool: { name: 'escalate_to_human', input: { reason: 'Asked.' } } }, { text: [] });
+  const { reader } = await askAndFollow(gateway, chatbotId, 'A person, please');
+  expect(reader.text).toBe('A person will come.');
+});
+
+it('suggests what the model finds to ask next, as far as the sources answer it, and counts what that took', async () => {
+  const { gateway, vendors, createChatbot } = await startHosted(['openai']);
+  const chatbotId = await createChatbot('openai', { answering: { suggestsFollowUps: true } });
+  vendors.openai?.reply(
+    { text: ['Refunds are paid within ten days [1].'] },
+    { text: ['```json\n["Where do you ship from?", "Who is the king of football?"]\n```'] },
+  );
+  const { replyId } = await askAndFollow(gateway, chatbotId);
+  await gateway.deps.background.drain(10_000);
+  const { data } = await gateway.graphql<{ node: object; viewer: { account: { usage: object } } }>(
+    `query ($id: ID!) {
+      node(id: $id) { ... on Message { followUps usage { inputTokens } } }
+      viewer { account { usage { messages inputTokens } } }
+    }`,
+    { id: replyId },
+  );
+  expect(data.node).toEqual({ followUps: ['Where do you ship from?'], usage: { inputTokens: 240 } });
+  expect(data.viewer.account.usage).toEqual({ messages: 1, inputTokens: 240 });
+});
+
+it('counts what a model took that was given up for another, at its own price', async () => {
+  const { gateway, vendors, createChatbot } = await startHosted(['openai', 'open'], {});
+  const fallbackModels = [{ provider: 'open', model: 'model-2' }];
+  const chatbotId = await createChatbot('openai', { model: 'gpt-4.1-mini', answering: { fallbackModels } });
+  vendors.openai?.reply({ reasoning: ['Hm.'], text: [] });
+  vendors.open?.reply({ text: ['Within ten days.'] });
+  const { replyId } = await askAndFollow(gateway, chatbotId);
+  const { data } = await gateway.graphql<Generated & { viewer: { account: { usage: Record<string, number> } } }>(
+    `query ($id: ID!) {
+      node(id: $id) { ... on Message { usage { inputTokens } generation { provider model priceUsd } } }
+      viewer { account { usage { messages inputTokens outputTokens priceUsd unpricedMessages } } }
+    }`,
+    { id: replyId },
+  );
+  expect(data.node).toEqual({
+    usage: { inputTokens: 120 },
+    generation: { provider: 'open', model: 'model-2', priceUsd: null },
+  });
+  expect(data.viewer.account.usage).toMatchObject({
+    messages: 1,
+    inputTokens: 240,
+    outputTokens: 60,
+    unpricedMessages: 1,
+  });
+});

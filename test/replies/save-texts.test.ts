@@ -1,0 +1,129 @@
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { Citation } from '../../src/domain/entities.ts';
+import { StorageUnavailableError } from '../../src/domain/errors.ts';
+import { createId } from '../../src/domain/ids.ts';
+import { startSavingAnswers } from '../../src/replies/save-texts.ts';
+import { findMessage } from '../../src/store/messages.ts';
+import { saveAnswer } from '../../src/store/open-replies.ts';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { startGateway } from '../helpers/gateway.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
+
+/** A little more than the second in which everything written must have been saved. */
+const SOON = { timeout: 3_000 };
+
+const citation: Citation = {
+  passageId: createId('passage'),
+  sourceId: createId('source'),
+  title: 'Hours',
+  url: null,
+  quote: 'nine',
+  start: 0,
+  end: 4,
+};
+
+/** A gateway with an answer under way, and what of it is stored. */
+async function open() {
+  const engine = createScriptedEngine();
+  const gateway = await startGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
+  onTestFinished(() => gateway.close());
+  // Whatever a test leaves unfinished would be waited for.
+  onTestFinished(() => engine.push(finish));
+  const sent = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Well?' });
+  const { deps, accountId } = gateway;
+  const database = { ...deps.db };
+  const transactions = vi.spyOn(deps.db, 'transaction');
+  // Where it is shared, the gateway also says in it that it lives.
+  const isSave = (work: unknown) => String(work).includes('saveAnswer');
+  const saves = () => transactions.mock.calls.filter(([work]) => isSave(work)).length;
+  const read = async () => {
+    const message = await findMessage(deps.db.read, accountId, sent.replyId);
+    return message && { status: message.status, content: message.content, citations: message.citations };
+  };
+  return { gateway, engine, database, transactions, isSave, saves, read, ...sent };
+}
+
+afterEach(() => vi.useRealTimers());
+
+describe('an answer under way', () => {
+  it('is saved within a second of what was written, text and citations, and again when there is more', async () => {
+    const { engine, read } = await open();
+    engine.push(delta('nine '));
+    const saved = { status: 'STREAMING', content: 'nine ', citations: [] as Citation[] };
+    await vi.waitFor(async () => expect(await read()).toEqual(saved), SOON);
+    engine.push({ type: 'citation', citation });
+    await vi.waitFor(async () => expect(await read()).toEqual({ ...saved, citations: [citation] }), SOON);
+    engine.push(delta('to five'), finish);
+    const whole = { status: 'COMPLETED', content: 'nine to five', citations: [citation] };
+    await vi.waitFor(async () => expect(await read()).toEqual(whole));
+  });
+
+  it('is not saved again while nothing is written', async () => {
+    const { engine, read, saves } = await open();
+    engine.push(delta('nine'));
+    await vi.waitFor(async () => expect(await read()).toMatchObject({ content: 'nine' }), SOON);
+    expect(saves()).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 2_100));
+    expect(saves()).toBe(1);
+  });
+
+  it('is tried again when it could not be saved, also when nothing was written since', async () => {
+    const { gateway, engine, database, read, transactions, isSave, saves } = await open();
+    const { transaction } = database;
+    transactions.mockImplementation((work) =>
+      transaction(async (trx) => {
+        const result = await work(trx);
+        if (isSave(work) && saves() <= 2) throw new StorageUnavailableError({ cause: new Error('full') });
+        return result;
+      }),
+    );
+    engine.push(delta('nine'));
+    await vi.waitFor(async () => expect(await read()).toMatchObject({ content: 'nine' }), SOON);
+    expect(saves()).toBe(3);
+    expect(gateway.logs.filter(({ task }) => task === 'save answers')).toHaveLength(1);
+  });
+
+  it('is saved in one transaction with the others', async () => {
+    const { gateway, engine, read, saves, replyId } = await open();
+    engine.push(delta('nine'));
+    await vi.waitFor(() => expect(gateway.deps.liveAnswers.get(replyId)?.content).toBe('nine'));
+    const other = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'And?' });
+    // The answer that began to wait last takes it.
+    await vi.waitFor(() => expect(engine.asked).toBe(2));
+    engine.push(delta('ten'));
+    await vi.waitFor(() => expect(gateway.deps.liveAnswers.get(other.replyId)?.content).toBe('ten'));
+    const answers = [...gateway.deps.liveAnswers.values()];
+    await vi.waitFor(() => expect(answers.map(({ savedSize }) => savedSize)).toEqual([4, 3]), SOON);
+    const before = saves();
+    for (const answer of answers) answer.savedSize = 0;
+    await vi.waitFor(() => expect(answers.map(({ savedSize }) => savedSize)).toEqual([4, 3]), SOON);
+    const message = await findMessage(gateway.deps.db.read, gateway.accountId, other.replyId);
+    expect(message?.content).toBe('ten');
+    expect(await read()).toMatchObject({ content: 'nine' });
+    expect(saves()).toBe(before + 1);
+    for (const { stop } of gateway.deps.liveAnswers.values()) stop.abort();
+  });
+});
+
+describe('an answer that has ended', () => {
+  it('is not overwritten by a save that comes late', async () => {
+    const { gateway, engine, read, replyId } = await open();
+    engine.push(delta('nine to five'), finish);
+    await vi.waitFor(async () => expect(await read()).toMatchObject({ status: 'COMPLETED' }));
+    const late = { id: replyId, content: 'nine', citations: [] };
+    await gateway.deps.db.transaction((trx) => saveAnswer(trx, gateway.accountId, late));
+    expect(await read()).toMatchObject({ status: 'COMPLETED', content: 'nine to five' });
+  });
+});
+
+describe('saving', () => {
+  it('ends when it is told to, and leaves no timer', () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const run = vi.fn();
+    const stop = startSavingAnswers({ background: { run }, liveAnswers: new Map() } as never);
+    vi.advanceTimersByTime(2_000);
+    expect(run).toHaveBeenCalledTimes(2);
+    stop();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});

@@ -1,0 +1,102 @@
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { engineOf } from '../dialects/rest/support.ts';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { describeEngines } from '../helpers/databases.ts';
+import { createDatabase, startGateway } from '../helpers/gateway.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
+import { openSocket } from '../helpers/sockets.ts';
+import { readStore } from '../helpers/survivor.ts';
+import { mutation } from '../schema/support.ts';
+
+/** Answers under way are waited for 15 seconds. */
+const LIMIT = { timeout: 120_000 };
+const SOON = { timeout: 20_000, interval: 50 };
+
+interface Asked {
+  readonly message: { id: string; status: string };
+}
+
+describeEngines('a gateway that stops', (kind) => {
+  it('stores new questions as QUEUED for the next start, and begins none', LIMIT, async () => {
+    const database = await createDatabase(kind);
+    const engine = createScriptedEngine();
+    const gateway = await startGateway({ database, replaced: { engines: new Map([['builtin', engine]]) } });
+    const chatbotId = await createChatbot(gateway);
+    const socket = openSocket(gateway, { authorization: `Bearer ${gateway.key}` });
+    onTestFinished(() => socket.close());
+    await socket.connected;
+    const first = await send(gateway, { chatbotId, sessionId: 'one', content: 'Well?' });
+    const other = await send(gateway, { chatbotId, sessionId: 'two', content: 'Other?' });
+    await vi.waitFor(() => expect(engine.asked).toBe(2), SOON);
+    engine.push(finish);
+    await vi.waitFor(() => expect(gateway.deps.liveAnswers.size).toBe(1), SOON);
+    const [underWay = ''] = gateway.deps.liveAnswers.keys();
+    const ended = [first, other].find(({ replyId }) => replyId !== underWay);
+
+    const closing = gateway.close();
+    const ask = async (name: string, input: object, selection: string) => {
+      const { data } = await socket.ask(mutation(name, selection), { input });
+      return (data as Record<string, Asked>)[name]?.message;
+    };
+    const sent = await ask(
+      'sendMessage',
+      { chatbotId, sessionId: 'new', content: 'Now?' },
+      'message: reply { id status }',
+    );
+    const regenerated = await ask('regenerateMessage', { messageId: ended?.replyId }, 'message { id status }');
+    expect([sent?.status, regenerated?.status]).toEqual(['QUEUED', 'QUEUED']);
+    expect(engine.asked).toBe(2);
+    engine.push(delta('Whole.'), finish);
+    await closing;
+
+    const nextEngine = engineOf('Later.');
+    const next = await startGateway({ database, replaced: { engines: new Map([['builtin', nextEngine]]) } });
+    onTestFinished(() => next.close());
+    await vi.waitFor(async () => {
+      const { messages } = await readStore(database.url);
+      const byId = new Map(messages.map(({ id, status, content }) => [id, [status, content]]));
+      const later = ['COMPLETED', 'Later.'];
+      expect([sent, regenerated].map((reply) => byId.get(reply?.id ?? ''))).toEqual([later, later]);
+      expect(byId.get(underWay)).toEqual(['COMPLETED', 'Whole.']);
+    }, SOON);
+  });
+
+  it('hands over a reply whose model says nothing, and answers those who wait with 503', LIMIT, async () => {
+    const database = await createDatabase(kind);
+    const engine = createScriptedEngine();
+    const gateway = await startGateway({ database, replaced: { engines: new Map([['builtin', engine]]) } });
+    const { key } = gateway;
+    const chatbotId = await createChatbot(gateway);
+    const chats = ['one', 'two'].map((idempotencyKey) =>
+      gateway.fetch(`/v1/chatbots/${chatbotId}/chat`, {
+        method: 'POST',
+        headers: {
+          Authorization: `Bearer ${key}`,
+          'Content-Type': 'application/json',
+          'Idempotency-Key': idempotencyKey,
+        },
+        body: '{"message":"Well?"}',
+      }),
+    );
+    await vi.waitFor(() => expect(engine.asked).toBe(1), SOON);
+    await gateway.close();
+    for (const response of await Promise.all(chats)) {
+      expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5']);
+    }
+
+    const nextEngine = createScriptedEngine();
+    const next = await startGateway({ database, replaced: { engines: new Map([['builtin', nextEngine]]) } });
+    onTestFinished(() => next.close());
+    await vi.waitFor(() => expect(nextEngine.asked).toBe(1), SOON);
+    nextEngine.push(delta('Later.'), finish);
+    await vi.waitFor(() => expect(nextEngine.asked).toBe(2), SOON);
+    nextEngine.push(delta('Last.'), finish);
+    await vi.waitFor(() => expect(next.deps.liveAnswers.size).toBe(0), SOON);
+    const { messages } = await readStore(database.url);
+    const replies = messages.filter(({ role }) => role === 'ASSISTANT');
+    expect(replies.map(({ status, content }) => [status, content])).toEqual([
+      ['COMPLETED', 'Later.'],
+      ['COMPLETED', 'Last.'],
+    ]);
+  });
+});

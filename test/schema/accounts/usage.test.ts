@@ -1,0 +1,252 @@
+import { describe, expect, it } from 'vitest';
+import { createId } from '../../../src/domain/ids.ts';
+import { createChatbot, send } from '../../helpers/chatbots.ts';
+import { createTurnedClock } from '../../helpers/clock.ts';
+import type { TestGateway } from '../../helpers/gateway.ts';
+import { byModel, startBilled } from '../../helpers/models/billed.ts';
+import { delta, finish } from '../../helpers/models/engines.ts';
+import { codesOf } from '../../helpers/sockets.ts';
+import { askAsStranger, keyWith, mutate, openGateway } from '../support.ts';
+
+const DAY_MS = 86_400_000;
+const COUNTS = 'messages inputTokens cachedTokens outputTokens reasoningTokens priceUsd unpricedMessages';
+const ARGS = '$month: String, $chatbotId: ID, $apiKeyId: ID, $visitor: String';
+const GIVEN = 'month: $month, chatbotId: $chatbotId, apiKeyId: $apiKeyId, visitor: $visitor';
+const USAGE = `query (${ARGS}) { viewer { account { usage(${GIVEN}) { month ${COUNTS} limit days { day ${COUNTS} } } } } }`;
+const TOP = `query (${ARGS}, $by: UsageDimension!, $first: Int) { viewer { account { usage(${GIVEN}) {
+  top(by: $by, first: $first) { key ${COUNTS} chatbot { name } apiKey { name } }
+} } } }`;
+
+/** What `count` replies took that have a price, and `unpriced` ones that have none. */
+const took = (count: number, unpriced = 0) => ({
+  messages: count + unpriced,
+  inputTokens: (count + unpriced) * 1_000,
+  cachedTokens: (count + unpriced) * 400,
+  outputTokens: (count + unpriced) * 10,
+  reasoningTokens: (count + unpriced) * 4,
+  priceUsd: count === 0 && unpriced > 0 ? null : Math.round(count * 1_480) / 1e6,
+  unpricedMessages: unpriced,
+});
+
+interface Asked {
+  readonly viewer: { readonly account: { readonly usage: Record<string, unknown> & { top: Share[] } } };
+}
+type Share = { key: string; messages: number } & Record<string, unknown>;
+
+async function readUsage(gateway: TestGateway, variables: object = {}, query = USAGE) {
+  const { data, errors } = await gateway.graphql<Asked>(query, variables);
+  expect(errors).toBeUndefined();
+  return data.viewer.account.usage;
+}
+
+/** Two chatbots, two keys and three visitors, over two days and a third in the month before. */
+async function useUp() {
+  const clock = createTurnedClock();
+  const billed = await startBilled({ replaced: { clock }, env: { MONTHLY_MESSAGE_LIMIT: '1000' } });
+  const { gateway, ask } = billed;
+  const other = await createChatbot(gateway, { name: 'Other' });
+  const key = await keyWith(gateway, 'CHAT', 'READ');
+  const { data } = await gateway.graphql<{ viewer: { apiKey: { id: string } } }>(
+    '{ viewer { apiKey { id } } }',
+    {},
+    key,
+  );
+  clock.turn(-20 * DAY_MS);
+  await ask(byModel('gpt-4.1'), { sessionId: 'a' });
+  clock.turn(20 * DAY_MS);
+  await ask(byModel('gpt-4.1'), { sessionId: 'a' });
+  await ask(byModel('gpt-nobody-knows'), { sessionId: 'b' });
+  clock.turn(DAY_MS);
+  await ask(byModel('gpt-4.1'), { sessionId: 'b', key });
+  await ask(byModel('gpt-4.1'), { sessionId: 'b', key });
+  await ask(byModel('gpt-nobody-knows'), { chatbotId: other, sessionId: 'a' });
+  return { ...billed, other, key, apiKeyId: data.viewer.apiKey.id, clock };
+}
+
+describe('usage', () => {
+  it('sums a month by days, of the account, a chatbot, a key or a visitor, and prices what has a price', async () => {
+    const { gateway, chatbotId, other, apiKeyId } = await useUp();
+    const first = { day: '2026-03-15', ...took(1, 1) };
+    const second = { day: '2026-03-16', ...took(2, 1) };
+    const march = { month: '2026-03', limit: 1_000 };
+    expect(await readUsage(gateway)).toEqual({ ...march, ...took(3, 2), days: [first, second] });
+    expect(await readUsage(gateway, { month: '2026-02' })).toMatchObject({ ...took(1), days: [{ day: '2026-02-23' }] });
+    const ofChatbot = { ...march, ...took(3, 1), days: [first, { day: '2026-03-16', ...took(2) }] };
+    expect(await readUsage(gateway, { chatbotId })).toEqual(ofChatbot);
+    expect(await readUsage(gateway, { chatbotId: chatbotId.toUpperCase() })).toEqual(ofChatbot);
+    expect(await readUsage(gateway, { chatbotId: other })).toMatchObject(took(0, 1));
+    const withKey = { ...march, ...took(2), days: [{ day: '2026-03-16', ...took(2) }] };
+    expect(await readUsage(gateway, { apiKeyId })).toEqual(withKey);
+    expect(await readUsage(gateway, { chatbotId, visitor: 'b', apiKeyId })).toEqual(withKey);
+    expect(await readUsage(gateway, { chatbotId: other, apiKeyId })).toMatchObject(took(0));
+    expect(await readUsage(gateway, { chatbotId, visitor: 'a' })).toMatchObject({ ...took(1), days: [{ ...took(1) }] });
+    expect(await readUsage(gateway, { chatbotId, visitor: 'b' })).toMatchObject(took(2, 1));
+  });
+
+  it('has its largest shares by chatbot, key and visitor, dearest first', async () => {
+    const { gateway, chatbotId, other, apiKeyId, ask } = await useUp();
+    const top = async (variables: object) => (await readUsage(gateway, variables, TOP)).top;
+    expect(await top({ by: 'CHATBOT' })).toEqual([
+      { key: chatbotId, ...took(3, 1), chatbot: { name: 'Helper' }, apiKey: null },
+      { key: other, ...took(0, 1), chatbot: { name: 'Other' }, apiKey: null },
+    ]);
+    const byKey = await top({ by: 'API_KEY' });
+    expect(byKey).toMatchObject([{ key: apiKeyId, ...took(2), apiKey: { name: 'Test key' } }, took(1, 2)]);
+    expect(await top({ by: 'VISITOR', chatbotId })).toEqual([
+      { key: 'b', ...took(2, 1), chatbot: null, apiKey: null },
+      { key: 'a', ...took(1), chatbot: null, apiKey: null },
+    ]);
+    expect(await top({ by: 'VISITOR', chatbotId, first: 1 })).toMatchObject([{ key: 'b' }]);
+    expect(await top({ by: 'VISITOR', chatbotId, first: 0 })).toEqual([]);
+    expect(await top({ by: 'API_KEY', chatbotId, visitor: 'b' })).toMatchObject([{ key: apiKeyId }, took(0, 1)]);
+
+    await ask(byModel('gpt-nobody-knows'), { chatbotId: other, sessionId: chatbotId });
+    expect(await top({ by: 'VISITOR', chatbotId: other })).toMatchObject([
+      ...[{ key: chatbotId, chatbot: null }, { key: 'a' }].sort((a, b) => (a.key < b.key ? -1 : 1)),
+    ]);
+
+    // As dear as b, and more replies.
+    for (const _ of [1, 2]) await ask(byModel('gpt-nobody-knows'), { sessionId: 'c' });
+    for (const _ of [1, 2]) await ask(byModel('gpt-4.1'), { sessionId: 'c' });
+    expect((await top({ by: 'VISITOR', chatbotId })).map(({ key }) => key)).toEqual(['c', 'b', 'a']);
+  });
+
+  it('outlives its chatbot, which is null then', async () => {
+    const { gateway, chatbotId } = await useUp();
+    await mutate(gateway, 'deleteChatbot', { id: chatbotId });
+    expect(await readUsage(gateway, { chatbotId })).toMatchObject(took(3, 1));
+    const { top } = await readUsage(gateway, { by: 'CHATBOT' }, TOP);
+    expect(top[0]).toMatchObject({ key: chatbotId, chatbot: null });
+  });
+
+  it('counts replies under way against the quota, and nowhere else until they have ended', async () => {
+    const { gateway, engine, chatbotId } = await startBilled();
+    await send(gateway, { chatbotId, content: 'Well?', sessionId: 'a' });
+    expect(await readUsage(gateway)).toMatchObject({ messages: 1, days: [], unpricedMessages: 0 });
+    for (const of of [{ chatbotId }, { chatbotId, visitor: 'a' }]) {
+      expect(await readUsage(gateway, of)).toMatchObject({ ...took(0), days: [] });
+    }
+    engine.push(delta('.'), finish);
+  });
+
+  it('counts a reply that failed before its first text by what it cost, and not against the quota', async () => {
+    const { gateway, chatbotId, ask } = await startBilled();
+    await ask([...byModel('gpt-4.1').slice(0, 1), new Error('Gone.')], { sessionId: 'a' });
+    const cost = { inputTokens: 7, priceUsd: 0.000014 };
+    expect(await readUsage(gateway)).toMatchObject({ messages: 0, ...cost, days: [{ messages: 1, ...cost }] });
+    for (const of of [{ chatbotId }, { chatbotId, visitor: 'a' }]) {
+      expect(await readUsage(gateway, of)).toMatchObject({ messages: 1, ...cost });
+    }
+  });
+
+  it('tells the most that an Int can say where there is more, by days what it was', async () => {
+    const { gateway, ask, chatbotId } = await startBilled();
+    const much = {
+      inputTokens: 2_000_000_000,
+      cachedTokens: 0,
+      outputTokens: 0,
+      reasoningTokens: 0,
+      isEstimated: false,
+    };
+    const steps = [delta('.'), { type: 'finish', reason: 'STOP', usage: much }] as const;
+    for (const sessionId of ['a', 'b']) await ask(steps, { sessionId });
+    expect(await readUsage(gateway)).toMatchObject({ messages: 2, inputTokens: 2_147_483_647 });
+    const { top } = await readUsage(gateway, { by: 'VISITOR', chatbotId }, TOP);
+    expect(top).toMatchObject([{ inputTokens: 2_000_000_000 }, { inputTokens: 2_000_000_000 }]);
+  });
+
+  it('has no limit where none is set', async () => {
+    const gateway = await openGateway();
+    expect(await readUsage(gateway)).toEqual({
+      ...{ ...took(0), limit: null, days: [], month: new Date().toISOString().slice(0, 7) },
+    });
+  });
+
+  it('is of nothing for ids of others, and for what is no id', async () => {
+    const { gateway, chatbotId, apiKeyId } = await useUp();
+    for (const [name, kind, id] of [
+      ['chatbotId', 'chatbot', chatbotId],
+      ['apiKeyId', 'apiKey', apiKeyId],
+    ] as const) {
+      const variables = (named: string) => ({ month: '2026-03', [name]: named });
+      for (const query of [USAGE, TOP.replace('$by: UsageDimension!', '$by: UsageDimension = CHATBOT')]) {
+        const answers = await askAsStranger(gateway, { query, id, kind, variables });
+        expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+        expect(answers[0]?.errors).toBeUndefined();
+      }
+    }
+    const { key } = await gateway.createTenant();
+    const visitors = { by: 'VISITOR', chatbotId, month: '2026-03' };
+    expect((await gateway.graphql(TOP, visitors, key)).data).toEqual({ viewer: { account: { usage: { top: [] } } } });
+    const one = await gateway.graphql<Asked>(USAGE, { chatbotId, visitor: 'b', month: '2026-03' }, key);
+    expect(one.data.viewer.account.usage).toMatchObject({ ...took(0), days: [] });
+  });
+
+  it.each(['', '2026', '2026-3', '2026-13', '2026-00', '2026-03-01', '2026-03\n', "2026-03' --", '٢٠٢٦-٠٣'])(
+    'refuses the month %j',
+    async (month) => {
+      const gateway = await openGateway();
+      expect(codesOf(await gateway.graphql(USAGE, { month }))).toEqual(['BAD_USER_INPUT']);
+    },
+  );
+
+  it('has its shares by visitor once in an operation, and others as often as wanted', async () => {
+    const { gateway, chatbotId } = await useUp();
+    const ask = (query: string, variables: object = {}) =>
+      gateway.graphql(`query ($id: ID, $by: UsageDimension!) { viewer { account { ${query} } } }`, {
+        ...{ id: chatbotId, by: 'VISITOR' },
+        ...variables,
+      });
+    const all = 'key chatbot { name } apiKey { name }';
+    const twice = `usage(chatbotId: $id) { a: top(by: $by, first: 1) { key } b: top(by: $by, first: 1) { key } }`;
+    expect(codesOf(await ask(`usage(chatbotId: $id) { top(by: $by, first: 100) { ${all} } }`))).toEqual([]);
+    expect(codesOf(await ask(twice, { by: 'API_KEY' }))).toEqual([]);
+    expect(codesOf(await ask(twice))).toEqual(['QUERY_TOO_COMPLEX']);
+    const apart = (name: string, month: string) =>
+      `${name}: usage(chatbotId: $id, month: "${month}") { top(by: $by, first: 0) { key } }`;
+    expect(codesOf(await ask(`${apart('a', '2026-01')} ${apart('b', '2026-02')}`))).toEqual(['QUERY_TOO_COMPLEX']);
+  });
+
+  it('refuses visitors without a chatbot, and shares out of bounds', async () => {
+    const gateway = await openGateway();
+    const chatbotId = createId('chatbot');
+    for (const [query, variables] of [
+      [USAGE, { visitor: 'a' }],
+      [TOP, { by: 'VISITOR' }],
+      [TOP, { by: 'CHATBOT', first: -1 }],
+      [TOP, { by: 'CHATBOT', first: 101 }],
+      [TOP, { by: 'NOBODY' }],
+    ] as const) {
+      expect(codesOf(await gateway.graphql(query, variables))).toEqual(['BAD_USER_INPUT']);
+    }
+    for (const visitor of ['', 'a\0b', "' or 1=1 --", 'x'.repeat(300)]) {
+      expect(await readUsage(gateway, { chatbotId, visitor })).toMatchObject(took(0));
+    }
+  });
+
+  it('counts what it lists in the cost of the query', async () => {
+    const gateway = await openGateway();
+    const ask = (shares: string) => gateway.graphql(`{ viewer { account { usage { ${shares} } } } }`);
+    expect((await ask('top(first: 100) { key chatbot { name } }')).errors).toBeUndefined();
+    const more = 'top(first: 100) { chatbot { sources(first: 100) { nodes { id } } } }';
+    expect(codesOf(await ask(more))).toEqual(['QUERY_TOO_COMPLEX']);
+  });
+
+  it('tells a key that only chats the sums, and neither prices nor who used what', async () => {
+    const gateway = await openGateway();
+    const keys = {
+      CHAT: await keyWith(gateway, 'CHAT'),
+      READ: await keyWith(gateway, 'READ'),
+      MANAGE: await keyWith(gateway, 'MANAGE'),
+    };
+    const ask = (fields: string, scope: keyof typeof keys) =>
+      gateway.graphql(`{ viewer { account { usage { ${fields} } } } }`, {}, keys[scope]);
+    expect(codesOf(await ask('messages inputTokens unpricedMessages', 'CHAT'))).toEqual([]);
+    for (const fields of ['priceUsd', 'days { day }', 'top { key }']) {
+      expect(codesOf(await ask(fields, 'CHAT'))).toEqual(['FORBIDDEN']);
+      expect(codesOf(await ask(fields, 'READ'))).toEqual([]);
+      expect(codesOf(await ask(fields, 'MANAGE'))).toEqual([]);
+    }
+    expect(codesOf(await ask('warnings { percent }', 'READ'))).toEqual(['FORBIDDEN']);
+  });
+});

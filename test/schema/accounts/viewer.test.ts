@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { createTurnedClock } from '../../helpers/clock.ts';
+import { codesOf } from '../../helpers/sockets.ts';
+import { keyWith, openGateway } from '../support.ts';
+
+describe('viewer', () => {
+  it('tells who asks, of which account, with which key', async () => {
+    const gateway = await openGateway({ replaced: { clock: createTurnedClock() } });
+    const { data, errors } = await gateway.graphql(`{ viewer {
+      kind scopes account { id name createdAt } rateLimit { limit remaining resetAt }
+      apiKey { id name prefix scopes isActive lastUsedAt createdAt revokedAt }
+    } }`);
+    expect(errors).toBeUndefined();
+    expect(data).toEqual({
+      viewer: {
+        kind: 'API_KEY',
+        scopes: ['READ', 'CHAT', 'MANAGE'],
+        account: { id: gateway.accountId, name: gateway.accountId, createdAt: '2026-03-15T10:30:00.000Z' },
+        rateLimit: { limit: 100_000, remaining: 99_999, resetAt: '2026-03-15T10:31:00.000Z' },
+        apiKey: {
+          id: expect.any(String),
+          name: 'Test key',
+          prefix: gateway.key.slice(0, 8),
+          scopes: ['READ', 'CHAT', 'MANAGE'],
+          isActive: true,
+          lastUsedAt: '2026-03-15T10:30:00.000Z',
+          createdAt: '2026-03-15T10:30:00.000Z',
+          revokedAt: null,
+        },
+      },
+    });
+  });
+
+  it.each(['READ', 'CHAT', 'MANAGE'] as const)('is open to a key with %s alone', async (scope) => {
+    const gateway = await openGateway();
+    const { data } = await gateway.graphql(
+      '{viewer{scopes account{id usage{messages}} apiKey{name}}}',
+      {},
+      await keyWith(gateway, scope),
+    );
+    expect(data).toMatchObject({ viewer: { scopes: [scope], account: { id: gateway.accountId } } });
+  });
+
+  it('shows the keys of the account to those who manage, newest first, and no others', async () => {
+    const gateway = await openGateway();
+    const read = await keyWith(gateway, 'READ', 'CHAT');
+    await gateway.createTenant();
+    const query = '{viewer{account{apiKeys{prefix scopes}}}}';
+    expect((await gateway.graphql(query)).data).toEqual({
+      viewer: {
+        account: {
+          apiKeys: [
+            { prefix: read.slice(0, 8), scopes: ['READ', 'CHAT'] },
+            { prefix: gateway.key.slice(0, 8), scopes: ['READ', 'CHAT', 'MANAGE'] },
+          ],
+        },
+      },
+    });
+    const refused = await gateway.graphql(query, {}, read);
+    expect(codesOf(refused)).toEqual(['FORBIDDEN']);
+    expect(refused.data).toBeUndefined();
+  });
+});

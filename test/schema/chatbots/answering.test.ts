@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { createChatbot } from '../../helpers/chatbots.ts';
+import { mutate, openGateway } from '../support.ts';
+
+const ANSWERING =
+  'chatbot { answering { grounding fallbackModels { provider model } tools showsReasoning sharesMetadata suggestsFollowUps } }';
+const DEFAULT = {
+  grounding: 'STRICT',
+  fallbackModels: [],
+  tools: [],
+  showsReasoning: false,
+  sharesMetadata: false,
+  suggestsFollowUps: false,
+};
+
+describe('how a chatbot answers', () => {
+  it('has defaults, and changes only in what is given', async () => {
+    const gateway = await openGateway();
+    const id = await createChatbot(gateway);
+    const update = async (answering: object | null) =>
+      (await mutate<{ chatbot: object }>(gateway, 'updateChatbot', { id, answering }, { selection: ANSWERING }))
+        .chatbot;
+    expect(await update(null)).toEqual({ answering: DEFAULT });
+    const fallbackModels = [{ provider: 'openai', model: 'gpt-5' }, { provider: 'builtin' }];
+    const first = { ...DEFAULT, grounding: 'OPEN', tools: ['CAPTURE_LEAD'] };
+    expect(await update({ grounding: 'OPEN', tools: ['CAPTURE_LEAD', 'CAPTURE_LEAD'] })).toEqual({ answering: first });
+    expect(await update({ fallbackModels, grounding: null, showsReasoning: true })).toEqual({
+      answering: {
+        ...first,
+        fallbackModels: [
+          { provider: 'openai', model: 'gpt-5' },
+          { provider: 'builtin', model: null },
+        ],
+        showsReasoning: true,
+      },
+    });
+  });
+
+  it.each([
+    [{ fallbackModels: [{ provider: 'nobody' }] }, ['answering', 'fallbackModels', '0', 'provider']],
+    [{ fallbackModels: [{ provider: 'openai', model: ' ' }] }, ['answering', 'fallbackModels', '0', 'model']],
+    [{ fallbackModels: Array.from({ length: 6 }, () => ({ provider: 'openai' })) }, ['answering', 'fallbackModels']],
+  ])('is refused as %j', async (answering, path) => {
+    const gateway = await openGateway();
+    const refused = await mutate(gateway, 'createChatbot', { name: 'A', answering });
+    expect(refused).toMatchObject({ __typename: 'InvalidInputError', fields: [{ path }] });
+  });
+});

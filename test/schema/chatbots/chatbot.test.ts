@@ -1,0 +1,228 @@
+import { describe, expect, it } from 'vitest';
+import { createChatbot, send } from '../../helpers/chatbots.ts';
+import type { TestGateway } from '../../helpers/gateway.ts';
+import { codesOf } from '../../helpers/sockets.ts';
+import { webSocket } from '../../helpers/streams.ts';
+import { askAsStranger, distinct, mutate, mutation, openGateway, textOf } from '../support.ts';
+
+const FIELDS =
+  'id name slug provider model instructions fallbackMessage handoverMessage isActive metadata createdAt updatedAt';
+const CHATBOT = `query ($id: ID, $slug: String) { chatbot(id: $id, slug: $slug) { ${FIELDS} } }`;
+
+interface Answered {
+  readonly chatbot: Record<string, unknown> & { id: string };
+}
+
+const create = (gateway: TestGateway, input: object) =>
+  mutate<Answered>(gateway, 'createChatbot', input, { selection: `chatbot { ${FIELDS} }` });
+const update = (gateway: TestGateway, input: object) =>
+  mutate<Answered>(gateway, 'updateChatbot', input, { selection: `chatbot { ${FIELDS} }` });
+
+/** An id that no chatbot has. */
+const UNKNOWN_ID = '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43';
+
+const BAD_FIELDS: readonly (readonly [path: string, value: unknown])[] = [
+  ['name', ' '],
+  ['name', textOf(256)],
+  ['name', 'a\0'],
+  ['slug', ''],
+  ['slug', 'Upper'],
+  ['slug', '-a'],
+  ['slug', 'a-'],
+  ['slug', 'a b'],
+  ['slug', textOf(65)],
+  ['slug', 'a\n'],
+  ['slug', UNKNOWN_ID],
+  ['provider', 'nobody'],
+  ['provider', '__proto__'],
+  ['model', ''],
+  ['instructions', textOf(32_001)],
+  ['fallbackMessage', ''],
+  ['fallbackMessage', textOf(2_001)],
+  ['handoverMessage', ''],
+  ['metadata', []],
+  ['metadata', 'text'],
+  ['metadata', { a: textOf(16_384) }],
+];
+
+describe('createChatbot', () => {
+  it('makes a chatbot of a name, the rest by default', async () => {
+    const gateway = await openGateway();
+    const { chatbot } = await create(gateway, { name: '  Café Ünïcorn! ' });
+    expect(chatbot).toEqual({
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      name: 'Café Ünïcorn!',
+      slug: 'cafe-unicorn',
+      provider: 'builtin',
+      model: null,
+      instructions: '',
+      fallbackMessage: 'I could not find an answer to that in my sources.',
+      handoverMessage: 'A person has taken over this conversation and will reply here.',
+      isActive: true,
+      metadata: {},
+      createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      updatedAt: chatbot.createdAt,
+    });
+    expect((await gateway.graphql(CHATBOT, { id: chatbot.id })).data).toEqual({ chatbot });
+  });
+
+  it('keeps every field that is given', async () => {
+    const gateway = await openGateway();
+    const input = {
+      name: 'A',
+      slug: 'my-slug',
+      provider: 'builtin',
+      model: 'm',
+      instructions: 'Be kind.',
+      fallbackMessage: 'No.',
+      handoverMessage: 'Wait.',
+      metadata: { a: [1, { b: null }], constructor: 'c', ['__proto__']: { d: 1 } },
+    };
+    expect(await create(gateway, input)).toMatchObject({ chatbot: input });
+  });
+
+  it.each([
+    { name: '!', slugs: ['chatbot', 'chatbot-2', 'chatbot-3'] },
+    { name: '客服', slugs: ['chatbot', 'chatbot-2', 'chatbot-3'] },
+    { name: ' Ça va? ', slugs: ['ca-va', 'ca-va-2', 'ca-va-3'] },
+    { name: textOf(255), slugs: [textOf(56), `${textOf(56)}-2`, `${textOf(56)}-3`] },
+    { name: `${textOf(55)} y`, slugs: [textOf(55), `${textOf(55)}-2`, `${textOf(55)}-3`] },
+    { name: UNKNOWN_ID, slugs: [`${UNKNOWN_ID}-2`, `${UNKNOWN_ID}-3`, `${UNKNOWN_ID}-4`] },
+  ])('invents $slugs.0 for a name without a slug', async ({ name, slugs }) => {
+    const gateway = await openGateway();
+    const made = [];
+    for (const _ of slugs) made.push((await create(gateway, { name })).chatbot.slug);
+    expect(made).toEqual(slugs);
+  });
+
+  it('refuses a slug that is taken in the account, and not one of another account', async () => {
+    const gateway = await openGateway();
+    await create(gateway, { name: 'A', slug: 'taken' });
+    expect(await create(gateway, { name: 'B', slug: 'taken' })).toMatchObject({
+      __typename: 'InvalidInputError',
+      fields: [{ path: ['slug'], message: 'Another chatbot has this slug.' }],
+    });
+    const { key } = await gateway.createTenant();
+    expect(await mutate(gateway, 'createChatbot', { name: 'C', slug: 'taken' }, { key })).toEqual({
+      __typename: 'CreateChatbotPayload',
+    });
+  });
+
+  it.each(BAD_FIELDS)('refuses a %s of %.40j, and makes nothing', async (path, value) => {
+    const gateway = await openGateway();
+    expect(await create(gateway, { name: 'A', [path]: value })).toMatchObject({
+      code: 'INVALID_INPUT',
+      fields: [{ path: [path] }],
+    });
+    expect((await gateway.graphql('{chatbots{nodes{id}}}')).data).toEqual({ chatbots: { nodes: [] } });
+  });
+
+  it('tells of every field at fault', async () => {
+    const gateway = await openGateway();
+    const answer = await create(gateway, { name: '', slug: '-', metadata: 1 });
+    expect(answer).toMatchObject({ fields: [{ path: ['name'] }, { path: ['slug'] }, { path: ['metadata'] }] });
+  });
+});
+
+describe('updateChatbot', () => {
+  it('changes what is given, and leaves what is absent or null', async () => {
+    const gateway = await openGateway();
+    const { chatbot } = await create(gateway, { name: 'A', model: 'm', instructions: 'Be kind.', metadata: { a: 1 } });
+    const input = { id: chatbot.id, name: 'B', metadata: { b: 2 }, isActive: false, model: null };
+    const changed = (await update(gateway, input)).chatbot;
+    expect(changed).toEqual({
+      ...chatbot,
+      name: 'B',
+      metadata: { b: 2 },
+      isActive: false,
+      updatedAt: expect.any(String),
+    });
+    expect((await gateway.graphql(CHATBOT, { id: chatbot.id })).data).toEqual({ chatbot: changed });
+  });
+
+  it('takes its own slug, and refuses that of another chatbot', async () => {
+    const gateway = await openGateway();
+    const { chatbot } = await create(gateway, { name: 'A', slug: 'mine' });
+    await create(gateway, { name: 'B', slug: 'taken' });
+    expect(await update(gateway, { id: chatbot.id, slug: 'mine' })).toMatchObject({ chatbot: { slug: 'mine' } });
+    expect(await update(gateway, { id: chatbot.id, slug: 'taken' })).toMatchObject({ fields: [{ path: ['slug'] }] });
+  });
+
+  it.each(BAD_FIELDS)('refuses a %s of %.40j, and changes nothing', async (path, value) => {
+    const gateway = await openGateway();
+    const { chatbot } = await create(gateway, { name: 'A' });
+    expect(await update(gateway, { id: chatbot.id, isActive: false, [path]: value })).toMatchObject({
+      code: 'INVALID_INPUT',
+      fields: [{ path: [path] }],
+    });
+    expect((await gateway.graphql(CHATBOT, { id: chatbot.id })).data).toEqual({ chatbot });
+  });
+});
+
+describe('deleteChatbot', () => {
+  it('deletes everything that belongs to the chatbot, and nothing else', async () => {
+    const gateway = await openGateway();
+    const [id, other] = [await createChatbot(gateway, { sources: ['Towers are tall.'] }), await createChatbot(gateway)];
+    const kept = await send(gateway, { chatbotId: other, content: 'Hello' });
+    const gone = await send(gateway, { chatbotId: id, content: 'Are towers tall?' });
+    for (const { replyId } of [kept, gone]) await webSocket.follow(gateway, { messageId: replyId }).ended;
+    expect(await mutate(gateway, 'deleteChatbot', { id }, { selection: 'deletedId' })).toMatchObject({ deletedId: id });
+
+    const ids = [id, gone.conversationId, gone.messageId, gone.replyId];
+    const { data } = await gateway.graphql('query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids });
+    expect(data).toEqual({ nodes: [null, null, null, null] });
+    const { read } = gateway.deps.db;
+    for (const table of ['sources', 'passages'] as const) {
+      expect(await read.selectFrom(table).select('id').execute()).toEqual([]);
+    }
+    expect(await read.selectFrom('messages').select('id').execute()).toHaveLength(2);
+    expect(await mutate(gateway, 'deleteChatbot', { id })).toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
+
+describe('chatbot', () => {
+  it('is found by its id in any case, and by its slug', async () => {
+    const gateway = await openGateway();
+    const { chatbot } = await create(gateway, { name: 'A', slug: 'a' });
+    expect((await gateway.graphql(CHATBOT, { id: chatbot.id.toUpperCase() })).data).toEqual({ chatbot });
+    expect((await gateway.graphql(CHATBOT, { slug: 'a' })).data).toEqual({ chatbot });
+    expect((await gateway.graphql(CHATBOT, { slug: 'b\0' })).data).toEqual({ chatbot: null });
+  });
+
+  it.each([{}, { id: null, slug: null }, { id: 'a', slug: 'a' }])(
+    'is asked for by one of both, not by %j',
+    async (variables) => {
+      const gateway = await openGateway();
+      const answer = await gateway.graphql(CHATBOT, variables);
+      expect([codesOf(answer), answer.data]).toEqual([['BAD_USER_INPUT'], { chatbot: null }]);
+    },
+  );
+
+  it('is null to strangers, whatever they name it by', async () => {
+    const gateway = await openGateway();
+    const { chatbot } = await create(gateway, { name: 'A', slug: 'a' });
+    const query = 'query ($id: ID!) { chatbot(id: $id) { id } }';
+    const answers = await askAsStranger(gateway, { query, id: chatbot.id, kind: 'chatbot' });
+    expect(distinct(answers)).toEqual([{ status: 200, data: { chatbot: null } }]);
+    const { key } = await gateway.createTenant();
+    expect((await gateway.graphql(CHATBOT, { slug: 'a' }, key)).data).toEqual({ chatbot: null });
+    expect((await gateway.graphql('{chatbots{nodes{id}}}', {}, key)).data).toEqual({ chatbots: { nodes: [] } });
+  });
+
+  it.each([
+    ['updateChatbot', (id: string) => ({ id, name: 'Mine' })],
+    ['deleteChatbot', (id: string) => ({ id })],
+  ])('is not found by strangers in %s, and stays as it is', async (name, input) => {
+    const gateway = await openGateway();
+    const { chatbot } = await create(gateway, { name: 'A' });
+    const variables = (id: string) => ({ input: input(id) });
+    const answers = await askAsStranger(gateway, { query: mutation(name), id: chatbot.id, kind: 'chatbot', variables });
+    expect(distinct(answers)).toEqual([
+      {
+        status: 200,
+        data: { [name]: { __typename: 'NotFoundError', code: 'NOT_FOUND', reason: 'Chatbot not found.' } },
+      },
+    ]);
+    expect((await gateway.graphql(CHATBOT, { id: chatbot.id })).data).toEqual({ chatbot });
+  });
+});

@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import { createChatbot, send } from '../../helpers/chatbots.ts';
+import { createScriptedEngine, delta, finish } from '../../helpers/models/engines.ts';
+import { webSocket } from '../../helpers/streams.ts';
+import { askAsStranger, distinct, mutate, openGateway } from '../support.ts';
+
+const CONVERSATION = `query ($id: ID!) { conversation(id: $id) {
+  id sessionId channel status metadata createdAt updatedAt chatbot { id } lastMessage { id }
+  messages { nodes { id role status content parent { id } conversation { id } } }
+} }`;
+
+describe('conversation', () => {
+  it('tells what was said, oldest first', async () => {
+    const engine = createScriptedEngine();
+    const gateway = await openGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
+    const chatbotId = await createChatbot(gateway);
+    engine.push(delta('Good day.'), finish);
+    const first = await send(gateway, { chatbotId, sessionId: 'visit', content: ' Hello ' });
+    await webSocket.follow(gateway, { messageId: first.replyId }).ended;
+    const { conversationId } = first;
+    const second = await send(gateway, { conversationId, content: 'And?' });
+    engine.push(delta('So'));
+    const reader = webSocket.follow(gateway, { messageId: second.replyId });
+    await reader.until(({ content }) => content === 'So');
+
+    const { data } = await gateway.graphql(CONVERSATION, { id: conversationId.toUpperCase() });
+    const message = (id: string, role: string, status: string, content: string, parent: object | null) => ({
+      id,
+      role,
+      status,
+      content,
+      parent,
+      conversation: { id: conversationId },
+    });
+    expect(data).toEqual({
+      conversation: {
+        id: conversationId,
+        sessionId: 'visit',
+        channel: 'GRAPHQL',
+        status: 'OPEN',
+        metadata: {},
+        createdAt: expect.stringMatching(/Z$/),
+        updatedAt: expect.stringMatching(/Z$/),
+        chatbot: { id: chatbotId },
+        lastMessage: { id: second.replyId },
+        messages: {
+          nodes: [
+            message(first.messageId, 'USER', 'COMPLETED', 'Hello', null),
+            message(first.replyId, 'ASSISTANT', 'COMPLETED', 'Good day.', { id: first.messageId }),
+            message(second.messageId, 'USER', 'COMPLETED', 'And?', { id: first.replyId }),
+            message(second.replyId, 'ASSISTANT', 'STREAMING', 'So', { id: second.messageId }),
+          ],
+        },
+      },
+    });
+    engine.push(finish);
+    await reader.ended;
+  });
+
+  it('is null to strangers, whatever they name', async () => {
+    const gateway = await openGateway();
+    const { conversationId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Hello' });
+    const answers = await askAsStranger(gateway, { query: CONVERSATION, id: conversationId, kind: 'conversation' });
+    expect(distinct(answers)).toEqual([{ status: 200, data: { conversation: null } }]);
+  });
+
+  it('comes in by the way that its first message came', async () => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const response = await gateway.fetch(`/v1/chatbots/${chatbotId}/chat`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-api-key': gateway.key },
+      body: '{"message":"Hello"}',
+    });
+    expect(response.status).toBe(200);
+    await response.arrayBuffer();
+    const query = 'query ($id: ID!) { chatbot(id: $id) { conversations { nodes { channel } } } }';
+    expect((await gateway.graphql(query, { id: chatbotId })).data).toEqual({
+      chatbot: { conversations: { nodes: [{ channel: 'API' }] } },
+    });
+  });
+});
+
+describe('conversations', () => {
+  it('are listed newest first, those of one status if asked, each with its last message', async () => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const ids: string[] = [];
+    for (const content of ['One', 'Two', 'Three']) {
+      const sent = await send(gateway, { chatbotId, content });
+      await webSocket.follow(gateway, { messageId: sent.replyId }).ended;
+      ids.push(sent.conversationId);
+    }
+    await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Elsewhere' });
+    const [one = '', two = '', three = ''] = ids;
+    await gateway.deps.db.transaction((trx) =>
+      trx.updateTable('conversations').set({ status: 'CLOSED' }).where('id', '=', two).execute(),
+    );
+    const query = `query ($id: ID!, $status: ConversationStatus) {
+      chatbot(id: $id) { conversations(status: $status) { nodes { id status lastMessage { role } } } }
+    }`;
+    const listed = async (status?: string) => (await gateway.graphql(query, { id: chatbotId, status })).data;
+    const row = (id: string, status: string) => ({ id, status, lastMessage: { role: 'ASSISTANT' } });
+    const page = (...nodes: object[]) => ({ chatbot: { conversations: { nodes } } });
+    expect(await listed()).toEqual(page(row(three, 'OPEN'), row(two, 'CLOSED'), row(one, 'OPEN')));
+    expect(await listed('CLOSED')).toEqual(page(row(two, 'CLOSED')));
+    expect(await listed('ESCALATED')).toEqual(page());
+
+    // Writing to a closed conversation opens it again.
+    await mutate(gateway, 'sendMessage', { conversationId: two, content: 'Still there?' });
+    expect(await listed('CLOSED')).toEqual(page());
+  });
+});

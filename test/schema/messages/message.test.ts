@@ -1,0 +1,235 @@
+import { describe, expect, it } from 'vitest';
+import { createId } from '../../../src/domain/ids.ts';
+import { createChatbot, send } from '../../helpers/chatbots.ts';
+import { createTurnedClock } from '../../helpers/clock.ts';
+import type { TestGateway } from '../../helpers/gateway.ts';
+import { createScriptedEngine, finish } from '../../helpers/models/engines.ts';
+import { codesOf } from '../../helpers/sockets.ts';
+import { webSocket } from '../../helpers/streams.ts';
+import { askAsStranger, distinct, mutate, mutation, openGateway, textOf } from '../support.ts';
+
+const FIELDS = `notice conversation { id sessionId status channel metadata chatbot { id } }
+  sent: message { id role status content metadata parent { id } rating error { code } completedAt }
+  reply { id role status content citations { quote } finishReason usage { inputTokens } parent { id } metadata completedAt }`;
+
+interface Sent {
+  readonly __typename: string;
+  readonly conversation: { id: string; sessionId: string };
+  readonly sent: { id: string };
+  readonly reply: { id: string };
+}
+
+const sendMessage = (gateway: TestGateway, input: object) =>
+  mutate<Sent>(gateway, 'sendMessage', input, { selection: FIELDS });
+
+/** How many conversations, messages, and reserved replies are stored. */
+async function countRows({ deps }: TestGateway): Promise<number[]> {
+  const { read } = deps.db;
+  const conversations = await read.selectFrom('conversations').select('id').execute();
+  const messages = await read.selectFrom('messages').select('id').execute();
+  const usage = await read.selectFrom('usage').select('messages').execute();
+  return [conversations.length, messages.length, usage.reduce((sum, row) => sum + row.messages, 0)];
+}
+
+/** A JSON value nested this deep. */
+const nested = (depth: number): unknown => (depth === 0 ? 1 : { a: nested(depth - 1) });
+
+describe('sendMessage', () => {
+  it('stores the message, opens the reply, and returns before it is written', async () => {
+    const clock = createTurnedClock();
+    const engine = createScriptedEngine();
+    const gateway = await openGateway({ replaced: { clock, engines: new Map([['builtin', engine]]) } });
+    const chatbotId = await createChatbot(gateway);
+    const metadata = { page: '/prices', tags: ['a', null, 1.5] };
+    const answer = await sendMessage(gateway, { chatbotId, content: '\n Hello 👋 \t', metadata });
+    expect(answer).toEqual({
+      __typename: 'SendMessagePayload',
+      notice: null,
+      conversation: {
+        id: expect.any(String),
+        sessionId: answer.conversation.id,
+        status: 'OPEN',
+        channel: 'GRAPHQL',
+        metadata,
+        chatbot: { id: chatbotId },
+      },
+      sent: {
+        id: expect.any(String),
+        role: 'USER',
+        status: 'COMPLETED',
+        content: 'Hello 👋',
+        metadata,
+        parent: null,
+        rating: null,
+        error: null,
+        completedAt: '2026-03-15T10:30:00.000Z',
+      },
+      reply: {
+        id: expect.any(String),
+        role: 'ASSISTANT',
+        status: 'STREAMING',
+        content: '',
+        citations: [],
+        finishReason: null,
+        usage: null,
+        parent: { id: answer.sent.id },
+        metadata: {},
+        completedAt: null,
+      },
+    });
+    expect(await countRows(gateway)).toEqual([1, 2, 1]);
+    engine.push(finish);
+    await webSocket.follow(gateway, { messageId: answer.reply.id }).ended;
+  });
+
+  it('finds the conversation of a session again, within its chatbot', async () => {
+    const gateway = await openGateway();
+    const [chatbotId, other] = [await createChatbot(gateway), await createChatbot(gateway)];
+    const first = await sendMessage(gateway, { chatbotId, sessionId: 'visit', content: 'One', metadata: { a: 1 } });
+    const again = await sendMessage(gateway, { chatbotId, sessionId: ' visit ', content: 'Two', metadata: { b: 2 } });
+    const elsewhere = await sendMessage(gateway, { chatbotId: other, sessionId: 'visit', content: 'One' });
+    expect(first.conversation.sessionId).toBe('visit');
+    expect(again).toMatchObject({ conversation: first.conversation, sent: { metadata: { b: 2 } } });
+    expect(elsewhere.conversation.id).not.toBe(first.conversation.id);
+  });
+
+  it('finds one conversation for a session that begins many times at once', async () => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, i) => sendMessage(gateway, { chatbotId, sessionId: 's', content: `Number ${i}` })),
+    );
+    expect(new Set(answers.map(({ conversation }) => conversation.id)).size).toBe(1);
+    expect((await countRows(gateway)).slice(0, 2)).toEqual([1, 20]);
+  });
+
+  it('goes on with a conversation by its id', async () => {
+    const gateway = await openGateway();
+    const { conversationId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'One' });
+    const answer = await sendMessage(gateway, { conversationId: conversationId.toUpperCase(), content: 'Two' });
+    expect(answer.conversation.id).toBe(conversationId);
+    expect((await countRows(gateway)).slice(0, 2)).toEqual([1, 4]);
+  });
+
+  it.each([1, 8_000])('takes %i characters', async (length) => {
+    const gateway = await openGateway();
+    const input = { chatbotId: await createChatbot(gateway), content: `  ${textOf(length)}  ` };
+    expect(await sendMessage(gateway, input)).toMatchObject({ sent: { content: textOf(length) } });
+  });
+
+  it.each<[string, object, string[]]>([
+    ['nothing', { content: '' }, ['content']],
+    ['white space', { content: ' \n\t\u3000\u00a0' }, ['content']],
+    ['8,001 characters', { content: textOf(8_001) }, ['content']],
+    ['a NUL', { content: 'a\0b' }, ['content']],
+    ['half a surrogate pair', { content: 'a\ud83d' }, ['content']],
+    ['the other half', { content: '\udc4ba' }, ['content']],
+    ['an empty session', { sessionId: '' }, ['sessionId']],
+    ['a session of 256 characters', { sessionId: textOf(256) }, ['sessionId']],
+    ['a session with a NUL', { sessionId: 'a\0' }, ['sessionId']],
+    ['metadata that is text', { metadata: 'a' }, ['metadata']],
+    ['metadata that is a list', { metadata: [{}] }, ['metadata']],
+    ['metadata that is true', { metadata: true }, ['metadata']],
+    ['metadata of more than 16 kB', { metadata: { a: textOf(16_377) } }, ['metadata']],
+    ['metadata of more than 16 kB in UTF-8', { metadata: { a: 'é'.repeat(8_189) } }, ['metadata']],
+    ['a chatbot and a conversation', { conversationId: createId('conversation') }, []],
+    ['neither', { chatbotId: null }, []],
+    [
+      'a session with a conversation',
+      { chatbotId: null, conversationId: createId('conversation'), sessionId: 's' },
+      ['sessionId'],
+    ],
+  ])('refuses %s, and stores nothing', async (_name, input, path) => {
+    const gateway = await openGateway();
+    const answer = await sendMessage(gateway, { chatbotId: await createChatbot(gateway), content: 'Hello', ...input });
+    expect(answer).toMatchObject({ __typename: 'InvalidInputError', code: 'INVALID_INPUT', fields: [{ path }] });
+    expect(await countRows(gateway)).toEqual([0, 0, 0]);
+  });
+
+  it('takes metadata of 16 kB, nested 32 deep, and none deeper', async () => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const take = (metadata: unknown) => sendMessage(gateway, { chatbotId, content: 'Hello', metadata });
+    for (const metadata of [{ a: textOf(16_376) }, nested(32)])
+      expect(await take(metadata)).toMatchObject({ sent: { metadata } });
+    const before = await countRows(gateway);
+    for (const depth of [33, 40]) {
+      const input = { chatbotId, content: 'Hello', metadata: nested(depth) };
+      expect(codesOf(await gateway.graphql(mutation('sendMessage'), { input }))).toEqual(['BAD_USER_INPUT']);
+    }
+    const literal = `mutation { sendMessage(input: { chatbotId: "1", content: "a", metadata: ${'{a:'.repeat(40)}1${'}'.repeat(40)} }) { __typename } }`;
+    expect(codesOf(await gateway.graphql(literal))).toEqual(['GRAPHQL_VALIDATION_FAILED']);
+    expect((await countRows(gateway)).slice(0, 2)).toEqual(before.slice(0, 2));
+  });
+
+  it('tells of every field at fault', async () => {
+    const gateway = await openGateway();
+    expect(await sendMessage(gateway, { content: ' ', sessionId: '', metadata: [] })).toMatchObject({
+      fields: [{ path: ['content'] }, { path: ['sessionId'] }, { path: ['metadata'] }],
+    });
+  });
+
+  it('refuses a paused chatbot, in a conversation that has begun too, and stores nothing', async () => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'Hello' });
+    await webSocket.follow(gateway, { messageId: replyId }).ended;
+    await mutate(gateway, 'updateChatbot', { id: chatbotId, isActive: false });
+    const before = await countRows(gateway);
+    const paused = { __typename: 'ChatbotPausedError', code: 'CHATBOT_PAUSED', reason: 'Chatbot is not active.' };
+    expect(await sendMessage(gateway, { chatbotId, content: 'Hello' })).toEqual(paused);
+    expect(await sendMessage(gateway, { conversationId, content: 'Hello' })).toEqual(paused);
+    expect(await countRows(gateway)).toEqual(before);
+    await mutate(gateway, 'updateChatbot', { id: chatbotId, isActive: true });
+    expect(await sendMessage(gateway, { conversationId, content: 'Hello' })).toMatchObject({
+      __typename: 'SendMessagePayload',
+    });
+  });
+
+  it('refuses the third message of a month that has two, and stores nothing of it', async () => {
+    const clock = createTurnedClock();
+    const gateway = await openGateway({ env: { MONTHLY_MESSAGE_LIMIT: '2' }, replaced: { clock } });
+    const chatbotId = await createChatbot(gateway);
+    const answers = await Promise.all(
+      [1, 2, 3, 4].map((i) => sendMessage(gateway, { chatbotId, content: `Number ${i}` })),
+    );
+    const refused = {
+      __typename: 'QuotaExceededError',
+      code: 'QUOTA_EXCEEDED',
+      reason: 'Monthly message limit reached.',
+    };
+    expect(answers.filter(({ __typename }) => __typename === 'SendMessagePayload')).toHaveLength(2);
+    expect(distinct(answers.filter(({ __typename }) => __typename !== 'SendMessagePayload'))).toEqual([refused]);
+    expect(await countRows(gateway)).toEqual([2, 4, 2]);
+
+    const other = await gateway.createTenant();
+    const input = { chatbotId: await createChatbot(gateway, { key: other.key }), content: 'Hello' };
+    expect(await mutate(gateway, 'sendMessage', input, { key: other.key })).toEqual({
+      __typename: 'SendMessagePayload',
+    });
+    clock.turn(31 * 24 * 3_600_000);
+    expect(await sendMessage(gateway, { chatbotId, content: 'Hello' })).toMatchObject({
+      __typename: 'SendMessagePayload',
+    });
+  });
+
+  it.each([
+    { kind: 'chatbot', field: 'chatbotId', reason: 'Chatbot not found.' },
+    { kind: 'conversation', field: 'conversationId', reason: 'Conversation not found.' },
+  ] as const)("finds no $kind of another account's, and stores nothing", async ({ kind, field, reason }) => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const { conversationId } = await send(gateway, { chatbotId, content: 'Hello' });
+    const before = await countRows(gateway);
+    const answers = await askAsStranger(gateway, {
+      query: mutation('sendMessage'),
+      id: kind === 'chatbot' ? chatbotId : conversationId,
+      kind,
+      variables: (id) => ({ input: { [field]: id, content: 'Hello' } }),
+    });
+    expect(distinct(answers)).toEqual([
+      { status: 200, data: { sendMessage: { __typename: 'NotFoundError', code: 'NOT_FOUND', reason } } },
+    ]);
+    expect((await countRows(gateway)).slice(0, 2)).toEqual(before.slice(0, 2));
+  });
+});

@@ -1,0 +1,310 @@
+import { describe, expect, it, vi } from 'vitest';
+import { BUILTIN, PROVIDERS } from '../../../src/domain/providers.ts';
+import { createTurnedClock } from '../../helpers/clock.ts';
+import type { GatewayOptions, TestGateway } from '../../helpers/gateway.ts';
+import { createScriptedModels, MODEL_FINISH, type ModelScript } from '../../helpers/models/models.ts';
+import { mutate, openGateway as open, textOf } from '../support.ts';
+
+const KEY = 'sk-abcdefghijkl-WXYZ';
+const PROVIDER =
+  'provider { name label isConfigured keySource keyEnding baseUrl defaultModel models { model } lastError { code message } }';
+const SECRET_KEY = 'ab'.repeat(32);
+
+const openGateway = ({ env, ...options }: GatewayOptions = {}) => open({ env: { SECRET_KEY, ...env }, ...options });
+
+interface Provider {
+  readonly name: string;
+  readonly models: readonly { model: string; lastError: { code: string } | null }[];
+}
+
+const set = (gateway: TestGateway, input: object, key?: string) =>
+  mutate<{ provider: Provider }>(gateway, 'setProviderKey', input, { selection: PROVIDER, ...(key && { key }) });
+const remove = (gateway: TestGateway, provider: string, key?: string) =>
+  mutate<{ provider: Provider }>(
+    gateway,
+    'deleteProviderKey',
+    { provider },
+    { selection: PROVIDER, ...(key && { key }) },
+  );
+
+async function list(gateway: TestGateway, key?: string): Promise<Record<string, Provider>> {
+  const { data } = await gateway.graphql<{ providers: Provider[] }>(
+    `{ providers { name isConfigured keySource keyEnding baseUrl
+         models { model workedAt failedAt lastError { code message } } lastError { code message } } }`,
+    {},
+    key,
+  );
+  return Object.fromEntries(data.providers.map((provider) => [provider.name, provider]));
+}
+
+const countKeys = async ({ deps }: TestGateway) =>
+  (await deps.db.read.selectFrom('provider_keys').select('provider').execute()).length;
+
+describe('providers', () => {
+  it('lists all that can answer, and what the operator has set of it, but nothing of how', async () => {
+    const env = {
+      OPENAI_API_KEY: KEY,
+      XAI_BASE_URL: 'https://proxy.example/v1',
+      OPENAI_COMPATIBLE_BASE_URL: 'http://gpu/v1',
+    };
+    const gateway = await openGateway({ env });
+    const providers = await list(gateway);
+    expect(Object.keys(providers)).toEqual([BUILTIN, ...PROVIDERS]);
+    const nothing = {
+      isConfigured: false,
+      keySource: null,
+      keyEnding: null,
+      baseUrl: null,
+      models: [],
+      lastError: null,
+    };
+    expect(providers[BUILTIN]).toEqual({ name: BUILTIN, ...nothing, isConfigured: true });
+    for (const name of PROVIDERS) {
+      const isSet = name === 'openai' || name === 'open';
+      expect(providers[name]).toEqual({
+        name,
+        ...nothing,
+        isConfigured: isSet,
+        keySource: isSet ? 'ENVIRONMENT' : null,
+      });
+    }
+  });
+
+  it('gives each a name for people, and its default model', async () => {
+    const gateway = await openGateway();
+    const { data } = await gateway.graphql('{ providers { name label defaultModel } }');
+    expect(data).toMatchObject({
+      providers: expect.arrayContaining([
+        { name: 'builtin', label: 'Built-in', defaultModel: null },
+        { name: 'openai', label: 'OpenAI', defaultModel: expect.any(String) },
+        { name: 'open', label: 'OpenAI-compatible', defaultModel: null },
+      ]),
+    });
+  });
+
+  it('tells how models were seen to work, those asked last first, and no one else of it', async () => {
+    const clock = createTurnedClock();
+    const gateway = await openGateway({ env: { OPENAI_API_KEY: KEY }, replaced: { clock } });
+    const { access, background } = gateway.deps;
+    access.noteOutcome(gateway.accountId, { provider: 'openai', model: 'good' }, null);
+    await background.drain(1_000);
+    clock.turn(1);
+    access.noteOutcome(gateway.accountId, { provider: 'openai', model: 'bad' }, 'PROVIDER_MISCONFIGURED');
+    await background.drain(1_000);
+    const failure = { code: 'PROVIDER_MISCONFIGURED', message: 'The model is not set up rightly.' };
+    expect((await list(gateway)).openai).toMatchObject({
+      models: [
+        { model: 'bad', workedAt: null, failedAt: expect.any(String), lastError: failure },
+        { model: 'good', workedAt: expect.any(String), failedAt: null, lastError: null },
+      ],
+      lastError: failure,
+    });
+    const { key } = await gateway.createTenant();
+    expect((await list(gateway, key)).openai).toMatchObject({ models: [], lastError: null });
+  });
+});
+
+describe('setProviderKey', () => {
+  it("sets the account's own access, which goes before the operator's, and tells its ending alone", async () => {
+    const gateway = await openGateway({ env: { OPENAI_API_KEY: 'sk-of-the-operator' } });
+    const answer = await set(gateway, { provider: 'openai', apiKey: ` ${KEY}\n` });
+    expect(answer).toEqual({
+      __typename: 'SetProviderKeyPayload',
+      provider: {
+        name: 'openai',
+        label: 'OpenAI',
+        isConfigured: true,
+        keySource: 'ACCOUNT',
+        keyEnding: 'WXYZ',
+        baseUrl: null,
+        defaultModel: expect.any(String),
+        models: [],
+        lastError: null,
+      },
+    });
+    const { accountId, deps } = gateway;
+    expect((await deps.access.findAccess(accountId, 'openai'))?.apiKey).toBe(KEY);
+    const { accountId: other } = await gateway.createTenant();
+    expect((await deps.access.findAccess(other, 'openai'))?.apiKey).toBe('sk-of-the-operator');
+  });
+
+  it('replaces all that was set, and forgets what was seen with it', async () => {
+    const gateway = await openGateway();
+    await set(gateway, { provider: 'xai', apiKey: KEY, baseUrl: 'https://models.example.com/v1/' });
+    expect((await list(gateway)).xai).toMatchObject({ keyEnding: 'WXYZ', baseUrl: 'https://models.example.com/v1' });
+    gateway.deps.access.noteOutcome(gateway.accountId, { provider: 'xai', model: 'a' }, 'PROVIDER_UNAVAILABLE');
+    gateway.deps.access.noteOutcome(gateway.accountId, { provider: 'glm', model: 'b' }, null);
+    await gateway.deps.background.drain(1_000);
+    await set(gateway, { provider: 'xai', apiKey: 'short' });
+    const { xai, glm } = await list(gateway);
+    expect(xai).toMatchObject({ keyEnding: null, baseUrl: null, models: [], lastError: null });
+    expect(glm?.models).toHaveLength(1);
+    expect(await countKeys(gateway)).toBe(1);
+  });
+
+  it('lets `open` do without a key, and nothing without what it needs', async () => {
+    const gateway = await openGateway();
+    expect(await set(gateway, { provider: 'open', baseUrl: 'https://models.example.com' })).toMatchObject({
+      provider: { isConfigured: true, keySource: 'ACCOUNT', keyEnding: null, baseUrl: 'https://models.example.com' },
+    });
+    expect(await set(gateway, { provider: 'open', apiKey: KEY })).toMatchObject({ fields: [{ path: ['baseUrl'] }] });
+    expect(await set(gateway, { provider: 'glm', baseUrl: 'https://models.example.com' })).toMatchObject({
+      fields: [{ path: ['apiKey'] }],
+    });
+  });
+
+  it.each([
+    [{ provider: 'builtin', apiKey: KEY }, 'provider'],
+    [{ provider: 'nobody', apiKey: KEY }, 'provider'],
+    [{ provider: '', apiKey: KEY }, 'provider'],
+    [{ provider: 'openai' }, 'apiKey'],
+    [{ provider: 'openai', apiKey: null }, 'apiKey'],
+    [{ provider: 'openai', apiKey: '' }, 'apiKey'],
+    [{ provider: 'openai', apiKey: '  ' }, 'apiKey'],
+    [{ provider: 'openai', apiKey: 'sk a' }, 'apiKey'],
+    [{ provider: 'openai', apiKey: 'sk\na' }, 'apiKey'],
+    [{ provider: 'openai', apiKey: 'sk\0' }, 'apiKey'],
+    [{ provider: 'openai', apiKey: 'skä' }, 'apiKey'],
+    [{ provider: 'openai', apiKey: textOf(513) }, 'apiKey'],
+    [{ provider: 'openai', apiKey: KEY, baseUrl: '' }, 'baseUrl'],
+    [{ provider: 'openai', apiKey: KEY, baseUrl: 'models.example.com' }, 'baseUrl'],
+    [{ provider: 'openai', apiKey: KEY, baseUrl: 'http://127.0.0.1:11434/v1' }, 'baseUrl'],
+    [{ provider: 'openai', apiKey: KEY, baseUrl: 'http://169.254.169.254/' }, 'baseUrl'],
+    [{ provider: 'openai', apiKey: KEY, baseUrl: 'https://user:pass@models.example.com/' }, 'baseUrl'],
+    [{ provider: 'openai', apiKey: KEY, baseUrl: 'https://models.example.com/v1?key=a' }, 'baseUrl'],
+    [{ provider: 'openai', apiKey: KEY, baseUrl: 'https://models.example.com/v1#a' }, 'baseUrl'],
+    [{ provider: 'openai', apiKey: KEY, baseUrl: `https://models.example.com/${textOf(2_048)}` }, 'baseUrl'],
+  ])('refuses %j', async (input, path) => {
+    const gateway = await openGateway();
+    const answer = await set(gateway, input);
+    expect(answer).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: [path] }] });
+    expect(await countKeys(gateway)).toBe(0);
+  });
+
+  it('takes inner addresses that the operator allows, on any port', async () => {
+    const gateway = await openGateway({ env: { SSRF_ALLOW_CIDRS: '127.0.0.0/8' } });
+    expect(await set(gateway, { provider: 'open', baseUrl: 'http://127.0.0.1:11434/v1' })).toMatchObject({
+      provider: { baseUrl: 'http://127.0.0.1:11434/v1' },
+    });
+  });
+
+  it("keeps an account's access from all others", async () => {
+    const gateway = await openGateway();
+    await set(gateway, { provider: 'openai', apiKey: KEY });
+    const stranger = await gateway.createTenant();
+    const nothing = { isConfigured: false, keySource: null, keyEnding: null };
+    expect((await list(gateway, stranger.key)).openai).toMatchObject(nothing);
+    await set(gateway, { provider: 'openai', apiKey: 'sk-of-the-stranger' }, stranger.key);
+    expect((await list(gateway)).openai).toMatchObject({ keyEnding: 'WXYZ' });
+    expect((await gateway.deps.access.findAccess(gateway.accountId, 'openai'))?.apiKey).toBe(KEY);
+  });
+});
+
+describe('deleteProviderKey', () => {
+  it("gives way to the operator's access", async () => {
+    const gateway = await openGateway({ env: { OPENAI_API_KEY: 'sk-of-the-operator' } });
+    await set(gateway, { provider: 'openai', apiKey: KEY, baseUrl: 'https://models.example.com' });
+    await set(gateway, { provider: 'glm', apiKey: KEY });
+    expect(await remove(gateway, 'openai')).toMatchObject({
+      __typename: 'DeleteProviderKeyPayload',
+      provider: { isConfigured: true, keySource: 'ENVIRONMENT', keyEnding: null, baseUrl: null },
+    });
+    expect(await remove(gateway, 'glm')).toMatchObject({ provider: { isConfigured: false, keySource: null } });
+    const access = await gateway.deps.access.findAccess(gateway.accountId, 'openai');
+    expect(access).toMatchObject({ apiKey: 'sk-of-the-operator', baseUrl: undefined });
+  });
+
+  it("finds none of another account's, and leaves it alone", async () => {
+    const gateway = await openGateway();
+    await set(gateway, { provider: 'openai', apiKey: KEY });
+    const { key } = await gateway.createTenant();
+    const refusal = { __typename: 'NotFoundError', code: 'NOT_FOUND', reason: 'Provider key not found.' };
+    expect(await remove(gateway, 'openai', key)).toEqual(refusal);
+    expect(await remove(gateway, 'glm', key)).toEqual(refusal);
+    expect((await list(gateway)).openai).toMatchObject({ keySource: 'ACCOUNT' });
+  });
+
+  it.each(['builtin', 'nobody', ''])('refuses the provider %j', async (provider) => {
+    const gateway = await openGateway();
+    expect(await remove(gateway, provider)).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: ['provider'] }] });
+  });
+});
+
+describe('testProvider', () => {
+  const test = (gateway: TestGateway, input: object) =>
+    mutate(gateway, 'testProvider', input, {
+      selection: 'provider { name } model isWorking latencyMs error { code message }',
+    });
+
+  it('asks the model for a word, with the access of the account', async () => {
+    const script: ModelScript = [{ type: 'text', text: 'OK' }, MODEL_FINISH];
+    const models = createScriptedModels(script, script);
+    const gateway = await openGateway({ replaced: { models } });
+    expect(await test(gateway, { provider: 'openai', model: ' gpt-x ' })).toEqual({
+      __typename: 'TestProviderPayload',
+      provider: { name: 'openai' },
+      model: 'gpt-x',
+      isWorking: true,
+      latencyMs: expect.any(Number),
+      error: null,
+    });
+    expect(await test(gateway, { provider: 'openai' })).toMatchObject({ model: 'default-model', isWorking: true });
+    expect(models.calls).toMatchObject([
+      { accountId: gateway.accountId, provider: 'openai', model: 'gpt-x', maxOutputTokens: 16, isTest: true },
+      { accountId: gateway.accountId, provider: 'openai', model: null },
+    ]);
+    expect(models.closed).toBe(2);
+  });
+
+  it('says why a model does not work: when it is asked, and in the midst of its answer', async () => {
+    const words = { PROVIDER_MISCONFIGURED: 'The model is not set up rightly.' };
+    for (const steps of [[], [{ type: 'text', text: 'O' }]] as const) {
+      const models = createScriptedModels([...steps, 'PROVIDER_MISCONFIGURED']);
+      const gateway = await openGateway({ replaced: { models } });
+      expect(await test(gateway, { provider: 'glm', model: 'glm-x' })).toMatchObject({
+        provider: { name: 'glm' },
+        model: 'glm-x',
+        isWorking: false,
+        error: { code: 'PROVIDER_MISCONFIGURED', message: words.PROVIDER_MISCONFIGURED },
+      });
+      expect(models.closed).toBe(steps.length);
+    }
+  });
+
+  it('waits 10 seconds and no longer', async () => {
+    const limit = new AbortController();
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(limit.signal);
+    const models = createScriptedModels([{ type: 'text', text: 'O' }]);
+    const gateway = await openGateway({ replaced: { models } });
+    const answer = test(gateway, { provider: 'glm' });
+    await vi.waitFor(() => expect(models.calls).toHaveLength(1));
+    expect(timeout).toHaveBeenCalledWith(10_000);
+    limit.abort();
+    expect(await answer).toMatchObject({ isWorking: false, error: { code: 'PROVIDER_UNAVAILABLE' } });
+    expect(models.closed).toBe(1);
+    timeout.mockRestore();
+  });
+
+  it('finds the built-in engine working at once, and asks no model', async () => {
+    const models = createScriptedModels([]);
+    const gateway = await openGateway({ replaced: { models } });
+    expect(await test(gateway, { provider: 'builtin', model: 'a' })).toEqual({
+      __typename: 'TestProviderPayload',
+      provider: { name: 'builtin' },
+      model: null,
+      isWorking: true,
+      latencyMs: 0,
+      error: null,
+    });
+    expect(models.calls).toEqual([]);
+  });
+
+  it.each([
+    [{ provider: 'nobody' }, 'provider'],
+    [{ provider: 'openai', model: ' ' }, 'model'],
+    [{ provider: 'openai', model: textOf(256) }, 'model'],
+  ])('refuses %j', async (input, path) => {
+    const gateway = await openGateway();
+    expect(await test(gateway, input)).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: [path] }] });
+  });
+});

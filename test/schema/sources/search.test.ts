@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { createChatbot } from '../../helpers/chatbots.ts';
+import type { TestGateway } from '../../helpers/gateway.ts';
+import { codesOf } from '../../helpers/sockets.ts';
+import { askAsStranger, distinct, openGateway, textOf } from '../support.ts';
+
+const SEARCH = `query ($id: ID!, $query: String!, $first: Int) {
+  search(chatbotId: $id, query: $query, first: $first) { score passage { text headingPath source { title chatbot { id } } } }
+}`;
+
+interface Found {
+  readonly search: { score: number; passage: { text: string; headingPath: string[]; source: { title: string } } }[];
+}
+
+const search = (gateway: TestGateway, id: string, query: string, first?: number | null) =>
+  gateway.graphql<Found>(SEARCH, { id, query, ...(first !== undefined && { first }) });
+
+const TOWER = '# Sights\n\n## Tower\n\nThe tower is 300 metres tall.';
+const BRIDGE = 'The bridge is near the tower.';
+const LAKE = 'Boats can be hired at the lake.';
+
+describe('search', () => {
+  it('finds the passages of this chatbot that match, best first', async () => {
+    const gateway = await openGateway();
+    const id = await createChatbot(gateway, { sources: [LAKE, BRIDGE, TOWER] });
+    await createChatbot(gateway, { sources: [TOWER] });
+    const { data } = await search(gateway, id, 'How tall is the tower?');
+    expect(data.search.map(({ passage }) => passage)).toEqual([
+      {
+        text: 'The tower is 300 metres tall.',
+        headingPath: ['Sights', 'Tower'],
+        source: { title: 'Source 3', chatbot: { id } },
+      },
+      { text: BRIDGE, headingPath: [], source: { title: 'Source 2', chatbot: { id } } },
+    ]);
+    const [best = 0, next = 0] = data.search.map(({ score }) => score);
+    expect(best).toBeLessThanOrEqual(1);
+    expect(best).toBeGreaterThan(next);
+    expect(next).toBeGreaterThan(0);
+  });
+
+  it('finds 5 unless told, and as many as asked', async () => {
+    const gateway = await openGateway();
+    const sources = Array.from({ length: 7 }, (_, i) => `Tower number ${i} is tall.`);
+    const id = await createChatbot(gateway, { sources });
+    const counts = [];
+    for (const first of [undefined, null, 0, 1, 7, 100])
+      counts.push((await search(gateway, id, 'tower', first)).data.search.length);
+    expect(counts).toEqual([5, 5, 0, 1, 7, 7]);
+  });
+
+  it.each([-1, 101])('refuses %i for first', async (first) => {
+    const gateway = await openGateway();
+    expect(codesOf(await search(gateway, await createChatbot(gateway), 'tower', first))).toEqual(['BAD_USER_INPUT']);
+  });
+
+  it('refuses a question of more than 8,000 characters', async () => {
+    const gateway = await openGateway();
+    const id = await createChatbot(gateway, { sources: [TOWER] });
+    expect(codesOf(await search(gateway, id, textOf(8_001)))).toEqual(['BAD_USER_INPUT']);
+    expect((await search(gateway, id, textOf(8_000))).data).toEqual({ search: [] });
+  });
+
+  it.each(['', ' ', '\0', '\ud800', '"', '*', 'tower" OR "1', 'NEAR(tower, 1)', '-', '\\', '🗼', 'a '.repeat(4_000)])(
+    'is not upset by %.20j',
+    async (query) => {
+      const gateway = await openGateway();
+      const { errors, data } = await search(gateway, await createChatbot(gateway, { sources: [TOWER] }), query);
+      expect(errors).toBeUndefined();
+      expect(data.search.length).toBeLessThanOrEqual(1);
+    },
+  );
+
+  it('is NOT_FOUND to strangers, whatever they name', async () => {
+    const gateway = await openGateway();
+    const id = await createChatbot(gateway, { sources: [TOWER] });
+    const answers = await askAsStranger(gateway, {
+      query: 'query ($id: ID!) { search(chatbotId: $id, query: "tower") { score } }',
+      id,
+      kind: 'chatbot',
+    });
+    expect(distinct(answers)).toEqual([
+      {
+        status: 200,
+        data: null,
+        errors: [
+          {
+            message: 'Chatbot not found.',
+            locations: [{ line: 1, column: 20 }],
+            path: ['search'],
+            extensions: { code: 'NOT_FOUND' },
+          },
+        ],
+      },
+    ]);
+  });
+});

@@ -1,0 +1,236 @@
+import { describe, expect, it } from 'vitest';
+import { createId } from '../../../src/domain/ids.ts';
+import { createChatbot, send } from '../../helpers/chatbots.ts';
+import type { TestGateway } from '../../helpers/gateway.ts';
+import { codesOf } from '../../helpers/sockets.ts';
+import { webSocket } from '../../helpers/streams.ts';
+import { askAsStranger, distinct, mutate, mutation, openGateway, textOf } from '../support.ts';
+
+const FIELDS = `id type title url status error pageCount createdAt updatedAt chatbot { id }
+  passages { nodes { id position headingPath text source { id } } }`;
+
+interface Answered {
+  readonly source: Record<string, unknown> & { id: string };
+}
+
+const create = (gateway: TestGateway, input: object) =>
+  mutate<Answered>(gateway, 'createSource', input, { selection: `source { ${FIELDS} }` });
+
+async function countRows({ deps }: TestGateway): Promise<number[]> {
+  const { read } = deps.db;
+  const sources = await read.selectFrom('sources').select('id').execute();
+  const passages = await read.selectFrom('passages').select('id').execute();
+  return [sources.length, passages.length];
+}
+
+const MARKDOWN = `Before any heading.
+
+# Shop
+
+The shop is in the main street.
+
+## Opening hours
+
+Open from 9 to 18.
+
+# Returns
+
+Within 30 days.`;
+
+describe('createSource', () => {
+  it('reads Markdown into passages below their headings', async () => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const { source } = await create(gateway, { chatbotId, title: ' Guide ', content: { text: MARKDOWN } });
+    const passage = (position: number, headingPath: string[], text: string) => ({
+      id: expect.any(String),
+      position,
+      headingPath,
+      text,
+      source: { id: source.id },
+    });
+    expect(source).toEqual({
+      id: expect.any(String),
+      type: 'TEXT',
+      title: 'Guide',
+      url: null,
+      status: 'DONE',
+      error: null,
+      pageCount: 1,
+      createdAt: expect.stringMatching(/Z$/),
+      updatedAt: source.createdAt,
+      chatbot: { id: chatbotId },
+      passages: {
+        nodes: [
+          passage(0, [], 'Before any heading.'),
+          passage(1, ['Shop'], 'The shop is in the main street.'),
+          passage(2, ['Shop', 'Opening hours'], 'Open from 9 to 18.'),
+          passage(3, ['Returns'], 'Within 30 days.'),
+        ],
+      },
+    });
+  });
+
+  it('is named by its first heading or line, or its question, where no title is given', async () => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const contents = [
+      [{ text: '\n## Opening hours\n\nFrom 9 to 18.' }, 'Opening hours'],
+      [{ text: 'The shop is open.\nAlways.' }, 'The shop is open.'],
+      [{ qa: { question: 'When are you open?', answer: 'Always.' } }, 'When are you open?'],
+    ] as const;
+    for (const [content, title] of contents) {
+      expect(await create(gateway, { chatbotId, content })).toMatchObject({ source: { title } });
+    }
+  });
+
+  it('keeps a question with its answer as one passage', async () => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const qa = { question: ' When are you open? ', answer: ' From 9 to 18. ' };
+    expect(await create(gateway, { chatbotId, title: 'Hours', content: { qa } })).toMatchObject({
+      source: {
+        type: 'QA',
+        passages: { nodes: [{ position: 0, headingPath: ['When are you open?'], text: 'From 9 to 18.' }] },
+      },
+    });
+  });
+
+  it.each<[string, object, string[]]>([
+    ['no title', { title: ' ' }, ['title']],
+    ['a title of 256 characters', { title: textOf(256) }, ['title']],
+    ['no text', { content: { text: ' \n ' } }, ['content', 'text']],
+    ['a NUL', { content: { text: 'a\0b' } }, ['content', 'text']],
+    ['half a surrogate pair', { content: { text: 'a\udc00' } }, ['content', 'text']],
+    ['no question', { content: { qa: { question: '', answer: 'a' } } }, ['content', 'qa', 'question']],
+    [
+      'a question that is too long',
+      { content: { qa: { question: textOf(2_001), answer: 'a' } } },
+      ['content', 'qa', 'question'],
+    ],
+    ['no answer', { content: { qa: { question: 'a', answer: ' ' } } }, ['content', 'qa', 'answer']],
+    [
+      'an answer that is too long',
+      { content: { qa: { question: 'a', answer: textOf(20_001) } } },
+      ['content', 'qa', 'answer'],
+    ],
+  ])('refuses %s, and stores nothing', async (_name, fields, path) => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const answer = await create(gateway, { chatbotId, title: 'A', content: { text: 'a' }, ...fields });
+    expect(answer).toMatchObject({ __typename: 'InvalidInputError', fields: [{ path }] });
+    expect(await countRows(gateway)).toEqual([0, 0]);
+  });
+
+  it.each<[string, object]>([
+    ['both', { text: 'a', qa: { question: 'a', answer: 'b' } }],
+    ['neither', {}],
+    ['null', { text: null }],
+    ['one and null', { text: 'a', qa: null }],
+  ])('takes exactly one kind of content, not %s', async (_name, content) => {
+    const gateway = await openGateway();
+    const input = { chatbotId: await createChatbot(gateway), title: 'A', content };
+    expect(codesOf(await gateway.graphql(mutation('createSource'), { input }))).toEqual(['BAD_USER_INPUT']);
+    expect(await countRows(gateway)).toEqual([0, 0]);
+  });
+
+  it("finds no chatbot of another account's", async () => {
+    const gateway = await openGateway();
+    const id = await createChatbot(gateway);
+    const variables = (chatbotId: string) => ({ input: { chatbotId, title: 'A', content: { text: 'a' } } });
+    const answers = await askAsStranger(gateway, { query: mutation('createSource'), id, kind: 'chatbot', variables });
+    expect(distinct(answers)).toEqual([
+      {
+        status: 200,
+        data: { createSource: { __typename: 'NotFoundError', code: 'NOT_FOUND', reason: 'Chatbot not found.' } },
+      },
+    ]);
+    expect(await countRows(gateway)).toEqual([0, 0]);
+  });
+});
+
+describe('deleteSource', () => {
+  const CITATIONS =
+    'query ($id: ID!) { node(id: $id) { ... on Message { citations { title quote start end passage { id } source { id } } } } }';
+  interface Cited {
+    readonly node: { citations: { quote: string; passage: object | null; source: object | null }[] };
+  }
+
+  it('deletes the passages, and leaves citations their title and quote', async () => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const { source } = await create(gateway, {
+      chatbotId,
+      title: 'Tower',
+      content: { text: 'The tower is 300 metres tall.' },
+    });
+    const { replyId } = await send(gateway, { chatbotId, content: 'How tall is the tower?' });
+    await webSocket.follow(gateway, { messageId: replyId }).ended;
+    const before = (await gateway.graphql<Cited>(CITATIONS, { id: replyId })).data.node.citations;
+    expect(before).toMatchObject([
+      { title: 'Tower', quote: 'The tower is 300 metres tall.', source: { id: source.id } },
+    ]);
+
+    const deleted = await mutate(gateway, 'deleteSource', { id: source.id.toUpperCase() }, { selection: 'deletedId' });
+    expect(deleted).toEqual({ __typename: 'DeleteSourcePayload', deletedId: source.id });
+    expect((await gateway.graphql<Cited>(CITATIONS, { id: replyId })).data.node.citations).toEqual(
+      before.map((citation) => ({ ...citation, passage: null, source: null })),
+    );
+    expect(await countRows(gateway)).toEqual([0, 0]);
+    const search = 'query ($id: ID!) { search(chatbotId: $id, query: "tower") { score } }';
+    expect((await gateway.graphql(search, { id: chatbotId })).data).toEqual({ search: [] });
+    expect(await mutate(gateway, 'deleteSource', { id: source.id })).toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it("finds no source of another account's, and leaves it alone", async () => {
+    const gateway = await openGateway();
+    const { source } = await create(gateway, {
+      chatbotId: await createChatbot(gateway),
+      title: 'A',
+      content: { text: 'a' },
+    });
+    const variables = (id: string) => ({ input: { id } });
+    const answers = await askAsStranger(gateway, {
+      query: mutation('deleteSource'),
+      id: source.id,
+      kind: 'source',
+      variables,
+    });
+    expect(distinct(answers)).toEqual([
+      {
+        status: 200,
+        data: { deleteSource: { __typename: 'NotFoundError', code: 'NOT_FOUND', reason: 'Source not found.' } },
+      },
+    ]);
+    expect(await countRows(gateway)).toEqual([1, 1]);
+  });
+});
+
+describe('sources', () => {
+  it('are listed newest first, those of one status if asked', async () => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway, { sources: ['one', 'two', 'three'] });
+    const pending = createId('source');
+    await gateway.deps.db.transaction(async (trx) => {
+      const row = await trx.selectFrom('sources').selectAll().limit(1).executeTakeFirstOrThrow();
+      await trx
+        .insertInto('sources')
+        .values({ ...row, id: pending, title: 'Pending', status: 'PENDING' })
+        .execute();
+    });
+    const query = `query ($id: ID!, $status: SourceStatus) {
+      chatbot(id: $id) { sources(status: $status) { nodes { title } } }
+    }`;
+    const titles = async (status?: string) => {
+      const { data } = await gateway.graphql<{ chatbot: { sources: { nodes: { title: string }[] } } }>(query, {
+        id: chatbotId,
+        status,
+      });
+      return data.chatbot.sources.nodes.map(({ title }) => title);
+    };
+    expect(await titles()).toEqual(['Pending', 'Source 3', 'Source 2', 'Source 1']);
+    expect(await titles('DONE')).toEqual(['Source 3', 'Source 2', 'Source 1']);
+    expect(await titles('PENDING')).toEqual(['Pending']);
+    expect(await titles('FAILED')).toEqual([]);
+  });
+});

@@ -1,0 +1,227 @@
+import { describe, expect, it } from 'vitest';
+import type { WebhookEventName } from '../../../src/domain/webhooks.ts';
+import { WEBHOOK_EVENTS } from '../../../src/domain/webhooks.ts';
+import { WEBHOOK_SAMPLES } from '../../../src/webhooks/samples.ts';
+import { createChatbot } from '../../helpers/chatbots.ts';
+import type { TestGateway } from '../../helpers/gateway.ts';
+import { DELIVERY, listStored, SECRET_KEY, subscribe, writeDelivery } from '../../helpers/webhooks/webhooks.ts';
+import { askAsStranger, distinct, keyWith, mutate, mutation, openGateway as open } from '../support.ts';
+
+const openGateway = () => open({ env: { SECRET_KEY } });
+const EVENTS = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
+const OFF = 'The subscription is switched off: nothing is sent to it.';
+const notFound = (noun: string) => ({ __typename: 'NotFoundError', code: 'NOT_FOUND', reason: `${noun} not found.` });
+
+interface Sent {
+  readonly webhookDelivery: { id: string; eventId: string; status: string };
+}
+
+const test = (gateway: TestGateway, subscriptionId: string, event = 'LEAD_CAPTURED') =>
+  mutate<Sent>(gateway, 'sendTestWebhook', { subscriptionId, event }, { selection: `webhookDelivery { ${DELIVERY} }` });
+const redeliver = (gateway: TestGateway, deliveryId: string) =>
+  mutate<Sent>(gateway, 'redeliverWebhook', { deliveryId }, { selection: `webhookDelivery { ${DELIVERY} }` });
+
+async function writeAttempts({ deps, accountId }: TestGateway, deliveryId: string, count: number) {
+  const rows = Array.from({ length: count }, (_, n) => ({
+    delivery_id: deliveryId,
+    number: n + 1,
+    account_id: accountId,
+    at: '2026-03-15T10:30:00.123000+00:00' as never,
+    duration_ms: 84,
+    status_code: n === 0 ? null : 200,
+    error: n === 0 ? 'did not answer' : null,
+    response: n === 0 ? '' : 'ok',
+  }));
+  await deps.db.transaction((trx) => trx.insertInto('webhook_attempts').values(rows).execute());
+}
+
+async function readEvent({ deps }: TestGateway, id: string) {
+  const row = await deps.db.read
+    .selectFrom('webhook_events')
+    .selectAll()
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
+  return { ...row, data: JSON.parse(row.data) };
+}
+
+describe('sendTestWebhook', () => {
+  it.each(EVENTS)('enqueues an example of %s for the subscription alone, which need not list it', async (event) => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const { id } = await subscribe(gateway, { events: ['HANDOFF_ENDED'] });
+    const other = await subscribe(gateway, { events: EVENTS });
+    const { webhookDelivery } = await test(gateway, id, event);
+    expect(webhookDelivery).toEqual({
+      id: expect.any(String),
+      subscription: { id },
+      event,
+      eventId: expect.any(String),
+      occurredAt: expect.any(String),
+      status: 'PENDING',
+      payload: null,
+      createdAt: expect.any(String),
+      nextAttemptAt: expect.any(String),
+      attemptCount: 0,
+      attempts: [],
+    });
+    expect(await listStored(gateway, id)).toMatchObject([{ id: webhookDelivery.id, name: event }]);
+    expect(await listStored(gateway, other.id)).toEqual([]);
+    expect(await readEvent(gateway, webhookDelivery.eventId)).toMatchObject({
+      name: event,
+      chatbot_id: event === 'QUOTA_WARNING' ? null : chatbotId,
+      data: WEBHOOK_SAMPLES[event].data,
+      is_test: 1,
+    });
+  });
+
+  it('is about the chatbot of the subscription, or about none where there is none', async () => {
+    const gateway = await openGateway();
+    const none = await test(gateway, (await subscribe(gateway)).id);
+    expect(await readEvent(gateway, none.webhookDelivery.eventId)).toMatchObject({ chatbot_id: null });
+    await createChatbot(gateway);
+    const chatbotId = await createChatbot(gateway);
+    const one = await test(gateway, (await subscribe(gateway, { chatbotId })).id);
+    expect(await readEvent(gateway, one.webhookDelivery.eventId)).toMatchObject({ chatbot_id: chatbotId });
+  });
+});
+
+describe('redeliverWebhook', () => {
+  it.each(['DELIVERED', 'FAILED', 'EXHAUSTED'] as const)('makes a delivery due that is %s', async (status) => {
+    const gateway = await openGateway();
+    const { id } = await subscribe(gateway);
+    const delivery = await writeDelivery(gateway, id, { status, body: '{"a":1}', attemptCount: 4 });
+    await writeAttempts(gateway, delivery.id, 4);
+    const { webhookDelivery } = await redeliver(gateway, delivery.id);
+    expect(webhookDelivery).toMatchObject({
+      id: delivery.id,
+      eventId: delivery.eventId,
+      status: 'PENDING',
+      payload: '{"a":1}',
+      nextAttemptAt: expect.any(String),
+      attemptCount: 4,
+      attempts: Array(4).fill({ durationMs: 84 }),
+    });
+    expect(await listStored(gateway, id)).toHaveLength(1);
+  });
+});
+
+describe('a subscription that is switched off', () => {
+  it('is sent no test, nothing again and no replay', async () => {
+    const gateway = await openGateway();
+    const { id } = await subscribe(gateway);
+    const delivery = await writeDelivery(gateway, id);
+    await mutate(gateway, 'updateWebhookSubscription', { id, isActive: false });
+    const since = new Date().toISOString();
+    const answers = [
+      await test(gateway, id),
+      await redeliver(gateway, delivery.id),
+      await mutate(gateway, 'replayWebhooks', { subscriptionId: id, since }),
+    ];
+    const refusal = { __typename: 'InvalidInputError', fields: [{ path: [], message: OFF }] };
+    expect(answers).toMatchObject([refusal, refusal, refusal]);
+    expect(await listStored(gateway, id)).toMatchObject([{ next_attempt_at: null, status: 'DELIVERED' }]);
+  });
+});
+
+describe('the log', () => {
+  it('tells of each delivery what became of it, newest first, and of one kind where asked', async () => {
+    const gateway = await openGateway();
+    const { id } = await subscribe(gateway);
+    const first = await writeDelivery(gateway, id, { status: 'EXHAUSTED' });
+    const second = await writeDelivery(gateway, id, { body: '{"event":"lead.captured"}', attemptCount: 2 });
+    await writeAttempts(gateway, second.id, 2);
+    const query = `query ($id: ID!, $status: DeliveryStatus) { webhookSubscription(id: $id) {
+      deliveries(first: 5, status: $status) { nodes { ${DELIVERY} } pageInfo { hasNextPage } }
+    } }`;
+    interface Log {
+      webhookSubscription: { deliveries: { nodes: object[] } };
+    }
+    const { data } = await gateway.graphql<Log>(query, { id });
+    const attempt = { at: '2026-03-15T10:30:00.123Z', durationMs: 84 };
+    expect(data.webhookSubscription.deliveries.nodes).toMatchObject([
+      {
+        id: second.id,
+        status: 'DELIVERED',
+        payload: '{"event":"lead.captured"}',
+        nextAttemptAt: null,
+        attempts: [
+          { ...attempt, number: 1, statusCode: null, error: 'did not answer', response: '' },
+          { ...attempt, number: 2, statusCode: 200, error: null, response: 'ok' },
+        ],
+      },
+      { id: first.id, status: 'EXHAUSTED', attempts: [] },
+    ]);
+    const exhausted = await gateway.graphql<Log>(query, { id, status: 'EXHAUSTED' });
+    expect(exhausted.data.webhookSubscription.deliveries.nodes).toMatchObject([{ id: first.id }]);
+  });
+
+  it('shows the last 20 attempts of a delivery that was tried more often', async () => {
+    const gateway = await openGateway();
+    const { id } = await subscribe(gateway);
+    const delivery = await writeDelivery(gateway, id);
+    await writeAttempts(gateway, delivery.id, 30);
+    const { data } = await gateway.graphql<{ node: { attempts: { number: number }[] } }>(
+      'query ($id: ID!) { node(id: $id) { ... on WebhookDelivery { attempts { number } } } }',
+      { id: delivery.id },
+    );
+    expect(data.node.attempts.map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, n) => n + 11));
+  });
+
+  it('is found by nobody who does not manage, nor is the subscription', async () => {
+    const gateway = await openGateway();
+    const { id } = await subscribe(gateway);
+    const delivery = await writeDelivery(gateway, id);
+    const key = await keyWith(gateway, 'READ', 'CHAT');
+    for (const found of [id, delivery.id]) {
+      const { data } = await gateway.graphql('query ($id: ID!) { node(id: $id) { id } }', { id: found }, key);
+      expect(data).toEqual({ node: null });
+    }
+  });
+});
+
+describe('strangers', () => {
+  it.each([
+    ['sendTestWebhook', (id: string) => ({ subscriptionId: id, event: 'LEAD_CAPTURED' })],
+    ['replayWebhooks', (id: string) => ({ subscriptionId: id, since: new Date().toISOString() })],
+  ])('find no subscription by %s', async (name, inputOf) => {
+    const gateway = await openGateway();
+    const { id } = await subscribe(gateway);
+    const answers = await askAsStranger(gateway, {
+      query: mutation(name),
+      id,
+      kind: 'webhookSubscription',
+      variables: (named) => ({ input: inputOf(named) }),
+    });
+    expect(distinct(answers)).toEqual([{ status: 200, data: { [name]: notFound('Webhook subscription') } }]);
+    expect(await listStored(gateway, id)).toEqual([]);
+  });
+
+  it('find no delivery by redeliverWebhook', async () => {
+    const gateway = await openGateway();
+    const { id } = await subscribe(gateway);
+    const delivery = await writeDelivery(gateway, id);
+    const answers = await askAsStranger(gateway, {
+      query: mutation('redeliverWebhook'),
+      id: delivery.id,
+      kind: 'webhookDelivery',
+      variables: (deliveryId) => ({ input: { deliveryId } }),
+    });
+    expect(distinct(answers)).toEqual([{ status: 200, data: { redeliverWebhook: notFound('Webhook delivery') } }]);
+    expect(await listStored(gateway, id)).toMatchObject([{ next_attempt_at: null }]);
+  });
+});
+
+describe('webhookEvents', () => {
+  it('describes every event, with a body as the REST contract has it', async () => {
+    const gateway = await openGateway();
+    const { data } = await gateway.graphql<{ webhookEvents: { event: WebhookEventName; sample: object }[] }>(
+      '{ webhookEvents { event wireName description sample } }',
+    );
+    expect(data.webhookEvents.map(({ event }) => event)).toEqual(EVENTS);
+    for (const { event, sample, ...rest } of data.webhookEvents) {
+      expect(rest).toEqual({ wireName: WEBHOOK_EVENTS[event], description: expect.stringMatching(/\.$/) });
+      expect(Object.keys(sample)).toEqual(['event', 'chatbot_id', 'timestamp', 'data']);
+      expect(sample).toMatchObject({ event: WEBHOOK_EVENTS[event], data: WEBHOOK_SAMPLES[event].data });
+    }
+  });
+});

@@ -1,0 +1,55 @@
+import { Webhook } from 'standardwebhooks';
+import { expect, it } from 'vitest';
+import { SECRET_KEY, subscribe, writeDelivery } from '../../helpers/webhooks/webhooks.ts';
+import { keyWith, mutate, openGateway as open } from '../support.ts';
+
+const openGateway = () => open({ env: { SECRET_KEY } });
+const QUERY = 'query ($id: ID!) { node(id: $id) { ... on WebhookDelivery { payload headers } } }';
+interface Answer {
+  readonly node: { payload: string; headers: Record<string, string> | null };
+}
+
+it('signs a delivery for now, with no custom header', async () => {
+  const gateway = await openGateway();
+  const { id, secret } = await subscribe(gateway, { headers: [{ name: 'X-Token', value: 'hidden' }] });
+  const delivery = await writeDelivery(gateway, id, { body: '{"a":"Åse 😀"}' });
+  const { data } = await gateway.graphql<Answer>(QUERY, { id: delivery.id });
+  const { payload, headers } = data.node;
+  expect(headers).toEqual({
+    'content-type': 'application/json',
+    'user-agent': 'ChatGraph-Webhooks',
+    'accept-encoding': 'identity',
+    'X-InsiteChat-Signature': expect.stringMatching(/^[0-9a-f]{64}$/),
+    'webhook-id': delivery.eventId,
+    'webhook-timestamp': expect.stringMatching(/^\d+$/),
+    'webhook-signature': expect.stringMatching(/^v1,\S+$/),
+  });
+  expect(new Webhook(secret).verify(payload, headers ?? {})).toEqual(JSON.parse(payload));
+});
+
+it('signs with both secrets while one replaces the other', async () => {
+  const gateway = await openGateway();
+  const { id, secret: old } = await subscribe(gateway);
+  const { secret } = await mutate<{ secret: string }>(gateway, 'rotateWebhookSecret', { id }, { selection: 'secret' });
+  const { data } = await gateway.graphql<Answer>(QUERY, { id: (await writeDelivery(gateway, id)).id });
+  const { payload, headers } = data.node;
+  for (const one of [old, secret]) expect(new Webhook(one).verify(payload, headers ?? {})).toEqual({});
+});
+
+it('has no headers before there is a payload', async () => {
+  const gateway = await openGateway();
+  const { id } = await subscribe(gateway);
+  const delivery = await writeDelivery(gateway, id, { status: 'FAILED', body: null });
+  expect((await gateway.graphql<Answer>(QUERY, { id: delivery.id })).data.node).toEqual({
+    payload: null,
+    headers: null,
+  });
+});
+
+it('signs nothing for a key that may not manage', async () => {
+  const gateway = await openGateway();
+  const { id } = await subscribe(gateway);
+  const delivery = await writeDelivery(gateway, id);
+  const answer = await gateway.graphql(QUERY, { id: delivery.id }, await keyWith(gateway, 'READ', 'CHAT'));
+  expect(answer).toMatchObject({ data: { node: null } });
+});

@@ -1,0 +1,331 @@
+import { describe, expect, it } from 'vitest';
+import { WEBHOOK_EVENTS } from '../../../src/domain/webhooks.ts';
+import { findEndpoint } from '../../../src/store/webhooks/subscriptions.ts';
+import { unsealParts } from '../../../src/webhooks/sealed.ts';
+import { createChatbot } from '../../helpers/chatbots.ts';
+import { createTurnedClock } from '../../helpers/clock.ts';
+import type { GatewayOptions, TestGateway } from '../../helpers/gateway.ts';
+import {
+  ENDPOINT,
+  listStored,
+  SECRET_KEY,
+  SUBSCRIPTION,
+  type Subscription,
+  subscribe,
+  writeDelivery,
+} from '../../helpers/webhooks/webhooks.ts';
+import { askAsStranger, distinct, mutate, mutation, openGateway as open, textOf } from '../support.ts';
+
+const openGateway = ({ env, ...options }: GatewayOptions = {}) => open({ env: { SECRET_KEY, ...env }, ...options });
+const GET = `query ($id: ID!) { webhookSubscription(id: $id) { ${SUBSCRIPTION} } }`;
+const NOT_FOUND = { __typename: 'NotFoundError', code: 'NOT_FOUND', reason: 'Webhook subscription not found.' };
+
+const create = (gateway: TestGateway, input: object, key = gateway.key) =>
+  mutate<{ webhookSubscription: Subscription }>(
+    gateway,
+    'createWebhookSubscription',
+    { url: ENDPOINT, events: ['LEAD_CAPTURED'], ...input },
+    { selection: `webhookSubscription { ${SUBSCRIPTION} }`, key },
+  );
+const update = (gateway: TestGateway, input: object) =>
+  mutate<{ webhookSubscription: Subscription }>(gateway, 'updateWebhookSubscription', input, {
+    selection: `webhookSubscription { ${SUBSCRIPTION} }`,
+  });
+
+async function readSecrets({ deps, accountId }: TestGateway, id: string) {
+  const found = await findEndpoint(deps.db.read, accountId, id);
+  return found && { ...unsealParts(deps.sealer, id, found.sealed), until: found.sealed.oldSecretUntil };
+}
+
+const countAll = async ({ deps }: TestGateway) =>
+  (await deps.db.read.selectFrom('webhook_subscriptions').select('id').execute()).length;
+
+const WRONG = [
+  [{ url: '' }, ['url']],
+  [{ url: 'hooks.example.com' }, ['url']],
+  [{ url: 'ftp://hooks.example.com/' }, ['url']],
+  [{ url: 'https://user:pass@hooks.example.com/' }, ['url']],
+  [{ url: 'https://hooks.example.com/#a' }, ['url']],
+  [{ url: 'https://hooks.example.com:22/' }, ['url']],
+  [{ url: 'http://127.0.0.1/' }, ['url']],
+  [{ url: 'http://169.254.169.254/latest' }, ['url']],
+  [{ url: 'https://hooks.internal/' }, ['url']],
+  [{ url: `https://hooks.example.com/${textOf(2_048)}` }, ['url']],
+  [{ events: [] }, ['events']],
+  [{ events: ['LEAD_CAPTURED', 'LEAD_CAPTURED'] }, ['events']],
+  [{ description: textOf(256) }, ['description']],
+  [{ description: 'a\0b' }, ['description']],
+  [{ channels: ['API', 'API'] }, ['channels']],
+  [{ headers: [{ name: 'X A', value: 'a' }] }, ['headers', '0', 'name']],
+  [{ headers: [{ name: '', value: 'a' }] }, ['headers', '0', 'name']],
+  [{ headers: [{ name: 'X-Ä', value: 'a' }] }, ['headers', '0', 'name']],
+  [{ headers: [{ name: 'X-A\r\nHost', value: 'a' }] }, ['headers', '0', 'name']],
+  [{ headers: [{ name: 'Host', value: 'a' }] }, ['headers', '0', 'name']],
+  [{ headers: [{ name: 'content-length', value: '0' }] }, ['headers', '0', 'name']],
+  [{ headers: [{ name: 'Content-Type', value: 'a' }] }, ['headers', '0', 'name']],
+  [{ headers: [{ name: 'Connection', value: 'a' }] }, ['headers', '0', 'name']],
+  [{ headers: [{ name: 'Transfer-Encoding', value: 'a' }] }, ['headers', '0', 'name']],
+  [{ headers: [{ name: 'X-InsiteChat-Signature', value: 'a' }] }, ['headers', '0', 'name']],
+  [{ headers: [{ name: 'Webhook-Id', value: 'a' }] }, ['headers', '0', 'name']],
+  [{ headers: [{ name: 'X-A', value: '' }] }, ['headers', '0', 'value']],
+  [{ headers: [{ name: 'X-A', value: ' a' }] }, ['headers', '0', 'value']],
+  [{ headers: [{ name: 'X-A', value: 'ä' }] }, ['headers', '0', 'value']],
+  [{ headers: [{ name: 'X-A', value: 'a\r\nHost: b' }] }, ['headers', '0', 'value']],
+  [{ headers: [{ name: 'X-A', value: textOf(1_001) }] }, ['headers', '0', 'value']],
+  [{ headers: ['X-A', 'x-a'].map((name) => ({ name, value: 'a' })) }, ['headers']],
+  [{ headers: Array.from({ length: 11 }, (_, n) => ({ name: `X-${n}`, value: 'a' })) }, ['headers']],
+] as const;
+
+describe('createWebhookSubscription', () => {
+  it('subscribes an endpoint, and shows its secret once', async () => {
+    const gateway = await openGateway();
+    const { secret, ...made } = await subscribe(gateway);
+    expect(made).toEqual({
+      id: expect.any(String),
+      chatbot: null,
+      url: ENDPOINT,
+      description: '',
+      events: ['LEAD_CAPTURED'],
+      channels: null,
+      schedule: 'CONTRACT',
+      headerNames: [],
+      isActive: true,
+      disabledReason: null,
+      failingSince: null,
+      willBeDisabledAt: null,
+      createdAt: expect.any(String),
+      updatedAt: expect.any(String),
+    });
+    expect(secret).toMatch(/^whsec_/);
+    expect(Buffer.from(secret.slice(6), 'base64')).toHaveLength(32);
+    expect(await readSecrets(gateway, made.id)).toEqual({ secret, oldSecret: null, headers: {}, until: null });
+    expect((await gateway.graphql(GET, { id: made.id })).data).toEqual({ webhookSubscription: made });
+  });
+
+  it('takes everything that can be said of one', async () => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const input = {
+      chatbotId,
+      description: ' CRM ',
+      events: Object.keys(WEBHOOK_EVENTS),
+      channels: ['WIDGET', 'CHAT_PAGE'],
+      schedule: 'LONG',
+      headers: Array.from({ length: 10 }, (_, n) => ({ name: `X-${n}`, value: textOf(1_000) })),
+    };
+    const { webhookSubscription } = await create(gateway, input);
+    expect(webhookSubscription).toMatchObject({
+      chatbot: { id: chatbotId },
+      description: 'CRM',
+      events: input.events,
+      channels: input.channels,
+      schedule: 'LONG',
+      headerNames: input.headers.map(({ name }) => name),
+    });
+    expect((await readSecrets(gateway, webhookSubscription.id))?.headers).toHaveProperty('X-9', textOf(1_000));
+  });
+
+  it.each(WRONG)('refuses %j', async (input, path) => {
+    const gateway = await openGateway();
+    expect(await create(gateway, input)).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path }] });
+    expect(await countAll(gateway)).toBe(0);
+  });
+
+  it('takes inner addresses that the operator allows, on any port', async () => {
+    const gateway = await openGateway({ env: { SSRF_ALLOW_CIDRS: '127.0.0.0/8' } });
+    const url = 'http://127.0.0.1:9999/in';
+    expect(await create(gateway, { url })).toMatchObject({ webhookSubscription: { url } });
+  });
+
+  it('finds no chatbot of another account', async () => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const answers = await askAsStranger(gateway, {
+      query: mutation('createWebhookSubscription'),
+      id: chatbotId,
+      kind: 'chatbot',
+      variables: (id) => ({ input: { chatbotId: id, url: ENDPOINT, events: ['LEAD_CAPTURED'] } }),
+    });
+    expect(distinct(answers)).toMatchObject([
+      { data: { createWebhookSubscription: { __typename: 'NotFoundError', reason: 'Chatbot not found.' } } },
+    ]);
+    expect(await countAll(gateway)).toBe(0);
+  });
+
+  it('makes 50 for an account, and not 51, also of several at once', async () => {
+    const gateway = await openGateway();
+    for (let n = 0; n < 48; n++) await create(gateway, {});
+    const answers = await Promise.all(Array.from({ length: 5 }, () => create(gateway, {})));
+    const refused = answers.filter((answer) => !('webhookSubscription' in answer));
+    const message = 'The account has 50 webhook subscriptions already. Delete one first.';
+    expect(refused).toMatchObject(Array(3).fill({ code: 'INVALID_INPUT', fields: [{ path: [], message }] }));
+    expect(await countAll(gateway)).toBe(50);
+    const { key } = await gateway.createTenant();
+    expect(await create(gateway, {}, key)).toHaveProperty('webhookSubscription');
+  });
+});
+
+describe('updateWebhookSubscription', () => {
+  it('changes what is given, and leaves the rest', async () => {
+    const gateway = await openGateway();
+    const { secret, ...made } = await subscribe(gateway, { headers: [{ name: 'X-A', value: 'first' }] });
+    const changed = await update(gateway, { id: made.id, url: 'https://other.example.com/', description: 'Other' });
+    expect(changed.webhookSubscription).toEqual({
+      ...made,
+      url: 'https://other.example.com/',
+      description: 'Other',
+      updatedAt: expect.any(String),
+    });
+    expect(await readSecrets(gateway, made.id)).toMatchObject({ secret, headers: { 'X-A': 'first' } });
+    const all = {
+      events: ['MESSAGE_RATED', 'SOURCE_DONE'],
+      channels: ['API'],
+      schedule: 'LONG',
+      isActive: false,
+    };
+    const headers = [{ name: 'X-B', value: 'second' }];
+    expect(await update(gateway, { id: made.id, ...all, headers })).toMatchObject({
+      webhookSubscription: { ...all, headerNames: ['X-B'], disabledReason: null },
+    });
+    expect(await update(gateway, { id: made.id, channels: [], headers: [] })).toMatchObject({
+      webhookSubscription: { ...all, channels: null, headerNames: [] },
+    });
+  });
+
+  it('forgets why it was off and that it failed when it is switched on again', async () => {
+    const gateway = await openGateway();
+    const { id } = await subscribe(gateway);
+    const failed = { is_active: 0, disabled_reason: 'It failed.', failing_since: '2026-03-15T10:30:00.123000+00:00' };
+    await gateway.deps.db.transaction((trx) =>
+      trx
+        .updateTable('webhook_subscriptions')
+        .set(failed as object)
+        .where('id', '=', id)
+        .execute(),
+    );
+    expect(await update(gateway, { id, description: 'a' })).toMatchObject({
+      webhookSubscription: { isActive: false, disabledReason: 'It failed.', failingSince: '2026-03-15T10:30:00.123Z' },
+    });
+    expect(await update(gateway, { id, isActive: true })).toMatchObject({
+      webhookSubscription: { isActive: true, disabledReason: null, failingSince: null },
+    });
+  });
+
+  it.each(WRONG)('refuses %j', async (input, path) => {
+    const gateway = await openGateway();
+    const { secret, ...made } = await subscribe(gateway);
+    expect(await update(gateway, { id: made.id, ...input })).toMatchObject({
+      code: 'INVALID_INPUT',
+      fields: [{ path }],
+    });
+    expect((await gateway.graphql(GET, { id: made.id })).data).toEqual({ webhookSubscription: made });
+  });
+});
+
+describe('rotateWebhookSecret', () => {
+  it('gives a new secret, and lets the one before it count for 24 hours', async () => {
+    const clock = createTurnedClock();
+    const gateway = await openGateway({ replaced: { clock } });
+    const { id, secret } = await subscribe(gateway);
+    const rotate = () =>
+      mutate<{ secret: string }>(
+        gateway,
+        'rotateWebhookSecret',
+        { id },
+        {
+          selection: 'webhookSubscription { id } secret oldSecretUntil',
+        },
+      );
+    const second = await rotate();
+    expect(second).toMatchObject({ webhookSubscription: { id }, oldSecretUntil: '2026-03-16T10:30:00.000Z' });
+    expect(second.secret).toMatch(/^whsec_/);
+    const until = '2026-03-16T10:30:00.000000+00:00';
+    const { headers: _, ...kept } = (await readSecrets(gateway, id)) ?? {};
+    expect(kept).toEqual({ secret: second.secret, oldSecret: secret, until });
+    const third = await rotate();
+    expect(await readSecrets(gateway, id)).toMatchObject({ secret: third.secret, oldSecret: second.secret });
+  });
+});
+
+describe('deleteWebhookSubscription', () => {
+  it('deletes it with the log of its deliveries', async () => {
+    const gateway = await openGateway();
+    const { id } = await subscribe(gateway);
+    await writeDelivery(gateway, id);
+    const deleted = await mutate(gateway, 'deleteWebhookSubscription', { id }, { selection: 'deletedId' });
+    expect(deleted).toEqual({ __typename: 'DeleteWebhookSubscriptionPayload', deletedId: id });
+    expect(await listStored(gateway, id)).toEqual([]);
+    expect(await mutate(gateway, 'deleteWebhookSubscription', { id })).toEqual(NOT_FOUND);
+  });
+
+  it('goes with its chatbot', async () => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    await subscribe(gateway, { chatbotId });
+    await mutate(gateway, 'deleteChatbot', { id: chatbotId });
+    expect(await countAll(gateway)).toBe(0);
+  });
+});
+
+describe('webhookSubscriptions', () => {
+  const LIST = `query ($first: Int, $after: String, $chatbotId: ID) {
+    webhookSubscriptions(first: $first, after: $after, chatbotId: $chatbotId) { nodes { id } pageInfo { hasNextPage endCursor } }
+  }`;
+  interface Listed {
+    webhookSubscriptions: { nodes: { id: string }[]; pageInfo: { hasNextPage: boolean; endCursor: string } };
+  }
+
+  it('lists them page by page, newest first, or those of one chatbot', async () => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    const ids = [];
+    for (const of of [{}, { chatbotId }, {}]) ids.unshift((await subscribe(gateway, of)).id);
+    const ask = async (variables: object) => {
+      const { data } = await gateway.graphql<Listed>(LIST, variables);
+      return { ids: data.webhookSubscriptions.nodes.map(({ id }) => id), ...data.webhookSubscriptions.pageInfo };
+    };
+    const first = await ask({ first: 2 });
+    expect(first).toMatchObject({ ids: ids.slice(0, 2), hasNextPage: true });
+    expect(await ask({ first: 2, after: first.endCursor })).toMatchObject({ ids: ids.slice(2), hasNextPage: false });
+    expect(await ask({ chatbotId })).toMatchObject({ ids: [ids[1]] });
+    expect(await ask({ chatbotId: 'nonsense' })).toMatchObject({ ids: [] });
+  });
+
+  it('is empty to strangers', async () => {
+    const gateway = await openGateway();
+    const chatbotId = await createChatbot(gateway);
+    await subscribe(gateway, { chatbotId });
+    const { key } = await gateway.createTenant();
+    for (const variables of [{}, { chatbotId }]) {
+      const { data } = await gateway.graphql<Listed>(LIST, variables, key);
+      expect(data.webhookSubscriptions.nodes).toEqual([]);
+    }
+  });
+});
+
+describe('a subscription', () => {
+  it('is null to strangers, whatever they name', async () => {
+    const gateway = await openGateway();
+    const { id } = await subscribe(gateway);
+    const answers = await askAsStranger(gateway, { query: GET, id, kind: 'webhookSubscription' });
+    expect(distinct(answers)).toEqual([{ status: 200, data: { webhookSubscription: null } }]);
+  });
+
+  it.each([
+    ['updateWebhookSubscription', (id: string) => ({ id, description: 'a' })],
+    ['deleteWebhookSubscription', (id: string) => ({ id })],
+    ['rotateWebhookSecret', (id: string) => ({ id })],
+  ])('is not found by %s of strangers, and stays as it is', async (name, inputOf) => {
+    const gateway = await openGateway();
+    const { secret, ...made } = await subscribe(gateway);
+    const answers = await askAsStranger(gateway, {
+      query: mutation(name),
+      id: made.id,
+      kind: 'webhookSubscription',
+      variables: (id) => ({ input: inputOf(id) }),
+    });
+    expect(distinct(answers)).toEqual([{ status: 200, data: { [name]: NOT_FOUND } }]);
+    expect((await gateway.graphql(GET, { id: made.id })).data).toEqual({ webhookSubscription: made });
+    expect(await readSecrets(gateway, made.id)).toMatchObject({ secret });
+  });
+});

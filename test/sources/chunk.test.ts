@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import { chunkMarkdown, cleanText } from '../../src/sources/chunk.ts';
+
+const paragraph = (tokens: number, word = 'lorem') => `${`${word} `.repeat((tokens * 4) / (word.length + 1)).trim()}.`;
+const texts = (markdown: string) => chunkMarkdown(markdown).map(({ text }) => text);
+
+/** A document of numbered words, always the same for one seed. */
+function createDocument(seed: number): string {
+  let state = seed;
+  const random = (limit: number) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * limit);
+  };
+  let count = 0;
+  const word = () => `w${count++}${'x'.repeat(random(8))}`;
+  const words = (limit: number) => Array.from({ length: 1 + random(limit) }, word).join(' ');
+  const lines = (limit: number, separator: string, line: () => string) =>
+    Array.from({ length: 1 + random(limit) }, line).join(separator);
+  const parts = [
+    () => `${'#'.repeat(1 + random(6))} ${words(5)}`,
+    () => `${words(4)}\n${random(2) ? '===' : '---'}`,
+    () => lines(8, random(2) ? ' ' : '\n', () => `${words(12)}.`),
+    () => lines(60, ' ', () => `${words(12)}.`),
+    () => lines(6, '\n', () => `- ${words(9)}`),
+    () => `\`\`\`\n# ${words(6)}\n\n${words(9)}\n${random(4) ? '```' : ''}`,
+    () => `| ${words(2)} | b |\n|---|---|\n| ${words(3)} | d |`,
+    () => word() + 'x'.repeat(random(9_000)),
+  ];
+  return lines(40, random(3) ? '\n\n' : '\n', () => parts[random(parts.length)]?.() ?? '');
+}
+
+describe('headings', () => {
+  it('makes one chunk of each section of a small document, under the path of its headings', () => {
+    expect(chunkMarkdown('Intro\n\n# A\n\none\n\n## B ##\ntwo\n\n### C\nthree\n\n## D\nfour\n\n# E\nfive')).toEqual([
+      { headingPath: [], text: 'Intro' },
+      { headingPath: ['A'], text: 'one' },
+      { headingPath: ['A', 'B'], text: 'two' },
+      { headingPath: ['A', 'B', 'C'], text: 'three' },
+      { headingPath: ['A', 'D'], text: 'four' },
+      { headingPath: ['E'], text: 'five' },
+    ]);
+  });
+
+  it('understands underlined headings, but no list or table above a rule', () => {
+    expect(chunkMarkdown('Title\n=====\none\n\nPart\n---\ntwo')).toEqual([
+      { headingPath: ['Title'], text: 'one' },
+      { headingPath: ['Title', 'Part'], text: 'two' },
+    ]);
+    expect(chunkMarkdown('- item\n---\ntext')).toEqual([{ headingPath: [], text: '- item\n---\ntext' }]);
+  });
+
+  it('takes no heading from within fenced code, nor from hashtags', () => {
+    expect(chunkMarkdown('```sh\n# comment\n```\n\n#hashtag\n\n    # indented')).toEqual([
+      { headingPath: [], text: '```sh\n# comment\n```\n\n#hashtag\n\n    # indented' },
+    ]);
+  });
+
+  it('takes a fence that is never closed for text', () => {
+    expect(chunkMarkdown('```\ncode\n\n# After\ntext').at(-1)).toEqual({ headingPath: ['After'], text: 'text' });
+  });
+
+  it('keeps a heading with nothing below it as text', () => {
+    expect(chunkMarkdown('# A\ntext\n\n## Coming soon\n\n# B\n')).toEqual([
+      { headingPath: ['A'], text: 'text\n\n## Coming soon' },
+      { headingPath: [], text: '# B' },
+    ]);
+  });
+});
+
+describe('sizes', () => {
+  it('merges short paragraphs of one section', () => {
+    const text = Array.from({ length: 6 }, () => paragraph(50)).join('\n\n');
+    expect(texts(text)).toEqual([text]);
+  });
+
+  it('parts a long section between paragraphs', () => {
+    const paragraphs = Array.from({ length: 9 }, (_, index) => paragraph(150, `word${index}`));
+    const chunks = texts(paragraphs.join('\n\n'));
+    expect(chunks.length).toBeGreaterThan(2);
+    expect(chunks.join('\n\n')).toBe(paragraphs.join('\n\n'));
+    for (const chunk of chunks) expect(chunk.length / 4).toBeGreaterThan(200);
+    for (const chunk of chunks) expect(chunk.length / 4).toBeLessThanOrEqual(800);
+  });
+
+  it('parts a long paragraph at the ends of sentences', () => {
+    const chunks = texts('This sentence is one of very many. '.repeat(300));
+    expect(chunks.length).toBeGreaterThan(3);
+    for (const chunk of chunks) {
+      expect(chunk).toMatch(/^This .* many\.$/);
+      expect(chunk.length / 4).toBeLessThanOrEqual(800);
+    }
+  });
+
+  it('counts each Chinese character as a token', () => {
+    for (const chunk of texts('这是一句话。'.repeat(500))) expect(chunk.length).toBeLessThanOrEqual(800);
+  });
+
+  it('never cuts a table or a block of code', () => {
+    const table = `| a | b |\n|---|---|\n${'| some cell | another cell |\n'.repeat(200)}`.trim();
+    const code = `\`\`\`ts\n${'const line = 1;\n\n'.repeat(300)}\`\`\``;
+    const chunks = texts(`${paragraph(300)}\n\n${table}\n\n${paragraph(300)}\n${code}\n${paragraph(300)}`);
+    expect(chunks).toContain(table);
+    expect(chunks).toContain(code);
+  });
+
+  it('cuts even code where it would make one endless passage', () => {
+    const chunks = texts(`\`\`\`\n${'const line = 1;\n'.repeat(20_000)}\`\`\``);
+    for (const chunk of chunks) expect(chunk.length / 4).toBeLessThanOrEqual(8_100);
+  });
+});
+
+describe('text', () => {
+  it('is empty when there is nothing but white space', () => {
+    expect(chunkMarkdown(' \n\t\r\n\u200b\n')).toEqual([]);
+  });
+
+  it('drops what nobody sees, and keeps what joins letters and emoji', () => {
+    expect(cleanText('a\u200bb\u202ec\u00ad\ufeff\u2066d\u0000\u{e0041}')).toBe('abcd');
+    expect(cleanText('می\u200cخواهم 👩\u200d💻 ❤\ufe0f')).toBe('می\u200cخواهم 👩\u200d💻 ❤\ufe0f');
+  });
+
+  it('composes characters and ends lines by line feeds', () => {
+    expect(cleanText('e\u0301\r\nx\ry\u2028z')).toBe('é\nx\ny\nz');
+  });
+
+  it('replaces halves of surrogate pairs', () => {
+    expect(cleanText('a\ud83db')).toBe('a\ufffdb');
+  });
+
+  it('never splits a surrogate pair', () => {
+    const chunks = texts('😀'.repeat(5_001));
+    expect(chunks.every((chunk) => chunk.isWellFormed())).toBe(true);
+    expect(chunks.join('')).toBe('😀'.repeat(5_001));
+  });
+
+  it('loses no word of random documents, and keeps their order', () => {
+    for (let seed = 0; seed < 200; seed += 1) {
+      const text = createDocument(seed);
+      const chunks = chunkMarkdown(text);
+      const found = chunks.flatMap((chunk) => [...chunk.headingPath, chunk.text]).join(' ');
+      expect(new Set(found.match(/w\d+/g)), `seed ${seed}`).toEqual(new Set(text.match(/w\d+/g)));
+      const order = chunks.flatMap((chunk) => (chunk.text.match(/w\d+/g) ?? []).map((name) => Number(name.slice(1))));
+      expect(order, `seed ${seed}`).toEqual(order.toSorted((a, b) => a - b));
+    }
+  });
+
+  it.each([
+    ['one word', 'a'.repeat(256_000)],
+    ['one line of Chinese', '中'.repeat(256_000)],
+    ['spaces', `a${' '.repeat(256_000)}b`],
+    ['number signs', '#'.repeat(256_000)],
+    ['fences', '```\n'.repeat(64_000)],
+    ['a table rule', `|${'-|'.repeat(128_000)}\n|${'-|'.repeat(128_000)}`],
+    ['brackets', '[('.repeat(128_000)],
+  ])('is done with 256 kB of %s in well under a second', (_, text) => {
+    const start = performance.now();
+    const chunks = chunkMarkdown(text);
+    expect(performance.now() - start).toBeLessThan(1_000);
+    expect(
+      chunks
+        .map((chunk) => chunk.text)
+        .join('')
+        .replace(/\s/g, '').length,
+    ).toBe(text.replace(/\s/g, '').length);
+  });
+});

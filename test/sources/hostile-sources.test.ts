@@ -1,0 +1,145 @@
+import { setTimeout } from 'node:timers/promises';
+import { expect, it, onTestFinished } from 'vitest';
+import { createSourceReader } from '../../src/sources/source-reader.ts';
+import { createSource } from '../../src/sources/sources.ts';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import { startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { readMessage, webSocket } from '../helpers/streams.ts';
+import { mutate } from '../schema/support.ts';
+
+/** Each is answered in less than a tenth of that, however busy the machine. */
+const MAX_HEALTH_MS = 10_000;
+const POLL_MS = 20;
+
+async function openGateway(options: Parameters<typeof startGateway>[0] = {}): Promise<TestGateway> {
+  const gateway = await startGateway(options);
+  onTestFinished(() => gateway.close());
+  return gateway;
+}
+
+/** Asks for `/health` again and again until `work` has ended, and gives its result. */
+async function whileHealthy<T>({ fetch }: TestGateway, work: Promise<T>): Promise<T> {
+  let isOver = false;
+  const end = work.finally(() => {
+    isOver = true;
+  });
+  end.catch(() => {});
+  while (!isOver) {
+    const response = await fetch('/health', { signal: AbortSignal.timeout(MAX_HEALTH_MS) });
+    expect(response.status).toBe(200);
+    await setTimeout(POLL_MS);
+  }
+  return end;
+}
+
+interface Created {
+  readonly source: { id: string; status: string; error: string | null; passages: { nodes: { text: string }[] } };
+}
+
+const SELECTION = 'source { id status error passages(first: 2) { nodes { text } } }';
+
+const create = (gateway: TestGateway, chatbotId: string, content: object) =>
+  mutate<Created>(gateway, 'createSource', { chatbotId, title: 'About a thing', content }, { selection: SELECTION });
+
+async function ask(gateway: TestGateway, chatbotId: string, content: string) {
+  const { replyId } = await send(gateway, { chatbotId, content });
+  await webSocket.follow(gateway, { messageId: replyId }).ended;
+  return readMessage(gateway, replyId);
+}
+
+const fill = (unit: string, length: number) => unit.repeat(Math.ceil(length / unit.length)).slice(0, length);
+
+const UNITS = ['-', '|', '.', '_', '*', '[', '[1]', '|a|\n|-|\n', '- a:\n  ', ' ', '\n', '> ', '\u0301', '👩\u200d'];
+
+it('answers from a source of 20,000 of any character, and goes on with everything else', {
+  timeout: 120_000,
+}, async () => {
+  const gateway = await openGateway();
+  for (const unit of UNITS) {
+    const chatbotId = await createChatbot(gateway);
+    const answer = fill(unit, 19_900).toWellFormed();
+    const qa = { question: 'What is a thing?', answer: `A thing ${answer} end.` };
+    const reply = await whileHealthy(
+      gateway,
+      create(gateway, chatbotId, { qa }).then(({ source }) => {
+        expect(source).toMatchObject({ status: 'DONE', error: null });
+        return ask(gateway, chatbotId, 'What is a thing?');
+      }),
+    );
+    expect(reply, unit).toMatchObject({ status: 'COMPLETED', error: null });
+  }
+});
+
+const LARGE = ['-', 'a ', 'a\n', '中'];
+
+it('reads a source of 1 MB while it answers others, and then answers from it', { timeout: 240_000 }, async () => {
+  const gateway = await openGateway();
+  for (const unit of LARGE) {
+    const chatbotId = await createChatbot(gateway);
+    const text = `A thing is what it is.\n\n${fill(unit, 990_000)}`.toWellFormed();
+    const reply = await whileHealthy(
+      gateway,
+      createSource(gateway.deps, gateway, { chatbotId, content: { text } }).then((source) => {
+        expect(source, unit).toMatchObject({ status: 'DONE', error: null });
+        return ask(gateway, chatbotId, 'What is a thing?');
+      }),
+    );
+    expect(reply, unit).toMatchObject({ status: 'COMPLETED', error: null });
+  }
+});
+
+it('answers a question of 100,000 of any character', { timeout: 120_000 }, async () => {
+  const gateway = await openGateway({ env: { MAX_MESSAGE_CHARS: '100000' } });
+  const chatbotId = await createChatbot(gateway, { sources: ['A thing is what it is.'] });
+  for (const unit of UNITS.filter((text) => text.trim() !== '')) {
+    const content = fill(`What is a thing? ${unit}`, 100_000).toWellFormed();
+    expect(await whileHealthy(gateway, ask(gateway, chatbotId, content)), unit).toMatchObject({ status: 'COMPLETED' });
+  }
+});
+
+const ENDPOINT = { url: 'https://receiver.example/', events: ['SOURCE_FAILED', 'SOURCE_DONE'] };
+
+it('says publicly why a source takes too long to read, and keeps nothing of it', async () => {
+  const sourceReader = createSourceReader({ timeoutMs: 1, maxHeapMb: 256 });
+  const gateway = await openGateway({ replaced: { sourceReader }, env: { SECRET_KEY: '0'.repeat(64) } });
+  await mutate(gateway, 'createWebhookSubscription', ENDPOINT);
+  const chatbotId = await createChatbot(gateway);
+  const { source } = await create(gateway, chatbotId, { text: fill('a ', 200_000) });
+  const error = 'The text took too long to read.';
+  expect(source).toEqual({ id: source.id, status: 'FAILED', error, passages: { nodes: [] } });
+
+  const { data } = await gateway.graphql<{ chatbot: object; webhookEvents: object }>(
+    `query ($chatbotId: ID!) { chatbot(id: $chatbotId) { sources(status: FAILED) { nodes { id title pageCount } } } }`,
+    { chatbotId },
+  );
+  expect(data.chatbot).toEqual({ sources: { nodes: [{ id: source.id, title: 'About a thing', pageCount: 0 }] } });
+  const events = await gateway.deps.db.read.selectFrom('webhook_events').select(['name', 'data']).execute();
+  expect(events.map(({ name, data }) => ({ name, data: JSON.parse(data) }))).toEqual([
+    { name: 'SOURCE_FAILED', data: { source_id: source.id, title: 'About a thing', type: 'text', error } },
+  ]);
+
+  const short = await create(gateway, chatbotId, { text: 'A thing is short.' });
+  expect(short.source).toMatchObject({ status: 'DONE', passages: { nodes: [{ text: 'A thing is short.' }] } });
+});
+
+it('ends a thread that takes too much memory, and reads the next source', async () => {
+  const tight = createSourceReader({ timeoutMs: 60_000, maxHeapMb: 4 });
+  const text = Array.from({ length: 160_000 }, (_, number) => number.toString(36)).join(' ');
+  expect((await tight.read({ content: { text } })).failure).toBe('The text took too much memory to read.');
+  expect(await tight.read({ content: { text: 'short' } })).toMatchObject({ title: 'short', failure: null });
+});
+
+it.each([
+  [
+    'sections',
+    `${'#'.repeat(1)} ${'h'.repeat(190)}\n## ${'h'.repeat(190)}\n${'### a\nb\n'.repeat(100_000)}`,
+    'long headings',
+  ],
+  ['words', 'ﷺ '.repeat(480_000), 'too many words'],
+])('refuses a text whose %s become more than can be written in seconds', async (_what, text, reason) => {
+  const reader = createSourceReader();
+  expect(await reader.read({ content: { text } })).toMatchObject({
+    passages: [],
+    failure: expect.stringMatching(reason),
+  });
+});

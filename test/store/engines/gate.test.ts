@@ -1,0 +1,34 @@
+import { expect, it } from 'vitest';
+import { StorageUnavailableError } from '../../../src/domain/errors.ts';
+import { createGate } from '../../../src/store/engines/gate.ts';
+
+it('lets as many in as it is wide, the others in their order, also after one that failed', async () => {
+  const gate = createGate(2, 1_000);
+  const begun: number[] = [];
+  const ends = Array.from({ length: 5 }, () => Promise.withResolvers<number>());
+  const all = ends.map(({ promise }, n) =>
+    gate.pass(() => {
+      begun.push(n);
+      return promise;
+    }),
+  );
+  await Promise.resolve();
+  expect(begun).toEqual([0, 1]);
+  ends[1]?.reject(new Error('no'));
+  await expect(all[1]).rejects.toThrow('no');
+  for (const n of [0, 2, 3, 4]) {
+    ends[n]?.resolve(n);
+    expect(await all[n]).toBe(n);
+  }
+  expect(begun).toEqual([0, 1, 2, 3, 4]);
+});
+
+it('refuses those who have waited too long, and forgets them', async () => {
+  const gate = createGate(1, 10);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const first = gate.pass(() => promise);
+  await expect(gate.pass(async () => 'late')).rejects.toBeInstanceOf(StorageUnavailableError);
+  resolve();
+  await first;
+  expect(await gate.pass(async () => 'next')).toBe('next');
+});

@@ -1,0 +1,149 @@
+import { link as hardLink, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, relative } from 'node:path';
+import { sql } from 'kysely';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { StorageUnavailableError } from '../../../src/domain/errors.ts';
+import { createId } from '../../../src/domain/ids.ts';
+import { toTimestamp } from '../../../src/domain/time.ts';
+import { insertAccount } from '../../../src/store/accounts.ts';
+import { type Database, openDatabase } from '../../../src/store/database.ts';
+import type { Queryable } from '../../../src/store/tables.ts';
+
+/** Makes a link, and gives its path. */
+async function link(make: (target: string, path: string) => Promise<void>, target: string, path: string) {
+  await make(target, path);
+  return path;
+}
+
+describe('a database in a file', () => {
+  let dir: string;
+  let url: string;
+  const opened: Database[] = [];
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'chatgraph-'));
+    url = `sqlite:${join(dir, 'deep', 'chatgraph.db')}`;
+  });
+  afterEach(async () => {
+    for (const db of opened.splice(0)) await db.close();
+    await rm(dir, { recursive: true });
+  });
+
+  async function open(role: 'gateway' | 'tool' = 'gateway'): Promise<Database> {
+    const db = await openDatabase({ url, role });
+    opened.push(db);
+    return db;
+  }
+
+  const addAccount = async (trx: Queryable, name: string = createId('account')) => {
+    const account = { id: createId('account'), name, createdAt: toTimestamp(0) };
+    await insertAccount(trx, account);
+    return account;
+  };
+
+  /** Settings of the writing handle, which only transactions reach. */
+  const setting = (db: Database, pragma: string) =>
+    db.transaction(async (trx) => {
+      const { rows } = await sql.raw<Record<string, unknown>>(`pragma ${pragma}`).execute(trx);
+      return Object.values(rows[0] ?? {})[0];
+    });
+
+  it('writes with a full sync before it answers, and keeps foreign keys', async () => {
+    const db = await open();
+    expect(await setting(db, 'synchronous')).toBe(2);
+    expect(await setting(db, 'journal_mode')).toBe('wal');
+    expect(await setting(db, 'foreign_keys')).toBe(1);
+    expect(await setting(db, 'trusted_schema')).toBe(0);
+  });
+
+  it('runs one transaction at a time, in the order of their coming', async () => {
+    const db = await open();
+    const order: number[] = [];
+    await Promise.all(
+      [1, 2, 3].map((n) =>
+        db.transaction(async (trx) => {
+          order.push(n);
+          await addAccount(trx);
+          order.push(n);
+        }),
+      ),
+    );
+    expect(order).toEqual([1, 1, 2, 2, 3, 3]);
+  });
+
+  it('refuses a second gateway on the same file, in one clear line', async () => {
+    await open();
+    await expect(open()).rejects.toThrow(/^Another gateway is using .*chatgraph\.db\. Stop it first/);
+  });
+
+  it.each<[string, (file: string) => Promise<string>]>([
+    ['a symbolic link', (file) => link(symlink, file, join(dir, 'other.db'))],
+    [
+      'a symbolic link to a symbolic link',
+      async (file) => link(symlink, await link(symlink, file, `${file}2`), `${file}3`),
+    ],
+    [
+      'a link to its folder',
+      async (file) => join(await link(symlink, dirname(file), join(dir, 'linked')), basename(file)),
+    ],
+    ['a path with ..', async (file) => `${dirname(file)}/../deep/${basename(file)}`],
+    ['a relative path', async (file) => relative(process.cwd(), file)],
+  ])('refuses a second gateway on the same file by %s', async (_what, find) => {
+    await open();
+    const other = await find(url.slice('sqlite:'.length));
+    const second = openDatabase({ url: `sqlite:${other}`, role: 'gateway' });
+    await expect(second).rejects.toThrow(/^Another gateway is using .*chatgraph\.db\. Stop it first/);
+  });
+
+  it('refuses a file with two names, as SQLite keeps a log beside each', async () => {
+    await open();
+    const file = url.slice('sqlite:'.length);
+    await link(hardLink, file, join(dir, 'other.db'));
+    const second = openDatabase({ url: `sqlite:${join(dir, 'other.db')}`, role: 'gateway' });
+    await expect(second).rejects.toThrow(/^The database .*other\.db has more than one name \(hard links\)/);
+  });
+
+  it('makes the file that a symbolic link leads to', async () => {
+    const target = join(dir, 'target.db');
+    await symlink(target, join(dir, 'link.db'));
+    await (await openDatabase({ url: `sqlite:${join(dir, 'link.db')}`, role: 'gateway' })).close();
+    expect((await stat(target)).size).toBeGreaterThan(0);
+  });
+
+  it('frees the file when it is closed, and when it could not be opened', async () => {
+    await (await open()).close();
+    opened.pop();
+    await writeFile(
+      url.slice('sqlite:'.length),
+      'This is not a database, and long enough to be read as one.'.repeat(20),
+    );
+    for (const _attempt of [1, 2]) await expect(open()).rejects.toThrow(/not a database/);
+  });
+
+  it('tells of what another process wrote, and not of its own writes', async () => {
+    const db = await open();
+    const listener = vi.fn();
+    db.onForeignWrite(listener);
+    await db.transaction((trx) => addAccount(trx));
+    const tool = await open('tool');
+    expect(listener).not.toHaveBeenCalled();
+    await tool.transaction((trx) => addAccount(trx));
+    await vi.waitFor(() => expect(listener).toHaveBeenCalledTimes(1), 1_000);
+  });
+
+  it('refuses writes on a full disk, stays readable and ready to recover', async () => {
+    const db = await open();
+    const pages = Number(await setting(db, 'page_count'));
+    await setting(db, `max_page_count = ${pages}`);
+    const fill = () =>
+      db.transaction(async (trx) => {
+        for (let n = 0; n < 200; n++) await addAccount(trx, `${n}${'x'.repeat(1_000)}`);
+      });
+    await expect(fill()).rejects.toBeInstanceOf(StorageUnavailableError);
+    expect(await db.read.selectFrom('accounts').selectAll().execute()).toEqual([]);
+    await setting(db, 'max_page_count = 100000');
+    expect(await db.isReady()).toBe(true);
+    await expect(fill()).resolves.toBeUndefined();
+  });
+});

@@ -1,0 +1,128 @@
+import SQLite from 'better-sqlite3';
+import { Kysely, PostgresDialect, SqliteDialect } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import { Pool } from 'pg';
+import { expect, it, onTestFinished } from 'vitest';
+import { createId } from '../../../src/domain/ids.ts';
+import { openDatabase } from '../../../src/store/database.ts';
+import { migrations } from '../../../src/store/migrations/migrations.ts';
+import type { Tables } from '../../../src/store/tables.ts';
+import { describeEngines, type TestEngine } from '../../helpers/databases.ts';
+
+/** A database as an earlier version left it. */
+async function openAt(engine: TestEngine, name: string) {
+  const { url, drop } = await engine.createEmpty();
+  onTestFinished(drop);
+  const dialect =
+    engine.name === 'SQLite'
+      ? new SqliteDialect({ database: new SQLite(url.slice('sqlite:'.length)) })
+      : new PostgresDialect({ pool: new Pool({ connectionString: url }) });
+  const db = new Kysely<Tables>({ dialect });
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
+  expect((await migrator.migrateTo(name)).error).toBeUndefined();
+  return { db, url };
+}
+
+const at = '2026-01-01T00:00:00.000000+00:00' as Tables['messages']['created_at'];
+const none = '{}' as Tables['messages']['metadata'];
+
+describeEngines('a database of an earlier version', (engine) => {
+  it('makes a chain of the messages of conversations that had no branches, and keeps the rest of them and the log', async () => {
+    const { db, url } = await openAt(engine, '0002-conversation-events');
+    const [account, chatbot, ...conversations] = [
+      createId('account'),
+      createId('chatbot'),
+      createId('conversation'),
+      createId('conversation'),
+    ];
+    const owner = { account_id: account, created_at: at };
+    await db.insertInto('accounts').values({ id: account, name: 'A', created_at: at }).execute();
+    const bot = {
+      name: 'B',
+      slug: 'b',
+      provider: 'builtin',
+      instructions: '',
+      fallback_message: '',
+      handover_message: '',
+    };
+    await db
+      .insertInto('chatbots')
+      .values({ ...owner, ...bot, id: chatbot, is_active: 1, metadata: none, updated_at: at } as never)
+      .execute();
+    const ids = new Map<string, string[]>();
+    let events = 0;
+    for (const id of conversations) {
+      const place = { id, chatbot_id: chatbot, session_id: id, channel: 'API', status: 'OPEN', metadata: none };
+      await db
+        .insertInto('conversations')
+        .values({ ...owner, ...place, updated_at: at } as never)
+        .execute();
+      ids.set(id, []);
+    }
+    for (let n = 0; n < 3; n++) {
+      for (const conversation of conversations) {
+        const question = createId('message');
+        for (const [role, id, parent] of [
+          ['USER', question, null],
+          ['ASSISTANT', createId('message'), question],
+        ] as const) {
+          const said = {
+            id,
+            conversation_id: conversation,
+            role,
+            status: 'COMPLETED',
+            content: `${n}`,
+            parent_id: parent,
+          };
+          await db
+            .insertInto('messages')
+            .values({ ...owner, ...said, citations: '[]', metadata: none, rating: 'UP' } as never)
+            .execute();
+          ids.get(conversation)?.push(id);
+          const number = ids.get(conversation)?.length ?? 0;
+          const event = { conversation_id: conversation, number, chatbot_id: chatbot, chatbot_number: ++events, at };
+          await db
+            .insertInto('conversation_events')
+            .values({
+              ...event,
+              account_id: account,
+              type: 'MessageCreated',
+              message_id: id,
+              status: 'COMPLETED',
+            } as never)
+            .execute();
+        }
+      }
+    }
+    await db.destroy();
+
+    const opened = await openDatabase({ url, role: 'gateway' });
+    onTestFinished(() => opened.close());
+    for (const [conversation, expected] of ids) {
+      const rows = await opened.read
+        .selectFrom('messages')
+        .select(['id', 'parent_id', 'is_shown', 'rating', 'content'])
+        .where('conversation_id', '=', conversation)
+        .orderBy('id')
+        .execute();
+      expect(rows).toEqual(
+        expected.map((id, index) => ({
+          id,
+          parent_id: expected[index - 1] ?? null,
+          is_shown: 1,
+          rating: 'UP',
+          content: `${Math.floor(index / 2)}`,
+        })),
+      );
+    }
+    const log = await opened.read.selectFrom('conversation_events').selectAll().orderBy('chatbot_number').execute();
+    expect(log.map((row) => row.chatbot_number)).toEqual([...log.keys()].map((index) => index + 1));
+    expect(log).toHaveLength(12);
+    for (const [conversation, expected] of ids) {
+      const told = log.filter((row) => row.conversation_id === conversation);
+      expect(told.map(({ number, message_id, lead_id }) => [number, message_id, lead_id])).toEqual(
+        expected.map((id, index) => [index + 1, id, null]),
+      );
+    }
+  });
+});

@@ -1,0 +1,191 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { toQueryTerms, toTerms } from '../../../src/domain/terms.ts';
+import { findCandidates, unindexChatbot, unindexSource } from '../../../src/store/search/search.ts';
+import { addChatbot, addSource, openCorpus } from '../../helpers/corpus.ts';
+import { describeEngines } from '../../helpers/databases.ts';
+
+describeEngines('the index', (engine) => {
+  let corpus: Awaited<ReturnType<typeof openCorpus>>;
+  let ours: Awaited<ReturnType<typeof addChatbot>>;
+
+  beforeEach(async () => {
+    corpus = await openCorpus(engine);
+    ours = await addChatbot(corpus.db);
+  });
+  afterEach(() => corpus.close());
+
+  function add(title: string, ...texts: string[]) {
+    return addSource(corpus.db, ours.accountId, ours.chatbotId, { title, passages: texts.map((text) => ({ text })) });
+  }
+
+  function find(question: string, { accountId, chatbotId } = ours, limit?: number) {
+    return findCandidates(corpus.db.read, accountId, chatbotId, toQueryTerms(question), limit);
+  }
+
+  async function findTexts(question: string, chatbot = ours) {
+    const { candidates } = await find(question, chatbot);
+    return candidates.map(({ passage }) => passage.text).sort();
+  }
+
+  describe('findCandidates', () => {
+    it('finds passages that hold any of the terms', async () => {
+      await add('Shop', 'Refunds take ten days.', 'We ship abroad.', 'Nothing of the kind.');
+      expect(await findTexts('refund shipping?')).toEqual(['Refunds take ten days.', 'We ship abroad.']);
+    });
+
+    it('finds passages by the words of their title and headings', async () => {
+      await addSource(corpus.db, ours.accountId, ours.chatbotId, {
+        title: 'Handbook',
+        passages: [{ headingPath: ['Holidays', 'Carry over'], text: 'Five days.' }],
+      });
+      expect(await findTexts('handbook')).toEqual(['Five days.']);
+      expect(await findTexts('holiday')).toEqual(['Five days.']);
+    });
+
+    it('gives the whole passage, its source and its terms', async () => {
+      const { sourceId, passages } = await addSource(corpus.db, ours.accountId, ours.chatbotId, {
+        title: 'Shop',
+        type: 'URL',
+        url: 'https://example.com/refunds',
+        passages: [{ headingPath: ['Refunds'], text: 'Ten days.' }],
+      });
+      const { candidates } = await find('refunds');
+      expect(candidates).toEqual([
+        {
+          passage: { ...ours, id: passages[0]?.id, sourceId, position: 0, headingPath: ['Refunds'], text: 'Ten days.' },
+          title: 'Shop',
+          url: 'https://example.com/refunds',
+          sourceType: 'URL',
+          terms: toTerms('Shop Refunds Ten days'),
+        },
+      ]);
+    });
+
+    it('counts passages, their length and each term within the chatbot', async () => {
+      await add('A', 'red red', 'red green');
+      const found = await find('red green blue');
+      expect(found.passageCount).toBe(2);
+      expect(found.averageLength).toBe(3);
+      expect(found.frequencies).toEqual(
+        new Map([
+          ['red', 2],
+          ['green', 1],
+          ['blue', 0],
+        ]),
+      );
+    });
+
+    it('returns at most as many as asked for, the likeliest', async () => {
+      await add('A', ...Array.from({ length: 20 }, (_, index) => (index === 13 ? 'rare common' : 'common')));
+      const { candidates } = await find('common rare', ours, 3);
+      expect(candidates).toHaveLength(3);
+      expect(candidates.map(({ passage }) => passage.text)).toContain('rare common');
+    });
+
+    it('finds nothing, without an error, for no terms and in an empty chatbot', async () => {
+      expect(await find('?')).toMatchObject({ candidates: [], passageCount: 0, averageLength: 0 });
+      expect((await find('refund')).candidates).toEqual([]);
+    });
+
+    it('finds words that are all over a small corpus', async () => {
+      await add('Shop', 'Shop hours: nine to five.', 'Shop address: Main Street.');
+      expect(await findTexts('shop')).toHaveLength(2);
+    });
+
+    it('searches for the two rarest terms of a large corpus even when everything holds them', async () => {
+      const texts = Array.from({ length: 5_100 }, (_, index) => `alpha beta gamma ${index}`);
+      await add('Large', ...texts);
+      const { candidates, frequencies } = await find('alpha beta gamma');
+      expect(candidates).toHaveLength(50);
+      expect([...frequencies.values()]).toEqual([5_100, 5_100, 5_100]);
+    });
+
+    it.each([
+      '" OR "',
+      'a* NEAR(b c, 2)',
+      'terms : x',
+      '-x ^y {z}',
+      "'; drop table passages; --",
+      '\u0000"',
+      '{terms}:"x"',
+    ])('takes %j as words, never as syntax', async (question) => {
+      await add('A', 'x y z');
+      await expect(find(question)).resolves.toBeDefined();
+    });
+  });
+
+  describe('tenants', () => {
+    it("never returns another chatbot's passage, of another account or of the same", async () => {
+      const theirs = await addChatbot(corpus.db);
+      const sibling = await addChatbot(corpus.db, ours.accountId);
+      await add('Ours', 'refund ours');
+      for (const [name, bot] of Object.entries({ theirs, sibling }))
+        await addSource(corpus.db, bot.accountId, bot.chatbotId, {
+          title: name,
+          passages: [{ text: `refund ${name}` }],
+        });
+      expect(await findTexts('refund')).toEqual(['refund ours']);
+      expect(await findTexts('refund', theirs)).toEqual(['refund theirs']);
+    });
+
+    it('returns nothing for a chatbot named under another account', async () => {
+      const theirs = await addChatbot(corpus.db);
+      await add('Ours', 'refund ours');
+      expect(await findTexts('refund', { accountId: theirs.accountId, chatbotId: ours.chatbotId })).toEqual([]);
+    });
+
+    it("does not count another chatbot's words", async () => {
+      const theirs = await addChatbot(corpus.db);
+      await add('Ours', 'refund ours');
+      const before = await find('refund ours theirs');
+      const texts = Array.from({ length: 50 }, () => ({ text: 'refund theirs' }));
+      await addSource(corpus.db, theirs.accountId, theirs.chatbotId, { title: 'refund', passages: texts });
+      expect(await find('refund ours theirs')).toEqual(before);
+    });
+  });
+
+  describe('unindexing', () => {
+    it('forgets the passages of a source and their counts, and nothing else', async () => {
+      const before = [await add('A', 'red', 'red blue'), await add('B', 'red green')] as const;
+      await corpus.db.transaction((trx) => unindexSource(trx, ours.accountId, before[0].sourceId));
+      const found = await find('red blue green');
+      expect(found.candidates.map(({ passage }) => passage.text)).toEqual(['red green']);
+      expect(found.passageCount).toBe(1);
+      expect([...found.frequencies.values()]).toEqual([1, 0, 1]);
+    });
+
+    it('forgets the passages of a chatbot, and nothing else', async () => {
+      const sibling = await addChatbot(corpus.db, ours.accountId);
+      await add('A', 'red');
+      await addSource(corpus.db, sibling.accountId, sibling.chatbotId, { title: 'B', passages: [{ text: 'red' }] });
+      await corpus.db.transaction((trx) => unindexChatbot(trx, ours.accountId, ours.chatbotId));
+      expect(await find('red')).toMatchObject({ candidates: [], passageCount: 0, averageLength: 0 });
+      expect(await findTexts('red', sibling)).toEqual(['red']);
+    });
+
+    it("leaves another account's source alone", async () => {
+      const theirs = await addChatbot(corpus.db);
+      const { sourceId } = await add('A', 'red');
+      await corpus.db.transaction((trx) => unindexSource(trx, theirs.accountId, sourceId));
+      expect(await findTexts('red')).toEqual(['red']);
+    });
+
+    it('leaves the index whole when passages without any word come and go', async () => {
+      const { sourceId } = await add('…', '😀', '');
+      await corpus.db.transaction((trx) => unindexSource(trx, ours.accountId, sourceId));
+      await add('A', 'red');
+      expect(await find('red')).toMatchObject({ passageCount: 1, averageLength: 2 });
+    });
+
+    it('is undone with the transaction', async () => {
+      const { sourceId } = await add('A', 'red');
+      await corpus.db
+        .transaction(async (trx) => {
+          await unindexSource(trx, ours.accountId, sourceId);
+          throw new Error('changed my mind');
+        })
+        .catch(() => {});
+      expect(await findTexts('red')).toEqual(['red']);
+    });
+  });
+});

@@ -1,0 +1,262 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { publishEvents } from '../../src/coordination/topics.ts';
+import type { Message } from '../../src/domain/entities.ts';
+import { createId } from '../../src/domain/ids.ts';
+import { toJson } from '../../src/domain/json.ts';
+import { toTimestamp } from '../../src/domain/time.ts';
+import { appendEvent } from '../../src/store/events.ts';
+import { findMessage, insertMessage } from '../../src/store/messages.ts';
+import { createChatbot, send } from '../helpers/chatbots.ts';
+import {
+  cite,
+  collectTexts,
+  listStages,
+  listTold,
+  readLog,
+  stageOf,
+  startConversation,
+  waitForReaders,
+} from '../helpers/conversations.ts';
+import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
+import { readMessage, type StreamEvent, startAnswer, TRANSPORTS, webSocket } from '../helpers/streams.ts';
+import { mutate } from '../schema/support.ts';
+
+const says = (text: string) => (event: StreamEvent) => event.text === text;
+
+describe.each(TRANSPORTS)('conversationEvents over $name', ({ follow }) => {
+  it('tells two messages that come at once, and their replies one after the other', async () => {
+    const { gateway, engine, conversationId } = await startConversation();
+    const reader = follow(gateway, { conversationId });
+    await waitForReaders(gateway, 1);
+    const first = await send(gateway, { conversationId, content: 'First?' });
+    const second = await send(gateway, { conversationId, content: 'Second?' });
+    const names = { [first.messageId]: 'Q1', [first.replyId]: 'A1', [second.messageId]: 'Q2', [second.replyId]: 'A2' };
+    await stageOf(reader, 'MessageCreated', second.replyId);
+    for (const text of ['One ', 'two.']) {
+      engine.push(delta(text));
+      await reader.until(says(text));
+    }
+    engine.push(cite('Handbook', 8), finish, delta('Three.'), finish);
+    await stageOf(reader, 'MessageCompleted', second.replyId);
+
+    expect(listTold(reader.events, names)).toEqual([
+      'MessageCreated Q1',
+      'MessageCreated A1',
+      'MessageCreated Q2',
+      'MessageCreated A2',
+      'MessageDelta A1 "One "',
+      'MessageDelta A1 "two."',
+      'CitationAdded A1 Handbook',
+      'MessageCompleted A1',
+      'MessageStarted A2',
+      'MessageDelta A2 "Three."',
+      'MessageCompleted A2',
+    ]);
+    expect(reader.events.every((event) => event.conversationId === conversationId)).toBe(true);
+    expect(reader.events[0]?.message).toMatchObject({ status: 'COMPLETED', content: 'First?' });
+    expect(reader.events[3]?.message).toMatchObject({ status: 'QUEUED', content: '' });
+    expect(reader.events.at(-1)?.message).toEqual(await readMessage(gateway, second.replyId));
+    reader.leave();
+  });
+
+  it('tells of a reply that fails before its first word, of one that fails later, and of those after them', async () => {
+    const { gateway, engine, conversationId } = await startConversation();
+    const reader = follow(gateway, { conversationId });
+    await waitForReaders(gateway, 1);
+    const [early, late, next] = [
+      await send(gateway, { conversationId, content: 'Early?' }),
+      await send(gateway, { conversationId, content: 'Late?' }),
+      await send(gateway, { conversationId, content: 'Next?' }),
+    ];
+    engine.fail(new Error('secret reason'));
+    engine.push(delta('A part'));
+    engine.fail(new Error('secret reason'));
+    engine.push(delta('Whole'), finish);
+    await stageOf(reader, 'MessageCompleted', next.replyId);
+    const names = { [early.replyId]: 'early', [late.replyId]: 'late', [next.replyId]: 'next' };
+    expect(listTold(reader.events.slice(6), names)).toEqual([
+      'MessageFailed early',
+      'MessageStarted late',
+      'MessageDelta late "A part"',
+      'MessageFailed late',
+      'MessageStarted next',
+      'MessageDelta next "Whole"',
+      'MessageCompleted next',
+    ]);
+    expect(JSON.stringify(reader.events)).not.toContain('secret');
+    reader.leave();
+  });
+
+  it('tells of a reply that is stopped, with all text that it keeps, and of one that is never begun', async () => {
+    const { gateway, engine, conversationId } = await startConversation();
+    const reader = follow(gateway, { conversationId });
+    await waitForReaders(gateway, 1);
+    const running = await send(gateway, { conversationId, content: 'Running?' });
+    const waiting = await send(gateway, { conversationId, content: 'Waiting?' });
+    engine.push(delta('A part'));
+    await reader.until(says('A part'));
+    await mutate(gateway, 'stopMessage', { messageId: waiting.replyId });
+    await mutate(gateway, 'stopMessage', { messageId: running.replyId });
+    await stageOf(reader, 'MessageStopped', running.replyId);
+    const names = { [running.replyId]: 'running', [waiting.replyId]: 'waiting' };
+    expect(listTold(reader.events.slice(4), names)).toEqual([
+      'MessageDelta running "A part"',
+      'MessageStopped waiting',
+      'MessageStopped running',
+    ]);
+    reader.leave();
+  });
+
+  it('begins with what is written of the reply under way, in one piece, then what comes', async () => {
+    const { gateway, engine, conversationId, replyId } = await startAnswer();
+    const early = follow(gateway, { conversationId });
+    await stageOf(early, 'MessageCreated', replyId);
+    for (const text of ['One ', 'two ']) {
+      engine.push(delta(text));
+      await early.until(says(text));
+    }
+    const late = follow(gateway, { conversationId });
+    await late.until(says('One two '));
+    engine.push(delta('three'), finish);
+    await Promise.all([early, late].map((reader) => stageOf(reader, 'MessageCompleted', replyId)));
+    expect(listTold(late.events, { [replyId]: 'A' })).toEqual([
+      'MessageCreated A',
+      'MessageDelta A "One two "',
+      'MessageDelta A "three"',
+      'MessageCompleted A',
+    ]);
+    expect(late.events[0]?.message).toMatchObject({ status: 'STREAMING', content: 'One two ' });
+    expect(collectTexts(early.events)).toEqual(collectTexts(late.events));
+    early.leave();
+    late.leave();
+  });
+
+  it('is told to those who may chat or read, and keeps nothing of readers who left, in whatever way', async () => {
+    const { gateway, engine, conversationId, replyId } = await startAnswer();
+    const keys = await Promise.all(
+      (['CHAT', 'READ'] as const).map((scope) => gateway.createKey(gateway.accountId, [scope])),
+    );
+    const readers = [...keys, ...keys].map((key) => follow(gateway, { conversationId, key }));
+    engine.push(delta('Hello'));
+    await Promise.all(readers.map((reader) => reader.until(says('Hello'))));
+    expect(gateway.deps.bus.size).toBe(4);
+    for (const reader of readers.slice(0, 2)) reader.leave();
+    for (const reader of readers.slice(2)) reader.vanish();
+    await waitForReaders(gateway, 0);
+    expect(gateway.deps.liveAnswers.has(replyId)).toBe(true);
+  });
+
+  it('ends when the conversation is deleted with its chatbot', async () => {
+    const { gateway, chatbotId, conversationId } = await startConversation();
+    const reader = follow(gateway, { conversationId });
+    await waitForReaders(gateway, 1);
+    await mutate(gateway, 'deleteChatbot', { id: chatbotId });
+    expect(await reader.ended).toBeUndefined();
+    expect(reader.events.map(({ __typename }) => __typename)).toEqual(['ConversationDeleted']);
+    expect(reader.errors).toEqual([]);
+    await waitForReaders(gateway, 0);
+  });
+});
+
+describe('the log of conversations', () => {
+  it('is numbered without gaps, in each conversation and in each chatbot', async () => {
+    const { gateway, engine, conversationId, chatbotId } = await startConversation();
+    const other = await createChatbot(gateway, { name: 'Other' });
+    engine.push(...Array.from({ length: 24 }, () => [delta('Yes.'), finish]).flat());
+    const sent = await Promise.all(
+      Array.from({ length: 24 }, (_, index) => {
+        const place = [{ conversationId }, { chatbotId, sessionId: 'two' }, { chatbotId: other, sessionId: 'one' }];
+        return send(gateway, { ...place[index % 3], content: `${index}?` });
+      }),
+    );
+    await Promise.all(sent.map(({ replyId }) => webSocket.follow(gateway, { messageId: replyId }).ended));
+
+    for (const id of new Set(sent.map((one) => one.conversationId))) {
+      const log = await readLog(gateway, id);
+      for (const { messageId, replyId, status } of sent.filter((one) => one.conversationId === id)) {
+        const told = log.flatMap((row) => (row.message_id === replyId ? [`${row.type} ${row.status}`] : []));
+        const begun = status === 'QUEUED' ? ['MessageStarted STREAMING'] : [];
+        expect(told).toEqual([`MessageCreated ${status}`, ...begun, 'MessageCompleted COMPLETED']);
+        expect(log.filter((row) => row.message_id === messageId).map(({ type }) => type)).toEqual(['MessageCreated']);
+      }
+    }
+  });
+
+  it.each([
+    { saved: 'A part', what: 'all' },
+    { saved: 'A p', what: 'less' },
+  ])('goes on after a crash where it was, when $what was saved that was told', async ({ saved }) => {
+    const database = await createDatabase();
+    const before = await startGateway({ database });
+    const chatbotId = await createChatbot(before);
+    const { conversationId, replyId } = await send(before, { chatbotId, content: 'Well?' });
+    await webSocket.follow(before, { messageId: replyId }).ended;
+    const first = webSocket.follow(before, { conversationId });
+    await waitForReaders(before, 1);
+    const running = await leaveOpen(before, conversationId, 'STREAMING', 'A part');
+    const waiting = await leaveOpen(before, conversationId, 'QUEUED', '');
+    await stageOf(first, 'MessageCreated', waiting);
+    await first.until(says('A part'));
+    // What a process that is killed has not saved, is lost.
+    await before.deps.db.transaction((trx) =>
+      trx.updateTable('messages').set({ content: saved }).where('id', '=', running).execute(),
+    );
+    await before.close();
+
+    const engine = createScriptedEngine();
+    const engines = new Map([['builtin', engine]]);
+    const gateway = Object.assign(await startGateway({ database, replaced: { engines } }), { key: before.key });
+    onTestFinished(() => gateway.close());
+    const names = { [running]: 'running', [waiting]: 'waiting' };
+    const start = first.events.findIndex(({ message }) => message?.id === running);
+    const readers = first.events
+      .slice(start)
+      .map(({ cursor }, index) => ({ index, reader: webSocket.follow(gateway, { conversationId, after: cursor }) }));
+    engine.push(delta('Its turn.'), finish);
+    for (const { index, reader } of readers) {
+      await stageOf(reader, 'MessageCompleted', waiting);
+      const told = [...first.events.slice(start, start + index + 1), ...reader.events];
+      expect(listStages(told, names)).toEqual([
+        'MessageCreated running',
+        'MessageCreated waiting',
+        'MessageInterrupted running',
+        'MessageStarted waiting',
+        'MessageCompleted waiting',
+      ]);
+      const wasTold = told.some(says('A part'));
+      expect(collectTexts(told)).toEqual({ [running]: wasTold ? 'A part' : saved, [waiting]: 'Its turn.' });
+      const end = await stageOf(reader, 'MessageInterrupted', running);
+      expect(end.message).toMatchObject({ content: saved, finishReason: 'ABORTED' });
+      reader.leave();
+    }
+    await readLog(gateway, conversationId);
+  });
+});
+
+/** Writes a reply that nobody is writing, as a process that was killed leaves it, and tells its readers. */
+async function leaveOpen(
+  { deps, accountId }: TestGateway,
+  conversationId: string,
+  status: Message['status'],
+  content: string,
+): Promise<string> {
+  const { db } = deps;
+  const at = toTimestamp(deps.clock.now());
+  const { id: parentId } = await db.read
+    .selectFrom('messages')
+    .select('id')
+    .where('conversation_id', '=', conversationId)
+    .where('role', '=', 'USER')
+    .executeTakeFirstOrThrow();
+  const asked = await findMessage(db.read, accountId, parentId);
+  if (asked === undefined) throw new Error('There is no question.');
+  const id = createId('message');
+  const event = await db.transaction(async (trx) => {
+    const open = { id, role: 'ASSISTANT', status, content, parentId, createdAt: at, completedAt: null } as const;
+    await insertMessage(trx, { ...asked, ...open, metadata: toJson({}) });
+    return appendEvent(trx, accountId, { conversationId, messageId: id, type: 'MessageCreated', status, at });
+  });
+  publishEvents(deps.bus, [event]);
+  return id;
+}

@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import { createId } from '../../src/domain/ids.ts';
+import { send } from '../helpers/chatbots.ts';
+import {
+  cite,
+  collectCitations,
+  collectTexts,
+  listStages,
+  stageOf,
+  startConversation,
+  waitForReaders,
+} from '../helpers/conversations.ts';
+import { delta, finish } from '../helpers/models/engines.ts';
+import { type Reader, type StreamEvent, startAnswer, TRANSPORTS, type Transport } from '../helpers/streams.ts';
+import { gatherWrongCursors } from '../helpers/wrong-cursors.ts';
+import { mutate } from '../schema/support.ts';
+
+/** Checks that two ways of following told the same, however the text was cut into pieces. */
+function expectSameStory(told: readonly StreamEvent[], whole: readonly StreamEvent[]): void {
+  expect(listStages(told)).toEqual(listStages(whole));
+  expect(collectTexts(told)).toEqual(collectTexts(whole));
+  expect(collectCitations(told)).toEqual(collectCitations(whole));
+}
+
+/** The events up to the one that tells of a message for the first time, that one included. */
+function upTo(events: readonly StreamEvent[], messageId: string): readonly StreamEvent[] {
+  return events.slice(0, events.findIndex(({ message }) => message?.id === messageId) + 1);
+}
+
+/** Something of everything: a reply in pieces, one that is stopped, one that fails, one that is never begun. */
+async function tellStory(transport: Transport) {
+  const { gateway, engine, conversationId } = await startConversation();
+  const reader = transport.follow(gateway, { conversationId });
+  await waitForReaders(gateway, 1);
+  const ask = async (content: string) => (await send(gateway, { conversationId, content })).replyId;
+  const [whole, stopped, never, failed] = [await ask('1?'), await ask('2?'), await ask('3?'), await ask('4?')];
+  for (const text of ['An ', '👍🏽 ', 'answer']) {
+    engine.push(delta(text), cite(text, 2));
+    await reader.until(({ citation }) => citation?.title === text);
+  }
+  engine.push(finish, delta('A part'));
+  await reader.until(({ text }) => text === 'A part');
+  await mutate(gateway, 'stopMessage', { messageId: never });
+  await mutate(gateway, 'stopMessage', { messageId: stopped });
+  engine.push(delta('Another part'));
+  engine.fail(new Error('no more'));
+  await stageOf(reader, 'MessageFailed', failed);
+  expect(collectTexts(reader.events)).toEqual({
+    [whole]: 'An 👍🏽 answer',
+    [stopped]: 'A part',
+    [failed]: 'Another part',
+  });
+  return { gateway, engine, conversationId, reader };
+}
+
+describe.each(TRANSPORTS)('conversationEvents over $name, taken up again', (transport) => {
+  it('tells exactly the rest after any cursor of what is over, and goes on', async () => {
+    const { gateway, engine, conversationId, reader } = await tellStory(transport);
+    const readers = reader.events.map(({ cursor }) => transport.follow(gateway, { conversationId, after: cursor }));
+    await waitForReaders(gateway, readers.length + 1);
+    engine.push(finish);
+    const { messageId } = await send(gateway, { conversationId, content: 'Last?' });
+    await stageOf(reader, 'MessageCreated', messageId);
+    const whole = upTo(reader.events, messageId);
+    for (const [index, late] of readers.entries()) {
+      await stageOf(late, 'MessageCreated', messageId);
+      expectSameStory([...whole.slice(0, index + 1), ...upTo(late.events, messageId)], whole);
+    }
+    for (const late of [reader, ...readers]) late.leave();
+    await waitForReaders(gateway, 0);
+  });
+
+  it('tells exactly the rest after any cursor while replies are written', async () => {
+    const { gateway, engine, conversationId } = await startConversation();
+    const reader = transport.follow(gateway, { conversationId });
+    await waitForReaders(gateway, 1);
+    const first = await send(gateway, { conversationId, content: '1?' });
+    const second = await send(gateway, { conversationId, content: '2?' });
+    const late: { seen: StreamEvent[]; reader: Reader }[] = [];
+    const join = () => {
+      for (let count = late.length; count < reader.events.length; count++) {
+        const seen = reader.events.slice(0, count + 1);
+        const after = seen.at(-1)?.cursor;
+        late.push({ seen, reader: transport.follow(gateway, { conversationId, after }) });
+      }
+    };
+    await stageOf(reader, 'MessageCreated', second.replyId);
+    for (const { replyId } of [first, second]) {
+      for (const text of ['An ', 'answer ', '👍🏽']) {
+        join();
+        engine.push(delta(text), cite(text, 2));
+        await reader.until(({ messageId, citation }) => messageId === replyId && citation?.title === text);
+      }
+      join();
+      engine.push(finish);
+      await stageOf(reader, 'MessageCompleted', replyId);
+    }
+    expect(late.length).toBeGreaterThan(15);
+    for (const { seen, reader: one } of late) {
+      await stageOf(one, 'MessageCompleted', second.replyId);
+      expectSameStory([...seen, ...one.events], reader.events);
+      one.leave();
+    }
+    reader.leave();
+  });
+
+  it('tells one who was away for hundreds of events all of them, in order', async () => {
+    const { gateway, engine, conversationId } = await startConversation();
+    const away = transport.follow(gateway, { conversationId });
+    await waitForReaders(gateway, 1);
+    engine.push(delta('0'), finish);
+    const first = await send(gateway, { conversationId, content: '0?' });
+    const { cursor } = await stageOf(away, 'MessageCreated', first.messageId);
+    const stayed = transport.follow(gateway, { conversationId, after: cursor });
+    away.vanish();
+    engine.push(...Array.from({ length: 70 }, (_, index) => [delta(`${index + 1}`), finish]).flat());
+    const sent = [first];
+    for (let index = 1; index <= 70; index++) sent.push(await send(gateway, { conversationId, content: `${index}?` }));
+    const { replyId } = sent.at(-1) ?? first;
+    await stageOf(stayed, 'MessageCompleted', replyId);
+
+    const back = transport.follow(gateway, { conversationId, after: cursor });
+    await stageOf(back, 'MessageCompleted', replyId);
+    expect(listStages(back.events).length).toBeGreaterThan(210);
+    expectSameStory(back.events, stayed.events);
+    const texts = Object.fromEntries(sent.map((one, index) => [one.replyId, `${index}`]));
+    expect(collectTexts(back.events)).toEqual(texts);
+    stayed.leave();
+    back.leave();
+  });
+});
+
+describe.each(TRANSPORTS)('the start of conversationEvents over $name', ({ follow }) => {
+  it('refuses every cursor that is not one of this stream, before the first event', async () => {
+    const { gateway, conversationId, right: cursor, wrong } = await gatherWrongCursors();
+    const codes: Record<string, readonly string[]> = {};
+    for (const [what, after] of Object.entries(wrong)) {
+      const reader = follow(gateway, { conversationId, after });
+      await reader.ended;
+      expect(reader.events).toEqual([]);
+      codes[what] = reader.errors;
+    }
+    expect(codes).toEqual(Object.fromEntries(Object.keys(wrong).map((what) => [what, ['BAD_USER_INPUT']])));
+    expect(gateway.deps.bus.size).toBe(0);
+
+    const right = follow(gateway, { conversationId, after: cursor });
+    await waitForReaders(gateway, 1);
+    right.leave();
+  });
+
+  it.each<[string, (given: { foreign: string; messageId: string }) => string]>([
+    ['an unknown', () => createId('conversation')],
+    ['a malformed', () => 'nonsense'],
+    ['an empty', () => ''],
+    ["another account's", ({ foreign }) => foreign],
+    ["a message's", (given) => given.messageId],
+  ])('refuses %s id with NOT_FOUND before the first event', async (_what, choose) => {
+    const { gateway, messageId, conversationId: foreign } = await startAnswer();
+    const { key } = await gateway.createTenant();
+    const conversationId = choose({ foreign, messageId });
+    const reader = follow(gateway, { conversationId, ...(conversationId === foreign && { key }) });
+    await reader.ended;
+    expect([reader.events, reader.errors]).toEqual([[], ['NOT_FOUND']]);
+    expect(gateway.deps.bus.size).toBe(0);
+  });
+});

@@ -1,0 +1,244 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { AnswerEvent } from '../../src/answer/engine.ts';
+import { createId } from '../../src/domain/ids.ts';
+import { followMessage } from '../../src/streams/message-stream.ts';
+import type { TestGateway } from '../helpers/gateway.ts';
+import { delta, finish } from '../helpers/models/engines.ts';
+import { readMessage, type StreamEvent, startAnswer, TRANSPORTS, textOf, webSocket } from '../helpers/streams.ts';
+
+const names = (events: readonly StreamEvent[]) => events.map((event) => event.__typename);
+const isDelta = ({ __typename }: StreamEvent) => __typename === 'MessageDelta';
+const says = (content: string) => (event: StreamEvent) => event.content === content;
+
+/** A citation of the first `length` characters. */
+const cite = (length: number): AnswerEvent => ({
+  type: 'citation',
+  citation: {
+    passageId: createId('passage'),
+    sourceId: createId('source'),
+    title: 'Handbook',
+    url: null,
+    quote: 'Words.',
+    start: 0,
+    end: length,
+  },
+});
+
+async function messagesUsed(gateway: TestGateway): Promise<number> {
+  const { data } = await gateway.graphql<{ viewer: { account: { usage: { messages: number } } } }>(
+    '{ viewer { account { usage { messages } } } }',
+  );
+  return data.viewer.account.usage.messages;
+}
+
+describe.each(TRANSPORTS)('messageStream over $name', ({ follow: attach }) => {
+  it('tells an answer while it is written, from its start to its end, and completes', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const reader = attach(gateway, { messageId: replyId });
+    await reader.until(({ message }) => message?.status === 'STREAMING');
+    engine.push(delta('One '));
+    await reader.until(says('One '));
+    engine.push(delta('two'), cite(7));
+    await reader.until(({ citation }) => citation !== undefined);
+    engine.push(delta('.'), finish);
+    expect(await reader.ended).toBeUndefined();
+
+    expect(names(reader.events)).toEqual([
+      'MessageCreated',
+      'MessageDelta',
+      'MessageDelta',
+      'CitationAdded',
+      'MessageDelta',
+      'MessageCompleted',
+    ]);
+    expect(reader.events.filter(isDelta)).toMatchObject([
+      { messageId: replyId, offset: 0, text: 'One ', content: 'One ' },
+      { messageId: replyId, offset: 4, text: 'two', content: 'One two' },
+      { messageId: replyId, offset: 7, text: '.', content: 'One two.' },
+    ]);
+    const stored = await readMessage(gateway, replyId);
+    expect(stored).toMatchObject({ status: 'COMPLETED', content: 'One two.', finishReason: 'STOP' });
+    expect(stored.citations).toEqual([{ title: 'Handbook', quote: 'Words.', start: 0, end: 7 }]);
+    expect(reader.events.at(-1)?.message).toEqual(stored);
+  });
+
+  it('tells the rest, and nothing twice, after any cursor of a finished answer', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const whole = attach(gateway, { messageId: replyId });
+    for (const [index, word] of ['An ', 'answer ', '👍 ', 'in pieces'].entries()) {
+      engine.push(delta(word), cite(index));
+      await whole.until(({ content }) => content?.endsWith(word) === true);
+    }
+    engine.push(finish);
+    await whole.ended;
+    expect(textOf(whole.events)).toBe((await readMessage(gateway, replyId)).content);
+
+    for (const [index, { cursor }] of whole.events.entries()) {
+      const late = attach(gateway, { messageId: replyId, after: cursor });
+      expect(await late.ended).toBeUndefined();
+      expect(textOf([...whole.events.slice(0, index + 1), ...late.events])).toBe(whole.text);
+      expect(citationsOf(whole.events.slice(0, index + 1)) + citationsOf(late.events)).toBe(4);
+      const stages = [...whole.events.slice(0, index + 1), ...late.events].filter(({ message }) => message);
+      expect(names(stages)).toEqual(['MessageCreated', 'MessageCompleted']);
+    }
+  });
+
+  it('tells the rest, and nothing twice, after any cursor of an answer under way', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const whole = attach(gateway, { messageId: replyId });
+    await whole.until(({ message }) => message?.status === 'STREAMING');
+    const late = [];
+    for (const word of ['An ', 'answer ', 'in pieces']) {
+      const seen = [...whole.events];
+      late.push({ seen, reader: attach(gateway, { messageId: replyId, after: seen.at(-1)?.cursor }) });
+      engine.push(delta(word), cite(2));
+      await whole.until(({ content }) => content?.endsWith(word) === true);
+    }
+    engine.push(finish);
+    for (const { seen, reader } of late) {
+      expect(await reader.ended).toBeUndefined();
+      expect(textOf([...seen, ...reader.events])).toBe('An answer in pieces');
+      expect(citationsOf(seen) + citationsOf(reader.events)).toBe(3);
+      expect(names(reader.events)).not.toContain('MessageCreated');
+    }
+  });
+
+  it('tells one who comes late all of it, in one piece', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const first = attach(gateway, { messageId: replyId });
+    engine.push(delta('All '));
+    await first.until(says('All '));
+    engine.push(delta('of it.'));
+    await first.until(says('All of it.'));
+    const late = attach(gateway, { messageId: replyId });
+    await late.until(isDelta);
+    expect(late.events.filter(isDelta)).toMatchObject([{ offset: 0, text: 'All of it.' }]);
+    engine.push(finish);
+    await late.ended;
+    expect(names(late.events)).toEqual(['MessageCreated', 'MessageDelta', 'MessageCompleted']);
+  });
+
+  it('tells several readers the same, and goes on when some leave', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const readers = Array.from({ length: 5 }, () => attach(gateway, { messageId: replyId }));
+    engine.push(delta('Hello '));
+    await Promise.all(readers.map((reader) => reader.until(says('Hello '))));
+    for (const reader of readers.slice(0, 2)) reader.leave();
+    for (const reader of readers.slice(2, 4)) reader.vanish();
+    engine.push(delta('there.'), finish);
+    expect(await readers[4]?.ended).toBeUndefined();
+    expect(readers[4]?.text).toBe('Hello there.');
+    expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'COMPLETED', content: 'Hello there.' });
+  });
+
+  it('keeps nothing of readers who left, in whatever way, while the answer goes on', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const { bus, liveAnswers } = gateway.deps;
+    const readers = Array.from({ length: 4 }, () => attach(gateway, { messageId: replyId }));
+    engine.push(delta('Hello '));
+    await Promise.all(readers.map((reader) => reader.until(says('Hello '))));
+    expect(bus.size).toBe(4);
+    for (const reader of readers.slice(0, 2)) reader.leave();
+    for (const reader of readers.slice(2, 4)) reader.vanish();
+    await vi.waitFor(() => expect(bus.size).toBe(0));
+    expect(liveAnswers.size).toBe(1);
+    engine.push(finish);
+    await vi.waitFor(async () => expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'COMPLETED' }));
+    await vi.waitFor(() => expect(liveAnswers.size).toBe(0));
+  });
+
+  it('never splits a character, and tells what is stored, however the model cuts its text', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const reader = attach(gateway, { messageId: replyId });
+    await reader.until(({ message }) => message?.status === 'STREAMING');
+    const units = 'a👍🏽b👨‍👩‍👧c'.split('');
+    for (const unit of units) {
+      engine.push(delta(unit));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    // Halves that belong to nothing: within the text, and at its end.
+    engine.push(delta('\udc4d!'), delta('?\ud83d'), finish);
+    await reader.ended;
+    for (const { text, content } of reader.events.filter(isDelta)) {
+      expect(text?.isWellFormed()).toBe(true);
+      expect(content?.isWellFormed()).toBe(true);
+    }
+    expect(reader.text).toBe('a👍🏽b👨‍👩‍👧c\ufffd!?');
+    expect((await readMessage(gateway, replyId)).content).toBe(reader.text);
+  });
+
+  it('ends with MessageFailed, and gives the quota back, when the engine fails before its first word', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    expect(await messagesUsed(gateway)).toBe(1);
+    const reader = attach(gateway, { messageId: replyId });
+    engine.fail(new Error('secret reason'));
+    expect(await reader.ended).toBeUndefined();
+    expect(names(reader.events)).toEqual(['MessageCreated', 'MessageFailed']);
+    expect(reader.events.at(-1)?.message).toMatchObject({
+      status: 'FAILED',
+      content: '',
+      finishReason: 'ERROR',
+      error: { code: 'ANSWER_FAILED', message: 'The answer could not be produced.' },
+    });
+    expect(await messagesUsed(gateway)).toBe(0);
+  });
+
+  it('ends with MessageFailed and keeps the part that was written when the engine fails later', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const reader = attach(gateway, { messageId: replyId });
+    engine.push(delta('A part'));
+    await reader.until(isDelta);
+    engine.fail(new Error('secret reason'));
+    expect(await reader.ended).toBeUndefined();
+    expect(reader.events.at(-1)).toMatchObject({ __typename: 'MessageFailed', message: { content: 'A part' } });
+    expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'FAILED', content: 'A part' });
+    expect(await messagesUsed(gateway)).toBe(1);
+  });
+});
+
+describe('following', () => {
+  it('tells the text that a citation points into before the citation, to a reader of any speed', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const { accountId, deps } = gateway;
+    const viewer = { accountId, scopes: new Set(), revoked: new AbortController().signal } as unknown as Parameters<
+      typeof followMessage
+    >[1];
+    const events = await followMessage(deps, viewer, { messageId: replyId }, new AbortController().signal);
+    await events.next();
+    const ahead = webSocket.follow(gateway, { messageId: replyId });
+    engine.push(delta('One. '));
+    await ahead.until(says('One. '));
+    await events.next();
+    // While the slow one looks at the first sentence, the second is written.
+    engine.push(delta('Two.'), cite(9), finish);
+    await ahead.ended;
+    const rest: string[] = [];
+    for await (const { type } of events) rest.push(type);
+    expect(rest).toEqual(['MessageDelta', 'CitationAdded', 'MessageCompleted']);
+  });
+
+  it('ends for everybody when the key is revoked', async () => {
+    const { gateway, engine, replyId } = await startAnswer();
+    const key = await gateway.createKey(gateway.accountId, ['CHAT']);
+    const readers = TRANSPORTS.map((transport) => transport.follow(gateway, { messageId: replyId, key }));
+    engine.push(delta('Hello'));
+    await Promise.all(readers.map((reader) => reader.until(isDelta)));
+    await gateway.graphql(`mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { __typename } }`, {
+      id: await keyId(gateway, key),
+    });
+    await Promise.all(readers.map((reader) => reader.ended));
+    await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(0));
+    expect(names(readers.flatMap((reader) => reader.events))).not.toContain('MessageCompleted');
+  });
+});
+
+const citationsOf = (events: readonly StreamEvent[]) => events.filter(({ citation }) => citation !== undefined).length;
+
+async function keyId(gateway: TestGateway, key: string): Promise<string> {
+  const { data } = await gateway.graphql<{ viewer: { apiKey: { id: string } } }>(
+    '{ viewer { apiKey { id } } }',
+    {},
+    key,
+  );
+  return data.viewer.apiKey.id;
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it, vi } from 'vitest';
+import { createMemoryBus } from '../../src/coordination/live-bus.ts';
+import { joinAudience } from '../../src/streams/shared-reads.ts';
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Two readers of one topic with the same rights, and a read that tells how often it was asked. */
+function openAudience(views: readonly [string, string] = ['topic account READ', 'topic account READ']) {
+  const bus = createMemoryBus();
+  let count = 0;
+  const read = vi.fn(async () => ++count);
+  return { bus, read, seats: [joinAudience(bus, views[0]), joinAudience(bus, views[1])] as const };
+}
+
+describe('an audience', () => {
+  it('shares what is read from the same place in the same turn', async () => {
+    const { read, seats } = openAudience();
+    expect(await Promise.all(seats.map((seat) => seat.read(() => 'a', read)))).toEqual([1, 1]);
+    expect(await seats[0].read(() => 'a', read)).toBe(1);
+  });
+
+  it('shares nothing from different places', async () => {
+    const { read, seats } = openAudience();
+    expect(await Promise.all([seats[0].read(() => 'a', read), seats[1].read(() => 'b', read)])).toEqual([1, 2]);
+  });
+
+  it('shares nothing between those who may see different things', async () => {
+    const { read, seats } = openAudience(['topic account READ', 'topic account MANAGE,READ']);
+    expect(await Promise.all(seats.map((seat) => seat.read(() => 'a', read)))).toEqual([1, 2]);
+  });
+
+  it('reads anew after news, also for one who has read in this turn before', async () => {
+    const { read, seats } = openAudience();
+    expect(await seats[0].read(() => 'a', read)).toBe(1);
+    seats[1].forget();
+    expect(await seats[0].read(() => 'a', read)).toBe(2);
+    expect(await seats[1].read(() => 'a', read)).toBe(2);
+  });
+
+  it('reads anew in the next turn, whether there were news or not', async () => {
+    const { read, seats } = openAudience();
+    expect(await seats[0].read(() => 'a', read)).toBe(1);
+    await nextTurn();
+    expect(await seats[1].read(() => 'a', read)).toBe(2);
+  });
+
+  it('gives one who comes later nothing that was read before', async () => {
+    const { bus, read, seats } = openAudience();
+    expect(await seats[0].read(() => 'a', read)).toBe(1);
+    expect(await joinAudience(bus, 'topic account READ').read(() => 'a', read)).toBe(2);
+  });
+
+  it('tells all who share it of a failure, and tries again', async () => {
+    const { seats } = openAudience();
+    const fail = () => Promise.reject(new Error('unreadable'));
+    const results = await Promise.allSettled(seats.map((seat) => seat.read(() => 'a', fail)));
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    await nextTurn();
+    expect(
+      await seats[0].read(
+        () => 'a',
+        async () => 'whole',
+      ),
+    ).toBe('whole');
+  });
+});

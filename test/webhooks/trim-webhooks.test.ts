@@ -1,0 +1,68 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { toTimestamp } from '../../src/domain/time.ts';
+import { trimWebhooks } from '../../src/webhooks/trim-webhooks.ts';
+import { createTurnedClock } from '../helpers/clock.ts';
+import { describeEngines, type TestEngine } from '../helpers/databases.ts';
+import { startGateway } from '../helpers/gateway.ts';
+import { SECRET_KEY, subscribe, writeDelivery, writeEvent } from '../helpers/webhooks/webhooks.ts';
+
+const DAY_MS = 86_400_000;
+
+async function open(engine: TestEngine, env = {}) {
+  const clock = createTurnedClock();
+  const gateway = await startGateway({ engine, env: { SECRET_KEY, ...env }, replaced: { clock } });
+  onTestFinished(() => gateway.close());
+  const { id } = await subscribe(gateway);
+  const trim = () => trimWebhooks(gateway.deps, new AbortController().signal);
+  const { read } = gateway.deps.db;
+  const listEvents = async () =>
+    (await read.selectFrom('webhook_events').select('id').orderBy('id').execute()).map((row) => row.id);
+  const count = async (table: 'webhook_deliveries' | 'webhook_attempts') =>
+    (await read.selectFrom(table).select('account_id').execute()).length;
+  return { gateway, clock, id, trim, listEvents, count };
+}
+
+describeEngines('what webhooks were told', (engine) => {
+  it('is forgotten after 30 days with what became of it, but for what is still due', async () => {
+    const { gateway, clock, id, trim, listEvents, count } = await open(engine);
+    const { accountId, deps } = gateway;
+    const done = await writeDelivery(gateway, id);
+    const at = toTimestamp(clock.now());
+    const attempt = { delivery_id: done.id, number: 1, account_id: accountId, at, duration_ms: 1, response: '' };
+    await deps.db.transaction((trx) =>
+      trx
+        .insertInto('webhook_attempts')
+        .values(attempt as never)
+        .execute(),
+    );
+    await writeEvent(gateway);
+    const due = await writeDelivery(gateway, id, {
+      status: 'FAILED',
+      nextAttemptAt: toTimestamp(clock.now() + 99 * DAY_MS),
+    });
+    clock.turn(30 * DAY_MS);
+    const young = await writeDelivery(gateway, id);
+    await trim();
+    expect(await listEvents()).toHaveLength(4);
+    clock.turn(1);
+    await trim();
+    expect(await listEvents()).toEqual([due.eventId, young.eventId]);
+    expect([await count('webhook_deliveries'), await count('webhook_attempts')]).toEqual([2, 0]);
+  });
+
+  it('is forgotten in several transactions where there is much of it', async () => {
+    const { gateway, clock, trim, listEvents } = await open(engine);
+    for (let n = 0; n < 510; n++) await writeEvent(gateway);
+    clock.turn(31 * DAY_MS);
+    await trim();
+    expect(await listEvents()).toEqual([]);
+  });
+
+  it('is kept where the operator says so', async () => {
+    const { gateway, clock, trim, listEvents } = await open(engine, { EVENT_RETENTION_DAYS: '0' });
+    const { id } = await writeEvent(gateway);
+    clock.turn(999 * DAY_MS);
+    await trim();
+    expect(await listEvents()).toEqual([id]);
+  });
+});
