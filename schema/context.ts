@@ -2,7 +2,7 @@ import type { Viewer } from '../src/access/viewer.ts';
 import { seesNotes } from '../src/conversations/visible.ts';
 import type { Deps } from '../src/deps.ts';
 import type { Channel } from '../src/domain/entities.ts';
-import type { RateLimitStanding } from '../src/domain/errors.ts';
+import type { RateLimitStatus } from '../src/domain/errors.ts';
 import { createLoaders, type Loaders } from '../src/store/loaders.ts';
 
 /** What the transports know of the request that brought an operation. */
@@ -11,7 +11,7 @@ export interface RequestInfo {
   /** The channel that messages sent by it belong to. */
   readonly channel: Channel;
   /** How the viewer stood with its limit after this request was counted. */
-  readonly rateLimit: RateLimitStanding;
+  readonly rateLimit: RateLimitStatus;
 }
 
 /** The loaders of what the viewer may see. */

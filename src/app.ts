@@ -21,9 +21,9 @@ import { createMetrics, showDueDeliveries, showRedis } from './metrics.ts';
 import type { Models } from './models/model-call.ts';
 import { createModels } from './models/models.ts';
 import { createPrices } from './models/prices.ts';
-import { createAccess } from './models/provider-access.ts';
+import { createProviderAccess } from './models/provider-access.ts';
 import { resealProviderKeys } from './models/sealed-keys.ts';
-import { joinNodes, startWatchingReplies } from './replies/cluster-nodes.ts';
+import { joinCluster, startWatchingReplies } from './replies/cluster-nodes.ts';
 import { createNode } from './replies/gateway-node.ts';
 import { recoverReplies } from './replies/recover.ts';
 import { createReplyGate } from './replies/reply-gate.ts';
@@ -89,7 +89,7 @@ async function createDeps(
   showDueDeliveries(metrics, () => countDueDeliveries(db.read, toTimestamp(clock.now())));
   const { liveTexts, announcements, limiter } = coordination;
   const bus = replaced.bus ?? coordination.bus;
-  const access = createAccess({ config, db, clock, logger, metrics, background, sealer });
+  const access = createProviderAccess({ config, db, clock, logger, metrics, background, sealer });
   const models = replaced.models ?? createModels({ ...config.models, ...access, onOutcome: access.noteOutcome });
   const deps: Deps = {
     config,
@@ -141,7 +141,7 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     const newestId = await findNewestIdOfAll(deps.db.read);
     if (newestId !== undefined) continueIdsAfter(newestId);
     const firstKey = await prepareFirstStart(deps);
-    await joinNodes(deps);
+    await joinCluster(deps);
     await recoverReplies(deps);
     await logBrokenDocuments(deps);
     const stopDelivering = startDelivering({ ...deps, onNewDeliveries });

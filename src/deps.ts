@@ -12,7 +12,7 @@ import type { Clock } from './domain/time.ts';
 import type { Metrics } from './metrics.ts';
 import type { Models } from './models/model-call.ts';
 import type { Prices } from './models/prices.ts';
-import type { AccountAccess } from './models/provider-access.ts';
+import type { ProviderAccess } from './models/provider-access.ts';
 import type { GatewayNode } from './replies/gateway-node.ts';
 import type { LiveAnswers } from './replies/live-answers.ts';
 import type { ReplyGate } from './replies/reply-gate.ts';
@@ -45,7 +45,7 @@ export interface Deps {
   readonly engines: ReadonlyMap<string, AnswerEngine>;
   readonly sourceReader: SourceReader;
   readonly sealer: Sealer;
-  readonly access: AccountAccess;
+  readonly access: ProviderAccess;
   readonly models: Models;
   readonly prices: Prices;
   readonly selections: Selections;

@@ -1,6 +1,6 @@
 import { trimEvents } from './conversations/trim-events.ts';
 import type { Deps } from './deps.ts';
-import { forgetSends } from './messages/idempotent-send.ts';
+import { deleteExpiredSends } from './messages/idempotent-send.ts';
 import { trimWebhooks } from './webhooks/trim-webhooks.ts';
 
 const INTERVAL_MS = 60 * 60 * 1_000;
@@ -11,7 +11,7 @@ const INTERVAL_MS = 60 * 60 * 1_000;
  */
 export function startRetention(deps: Pick<Deps, 'db' | 'clock' | 'config' | 'background'>): () => void {
   const run = () => {
-    deps.background.run('delete expired idempotency keys', () => forgetSends(deps));
+    deps.background.run('delete expired idempotency keys', () => deleteExpiredSends(deps));
     deps.background.run('delete expired events', (signal) => trimEvents(deps, signal));
     deps.background.run('delete expired webhook deliveries', (signal) => trimWebhooks(deps, signal));
   };

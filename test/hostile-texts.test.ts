@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createCitationReader } from '../src/answer/cite.ts';
 import type { Question } from '../src/answer/engine.ts';
 import { composeFollowUpPrompt, readFollowUps, suggestFromSources } from '../src/answer/follow-ups.ts';
-import { readTongue } from '../src/answer/languages.ts';
+import { readLanguage } from '../src/answer/languages.ts';
 import { createMarkerReader } from '../src/answer/markers.ts';
 import { composePrompt } from '../src/answer/prompt.ts';
 import { chooseQuotes } from '../src/answer/quotes.ts';
@@ -115,7 +115,7 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   toContentTerms,
   toQueryTerms,
   estimateTokens,
-  readTongue,
+  readLanguage,
   splitSentences,
   findStatement: (text) => findStatement(text, 0),
   readSource: (text) => readSource({ content: { text } }),

@@ -1,8 +1,8 @@
-import { followQuota, type ToldWarning } from '../../src/streams/quota-stream.ts';
+import { type QuotaWarningEvent, subscribeToQuotaWarnings } from '../../src/streams/quota-stream.ts';
 import { builder } from '../builder.ts';
 
 /** An account has used a share of its month's quota. */
-export const QuotaWarningRef = builder.objectRef<ToldWarning>('QuotaWarning').implement({
+export const QuotaWarningRef = builder.objectRef<QuotaWarningEvent>('QuotaWarning').implement({
   description: 'The account has used a share of its replies of a month. Told once for each month and share.',
   fields: (t) => ({
     cursor: t.string({
@@ -30,7 +30,7 @@ builder.subscriptionField('quotaWarnings', (t) =>
           'The `cursor` of the last warning seen: only what follows is told. One that a restored backup has undone begins with the warnings of this month again. Absent: the warnings of this month, then what comes.',
       }),
     },
-    subscribe: (_root, args, { deps, viewer, signal }) => followQuota(deps, viewer, args, signal),
+    subscribe: (_root, args, { deps, viewer, signal }) => subscribeToQuotaWarnings(deps, viewer, args, signal),
     resolve: (warning) => warning,
   }),
 );

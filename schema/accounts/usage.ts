@@ -13,7 +13,7 @@ import {
   type UsageFilter,
   type UsageShare,
 } from '../../src/store/usage-sums.ts';
-import { listToldWarnings } from '../../src/streams/quota-stream.ts';
+import { listWarningEvents } from '../../src/streams/quota-stream.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 import { ChatbotRef } from '../chatbots/chatbot.ts';
 import type { GraphContext } from '../context.ts';
@@ -142,7 +142,7 @@ const UsageRef = builder.objectRef<Usage>('Usage').implement({
       authScopes: { MANAGE: true },
       description: `What the account was told of its quota in this month, oldest first; at most ${WARNED_AT.length}. Needs \`MANAGE\`.`,
       extensions: { listSize: () => WARNED_AT.length } satisfies FieldExtensions,
-      resolve: ({ accountId, filter }, _args, { deps }) => listToldWarnings(deps, accountId, filter.month),
+      resolve: ({ accountId, filter }, _args, { deps }) => listWarningEvents(deps, accountId, filter.month),
     }),
     days: t.field({
       type: [UsageDay],

@@ -1,6 +1,6 @@
 import type { Viewer } from '../../src/access/viewer.ts';
 import type { Account } from '../../src/domain/entities.ts';
-import type { RateLimitStanding } from '../../src/domain/errors.ts';
+import type { RateLimitStatus } from '../../src/domain/errors.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { findAccount } from '../../src/store/accounts.ts';
 import { findApiKey, listApiKeys } from '../../src/store/api-keys.ts';
@@ -18,7 +18,7 @@ const ViewerKind = builder.enumType('ViewerKind', {
   } satisfies Record<Viewer['kind'], object>,
 });
 
-const RateLimitStatus = builder.objectRef<RateLimitStanding>('RateLimitStatus').implement({
+const RateLimitStatusRef = builder.objectRef<RateLimitStatus>('RateLimitStatus').implement({
   description: 'How a credential stands with its rate limit, this request counted.',
   fields: (t) => ({
     limit: t.exposeInt('limit', { description: 'Requests allowed in any 60 seconds.' }),
@@ -74,7 +74,7 @@ const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
     }),
     scopes: t.field({ type: [Scope], description: 'What it may do.', resolve: (viewer) => [...viewer.scopes] }),
     rateLimit: t.field({
-      type: RateLimitStatus,
+      type: RateLimitStatusRef,
       description: 'How it stands with its rate limit.',
       resolve: (_viewer, _args, { request }) => request.rateLimit,
     }),

@@ -11,9 +11,9 @@ import type {
   StreamGapEvent,
   TypingChangedEvent,
 } from '../../src/domain/events.ts';
-import { followChatbot } from '../../src/streams/chatbot-stream.ts';
-import { followConversation } from '../../src/streams/conversation-stream.ts';
-import { followMessage } from '../../src/streams/message-stream.ts';
+import { subscribeToChatbot } from '../../src/streams/chatbot-stream.ts';
+import { subscribeToConversation } from '../../src/streams/conversation-stream.ts';
+import { subscribeToMessage } from '../../src/streams/message-stream.ts';
 import { builder } from '../builder.ts';
 import { LeadRef } from '../chatbots/lead.ts';
 import { CitationRef } from '../messages/message.ts';
@@ -128,7 +128,7 @@ builder.subscriptionFields((t) => ({
       messageId: t.arg.id({ required: true, description: 'The message, usually the `reply` of `sendMessage`.' }),
       after: t.arg.string({ description: `${AFTER} Absent: all from the beginning.` }),
     },
-    subscribe: (_root, args, { deps, viewer, signal }) => followMessage(deps, viewer, args, signal),
+    subscribe: (_root, args, { deps, viewer, signal }) => subscribeToMessage(deps, viewer, args, signal),
     resolve: (event) => event,
   }),
   conversationEvents: t.field({
@@ -139,7 +139,7 @@ builder.subscriptionFields((t) => ({
       conversationId: t.arg.id({ required: true, description: 'The conversation.' }),
       after: t.arg.string({ description: `${AFTER} Absent: the reply that is under way, then what comes.` }),
     },
-    subscribe: (_root, args, { deps, viewer, signal }) => followConversation(deps, viewer, args, signal),
+    subscribe: (_root, args, { deps, viewer, signal }) => subscribeToConversation(deps, viewer, args, signal),
     resolve: (event) => event,
   }),
   chatbotEvents: t.field({
@@ -150,7 +150,7 @@ builder.subscriptionFields((t) => ({
       chatbotId: t.arg.id({ required: true, description: 'The chatbot.' }),
       after: t.arg.string({ description: `${AFTER} Absent: only what comes.` }),
     },
-    subscribe: (_root, args, { deps, viewer, signal }) => followChatbot(deps, viewer, args, signal),
+    subscribe: (_root, args, { deps, viewer, signal }) => subscribeToChatbot(deps, viewer, args, signal),
     resolve: (event) => event,
   }),
 }));

@@ -18,7 +18,7 @@ import { MAX_SIBLINGS } from '../../src/messages/fork.ts';
 import { rateMessage } from '../../src/messages/rate-message.ts';
 import { sendMessage } from '../../src/messages/send-message.ts';
 import { stopMessage } from '../../src/messages/stop-message.ts';
-import { writtenOf } from '../../src/replies/current-text.ts';
+import { currentTextOf } from '../../src/replies/current-text.ts';
 import type { WhenBusy } from '../../src/replies/reply-queue.ts';
 import { followedBy } from '../../src/store/loaders.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
@@ -98,14 +98,14 @@ MessageRef.implement({
     content: t.string({
       authScopes: CONTENT,
       description: 'The text; of a reply under way, what there is so far. Needs `READ` or `CHAT`.',
-      resolve: (message, _args, { deps }) => writtenOf(deps, message).content,
+      resolve: (message, _args, { deps }) => currentTextOf(deps, message).content,
     }),
     citations: t.field({
       type: [CitationRef],
       authScopes: CONTENT,
       description: `What the reply rests on, in the order of the text; at most ${MAX_CITATIONS}. Needs \`READ\` or \`CHAT\`.`,
       extensions: { listSize: () => MAX_CITATIONS } satisfies FieldExtensions,
-      resolve: (message, _args, { deps }) => [...writtenOf(deps, message).citations],
+      resolve: (message, _args, { deps }) => [...currentTextOf(deps, message).citations],
     }),
     rating: t.expose('rating', {
       type: Rating,

@@ -3,7 +3,7 @@ import { InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
 import { isProvider, PROVIDERS } from '../../src/domain/providers.ts';
 import { FAMILIES, type Family } from '../../src/models/families.ts';
 import { deleteProviderKey, setProviderKey } from '../../src/models/provider-keys.ts';
-import { describeFailure, getProvider, listProviders, type ProviderStanding } from '../../src/models/providers.ts';
+import { describeFailure, getProvider, listProviders, type ProviderStatus } from '../../src/models/providers.ts';
 import { testProvider } from '../../src/models/test-provider.ts';
 import { MAX_PROVIDER_MODELS } from '../../src/store/provider-models.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
@@ -23,7 +23,7 @@ const ProviderKeySource = builder.enumType('ProviderKeySource', {
   values: {
     ENVIRONMENT: { description: "The operator's, which all accounts share." },
     ACCOUNT: { description: "The account's own, set by `setProviderKey`." },
-  } satisfies Record<NonNullable<ProviderStanding['keySource']>, object>,
+  } satisfies Record<NonNullable<ProviderStatus['keySource']>, object>,
 });
 
 const ProviderModelRef = builder.objectRef<ProviderModel>('ProviderModel').implement({
@@ -49,7 +49,7 @@ const ProviderModelRef = builder.objectRef<ProviderModel>('ProviderModel').imple
   }),
 });
 
-const ProviderRef = builder.objectRef<ProviderStanding>('Provider').implement({
+const ProviderRef = builder.objectRef<ProviderStatus>('Provider').implement({
   description: 'Who can answer in the name of a chatbot: the built-in engine, or a family of models.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'What `Chatbot.provider` says, such as `openai`.' }),
@@ -109,7 +109,7 @@ const providerField = (description: string) => ({
   type: ProviderRef,
   description,
   resolve: (
-    { provider }: { readonly provider: ProviderStanding['name'] },
+    { provider }: { readonly provider: ProviderStatus['name'] },
     _args: object,
     { deps, viewer }: GraphContext,
   ) => getProvider(deps, viewer, provider),

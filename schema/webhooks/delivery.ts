@@ -5,7 +5,7 @@ import type {
   WebhookDelivery,
 } from '../../src/domain/webhooks.ts';
 import { listWebhookDeliveries } from '../../src/store/webhooks/deliveries.ts';
-import { followDeliveries } from '../../src/webhooks/delivery-stream.ts';
+import { subscribeToDeliveries } from '../../src/webhooks/delivery-stream.ts';
 import { signForNow } from '../../src/webhooks/headers.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 import { pageExtensions, paginate } from '../connection.ts';
@@ -130,7 +130,7 @@ builder.subscriptionField('webhookDeliveries', (t) =>
     args: {
       subscriptionId: t.arg.id({ description: 'Only those of this subscription; absent: all of the account.' }),
     },
-    subscribe: (_root, args, { deps, viewer, signal }) => followDeliveries(deps, viewer, args, signal),
+    subscribe: (_root, args, { deps, viewer, signal }) => subscribeToDeliveries(deps, viewer, args, signal),
     resolve: (delivery) => delivery,
   }),
 );

@@ -86,7 +86,7 @@ async function countFailure(
  * @throws RateLimitedError when the limit is reached; nothing is counted then. QueryTooComplexError when `cost` alone
  * is beyond it.
  */
-export async function admit(
+export async function consumeRateLimit(
   deps: Pick<AdmissionDeps, 'limiter' | 'config' | 'metrics'>,
   viewer: Viewer,
   cost = 1,
@@ -111,7 +111,7 @@ export async function admit(
  * Counts one request without a key against the limit of its network.
  * @throws RateLimitedError when the limit is reached; nothing is counted then.
  */
-export async function admitAnonymous(
+export async function consumeAnonymousRateLimit(
   { limiter, config, metrics }: Pick<AdmissionDeps, 'limiter' | 'config' | 'metrics'>,
   address: string,
 ): Promise<void> {

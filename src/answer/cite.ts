@@ -2,7 +2,7 @@ import type { Citation } from '../domain/entities.ts';
 import { MAX_CITATIONS } from '../domain/limits.ts';
 import { toContentTerms, toTerms } from '../domain/terms.ts';
 import type { AnswerEvent } from './engine.ts';
-import { areForeign, readTongue, type Tongue } from './languages.ts';
+import { areForeign, type Language, readLanguage } from './languages.ts';
 import { createMarkerReader, type Piece } from './markers.ts';
 import { createQuoteFinder } from './quotes.ts';
 import type { Hit } from './retrieve.ts';
@@ -20,7 +20,7 @@ export interface CitationReader {
 interface Evidence {
   readonly hit: Hit;
   readonly terms: ReadonlySet<string>;
-  readonly tongue: Tongue;
+  readonly tongue: Language;
   /** Made at the first statement that the passage supports. */
   findQuote: ReturnType<typeof createQuoteFinder> | undefined;
 }
@@ -94,7 +94,7 @@ function joinDeltas(events: readonly AnswerEvent[]): AnswerEvent[] {
 function readEvidence(hit: Hit): Evidence {
   const { headingPath, text } = hit.passage;
   const words = [hit.title, ...headingPath, text].join('\n');
-  return { hit, terms: new Set(toTerms(words)), tongue: readTongue(text), findQuote: undefined };
+  return { hit, terms: new Set(toTerms(words)), tongue: readLanguage(text), findQuote: undefined };
 }
 
 function cite(text: string, { start, end }: { start: number; end: number }, evidence: Evidence): Citation | undefined {
@@ -118,5 +118,5 @@ function isSupported(statement: string, terms: readonly string[], { terms: known
   const shared = terms.filter((term) => known.has(term)).length;
   if (shared >= MIN_SHARE * terms.length) return true;
   const marks = [...statement.matchAll(NUMBER), ...statement.matchAll(NAME)].flatMap(([mark]) => toTerms(mark));
-  return marks.some((mark) => known.has(mark)) || areForeign(readTongue(statement), tongue);
+  return marks.some((mark) => known.has(mark)) || areForeign(readLanguage(statement), tongue);
 }

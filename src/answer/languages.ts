@@ -2,7 +2,7 @@ import { STOP_WORD_LISTS } from '../domain/stop-words.ts';
 import { normalizeText } from '../domain/text.ts';
 
 /** What a language shows itself by, of some text. */
-export interface Tongue {
+export interface Language {
   /** The script of most letters; Chinese and Japanese are one. Undefined without letters. */
   readonly script: string | undefined;
   /** Which list of stop words it is written in; undefined where that is not plain. */
@@ -22,7 +22,7 @@ const ACCENTED_SHARE = 0.15;
 const MAX_WORDS = 400;
 
 /** Looks at the script, the stop words and the letters of a text. */
-export function readTongue(text: string): Tongue {
+export function readLanguage(text: string): Language {
   const words = (
     normalizeText(text, 'NFC')
       .toLowerCase()
@@ -44,7 +44,7 @@ export function readTongue(text: string): Tongue {
  * has too few of those, many words of one hold letters that the other never uses. Close relatives, such as Spanish and
  * Italian, count as the same.
  */
-export function areForeign(a: Tongue, b: Tongue): boolean {
+export function areForeign(a: Language, b: Language): boolean {
   if (a.script === undefined || b.script === undefined) return false;
   if (a.script !== b.script) return true;
   if (a.script !== 'latin') return false;
@@ -52,7 +52,7 @@ export function areForeign(a: Tongue, b: Tongue): boolean {
   return hasForeignLetters(a, b) || hasForeignLetters(b, a);
 }
 
-function hasForeignLetters({ accents }: Tongue, other: Tongue): boolean {
+function hasForeignLetters({ accents }: Language, other: Language): boolean {
   const known = new Set(other.accents.join(''));
   const foreign = accents.filter((letters) => [...letters].some((letter) => !known.has(letter)));
   return foreign.length >= ACCENTED_SHARE * accents.length;

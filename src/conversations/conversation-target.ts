@@ -16,7 +16,7 @@ import { findNewestId } from '../store/newest-ids.ts';
 import type { Queryable } from '../store/tables.ts';
 
 /** Where a message goes: exactly one of `chatbotId` and `conversationId`. */
-export interface PlaceInput {
+export interface TargetInput {
   readonly chatbotId?: string | null | undefined;
   readonly conversationId?: string | null | undefined;
   /** Names a conversation within the chatbot; absent starts a new one. Only with `chatbotId`. */
@@ -24,7 +24,7 @@ export interface PlaceInput {
 }
 
 /** A chatbot and, where there is one already, the conversation. */
-export interface Place {
+export interface ConversationTarget {
   readonly chatbot: Chatbot;
   readonly conversation: Conversation | undefined;
 }
@@ -33,7 +33,7 @@ export interface Place {
  * Checks that an input names one place.
  * @throws InvalidInputError
  */
-export function requireOnePlace({ chatbotId, conversationId, sessionId }: PlaceInput): void {
+export function requireOneTarget({ chatbotId, conversationId, sessionId }: TargetInput): void {
   if ((chatbotId == null) === (conversationId == null)) {
     throw new InvalidInputError([{ path: [], message: 'Give exactly one of chatbotId and conversationId.' }]);
   }
@@ -51,7 +51,12 @@ export const READ: typeof HELD = { byId: findConversation, bySession: findConver
  * Finds the place that an input names, and holds the conversation unless told otherwise.
  * @throws NotFoundError
  */
-export async function findPlace(db: Queryable, accountId: string, input: PlaceInput, find = HELD): Promise<Place> {
+export async function resolveTarget(
+  db: Queryable,
+  accountId: string,
+  input: TargetInput,
+  find = HELD,
+): Promise<ConversationTarget> {
   if (input.conversationId != null) {
     const id = requireFound('Conversation', parseId('conversation', input.conversationId));
     const conversation = requireFound('Conversation', await find.byId(db, accountId, id));

@@ -11,7 +11,7 @@ import { findConversation, lockConversation, updateConversation } from '../store
 import { appendEvent } from '../store/events.ts';
 import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
-import { listHappened } from './outbox-events.ts';
+import { diffEvents } from './outbox-events.ts';
 
 type HandoffDeps = Pick<Deps, 'db' | 'clock' | 'bus'>;
 
@@ -132,7 +132,7 @@ async function change(
     if (changed === found) return { changed, events: [] };
     await updateConversation(trx, changed);
     const about = { accountId, chatbotId: found.chatbotId, at };
-    await enqueueEvents(trx, about, listHappened(found, changed));
+    await enqueueEvents(trx, about, diffEvents(found, changed));
     return {
       changed,
       events: [await appendEvent(trx, accountId, { conversationId: found.id, type: 'HandoffChanged', at })],

@@ -1,15 +1,15 @@
 /** What happens in conversations, as the systems of an account are told. The first four are those of the REST contract. */
 import type { Conversation, Lead, Message, Rating } from '../domain/entities.ts';
 import { fromJson } from '../domain/json.ts';
-import type { Happening } from '../store/webhooks/outbox.ts';
+import type { OutboxEvent } from '../store/webhooks/outbox.ts';
 
-type Told = Omit<Awaited<ReturnType<Happening['tell']>>, 'data'>;
+type Told = Omit<Awaited<ReturnType<OutboxEvent['tell']>>, 'data'>;
 
 /** Bodies are kept small, so that every receiver takes them: a longer text is cut, and says so. */
 const MAX_TEXT_CHARS = 4_000;
 
 /** A visitor has left how to be reached. */
-export function leadCaptured(conversation: Conversation, lead: Lead): Happening {
+export function leadCaptured(conversation: Conversation, lead: Lead): OutboxEvent {
   const data = {
     lead_id: lead.id,
     name: lead.name ?? '',
@@ -21,38 +21,38 @@ export function leadCaptured(conversation: Conversation, lead: Lead): Happening 
 }
 
 /** The first message of a new conversation has come. */
-export function conversationStarted(conversation: Conversation): Happening {
+export function conversationStarted(conversation: Conversation): OutboxEvent {
   const { channel, ...data } = naming(conversation);
   return { name: 'CONVERSATION_STARTED', tell: () => ({ ...of(conversation), data: { ...data, channel } }) };
 }
 
 /** A visitor has said something. */
-export function messageReceived(conversation: Conversation, { id, content }: Message): Happening {
+export function messageReceived(conversation: Conversation, { id, content }: Message): OutboxEvent {
   const { channel, ...place } = naming(conversation);
   const data = { ...place, message_id: id, message: content, channel };
   return { name: 'MESSAGE_RECEIVED', tell: () => ({ ...of(conversation), messageId: id, data }) };
 }
 
 /** A person was asked for, for the first time in the conversation. */
-function conversationEscalated(conversation: Conversation): Happening {
+function conversationEscalated(conversation: Conversation): OutboxEvent {
   const { escalationReason, escalatedAt } = conversation;
   const data = { ...naming(conversation), reason: escalationReason ?? '', escalated_at: escalatedAt };
   return { name: 'CONVERSATION_ESCALATED', tell: () => ({ ...of(conversation), data }) };
 }
 
 /** A person takes care of a conversation, or nobody any more. */
-function conversationAssigned(conversation: Conversation): Happening {
+function conversationAssigned(conversation: Conversation): OutboxEvent {
   const data = { ...naming(conversation), assignee: conversation.assignee };
   return { name: 'CONVERSATION_ASSIGNED', tell: () => ({ ...of(conversation), data }) };
 }
 
 /** A conversation was closed. */
-function conversationClosed(conversation: Conversation): Happening {
+function conversationClosed(conversation: Conversation): OutboxEvent {
   return { name: 'CONVERSATION_CLOSED', tell: () => ({ ...of(conversation), data: naming(conversation) }) };
 }
 
 /** The chatbot answers again in place of a person. */
-function handoffEnded(conversation: Conversation): Happening {
+function handoffEnded(conversation: Conversation): OutboxEvent {
   return { name: 'HANDOFF_ENDED', tell: () => ({ ...of(conversation), data: naming(conversation) }) };
 }
 
@@ -60,7 +60,7 @@ function handoffEnded(conversation: Conversation): Happening {
 type EndedReply = Pick<Message, 'id' | 'content' | 'finishReason' | 'error' | 'citations' | 'generation'>;
 
 /** A reply is whole. @param find reads the conversation that it stands in. */
-export function messageCompleted(find: () => Promise<Conversation>, reply: EndedReply): Happening {
+export function messageCompleted(find: () => Promise<Conversation>, reply: EndedReply): OutboxEvent {
   return {
     name: 'MESSAGE_COMPLETED',
     async tell() {
@@ -83,7 +83,7 @@ export function messageCompleted(find: () => Promise<Conversation>, reply: Ended
 }
 
 /** A reply could not be written to its end. */
-export function messageFailed(find: () => Promise<Conversation>, { id, error }: EndedReply): Happening {
+export function messageFailed(find: () => Promise<Conversation>, { id, error }: EndedReply): OutboxEvent {
   return {
     name: 'MESSAGE_FAILED',
     async tell() {
@@ -94,14 +94,14 @@ export function messageFailed(find: () => Promise<Conversation>, { id, error }: 
 }
 
 /** A visitor has said what they think of a reply. */
-export function messageRated(conversation: Conversation, messageId: string, rating: Rating): Happening {
+export function messageRated(conversation: Conversation, messageId: string, rating: Rating): OutboxEvent {
   const data = { ...naming(conversation), message_id: messageId, rating: rating.toLowerCase() };
   return { name: 'MESSAGE_RATED', tell: () => ({ ...of(conversation), messageId, data }) };
 }
 
 /** What has happened when a conversation has changed. */
-export function listHappened(before: Conversation, after: Conversation): Happening[] {
-  const happened: Happening[] = [];
+export function diffEvents(before: Conversation, after: Conversation): OutboxEvent[] {
+  const happened: OutboxEvent[] = [];
   if (before.escalatedAt === null && after.escalatedAt !== null) happened.push(conversationEscalated(after));
   if (before.assignee !== after.assignee) happened.push(conversationAssigned(after));
   if (before.silentUntil !== null && after.silentUntil === null) happened.push(handoffEnded(after));

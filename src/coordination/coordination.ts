@@ -10,7 +10,7 @@ import { openRedis, type RedisOptions } from './redis/link.ts';
 import { createRedisBus } from './redis/live-bus.ts';
 import { createRedisTexts } from './redis/live-texts.ts';
 import { createOutbox } from './redis/outbox.ts';
-import { watchNodes } from './redis/process-count.ts';
+import { watchProcessCount } from './redis/process-count.ts';
 import { createRedisRateLimiter } from './redis/rate-limiter.ts';
 
 /** All that several processes agree on. */
@@ -53,7 +53,7 @@ export async function openRedisCoordination(
   const announcements = createRedisAnnouncements(link, channels, outbox);
   const liveTexts = createRedisTexts(link, channels, outbox, (topic) => bus.wake(topic, 'text'));
   const bus = createRedisBus(link, channels, outbox);
-  const nodes = watchNodes(link);
+  const nodes = watchProcessCount(link);
   return {
     bus,
     liveTexts,

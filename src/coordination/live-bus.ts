@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { createNotify } from './notify.ts';
 
 /** What may have changed: no more than the text that is being written, or anything. */
-export type News = 'text' | 'anything';
+export type ChangeHint = 'text' | 'anything';
 
 /**
  * Wakes those who wait for news of a topic. It carries no content and promises nothing: whoever is woken looks at the
@@ -11,20 +11,20 @@ export type News = 'text' | 'anything';
  */
 export interface LiveBus {
   /** Says that a topic has news. Cheap: any number of calls before the next flush wake its listeners once. */
-  publish(topic: string, news?: News): void;
+  publish(topic: string, news?: ChangeHint): void;
   /** Calls `listener` after each flush with news of the topic, until the returned function is called. */
-  subscribe(topic: string, listener: (news: News) => void): () => void;
+  subscribe(topic: string, listener: (news: ChangeHint) => void): () => void;
   /**
    * How long who listens should wait at most before it looks by itself: what makes a lost signal a delay and nothing worse,
    * and ends what follows something that was deleted. It is longer where signals are not lost unnoticed.
    */
-  readonly patienceMs: number;
+  readonly maxWaitMs: number;
   /** How many listeners there are; one that listens to several topics is one. */
   readonly size: number;
 }
 
 /** The patience of who cannot rely on signals alone. */
-export const LOOK_AGAIN_MS = 1_000;
+export const POLL_INTERVAL_MS = 1_000;
 
 const MAX_PAUSE_MS = 50;
 
@@ -36,8 +36,8 @@ const MAX_PAUSE_MS = 50;
  */
 export function createMemoryBus(logger?: Pick<Logger, 'error'>): LiveBus {
   const notify = createNotify(logger);
-  const topics = new Map<string, Set<(news: News) => void>>();
-  const dirty = new Map<string, News>();
+  const topics = new Map<string, Set<(news: ChangeHint) => void>>();
+  const dirty = new Map<string, ChangeHint>();
   let isScheduled = false;
   let restUntil = 0;
 
@@ -83,7 +83,7 @@ export function createMemoryBus(logger?: Pick<Logger, 'error'>): LiveBus {
       };
     },
 
-    patienceMs: LOOK_AGAIN_MS,
+    maxWaitMs: POLL_INTERVAL_MS,
 
     get size() {
       return new Set([...topics.values()].flatMap((listeners) => [...listeners])).size;

@@ -1,8 +1,8 @@
-import type { RateLimitStanding } from '../domain/errors.ts';
+import type { RateLimitStatus } from '../domain/errors.ts';
 import type { Clock } from '../domain/time.ts';
 
 /** What a limiter says to one request. */
-export interface RateLimitResult extends RateLimitStanding {
+export interface RateLimitResult extends RateLimitStatus {
   readonly isAllowed: boolean;
   /** Milliseconds until the same request would be let through; 0 when it was. */
   readonly retryAfterMs: number;

@@ -120,7 +120,7 @@ export class ForbiddenError extends RefusalError {
 }
 
 /** How a credential stands with its limit. */
-export interface RateLimitStanding {
+export interface RateLimitStatus {
   /** Requests allowed in any 60 seconds. */
   readonly limit: number;
   /** How many more would be let through right now. */
@@ -134,9 +134,9 @@ export class RateLimitedError extends RefusalError {
   readonly code = 'RATE_LIMITED';
   readonly retryAfterMs: number;
   /** Absent where no key is known yet. */
-  readonly standing: RateLimitStanding | undefined;
+  readonly standing: RateLimitStatus | undefined;
 
-  constructor(message: string, retryAfterMs: number, standing?: RateLimitStanding) {
+  constructor(message: string, retryAfterMs: number, standing?: RateLimitStatus) {
     super(message);
     this.retryAfterMs = retryAfterMs;
     this.standing = standing;

@@ -1,17 +1,24 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import proxyAddr from 'proxy-addr';
 import { createLoadersFor, type GraphContext } from '../../schema/context.ts';
-import { admit, admitAnonymous, authenticate, type Credential, hasCredential, type Viewer } from '../access/viewer.ts';
+import {
+  authenticate,
+  type Credential,
+  consumeAnonymousRateLimit,
+  consumeRateLimit,
+  hasCredential,
+  type Viewer,
+} from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import type { Channel } from '../domain/entities.ts';
-import type { RateLimitStanding } from '../domain/errors.ts';
+import type { RateLimitStatus } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import type { Client } from './pending-bytes.ts';
 
 /** Whom the door let in, and how that one stands with its limit; nobody where no credential was sent. */
 export interface Admission {
   readonly viewer: Viewer | undefined;
-  readonly standing: RateLimitStanding;
+  readonly standing: RateLimitStatus;
 }
 
 /** What the transports hand over with each operation. */
@@ -21,7 +28,7 @@ export interface OperationSource extends Admission {
   /** Aborts when nobody waits any more. */
   readonly signal: AbortSignal;
   /** Tells the client how it stands with its limit, where the transport has a place for it; the last word counts. */
-  readonly tellStanding: TellStanding;
+  readonly tellStanding: ReportRateLimit;
   /**
    * Counts a stream that is about to be opened; absent on a WebSocket, whose operations are counted by itself.
    * @throws RateLimitedError when the key has as many as it may.
@@ -30,29 +37,32 @@ export interface OperationSource extends Admission {
 }
 
 /** Tells how a client stands with its limit; `retryAfterMs` where it was refused. */
-export type TellStanding = (standing: RateLimitStanding, retryAfterMs?: number) => void;
+export type ReportRateLimit = (standing: RateLimitStatus, retryAfterMs?: number) => void;
 
 /** What the door is shown. */
-export interface Visit {
+export interface PresentedCredential {
   readonly credential: Credential;
   readonly address: string;
 }
 
 /** What the door says to those who show no credential. */
-export const NOBODY: Admission = { viewer: undefined, standing: { limit: 0, remaining: 0, resetMs: 0 } };
+export const ANONYMOUS: Admission = { viewer: undefined, standing: { limit: 0, remaining: 0, resetMs: 0 } };
 
 /**
  * The one way in: says who asks and counts the request, once per HTTP request or WebSocket operation. Without a
  * credential it lets in nobody, whose requests count for their network.
  * @throws UnauthenticatedError for a credential that does not hold; RateLimitedError.
  */
-export async function openDoor(deps: Deps, { credential, address }: Visit): Promise<Admission> {
+export async function createAuthenticator(
+  deps: Deps,
+  { credential, address }: PresentedCredential,
+): Promise<Admission> {
   if (!hasCredential(credential)) {
-    await admitAnonymous(deps, address);
-    return NOBODY;
+    await consumeAnonymousRateLimit(deps, address);
+    return ANONYMOUS;
   }
   const viewer = await authenticate(deps, credential, address);
-  return { viewer, standing: await admit(deps, viewer) };
+  return { viewer, standing: await consumeRateLimit(deps, viewer) };
 }
 
 /** Makes what resolvers get; `channel` is that of the transport. */
@@ -72,7 +82,7 @@ export function createContext(
 }
 
 /** What an HTTP request shows at the door. */
-export function visitOf(deps: Pick<Deps, 'config'>, request: IncomingMessage): Visit {
+export function readCredential(deps: Pick<Deps, 'config'>, request: IncomingMessage): PresentedCredential {
   const apiKey = request.headers['x-api-key'];
   return {
     credential: {
@@ -97,7 +107,7 @@ export function clientFor(deps: Pick<Deps, 'config'>, viewer: Viewer | undefined
 }
 
 /** Tells it in headers. Source: draft-ietf-httpapi-ratelimit-headers-11. */
-export function tellStandingIn(response: ServerResponse): TellStanding {
+export function reportRateLimitIn(response: ServerResponse): ReportRateLimit {
   return ({ limit, remaining, resetMs }, retryAfterMs) => {
     response.setHeader('RateLimit-Policy', `"burst";q=${limit};w=60`);
     response.setHeader('RateLimit', `"burst";r=${remaining};t=${Math.ceil(resetMs / 1_000)}`);

@@ -12,7 +12,7 @@ import {
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { type GraphContext, renewLoaders } from '../../schema/context.ts';
-import { admit } from '../access/viewer.ts';
+import { consumeRateLimit } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import {
   BadUserInputError,
@@ -128,7 +128,7 @@ export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engi
     const further = rootFieldsOf(document, operation).length - 1;
     if (viewer === undefined || further === 0) return;
     try {
-      tellStanding(await admit(deps, viewer, further));
+      tellStanding(await consumeRateLimit(deps, viewer, further));
     } catch (error) {
       if (error instanceof RateLimitedError && error.standing) tellStanding(error.standing, error.retryAfterMs);
       throw error;

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { schema } from '../../schema/index.ts';
-import { admitAnonymous, type Viewer } from '../access/viewer.ts';
+import { consumeAnonymousRateLimit, type Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import { createRest } from '../dialects/rest/app.ts';
 import { createGraphClient } from '../dialects/rest/graph-client.ts';
@@ -10,7 +10,14 @@ import { ForbiddenError, RateLimitedError, UnauthenticatedError } from '../domai
 import { prepareGraphiql } from '../web/graphiql-page.ts';
 import { prepareDocument } from '../web/prepared.ts';
 import { prepareReference } from '../web/reference-page.ts';
-import { type Admission, addressOf, createContext, openDoor, tellStandingIn, visitOf } from './auth.ts';
+import {
+  type Admission,
+  addressOf,
+  createAuthenticator,
+  createContext,
+  readCredential,
+  reportRateLimitIn,
+} from './auth.ts';
 import { createChatRoute } from './chat.ts';
 import type { Executor } from './executor.ts';
 import { graphiqlOptions } from './graphiql.ts';
@@ -54,7 +61,7 @@ export function createRoutes(
   executor: Executor,
 ): Record<Route, (exchange: Exchange) => Promise<void>> {
   const streams = createStreamCounts(deps.config);
-  const countVisitor = ({ request }: Exchange) => admitAnonymous(deps, addressOf(deps, request));
+  const countVisitor = ({ request }: Exchange) => consumeAnonymousRateLimit(deps, addressOf(deps, request));
   const reference = createPageRoute(prepareReference);
   const graphiql = deps.config.hasGraphiql ? createPageRoute(() => prepareGraphiql(graphiqlOptions)) : undefined;
   const chat = createChatRoute(deps);
@@ -108,7 +115,7 @@ async function answerGraphQL(
   streams: StreamCounts,
 ): Promise<void> {
   const { request, response, requestId, signal } = exchange;
-  const tellStanding = tellStandingIn(response);
+  const tellStanding = reportRateLimitIn(response);
   let admission: Admission;
   try {
     admission = await enter(deps, exchange);
@@ -181,9 +188,9 @@ function claimStream(streams: StreamCounts, viewer: Viewer, { response, signal }
 
 /** The door of one exchange; how the client stands is told on the answer whether it opens or not. */
 async function enter(deps: Deps, { request, response, identify }: Exchange): Promise<Admission> {
-  const tellStanding = tellStandingIn(response);
+  const tellStanding = reportRateLimitIn(response);
   try {
-    const admission = await openDoor(deps, visitOf(deps, request));
+    const admission = await createAuthenticator(deps, readCredential(deps, request));
     if (admission.viewer !== undefined) {
       identify(admission.viewer);
       tellStanding(admission.standing);

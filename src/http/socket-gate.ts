@@ -2,11 +2,18 @@ import type { IncomingMessage } from 'node:http';
 import type { Context, SubscribePayload } from 'graphql-ws';
 import type { Extra } from 'graphql-ws/use/ws';
 import type { WebSocket } from 'ws';
-import { admit, admitAnonymous, authenticate, type Credential, hasCredential, type Viewer } from '../access/viewer.ts';
+import {
+  authenticate,
+  type Credential,
+  consumeAnonymousRateLimit,
+  consumeRateLimit,
+  hasCredential,
+  type Viewer,
+} from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
 import { RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
-import { type Admission, addressOf, clientFor, openDoor } from './auth.ts';
+import { type Admission, addressOf, clientFor, createAuthenticator } from './auth.ts';
 import { logFailure } from './graphql-errors.ts';
 import type { Client } from './pending-bytes.ts';
 
@@ -69,7 +76,7 @@ export function createSocketGate(deps: Deps): SocketGate {
       const credential = credentialIn(connectionParams);
       try {
         if (!hasCredential(credential)) {
-          await admitAnonymous(deps, address);
+          await consumeAnonymousRateLimit(deps, address);
           return claim(context, `address:${networkOf(address)}`, MAX_SOCKETS_PER_ADDRESS);
         }
         const viewer = await authenticate(deps, credential, address);
@@ -96,9 +103,10 @@ export function createSocketGate(deps: Deps): SocketGate {
     },
 
     async admit({ extra }, payload) {
-      if (extra.viewer !== undefined) return { viewer: extra.viewer, standing: await admit(deps, extra.viewer) };
+      if (extra.viewer !== undefined)
+        return { viewer: extra.viewer, standing: await consumeRateLimit(deps, extra.viewer) };
       const credential = credentialIn(payload.extensions ?? undefined);
-      return openDoor(deps, { credential, address: addressOf(deps, extra.request) });
+      return createAuthenticator(deps, { credential, address: addressOf(deps, extra.request) });
     },
   };
 }

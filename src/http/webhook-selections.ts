@@ -18,7 +18,7 @@ import { toJson } from '../domain/json.ts';
 import type { WebhookEvent } from '../domain/webhooks.ts';
 import type { Selection, Selections } from '../webhooks/selections.ts';
 import { answerWithin } from './answer.ts';
-import { createContext, NOBODY } from './auth.ts';
+import { ANONYMOUS, createContext } from './auth.ts';
 import { parseWithinLimits } from './parse-document.ts';
 import { validateBriefly, withTimeout } from './pipeline.ts';
 import { measureOperation, rootFieldsOf } from './query-limits.ts';
@@ -54,7 +54,7 @@ export function createSelections(getDeps: () => Deps): Selections {
     if ('problem' in prepared) return prepared;
     const deps = getDeps();
     const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const source = { requestId: event.id, standing: NOBODY.standing, signal };
+    const source = { requestId: event.id, standing: ANONYMOUS.standing, signal };
     const contextValue = createContext(deps, createReader(event.accountId), 'API', source);
     const { document } = prepared;
     try {

@@ -1,22 +1,29 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
-import type { PlaceInput } from '../conversations/conversation-target.ts';
+import type { TargetInput } from '../conversations/conversation-target.ts';
 import { messageReceived } from '../conversations/outbox-events.ts';
 import { writeMessage } from '../conversations/write-message.ts';
 import { clientIdText, metadataObject, parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import type { GenerateDeps } from '../replies/generate.ts';
-import { type BegunReply, beginnerOf, beginReply, openReply, type Turn, takeTurn } from '../replies/reply-queue.ts';
+import {
+  type BegunReply,
+  beginnerOf,
+  beginReply,
+  type EnqueuedReply,
+  enqueueReply,
+  openReply,
+} from '../replies/reply-queue.ts';
 import { showBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 import { type Fork, findFork, requireFork } from './fork.ts';
-import { findEarlierSend, keepSend, type OnceSend, repeatEffects } from './idempotent-send.ts';
+import { findRecordedSend, type IdempotentSend, recordSend, repeatEffects } from './idempotent-send.ts';
 import { readSent, type SendMessageInput, type SentMessage } from './send-message.ts';
 
 /** What to say instead, and of what. Without `metadata` the new message has that of the one that is edited. */
-export interface EditMessageInput extends Omit<SendMessageInput, keyof PlaceInput> {
+export interface EditMessageInput extends Omit<SendMessageInput, keyof TargetInput> {
   readonly messageId: string;
 }
 
@@ -52,14 +59,14 @@ export async function editMessage(deps: GenerateDeps, viewer: Viewer, input: Edi
   const { edited, ...after } = await deps.db.transaction(async (trx): Promise<Editing> => {
     const fork = await findFork(trx, viewer, input.messageId);
     const once = onceOf(fork, given, now);
-    const earlier = once && (await findEarlierSend(trx, accountId, once));
+    const earlier = once && (await findRecordedSend(trx, accountId, once));
     if (earlier !== undefined) {
       return { edited: await readSent(trx, fork, earlier), ...(await repeatEffects(trx, fork.conversation)) };
     }
     await requireFork(trx, fork, { role: 'USER', refusal: 'Only messages of the visitor can be edited.' });
-    const turn = await takeTurn(trx, deps.config, fork, { now, whenBusy: input.whenBusy });
+    const turn = await enqueueReply(trx, deps.config, fork, { now, whenBusy: input.whenBusy });
     const written = await write(trx, fork, given, { turn, now, nodeId: beginnerOf(deps), apiKeyId });
-    if (once !== undefined) await keepSend(trx, accountId, once, written.edited.message.id);
+    if (once !== undefined) await recordSend(trx, accountId, once, written.edited.message.id);
     return { ...written, turn };
   });
   beginReply(deps, { reply: edited.reply, ...after });
@@ -71,7 +78,7 @@ function onceOf(
   { message, conversation: { chatbotId } }: Fork,
   { clientMessageId: key, content, metadata }: Given,
   now: number,
-): OnceSend | undefined {
+): IdempotentSend | undefined {
   if (key === undefined) return undefined;
   const asked = { messageId: message.id, content, metadata: metadata && JSON.parse(metadata) };
   return { scope: { chatbotId, operation: 'editMessage', key }, asked, now };
@@ -81,7 +88,7 @@ async function write(
   trx: Queryable,
   { message: old, conversation, chatbot }: Fork,
   { content, metadata = old.metadata }: Given,
-  { turn, now, ...asker }: { turn: Turn | undefined; now: number; nodeId: string | null; apiKeyId: string },
+  { turn, now, ...asker }: { turn: EnqueuedReply | undefined; now: number; nodeId: string | null; apiKeyId: string },
 ): Promise<Omit<Editing, 'turn'>> {
   const { accountId, id, chatbotId, unreadCount } = conversation;
   const at = toTimestamp(now);

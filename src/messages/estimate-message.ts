@@ -3,7 +3,7 @@ import type { Viewer } from '../access/viewer.ts';
 import { isForModel } from '../answer/bands.ts';
 import { composePrompt } from '../answer/prompt.ts';
 import { estimateMessageTokens, estimateTokens } from '../answer/tokens.ts';
-import { findPlace, type PlaceInput, READ, requireOnePlace } from '../conversations/conversation-target.ts';
+import { READ, requireOneTarget, resolveTarget, type TargetInput } from '../conversations/conversation-target.ts';
 import type { Deps } from '../deps.ts';
 import type { ModelName } from '../domain/answering.ts';
 import { clientIdText, parseInput, text } from '../domain/input.ts';
@@ -42,12 +42,12 @@ const MIN_OUTPUT_TOKENS = 1;
 export async function estimateMessage(
   deps: Pick<Deps, 'db' | 'clock' | 'bus' | 'background' | 'config' | 'prices'>,
   { accountId }: Pick<Viewer, 'accountId'>,
-  input: PlaceInput & { content: string },
+  input: TargetInput & { content: string },
 ): Promise<MessageEstimate> {
   const rules = z.object({ content: text(1, deps.config.maxMessageChars), sessionId: clientIdText.optional() });
   const { content, sessionId } = parseInput(rules, { content: input.content, sessionId: input.sessionId });
-  requireOnePlace(input);
-  const place = await findPlace(deps.db.read, accountId, { ...input, sessionId }, READ);
+  requireOneTarget(input);
+  const place = await resolveTarget(deps.db.read, accountId, { ...input, sessionId }, READ);
   const { conversation } = place;
   const fromId = (conversation && (await findTip(deps.db.read, accountId, conversation.id))) ?? null;
   const question = await composeQuestion(deps, place, { content, fromId });

@@ -7,7 +7,7 @@ import {
   deleteIdempotentEffects,
   findIdempotentEffect,
   type IdempotencyScope,
-  keepIdempotentEffect,
+  recordIdempotentEffect,
 } from '../store/idempotency.ts';
 import { listStoppingReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
@@ -15,7 +15,7 @@ import type { Queryable } from '../store/tables.ts';
 const KEPT_MS = 24 * 60 * 60 * 1_000;
 
 /** One send under a client's key: the key's scope, and what was asked. */
-export interface OnceSend {
+export interface IdempotentSend {
   readonly scope: IdempotencyScope;
   readonly asked: unknown;
   readonly now: number;
@@ -25,10 +25,10 @@ export interface OnceSend {
  * Finds the message that the same send has written before, within 24 hours.
  * @throws IdempotencyConflictError when the key was used for something else.
  */
-export async function findEarlierSend(
+export async function findRecordedSend(
   trx: Queryable,
   accountId: string,
-  { scope, asked, now }: OnceSend,
+  { scope, asked, now }: IdempotentSend,
 ): Promise<string | undefined> {
   const effect = await findIdempotentEffect(trx, accountId, scope, expiryOf(now));
   if (effect !== undefined && effect.fingerprint !== fingerprintOf(asked)) throw new IdempotencyConflictError();
@@ -36,14 +36,14 @@ export async function findEarlierSend(
 }
 
 /** Keeps what a send has written, in its transaction, so that there is no moment between effect and key. */
-export async function keepSend(
+export async function recordSend(
   trx: Queryable,
   accountId: string,
-  { scope, asked, now }: OnceSend,
+  { scope, asked, now }: IdempotentSend,
   messageId: string,
 ): Promise<void> {
   const effect = { messageId, fingerprint: fingerprintOf(asked) };
-  await keepIdempotentEffect(trx, accountId, scope, effect, { at: toTimestamp(now), since: expiryOf(now) });
+  await recordIdempotentEffect(trx, accountId, scope, effect, { at: toTimestamp(now), since: expiryOf(now) });
 }
 
 /**
@@ -60,7 +60,7 @@ export async function repeatEffects(
 }
 
 /** Forgets the keys that do not count any more. */
-export async function forgetSends({ db, clock }: Pick<Deps, 'db' | 'clock'>): Promise<void> {
+export async function deleteExpiredSends({ db, clock }: Pick<Deps, 'db' | 'clock'>): Promise<void> {
   await db.transaction((trx) => deleteIdempotentEffects(trx, expiryOf(clock.now())));
 }
 

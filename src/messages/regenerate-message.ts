@@ -5,12 +5,19 @@ import { requireFound } from '../domain/errors.ts';
 import { clientIdText, parseInput } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import type { GenerateDeps } from '../replies/generate.ts';
-import { type BegunReply, beginnerOf, beginReply, openReply, takeTurn, type WhenBusy } from '../replies/reply-queue.ts';
+import {
+  type BegunReply,
+  beginnerOf,
+  beginReply,
+  enqueueReply,
+  openReply,
+  type WhenBusy,
+} from '../replies/reply-queue.ts';
 import { showBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';
 import { findFork, refuseFork, requireFork } from './fork.ts';
-import { findEarlierSend, keepSend, repeatEffects } from './idempotent-send.ts';
+import { findRecordedSend, recordSend, repeatEffects } from './idempotent-send.ts';
 
 /** What to answer once more. */
 export interface RegenerateMessageInput {
@@ -49,20 +56,20 @@ export async function regenerateMessage(
     const { message: old, conversation } = fork;
     const scope = { chatbotId: conversation.chatbotId, operation: 'regenerateMessage' };
     const once = key === undefined ? undefined : { scope: { ...scope, key }, asked: { messageId: old.id }, now };
-    const earlier = once && (await findEarlierSend(trx, accountId, once));
+    const earlier = once && (await findRecordedSend(trx, accountId, once));
     if (earlier !== undefined) {
       const reply = requireFound('Message', await findMessage(trx, accountId, earlier));
       return { reply, ...(await repeatEffects(trx, conversation)) };
     }
     await requireFork(trx, fork, { role: 'ASSISTANT', refusal: 'Only replies of the chatbot can be regenerated.' });
     const question = requireFound('Message', await findMessage(trx, accountId, old.parentId ?? ''));
-    const turn = await takeTurn(trx, deps.config, fork, { now, whenBusy });
+    const turn = await enqueueReply(trx, deps.config, fork, { now, whenBusy });
     if (turn === undefined) throw refuseFork('A person has taken over the conversation; hand it back first.');
     await updateConversation(trx, { ...conversation, updatedAt: toTimestamp(now) });
     await showBranch(trx, accountId, conversation.id, question.id);
     const asker = { nodeId: beginnerOf(deps), apiKeyId };
     const { message: reply, event } = await openReply(trx, conversation, { question, turn, now, ...asker });
-    if (once !== undefined) await keepSend(trx, accountId, once, reply.id);
+    if (once !== undefined) await recordSend(trx, accountId, once, reply.id);
     return { reply, turn, events: [event] };
   });
   beginReply(deps, opened);

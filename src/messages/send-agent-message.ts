@@ -15,7 +15,7 @@ import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { findMessage } from '../store/messages.ts';
 import { listOpenReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
-import { findEarlierSend, keepSend, type OnceSend, repeatEffects } from './idempotent-send.ts';
+import { findRecordedSend, type IdempotentSend, recordSend, repeatEffects } from './idempotent-send.ts';
 
 /** What a person says, and where. */
 export interface SendAgentMessageInput {
@@ -60,13 +60,13 @@ export async function sendAgentMessage(
   const { stopping, events, ...sent } = await deps.db.transaction(async (trx): Promise<Sent> => {
     const conversation = await holdConversation(trx, accountId, input.conversationId);
     const once = onceOf(conversation, given, isPrivate, now);
-    const earlier = once && (await findEarlierSend(trx, accountId, once));
+    const earlier = once && (await findRecordedSend(trx, accountId, once));
     if (earlier !== undefined) {
       const message = requireFound('Message', await findMessage(trx, accountId, earlier));
       return { message, conversation, ...(await repeatEffects(trx, conversation)) };
     }
     const written = await (isPrivate ? writeNote : takeOver)(trx, deps, conversation, given, now);
-    if (once !== undefined) await keepSend(trx, accountId, once, written.message.id);
+    if (once !== undefined) await recordSend(trx, accountId, once, written.message.id);
     return written;
   });
   if (!isPrivate) deps.typing.set(sent.conversation.id, 'AGENT', false);
@@ -130,7 +130,7 @@ function onceOf(
   { clientMessageId: key, content, authorName, metadata }: Given,
   isPrivate: boolean,
   now: number,
-): OnceSend | undefined {
+): IdempotentSend | undefined {
   if (key === undefined) return undefined;
   const asked = { conversationId, content, authorName, isPrivate, metadata: metadata && JSON.parse(metadata) };
   return { scope: { chatbotId, operation: 'sendAgentMessage', key }, asked, now };

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
 import {
-  findPlace,
-  type Place,
-  type PlaceInput,
+  type ConversationTarget,
   reopenConversation,
-  requireOnePlace,
+  requireOneTarget,
+  resolveTarget,
   startConversation,
+  type TargetInput,
 } from '../conversations/conversation-target.ts';
 import { conversationStarted, messageReceived } from '../conversations/outbox-events.ts';
 import { writeMessage } from '../conversations/write-message.ts';
@@ -20,9 +20,9 @@ import {
   type BegunReply,
   beginnerOf,
   beginReply,
+  type EnqueuedReply,
+  enqueueReply,
   openReply,
-  type Turn,
-  takeTurn,
   type WhenBusy,
 } from '../replies/reply-queue.ts';
 import { findTip } from '../store/branches.ts';
@@ -31,10 +31,10 @@ import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { findMessage, findReply } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
-import { findEarlierSend, keepSend, type OnceSend, repeatEffects } from './idempotent-send.ts';
+import { findRecordedSend, type IdempotentSend, recordSend, repeatEffects } from './idempotent-send.ts';
 
 /** What to send, and where. */
-export interface SendMessageInput extends PlaceInput {
+export interface SendMessageInput extends TargetInput {
   readonly content: string;
   readonly metadata?: unknown;
   /** The same id sends once: the second time the first answer is given again. */
@@ -80,20 +80,20 @@ export async function sendMessage(
 ): Promise<SentMessage> {
   const input = placeOfSession(viewer, asked);
   const given = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
-  requireOnePlace(input);
+  requireOneTarget(input);
   const now = deps.clock.now();
   const { accountId } = viewer;
 
   const { sent, ...after } = await deps.db.transaction(async (trx): Promise<Sending> => {
-    const place = await findPlace(trx, accountId, { ...input, sessionId: given.sessionId });
+    const place = await resolveTarget(trx, accountId, { ...input, sessionId: given.sessionId });
     const once = onceOf(place, input, given, now);
-    const earlier = once && (await findEarlierSend(trx, accountId, once));
+    const earlier = once && (await findRecordedSend(trx, accountId, once));
     if (earlier !== undefined) {
       const sent = await readSent(trx, place, earlier);
       return { sent, ...(await repeatEffects(trx, sent.conversation)) };
     }
 
-    const turn = await takeTurn(trx, deps.config, place, { now, whenBusy: input.whenBusy });
+    const turn = await enqueueReply(trx, deps.config, place, { now, whenBusy: input.whenBusy });
     const written = await write(trx, place, channel, given, {
       turn,
       now,
@@ -101,7 +101,7 @@ export async function sendMessage(
       apiKeyId: viewer.apiKeyId,
       conversationId: viewer.session?.conversationId,
     });
-    if (once !== undefined) await keepSend(trx, accountId, once, written.sent.message.id);
+    if (once !== undefined) await recordSend(trx, accountId, once, written.sent.message.id);
     return { ...written, turn };
   });
   deps.typing.set(sent.conversation.id, 'USER', false);
@@ -120,7 +120,7 @@ function placeOfSession({ session }: Viewer, input: SendMessageInput): SendMessa
 type Given = z.output<ReturnType<typeof rulesFor>>;
 
 /** What makes a send the same: what is said and where, as the client named it. */
-function onceOf(place: Place, input: PlaceInput, given: Given, now: number): OnceSend | undefined {
+function onceOf(place: ConversationTarget, input: TargetInput, given: Given, now: number): IdempotentSend | undefined {
   const { clientMessageId: key, content, sessionId, metadata } = given;
   if (key === undefined) return undefined;
   const conversationId = input.conversationId == null ? undefined : place.conversation?.id;
@@ -134,7 +134,7 @@ function onceOf(place: Place, input: PlaceInput, given: Given, now: number): Onc
 /** Reads what an earlier send or edit wrote, as it stands now. */
 export async function readSent(
   trx: Queryable,
-  { chatbot }: Pick<Place, 'chatbot'>,
+  { chatbot }: Pick<ConversationTarget, 'chatbot'>,
   messageId: string,
 ): Promise<SentMessage> {
   const { accountId, handoverMessage } = chatbot;
@@ -146,7 +146,7 @@ export async function readSent(
 
 /** Who writes when, and whether a reply follows. */
 interface Writing {
-  readonly turn: Turn | undefined;
+  readonly turn: EnqueuedReply | undefined;
   readonly now: number;
   readonly nodeId: string | null;
   readonly apiKeyId: string;
@@ -156,7 +156,7 @@ interface Writing {
 
 async function write(
   trx: Queryable,
-  { chatbot, conversation: found }: Place,
+  { chatbot, conversation: found }: ConversationTarget,
   channel: Channel,
   { content, sessionId, metadata }: Given,
   { turn, now, conversationId, ...asker }: Writing,

@@ -13,13 +13,13 @@ export interface Family {
   /** Whether servers of such models may let through the marks by which these end their turns. */
   readonly leaksMarkers?: true;
   /** What calls say besides the question; thoughts are shown where they are asked for, or come by themselves. */
-  options?(asked: Asked): Pick<LanguageModelV4CallOptions, 'providerOptions' | 'reasoning' | 'maxOutputTokens'>;
+  options?(asked: ModelRequest): Pick<LanguageModelV4CallOptions, 'providerOptions' | 'reasoning' | 'maxOutputTokens'>;
   /** Loads the package that speaks its protocol; nothing is asked of the provider. */
-  load(reach: Reach): Promise<(model: string) => LanguageModelV4>;
+  load(reach: ModelEndpoint): Promise<(model: string) => LanguageModelV4>;
 }
 
 /** What is asked of a model. */
-export interface Asked {
+export interface ModelRequest {
   readonly model: string;
   /** Of thoughts and text together. */
   readonly maxOutputTokens: number;
@@ -27,7 +27,7 @@ export interface Asked {
 }
 
 /** How a family is reached. All is said: what is left out, the packages read from the environment. */
-export interface Reach {
+export interface ModelEndpoint {
   readonly apiKey: string;
   readonly baseUrl: string;
   readonly fetch: typeof globalThis.fetch;
@@ -128,7 +128,7 @@ const MIN_BUDGET_TOKENS = 1_024;
  * the package adds to `max_tokens`: so the answer is given the rest, where that is as much. Others decide by themselves,
  * within `max_tokens`.
  */
-function thinkAsClaude({ model, maxOutputTokens }: Asked) {
+function thinkAsClaude({ model, maxOutputTokens }: ModelRequest) {
   const isAdaptive =
     model.includes('claude-') && !/claude-(?:(?:opus|sonnet|haiku)-4(?!-[6-9]\b)|3|2|v2|instant)/.test(model);
   if (isAdaptive) return { reasoning: 'low' } as const;
@@ -139,7 +139,7 @@ function thinkAsClaude({ model, maxOutputTokens }: Asked) {
 }
 
 /** Speaks OpenAI's chat protocol, which most servers of open models do. An empty key is not sent. */
-async function loadCompatible(name: Provider, { apiKey, baseUrl, fetch }: Reach) {
+async function loadCompatible(name: Provider, { apiKey, baseUrl, fetch }: ModelEndpoint) {
   const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
   return createOpenAICompatible({ name, apiKey, baseURL: baseUrl, fetch, includeUsage: true });
 }

@@ -7,7 +7,7 @@ import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
 import { isProvider, type Provider } from '../domain/providers.ts';
 import { createCarefulFetch } from './careful-fetch.ts';
 import { ModelFailure, readFailure } from './failure.ts';
-import { FAMILIES, type Reach } from './families.ts';
+import { FAMILIES, type ModelEndpoint } from './families.ts';
 import type { Access, ModelCall, ModelStream, Models } from './model-call.ts';
 import { createRedact, type Redact } from './redact.ts';
 import { readSteps, type StepReader, type StepSource } from './steps.ts';
@@ -183,7 +183,7 @@ function noteFailure({ call, breaker, signal }: Question, { code }: ModelFailure
 }
 
 /** All that a package needs; undefined where a key or an address is missing. */
-function readReach(provider: Provider, access: Access | undefined): Reach | undefined {
+function readReach(provider: Provider, access: Access | undefined): ModelEndpoint | undefined {
   const family = FAMILIES[provider];
   const { apiKey = '', baseUrl = family.baseUrl, fetch } = access ?? { fetch: globalThis.fetch };
   if (baseUrl === null || (family.needsKey && apiKey === '')) return undefined;

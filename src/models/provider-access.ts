@@ -22,7 +22,7 @@ import type { Access } from './model-call.ts';
 import { unsealProviderKey } from './sealed-keys.ts';
 
 /** Who may ask which models, and what came of it. */
-export interface AccountAccess {
+export interface ProviderAccess {
   /**
    * Finds what an account reaches a provider with: its own access, which goes before that of the operator as a whole.
    * Undefined where there is neither, where its own cannot be unsealed, and for a name that is no provider's.
@@ -39,7 +39,7 @@ export interface AccountAccess {
 }
 
 /** What access needs. */
-export interface AccessDeps {
+export interface ProviderAccessDeps {
   readonly config: Pick<Config, 'models' | 'allowedAddresses'>;
   readonly db: Database;
   readonly clock: Clock;
@@ -58,7 +58,7 @@ const MAX_ACCOUNTS = 1_000;
 const MAX_OUTCOMES = 10_000;
 
 /** Makes the access of one process. What it has read of an account is read again after 10 seconds. */
-export function createAccess(deps: AccessDeps): AccountAccess {
+export function createProviderAccess(deps: ProviderAccessDeps): ProviderAccess {
   const { config, metrics } = deps;
   const plain = openPlainFetch();
   const identify = createIdentities();
@@ -119,7 +119,7 @@ function readOperatorAccess(
 
 /** What accounts have of their own, as it was read last. */
 interface OwnAccessCache {
-  readonly deps: AccessDeps;
+  readonly deps: ProviderAccessDeps;
   readonly identify: Identify;
   readonly plainFetch: Access['fetch'];
   readonly guardedFetch: Access['fetch'];
@@ -170,7 +170,7 @@ type Outcomes = LRUCache<string, { readonly at: number; readonly failure: Failur
 
 /** Writes down in the background how a call ended, unless the same was written just before. */
 function writeOutcome(
-  { db, clock, background }: AccessDeps,
+  { db, clock, background }: ProviderAccessDeps,
   outcomes: Outcomes,
   accountId: string,
   call: { readonly provider: string; readonly model: string; readonly failure: FailureCode | null },

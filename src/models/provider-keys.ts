@@ -13,7 +13,7 @@ import type { Sealer } from '../secrets.ts';
 import type { Database } from '../store/database.ts';
 import { deleteProviderKey as deleteStoredKey, writeProviderKey } from '../store/provider-keys.ts';
 import { deleteProviderModels } from '../store/provider-models.ts';
-import type { AccountAccess } from './provider-access.ts';
+import type { ProviderAccess } from './provider-access.ts';
 import { sealProviderKey } from './sealed-keys.ts';
 
 /** What an account's own access is changed with. */
@@ -22,7 +22,7 @@ export interface ProviderKeyDeps {
   readonly db: Database;
   readonly clock: Clock;
   readonly sealer: Sealer;
-  readonly access: Pick<AccountAccess, 'forget'>;
+  readonly access: Pick<ProviderAccess, 'forget'>;
   readonly announcements: Pick<Announcements, 'announce'>;
 }
 

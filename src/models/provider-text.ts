@@ -1,13 +1,13 @@
 import type { LanguageModelV4Message, LanguageModelV4ToolCall, SharedV4ProviderMetadata } from '@ai-sdk/provider';
 
 /** What a model says in one round, as the message that goes back to it in the next. */
-export type SaidMessage = LanguageModelV4Message & { role: 'assistant' };
+export type ProviderMessage = LanguageModelV4Message & { role: 'assistant' };
 
 /**
  * Gathers what a model says. What a provider attaches to a block of text or thoughts stays with it, the latest only, as
  * models that think need it back.
  */
-export interface Said {
+export interface ProviderText {
   /** Begins a block: providers use ids again. */
   begin(type: BlockType, part: BlockPart): void;
   /** Goes on with a block, which is begun where it was not. */
@@ -15,7 +15,7 @@ export interface Said {
   /** Appends to the block that was last begun or turned to. */
   append(text: string): void;
   call(call: LanguageModelV4ToolCall): void;
-  readonly message: SaidMessage;
+  readonly message: ProviderMessage;
 }
 
 type BlockType = 'text' | 'reasoning';
@@ -32,8 +32,8 @@ interface Block {
 }
 
 /** Makes what gathers one answer. */
-export function createSaid(): Said {
-  const content: SaidMessage['content'] = [];
+export function createProviderText(): ProviderText {
+  const content: ProviderMessage['content'] = [];
   /** The latest of each type and id. */
   const blocks = new Map<string, Block>();
   let current: Block | undefined;
@@ -58,7 +58,7 @@ export function createSaid(): Said {
     call({ toolCallId, toolName, input, providerMetadata }) {
       content.push({ type: 'tool-call', toolCallId, toolName, input: readInput(input), ...attach(providerMetadata) });
     },
-    get message(): SaidMessage {
+    get message(): ProviderMessage {
       // An empty text with nothing attached is refused by some when it comes back.
       const parts = content.filter((part) => part.type !== 'text' || part.text !== '' || part.providerOptions);
       return { role: 'assistant', content: parts };

@@ -5,16 +5,16 @@ import { BUILTIN, PROVIDERS, type Provider } from '../domain/providers.ts';
 import type { Database } from '../store/database.ts';
 import { listProviderKeys } from '../store/provider-keys.ts';
 import { listProviderModels } from '../store/provider-models.ts';
-import type { AccountAccess } from './provider-access.ts';
+import type { ProviderAccess } from './provider-access.ts';
 
 /** What an account's providers are read with. */
 export interface ProviderDeps {
   readonly db: Database;
-  readonly access: Pick<AccountAccess, 'findAccess'>;
+  readonly access: Pick<ProviderAccess, 'findAccess'>;
 }
 
 /** How an account stands with a provider. */
-export interface ProviderStanding {
+export interface ProviderStatus {
   readonly name: Provider | typeof BUILTIN;
   /** Whether its models can be asked. */
   readonly isConfigured: boolean;
@@ -28,7 +28,7 @@ export interface ProviderStanding {
   readonly lastError: MessageFailure | null;
 }
 
-const BUILTIN_STANDING: ProviderStanding = {
+const BUILTIN_STANDING: ProviderStatus = {
   name: BUILTIN,
   isConfigured: true,
   keySource: null,
@@ -41,10 +41,10 @@ const BUILTIN_STANDING: ProviderStanding = {
 export async function listProviders(
   { db, access }: ProviderDeps,
   { accountId }: Pick<Viewer, 'accountId'>,
-): Promise<ProviderStanding[]> {
+): Promise<ProviderStatus[]> {
   const keys = await listProviderKeys(db.read, accountId);
   const used = await listProviderModels(db.read, accountId);
-  const standings = PROVIDERS.map(async (name): Promise<ProviderStanding> => {
+  const standings = PROVIDERS.map(async (name): Promise<ProviderStatus> => {
     const isConfigured = (await access.findAccess(accountId, name)) !== undefined;
     const own = keys.find(({ provider }) => provider === name);
     const models = used.filter(({ provider }) => provider === name);
@@ -59,8 +59,8 @@ export async function listProviders(
 export async function getProvider(
   deps: ProviderDeps,
   viewer: Pick<Viewer, 'accountId'>,
-  name: ProviderStanding['name'],
-): Promise<ProviderStanding> {
+  name: ProviderStatus['name'],
+): Promise<ProviderStatus> {
   const found = (await listProviders(deps, viewer)).find((each) => each.name === name);
   if (found === undefined) throw new Error(`There is no provider ${name}.`);
   return found;

@@ -1,7 +1,7 @@
 import type { LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import { ModelFailure } from './failure.ts';
 import type { ModelStep } from './model-call.ts';
-import type { SaidMessage } from './provider-text.ts';
+import type { ProviderMessage } from './provider-text.ts';
 import { type AnswerEnd, type AnswerParser, type AnswerRules, createAnswerParser, parsePart } from './stream-parts.ts';
 
 /** How long a connection may take to end after its answer, so that it can be used again. */
@@ -13,7 +13,7 @@ export interface StepReader {
   ready(): Promise<void>;
   /** The next step. @throws ModelFailure */
   next(): Promise<ModelStep>;
-  readonly said: SaidMessage;
+  readonly said: ProviderMessage;
   close(): void;
 }
 

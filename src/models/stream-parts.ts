@@ -2,9 +2,9 @@ import type { LanguageModelV4StreamPart, LanguageModelV4ToolCall } from '@ai-sdk
 import type { FailureCode } from '../domain/failures.ts';
 import type { TokenUsage } from '../domain/usage.ts';
 import type { ModelFailure } from './failure.ts';
-import { type Ending, readEnding, readUsage } from './finish.ts';
+import { type Outcome, readOutcome, readUsage } from './finish.ts';
 import type { ModelStep } from './model-call.ts';
-import { createSaid, type Said } from './provider-text.ts';
+import { createProviderText, type ProviderText } from './provider-text.ts';
 import { createStopFilter, type StopFilter } from './stop-markers.ts';
 
 /** The longest answer unless another is named, in UTF-16 units; as much for thoughts and the input of tools. */
@@ -30,7 +30,7 @@ export interface AnswerRules {
 export interface AnswerParser {
   readonly rules: AnswerRules;
   readonly filter: StopFilter | undefined;
-  readonly said: Said;
+  readonly said: ProviderText;
   /** The steps that nobody has taken yet, the oldest first. */
   readonly steps: ModelStep[];
   /** How much there was: text as it was read and as it is shown, thoughts and input of tools, and calls of tools. */
@@ -44,7 +44,7 @@ export function createAnswerParser(rules: AnswerRules): AnswerParser {
   return {
     rules,
     filter: rules.hidesMarkers ? createStopFilter() : undefined,
-    said: createSaid(),
+    said: createProviderText(),
     steps: [],
     size: { read: 0, text: 0, other: 0, calls: 0 },
     hasBegun: false,
@@ -86,7 +86,7 @@ export function parsePart(parser: AnswerParser, part: LanguageModelV4StreamPart)
       return undefined;
     case 'finish':
       flush(parser);
-      return readEnd(parser, readEnding(part.finishReason), readUsage(part.usage));
+      return readEnd(parser, readOutcome(part.finishReason), readUsage(part.usage));
     case 'error':
       return parser.rules.toFailure(part.error);
     default:
@@ -141,7 +141,7 @@ function addCall(parser: AnswerParser, call: LanguageModelV4ToolCall): void {
   parser.steps.push({ type: 'tool', call });
 }
 
-function readEnd({ rules, size }: AnswerParser, ending: Ending, usage: TokenUsage | null): AnswerEnd {
+function readEnd({ rules, size }: AnswerParser, ending: Outcome, usage: TokenUsage | null): AnswerEnd {
   if (ending === 'WHOLE') return finish(size.calls > 0 ? 'TOOLS' : 'STOP', usage);
   if (ending === 'LENGTH') return finish('LENGTH', usage);
   if (ending === 'CUT_OFF')

@@ -19,7 +19,7 @@ const BEAT_MS = 2_000;
 const LEASE_MS = 12_000;
 
 /** Joins the nodes; comes before any answer is begun. Whoever holds the database alone knows that all others are dead. */
-export async function joinNodes({ db, node }: Pick<Deps, 'db' | 'node'>): Promise<void> {
+export async function joinCluster({ db, node }: Pick<Deps, 'db' | 'node'>): Promise<void> {
   await db.transaction(async (trx) => {
     if (!db.isShared) await deleteAllNodes(trx);
     await insertNode(trx, node.id);
@@ -132,7 +132,7 @@ async function rejoin(deps: GenerateDeps): Promise<void> {
   logger.warn('other nodes took this one for dead; its answers were interrupted');
   Object.assign(node, createNode());
   for (const answer of liveAnswers.values()) answer.stop.abort(LOST);
-  await joinNodes(deps);
+  await joinCluster(deps);
 }
 
 /** Removes the other nodes whose lease has expired. */

@@ -3,16 +3,16 @@ import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
 
 /** What stands written of a message, as far as this process knows. */
-export function writtenOf(
+export function currentTextOf(
   { liveAnswers, liveTexts }: Pick<Deps, 'liveAnswers' | 'liveTexts'>,
   message: Message,
 ): WrittenText {
   if (message.status !== 'STREAMING') return message;
   const live = liveAnswers.get(message.id) ?? liveTexts.peek(message.id);
-  return fullerOf(message, live);
+  return longerOf(message, live);
 }
 
 /** What was heard of an answer, unless it is older than what was saved of it. */
-export function fullerOf(message: Message, heard: WrittenText | undefined): WrittenText {
+export function longerOf(message: Message, heard: WrittenText | undefined): WrittenText {
   return heard !== undefined && heard.content.length >= message.content.length ? heard : message;
 }

@@ -5,7 +5,7 @@ import { ENDINGS } from '../domain/events.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { findConversation } from '../store/conversations.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
-import { endMessage, listOpenReplies, type MessageEnding, startReply } from '../store/open-replies.ts';
+import { endMessage, listOpenReplies, type ReplyEnd, startReply } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { isActiveIn } from '../store/unowned-replies.ts';
 import { countReply, releaseReply } from '../store/usage.ts';
@@ -16,10 +16,10 @@ import { enqueueEvents } from '../store/webhooks/outbox.ts';
  * character was produced is given back. One that has ended already stays as it is. The caller holds the conversation.
  * @param nodeId given by the writer of the reply: one that another node has taken over stays as it is.
  */
-export async function storeEnding(
+export async function storeReplyEnd(
   trx: Queryable,
   reply: Message,
-  ending: MessageEnding,
+  ending: ReplyEnd,
   nodeId?: string,
 ): Promise<LoggedEvent[]> {
   const { accountId, conversationId, createdAt } = reply;

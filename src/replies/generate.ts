@@ -7,9 +7,9 @@ import { toTimestamp } from '../domain/time.ts';
 import { lockConversation } from '../store/conversations.ts';
 import { ANSWER_STEP_MS, retryStep } from '../store/engines/retry.ts';
 import type { LoggedEvent } from '../store/events.ts';
-import { countAttempt, type MessageEnding } from '../store/open-replies.ts';
-import { startNext, storeEnding } from './finish-reply.ts';
-import { countUse, startRun, takeStep, usageOf } from './generation-state.ts';
+import { countAttempt, type ReplyEnd } from '../store/open-replies.ts';
+import { startNext, storeReplyEnd } from './finish-reply.ts';
+import { applyAnswerEvent, countUse, createGenerationState, usageOf } from './generation-state.ts';
 import { type LiveAnswer, LOST } from './live-answers.ts';
 import { prepareQuestion } from './question.ts';
 import { saveFirstText } from './save-texts.ts';
@@ -115,8 +115,8 @@ async function write(
   reply: Message,
   live: LiveAnswer,
   signal: AbortSignal,
-): Promise<{ ending: MessageEnding; question: Question | undefined }> {
-  const run = startRun();
+): Promise<{ ending: ReplyEnd; question: Question | undefined }> {
+  const run = createGenerationState();
   let failure: FailureCode | undefined;
   let question: Question | undefined;
   try {
@@ -136,7 +136,7 @@ async function write(
     };
     let isShown = false;
     const take = (event: AnswerEvent): Promise<void> | undefined => {
-      if (!takeStep(run, live, event)) return undefined;
+      if (!applyAnswerEvent(run, live, event)) return undefined;
       if (isShown || (live.content === '' && live.citations.length === 0)) return void show();
       isShown = true;
       return saveFirstText(deps, reply.id, live).then(show);
@@ -167,7 +167,7 @@ async function write(
     countUse(deps.metrics, took.author.provider, took.usage, priceNano);
     return { usage: took.usage, priceNano };
   });
-  const ending: MessageEnding = {
+  const ending: ReplyEnd = {
     id: reply.id,
     status,
     content: live.content,
@@ -190,7 +190,7 @@ async function write(
 function store(
   deps: GenerateDeps,
   { reply, nodeId }: { reply: Message; nodeId: string },
-  ending: MessageEnding,
+  ending: ReplyEnd,
   shutdown: AbortSignal,
 ): Promise<{ next: Message | undefined; events: LoggedEvent[] }> {
   const { db, background, logger, node } = deps;
@@ -199,7 +199,7 @@ function store(
       const conversation = await lockConversation(trx, reply.accountId, reply.conversationId);
       // Deleted with its chatbot, which gives back what was not begun.
       if (conversation === undefined) return { next: undefined, events: [] };
-      const ended = await storeEnding(trx, reply, ending, nodeId);
+      const ended = await storeReplyEnd(trx, reply, ending, nodeId);
       if (background.isDraining) return { next: undefined, events: ended };
       const { next, events } = await startNext(trx, reply, { at: ending.completedAt, nodeId: node.id });
       return { next, events: [...ended, ...events] };

@@ -8,7 +8,7 @@ import type { TokenUsage } from '../domain/usage.ts';
 import type { LiveAnswer } from './live-answers.ts';
 
 /** What is known of an answer besides its text. */
-export interface Run {
+export interface GenerationState {
   readonly startedAt: number;
   author: ModelName | null;
   /** Tokens that the author was given, as it was estimated; undefined while nobody was asked, and once it is known. */
@@ -23,7 +23,7 @@ export interface Run {
 }
 
 /** Begins an answer that nobody has written anything of. */
-export function startRun(): Run {
+export function createGenerationState(): GenerationState {
   const startedAt = performance.now();
   return {
     startedAt,
@@ -38,7 +38,7 @@ export function startRun(): Run {
 }
 
 /** Takes one step of an engine; returns whether there is news for readers. */
-export function takeStep(run: Run, live: LiveAnswer, event: AnswerEvent): boolean {
+export function applyAnswerEvent(run: GenerationState, live: LiveAnswer, event: AnswerEvent): boolean {
   switch (event.type) {
     case 'delta':
       run.firstTokenMs ??= Math.round(performance.now() - run.startedAt);
@@ -66,7 +66,7 @@ export function takeStep(run: Run, live: LiveAnswer, event: AnswerEvent): boolea
 }
 
 /** What an answer took that came to no end: nobody else counts it. */
-export function usageOf({ inputTokens, reasoning }: Run, { content }: LiveAnswer): TokenUsage | null {
+export function usageOf({ inputTokens, reasoning }: GenerationState, { content }: LiveAnswer): TokenUsage | null {
   return inputTokens === undefined ? null : estimateUsage(inputTokens, content, reasoning);
 }
 

@@ -1,5 +1,5 @@
 import type { Deps } from '../deps.ts';
-import { beatNode } from '../store/cluster-nodes.ts';
+import { renewLease } from '../store/cluster-nodes.ts';
 
 /** What tells the other nodes that this one lives. */
 export interface Heartbeat {
@@ -16,7 +16,7 @@ export function startHeartbeat({ db, node }: Pick<Deps, 'db' | 'node'>, interval
   let beating: Promise<boolean> | undefined;
 
   function beat(): Promise<boolean> {
-    beating ??= beatNode(db.heartbeat, node.id).finally(() => {
+    beating ??= renewLease(db.heartbeat, node.id).finally(() => {
       beating = undefined;
     });
     return beating;

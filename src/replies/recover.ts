@@ -15,7 +15,7 @@ import {
   listStalledConversations,
   takeOverReply,
 } from '../store/unowned-replies.ts';
-import { startNext, storeEnding } from './finish-reply.ts';
+import { startNext, storeReplyEnd } from './finish-reply.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 
 const BATCH_SIZE = 50;
@@ -118,7 +118,7 @@ async function recoverLost(deps: GenerateDeps, trx: Queryable, { accountId, id }
   }
   if (outcome.error !== null) deps.logger.error({ messageId: id, attempts }, 'a reply may be what ends the process');
   const completedAt = toTimestamp(deps.clock.now());
-  const ended = await storeEnding(trx, reply, { ...reply, ...outcome, usage: null, completedAt });
+  const ended = await storeReplyEnd(trx, reply, { ...reply, ...outcome, usage: null, completedAt });
   const { events, started } = await beginFirst(deps, trx, reply);
   return { events: [...ended, ...events], started };
 }

@@ -16,7 +16,7 @@ import { requestStop, type StopRequest, stopReplies } from './stop-reply.ts';
 export type WhenBusy = 'ENQUEUE' | 'REJECT' | 'INTERRUPT';
 
 /** A turn in a conversation, which is taken but has no reply yet, and what was stopped for it. */
-export interface Turn extends StopRequest {
+export interface EnqueuedReply extends StopRequest {
   /** Whether it has to wait. */
   readonly isBusy: boolean;
   /** What there is to be said of the quota that it is taken from. */
@@ -32,12 +32,12 @@ const MAX_WAITING_REPLIES = 100;
  * @param whenBusy absent: `ENQUEUE`.
  * @throws ChatbotPausedError, ConversationBusyError, QueueFullError, QuotaExceededError
  */
-export async function takeTurn(
+export async function enqueueReply(
   trx: Queryable,
   config: GenerateDeps['config'],
   { chatbot, conversation }: { chatbot: Chatbot; conversation: Conversation | undefined },
   { now, whenBusy }: { now: number; whenBusy?: WhenBusy | null | undefined },
-): Promise<Turn | undefined> {
+): Promise<EnqueuedReply | undefined> {
   const { accountId } = chatbot;
   if (conversation && answererOf(conversation, now) === 'PERSON') return undefined;
   if (!chatbot.isActive) throw new ChatbotPausedError();
@@ -54,7 +54,7 @@ export async function takeTurn(
 /** A reply that is to be opened, and the key that asks for it. */
 interface Opening {
   readonly question: Message;
-  readonly turn: Turn;
+  readonly turn: EnqueuedReply;
   readonly now: number;
   /** The node that begins the reply when its turn has come; null where none does here: see `beginnerOf`. */
   readonly nodeId: string | null;
@@ -99,7 +99,7 @@ export function beginReply(
 /** What was committed of a reply, and what has to follow. */
 export interface BegunReply {
   readonly reply: Message | null;
-  readonly turn: Turn | undefined;
+  readonly turn: EnqueuedReply | undefined;
   readonly events: readonly Pick<LoggedEvent, 'conversationId' | 'chatbotId'>[];
   /** The replies to stop; absent: those of the turn. */
   readonly stopping?: readonly Message[];

@@ -8,7 +8,7 @@ import type { LoggedEvent } from '../store/events.ts';
 import { findMessage } from '../store/messages.ts';
 import { askReplyToStop } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
-import { storeEnding } from './finish-reply.ts';
+import { storeReplyEnd } from './finish-reply.ts';
 
 /** How long the writer of a reply is waited for. */
 const MAX_WAIT_MS = 5_000;
@@ -40,7 +40,7 @@ export async function requestStop(trx: Queryable, replies: readonly Message[], a
   const events: LoggedEvent[] = [];
   for (const reply of replies) {
     if (reply.status === 'QUEUED') {
-      events.push(...(await storeEnding(trx, reply, { ...reply, ...STOPPED, completedAt: at })));
+      events.push(...(await storeReplyEnd(trx, reply, { ...reply, ...STOPPED, completedAt: at })));
     } else if (reply.status === 'STREAMING') {
       await askReplyToStop(trx, reply.accountId, reply.id);
       stopping.push(reply);
@@ -89,7 +89,7 @@ export async function storeStop(deps: StopDeps, { id, accountId, conversationId 
     if (message?.status !== 'STREAMING') return [];
     const { content, citations } = liveAnswers.get(id) ?? message;
     const ending = { ...message, content, citations, ...STOPPED, completedAt: toTimestamp(clock.now()) };
-    return storeEnding(trx, message, ending);
+    return storeReplyEnd(trx, message, ending);
   });
   publishEvents(bus, events);
 }

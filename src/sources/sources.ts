@@ -11,7 +11,7 @@ import { findNewestId } from '../store/newest-ids.ts';
 import { insertPassages } from '../store/search/passages.ts';
 import { addIndexEntries, splitTerms, unindexSource } from '../store/search/search.ts';
 import { deleteSource as deleteStoredSource, findSource, insertSource } from '../store/sources.ts';
-import { enqueueEvents, type Happening } from '../store/webhooks/outbox.ts';
+import { enqueueEvents, type OutboxEvent } from '../store/webhooks/outbox.ts';
 import { cleanText } from './chunk.ts';
 import { MAX_TITLE_CHARS, type SourceContent } from './read-source.ts';
 
@@ -99,7 +99,7 @@ export async function createSource(
   });
 }
 
-function sourceRead({ id, title, type, pageCount, error }: Source): Happening {
+function sourceRead({ id, title, type, pageCount, error }: Source): OutboxEvent {
   const about = { source_id: id, title, type: type.toLowerCase() };
   return error === null
     ? { name: 'SOURCE_DONE', tell: () => ({ sourceId: id, data: { ...about, page_count: pageCount } }) }

@@ -27,7 +27,7 @@ export async function insertNode(trx: Queryable, id: string): Promise<void> {
 }
 
 /** Says that a node lives: one statement, which needs no transaction. Returns whether the others still take it for alive. */
-export async function beatNode(db: Queryable, id: string): Promise<boolean> {
+export async function renewLease(db: Queryable, id: string): Promise<boolean> {
   const result = await db
     .updateTable('nodes')
     .set((row) => ({ beat: row('beat', '+', 1) }))

@@ -37,7 +37,7 @@ export async function findIdempotentEffect(
  * Keeps what was done under a key, in the transaction of the effect, in place of what is older than `since`. Of several
  * at once one does; the others fail with a unique violation.
  */
-export async function keepIdempotentEffect(
+export async function recordIdempotentEffect(
   trx: Queryable,
   accountId: string,
   scope: IdempotencyScope,

@@ -10,7 +10,7 @@ import type { Queryable } from './tables.ts';
 import { IS_OPEN } from './unowned-replies.ts';
 
 /** How an answer ended. */
-export interface MessageEnding extends Pick<Message, 'id' | 'usage' | 'generation' | 'reasoning'> {
+export interface ReplyEnd extends Pick<Message, 'id' | 'usage' | 'generation' | 'reasoning'> {
   readonly status: Exclude<MessageStatus, 'QUEUED' | 'STREAMING'>;
   readonly content: string;
   readonly citations: readonly Citation[];
@@ -29,7 +29,7 @@ export interface MessageEnding extends Pick<Message, 'id' | 'usage' | 'generatio
 export async function endMessage(
   trx: Queryable,
   accountId: string,
-  ending: MessageEnding,
+  ending: ReplyEnd,
   nodeId?: string,
 ): Promise<boolean> {
   const update = trx

@@ -16,7 +16,7 @@ import { parseId } from '../domain/ids.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { findLastEvent, type LoggedEvent, listChatbotEvents } from '../store/events.ts';
 import type { StreamCursors } from './cursor.ts';
-import { type FollowDeps, follow, type Step, type Story } from './subscribe.ts';
+import { type EventStream, type PositionedEvent, type StreamDeps, subscribe } from './subscribe.ts';
 
 const DELETED = 'The chatbot was deleted.';
 
@@ -28,8 +28,8 @@ const CURSOR = new RegExp(`^${LOG_POSITION}$`);
  * @param after the cursor of the last event seen; absent tells only what comes.
  * @throws NotFoundError, BadUserInputError before the first event.
  */
-export async function followChatbot(
-  deps: FollowDeps,
+export async function subscribeToChatbot(
+  deps: StreamDeps,
   viewer: Viewer,
   { chatbotId, after }: { chatbotId: string; after?: string | null | undefined },
   signal: AbortSignal,
@@ -39,7 +39,7 @@ export async function followChatbot(
   const last = requireFound('Chatbot', await findLastEvent(deps.db.read, accountId, 'chatbots', id));
   const cursors = deps.cursors.of('chatbot', accountId, id);
   const start = after == null ? positionAt(last) : readCursor(cursors, after);
-  return follow(deps.bus, viewer, tellChatbot(deps, viewer, { chatbotId: id, cursors }), start, signal);
+  return subscribe(deps.bus, viewer, tellChatbot(deps, viewer, { chatbotId: id, cursors }), start, signal);
 }
 
 function readCursor(cursors: StreamCursors, after: string): LogPosition {
@@ -48,10 +48,10 @@ function readCursor(cursors: StreamCursors, after: string): LogPosition {
 }
 
 function tellChatbot(
-  { db, clock }: FollowDeps,
+  { db, clock }: StreamDeps,
   viewer: Viewer,
   { chatbotId, cursors }: { chatbotId: string; cursors: StreamCursors },
-): Story<LogPosition> {
+): EventStream<LogPosition> {
   const { accountId } = viewer;
   const log: Log = {
     findLast: () => findLastEvent(db.read, accountId, 'chatbots', chatbotId),
@@ -84,7 +84,7 @@ function tellChatbot(
       }
       if (slice.isGap) return tellGap();
       const told = await readLogged(db.read, viewer, slice.events);
-      const steps = slice.events.flatMap((logged, index): Step<LogPosition>[] => {
+      const steps = slice.events.flatMap((logged, index): PositionedEvent<LogPosition>[] => {
         const event = told[index];
         return event === undefined ? [] : [{ place: positionAfter(logged), event }];
       });

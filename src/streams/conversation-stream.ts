@@ -29,7 +29,7 @@ import { findLastEvent, type LoggedEvent, listConversationEvents } from '../stor
 import { listOpenReplies } from '../store/open-replies.ts';
 import type { StreamCursors } from './cursor.ts';
 import { type Progress, readLive, readProgress, textFrom } from './message-stream.ts';
-import { type Chapter, type FollowDeps, follow, type Step, type Story } from './subscribe.ts';
+import { type EventSlice, type EventStream, type PositionedEvent, type StreamDeps, subscribe } from './subscribe.ts';
 
 /** The reply under way, and how much of it was told; `undefined` when not even that there is one. */
 interface Writing {
@@ -56,8 +56,8 @@ const ENDS: ReadonlySet<LoggedEventType> = new Set(Object.values(ENDINGS));
  * @param after the cursor of the last event seen; absent tells the reply that is under way, then what comes.
  * @throws NotFoundError, BadUserInputError before the first event.
  */
-export async function followConversation(
-  deps: FollowDeps,
+export async function subscribeToConversation(
+  deps: StreamDeps,
   viewer: Viewer,
   { conversationId, after }: { conversationId: string; after?: string | null | undefined },
   signal: AbortSignal,
@@ -68,17 +68,17 @@ export async function followConversation(
   const now = await readNow(deps, accountId, id);
   const cursors = deps.cursors.of('conversation', accountId, id);
   const start = after == null ? now : readCursor(cursors, after);
-  return follow(
+  return subscribe(
     deps.bus,
     viewer,
-    tellConversation(deps, viewer, { chatbotId, conversationId: id, cursors }),
+    conversationStream(deps, viewer, { chatbotId, conversationId: id, cursors }),
     start,
     signal,
   );
 }
 
 /** The position of one who wants to know what is under way, and what comes. */
-async function readNow({ db }: FollowDeps, accountId: string, conversationId: string): Promise<ConversationPosition> {
+async function readNow({ db }: StreamDeps, accountId: string, conversationId: string): Promise<ConversationPosition> {
   const readLast = async () =>
     positionAt(requireFound('Conversation', await findLastEvent(db.read, accountId, 'conversations', conversationId)));
   while (true) {
@@ -101,11 +101,11 @@ function readCursor(cursors: StreamCursors, after: string): ConversationPosition
   };
 }
 
-function tellConversation(
-  deps: FollowDeps,
+function conversationStream(
+  deps: StreamDeps,
   viewer: Viewer,
   { chatbotId, conversationId, cursors }: { chatbotId: string; conversationId: string; cursors: StreamCursors },
-): Story<ConversationPosition> {
+): EventStream<ConversationPosition> {
   const { accountId } = viewer;
   const { read } = deps.db;
   const writings = createWritingReader(deps, viewer, conversationId);
@@ -135,7 +135,7 @@ function tellConversation(
   }
 
   /** Tells that something was missed, and goes on with what is under way. */
-  async function tellGap({ typing }: ConversationPosition): Promise<Chapter<ConversationPosition>> {
+  async function tellGap({ typing }: ConversationPosition): Promise<EventSlice<ConversationPosition>> {
     const place = { ...(await readNow(deps, accountId, conversationId)), typing };
     const gap = { type: 'StreamGap', conversationId, at: now(), reason: GAP } as const;
     return { steps: [{ place, event: gap }], next: 'read on' };
@@ -159,7 +159,7 @@ function tellConversation(
     },
   };
 
-  async function readAll(place: ConversationPosition): Promise<Chapter<ConversationPosition>> {
+  async function readAll(place: ConversationPosition): Promise<EventSlice<ConversationPosition>> {
     const slice = await readLog(log, place.log);
     if (slice === undefined) {
       const deleted = { type: 'ConversationDeleted', conversationId, at: now(), reason: DELETED } as const;
@@ -186,9 +186,9 @@ function positionAfter(place: ConversationPosition, event: LoggedEvent, isEnd: b
 }
 
 /** Tells who began to type, and who has stopped, since it was last told. */
-function tellTyping({ typing, clock }: FollowDeps, conversationId: string, place: ConversationPosition) {
+function tellTyping({ typing, clock }: StreamDeps, conversationId: string, place: ConversationPosition) {
   const typers = typing.of(conversationId);
-  const steps: Step<ConversationPosition>[] = [];
+  const steps: PositionedEvent<ConversationPosition>[] = [];
   let told = place.typing;
   for (const [index, role] of TYPING_ROLES.entries()) {
     const bit = 1 << index;
@@ -202,7 +202,7 @@ function tellTyping({ typing, clock }: FollowDeps, conversationId: string, place
 }
 
 /** Reads what stands written of the reply under way; its row need not be read again for every piece of its text. */
-function createWritingReader(deps: FollowDeps, viewer: Viewer, conversationId: string) {
+function createWritingReader(deps: StreamDeps, viewer: Viewer, conversationId: string) {
   let known: Message | undefined;
   const live = (id: string) => (known?.id === id ? readLive(deps, known) : undefined);
   return {
@@ -230,7 +230,7 @@ async function tellWriting(
   writings: ReturnType<typeof createWritingReader>,
   place: ConversationPosition,
   { now, hasEnded }: { now: Timestamp; hasEnded?: boolean },
-): Promise<Step<ConversationPosition>[] | undefined> {
+): Promise<PositionedEvent<ConversationPosition>[] | undefined> {
   const { writing } = place;
   const progress = writing && (await writings.read(writing.messageId, hasEnded));
   if (progress === undefined) return [];
@@ -244,11 +244,11 @@ async function tellWriting(
 
 /** Tells what is new of the text and citations of the reply under way; `undefined` where it is another text. */
 function tellText(
-  deps: FollowDeps,
+  deps: StreamDeps,
   place: ConversationPosition,
   progress: Progress,
   now: Timestamp,
-): Step<ConversationPosition>[] | undefined {
+): PositionedEvent<ConversationPosition>[] | undefined {
   const start = place.writing?.text ?? TEXT_START;
   if (isOtherText(deps, start, progress)) return undefined;
   const { id: messageId } = progress.message;

@@ -8,7 +8,7 @@ import { requireFound } from '../domain/errors.ts';
 import { type ConversationEvent, ENDINGS } from '../domain/events.ts';
 import type { Feed } from '../domain/feed.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
-import { fullerOf } from '../replies/current-text.ts';
+import { longerOf } from '../replies/current-text.ts';
 import {
   checksumAt,
   describeText,
@@ -21,7 +21,7 @@ import {
 import { findConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';
 import type { StreamCursors } from './cursor.ts';
-import { type Chapter, type FollowDeps, follow, type Step, type Story } from './subscribe.ts';
+import { type EventSlice, type EventStream, type PositionedEvent, type StreamDeps, subscribe } from './subscribe.ts';
 
 /** How far a reader of one message has come. */
 interface MessagePosition {
@@ -47,8 +47,8 @@ const CURSOR = new RegExp(`^(?<stage>[0-6])_${TEXT_POSITION}$`);
  * @param after the cursor of the last event seen; absent starts at the beginning of the text.
  * @throws NotFoundError, BadUserInputError before the first event.
  */
-export async function followMessage(
-  deps: FollowDeps,
+export async function subscribeToMessage(
+  deps: StreamDeps,
   viewer: Viewer,
   { messageId, after }: { messageId: string; after?: string | null | undefined },
   signal: AbortSignal,
@@ -58,7 +58,7 @@ export async function followMessage(
   const found = await findConversation(deps.db.read, viewer.accountId, message.conversationId);
   const { chatbotId } = requireFound('Message', found);
   const start = after == null ? START : readCursor(cursors, after);
-  return follow(deps.bus, viewer, tellMessage(deps, message, { chatbotId, cursors }), start, signal);
+  return subscribe(deps.bus, viewer, messageStream(deps, message, { chatbotId, cursors }), start, signal);
 }
 
 function readCursor(cursors: StreamCursors, after: string): MessagePosition {
@@ -66,11 +66,11 @@ function readCursor(cursors: StreamCursors, after: string): MessagePosition {
   return { stage: Number(groups.stage), text: parseText(groups) };
 }
 
-function tellMessage(
-  deps: FollowDeps,
+function messageStream(
+  deps: StreamDeps,
   first: Message,
   { chatbotId, cursors }: { chatbotId: string; cursors: StreamCursors },
-): Story<MessagePosition> {
+): EventStream<MessagePosition> {
   let last: Progress | undefined;
   return {
     name: `message:${first.id}`,
@@ -85,7 +85,7 @@ function tellMessage(
     },
   };
 
-  function chapterOf(place: MessagePosition, progress: Progress | undefined): Chapter<MessagePosition> {
+  function chapterOf(place: MessagePosition, progress: Progress | undefined): EventSlice<MessagePosition> {
     last = progress;
     const about = { conversationId: first.conversationId, at: toTimestamp(deps.clock.now()) };
     if (progress === undefined) {
@@ -101,7 +101,7 @@ function tellMessage(
 }
 
 /** Whether a reader was told what the message has not come to: it was told before a restore or a failover. */
-function isOtherMessage(deps: FollowDeps, { stage, text }: MessagePosition, progress: Progress): boolean {
+function isOtherMessage(deps: StreamDeps, { stage, text }: MessagePosition, progress: Progress): boolean {
   const { status } = progress.message;
   const isLate = stage === STARTED && status === 'QUEUED';
   const isOtherEnd = stage > STARTED && (END_STAGES[status] !== stage || text.offset < progress.content.length);
@@ -113,14 +113,14 @@ function isOtherMessage(deps: FollowDeps, { stage, text }: MessagePosition, prog
  * that is not known yet.
  * @param known its row, where that was read before: as long as the run goes on, it is ahead of it.
  */
-export function readLive({ liveAnswers, liveTexts }: FollowDeps, known: Message | undefined): Progress | undefined {
+export function readLive({ liveAnswers, liveTexts }: StreamDeps, known: Message | undefined): Progress | undefined {
   const live = known?.status === 'STREAMING' ? (liveAnswers.get(known.id) ?? liveTexts.peek(known.id)) : undefined;
   return known && live && copyProgress(known, live);
 }
 
 /** Reads what stands written of a message; `undefined` when it is gone. */
 export async function readProgress(
-  deps: FollowDeps,
+  deps: StreamDeps,
   { accountId, id }: Pick<Message, 'accountId' | 'id'>,
 ): Promise<Progress | undefined> {
   const message = await findMessage(deps.db.read, accountId, id);
@@ -130,7 +130,7 @@ export async function readProgress(
   const live = readLive(deps, message);
   if (live !== undefined) return live;
   const heard = await deps.liveTexts.read(message.id, conversationTopic(message.conversationId));
-  return copyProgress(message, fullerOf(message, heard));
+  return copyProgress(message, longerOf(message, heard));
 }
 
 /** A live answer goes on while a reader is told of it: a citation must not overtake the text that it points into. */
@@ -138,7 +138,11 @@ function copyProgress(message: Message, { content, citations }: WrittenText): Pr
   return { message, content, citations: [...citations] };
 }
 
-function* stepsFrom(start: MessagePosition, progress: Progress, now: Timestamp): Generator<Step<MessagePosition>> {
+function* stepsFrom(
+  start: MessagePosition,
+  progress: Progress,
+  now: Timestamp,
+): Generator<PositionedEvent<MessagePosition>> {
   const { message } = progress;
   if (start.stage > STARTED) return;
   const about = { conversationId: message.conversationId, message };
@@ -171,7 +175,7 @@ export function* textFrom(
   start: TextPosition,
   { message, content, citations }: Progress,
   now: Timestamp,
-): Generator<Step<TextPosition>> {
+): Generator<PositionedEvent<TextPosition>> {
   const about = { conversationId: message.conversationId, messageId: message.id, at: now };
   const { offset } = start;
   let place = start;

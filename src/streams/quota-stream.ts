@@ -6,10 +6,10 @@ import type { QuotaWarning } from '../domain/usage.ts';
 import { checksumAt } from '../replies/text-position.ts';
 import { findLastWarning, listWarnings, listWarningsOfMonth } from '../store/quota-warnings.ts';
 import type { StreamCursors } from './cursor.ts';
-import { type FollowDeps, follow, type Story } from './subscribe.ts';
+import { type EventStream, type StreamDeps, subscribe } from './subscribe.ts';
 
 /** A warning, with the position of a reader that was told it. */
-export interface ToldWarning extends QuotaWarning {
+export interface QuotaWarningEvent extends QuotaWarning {
   /** Writes the position, opaque to clients, who give it back as `after`. */
   readonly cursor: () => string;
 }
@@ -30,30 +30,30 @@ const WARNINGS_PER_READ = 100;
  * @param after the cursor of the last warning seen; absent begins with those of this month.
  * @throws BadUserInputError before the first warning.
  */
-export async function followQuota(
-  deps: Pick<FollowDeps, 'db' | 'clock' | 'bus' | 'cursors'>,
+export async function subscribeToQuotaWarnings(
+  deps: Pick<StreamDeps, 'db' | 'clock' | 'bus' | 'cursors'>,
   viewer: Viewer,
   { after }: { after?: string | null | undefined },
   signal: AbortSignal,
-): Promise<Feed<ToldWarning>> {
+): Promise<Feed<QuotaWarningEvent>> {
   const { accountId } = viewer;
   const cursors = deps.cursors.of('quota', accountId, accountId);
   const start = after == null ? await findStart(deps, accountId) : readCursor(cursors, after);
-  return follow(deps.bus, viewer, tellQuota(deps, accountId, cursors), start, signal);
+  return subscribe(deps.bus, viewer, tellQuota(deps, accountId, cursors), start, signal);
 }
 
 /** The warnings of a month, oldest first, as those who follow them were told them. */
-export async function listToldWarnings(
-  { db, cursors }: Pick<FollowDeps, 'db' | 'cursors'>,
+export async function listWarningEvents(
+  { db, cursors }: Pick<StreamDeps, 'db' | 'cursors'>,
   accountId: string,
   month: string,
-): Promise<ToldWarning[]> {
+): Promise<QuotaWarningEvent[]> {
   const warnings = await listWarningsOfMonth(db.read, accountId, month);
   const { write } = cursors.of('quota', accountId, accountId);
   return warnings.map((warning) => ({ ...warning, cursor: () => write(describePosition(positionAt(warning))) }));
 }
 
-async function findStart({ db, clock }: Pick<FollowDeps, 'db' | 'clock'>, accountId: string): Promise<QuotaPosition> {
+async function findStart({ db, clock }: Pick<StreamDeps, 'db' | 'clock'>, accountId: string): Promise<QuotaPosition> {
   // In this order: one that is written in between is of the month, or comes after the last.
   const last = await findLastWarning(db.read, accountId);
   const [first] = await listWarningsOfMonth(db.read, accountId, monthOf(clock.now()));
@@ -77,10 +77,10 @@ function positionAt(warning: QuotaWarning | undefined): QuotaPosition {
 const describePosition = ({ number, checksum }: QuotaPosition): string => `${number}_${checksum.toString(36)}`;
 
 function tellQuota(
-  deps: Pick<FollowDeps, 'db' | 'clock'>,
+  deps: Pick<StreamDeps, 'db' | 'clock'>,
   accountId: string,
   cursors: StreamCursors,
-): Story<QuotaPosition, ToldWarning> {
+): EventStream<QuotaPosition, QuotaWarningEvent> {
   return {
     name: `quota:${accountId}`,
     topic: quotaTopic(accountId),

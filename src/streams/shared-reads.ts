@@ -2,11 +2,11 @@ import type { LiveBus } from '../coordination/live-bus.ts';
 import type { MaybePromise } from '../domain/feed.ts';
 
 /** One reader's seat among those who follow the same with the same rights. */
-export interface Seat {
+export interface SharedRead {
   /** Reads; what another has just read from the same place is not read again. @param name names the place. */
   read<T>(name: () => string, read: () => MaybePromise<T>): MaybePromise<T>;
   /** Says that there are news: what was read before them is old. */
-  forget(): void;
+  invalidate(): void;
   leave(): void;
 }
 
@@ -25,7 +25,7 @@ let lastOrder = 0;
  * what it lacks is signalled to them, as it is to who read it.
  * @param view names what is followed and what the reader may see of it.
  */
-export function joinAudience(bus: LiveBus, view: string): Seat {
+export function joinSharedReads(bus: LiveBus, view: string): SharedRead {
   const all = audiences.get(bus) ?? new Map<string, Audience>();
   audiences.set(bus, all);
   const audience = all.get(view) ?? { size: 0, found: new Map() };
@@ -45,7 +45,7 @@ export function joinAudience(bus: LiveBus, view: string): Seat {
       return content;
     },
 
-    forget: () => audience.found.clear(),
+    invalidate: () => audience.found.clear(),
 
     leave() {
       audience.size--;

@@ -1,35 +1,35 @@
 import type { Viewer } from '../access/viewer.ts';
-import type { LiveBus, News } from '../coordination/live-bus.ts';
+import type { ChangeHint, LiveBus } from '../coordination/live-bus.ts';
 import type { Deps } from '../deps.ts';
 import type { ConversationEvent, WithoutCursor } from '../domain/events.ts';
 import { createFeed, type Feed, type MaybePromise, type Take } from '../domain/feed.ts';
 import { retryWhileUnavailable } from '../domain/retry.ts';
 import { describeView } from '../domain/view.ts';
 import type { StreamCursors } from './cursor.ts';
-import { joinAudience } from './shared-reads.ts';
+import { joinSharedReads } from './shared-reads.ts';
 
 /** How often a reader asks itself whether it has waited long enough. */
 const TICK_MS = 1_000;
 
 /** What following needs. */
-export type FollowDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'cursors' | 'liveAnswers' | 'liveTexts' | 'typing'>;
+export type StreamDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'cursors' | 'liveAnswers' | 'liveTexts' | 'typing'>;
 
 /** An event, with the place `P` that it brings the reader to. */
-export interface Step<P, E = ConversationEvent> {
+export interface PositionedEvent<P, E = ConversationEvent> {
   readonly event: WithoutCursor<E>;
   readonly place: P;
 }
 
 /** What a reader is told in one go. */
-export interface Chapter<P, E = ConversationEvent> {
-  readonly steps: Iterable<Step<P, E>>;
+export interface EventSlice<P, E = ConversationEvent> {
+  readonly steps: Iterable<PositionedEvent<P, E>>;
   /** Where the reader stands afterwards, if that is further than the last step: past what is not the reader's to know. */
   readonly end?: P;
   readonly next: 'read on' | 'wait' | 'end';
 }
 
 /** Something that goes on and can be followed. `P` says how far a reader has come, `E` what it is told. */
-export interface Story<P, E = ConversationEvent> {
+export interface EventStream<P, E = ConversationEvent> {
   /** Names what is followed: readers share what they read under the same name, and under no other. */
   readonly name: string;
   /** Where its news are signalled; other streams may have the same. */
@@ -41,7 +41,7 @@ export interface Story<P, E = ConversationEvent> {
    * what stands written, and on nothing else that readers with the same rights may differ in: they are given the same
    * chapter. Gives no promise where it need not wait, as most pieces of text need not.
    */
-  read(place: P, news: News): MaybePromise<Chapter<P, E> | undefined>;
+  read(place: P, news: ChangeHint): MaybePromise<EventSlice<P, E> | undefined>;
   /** Writes all of a place down, as the position in a cursor. */
   describe(place: P): string;
   /** The cursors that its events carry; absent: they carry none. */
@@ -58,10 +58,10 @@ export interface Story<P, E = ConversationEvent> {
  *
  * @param signal ends the following, and nothing else.
  */
-export function follow<P, E = ConversationEvent>(
+export function subscribe<P, E = ConversationEvent>(
   bus: LiveBus,
   viewer: Viewer,
-  story: Story<P, E>,
+  story: EventStream<P, E>,
   start: P,
   signal: AbortSignal,
 ): Feed<E> {
@@ -76,7 +76,7 @@ export function follow<P, E = ConversationEvent>(
 async function streamEvents<P, E>(
   bus: LiveBus,
   viewer: Viewer,
-  { story, start, signal }: { story: Story<P, E>; start: P; signal: AbortSignal },
+  { story, start, signal }: { story: EventStream<P, E>; start: P; signal: AbortSignal },
   take: Take<E>,
 ): Promise<void> {
   // 1. Backfill. The reader listens for changes first. Then it reads what is stored after its position, emits that, and
@@ -86,8 +86,8 @@ async function streamEvents<P, E>(
   // 3. Live. The reader waits for a hint, then reads and emits as in step 1. If the hint is lost, it reads after a while
   //    without one.
   // It awaits only what is a promise: a piece of text costs one, that of the wait for it.
-  const seat = joinAudience(bus, `${story.name} ${describeView(viewer)}`);
-  const changes = listenForChanges(bus, story, signal, seat.forget);
+  const seat = joinSharedReads(bus, `${story.name} ${describeView(viewer)}`);
+  const changes = listenForChanges(bus, story, signal, seat.invalidate);
   try {
     let position = start;
     while (!changes.isOver) {
@@ -119,18 +119,18 @@ async function streamEvents<P, E>(
 }
 
 /** A chapter with its events as all who share it receive them. */
-interface Slice<P, E> extends Chapter<P, E> {
+interface Slice<P, E> extends EventSlice<P, E> {
   readonly events: readonly { readonly event: E; readonly place: P }[];
 }
 
-function readSlice<P, E>(story: Story<P, E>, from: P, news: News): MaybePromise<Slice<P, E> | undefined> {
+function readSlice<P, E>(story: EventStream<P, E>, from: P, news: ChangeHint): MaybePromise<Slice<P, E> | undefined> {
   const chapter = story.read(from, news);
   return chapter instanceof Promise
     ? chapter.then((read) => read && withCursors(story, read))
     : chapter && withCursors(story, chapter);
 }
 
-function withCursors<P, E>(story: Story<P, E>, chapter: Chapter<P, E>): Slice<P, E> {
+function withCursors<P, E>(story: EventStream<P, E>, chapter: EventSlice<P, E>): Slice<P, E> {
   const events = Array.from(chapter.steps, ({ event, place }) => {
     const { cursors } = story;
     if (cursors === undefined) return { event: event as E, place };
@@ -151,19 +151,19 @@ function listenForChanges(
   signal: AbortSignal,
   onHint: () => void,
 ) {
-  let kind: News | undefined = 'anything';
+  let kind: ChangeHint | undefined = 'anything';
   let isOver = signal.aborted;
   let wake: (() => void) | undefined;
-  const note = (news: News) => {
+  const note = (news: ChangeHint) => {
     if (kind !== 'anything') kind = news;
     wake?.();
   };
-  const receive = (news: News) => {
+  const receive = (news: ChangeHint) => {
     onHint();
     note(news);
   };
   const subscriptions = [topic, ...(deletionTopic ? [deletionTopic] : [])].map((one) => bus.subscribe(one, receive));
-  let leftMs = bus.patienceMs;
+  let leftMs = bus.maxWaitMs;
   const timer = setInterval(() => {
     leftMs -= TICK_MS;
     if (leftMs <= 0) note('anything');
@@ -182,10 +182,10 @@ function listenForChanges(
     note,
 
     /** What may have changed; from now on it counts as read. */
-    take(): News {
+    take(): ChangeHint {
       const news = kind ?? 'anything';
       kind = undefined;
-      if (news === 'anything') leftMs = bus.patienceMs;
+      if (news === 'anything') leftMs = bus.maxWaitMs;
       return news;
     },
 

@@ -13,7 +13,7 @@ import {
   listNextDeliveries,
 } from '../store/webhooks/deliveries.ts';
 import { findWebhookSubscription } from '../store/webhooks/subscriptions.ts';
-import { type FollowDeps, follow, type Story } from '../streams/subscribe.ts';
+import { type EventStream, type StreamDeps, subscribe } from '../streams/subscribe.ts';
 
 /** How many of the newest, and how many of those that are tried next, are watched. */
 const WATCHED = 100;
@@ -33,8 +33,8 @@ interface Sight {
  * a delivery at once, and under load may miss some: they stand in the log.
  * @throws NotFoundError before the first one.
  */
-export async function followDeliveries(
-  deps: Pick<FollowDeps, 'db' | 'bus'>,
+export async function subscribeToDeliveries(
+  deps: Pick<StreamDeps, 'db' | 'bus'>,
   viewer: Viewer,
   { subscriptionId: givenId }: { subscriptionId?: string | null | undefined },
   signal: AbortSignal,
@@ -46,7 +46,7 @@ export async function followDeliveries(
   const story = tellDeliveries(deps.db.read, of);
   const chatbotId = subscription?.chatbotId;
   const deletion = chatbotId == null ? {} : { deletionTopic: deletionTopic(chatbotId) };
-  return follow(deps.bus, viewer, { ...story, ...deletion }, start, signal);
+  return subscribe(deps.bus, viewer, { ...story, ...deletion }, start, signal);
 }
 
 async function requireSubscription(db: Queryable, accountId: string, givenId: string): Promise<WebhookSubscription> {
@@ -54,7 +54,7 @@ async function requireSubscription(db: Queryable, accountId: string, givenId: st
   return requireFound('Webhook subscription', await findWebhookSubscription(db, accountId, id));
 }
 
-function tellDeliveries(db: Queryable, of: DeliveriesOf): Story<Sight, WebhookDelivery> {
+function tellDeliveries(db: Queryable, of: DeliveriesOf): EventStream<Sight, WebhookDelivery> {
   const { accountId, subscriptionId } = of;
   return {
     name: `deliveries:${accountId}:${subscriptionId ?? ''}`,

@@ -79,7 +79,7 @@ describe.each(VARIANTS)('the live bus $name', ({ open, openLogged, canRun, isSha
     expect(bus.size).toBe(3);
     for (const unsubscribe of [...leave, ...leave]) unsubscribe();
     expect(bus.size).toBe(0);
-    expect([1_000, 5_000]).toContain(bus.patienceMs);
+    expect([1_000, 5_000]).toContain(bus.maxWaitMs);
   });
 });
 

@@ -27,7 +27,7 @@ const TIMES = [
   ['src/replies/cluster-nodes.ts', 'LEASE_MS = 12_000'],
   ['src/replies/save-texts.ts', 'SAVE_INTERVAL_MS = 1_000'],
   ['src/store/engines/retry.ts', 'LONGEST_PAUSE_MS = 2_000'],
-  ['src/coordination/live-bus.ts', 'LOOK_AGAIN_MS = 1_000'],
+  ['src/coordination/live-bus.ts', 'POLL_INTERVAL_MS = 1_000'],
   ['src/coordination/redis/link.ts', 'MAX_BACKOFF_MS = 2_000'],
   ['src/store/engines/postgres.ts', 'FOREIGN_WRITE_POLL_MS = 250'],
   ['src/store/engines/postgres-pool.ts', 'lock_timeout: 3 * SECOND'],

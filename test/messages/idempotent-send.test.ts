@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { AnswerEngine } from '../../src/answer/engine.ts';
-import { forgetSends } from '../../src/messages/idempotent-send.ts';
+import { deleteExpiredSends } from '../../src/messages/idempotent-send.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { type GatewayOptions, startGateway, type TestGateway } from '../helpers/gateway.ts';
@@ -191,7 +191,7 @@ describe('a message that is sent again with its clientMessageId', () => {
     expect((await countAll(gateway)).keys).toBe(2);
     clock.turn(DAY_MS);
     await send({ clientMessageId: 'last' });
-    await forgetSends(gateway.deps);
+    await deleteExpiredSends(gateway.deps);
     expect((await countAll(gateway)).keys).toBe(1);
   });
 

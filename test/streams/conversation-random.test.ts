@@ -21,7 +21,7 @@ function createLossyBus(percent: number, random: Random): LiveBus {
       if (random.below(100) >= percent) bus.publish(topic);
     },
     subscribe: (topic, listener) => bus.subscribe(topic, listener),
-    patienceMs: bus.patienceMs,
+    maxWaitMs: bus.maxWaitMs,
     get size() {
       return bus.size;
     },

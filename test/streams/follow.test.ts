@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { AnswerEvent } from '../../src/answer/engine.ts';
 import { createId } from '../../src/domain/ids.ts';
-import { followMessage } from '../../src/streams/message-stream.ts';
+import { subscribeToMessage } from '../../src/streams/message-stream.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
 import { readMessage, type StreamEvent, startAnswer, TRANSPORTS, textOf, webSocket } from '../helpers/streams.ts';
@@ -201,9 +201,9 @@ describe('following', () => {
     const { gateway, engine, replyId } = await startAnswer();
     const { accountId, deps } = gateway;
     const viewer = { accountId, scopes: new Set(), revoked: new AbortController().signal } as unknown as Parameters<
-      typeof followMessage
+      typeof subscribeToMessage
     >[1];
-    const events = await followMessage(deps, viewer, { messageId: replyId }, new AbortController().signal);
+    const events = await subscribeToMessage(deps, viewer, { messageId: replyId }, new AbortController().signal);
     await events.next();
     const ahead = webSocket.follow(gateway, { messageId: replyId });
     engine.push(delta('One. '));

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createMemoryBus } from '../../src/coordination/live-bus.ts';
-import { joinAudience } from '../../src/streams/shared-reads.ts';
+import { joinSharedReads } from '../../src/streams/shared-reads.ts';
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -9,7 +9,7 @@ function openAudience(views: readonly [string, string] = ['topic account READ', 
   const bus = createMemoryBus();
   let count = 0;
   const read = vi.fn(async () => ++count);
-  return { bus, read, seats: [joinAudience(bus, views[0]), joinAudience(bus, views[1])] as const };
+  return { bus, read, seats: [joinSharedReads(bus, views[0]), joinSharedReads(bus, views[1])] as const };
 }
 
 describe('an audience', () => {
@@ -32,7 +32,7 @@ describe('an audience', () => {
   it('reads anew after news, also for one who has read in this turn before', async () => {
     const { read, seats } = openAudience();
     expect(await seats[0].read(() => 'a', read)).toBe(1);
-    seats[1].forget();
+    seats[1].invalidate();
     expect(await seats[0].read(() => 'a', read)).toBe(2);
     expect(await seats[1].read(() => 'a', read)).toBe(2);
   });
@@ -47,7 +47,7 @@ describe('an audience', () => {
   it('gives one who comes later nothing that was read before', async () => {
     const { bus, read, seats } = openAudience();
     expect(await seats[0].read(() => 'a', read)).toBe(1);
-    expect(await joinAudience(bus, 'topic account READ').read(() => 'a', read)).toBe(2);
+    expect(await joinSharedReads(bus, 'topic account READ').read(() => 'a', read)).toBe(2);
   });
 
   it('tells all who share it of a failure, and tries again', async () => {

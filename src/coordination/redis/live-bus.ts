@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createMemoryBus, type LiveBus, LOOK_AGAIN_MS, type News } from '../live-bus.ts';
+import { type ChangeHint, createMemoryBus, type LiveBus, POLL_INTERVAL_MS } from '../live-bus.ts';
 import type { Channels } from './channels.ts';
 import type { RedisLink } from './link.ts';
 import type { Outbox } from './outbox.ts';
@@ -7,7 +7,7 @@ import type { Outbox } from './outbox.ts';
 /** A bus whose signals reach other processes. */
 export interface RedisBus extends LiveBus {
   /** Wakes the listeners of this process only. */
-  wake(topic: string, news?: News): void;
+  wake(topic: string, news?: ChangeHint): void;
 }
 
 /** How long a reader waits while every signal reaches it: only one that Redis itself loses is found out so late. */
@@ -22,8 +22,8 @@ export function createRedisBus(link: RedisLink, channels: Channels, outbox: Outb
   const self = randomUUID().slice(0, 8);
   const local = createMemoryBus(link.logger);
   const heard = new Map<string, { count: number; leave: () => void }>();
-  const dirty = new Map<string, News>();
-  let told: [topic: string, news: News][] = [];
+  const dirty = new Map<string, ChangeHint>();
+  let told: [topic: string, news: ChangeHint][] = [];
   const haveNews = outbox.add({
     fill(batch) {
       told = [...dirty];
@@ -35,7 +35,7 @@ export function createRedisBus(link: RedisLink, channels: Channels, outbox: Outb
     },
   });
 
-  function note(topic: string, news: News): void {
+  function note(topic: string, news: ChangeHint): void {
     if (dirty.get(topic) !== 'anything') dirty.set(topic, news);
   }
 
@@ -75,8 +75,8 @@ export function createRedisBus(link: RedisLink, channels: Channels, outbox: Outb
 
     wake: local.publish,
 
-    get patienceMs() {
-      return link.isUp ? PATIENCE_MS : LOOK_AGAIN_MS;
+    get maxWaitMs() {
+      return link.isUp ? PATIENCE_MS : POLL_INTERVAL_MS;
     },
 
     get size() {

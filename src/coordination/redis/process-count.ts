@@ -2,7 +2,7 @@ import { ANNOUNCEMENTS } from './announcements.ts';
 import type { RedisLink } from './link.ts';
 
 /** How many processes share a Redis. */
-export interface Nodes {
+export interface ProcessCount {
   /** As many as there were when it was last asked; at least 2 before that, because who has a Redis is seldom alone. */
   count(): number;
   close(): void;
@@ -11,7 +11,7 @@ export interface Nodes {
 const INTERVAL_MS = 5_000;
 
 /** Counts the processes every few seconds: each listens to announcements for as long as it lives. */
-export function watchNodes(link: RedisLink): Nodes {
+export function watchProcessCount(link: RedisLink): ProcessCount {
   const channel = link.nameOf(ANNOUNCEMENTS);
   let count = 2;
 

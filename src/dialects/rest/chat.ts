@@ -16,7 +16,7 @@ import {
 } from './documents.ts';
 import { CodedError, toInvalidInput } from './errors.ts';
 import type { GraphClient } from './graph-client.ts';
-import { ChatRequestModel } from './schemas.ts';
+import { ChatRequestSchema } from './schemas.ts';
 
 const KEY_HEADER = 'Idempotency-Key';
 
@@ -32,7 +32,7 @@ const KEY_HEADER = 'Idempotency-Key';
 export async function chat(c: Context<RestEnv, string>, { chatTimeoutMs }: RestOptions): Promise<string> {
   const { graph, accountId } = c.var;
   const timeout = AbortSignal.timeout(chatTimeoutMs);
-  const body = ChatRequestModel.safeParse(await readJson(c.req.raw));
+  const body = ChatRequestSchema.safeParse(await readJson(c.req.raw));
   if (!body.success) throw toInvalidInput(body.error);
   const { message, session_id } = body.data;
   const clientMessageId = readIdempotencyKey(c.req.header(KEY_HEADER));

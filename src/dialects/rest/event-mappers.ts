@@ -6,7 +6,7 @@ import type {
   MessageCitationFragment,
   StageMessageFragment,
 } from './documents.ts';
-import type { CitationModel, ConversationModel, EventModel, LeadModel, MessageModel } from './event-schemas.ts';
+import type { CitationSchema, ConversationSchema, EventSchema, LeadSchema, MessageSchema } from './event-schemas.ts';
 import { toLower, toRestTime } from './mappers.ts';
 
 type GraphEvent = ConversationEventsSubscription['conversationEvents'];
@@ -32,7 +32,7 @@ const EVENT_NAMES = {
 /** An event of a conversation as REST tells it. */
 export interface RestEvent {
   readonly name: (typeof EVENT_NAMES)[GraphEvent['__typename']];
-  readonly data: z.output<typeof EventModel>;
+  readonly data: z.output<typeof EventSchema>;
 }
 
 /** Maps an event of a conversation. */
@@ -61,7 +61,7 @@ function toEventData(event: GraphEvent): RestEvent['data'] {
   }
 }
 
-function toConversation(conversation: HandoffConversationFragment): z.output<typeof ConversationModel> {
+function toConversation(conversation: HandoffConversationFragment): z.output<typeof ConversationSchema> {
   const { id, sessionId, silentUntil, assignee, escalatedAt, escalationReason, unreadCount } = conversation;
   return {
     id,
@@ -77,7 +77,7 @@ function toConversation(conversation: HandoffConversationFragment): z.output<typ
   };
 }
 
-function toLead(lead: CapturedLeadFragment): z.output<typeof LeadModel> {
+function toLead(lead: CapturedLeadFragment): z.output<typeof LeadSchema> {
   const { id, name, email, phone, customData, createdAt } = lead;
   return {
     ...{ id, name: name ?? '', email: email ?? '', phone: phone ?? '' },
@@ -86,7 +86,7 @@ function toLead(lead: CapturedLeadFragment): z.output<typeof LeadModel> {
   };
 }
 
-function toMessage(message: StageMessageFragment): z.output<typeof MessageModel> {
+function toMessage(message: StageMessageFragment): z.output<typeof MessageSchema> {
   const { id, content, finishReason, followUps, error, completedAt } = message;
   return {
     id,
@@ -105,7 +105,7 @@ function toMessage(message: StageMessageFragment): z.output<typeof MessageModel>
   };
 }
 
-function toCitation({ passage, source, ...citation }: MessageCitationFragment): z.output<typeof CitationModel> {
+function toCitation({ passage, source, ...citation }: MessageCitationFragment): z.output<typeof CitationSchema> {
   const { title, url, quote, start, end } = citation;
   return { passage_id: passage?.id ?? null, source_id: source?.id ?? null, title, url: url ?? '', quote, start, end };
 }

@@ -6,7 +6,7 @@ const messageId = id.openapi({ description: 'The reply.' });
 const at = time.openapi({ description: 'When it happened.' });
 
 /** Evidence for a stretch of a reply. */
-export const CitationModel = z
+export const CitationSchema = z
   .object({
     passage_id: id.nullable().openapi({ description: 'The passage; null when its source was deleted since.' }),
     source_id: id.nullable().openapi({ description: 'The source; null when it was deleted since.' }),
@@ -19,7 +19,7 @@ export const CitationModel = z
   .openapi('Citation', { description: 'Evidence for a stretch of a reply.' });
 
 /** A message as its events tell it. */
-export const MessageModel = z
+export const MessageSchema = z
   .object({
     id,
     role: z.enum(['user', 'assistant', 'agent', 'system']).openapi({ description: 'Who says it.', example: 'user' }),
@@ -28,7 +28,7 @@ export const MessageModel = z
       example: 'completed',
     }),
     content: z.string().openapi({ description: 'The text, or what there is of it so far.', example: 'Hello' }),
-    citations: z.array(CitationModel).openapi({ description: 'What it rests on, in the order of the text.' }),
+    citations: z.array(CitationSchema).openapi({ description: 'What it rests on, in the order of the text.' }),
     parent_id: id.nullable().openapi({ description: 'What it follows: a reply its question; null for the first.' }),
     author_name: z.string().nullable().openapi({ description: "Who wrote a person's message.", example: null }),
     is_private: z.boolean().openapi({ description: 'Whether it is a note between people.', example: false }),
@@ -51,7 +51,7 @@ export const MessageModel = z
 
 /** A message that has come to a stage. */
 const MessageEventModel = z
-  .object({ conversation_id: conversationId, at, message: MessageModel })
+  .object({ conversation_id: conversationId, at, message: MessageSchema })
   .openapi('MessageEvent', { description: 'A message has come to a stage, which the name of the event says.' });
 
 /** A piece of a reply. */
@@ -71,12 +71,12 @@ const CitationEventModel = z
     conversation_id: conversationId,
     at,
     message_id: messageId,
-    citation: CitationModel,
+    citation: CitationSchema,
   })
   .openapi('CitationEvent', { description: 'Evidence for text that was told before.' });
 
 /** A conversation as its events tell it. */
-export const ConversationModel = z
+export const ConversationSchema = z
   .object({
     id,
     session_id: z.string().openapi({ description: 'What clients name it by.', example: 'visitor-42' }),
@@ -96,12 +96,12 @@ const HandoffEventModel = z
   .object({
     conversation_id: conversationId,
     at,
-    conversation: ConversationModel,
+    conversation: ConversationSchema,
   })
   .openapi('HandoffEvent', { description: 'Who answers, who takes care of it or where it stands has changed.' });
 
 /** A lead as its event tells it. */
-export const LeadModel = z
+export const LeadSchema = z
   .object({
     id,
     name: z.string().openapi({ description: 'A name; empty when none was given.', example: 'Ada' }),
@@ -117,7 +117,7 @@ const LeadEventModel = z
   .object({
     conversation_id: conversationId,
     at,
-    lead: LeadModel,
+    lead: LeadSchema,
   })
   .openapi('LeadEvent', { description: 'A visitor has left how to be reached.' });
 
@@ -150,7 +150,7 @@ const DeletionEventModel = z
   .openapi('DeletionEvent', { description: 'The conversation was deleted; the last event.' });
 
 /** Every form of an event. */
-export const EventModel = z.union([
+export const EventSchema = z.union([
   MessageEventModel,
   DeltaEventModel,
   CitationEventModel,

@@ -1,7 +1,7 @@
 import type { z } from '@hono/zod-openapi';
 import { toTimestamp } from '../../domain/time.ts';
 import type { ChatbotSummaryFragment, GetChatbotQuery, ListSourcesQuery } from './documents.ts';
-import type { ChatbotDetailModel, ChatbotModel, SourceModel } from './schemas.ts';
+import type { ChatbotDetailSchema, ChatbotSchema, SourceSchema } from './schemas.ts';
 
 /** Providers that REST knows by the name of their product. */
 const PROVIDERS: Readonly<Record<string, string>> = { google: 'gemini', openai: 'chatgpt', open: 'ollama' };
@@ -10,7 +10,7 @@ type GraphChatbot = NonNullable<GetChatbotQuery['chatbot']>;
 type GraphSource = NonNullable<ListSourcesQuery['chatbot']>['sources']['nodes'][number];
 
 /** Maps a chatbot to its form in lists. The order of the keys is part of it. */
-export function toChatbot(chatbot: ChatbotSummaryFragment): z.output<typeof ChatbotModel> {
+export function toChatbot(chatbot: ChatbotSummaryFragment): z.output<typeof ChatbotSchema> {
   const { id, name, slug } = chatbot;
   return {
     id,
@@ -23,7 +23,7 @@ export function toChatbot(chatbot: ChatbotSummaryFragment): z.output<typeof Chat
 }
 
 /** Maps a chatbot to its full form. */
-export function toChatbotDetail(chatbot: GraphChatbot): z.output<typeof ChatbotDetailModel> {
+export function toChatbotDetail(chatbot: GraphChatbot): z.output<typeof ChatbotDetailSchema> {
   const { id, name, slug } = chatbot;
   return {
     id,
@@ -47,7 +47,7 @@ const SOURCE_TYPES = {
 } as const satisfies Record<GraphSource['type'], string>;
 
 /** Maps a source. */
-export function toSource(source: GraphSource): z.output<typeof SourceModel> {
+export function toSource(source: GraphSource): z.output<typeof SourceSchema> {
   return {
     id: source.id,
     type: SOURCE_TYPES[source.type],

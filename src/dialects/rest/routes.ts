@@ -1,20 +1,20 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { ERRORS, type ErrorCode } from '../../domain/errors.ts';
-import { EventModel } from './event-schemas.ts';
+import { EventSchema } from './event-schemas.ts';
 import {
-  ChatbotDetailModel,
-  ChatbotModel,
+  ChatbotDetailSchema,
   ChatbotPath,
+  ChatbotSchema,
   ChatHeaders,
-  ChatRequestModel,
-  ChatResponseModel,
+  ChatRequestSchema,
+  ChatResponseSchema,
   ConversationPath,
-  ErrorModel,
+  ErrorSchema,
   EventsHeaders,
   EventsQuery,
   PageQuery,
-  ProblemModel,
-  SourceModel,
+  ProblemSchema,
+  SourceSchema,
 } from './schemas.ts';
 
 /** How any request may be refused. */
@@ -47,7 +47,7 @@ export const listChatbotsRoute = createRoute({
     200: {
       description: 'The chatbots.',
       headers: linkHeader,
-      content: { 'application/json': { schema: z.array(ChatbotModel) } },
+      content: { 'application/json': { schema: z.array(ChatbotSchema) } },
     },
     ...refusals('BAD_USER_INPUT', ...ALWAYS),
   },
@@ -63,7 +63,7 @@ export const getChatbotRoute = createRoute({
   description: 'One chatbot with its instructions. Needs the scope `read`.',
   request: { params: ChatbotPath },
   responses: {
-    200: { description: 'The chatbot.', content: { 'application/json': { schema: ChatbotDetailModel } } },
+    200: { description: 'The chatbot.', content: { 'application/json': { schema: ChatbotDetailSchema } } },
     ...refusals('NOT_FOUND', ...ALWAYS),
   },
 });
@@ -81,7 +81,7 @@ export const listSourcesRoute = createRoute({
     200: {
       description: 'The sources.',
       headers: linkHeader,
-      content: { 'application/json': { schema: z.array(SourceModel) } },
+      content: { 'application/json': { schema: z.array(SourceSchema) } },
     },
     ...refusals('BAD_USER_INPUT', 'NOT_FOUND', ...ALWAYS),
   },
@@ -99,10 +99,10 @@ export const chatRoute = createRoute({
   request: {
     params: ChatbotPath,
     headers: ChatHeaders,
-    body: { required: true, content: { 'application/json': { schema: ChatRequestModel } } },
+    body: { required: true, content: { 'application/json': { schema: ChatRequestSchema } } },
   },
   responses: {
-    200: { description: 'The answer.', content: { 'application/json': { schema: ChatResponseModel } } },
+    200: { description: 'The answer.', content: { 'application/json': { schema: ChatResponseSchema } } },
     ...refusals(
       'MALFORMED_BODY',
       'INVALID_INPUT',
@@ -134,7 +134,7 @@ export const conversationEventsRoute = createRoute({
       description:
         'The events. `message.created`, `message.started`, `message.completed`, `message.failed`, `message.stopped`, `message.interrupted` and `branch.selected` have a `MessageEvent` as data, `message.delta` a `DeltaEvent`, `citation.added` a `CitationEvent`, `handoff.changed` a `HandoffEvent`, `lead.captured` a `LeadEvent`, `typing.changed` a `TypingEvent`, `stream.gap` a `GapEvent`, `conversation.deleted`, the last one, a `DeletionEvent`.',
       content: {
-        'text/event-stream': { schema: EventModel },
+        'text/event-stream': { schema: EventSchema },
       },
     },
     ...refusals('BAD_USER_INPUT', 'NOT_FOUND', ...ALWAYS),
@@ -153,10 +153,10 @@ function refusal(codes: ErrorCode[]) {
     description: texts.join(' / '),
     content: {
       'application/json': {
-        schema: ErrorModel,
+        schema: ErrorSchema,
         examples: Object.fromEntries(codes.map((code) => [code, { value: { detail: ERRORS[code].text } }])),
       },
-      'application/problem+json': { schema: ProblemModel },
+      'application/problem+json': { schema: ProblemSchema },
     },
   };
 }

@@ -19,12 +19,12 @@ const provider = z.string().openapi({
 const isActive = z.boolean().openapi({ description: 'Whether it takes messages; false means paused.', example: true });
 
 /** A chatbot as the list shows it. */
-export const ChatbotModel = z
+export const ChatbotSchema = z
   .object({ id, name, slug, provider, is_active: isActive, created_at: time })
   .openapi('Chatbot', { description: 'A chatbot.' });
 
 /** A chatbot with all that there is to say of it. */
-export const ChatbotDetailModel = z
+export const ChatbotDetailSchema = z
   .object({
     id,
     name,
@@ -44,7 +44,7 @@ export const ChatbotDetailModel = z
   .openapi('ChatbotDetail', { description: 'A chatbot with its instructions.' });
 
 /** Something that a chatbot answers from. */
-export const SourceModel = z
+export const SourceSchema = z
   .object({
     id,
     type: z.enum(['url', 'file', 'text', 'qa']).openapi({ description: 'What it was made from.', example: 'url' }),
@@ -64,7 +64,7 @@ export const SourceModel = z
 const textField = z.string({ error: ({ input }) => (input === undefined ? 'Is required.' : 'Must be a string.') });
 
 /** What to say to a chatbot. Fields that are not known are ignored. */
-export const ChatRequestModel = z
+export const ChatRequestSchema = z
   .object(
     {
       message: textField.openapi({
@@ -82,21 +82,21 @@ export const ChatRequestModel = z
   .openapi('ChatRequest', { description: 'A message to a chatbot.' });
 
 /** What the chatbot says. */
-export const ChatResponseModel = z
+export const ChatResponseSchema = z
   .object({
     response: z.string().openapi({ description: 'The whole answer.', example: 'On Sundays we open at 10.' }),
   })
   .openapi('ChatResponse', { description: 'The answer of a chatbot.' });
 
 /** Why a request was refused. */
-export const ErrorModel = z
+export const ErrorSchema = z
   .object({
     detail: z.string().openapi({ description: 'The reason, in a sentence for people.', example: 'Not Found' }),
   })
   .openapi('Error', { description: 'Why a request was refused.' });
 
 /** The same for those who accept `application/problem+json`. */
-export const ProblemModel = z
+export const ProblemSchema = z
   .object({
     type: z.literal('about:blank').openapi({ description: 'Nothing more than the status says.' }),
     title: z.string().openapi({ description: 'The name of the status.', example: 'Not Found' }),

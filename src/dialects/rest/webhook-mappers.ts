@@ -2,12 +2,12 @@ import type { z } from '@hono/zod-openapi';
 import { WEBHOOK_EVENTS } from '../../domain/webhooks.ts';
 import type { DeliveryFragment, WebhookFragment } from './documents.ts';
 import { toLower, toRestTime } from './mappers.ts';
-import type { DeliveryModel, WebhookModel } from './webhook-schemas.ts';
+import type { DeliverySchema, WebhookSchema } from './webhook-schemas.ts';
 
 const toTime = (at: string | null) => at && toRestTime(at);
 
 /** Maps a webhook subscription. */
-export function toWebhook(webhook: WebhookFragment): z.output<typeof WebhookModel> {
+export function toWebhook(webhook: WebhookFragment): z.output<typeof WebhookSchema> {
   const { id, url, description } = webhook;
   return {
     id,
@@ -26,7 +26,7 @@ export function toWebhook(webhook: WebhookFragment): z.output<typeof WebhookMode
 }
 
 /** Maps a delivery. */
-export function toDelivery(delivery: DeliveryFragment): z.output<typeof DeliveryModel> {
+export function toDelivery(delivery: DeliveryFragment): z.output<typeof DeliverySchema> {
   return {
     id: delivery.id,
     webhook_id: delivery.subscription.id,

@@ -2,15 +2,15 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { ALWAYS, linkHeader, refusals } from './routes.ts';
 import { PageQuery } from './schemas.ts';
 import {
-  CreateWebhookModel,
-  DeletedModel,
+  CreateWebhookSchema,
+  DeletedSchema,
   DeliveriesQuery,
-  DeliveryModel,
-  NewWebhookModel,
-  TestWebhookModel,
-  UpdateWebhookModel,
-  WebhookModel,
+  DeliverySchema,
+  NewWebhookSchema,
+  TestWebhookSchema,
+  UpdateWebhookSchema,
   WebhookPath,
+  WebhookSchema,
 } from './webhook-schemas.ts';
 
 const tags = ['Webhooks'];
@@ -36,7 +36,7 @@ export const listWebhooksRoute = createRoute({
   description: "The account's endpoints, newest first. Needs the scope `manage`.",
   request: { query: PageQuery },
   responses: {
-    200: { ...json('The webhooks.', z.array(WebhookModel)), headers: linkHeader },
+    200: { ...json('The webhooks.', z.array(WebhookSchema)), headers: linkHeader },
     ...refusals('BAD_USER_INPUT', ...ALWAYS),
   },
 });
@@ -49,9 +49,9 @@ export const createWebhookRoute = createRoute({
   tags,
   summary: 'Subscribe an endpoint',
   description: 'It is told from now on. At most 50 for an account. Needs the scope `manage`.',
-  request: { body: bodyOf(CreateWebhookModel) },
+  request: { body: bodyOf(CreateWebhookSchema) },
   responses: {
-    200: json('The webhook with its secret, which is never shown again.', NewWebhookModel),
+    200: json('The webhook with its secret, which is never shown again.', NewWebhookSchema),
     ...refusals(...WITH_BODY, 'NOT_FOUND', ...ALWAYS),
   },
 });
@@ -65,7 +65,7 @@ export const getWebhookRoute = createRoute({
   summary: 'Get a webhook',
   description: 'One endpoint. Needs the scope `manage`.',
   request: { params: WebhookPath },
-  responses: { 200: json('The webhook.', WebhookModel), ...refusals('NOT_FOUND', ...ALWAYS) },
+  responses: { 200: json('The webhook.', WebhookSchema), ...refusals('NOT_FOUND', ...ALWAYS) },
 });
 
 /** `PATCH /webhooks/{webhook_id}` */
@@ -77,9 +77,9 @@ export const updateWebhookRoute = createRoute({
   summary: 'Change a webhook',
   description:
     'Changes what is given. Switched on again, it has no `disabled_reason` and no `failing_since`. Needs the scope `manage`.',
-  request: { params: WebhookPath, body: bodyOf(UpdateWebhookModel) },
+  request: { params: WebhookPath, body: bodyOf(UpdateWebhookSchema) },
   responses: {
-    200: json('The webhook as it is now.', WebhookModel),
+    200: json('The webhook as it is now.', WebhookSchema),
     ...refusals(...WITH_BODY, 'NOT_FOUND', ...ALWAYS),
   },
 });
@@ -93,7 +93,7 @@ export const deleteWebhookRoute = createRoute({
   summary: 'Delete a webhook',
   description: 'Deletes it with the log of its deliveries; what was due is not sent. Needs the scope `manage`.',
   request: { params: WebhookPath },
-  responses: { 200: json('What was deleted.', DeletedModel), ...refusals('NOT_FOUND', ...ALWAYS) },
+  responses: { 200: json('What was deleted.', DeletedSchema), ...refusals('NOT_FOUND', ...ALWAYS) },
 });
 
 /** `POST /webhooks/{webhook_id}/test` */
@@ -105,9 +105,9 @@ export const testWebhookRoute = createRoute({
   summary: 'Send a test',
   description:
     'Sends an example of an event, signed and tried like any other, whether or not the webhook lists it. Refused where it is switched off. Needs the scope `manage`.',
-  request: { params: WebhookPath, body: bodyOf(TestWebhookModel) },
+  request: { params: WebhookPath, body: bodyOf(TestWebhookSchema) },
   responses: {
-    200: json('The delivery, due now.', DeliveryModel),
+    200: json('The delivery, due now.', DeliverySchema),
     ...refusals(...WITH_BODY, 'NOT_FOUND', ...ALWAYS),
   },
 });
@@ -122,7 +122,7 @@ export const rotateWebhookRoute = createRoute({
   description: 'For 24 hours requests are signed with the secret before it as well. Needs the scope `manage`.',
   request: { params: WebhookPath },
   responses: {
-    200: json('The webhook with its new secret, which is never shown again.', NewWebhookModel),
+    200: json('The webhook with its new secret, which is never shown again.', NewWebhookSchema),
     ...refusals('INVALID_INPUT', 'NOT_FOUND', ...ALWAYS),
   },
 });
@@ -138,7 +138,7 @@ export const listDeliveriesRoute = createRoute({
     'What a webhook was told, newest first: at most 100 at once, also without `limit`. Needs the scope `manage`.',
   request: { params: WebhookPath, query: DeliveriesQuery },
   responses: {
-    200: { ...json('The deliveries.', z.array(DeliveryModel)), headers: linkHeader },
+    200: { ...json('The deliveries.', z.array(DeliverySchema)), headers: linkHeader },
     ...refusals('BAD_USER_INPUT', 'NOT_FOUND', ...ALWAYS),
   },
 });

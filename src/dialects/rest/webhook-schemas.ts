@@ -50,12 +50,12 @@ const webhook = {
 };
 
 /** A webhook subscription. */
-export const WebhookModel = z
+export const WebhookSchema = z
   .object(webhook)
   .openapi('Webhook', { description: 'An endpoint of yours, and what it is told.' });
 
 /** A webhook subscription that was just made, with its secret. */
-export const NewWebhookModel = z
+export const NewWebhookSchema = z
   .object({
     ...webhook,
     secret: z.string().openapi({
@@ -74,7 +74,7 @@ const settable = { url, events, description, channels, schedule, headers };
 const { description: text, channels: ways, schedule: retries, headers: own } = settable;
 
 /** What to subscribe. Fields that are not known are ignored. */
-export const CreateWebhookModel = z
+export const CreateWebhookSchema = z
   .object(
     {
       ...{ url, events },
@@ -91,7 +91,7 @@ export const CreateWebhookModel = z
   .openapi('CreateWebhook', { description: 'An endpoint to subscribe.' });
 
 /** What to change; what is absent or null stays as it is. */
-export const UpdateWebhookModel = z
+export const UpdateWebhookSchema = z
   .object(
     {
       ...{ url: url.nullish(), events: events.nullish(), description: text.nullish() },
@@ -103,7 +103,7 @@ export const UpdateWebhookModel = z
   .openapi('UpdateWebhook', { description: 'What to change of an endpoint; what is absent stays as it is.' });
 
 /** What to send an example of. */
-export const TestWebhookModel = z
+export const TestWebhookSchema = z
   .object(
     { event: eventName.openapi({ description: 'What to send an example of.', example: 'lead.captured' }) },
     'Must be an object.',
@@ -111,7 +111,7 @@ export const TestWebhookModel = z
   .openapi('TestWebhook', { description: 'An event to send an example of.' });
 
 /** What was deleted. */
-export const DeletedModel = z
+export const DeletedSchema = z
   .object({ deleted_id: id.openapi({ description: 'The id that it had.' }) })
   .openapi('Deleted', { description: 'What was deleted.' });
 
@@ -127,7 +127,7 @@ const AttemptModel = z
   .openapi('WebhookAttempt', { description: 'One HTTP request for a delivery.' });
 
 /** One event to one endpoint. */
-export const DeliveryModel = z
+export const DeliverySchema = z
   .object({
     id,
     webhook_id: id.openapi({ description: 'Whom it is for.' }),

@@ -28,7 +28,7 @@ import {
   testWebhookRoute,
   updateWebhookRoute,
 } from './webhook-routes.ts';
-import { CreateWebhookModel, EVENTS_BY_WIRE_NAME, TestWebhookModel, UpdateWebhookModel } from './webhook-schemas.ts';
+import { CreateWebhookSchema, EVENTS_BY_WIRE_NAME, TestWebhookSchema, UpdateWebhookSchema } from './webhook-schemas.ts';
 
 /** So many deliveries are sent where nobody says how many: a log may be long. */
 const DELIVERIES_PER_PAGE = 100;
@@ -92,7 +92,7 @@ function addBodied(app: OpenAPIHono<RestEnv>): void {
   }
 
   app.post(createWebhookRoute.getRoutingPath(), async (c) => {
-    const { chatbot_id, ...body } = await readBody(c, CreateWebhookModel);
+    const { chatbot_id, ...body } = await readBody(c, CreateWebhookSchema);
     const fields = toFields(body);
     const input = { ...fields, chatbotId: chatbot_id, url: body.url, events: fields.events ?? [] };
     const { createWebhookSubscription: made } = await c.var.graph.query(CreateWebhookDocument, { input });
@@ -101,7 +101,7 @@ function addBodied(app: OpenAPIHono<RestEnv>): void {
   });
 
   app.patch(updateWebhookRoute.getRoutingPath(), async (c) => {
-    const { is_active, ...body } = await readBody(c, UpdateWebhookModel);
+    const { is_active, ...body } = await readBody(c, UpdateWebhookSchema);
     const input = { ...toFields(body), id: c.req.param('webhook_id'), isActive: is_active };
     const { updateWebhookSubscription: changed } = await c.var.graph.query(UpdateWebhookDocument, { input });
     if (changed.__typename !== 'UpdateWebhookSubscriptionPayload') throw toRefusal(changed, body.headers);
@@ -109,7 +109,7 @@ function addBodied(app: OpenAPIHono<RestEnv>): void {
   });
 
   app.post(testWebhookRoute.getRoutingPath(), async (c) => {
-    const { event } = await readBody(c, TestWebhookModel);
+    const { event } = await readBody(c, TestWebhookSchema);
     const input = { subscriptionId: c.req.param('webhook_id'), event: toEventName(event) };
     const { sendTestWebhook: sent } = await c.var.graph.query(TestWebhookDocument, { input });
     if (sent.__typename !== 'SendTestWebhookPayload') throw toRefusal(sent);
@@ -123,7 +123,7 @@ async function readBody<S extends z.ZodType>(c: Context<RestEnv>, model: S): Pro
   return body.data;
 }
 
-type Body = Partial<z.output<typeof UpdateWebhookModel>>;
+type Body = Partial<z.output<typeof UpdateWebhookSchema>>;
 
 /** What a body sets, as the graph takes it; what is absent stays absent. */
 function toFields({ url, events, description, channels, schedule, headers }: Body) {

@@ -10,14 +10,14 @@ import { compareMigrations } from '../migrations/migrate.ts';
 import type { Queryable } from '../tables.ts';
 import {
   type AnyRow,
+  type Checksum,
   COPIED_TABLES,
+  checksumTable,
   countRows,
-  type Digest,
-  digestTable,
   findLastRow,
   INDEX_ENTRIES,
   insertRows,
-  joinDigests,
+  joinChecksums,
   type KeyedTable,
   readBatches,
 } from './rows.ts';
@@ -101,7 +101,7 @@ async function copy(
 ): Promise<CopyReport> {
   const state = await lookAtTarget(target);
   const { digests, samples } = await readSource(source, onProgress);
-  const fingerprint = joinDigests(digests);
+  const fingerprint = joinChecksums(digests);
   const report = (wasThere: boolean): CopyReport => ({
     wasThere,
     rows: Object.fromEntries([...digests].map(([name, { rows }]) => [name, rows])),
@@ -132,7 +132,7 @@ async function copy(
 
 /** Reads all that is to be copied, and keeps some passages out of all to search for. */
 async function readSource(source: Queryable, onProgress: CopyOptions['onProgress']) {
-  const digests = new Map<string, Digest>();
+  const digests = new Map<string, Checksum>();
   const samples: AnyRow[] = [];
   const distance = Math.ceil((await countRows(source, INDEX_ENTRIES)) / MAX_SAMPLES);
   let passed = 0;
@@ -140,7 +140,7 @@ async function readSource(source: Queryable, onProgress: CopyOptions['onProgress
     if (passed++ % distance === 0) samples.push(row);
   };
   for (const table of TABLES) {
-    const digest = await digestTable(source, table, table === INDEX_ENTRIES ? sample : undefined);
+    const digest = await checksumTable(source, table, table === INDEX_ENTRIES ? sample : undefined);
     digests.set(table.name, digest);
     onProgress({ step: 'reading', table: table.name, rows: digest.rows });
   }
@@ -171,12 +171,12 @@ async function copyTable(
 /** The names of the tables that hold something else in the target. */
 async function listDifferent(
   target: Queryable,
-  digests: ReadonlyMap<string, Digest>,
+  digests: ReadonlyMap<string, Checksum>,
   onProgress: CopyOptions['onProgress'],
 ): Promise<string[]> {
   const different: string[] = [];
   for (const table of TABLES) {
-    const { rows, checksum } = await digestTable(target, table);
+    const { rows, checksum } = await checksumTable(target, table);
     const total = digests.get(table.name)?.rows ?? 0;
     onProgress({ step: 'checking', table: table.name, rows, total });
     if (checksum !== digests.get(table.name)?.checksum) different.push(`${table.name} (${rows} rows of ${total})`);

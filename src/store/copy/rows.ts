@@ -15,7 +15,7 @@ export interface KeyedTable {
 }
 
 /** What a table holds: two that hold the same have the same digest, whatever the engine. */
-export interface Digest {
+export interface Checksum {
   readonly rows: number;
   readonly checksum: string;
 }
@@ -97,11 +97,11 @@ export async function insertRows(db: Queryable, { name }: KeyedTable, rows: read
 }
 
 /** Reads a whole table, and calls `onRow` with each row. */
-export async function digestTable(
+export async function checksumTable(
   db: Queryable,
   table: KeyedTable,
   onRow: (row: AnyRow) => void = () => {},
-): Promise<Digest> {
+): Promise<Checksum> {
   const sum = createHash('sha256');
   let count = 0;
   for await (const rows of readBatches(db, table)) {
@@ -114,7 +114,7 @@ export async function digestTable(
 }
 
 /** One text for many digests, by the names of their tables. */
-export function joinDigests(digests: ReadonlyMap<string, Digest>): string {
+export function joinChecksums(digests: ReadonlyMap<string, Checksum>): string {
   return hash('sha256', JSON.stringify([...digests]));
 }
 

@@ -7,10 +7,11 @@ import { findNewestId } from '../newest-ids.ts';
 import type { Queryable } from '../tables.ts';
 import { insertWebhookDeliveries } from './deliveries.ts';
 import { insertWebhookEvent } from './events.ts';
-import { listWishes, type Wish } from './subscriptions.ts';
+import { type EventFilter, listEventFilters } from './subscriptions.ts';
 
 /** What is told of an event. */
-export interface Told extends Partial<Pick<WebhookEvent, 'conversationId' | 'messageId' | 'leadId' | 'sourceId'>> {
+export interface EventPayload
+  extends Partial<Pick<WebhookEvent, 'conversationId' | 'messageId' | 'leadId' | 'sourceId'>> {
   /** The inside of the default body. */
   readonly data: Readonly<Record<string, unknown>>;
   /** The way the conversation came in; absent for what belongs to none. */
@@ -18,10 +19,10 @@ export interface Told extends Partial<Pick<WebhookEvent, 'conversationId' | 'mes
 }
 
 /** Something that happens, and how to say what. */
-export interface Happening {
+export interface OutboxEvent {
   readonly name: WebhookEventName;
   /** Asked only where somebody wants to be told. */
-  tell(): Told | Promise<Told>;
+  tell(): EventPayload | Promise<EventPayload>;
 }
 
 /**
@@ -32,9 +33,9 @@ export interface Happening {
 export async function enqueueEvents(
   trx: Queryable,
   { accountId, chatbotId, at }: { accountId: string; chatbotId: string | null; at: Timestamp },
-  happenings: readonly Happening[],
+  happenings: readonly OutboxEvent[],
 ): Promise<void> {
-  const wishes = await listWishes(trx, accountId);
+  const wishes = await listEventFilters(trx, accountId);
   for (const { name, tell } of wishes.length === 0 ? [] : happenings) {
     const interested = wishes.filter(
       (wish) => wish.events.includes(name) && (wish.chatbotId === null || wish.chatbotId === chatbotId),
@@ -59,7 +60,7 @@ export async function enqueueEvents(
   }
 }
 
-function wants(channels: Wish['channels'], channel: Channel | undefined): boolean {
+function wants(channels: EventFilter['channels'], channel: Channel | undefined): boolean {
   return channels === null || channel === undefined || channels.includes(channel);
 }
 

@@ -210,7 +210,7 @@ export async function listDocuments(
 }
 
 /** What a subscription wants to be told. */
-export interface Wish {
+export interface EventFilter {
   readonly id: string;
   readonly chatbotId: string | null;
   readonly events: readonly WebhookEventName[];
@@ -218,7 +218,7 @@ export interface Wish {
 }
 
 /** What the active subscriptions of an account want to be told. Uses `webhook_subscriptions_by_account`. */
-export async function listWishes(db: Queryable, accountId: string): Promise<Wish[]> {
+export async function listEventFilters(db: Queryable, accountId: string): Promise<EventFilter[]> {
   const rows = await WISHES(db, [accountId, 1]);
   return rows.map(({ id, chatbot_id, events, channels }) => ({
     id,

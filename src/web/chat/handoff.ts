@@ -41,7 +41,7 @@ export async function askForPerson({ graph, store }: Chat, values: Readonly<Reco
 }
 
 /** Makes what tells a person that the visitor is typing: seldom, and only where a person answers. */
-export function createTypingTeller({ graph, store }: Chat): () => void {
+export function createTypingNotifier({ graph, store }: Chat): () => void {
   let toldAt = Number.NEGATIVE_INFINITY;
   return () => {
     const { conversation } = store.state;

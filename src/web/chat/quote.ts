@@ -1,11 +1,11 @@
 /** Where a stretch of a text begins, and where it ends, exclusive. */
-export interface Stretch {
+export interface Span {
   readonly start: number;
   readonly end: number;
 }
 
 /** Finds a quote in the passage that it was taken from; white space may differ, because quotes are set on one line. */
-export function findQuote(text: string, quote: string): Stretch | undefined {
+export function findQuote(text: string, quote: string): Span | undefined {
   const wanted = joinSpaces(quote.trim()).text;
   const joined = joinSpaces(text);
   const at = wanted === '' ? -1 : joined.text.indexOf(wanted);

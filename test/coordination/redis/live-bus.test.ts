@@ -100,10 +100,10 @@ describe.runIf(hasRedis)('buses that share a Redis', () => {
     const redis = await startRedis();
     const [a, b] = (await openNodes(2, redis)) as [Node, Node];
     const [onA, onB] = await Promise.all([listen(a, 'x'), listen(b, 'x')]);
-    expect([a.bus.patienceMs, b.isUp?.()]).toEqual([5_000, true]);
+    expect([a.bus.maxWaitMs, b.isUp?.()]).toEqual([5_000, true]);
     for (let times = 0; times < 2; times++) {
       await redis.stop();
-      await vi.waitFor(() => expect([a, b].map(({ bus }) => bus.patienceMs)).toEqual([1_000, 1_000]));
+      await vi.waitFor(() => expect([a, b].map(({ bus }) => bus.maxWaitMs)).toEqual([1_000, 1_000]));
       onA.mockClear();
       a.bus.publish('x');
       await vi.waitFor(() => expect(onA).toHaveBeenCalled());

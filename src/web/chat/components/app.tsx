@@ -5,7 +5,7 @@ import { stopReply } from '../versions.ts';
 import type { ShownCitation } from './answer.tsx';
 import { Banner } from './banner.tsx';
 import { Composer, focusComposer } from './composer.tsx';
-import { HandoverDialog } from './handoff-dialog.tsx';
+import { HandoffDialog } from './handoff-dialog.tsx';
 import { NewIcon, PersonIcon } from './icons.tsx';
 import { MessageLog } from './message-log.tsx';
 import { PassageDialog } from './passage-dialog.tsx';
@@ -64,7 +64,7 @@ export function App() {
         {state.announcement}
       </div>
       {citation && <PassageDialog citation={citation} onClose={closeCitation} />}
-      {asksForPerson && <HandoverDialog onClose={closeHandover} />}
+      {asksForPerson && <HandoffDialog onClose={closeHandover} />}
     </>
   );
 }

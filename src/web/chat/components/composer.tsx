@@ -1,6 +1,6 @@
 import type { TargetedKeyboardEvent } from 'preact';
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { createTypingTeller } from '../handoff.ts';
+import { createTypingNotifier } from '../handoff.ts';
 import { useChat } from '../use-chat.ts';
 import { stopReply } from '../versions.ts';
 import { SendIcon, StopIcon } from './icons.tsx';
@@ -22,7 +22,7 @@ export function Composer({ isBusy, isDisabled }: { isBusy: boolean; isDisabled: 
   const chat = useChat();
   const [text, setText] = useState('');
   const field = useRef<HTMLTextAreaElement>(null);
-  const tellTyping = useMemo(() => createTypingTeller(chat), [chat]);
+  const tellTyping = useMemo(() => createTypingNotifier(chat), [chat]);
 
   useLayoutEffect(() => {
     const { current } = field;

@@ -5,7 +5,7 @@ import { useChat } from '../use-chat.ts';
 import { Dialog } from './dialog.tsx';
 
 /** Asks for a person, and for what the chatbot wants to know before. */
-export function HandoverDialog({ onClose }: { onClose(): void }) {
+export function HandoffDialog({ onClose }: { onClose(): void }) {
   const chat = useChat();
   const [form, setForm] = useState<LeadForm>();
   const [problem, setProblem] = useState<string>();
