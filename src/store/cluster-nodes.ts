@@ -1,24 +1,9 @@
-import type { Kysely } from 'kysely';
 import type { Queryable } from './tables.ts';
 
 /** A process that writes answers, and how often it has said that it lives. */
 export interface Node {
   readonly id: string;
   readonly beat: number;
-}
-
-/** The processes that share the database, and which of them writes what; part of the migrations. */
-export async function createNodes({ schema }: Kysely<unknown>): Promise<void> {
-  await schema
-    .createTable('nodes')
-    .addColumn('id', 'text', (c) => c.primaryKey().notNull())
-    .addColumn('beat', 'bigint', (c) => c.notNull())
-    .execute();
-  await schema.alterTable('messages').addColumn('node_id', 'text').execute();
-  await schema
-    .alterTable('messages')
-    .addColumn('stop_asked', 'integer', (c) => c.notNull().defaultTo(0))
-    .execute();
 }
 
 /** Writes a new node. */

@@ -1,21 +1,10 @@
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Chatbot } from '../domain/entities.ts';
 import type { Timestamp } from '../domain/time.ts';
 import type { Queryable } from './tables.ts';
 
 /** A chatbot that is deleted and whose rows are still being removed. */
 export type DeletedChatbot = Pick<Chatbot, 'id' | 'accountId'>;
-
-/** Marks chatbots as deleted, until all that belongs to them is removed; part of the migrations. */
-export async function addChatbotRemoval({ schema }: Kysely<unknown>): Promise<void> {
-  await schema.alterTable('chatbots').addColumn('deleted_at', 'text').execute();
-  await schema
-    .createIndex('chatbots_deleted')
-    .on('chatbots')
-    .column('id')
-    .where(sql<boolean>`deleted_at is not null`)
-    .execute();
-}
 
 /** Leaves out rows with a `chatbot_id` whose chatbot is deleted: they are gone for every reader before they are removed. */
 export const IS_OF_CHATBOT = sql<boolean>`not exists (

@@ -1,5 +1,5 @@
 /** Which deliveries were being tried when processes were ended, and how often: a delivery may be what ends them. */
-import type { Kysely, Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { Queryable } from '../tables.ts';
 import type { WebhookDeliveryRow } from './rows.ts';
 
@@ -7,14 +7,6 @@ import type { WebhookDeliveryRow } from './rows.ts';
 export const SUSPECTED_AFTER = 2;
 /** It is not tried again after so many, the last of which it met alone. */
 export const MAX_UNCLEAN_ENDS = 3;
-
-/** Counts how often a process was ended while it tried a delivery; part of the migrations. */
-export async function addUncleanEnds({ schema }: Kysely<unknown>): Promise<void> {
-  await schema
-    .alterTable('webhook_deliveries')
-    .addColumn('unclean_ends', 'integer', (c) => c.notNull().defaultTo(0))
-    .execute();
-}
 
 /** The unclean ends of deliveries that nobody holds, with those of the processes that held them last and are gone. */
 export async function countUncleanEnds(

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 
-/** Counts how often a reply was begun; part of the migrations. */
+/** Counts how often gateways have started each reply. */
 export async function addAttempts({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .alterTable('messages')
