@@ -73,7 +73,7 @@ async function fillChatbot(trx: Queryable, accountId: string, at: Timestamp, num
     model: null,
     instructions: 'Answer questions about orders, delivery and returns. Be brief and polite.',
     fallbackMessage: 'I do not know that. Please write to the shop.',
-    handoverMessage: 'A person will answer you here.',
+    handoffMessage: 'A person will answer you here.',
     answering: DEFAULT_ANSWERING,
     leadForm: DEFAULT_LEAD_FORM,
     isActive: true,

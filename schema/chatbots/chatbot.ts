@@ -78,7 +78,7 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
     fallbackMessage: t.exposeString('fallbackMessage', {
       description: 'What it says when its sources hold no answer.',
     }),
-    handoverMessage: t.exposeString('handoverMessage', {
+    handoffMessage: t.exposeString('handoffMessage', {
       description: 'What it says when a person has taken over a conversation.',
     }),
     leadForm: t.expose('leadForm', { type: LeadFormRef, description: 'What it asks visitors who want to be reached.' }),
@@ -145,7 +145,7 @@ builder.relayMutationField(
       model: t.string({ description: "Which of the provider's models; absent: its default." }),
       instructions: t.string({ description: 'What it is told to be and do; at most 32,000 characters.' }),
       fallbackMessage: t.string({ description: 'What it says when its sources hold no answer.' }),
-      handoverMessage: t.string({ description: 'What it says when a person has taken over.' }),
+      handoffMessage: t.string({ description: 'What it says when a person has taken over.' }),
       leadForm: t.field({
         type: LeadFormInput,
         description: 'What it asks visitors who want to be reached; absent: name, email and phone.',
@@ -180,7 +180,7 @@ builder.relayMutationField(
       }),
       instructions: t.string({ description: 'What it is told to be and do; at most 32,000 characters.' }),
       fallbackMessage: t.string({ description: 'What it says when its sources hold no answer.' }),
-      handoverMessage: t.string({ description: 'What it says when a person has taken over.' }),
+      handoffMessage: t.string({ description: 'What it says when a person has taken over.' }),
       leadForm: t.field({ type: LeadFormInput, description: 'What it asks visitors, replaced as a whole.' }),
       answering: t.field({ type: AnsweringInput, description: 'How it answers by models; what is absent stays.' }),
       metadata: t.field({ type: 'JSON', description: 'Free data, replaced as a whole; an object of at most 16 kB.' }),

@@ -145,7 +145,7 @@ builder.subscriptionFields((t) => ({
   chatbotEvents: t.field({
     type: ConversationEventRef,
     authScopes: { READ: true },
-    description: `Follows all conversations of a chatbot, as an inbox does: every message as it comes to a stage, hand-over and leads, without the text of replies while it is written and without who types. Stays open until the chatbot is deleted. ${REFUSALS} Needs \`READ\`.`,
+    description: `Follows all conversations of a chatbot, as an inbox does: every message as it comes to a stage, handoff and leads, without the text of replies while it is written and without who types. Stays open until the chatbot is deleted. ${REFUSALS} Needs \`READ\`.`,
     args: {
       chatbotId: t.arg.id({ required: true, description: 'The chatbot.' }),
       after: t.arg.string({ description: `${AFTER} Absent: only what comes.` }),

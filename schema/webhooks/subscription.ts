@@ -16,7 +16,7 @@ import { WebhookEvent } from './event.ts';
 export const WebhookSchedule = builder.enumType('WebhookSchedule', {
   description: 'When what failed is tried again.',
   values: {
-    CONTRACT: { description: 'As `WEBHOOK_RETRY_SCHEDULE` says; as a rule after 1, 5 and 15 minutes.' },
+    SHORT: { description: 'As `WEBHOOK_RETRY_SCHEDULE` says; as a rule after 1, 5 and 15 minutes.' },
     LONG: { description: 'Ten attempts over some three days, in ever longer pauses.' },
   } satisfies Record<WebhookScheduleName, object>,
 });

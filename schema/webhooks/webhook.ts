@@ -32,7 +32,7 @@ const texts = {
     'What it is told of: one event at least, each once. Needs `READ` beside `MANAGE`, as does `url`, but for `QUOTA_WARNING` and `WEBHOOK_DISABLED`.',
   description: 'What it is for, in your own words; at most 255 characters.',
   channels: 'Only conversations that came in these ways; empty: whatever the way.',
-  schedule: 'When what failed is tried again; `CONTRACT` unless given.',
+  schedule: 'When what failed is tried again; `SHORT` unless given.',
   document:
     'What its bodies are to say: a GraphQL document, `subscription { event { … } }`, whose result stands in `data`. At most 10,000 characters, within the limits of any operation; it reads with `READ` alone. Whoever saves it needs the scopes of what it reads: else `FORBIDDEN`. Where it fails for an event, the default body is sent.',
   headers: `Headers of your own, at most ${MAX_HEADERS}.`,

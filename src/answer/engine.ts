@@ -16,7 +16,7 @@ export interface Question {
   /** What to say when the sources hold no answer. */
   readonly fallbackMessage: string;
   /** Said to a visitor for whom a person was asked. */
-  readonly handoverMessage: string;
+  readonly handoffMessage: string;
   /** Who is to answer. */
   readonly author: ModelName;
   readonly answering: Answering;

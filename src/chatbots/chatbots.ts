@@ -34,7 +34,7 @@ export interface ChatbotFields {
   readonly model?: string | null | undefined;
   readonly instructions?: string | null | undefined;
   readonly fallbackMessage?: string | null | undefined;
-  readonly handoverMessage?: string | null | undefined;
+  readonly handoffMessage?: string | null | undefined;
   readonly leadForm?: LeadFormInput | null | undefined;
   readonly answering?: AnsweringInput | null | undefined;
   readonly metadata?: unknown;
@@ -51,7 +51,7 @@ const DEFAULTS = {
   model: null,
   instructions: '',
   fallbackMessage: 'I could not find an answer to that in my sources.',
-  handoverMessage: 'A person has taken over this conversation and will reply here.',
+  handoffMessage: 'A person has taken over this conversation and will reply here.',
   leadForm: DEFAULT_LEAD_FORM,
   isActive: true,
 };
@@ -75,7 +75,7 @@ function rulesFor(deps: Pick<Deps, 'engines'>) {
     model: line(1, 255).optional(),
     instructions: text(0, 32_000).optional(),
     fallbackMessage: text(1, 2_000).optional(),
-    handoverMessage: text(1, 2_000).optional(),
+    handoffMessage: text(1, 2_000).optional(),
     leadForm: leadFormRules.optional(),
     answering: answeringRules(providers).optional(),
     metadata: metadataObject.optional(),

@@ -95,7 +95,7 @@ export interface Chatbot {
   readonly model: string | null;
   readonly instructions: string;
   readonly fallbackMessage: string;
-  readonly handoverMessage: string;
+  readonly handoffMessage: string;
   readonly leadForm: LeadForm;
   readonly answering: Answering;
   readonly isActive: boolean;

@@ -30,8 +30,8 @@ export const DELIVERY_STATUSES = ['PENDING', 'DELIVERED', 'FAILED', 'EXHAUSTED']
 /** One of `DELIVERY_STATUSES`. */
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
-/** When what failed is tried again: as the contract of the REST API says, or for days. */
-export const WEBHOOK_SCHEDULES = ['CONTRACT', 'LONG'] as const;
+/** The retry schedules of a webhook subscription: a few minutes, or about three days. */
+export const WEBHOOK_SCHEDULES = ['SHORT', 'LONG'] as const;
 /** One of `WEBHOOK_SCHEDULES`. */
 export type WebhookSchedule = (typeof WEBHOOK_SCHEDULES)[number];
 

@@ -40,7 +40,6 @@ const MAX_BYTES: Readonly<Record<string, number>> = {
   instructions: 32_000,
   document: 10_000,
   fallbackMessage: 2_000,
-  handoverMessage: 2_000,
   handoffMessage: 2_000,
   notice: 2_000,
   escalationReason: 1_000,

@@ -47,7 +47,7 @@ type Given = z.output<ReturnType<typeof rulesFor>>;
 /**
  * Asks a question in other words. The new question stands beside the old one with a reply of its own, and the
  * conversation shows them and no longer what followed the old one, which is kept.
- * @returns the new question and its reply; while a person answers, the hand-over message instead of a reply.
+ * @returns the new question and its reply; while a person answers, the handoff message instead of a reply.
  * @throws InvalidInputError, also for a message that is not the visitor's, and see `requireFork`; NotFoundError,
  * IdempotencyConflictError, ChatbotPausedError, ConversationBusyError, QuotaExceededError, QueueFullError. Nothing is stored
  * then.
@@ -99,7 +99,7 @@ async function write(
   await enqueueEvents(trx, { accountId, chatbotId, at }, [messageReceived(conversation, message)]);
   const reply = turn && (await openReply(trx, conversation, { question: message, turn, now, ...asker }));
   return {
-    edited: { message, reply: reply?.message ?? null, notice: turn ? null : chatbot.handoverMessage },
+    edited: { message, reply: reply?.message ?? null, notice: turn ? null : chatbot.handoffMessage },
     events: [event, ...(reply ? [reply.event] : [])],
   };
 }

@@ -137,11 +137,11 @@ export async function readSent(
   { chatbot }: Pick<ConversationTarget, 'chatbot'>,
   messageId: string,
 ): Promise<SentMessage> {
-  const { accountId, handoverMessage } = chatbot;
+  const { accountId, handoffMessage } = chatbot;
   const message = requireFound('Message', await findMessage(trx, accountId, messageId));
   const conversation = requireFound('Conversation', await findConversation(trx, accountId, message.conversationId));
   const reply = (await findReply(trx, accountId, message.id)) ?? null;
-  return { conversation, message, reply, notice: reply ? null : handoverMessage };
+  return { conversation, message, reply, notice: reply ? null : handoffMessage };
 }
 
 /** Who writes when, and whether a reply follows. */
@@ -179,7 +179,7 @@ async function write(
       conversation,
       message: question.message,
       reply: reply?.message ?? null,
-      notice: turn ? null : chatbot.handoverMessage,
+      notice: turn ? null : chatbot.handoffMessage,
     },
     events: [question.event, ...handoff, ...(reply ? [reply.event] : [])],
   };

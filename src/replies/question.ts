@@ -36,7 +36,7 @@ export async function composeQuestion(
   { content, fromId }: { content: string; fromId: string | null },
 ): Promise<Question> {
   const { read } = deps.db;
-  const { accountId, instructions, fallbackMessage, handoverMessage, answering, provider, model } = chatbot;
+  const { accountId, instructions, fallbackMessage, handoffMessage, answering, provider, model } = chatbot;
   const limit = deps.config.historyTurns * 2;
   const said = fromId === null || limit === 0 ? [] : await listHistory(read, accountId, { fromId, limit });
   const history = said.map(toTurn);
@@ -47,7 +47,7 @@ export async function composeQuestion(
     chatbotId: chatbot.id,
     content,
     author: { provider, model },
-    ...{ instructions, fallbackMessage, handoverMessage, answering },
+    ...{ instructions, fallbackMessage, handoffMessage, answering },
     tools: createTools(deps, chatbot, conversation?.id ?? ''),
     visitor: (answering.sharesMetadata && conversation?.metadata) || null,
     history,

@@ -22,7 +22,7 @@ export function createTools(deps: ToolDeps, chatbot: Chatbot, conversationId: st
 }
 
 const TOOLS: Record<ChatbotTool, (deps: ToolDeps, chatbot: Chatbot, conversationId: string) => AnswerTool> = {
-  ESCALATE_TO_HUMAN: (deps, { accountId, handoverMessage }, conversationId) => ({
+  ESCALATE_TO_HUMAN: (deps, { accountId, handoffMessage }, conversationId) => ({
     name: 'escalate_to_human',
     description: 'Asks a person to take over. Use it when the visitor wants a person, or when you cannot help.',
     parameters: {
@@ -32,7 +32,7 @@ const TOOLS: Record<ChatbotTool, (deps: ToolDeps, chatbot: Chatbot, conversation
       additionalProperties: false,
     },
     run: (input) =>
-      use(deps, handoverMessage, async () => {
+      use(deps, handoffMessage, async () => {
         const reason = textOf(input, 'reason')?.slice(0, 1_000);
         await escalateConversation(deps, { accountId }, { conversationId, reason });
         return 'A person has been asked for, and will see this conversation. Tell the visitor so.';

@@ -56,7 +56,7 @@ export interface ChatbotRow {
   model: string | null;
   instructions: string;
   fallback_message: string;
-  handover_message: string;
+  handoff_message: string;
   /** JSON. */
   lead_form: JsonText;
   /** JSON. */

@@ -9,17 +9,17 @@ const HOUR = 60 * MINUTE;
 /** The pauses between the ten attempts of the long schedule: three days. */
 const LONG_DELAYS_MS = [5 * SECOND, 5 * MINUTE, 30 * MINUTE, ...[2, 5, 10, 14, 20, 24].map((hours) => hours * HOUR)];
 
-/** How far a pause is moved, so that what failed together is not tried again together. The contract's is never shorter. */
+/** How far a pause is moved, so that what failed together is not tried again together. The short schedule never retries early. */
 const JITTER: Readonly<Record<WebhookSchedule, { readonly from: number; readonly to: number }>> = {
-  CONTRACT: { from: 1, to: 1.1 },
+  SHORT: { from: 1, to: 1.1 },
   LONG: { from: 0.8, to: 1.2 },
 };
 
 /** What decides when to try again. */
 export interface Retry {
   readonly schedule: WebhookSchedule;
-  /** The pauses of the schedule by the contract. */
-  readonly contractDelaysMs: readonly number[];
+  /** The pauses of the short schedule: `WEBHOOK_RETRY_SCHEDULE`. */
+  readonly shortDelaysMs: readonly number[];
   /** The number of the attempt that has failed, from 1. */
   readonly number: number;
   /** For how long the receiver wants to be left alone; null where it did not say. */
@@ -32,8 +32,8 @@ export interface Retry {
  * Gives the pause before the next attempt; undefined when there is none. A receiver can make it twice as long as the
  * schedule has it, and no shorter.
  */
-export function findDelay({ schedule, contractDelaysMs, number, retryAfterMs, random }: Retry): number | undefined {
-  const delayMs = (schedule === 'LONG' ? LONG_DELAYS_MS : contractDelaysMs)[number - 1];
+export function findDelay({ schedule, shortDelaysMs, number, retryAfterMs, random }: Retry): number | undefined {
+  const delayMs = (schedule === 'LONG' ? LONG_DELAYS_MS : shortDelaysMs)[number - 1];
   if (delayMs === undefined) return undefined;
   const { from, to } = JITTER[schedule];
   return Math.max(Math.round(delayMs * (from + (to - from) * random)), Math.min(retryAfterMs ?? 0, 2 * delayMs));
@@ -48,7 +48,7 @@ export function horizonOf({ webhookRetryDelaysMs }: { webhookRetryDelaysMs: read
   const furthest = (delays: readonly number[]) => toTimestamp(now + 2 * Math.max(0, ...delays) + MINUTE);
   return {
     now: toTimestamp(now),
-    furthest: { CONTRACT: furthest(webhookRetryDelaysMs), LONG: furthest(LONG_DELAYS_MS) },
+    furthest: { SHORT: furthest(webhookRetryDelaysMs), LONG: furthest(LONG_DELAYS_MS) },
     furthestLease: toTimestamp(now + MAX_LEASE_MS),
   };
 }

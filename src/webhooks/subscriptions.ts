@@ -94,7 +94,7 @@ export async function createWebhookSubscription(
       description: fields.description ?? '',
       events: fields.events,
       channels: fields.channels ?? null,
-      schedule: fields.schedule ?? 'CONTRACT',
+      schedule: fields.schedule ?? 'SHORT',
       document: fields.document ?? null,
       ...{ isActive: true, disabledReason: null, failingSince: null, warnedAt: null },
       ...{ createdAt: at, updatedAt: at },

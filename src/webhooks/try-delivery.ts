@@ -48,7 +48,7 @@ function toResult(
   const { schedule } = endpoint.subscription;
   const retry = {
     schedule,
-    contractDelaysMs: config.webhookRetryDelaysMs,
+    shortDelaysMs: config.webhookRetryDelaysMs,
     number,
     retryAfterMs,
     random: Math.random(),

@@ -84,7 +84,7 @@ async function messagesUsed(gateway: TestGateway): Promise<number> {
 describe('sendAgentMessage', () => {
   it('silences the chatbot: the next message is stored, gets the notice, and no reply', async () => {
     const { gateway, chatbotId, say, ask, read } = await open();
-    await mutate(gateway, 'updateChatbot', { id: chatbotId, handoverMessage: 'Ada is here.' });
+    await mutate(gateway, 'updateChatbot', { id: chatbotId, handoffMessage: 'Ada is here.' });
     const said = await say('This is Ada.', { authorName: 'Ada' });
     expect(said.conversation).toMatchObject({ status: 'OPEN', answeredBy: 'PERSON', unreadCount: 0 });
     expect(said.conversation.silentUntil).toBe('2026-03-16T10:30:00.000Z');

@@ -27,7 +27,7 @@ export interface ChatbotOptions {
   readonly name?: string;
   readonly instructions?: string;
   readonly fallbackMessage?: string;
-  readonly handoverMessage?: string;
+  readonly handoffMessage?: string;
   readonly provider?: string;
   readonly model?: string;
   readonly answering?: object;

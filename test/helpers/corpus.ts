@@ -51,7 +51,7 @@ export async function addChatbot(db: Database, owner = createId('account')) {
         model: null,
         instructions: '',
         fallback_message: '',
-        handover_message: '',
+        handoff_message: '',
         lead_form: toJson({}),
         answering: toJson({}),
         is_active: 1,

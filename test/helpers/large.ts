@@ -38,7 +38,7 @@ export async function insertLargeConversation(
       model: null,
       instructions: '',
       fallbackMessage: 'None.',
-      handoverMessage: 'None.',
+      handoffMessage: 'None.',
       answering: DEFAULT_ANSWERING,
       leadForm: DEFAULT_LEAD_FORM,
       isActive: true,

@@ -48,7 +48,7 @@ export function createEndpoint(
     description: 'Test endpoint',
     events: ['LEAD_CAPTURED'],
     channels: null,
-    schedule: 'CONTRACT',
+    schedule: 'SHORT',
     document: null,
     isActive: true,
     disabledReason: null,

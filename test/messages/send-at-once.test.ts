@@ -110,7 +110,7 @@ describeEngines('many at once', (engine) => {
 
   it('keeps every change of a chatbot that others change elsewhere', async () => {
     const { db, all, chatbotId: id } = await open();
-    const fields = ['name', 'slug', 'instructions', 'fallbackMessage', 'handoverMessage', 'model'];
+    const fields = ['name', 'slug', 'instructions', 'fallbackMessage', 'handoffMessage', 'model'];
     await all(fields.length, 'updateChatbot', (n) => ({ id, [fields[n] ?? '']: 'changed' }));
     const row = await db.read.selectFrom('chatbots').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
     expect(Object.values(row).filter((value) => value === 'changed')).toHaveLength(fields.length);

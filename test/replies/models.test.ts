@@ -196,7 +196,7 @@ it('keeps a lead that the model takes, by the rules of the form', async () => {
 it('tells the visitor that a person was asked for when the model says nothing more', async () => {
   const { gateway, vendors, createChatbot } = await startHosted(['google']);
   const answering = { tools: ['ESCALATE_TO_HUMAN'] };
-  const chatbotId = await createChatbot('google', { answering, handoverMessage: 'A person will come.' });
+  const chatbotId = await createChatbot('google', { answering, handoffMessage: 'A person will come.' });
   vendors.google?.reply({ tool: { name: 'escalate_to_human', input: { reason: 'Asked.' } } }, { text: [] });
   const { reader } = await askAndFollow(gateway, chatbotId, 'A person, please');
   expect(reader.text).toBe('A person will come.');

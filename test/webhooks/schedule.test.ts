@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest';
 import type { WebhookSchedule } from '../../src/domain/webhooks.ts';
 import { findDelay } from '../../src/webhooks/schedule.ts';
 
-const contractDelaysMs = [60_000, 300_000, 900_000];
+const shortDelaysMs = [60_000, 300_000, 900_000];
 
 /** The pauses of a schedule until there is none. */
 function listDelays(schedule: WebhookSchedule, random: number, retryAfterMs: number | null = null): number[] {
   const delays: number[] = [];
   for (let number = 1; ; number++) {
-    const delay = findDelay({ schedule, contractDelaysMs, number, retryAfterMs, random });
+    const delay = findDelay({ schedule, shortDelaysMs, number, retryAfterMs, random });
     if (delay === undefined) return delays;
     delays.push(delay / 1_000);
   }
@@ -17,16 +17,16 @@ function listDelays(schedule: WebhookSchedule, random: number, retryAfterMs: num
 const HOUR = 3_600;
 const LONG = [5, 300, 1_800, ...[2, 5, 10, 14, 20, 24].map((hours) => hours * HOUR)];
 
-describe('the schedule of the contract', () => {
+describe('the short schedule', () => {
   it('has four attempts, after 1, 5 and 15 minutes, up to a tenth later and never earlier', () => {
-    expect(listDelays('CONTRACT', 0)).toEqual([60, 300, 900]);
-    expect(listDelays('CONTRACT', 1)).toEqual([66, 330, 990]);
+    expect(listDelays('SHORT', 0)).toEqual([60, 300, 900]);
+    expect(listDelays('SHORT', 1)).toEqual([66, 330, 990]);
   });
 
   it('waits as long as the receiver says, up to twice as long as it would', () => {
-    expect(listDelays('CONTRACT', 0, 10_000)).toEqual([60, 300, 900]);
-    expect(listDelays('CONTRACT', 0.5, 100_000)).toEqual([100, 315, 945]);
-    expect(listDelays('CONTRACT', 0, 86_400_000)).toEqual([120, 600, 1_800]);
+    expect(listDelays('SHORT', 0, 10_000)).toEqual([60, 300, 900]);
+    expect(listDelays('SHORT', 0.5, 100_000)).toEqual([100, 315, 945]);
+    expect(listDelays('SHORT', 0, 86_400_000)).toEqual([120, 600, 1_800]);
   });
 });
 

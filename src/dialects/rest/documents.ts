@@ -45,7 +45,7 @@ export type CreateWebhookSubscriptionInput = {
   events: Array<WebhookEvent>;
   /** Headers of your own, at most 10. */
   headers?: Array<WebhookHeaderInput> | null | undefined;
-  /** When what failed is tried again; `CONTRACT` unless given. */
+  /** When what failed is tried again; `SHORT` unless given. */
   schedule?: WebhookSchedule | null | undefined;
   /** Where the endpoint is: public, http or https, on port 80, 443, 8080 or 8443; at most 2,048 characters. */
   url: string;
@@ -237,10 +237,10 @@ export type WebhookHeaderInput = {
 
 /** When what failed is tried again. */
 export type WebhookSchedule =
-  /** As `WEBHOOK_RETRY_SCHEDULE` says; as a rule after 1, 5 and 15 minutes. */
-  | 'CONTRACT'
   /** Ten attempts over some three days, in ever longer pauses. */
-  | 'LONG';
+  | 'LONG'
+  /** As `WEBHOOK_RETRY_SCHEDULE` says; as a rule after 1, 5 and 15 minutes. */
+  | 'SHORT';
 
 /** What a message means while a reply is under way in its conversation. */
 export type WhenBusy =

@@ -25,8 +25,9 @@ const channels = z.array(channelName).nullable().openapi({
   example: null,
 });
 const schedule = scheduleName.openapi({
-  description: 'When what failed is tried again: as the contract says, or for days.',
-  example: 'contract',
+  description:
+    'The retry schedule: `short` retries after 1, 5 and 15 minutes unless the operator sets other delays, `long` for about three days.',
+  example: 'short',
 });
 const isActive = z.boolean().openapi({ description: 'Whether it is told anything.', example: true });
 

@@ -11,6 +11,7 @@ import { addChatbotRemoval } from './0009-chatbot-removal.ts';
 import { addPositions } from './0010-positions.ts';
 import { addAttempts } from './0011-attempts.ts';
 import { addUncleanEnds } from './0012-unclean-ends.ts';
+import { adoptPublicNames } from './0013-public-names.ts';
 
 /**
  * Every change of the schema, in order; a released migration never changes. Each runs in a transaction, on every
@@ -29,4 +30,5 @@ export const migrations: Record<string, Migration> = {
   '0010-positions': { up: addPositions },
   '0011-attempts': { up: addAttempts },
   '0012-unclean-ends': { up: addUncleanEnds },
+  '0013-public-names': { up: adoptPublicNames },
 };

@@ -195,7 +195,7 @@ export interface Horizon {
 
 /** Makes due what is due, or leased, later than anything can be: a clock wrote it that was set back since. */
 export async function pullInDeliveries(trx: Queryable, { now, furthest, furthestLease }: Horizon): Promise<void> {
-  for (const schedule of ['CONTRACT', 'LONG'] as const) {
+  for (const schedule of ['SHORT', 'LONG'] as const) {
     await trx
       .updateTable('webhook_deliveries')
       .set({ next_attempt_at: now })

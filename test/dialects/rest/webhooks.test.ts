@@ -53,7 +53,7 @@ describe('POST /webhooks', () => {
         description: '',
         events: ['lead.captured'],
         channels: null,
-        schedule: 'contract',
+        schedule: 'short',
         header_names: [],
         is_active: true,
         disabled_reason: null,

@@ -8,7 +8,7 @@ export const UNASKED = {
   chatbotId: '',
   instructions: '',
   fallbackMessage: 'Sorry.',
-  handoverMessage: 'A person will answer.',
+  handoffMessage: 'A person will answer.',
   author: { provider: 'builtin', model: null },
   answering: DEFAULT_ANSWERING,
   visitor: null,

@@ -6,7 +6,7 @@ import { webSocket } from '../../helpers/streams.ts';
 import { askAsStranger, distinct, mutate, mutation, openGateway, textOf } from '../support.ts';
 
 const FIELDS =
-  'id name slug provider model instructions fallbackMessage handoverMessage isActive metadata createdAt updatedAt';
+  'id name slug provider model instructions fallbackMessage handoffMessage isActive metadata createdAt updatedAt';
 const CHATBOT = `query ($id: ID, $slug: String) { chatbot(id: $id, slug: $slug) { ${FIELDS} } }`;
 
 interface Answered {
@@ -39,7 +39,7 @@ const BAD_FIELDS: readonly (readonly [path: string, value: unknown])[] = [
   ['instructions', textOf(32_001)],
   ['fallbackMessage', ''],
   ['fallbackMessage', textOf(2_001)],
-  ['handoverMessage', ''],
+  ['handoffMessage', ''],
   ['metadata', []],
   ['metadata', 'text'],
   ['metadata', { a: textOf(16_384) }],
@@ -57,7 +57,7 @@ describe('createChatbot', () => {
       model: null,
       instructions: '',
       fallbackMessage: 'I could not find an answer to that in my sources.',
-      handoverMessage: 'A person has taken over this conversation and will reply here.',
+      handoffMessage: 'A person has taken over this conversation and will reply here.',
       isActive: true,
       metadata: {},
       createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
@@ -75,7 +75,7 @@ describe('createChatbot', () => {
       model: 'm',
       instructions: 'Be kind.',
       fallbackMessage: 'No.',
-      handoverMessage: 'Wait.',
+      handoffMessage: 'Wait.',
       metadata: { a: [1, { b: null }], constructor: 'c', ['__proto__']: { d: 1 } },
     };
     expect(await create(gateway, input)).toMatchObject({ chatbot: input });

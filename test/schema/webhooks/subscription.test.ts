@@ -87,7 +87,7 @@ describe('createWebhookSubscription', () => {
       description: '',
       events: ['LEAD_CAPTURED'],
       channels: null,
-      schedule: 'CONTRACT',
+      schedule: 'SHORT',
       headerNames: [],
       isActive: true,
       disabledReason: null,

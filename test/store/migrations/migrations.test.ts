@@ -125,4 +125,36 @@ describeEngines('a database of an earlier version', (engine) => {
       );
     }
   });
+
+  it('keeps the handoff message of a chatbot and the retry schedules of webhooks under their public names', async () => {
+    const { db, url } = await openAt(engine, '0012-unclean-ends');
+    const [account, chatbot] = [createId('account'), createId('chatbot')];
+    const owner = { account_id: account, created_at: at, updated_at: at };
+    await db.insertInto('accounts').values({ id: account, name: 'A', created_at: at }).execute();
+    const texts = { name: 'B', slug: 'b', provider: 'builtin', instructions: '', fallback_message: '' };
+    await db
+      .insertInto('chatbots')
+      .values({ ...owner, ...texts, id: chatbot, handover_message: 'Wait.', is_active: 1, metadata: none } as never)
+      .execute();
+    for (const schedule of ['CONTRACT', 'LONG']) {
+      const endpoint = { url: schedule, description: '', events: '[]', sealed_secret: '', is_active: 1, schedule };
+      await db
+        .insertInto('webhook_subscriptions')
+        .values({ ...owner, ...endpoint, id: createId('webhookSubscription') } as never)
+        .execute();
+    }
+    await db.destroy();
+
+    const opened = await openDatabase({ url, role: 'gateway' });
+    onTestFinished(() => opened.close());
+    expect(await opened.read.selectFrom('chatbots').select('handoff_message').execute()).toEqual([
+      { handoff_message: 'Wait.' },
+    ]);
+    expect(
+      await opened.read.selectFrom('webhook_subscriptions').select(['url', 'schedule']).orderBy('url').execute(),
+    ).toEqual([
+      { url: 'CONTRACT', schedule: 'SHORT' },
+      { url: 'LONG', schedule: 'LONG' },
+    ]);
+  });
 });

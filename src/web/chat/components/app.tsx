@@ -18,7 +18,7 @@ export function App() {
   const [citation, setCitation] = useState<ShownCitation>();
   const [asksForPerson, setAsksForPerson] = useState(false);
   const closeCitation = useCallback(() => setCitation(undefined), []);
-  const closeHandover = useCallback(() => setAsksForPerson(false), []);
+  const closeHandoff = useCallback(() => setAsksForPerson(false), []);
   const { conversation } = state;
   const isBusy = state.messages.some((message) => !hasEnded(message));
 
@@ -64,7 +64,7 @@ export function App() {
         {state.announcement}
       </div>
       {citation && <PassageDialog citation={citation} onClose={closeCitation} />}
-      {asksForPerson && <HandoffDialog onClose={closeHandover} />}
+      {asksForPerson && <HandoffDialog onClose={closeHandoff} />}
     </>
   );
 }
