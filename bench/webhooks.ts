@@ -7,7 +7,7 @@ import { toTimestamp } from '../src/domain/time.ts';
 import type { WebhookEvent } from '../src/domain/webhooks.ts';
 import { openDatabase } from '../src/store/database.ts';
 import { insertWebhookEvent } from '../src/store/webhooks/events.ts';
-import { composeBody } from '../src/webhooks/body.ts';
+import { buildDefaultBody } from '../src/webhooks/body.ts';
 import type { Bench, Benchmark } from './benchmark.ts';
 import { startMeter } from './cpu.ts';
 import { type BenchAccount, fillDatabase } from './data.ts';
@@ -38,7 +38,7 @@ export const webhooks: Benchmark = {
       const floor = await open(
         startServer({
           script: 'bench/webhook-floor.ts',
-          env: { RECEIVER_URL: receiver.url, BODY: composeBody(event) },
+          env: { RECEIVER_URL: receiver.url, BODY: buildDefaultBody(event) },
           logPath: join(dir, 'floor.log'),
         }),
       );

@@ -1,5 +1,5 @@
 import type { Viewer } from '../src/access/viewer.ts';
-import { seesNotes } from '../src/conversations/visible.ts';
+import { canSeePrivateNotes } from '../src/conversations/visibility.ts';
 import type { Deps } from '../src/deps.ts';
 import type { Channel } from '../src/domain/entities.ts';
 import type { RateLimitStatus } from '../src/domain/errors.ts';
@@ -16,7 +16,7 @@ export interface RequestInfo {
 
 /** The loaders of what the viewer may see. */
 export function createLoadersFor({ db }: Pick<Deps, 'db'>, viewer: Viewer): Loaders {
-  return createLoaders(db.read, viewer.accountId, { withNotes: seesNotes(viewer) });
+  return createLoaders(db.read, viewer.accountId, { withNotes: canSeePrivateNotes(viewer) });
 }
 
 /** What every resolver gets. No resolver runs without a viewer: operations that need one are refused before. */

@@ -6,7 +6,7 @@ import { createModelEngine } from './answer/model-engine.ts';
 import { createBackground } from './background.ts';
 import { startRemovingChatbots } from './chatbots/remove-chatbots.ts';
 import type { Config } from './config.ts';
-import { createTyping } from './conversations/typing.ts';
+import { createTypingIndicators } from './conversations/typing.ts';
 import { type Coordination, createMemoryCoordination, openRedisCoordination } from './coordination/coordination.ts';
 import type { Deps } from './deps.ts';
 import { StartupError, StorageUnavailableError } from './domain/errors.ts';
@@ -40,7 +40,7 @@ import { countDueDeliveries } from './store/webhooks/queue.ts';
 import { createCursors } from './streams/cursor.ts';
 import { logBrokenDocuments } from './webhooks/broken-documents.ts';
 import { resealWebhooks } from './webhooks/reseal.ts';
-import { startDelivering } from './webhooks/worker.ts';
+import { startWebhookWorker } from './webhooks/worker.ts';
 
 /** A running gateway. */
 export interface Gateway {
@@ -89,8 +89,9 @@ async function createDeps(
   showDueDeliveries(metrics, () => countDueDeliveries(db.read, toTimestamp(clock.now())));
   const { liveTexts, announcements, limiter } = coordination;
   const bus = replaced.bus ?? coordination.bus;
-  const access = createProviderAccess({ config, db, clock, logger, metrics, background, sealer });
-  const models = replaced.models ?? createModels({ ...config.models, ...access, onOutcome: access.noteOutcome });
+  const providerAccess = createProviderAccess({ config, db, clock, logger, metrics, background, sealer });
+  const models =
+    replaced.models ?? createModels({ ...config.models, ...providerAccess, onOutcome: providerAccess.recordOutcome });
   const deps: Deps = {
     config,
     logger,
@@ -106,11 +107,11 @@ async function createDeps(
     liveAnswers: new Map(),
     replyGate: createReplyGate(),
     liveTexts,
-    typing: createTyping(bus, clock, announcements),
+    typing: createTypingIndicators(bus, clock, announcements),
     prices,
     sourceReader: createSourceReader(),
     sealer,
-    access,
+    providerAccess,
     models,
     engines: createEngines(config, models, logger),
     selections: createSelections(() => deps),
@@ -144,7 +145,7 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     await joinCluster(deps);
     await recoverReplies(deps);
     await logBrokenDocuments(deps);
-    const stopDelivering = startDelivering({ ...deps, onNewDeliveries });
+    const stopDelivering = startWebhookWorker({ ...deps, onNewDeliveries });
     server.open();
     const stopSaving = startSavingAnswers(deps);
     const stopWatching = startWatchingReplies(deps);
@@ -185,19 +186,19 @@ async function closeGateway(
   deps.typing.close();
   await coordination.close();
   await deps.keyring.close();
-  await deps.access.close();
+  await deps.providerAccess.close();
   await deps.db.close();
 }
 
 /** Reads credentials again when they have been changed elsewhere, or may have been. */
-function startHearing({ access, announcements, background, db, keyring }: Deps): void {
+function startHearing({ providerAccess, announcements, background, db, keyring }: Deps): void {
   const refreshKeys = () => background.run('refresh keys', () => keyring.refresh());
   const refreshAll = () => {
     refreshKeys();
-    access.forget();
+    providerAccess.invalidate();
   };
   db.onForeignWrite(refreshAll);
   announcements.on('revoked', refreshKeys);
-  announcements.on('provider-keys', (accountId) => access.forget(accountId));
+  announcements.on('provider-keys', (accountId) => providerAccess.invalidate(accountId));
   announcements.onMissed(refreshAll);
 }

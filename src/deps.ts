@@ -3,7 +3,7 @@ import type { Keyring } from './access/keyring.ts';
 import type { AnswerEngine } from './answer/engine.ts';
 import type { Background } from './background.ts';
 import type { Config } from './config.ts';
-import type { Typing } from './conversations/typing.ts';
+import type { TypingIndicators } from './conversations/typing.ts';
 import type { Announcements } from './coordination/announcements.ts';
 import type { LiveBus } from './coordination/live-bus.ts';
 import type { LiveTexts } from './coordination/live-texts.ts';
@@ -40,12 +40,12 @@ export interface Deps {
   readonly replyGate: ReplyGate;
   /** The text of answers that other processes are writing. */
   readonly liveTexts: LiveTexts;
-  readonly typing: Typing;
+  readonly typing: TypingIndicators;
   /** By the name that a chatbot's `provider` says. */
   readonly engines: ReadonlyMap<string, AnswerEngine>;
   readonly sourceReader: SourceReader;
   readonly sealer: Sealer;
-  readonly access: ProviderAccess;
+  readonly providerAccess: ProviderAccess;
   readonly models: Models;
   readonly prices: Prices;
   readonly selections: Selections;

@@ -1,10 +1,10 @@
 import { Marked } from 'marked';
 import { describe, expect, it } from 'vitest';
+import { createMarkerReader } from '../src/answer/citation-markers.ts';
 import { createCitationReader } from '../src/answer/cite.ts';
 import type { Question } from '../src/answer/engine.ts';
 import { composeFollowUpPrompt, readFollowUps, suggestFromSources } from '../src/answer/follow-ups.ts';
 import { readLanguage } from '../src/answer/languages.ts';
-import { createMarkerReader } from '../src/answer/markers.ts';
 import { composePrompt } from '../src/answer/prompt.ts';
 import { chooseQuotes } from '../src/answer/quotes.ts';
 import type { Hit } from '../src/answer/retrieve.ts';

@@ -1,4 +1,4 @@
-import { WARNED_AT } from '../../src/conversations/quota.ts';
+import { WARNING_PERCENTAGES } from '../../src/conversations/quota.ts';
 import type { Account } from '../../src/domain/entities.ts';
 import { BadUserInputError } from '../../src/domain/errors.ts';
 import { type IdKind, parseId } from '../../src/domain/ids.ts';
@@ -140,8 +140,8 @@ const UsageRef = builder.objectRef<Usage>('Usage').implement({
     warnings: t.field({
       type: [QuotaWarningRef],
       authScopes: { MANAGE: true },
-      description: `What the account was told of its quota in this month, oldest first; at most ${WARNED_AT.length}. Needs \`MANAGE\`.`,
-      extensions: { listSize: () => WARNED_AT.length } satisfies FieldExtensions,
+      description: `What the account was told of its quota in this month, oldest first; at most ${WARNING_PERCENTAGES.length}. Needs \`MANAGE\`.`,
+      extensions: { listSize: () => WARNING_PERCENTAGES.length } satisfies FieldExtensions,
       resolve: ({ accountId, filter }, _args, { deps }) => listWarningEvents(deps, accountId, filter.month),
     }),
     days: t.field({

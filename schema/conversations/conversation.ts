@@ -1,5 +1,5 @@
 import { answererOf } from '../../src/conversations/handoff.ts';
-import { seesNotes } from '../../src/conversations/visible.ts';
+import { canSeePrivateNotes } from '../../src/conversations/visibility.ts';
 import type {
   Answerer as AnswererName,
   Channel as ChannelName,
@@ -123,7 +123,7 @@ ConversationRef.implement({
             listMessages(
               deps.db.read,
               viewer.accountId,
-              { conversationId: conversation.id, withNotes: seesNotes(viewer) },
+              { conversationId: conversation.id, withNotes: canSeePrivateNotes(viewer) },
               page,
             ),
           ),

@@ -1,7 +1,7 @@
 import type { ProviderModel } from '../../src/domain/entities.ts';
 import { InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
 import { isProvider, PROVIDERS } from '../../src/domain/providers.ts';
-import { FAMILIES, type Family } from '../../src/models/families.ts';
+import { FAMILIES, type ModelFamily } from '../../src/models/families.ts';
 import { deleteProviderKey, setProviderKey } from '../../src/models/provider-keys.ts';
 import { describeFailure, getProvider, listProviders, type ProviderStatus } from '../../src/models/providers.ts';
 import { testProvider } from '../../src/models/test-provider.ts';
@@ -11,7 +11,7 @@ import type { GraphContext } from '../context.ts';
 import { MessageErrorRef } from '../messages/generation.ts';
 
 /** What a provider is called, and which model is asked where none is named. */
-function familyOf(name: string): Pick<Family, 'label' | 'defaultModel'> {
+function familyOf(name: string): Pick<ModelFamily, 'label' | 'defaultModel'> {
   return isProvider(name) ? FAMILIES[name] : { label: 'Built-in', defaultModel: null };
 }
 

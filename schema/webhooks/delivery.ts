@@ -6,7 +6,7 @@ import type {
 } from '../../src/domain/webhooks.ts';
 import { listWebhookDeliveries } from '../../src/store/webhooks/deliveries.ts';
 import { subscribeToDeliveries } from '../../src/webhooks/delivery-stream.ts';
-import { signForNow } from '../../src/webhooks/headers.ts';
+import { signAgain } from '../../src/webhooks/headers.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 import { pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
@@ -79,7 +79,7 @@ export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDel
       description:
         'What `payload` would be sent with if it were sent now, as an object of names and values: signed at this moment, and without the custom headers of the subscription. Null while there is no payload, and where the secret cannot be read.',
       resolve: async (delivery, _args, { deps, loaders }) =>
-        signForNow(deps, delivery, await loaders.sealedParts.load(delivery.subscriptionId)),
+        signAgain(deps, delivery, await loaders.sealedParts.load(delivery.subscriptionId)),
     }),
     payloadProblem: t.exposeString('bodyProblem', {
       nullable: true,

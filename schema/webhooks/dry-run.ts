@@ -1,9 +1,9 @@
-import type { MadeBody } from '../../src/webhooks/body.ts';
+import type { WebhookBody } from '../../src/webhooks/body.ts';
 import { dryRunWebhook } from '../../src/webhooks/dry-run.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 import { WebhookEvent } from './event.ts';
 
-const WebhookDryRunRef = builder.objectRef<MadeBody>('WebhookDryRun').implement({
+const WebhookDryRunRef = builder.objectRef<WebhookBody>('WebhookDryRun').implement({
   description: 'A body as an endpoint would be sent it.',
   fields: (t) => ({
     payload: t.exposeString('body', { description: 'The body, JSON.' }),

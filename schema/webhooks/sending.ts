@@ -1,7 +1,7 @@
 import { InvalidInputError, NotFoundError } from '../../src/domain/errors.ts';
 import type { WebhookDelivery } from '../../src/domain/webhooks.ts';
 import { redeliverWebhook } from '../../src/webhooks/redeliver.ts';
-import { MAX_REPLAYED, replayWebhooks } from '../../src/webhooks/replay.ts';
+import { MAX_REPLAYED_EVENTS, replayWebhooks } from '../../src/webhooks/replay.ts';
 import { sendTestWebhook } from '../../src/webhooks/send-test.ts';
 import { builder, type ObjectFields } from '../builder.ts';
 import { WebhookDeliveryRef } from './delivery.ts';
@@ -72,7 +72,7 @@ builder.relayMutationField(
     }),
   },
   {
-    description: `Sends an endpoint once more what has happened and what it wants to be told, with the ids that the events had: at most ${MAX_REPLAYED.toLocaleString('en')} events. Those count that some endpoint of the account was to be told when they happened, and no tests. Refused where the subscription is switched off. Needs \`MANAGE\`.`,
+    description: `Sends an endpoint once more what has happened and what it wants to be told, with the ids that the events had: at most ${MAX_REPLAYED_EVENTS.toLocaleString('en')} events. Those count that some endpoint of the account was to be told when they happened, and no tests. Refused where the subscription is switched off. Needs \`MANAGE\`.`,
     authScopes: { MANAGE: true },
     errors,
     resolve: (_root, { input }, { deps, viewer }) => replayWebhooks(deps, viewer, input),

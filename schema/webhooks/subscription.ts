@@ -2,7 +2,7 @@ import { parseId } from '../../src/domain/ids.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import type { WebhookSchedule as WebhookScheduleName, WebhookSubscription } from '../../src/domain/webhooks.ts';
 import { listWebhookSubscriptions } from '../../src/store/webhooks/subscriptions.ts';
-import { HALF_MS } from '../../src/webhooks/health.ts';
+import { FAILURE_STAGE_MS } from '../../src/webhooks/health.ts';
 import { MAX_HEADERS } from '../../src/webhooks/rules.ts';
 import { readHeaderNames } from '../../src/webhooks/sealed.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
@@ -80,7 +80,9 @@ export const WebhookSubscriptionRef = builder.objectRef<WebhookSubscription>('We
       description:
         'When it will be switched off unless something is delivered before: told from 60 hours of failing on; null while there is no need.',
       resolve: ({ isActive, failingSince, warnedAt }) =>
-        isActive && failingSince !== null && warnedAt !== null ? toTimestamp(Date.parse(warnedAt) + HALF_MS) : null,
+        isActive && failingSince !== null && warnedAt !== null
+          ? toTimestamp(Date.parse(warnedAt) + FAILURE_STAGE_MS)
+          : null,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it was last changed.' }),

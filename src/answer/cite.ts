@@ -1,9 +1,9 @@
 import type { Citation } from '../domain/entities.ts';
 import { MAX_CITATIONS } from '../domain/limits.ts';
 import { toContentTerms, toTerms } from '../domain/terms.ts';
+import { type AnswerSegment, createMarkerReader } from './citation-markers.ts';
 import type { AnswerEvent } from './engine.ts';
-import { areForeign, type Language, readLanguage } from './languages.ts';
-import { createMarkerReader, type Piece } from './markers.ts';
+import { differInLanguage, type Language, readLanguage } from './languages.ts';
 import { createQuoteFinder } from './quotes.ts';
 import type { Hit } from './retrieve.ts';
 import { findStatement } from './statements.ts';
@@ -53,7 +53,7 @@ export function createCitationReader(passages: readonly Hit[]): CitationReader {
   /** What the last marker stood behind. */
   let statement: ReturnType<typeof findStatement>;
 
-  function toEvents(piece: Piece): AnswerEvent[] {
+  function toEvents(piece: AnswerSegment): AnswerEvent[] {
     if (typeof piece === 'string') {
       text += piece;
       return [{ type: 'delta', text: piece }];
@@ -118,5 +118,5 @@ function isSupported(statement: string, terms: readonly string[], { terms: known
   const shared = terms.filter((term) => known.has(term)).length;
   if (shared >= MIN_SHARE * terms.length) return true;
   const marks = [...statement.matchAll(NUMBER), ...statement.matchAll(NAME)].flatMap(([mark]) => toTerms(mark));
-  return marks.some((mark) => known.has(mark)) || areForeign(readLanguage(statement), tongue);
+  return marks.some((mark) => known.has(mark)) || differInLanguage(readLanguage(statement), tongue);
 }

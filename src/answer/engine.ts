@@ -46,7 +46,7 @@ export interface AnswerTool {
 
 /** What came of using a tool. */
 export interface ToolResult {
-  readonly isDone: boolean;
+  readonly hasSucceeded: boolean;
   /** For the model. */
   readonly report: string;
   /** For the visitor, where the model says nothing more. */

@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Citation } from '../domain/entities.ts';
-import { bandOf } from './bands.ts';
+import { bandOf } from './confidence.ts';
 import type { AnswerEngine, AnswerEvent, Question } from './engine.ts';
 import { suggestFromSources } from './follow-ups.ts';
 import { chooseQuotes, type Quote } from './quotes.ts';

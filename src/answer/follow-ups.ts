@@ -22,17 +22,17 @@ const MAX_TRIES = 20;
  */
 export function suggestFromSources({ content, history, retrieval }: Question, citedIds: readonly string[]): string[] {
   const cited = new Set(citedIds);
-  const asked = listAsked({ content, history });
+  const asked = listUserQuestions({ content, history });
   const answered = retrieval.hits.filter(({ passage }) => cited.has(passage.id));
   const open = retrieval.hits.filter(({ passage }) => !cited.has(passage.id));
   const suggested = open.flatMap(({ passage, sourceType }) =>
     sourceType === 'QA' ? passage.headingPath : passage.headingPath.filter((heading) => /[?？؟]$/.test(heading.trim())),
   );
-  return choose(suggested, [...asked, ...answered.flatMap(({ passage }) => passage.headingPath)]);
+  return selectNew(suggested, [...asked, ...answered.flatMap(({ passage }) => passage.headingPath)]);
 }
 
 /** What the visitor has asked so far. */
-export function listAsked({ content, history }: Pick<Question, 'content' | 'history'>): string[] {
+export function listUserQuestions({ content, history }: Pick<Question, 'content' | 'history'>): string[] {
   return [content, ...history.filter(({ role }) => role === 'USER').map((turn) => turn.content)];
 }
 
@@ -68,20 +68,20 @@ export function readFollowUps(text: string, asked: readonly string[] = []): stri
   let at = text.indexOf('[');
   for (let tries = 0; at !== -1 && tries < MAX_TRIES; tries += 1) {
     const value = parseArray(text, at);
-    if (value !== undefined) return choose(value, asked);
+    if (value !== undefined) return selectNew(value, asked);
     at = text.indexOf('[', at + 1);
   }
   return [];
 }
 
 /** Those that can be shown, and are not like one before or one of `others`. */
-function choose(questions: readonly string[], others: readonly string[]): string[] {
-  const known = new Set(others.map((text) => toKey(text.slice(0, MAX_OTHER_CHARS))));
+function selectNew(questions: readonly string[], others: readonly string[]): string[] {
+  const known = new Set(others.map((text) => comparisonKey(text.slice(0, MAX_OTHER_CHARS))));
   const chosen: string[] = [];
   for (const question of questions.map((text) => text.trim())) {
     const isShort = question.length >= 1 && question.length <= MAX_CHARS && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(question);
     if (!isShort) continue;
-    const key = toKey(question);
+    const key = comparisonKey(question);
     if (known.has(key)) continue;
     known.add(key);
     chosen.push(question);
@@ -91,7 +91,7 @@ function choose(questions: readonly string[], others: readonly string[]): string
 }
 
 /** What two questions share that ask the same. */
-function toKey(question: string): string {
+function comparisonKey(question: string): string {
   return toContentTerms(question).sort().join(' ') || toTerms(question).join(' ');
 }
 

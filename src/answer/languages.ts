@@ -44,7 +44,7 @@ export function readLanguage(text: string): Language {
  * has too few of those, many words of one hold letters that the other never uses. Close relatives, such as Spanish and
  * Italian, count as the same.
  */
-export function areForeign(a: Language, b: Language): boolean {
+export function differInLanguage(a: Language, b: Language): boolean {
   if (a.script === undefined || b.script === undefined) return false;
   if (a.script !== b.script) return true;
   if (a.script !== 'latin') return false;

@@ -6,8 +6,8 @@ import { BUILTIN } from '../domain/providers.ts';
 import type { TokenUsage } from '../domain/usage.ts';
 import type { ModelStep, ModelStream, Models } from '../models/model-call.ts';
 import { MAX_ANSWER_CHARS } from '../models/stream-parts.ts';
-import { isForModel } from './bands.ts';
 import { createCitationReader } from './cite.ts';
+import { shouldAskModel } from './confidence.ts';
 import type { AnswerEngine, AnswerEvent, AnswerTool, Question } from './engine.ts';
 import { suggestByModel } from './model-follow-ups.ts';
 import { composePrompt } from './prompt.ts';
@@ -41,13 +41,13 @@ const MAX_CALLS = 4;
 export function createModelEngine(options: ModelEngineOptions): AnswerEngine {
   return {
     async *answer(question, signal) {
-      if (!isForModel(question)) return yield* quote(options, question, signal);
+      if (!shouldAskModel(question)) return yield* answerFromSources(options, question, signal);
       const { accountId, chatbotId, answering } = question;
       const inTime = AbortSignal.any([signal, AbortSignal.timeout(options.settings.totalMs)]);
       let failure = new AnswerFailure('PROVIDER_UNAVAILABLE', 'No model was asked.');
       for (const author of [question.author, ...answering.fallbackModels]) {
         if (inTime.aborted) break;
-        if (author.provider === BUILTIN) return yield* quote(options, question, signal);
+        if (author.provider === BUILTIN) return yield* answerFromSources(options, question, signal);
         const progress: Progress = {
           text: '',
           notice: '',
@@ -56,11 +56,11 @@ export function createModelEngine(options: ModelEngineOptions): AnswerEngine {
           stream: undefined,
         };
         try {
-          return yield* ask(options, { ...question, author }, progress, inTime);
+          return yield* answerByModel(options, { ...question, author }, progress, inTime);
         } catch (error) {
           if (signal.aborted) return;
           if (!(error instanceof AnswerFailure)) throw error;
-          if (progress.notice !== '') return yield* close(progress);
+          if (progress.notice !== '') return yield* finishWithNotice(progress);
           if (progress.text !== '' || progress.hasActed) throw error;
           if (progress.stream !== undefined) yield { type: 'spent', usage: progress.countUsage() };
           failure = error;
@@ -70,14 +70,14 @@ export function createModelEngine(options: ModelEngineOptions): AnswerEngine {
       }
       if (signal.aborted) return;
       if (!options.settings.fallsBackToBuiltin) throw failure;
-      yield* quote(options, question, signal);
+      yield* answerFromSources(options, question, signal);
     },
 
     suggest: (question, answer, signal) => suggestByModel(options.models, question, answer, signal),
   };
 }
 
-async function* quote(
+async function* answerFromSources(
   { builtin }: ModelEngineOptions,
   question: Question,
   signal: AbortSignal,
@@ -101,7 +101,7 @@ interface Progress {
 }
 
 /** Has one model answer, in as many rounds as it uses tools. */
-async function* ask(
+async function* answerByModel(
   { models, settings }: ModelEngineOptions,
   question: Question,
   progress: Progress,
@@ -149,11 +149,11 @@ async function* ask(
       }
       yield* reader.end();
       if (end.reason === 'TOOLS' && !isLast) {
-        messages.push(stream.said, await uses.run(calls));
+        messages.push(stream.assistantMessage, await uses.run(calls));
         continue;
       }
       // A model that has done something may think that all is said.
-      if (written === '' && progress.notice !== '') return yield* close(progress);
+      if (written === '' && progress.notice !== '') return yield* finishWithNotice(progress);
       if (progress.text === '') throw new AnswerFailure('ANSWER_FAILED', `It wrote nothing: ${end.reason}.`);
       yield { type: 'finish', reason: end.reason === 'TOOLS' ? 'STOP' : end.reason, usage: progress.countUsage() };
       return;
@@ -166,7 +166,7 @@ async function* ask(
 type ModelEnd = ModelStep & { type: 'finish' };
 
 /** Ends an answer whose model has done something, and then said no more: the visitor is told what. */
-function* close({ text, notice, countUsage }: Progress): Generator<AnswerEvent> {
+function* finishWithNotice({ text, notice, countUsage }: Progress): Generator<AnswerEvent> {
   yield { type: 'delta', text: text === '' ? notice : `\n\n${notice}` };
   yield { type: 'finish', reason: 'STOP', usage: countUsage() };
 }
@@ -189,8 +189,8 @@ function startUsingTools(tools: readonly AnswerTool[], progress: Progress, signa
     if (tool === undefined) return `There is no tool ${toolName}.`;
     if (done.has(toolName)) return 'That was done already, and is done once.';
     if (signal.aborted) throw new AnswerFailure('PROVIDER_UNAVAILABLE', 'There was no time left for a tool.');
-    const { report, notice, isDone } = await tool.run(parseArguments(input));
-    if (!isDone) return report;
+    const { report, notice, hasSucceeded } = await tool.run(parseArguments(input));
+    if (!hasSucceeded) return report;
     done.add(toolName);
     progress.hasActed = true;
     progress.notice = [progress.notice, notice].filter(Boolean).join('\n\n');

@@ -1,6 +1,6 @@
 import type { Models } from '../models/model-call.ts';
 import type { Answer, Question, Suggestions } from './engine.ts';
-import { composeFollowUpPrompt, listAsked, readFollowUps, suggestFromSources } from './follow-ups.ts';
+import { composeFollowUpPrompt, listUserQuestions, readFollowUps, suggestFromSources } from './follow-ups.ts';
 import { estimateMessageTokens } from './tokens.ts';
 import { estimateUsage } from './usage.ts';
 
@@ -25,7 +25,7 @@ export async function suggestByModel(
       if (step.type === 'text') written += step.text;
       if (step.type === 'reasoning') thoughts += step.text;
       if (step.type !== 'finish') continue;
-      const found = readFollowUps(written, listAsked(question));
+      const found = readFollowUps(written, listUserQuestions(question));
       const cited = citations.map(({ passageId }) => passageId);
       return {
         questions: found.length > 0 ? found : suggestFromSources(question, cited),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { LanguageModelV4Message } from '@ai-sdk/provider';
-import { bandOf } from './bands.ts';
+import { bandOf } from './confidence.ts';
 import type { AnswerTool, Question, Turn } from './engine.ts';
 import type { Hit } from './retrieve.ts';
 

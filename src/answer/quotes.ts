@@ -34,7 +34,7 @@ const PASSAGE_WEIGHT = 0.5;
 const MIN_SHARE = 0.75;
 
 /** In terms. Only longer quotes are scored by their length: among ordinary sentences the longer answer as well. */
-const LONG_QUOTE = 40;
+const LONG_QUOTE_TERMS = 40;
 
 /** What a sentence gets for holding the kind of thing that is asked for. Worth 0.7 points on the sample. */
 const KIND_BONUS = 0.1;
@@ -168,7 +168,7 @@ function scoreCandidate(
   weights: Retrieval['weights'],
   kind: (typeof KINDS)[number] | undefined,
 ): number {
-  const own = weight * scoreTerms([...new Set(terms)], weights, Math.max(1, terms.length / LONG_QUOTE));
+  const own = weight * scoreTerms([...new Set(terms)], weights, Math.max(1, terms.length / LONG_QUOTE_TERMS));
   const bonus = own > 0 && kind?.given.test(quote.text) ? (kind.bonus ?? KIND_BONUS) : 0;
   return own + bonus + PASSAGE_WEIGHT * quote.hit.score;
 }

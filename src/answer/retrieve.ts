@@ -41,7 +41,7 @@ const MIN_CORPUS = 100;
  * A question of so few terms ("What is ChatGraph?") asks for the thing itself. Every passage may name it, and the one
  * that tells what it is opens the source; but the most mentions are elsewhere, which this outweighs.
  */
-const SHORT_QUESTION = 2;
+const SHORT_QUESTION_TERMS = 2;
 const OPENING_BONUS = 0.1;
 
 /**
@@ -65,13 +65,13 @@ export async function retrieve(
     ...hit,
     score: scoreTerms(terms, weights, terms.length / found.averageLength),
   }));
-  const hits = (terms.length <= SHORT_QUESTION ? scored.map(favourOpening) : scored)
+  const hits = (terms.length <= SHORT_QUESTION_TERMS ? scored.map(boostOpening) : scored)
     .sort((a, b) => b.score - a.score || a.passage.position - b.passage.position)
     .slice(0, limit);
   return { hits, confidence: Math.max(0, ...scored.map(({ score }) => score)), weights };
 }
 
-function favourOpening(hit: Hit): Hit {
+function boostOpening(hit: Hit): Hit {
   const isOpening = hit.passage.position === 0 && hit.sourceType !== 'QA';
   return isOpening ? { ...hit, score: Math.min(1, hit.score + OPENING_BONUS) } : hit;
 }

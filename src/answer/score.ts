@@ -7,7 +7,7 @@ const B = 0.75;
  * more term of this share of the rarer one's weight. On the sample of SQuAD: R@1 81.3 → 83.9 %, MRR 87.4 → 88.8 %.
  */
 const PAIR_WEIGHT = 0.3;
-const PAIR_REACH = 2;
+const MAX_PAIR_DISTANCE = 2;
 
 /**
  * How well a text fits a question: BM25 over the single terms, and something for neighbours that stay together, as a
@@ -24,12 +24,12 @@ export function scoreTerms(
   let most = 0;
   let previous: { weight: number; places: readonly number[] } | undefined;
   for (const [term, weight] of weights) {
-    const places = findPlaces(term, terms);
+    const places = findPositions(term, terms);
     score += (weight * places.length) / (places.length + saturation);
     most += weight;
     if (previous !== undefined) {
       const pairWeight = PAIR_WEIGHT * Math.min(weight, previous.weight);
-      if (areTogether(previous.places, places)) score += pairWeight;
+      if (areAdjacent(previous.places, places)) score += pairWeight;
       most += pairWeight;
     }
     previous = { weight, places };
@@ -37,19 +37,19 @@ export function scoreTerms(
   return most > 0 ? score / most : 0;
 }
 
-function findPlaces(term: string, terms: readonly string[]): number[] {
+function findPositions(term: string, terms: readonly string[]): number[] {
   const places: number[] = [];
   for (let place = terms.indexOf(term); place !== -1; place = terms.indexOf(term, place + 1)) places.push(place);
   return places;
 }
 
 /** Whether one of `later` follows one of `earlier` within reach; both ascend. */
-function areTogether(earlier: readonly number[], later: readonly number[]): boolean {
+function areAdjacent(earlier: readonly number[], later: readonly number[]): boolean {
   let index = 0;
   for (const place of later) {
     while ((earlier[index + 1] ?? Number.POSITIVE_INFINITY) < place) index += 1;
     const distance = place - (earlier[index] ?? Number.NEGATIVE_INFINITY);
-    if (distance > 0 && distance <= PAIR_REACH) return true;
+    if (distance > 0 && distance <= MAX_PAIR_DISTANCE) return true;
   }
   return false;
 }

@@ -18,7 +18,7 @@ const ABBREVIATION =
 const UNENDED = /[.!?]["'”’)\]([]*$/;
 
 /** In UTF-16 units: no abbreviation is longer, with what stands around it. */
-const ABBREVIATION_REACH = 12;
+const MAX_ABBREVIATION_CHARS = 12;
 
 /** A line at least this long was probably broken by an editor, not by its author. */
 const WRAPPED_LINE_LENGTH = 60;
@@ -129,7 +129,7 @@ function announce(lead: Block | undefined, line: Sentence): boolean {
 function isWrapped(before: string, next: string): boolean {
   if (/^\p{Ll}/u.test(next)) return true;
   const last = before.slice(before.lastIndexOf('\n') + 1);
-  return last.length >= WRAPPED_LINE_LENGTH && !CLOSED_SENTENCE.test(last.slice(-ABBREVIATION_REACH));
+  return last.length >= WRAPPED_LINE_LENGTH && !CLOSED_SENTENCE.test(last.slice(-MAX_ABBREVIATION_CHARS));
 }
 
 function splitBlock(text: string, block: Block): Sentence[] {
@@ -144,7 +144,7 @@ function splitBlock(text: string, block: Block): Sentence[] {
   for (const { segment, index } of segmenter.segment(content)) {
     const end = index + segment.length;
     const isLast = end === content.length;
-    const tail = content.slice(Math.max(start, end - ABBREVIATION_REACH), end);
+    const tail = content.slice(Math.max(start, end - MAX_ABBREVIATION_CHARS), end);
     if (!isLast && (UNENDED.test(tail) || ABBREVIATION.test(tail))) continue;
     if (isLast && announcedEnd !== undefined)
       sentences.push({ start: block.start + start, end: announcedEnd, layoutStart: block.end, isCode });

@@ -1,8 +1,8 @@
 import { splitSentences } from './sentences.ts';
 
 /** No statement reaches back further, and nothing further back is looked at: in UTF-16 units, and in lines. */
-const REACH = 2_000;
-const REACH_LINES = 40;
+const MAX_STATEMENT_CHARS = 2_000;
+const MAX_STATEMENT_LINES = 40;
 
 /** What parts a statement from a marker before it. */
 const SEPARATORS = /^[\s,;:.!?)\]}、，；：。！？–—-]*/;
@@ -26,10 +26,10 @@ export function findStatement(text: string, from: number): { start: number; end:
 
 /** Where that begins which is looked at. */
 function findBase(text: string): number {
-  const base = Math.max(0, text.length - REACH);
+  const base = Math.max(0, text.length - MAX_STATEMENT_CHARS);
   const near = text.slice(base);
   let start = near.length;
-  for (let lines = 0; lines < REACH_LINES && start > 0; lines += 1) start = near.lastIndexOf('\n', start - 1);
+  for (let lines = 0; lines < MAX_STATEMENT_LINES && start > 0; lines += 1) start = near.lastIndexOf('\n', start - 1);
   return base + Math.max(0, start);
 }
 

@@ -21,7 +21,7 @@ import { listRepliesOfChatbot } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { type AnsweringInput, answeringRules, DEFAULT_ANSWERING } from './answering.ts';
 import { DEFAULT_LEAD_FORM, leadFormRules } from './lead-form.ts';
-import { removeSoon } from './remove-chatbots.ts';
+import { removeInBackground } from './remove-chatbots.ts';
 
 /** What deleting needs. */
 type DeletionDeps = Pick<Deps, 'db' | 'clock' | 'background' | 'bus' | 'announcements' | 'liveAnswers' | 'keyring'>;
@@ -92,11 +92,11 @@ export async function createChatbot(
   input: ChatbotFields & { name: string },
   id: string = createId('chatbot'),
 ): Promise<Chatbot> {
-  const { slug: givenSlug, answering, ...fields } = definedOf(parseInput(rulesFor(deps), { ...input }));
+  const { slug: givenSlug, answering, ...fields } = omitUndefined(parseInput(rulesFor(deps), { ...input }));
   const at = toTimestamp(deps.clock.now());
   return deps.db.transaction(async (trx) => {
     await lockAccount(trx, viewer.accountId);
-    const slug = givenSlug ?? (await inventSlug(trx, viewer.accountId, fields.name));
+    const slug = givenSlug ?? (await generateSlug(trx, viewer.accountId, fields.name));
     await requireFreeSlug(trx, viewer.accountId, slug);
     const chatbot: Chatbot = {
       ...DEFAULTS,
@@ -125,9 +125,9 @@ export async function updateChatbot(
   input: ChatbotFields & { id: string; isActive?: boolean | null | undefined },
 ): Promise<Chatbot> {
   const rules = rulesFor(deps).partial().extend({ isActive: z.boolean().optional() });
-  const { answering, ...fields } = definedOf(parseInput(rules, { ...input }));
+  const { answering, ...fields } = omitUndefined(parseInput(rules, { ...input }));
   return deps.db.transaction(async (trx) => {
-    const chatbot = await holdChatbot(trx, viewer.accountId, input.id);
+    const chatbot = await getLockedChatbot(trx, viewer.accountId, input.id);
     if (fields.slug !== undefined && fields.slug !== chatbot.slug) {
       await requireFreeSlug(trx, viewer.accountId, fields.slug);
     }
@@ -157,19 +157,19 @@ export async function deleteChatbot(
   input: { id: string },
 ): Promise<{ deletedId: string }> {
   const deleted = await deps.db.transaction(async (trx) => {
-    const chatbot = await holdChatbot(trx, viewer.accountId, input.id);
+    const chatbot = await getLockedChatbot(trx, viewer.accountId, input.id);
     // From here on none begins: that takes a number of the chatbot's, whose row is held.
     const written = await listRepliesOfChatbot(trx, chatbot.accountId, chatbot.id);
     await markChatbotDeleted(trx, chatbot, toTimestamp(deps.clock.now()));
     return { chatbot, written };
   });
-  stopWhatIsDeleted(deps, deleted);
-  await removeSoon(deps, deleted.chatbot);
+  stopActivity(deps, deleted);
+  await removeInBackground(deps, deleted.chatbot);
   return { deletedId: deleted.chatbot.id };
 }
 
 /** Ends what goes on in a deleted chatbot: the models that write, here and elsewhere, the streams and the sessions. */
-function stopWhatIsDeleted(
+function stopActivity(
   { bus, announcements, liveAnswers, keyring }: DeletionDeps,
   { chatbot: { id }, written }: { chatbot: Pick<Chatbot, 'id'>; written: readonly string[] },
 ): void {
@@ -182,7 +182,7 @@ function stopWhatIsDeleted(
   bus.publish(deletionTopic(id));
 }
 
-async function holdChatbot(trx: Queryable, accountId: string, givenId: string): Promise<Chatbot> {
+async function getLockedChatbot(trx: Queryable, accountId: string, givenId: string): Promise<Chatbot> {
   const id = requireFound('Chatbot', parseId('chatbot', givenId));
   return requireFound('Chatbot', await lockChatbot(trx, accountId, id));
 }
@@ -194,7 +194,7 @@ async function requireFreeSlug(trx: Queryable, accountId: string, slug: string):
 }
 
 /** The name in plain letters, with a number behind it where that is taken or looks like an id. */
-async function inventSlug(trx: Queryable, accountId: string, name: string): Promise<string> {
+async function generateSlug(trx: Queryable, accountId: string, name: string): Promise<string> {
   const plain = normalizeText(name, 'NFKD')
     .replace(/\p{M}+/gu, '')
     .toLowerCase()
@@ -208,6 +208,6 @@ async function inventSlug(trx: Queryable, accountId: string, name: string): Prom
 }
 
 /** Leaves out what is undefined, so that spreading it over another value changes only what was given. */
-function definedOf<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+function omitUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as never;
 }

@@ -3,7 +3,7 @@ import type { Deps } from '../deps.ts';
 import { removeSomeOfChatbot } from '../store/chatbot-removal.ts';
 import { type DeletedChatbot, listDeletedChatbots } from '../store/deleted-chatbots.ts';
 
-const LOOK_MS = 10_000;
+const POLL_MS = 10_000;
 /** A caller waits so long for the rows to be gone; what is left is removed after the answer. */
 const MAX_WAIT_MS = 2_000;
 
@@ -28,12 +28,12 @@ export function startRemovingChatbots(deps: RemovalDeps): () => void {
     });
   };
   run();
-  const timer = setInterval(run, LOOK_MS);
+  const timer = setInterval(run, POLL_MS);
   return () => clearInterval(timer);
 }
 
 /** Removes what belongs to a chatbot that was just deleted; resolves when that is done, or after two seconds. */
-export async function removeSoon(deps: RemovalDeps, chatbot: DeletedChatbot): Promise<void> {
+export async function removeInBackground(deps: RemovalDeps, chatbot: DeletedChatbot): Promise<void> {
   const { promise: removed, resolve } = Promise.withResolvers<void>();
   deps.background.run('remove a deleted chatbot', (signal) => removeChatbot(deps, chatbot, signal).finally(resolve));
   await Promise.race([removed, setTimeout(MAX_WAIT_MS, undefined, { ref: false })]);

@@ -14,7 +14,7 @@ import { appendEvent } from '../store/events.ts';
 import { findLeads, insertLead } from '../store/leads.ts';
 import { findNewestId } from '../store/newest-ids.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
-import { holdConversation } from './handoff.ts';
+import { getLockedConversation } from './handoff.ts';
 import { leadCaptured } from './outbox-events.ts';
 
 /** What a visitor leaves, and where. */
@@ -59,7 +59,7 @@ export async function captureLead(
   const given = parseInput(rules, { ...input });
   const at = toTimestamp(deps.clock.now());
   const { lead, events } = await deps.db.transaction(async (trx) => {
-    const conversation = await holdConversation(trx, accountId, input.conversationId);
+    const conversation = await getLockedConversation(trx, accountId, input.conversationId);
     const { id: conversationId, chatbotId } = conversation;
     const chatbot = requireFound('Conversation', await findChatbot(trx, accountId, chatbotId));
     requireAnswers(chatbot.leadForm, given);

@@ -33,7 +33,7 @@ export interface ConversationTarget {
  * Checks that an input names one place.
  * @throws InvalidInputError
  */
-export function requireOneTarget({ chatbotId, conversationId, sessionId }: TargetInput): void {
+export function validateTarget({ chatbotId, conversationId, sessionId }: TargetInput): void {
   if ((chatbotId == null) === (conversationId == null)) {
     throw new InvalidInputError([{ path: [], message: 'Give exactly one of chatbotId and conversationId.' }]);
   }
@@ -43,9 +43,9 @@ export function requireOneTarget({ chatbotId, conversationId, sessionId }: Targe
 }
 
 /** How the conversation of a place is found that is to be held. */
-export const HELD = { byId: lockConversation, bySession: lockConversationBySession };
+export const LOCKING_LOOKUP = { byId: lockConversation, bySession: lockConversationBySession };
 /** How it is found where it is only read. */
-export const READ: typeof HELD = { byId: findConversation, bySession: findConversationBySession };
+export const READ_ONLY_LOOKUP: typeof LOCKING_LOOKUP = { byId: findConversation, bySession: findConversationBySession };
 
 /**
  * Finds the place that an input names, and holds the conversation unless told otherwise.
@@ -55,7 +55,7 @@ export async function resolveTarget(
   db: Queryable,
   accountId: string,
   input: TargetInput,
-  find = HELD,
+  find = LOCKING_LOOKUP,
 ): Promise<ConversationTarget> {
   if (input.conversationId != null) {
     const id = requireFound('Conversation', parseId('conversation', input.conversationId));

@@ -31,7 +31,7 @@ export async function escalateConversation(
   input: { conversationId: string; reason?: string | null | undefined },
 ): Promise<Conversation> {
   const { reason = null } = parseInput(z.object({ reason: text(1, 1_000).optional() }), { reason: input.reason });
-  return change(deps, viewer, input.conversationId, (conversation, at) => {
+  return changeConversation(deps, viewer, input.conversationId, (conversation, at) => {
     if (conversation.status === 'ESCALATED') return conversation;
     const escalatedAt = conversation.escalatedAt ?? at;
     return { ...conversation, status: 'ESCALATED', escalatedAt, escalationReason: reason, updatedAt: at };
@@ -48,7 +48,7 @@ export async function assignConversation(
   input: { conversationId: string; assignee?: string | null | undefined },
 ): Promise<Conversation> {
   const { assignee = null } = parseInput(z.object({ assignee: line(1, 255).optional() }), { assignee: input.assignee });
-  return change(deps, viewer, input.conversationId, (conversation) =>
+  return changeConversation(deps, viewer, input.conversationId, (conversation) =>
     conversation.assignee === assignee ? conversation : { ...conversation, assignee },
   );
 }
@@ -62,8 +62,8 @@ export async function handBackConversation(
   viewer: Viewer,
   input: { conversationId: string },
 ): Promise<Conversation> {
-  return change(deps, viewer, input.conversationId, (conversation) =>
-    release(conversation, conversation.status === 'ESCALATED' ? 'OPEN' : conversation.status),
+  return changeConversation(deps, viewer, input.conversationId, (conversation) =>
+    endHandoff(conversation, conversation.status === 'ESCALATED' ? 'OPEN' : conversation.status),
   );
 }
 
@@ -76,7 +76,7 @@ export async function closeConversation(
   viewer: Viewer,
   input: { conversationId: string },
 ): Promise<Conversation> {
-  return change(deps, viewer, input.conversationId, (conversation) => release(conversation, 'CLOSED'));
+  return changeConversation(deps, viewer, input.conversationId, (conversation) => endHandoff(conversation, 'CLOSED'));
 }
 
 /**
@@ -88,7 +88,7 @@ export async function markConversationRead(
   viewer: Viewer,
   input: { conversationId: string },
 ): Promise<Conversation> {
-  return change(deps, viewer, input.conversationId, (conversation) =>
+  return changeConversation(deps, viewer, input.conversationId, (conversation) =>
     conversation.unreadCount === 0 ? conversation : { ...conversation, unreadCount: 0 },
   );
 }
@@ -106,20 +106,20 @@ export async function getConversation(db: Queryable, accountId: string, givenId:
  * Finds a conversation by the id that a client gave, and holds it: see `lockConversation`.
  * @throws NotFoundError
  */
-export async function holdConversation(trx: Queryable, accountId: string, givenId: string): Promise<Conversation> {
+export async function getLockedConversation(trx: Queryable, accountId: string, givenId: string): Promise<Conversation> {
   const id = requireFound('Conversation', parseId('conversation', givenId));
   return requireFound('Conversation', await lockConversation(trx, accountId, id));
 }
 
 /** Gives it from a person back to the chatbot; the same conversation where there is nothing to give. */
-function release(conversation: Conversation, status: Conversation['status']): Conversation {
+function endHandoff(conversation: Conversation, status: Conversation['status']): Conversation {
   const { silentUntil, assignee } = conversation;
   if (silentUntil === null && assignee === null && status === conversation.status) return conversation;
   return { ...conversation, status, silentUntil: null, assignee: null };
 }
 
 /** Writes a change and tells of it. `apply` gives the conversation itself back when nothing changes. */
-async function change(
+async function changeConversation(
   deps: HandoffDeps,
   { accountId }: Pick<Viewer, 'accountId'>,
   conversationId: string,
@@ -127,7 +127,7 @@ async function change(
 ): Promise<Conversation> {
   const at = toTimestamp(deps.clock.now());
   const { changed, events } = await deps.db.transaction(async (trx) => {
-    const found = await holdConversation(trx, accountId, conversationId);
+    const found = await getLockedConversation(trx, accountId, conversationId);
     const changed = apply(found, at);
     if (changed === found) return { changed, events: [] };
     await updateConversation(trx, changed);

@@ -29,11 +29,11 @@ export type LogSlice =
 const EVENTS_PER_READ = 100;
 /** The end of a UUID, most of it random: its beginning is a time, which may be the same where a clock was set back. */
 const IDENTITY_CHARS = 17;
-const GAP: LogSlice = { isGap: true };
-const NOTHING: LogSlice = { isGap: false, events: [], isMore: false };
+const GAP_SLICE: LogSlice = { isGap: true };
+const EMPTY_SLICE: LogSlice = { isGap: false, events: [], isMore: false };
 
 /** What describes a position in a pattern of a cursor, as the groups `number` and `identity`. */
-export const LOG_POSITION = `(?<number>\\d{1,9})_(?<identity>[0-9a-f-]{${IDENTITY_CHARS}}|)`;
+export const LOG_POSITION_PATTERN = `(?<number>\\d{1,9})_(?<identity>[0-9a-f-]{${IDENTITY_CHARS}}|)`;
 
 /** Makes the position after an event. */
 export function positionAt({ number, id }: Pick<LoggedEvent, 'number' | 'id'>): LogPosition {
@@ -41,7 +41,7 @@ export function positionAt({ number, id }: Pick<LoggedEvent, 'number' | 'id'>): 
 }
 
 /** Writes a position, for a cursor. */
-export function describePosition({ number, identity }: LogPosition): string {
+export function encodePosition({ number, identity }: LogPosition): string {
   return `${number}_${identity}`;
 }
 
@@ -49,16 +49,16 @@ export function describePosition({ number, identity }: LogPosition): string {
 export async function readLog(log: Log, { number, identity }: LogPosition): Promise<LogSlice | undefined> {
   const last = await log.findLast();
   if (last === undefined) return undefined;
-  if (last.number < number) return GAP;
-  if (last.number === number && positionAt(last).identity === identity) return NOTHING;
+  if (last.number < number) return GAP_SLICE;
+  if (last.number === number && positionAt(last).identity === identity) return EMPTY_SLICE;
   const found = await log.list(number - 1, EVENTS_PER_READ + 1);
   const [first] = found;
   if (first !== undefined && log.numberOf(first) === number) {
-    if (positionAt(first).identity !== identity) return GAP;
+    if (positionAt(first).identity !== identity) return GAP_SLICE;
     return { isGap: false, events: found.slice(1), isMore: found.length > EVENTS_PER_READ };
   }
   // The event itself is gone: by age, where the log begins later, and else because it was erased, which is no gap.
   const [oldest] = await log.list(0, 1);
-  if (oldest === undefined || log.numberOf(oldest) > number + 1) return GAP;
+  if (oldest === undefined || log.numberOf(oldest) > number + 1) return GAP_SLICE;
   return { isGap: false, events: found.slice(0, EVENTS_PER_READ), isMore: found.length > EVENTS_PER_READ };
 }

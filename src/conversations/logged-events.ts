@@ -5,20 +5,20 @@ import type { LoggedEvent } from '../store/events.ts';
 import { findLeads } from '../store/leads.ts';
 import { findMessages } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
-import { isVisible, seesLeads } from './visible.ts';
+import { canSeeLeads, isVisible } from './visibility.ts';
 
 /** What a logged event tells. */
-type Told = WithoutCursor<ConversationEvent>;
+type EventPayload = WithoutCursor<ConversationEvent>;
 
 /**
  * Reads what logged events of one account tell a viewer: of things as they are by now. In the order of `logged`, with
  * `undefined` for what the viewer may not see, or what is gone.
  */
-export async function readLogged(
+export async function readLoggedEvents(
   db: Queryable,
   viewer: Viewer,
   logged: readonly LoggedEvent[],
-): Promise<(Told | undefined)[]> {
+): Promise<(EventPayload | undefined)[]> {
   const { accountId } = viewer;
   const idsOf = (pick: (event: LoggedEvent) => string | null) => [...new Set(logged.flatMap((one) => pick(one) ?? []))];
   const read = async <T extends { id: string }>(find: FindMany<T>, ids: string[]) =>
@@ -35,14 +35,14 @@ export async function readLogged(
   const changed = idsOf(({ type, conversationId }) => (type === 'HandoffChanged' ? conversationId : null));
   const conversations = await read(findConversations, changed);
 
-  return logged.map((event): Told | undefined => {
+  return logged.map((event): EventPayload | undefined => {
     const { type, conversationId, at } = event;
     if (type === 'HandoffChanged') {
       const conversation = conversations.get(conversationId);
       return conversation && { type, conversationId, at, conversation };
     }
     if (type === 'LeadCaptured') {
-      const lead = seesLeads(viewer) ? leads.get(event.leadId ?? '') : undefined;
+      const lead = canSeeLeads(viewer) ? leads.get(event.leadId ?? '') : undefined;
       return lead && { type, conversationId, at, lead };
     }
     const message = messages.get(event.messageId ?? '');
@@ -54,8 +54,8 @@ export async function readLogged(
 type FindMany<T> = (db: Queryable, accountId: string, ids: readonly string[]) => Promise<T[]>;
 
 /** Why a conversation is gone that was followed. */
-export const DELETED = 'The conversation was deleted, or the chatbot that it belongs to.';
+export const CONVERSATION_DELETED = 'The conversation was deleted, or the chatbot that it belongs to.';
 
 /** What is told to one who has missed events, or was told some that a restore has undone. */
-export const GAP =
+export const EVENTS_LOST =
   'Events since this cursor are no longer kept, or were lost with events before it. Read anew what you need; what follows is from now on.';

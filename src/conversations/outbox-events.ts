@@ -3,7 +3,7 @@ import type { Conversation, Lead, Message, Rating } from '../domain/entities.ts'
 import { fromJson } from '../domain/json.ts';
 import type { OutboxEvent } from '../store/webhooks/outbox.ts';
 
-type Told = Omit<Awaited<ReturnType<OutboxEvent['tell']>>, 'data'>;
+type ConversationOrigin = Omit<Awaited<ReturnType<OutboxEvent['buildPayload']>>, 'data'>;
 
 /** Bodies are kept small, so that every receiver takes them: a longer text is cut, and says so. */
 const MAX_TEXT_CHARS = 4_000;
@@ -17,43 +17,52 @@ export function leadCaptured(conversation: Conversation, lead: Lead): OutboxEven
     phone: lead.phone ?? '',
     custom_data: fromJson<object>(lead.customData),
   };
-  return { name: 'LEAD_CAPTURED', tell: () => ({ ...of(conversation), leadId: lead.id, data }) };
+  return { name: 'LEAD_CAPTURED', buildPayload: () => ({ ...originOf(conversation), leadId: lead.id, data }) };
 }
 
 /** The first message of a new conversation has come. */
 export function conversationStarted(conversation: Conversation): OutboxEvent {
-  const { channel, ...data } = naming(conversation);
-  return { name: 'CONVERSATION_STARTED', tell: () => ({ ...of(conversation), data: { ...data, channel } }) };
+  const { channel, ...data } = conversationFields(conversation);
+  return {
+    name: 'CONVERSATION_STARTED',
+    buildPayload: () => ({ ...originOf(conversation), data: { ...data, channel } }),
+  };
 }
 
 /** A visitor has said something. */
 export function messageReceived(conversation: Conversation, { id, content }: Message): OutboxEvent {
-  const { channel, ...place } = naming(conversation);
+  const { channel, ...place } = conversationFields(conversation);
   const data = { ...place, message_id: id, message: content, channel };
-  return { name: 'MESSAGE_RECEIVED', tell: () => ({ ...of(conversation), messageId: id, data }) };
+  return { name: 'MESSAGE_RECEIVED', buildPayload: () => ({ ...originOf(conversation), messageId: id, data }) };
 }
 
 /** A person was asked for, for the first time in the conversation. */
 function conversationEscalated(conversation: Conversation): OutboxEvent {
   const { escalationReason, escalatedAt } = conversation;
-  const data = { ...naming(conversation), reason: escalationReason ?? '', escalated_at: escalatedAt };
-  return { name: 'CONVERSATION_ESCALATED', tell: () => ({ ...of(conversation), data }) };
+  const data = { ...conversationFields(conversation), reason: escalationReason ?? '', escalated_at: escalatedAt };
+  return { name: 'CONVERSATION_ESCALATED', buildPayload: () => ({ ...originOf(conversation), data }) };
 }
 
 /** A person takes care of a conversation, or nobody any more. */
 function conversationAssigned(conversation: Conversation): OutboxEvent {
-  const data = { ...naming(conversation), assignee: conversation.assignee };
-  return { name: 'CONVERSATION_ASSIGNED', tell: () => ({ ...of(conversation), data }) };
+  const data = { ...conversationFields(conversation), assignee: conversation.assignee };
+  return { name: 'CONVERSATION_ASSIGNED', buildPayload: () => ({ ...originOf(conversation), data }) };
 }
 
 /** A conversation was closed. */
 function conversationClosed(conversation: Conversation): OutboxEvent {
-  return { name: 'CONVERSATION_CLOSED', tell: () => ({ ...of(conversation), data: naming(conversation) }) };
+  return {
+    name: 'CONVERSATION_CLOSED',
+    buildPayload: () => ({ ...originOf(conversation), data: conversationFields(conversation) }),
+  };
 }
 
 /** The chatbot answers again in place of a person. */
 function handoffEnded(conversation: Conversation): OutboxEvent {
-  return { name: 'HANDOFF_ENDED', tell: () => ({ ...of(conversation), data: naming(conversation) }) };
+  return {
+    name: 'HANDOFF_ENDED',
+    buildPayload: () => ({ ...originOf(conversation), data: conversationFields(conversation) }),
+  };
 }
 
 /** What is told of a reply at its end. */
@@ -63,12 +72,12 @@ type EndedReply = Pick<Message, 'id' | 'content' | 'finishReason' | 'error' | 'c
 export function messageCompleted(find: () => Promise<Conversation>, reply: EndedReply): OutboxEvent {
   return {
     name: 'MESSAGE_COMPLETED',
-    async tell() {
+    async buildPayload() {
       const conversation = await find();
       const { id, content, citations, generation } = reply;
-      const message = cut(content);
+      const message = truncate(content);
       const data = {
-        ...naming(conversation),
+        ...conversationFields(conversation),
         message_id: id,
         message,
         is_truncated: message !== content,
@@ -77,7 +86,7 @@ export function messageCompleted(find: () => Promise<Conversation>, reply: Ended
         model: generation?.model ?? null,
         source_ids: [...new Set(citations.map(({ sourceId }) => sourceId))],
       };
-      return { ...of(conversation), messageId: id, data };
+      return { ...originOf(conversation), messageId: id, data };
     },
   };
 }
@@ -86,17 +95,21 @@ export function messageCompleted(find: () => Promise<Conversation>, reply: Ended
 export function messageFailed(find: () => Promise<Conversation>, { id, error }: EndedReply): OutboxEvent {
   return {
     name: 'MESSAGE_FAILED',
-    async tell() {
+    async buildPayload() {
       const conversation = await find();
-      return { ...of(conversation), messageId: id, data: { ...naming(conversation), message_id: id, error } };
+      return {
+        ...originOf(conversation),
+        messageId: id,
+        data: { ...conversationFields(conversation), message_id: id, error },
+      };
     },
   };
 }
 
 /** A visitor has said what they think of a reply. */
 export function messageRated(conversation: Conversation, messageId: string, rating: Rating): OutboxEvent {
-  const data = { ...naming(conversation), message_id: messageId, rating: rating.toLowerCase() };
-  return { name: 'MESSAGE_RATED', tell: () => ({ ...of(conversation), messageId, data }) };
+  const data = { ...conversationFields(conversation), message_id: messageId, rating: rating.toLowerCase() };
+  return { name: 'MESSAGE_RATED', buildPayload: () => ({ ...originOf(conversation), messageId, data }) };
 }
 
 /** What has happened when a conversation has changed. */
@@ -109,14 +122,14 @@ export function diffEvents(before: Conversation, after: Conversation): OutboxEve
   return happened;
 }
 
-function of({ id, channel }: Conversation): Told {
+function originOf({ id, channel }: Conversation): ConversationOrigin {
   return { conversationId: id, channel };
 }
 
-function naming({ id, sessionId, channel }: Conversation) {
+function conversationFields({ id, sessionId, channel }: Conversation) {
   return { conversation_id: id, session_id: sessionId, channel: channel.toLowerCase() };
 }
 
-function cut(text: string): string {
+function truncate(text: string): string {
   return text.length <= MAX_TEXT_CHARS ? text : text.slice(0, MAX_TEXT_CHARS).replace(/[\ud800-\udbff]$/, '');
 }

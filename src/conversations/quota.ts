@@ -8,14 +8,14 @@ import { reserveReply } from '../store/usage.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 
 /** The shares of a month's quota, in percent, at which an account is warned. */
-export const WARNED_AT = [80, 100];
+export const WARNING_PERCENTAGES = [80, 100];
 
 /**
  * Takes a reply of the account's month, in the transaction of the message, and writes the warnings that this calls for.
  * @returns the warnings, which are to be signalled after the commit.
  * @throws QuotaExceededError
  */
-export async function takeReply(
+export async function reserveReplyQuota(
   trx: Queryable,
   { monthlyMessageLimit: limit }: Pick<Deps['config'], 'monthlyMessageLimit'>,
   accountId: string,
@@ -26,12 +26,12 @@ export async function takeReply(
   if (used === undefined) throw new QuotaExceededError();
   const warnings: QuotaWarning[] = [];
   // More than the share, too: a limit may be lowered while it is counted.
-  for (const percent of WARNED_AT.filter((share) => limit > 0 && used * 100 >= limit * share)) {
+  for (const percent of WARNING_PERCENTAGES.filter((share) => limit > 0 && used * 100 >= limit * share)) {
     const warning = await insertWarning(trx, { accountId, month, percent, used, limit, at: toTimestamp(now) });
     if (warning === undefined) continue;
     warnings.push(warning);
     await enqueueEvents(trx, { accountId, chatbotId: null, at: warning.at }, [
-      { name: 'QUOTA_WARNING', tell: () => ({ data: { month, percent, used, limit } }) },
+      { name: 'QUOTA_WARNING', buildPayload: () => ({ data: { month, percent, used, limit } }) },
     ]);
   }
   return warnings;

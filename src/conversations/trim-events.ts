@@ -19,7 +19,7 @@ export async function trimEvents(
   for (const chatbotId of await listAllChatbotIds(db.read)) {
     let after: number | undefined = 0;
     while (after !== undefined && !signal.aborted && !background.isDraining) {
-      after = await trimSome(db, chatbotId, { ...window, after });
+      after = await trimBatch(db, chatbotId, { ...window, after });
     }
   }
 }
@@ -29,7 +29,7 @@ export async function trimEvents(
  * in the future, by a clock that was set back since, is as old as those around it.
  * @returns the number after which there may be more.
  */
-async function trimSome(
+async function trimBatch(
   db: Deps['db'],
   chatbotId: string,
   { before, now, after }: { before: Timestamp; now: Timestamp; after: number },

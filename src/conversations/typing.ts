@@ -5,7 +5,7 @@ import { TYPING_ROLES, type TypingRole } from '../domain/entities.ts';
 import type { Clock } from '../domain/time.ts';
 
 /** Who is typing in which conversation, right now and nowhere kept. */
-export interface Typing {
+export interface TypingIndicators {
   /** Notes that someone types, for some seconds unless it is said again; or that they have stopped. */
   set(conversationId: string, role: TypingRole, isTyping: boolean): void;
   /** Who types now. */
@@ -20,7 +20,7 @@ const LASTS_MS = 6_000;
 const NOBODY: ReadonlySet<TypingRole> = new Set();
 
 /** Makes the memory of one process, and tells the others. */
-export function createTyping(bus: LiveBus, clock: Clock, announcements: Announcements): Typing {
+export function createTypingIndicators(bus: LiveBus, clock: Clock, announcements: Announcements): TypingIndicators {
   const typers = new Map<string, Map<TypingRole, { until: number; timer: NodeJS.Timeout }>>();
 
   function forget(conversationId: string, role: TypingRole): void {

@@ -7,7 +7,7 @@ import { findLastMessageId, insertMessage } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 
 /** What is said, and after what: `parentId` is null for the first message of a conversation. */
-export type MessageContent = Pick<Message, 'role' | 'status' | 'parentId'> & {
+export type NewMessage = Pick<Message, 'role' | 'status' | 'parentId'> & {
   readonly content?: string;
   readonly metadata?: JsonText | undefined;
   readonly isPrivate?: boolean;
@@ -25,7 +25,7 @@ export async function writeMessage(
   trx: Queryable,
   { id: conversationId, accountId }: Pick<Conversation, 'id' | 'accountId'>,
   at: Timestamp,
-  said: MessageContent,
+  said: NewMessage,
 ): Promise<{ message: Message; event: LoggedEvent }> {
   const { role, status, parentId, content = '', metadata = NO_METADATA } = said;
   const message: Message = {

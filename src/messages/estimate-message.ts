@@ -1,14 +1,19 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
-import { isForModel } from '../answer/bands.ts';
+import { shouldAskModel } from '../answer/confidence.ts';
 import { composePrompt } from '../answer/prompt.ts';
 import { estimateMessageTokens, estimateTokens } from '../answer/tokens.ts';
-import { READ, requireOneTarget, resolveTarget, type TargetInput } from '../conversations/conversation-target.ts';
+import {
+  READ_ONLY_LOOKUP,
+  resolveTarget,
+  type TargetInput,
+  validateTarget,
+} from '../conversations/conversation-target.ts';
 import type { Deps } from '../deps.ts';
 import type { ModelName } from '../domain/answering.ts';
 import { clientIdText, parseInput, text } from '../domain/input.ts';
 import { BUILTIN } from '../domain/providers.ts';
-import { nameModel } from '../models/families.ts';
+import { withDefaultModel } from '../models/families.ts';
 import { composeQuestion } from '../replies/question.ts';
 import { findTip } from '../store/branches.ts';
 
@@ -46,18 +51,18 @@ export async function estimateMessage(
 ): Promise<MessageEstimate> {
   const rules = z.object({ content: text(1, deps.config.maxMessageChars), sessionId: clientIdText.optional() });
   const { content, sessionId } = parseInput(rules, { content: input.content, sessionId: input.sessionId });
-  requireOneTarget(input);
-  const place = await resolveTarget(deps.db.read, accountId, { ...input, sessionId }, READ);
+  validateTarget(input);
+  const place = await resolveTarget(deps.db.read, accountId, { ...input, sessionId }, READ_ONLY_LOOKUP);
   const { conversation } = place;
   const fromId = (conversation && (await findTip(deps.db.read, accountId, conversation.id))) ?? null;
   const question = await composeQuestion(deps, place, { content, fromId });
-  if (question.author.provider === BUILTIN || !isForModel(question)) {
+  if (question.author.provider === BUILTIN || !shouldAskModel(question)) {
     const inputTokens = estimateTokens(content);
     const author = { provider: BUILTIN, model: null };
     return estimate(deps, author, { min: inputTokens, max: inputTokens });
   }
   const inputTokens = estimateMessageTokens(composePrompt(question).messages);
-  return estimate(deps, nameModel(question.author), {
+  return estimate(deps, withDefaultModel(question.author), {
     min: Math.floor(inputTokens * (1 - TOLERANCE)),
     max: Math.ceil(inputTokens * (1 + TOLERANCE)),
   });

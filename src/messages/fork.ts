@@ -1,5 +1,5 @@
 import type { Viewer } from '../access/viewer.ts';
-import { holdMessage } from '../conversations/visible.ts';
+import { getLockedMessage } from '../conversations/visibility.ts';
 import type { Chatbot, Conversation, Message, MessageRole } from '../domain/entities.ts';
 import { InvalidInputError, requireFound } from '../domain/errors.ts';
 import { findFollowing } from '../store/branches.ts';
@@ -21,7 +21,7 @@ export interface Fork {
  * @throws NotFoundError
  */
 export async function findFork(trx: Queryable, viewer: Viewer, messageId: string): Promise<Fork> {
-  const { message, conversation } = await holdMessage(trx, viewer, messageId);
+  const { message, conversation } = await getLockedMessage(trx, viewer, messageId);
   const chatbot = requireFound('Message', await findChatbot(trx, viewer.accountId, conversation.chatbotId));
   return { message, conversation, chatbot };
 }

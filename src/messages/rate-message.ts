@@ -1,6 +1,6 @@
 import type { Viewer } from '../access/viewer.ts';
 import { messageRated } from '../conversations/outbox-events.ts';
-import { getMessage } from '../conversations/visible.ts';
+import { getMessage } from '../conversations/visibility.ts';
 import type { Deps } from '../deps.ts';
 import type { Message, Rating } from '../domain/entities.ts';
 import { InvalidInputError, requireFound } from '../domain/errors.ts';

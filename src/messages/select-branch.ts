@@ -1,5 +1,5 @@
 import type { Viewer } from '../access/viewer.ts';
-import { holdMessage } from '../conversations/visible.ts';
+import { getLockedMessage } from '../conversations/visibility.ts';
 import { publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Conversation } from '../domain/entities.ts';
@@ -19,7 +19,7 @@ export async function selectBranch(
 ): Promise<Conversation> {
   const { accountId } = viewer;
   const { conversation, events } = await deps.db.transaction(async (trx) => {
-    const { message, conversation } = await holdMessage(trx, viewer, input.messageId);
+    const { message, conversation } = await getLockedMessage(trx, viewer, input.messageId);
     const { id, conversationId } = message;
     if (message.isShown) return { conversation, events: [] };
     await showBranch(trx, accountId, conversationId, await findEndOfBranch(trx, accountId, id));

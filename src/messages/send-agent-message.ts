@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Viewer } from '../access/viewer.ts';
-import { answererOf, holdConversation } from '../conversations/handoff.ts';
+import { answererOf, getLockedConversation } from '../conversations/handoff.ts';
 import { writeMessage } from '../conversations/write-message.ts';
 import { publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
@@ -58,7 +58,7 @@ export async function sendAgentMessage(
   const { accountId } = viewer;
   const now = deps.clock.now();
   const { stopping, events, ...sent } = await deps.db.transaction(async (trx): Promise<Sent> => {
-    const conversation = await holdConversation(trx, accountId, input.conversationId);
+    const conversation = await getLockedConversation(trx, accountId, input.conversationId);
     const once = onceOf(conversation, given, isPrivate, now);
     const earlier = once && (await findRecordedSend(trx, accountId, once));
     if (earlier !== undefined) {

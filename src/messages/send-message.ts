@@ -3,10 +3,10 @@ import type { Viewer } from '../access/viewer.ts';
 import {
   type ConversationTarget,
   reopenConversation,
-  requireOneTarget,
   resolveTarget,
   startConversation,
   type TargetInput,
+  validateTarget,
 } from '../conversations/conversation-target.ts';
 import { conversationStarted, messageReceived } from '../conversations/outbox-events.ts';
 import { writeMessage } from '../conversations/write-message.ts';
@@ -80,7 +80,7 @@ export async function sendMessage(
 ): Promise<SentMessage> {
   const input = placeOfSession(viewer, asked);
   const given = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
-  requireOneTarget(input);
+  validateTarget(input);
   const now = deps.clock.now();
   const { accountId } = viewer;
 

@@ -1,5 +1,5 @@
 import type { Viewer } from '../access/viewer.ts';
-import { holdMessage } from '../conversations/visible.ts';
+import { getLockedMessage } from '../conversations/visibility.ts';
 import { publishEvents } from '../coordination/topics.ts';
 import type { Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
@@ -17,7 +17,7 @@ import { findMessage } from '../store/messages.ts';
 export async function stopMessage(deps: StopDeps, viewer: Viewer, input: { messageId: string }): Promise<Message> {
   const at = toTimestamp(deps.clock.now());
   const { id, stopping, events } = await deps.db.transaction(async (trx) => {
-    const { message } = await holdMessage(trx, viewer, input.messageId);
+    const { message } = await getLockedMessage(trx, viewer, input.messageId);
     return { id: message.id, ...(await requestStop(trx, [message], at)) };
   });
   publishEvents(deps.bus, events);

@@ -5,25 +5,25 @@ import type { Redact } from './redact.ts';
 /** A model could not be asked, or did not answer to the end. Holds nothing of the question, of the answer or of a key. */
 export class ModelFailure extends AnswerFailure {
   /** Whether the same may succeed if it is tried again. */
-  readonly isPassing: boolean;
+  readonly isTransient: boolean;
   /** When the provider wants to be asked again; undefined where it said nothing. */
   readonly retryAfterMs: number | undefined;
 
-  constructor(code: FailureCode, detail: string, { isPassing = false, retryAfterMs }: Passing = {}) {
+  constructor(code: FailureCode, detail: string, { isTransient = false, retryAfterMs }: RetryHint = {}) {
     super(code, detail);
-    this.isPassing = isPassing;
+    this.isTransient = isTransient;
     this.retryAfterMs = retryAfterMs;
   }
 }
 
 /** How a failure passes; absent: it does not. */
-interface Passing {
-  readonly isPassing?: boolean;
+interface RetryHint {
+  readonly isTransient?: boolean;
   readonly retryAfterMs?: number | undefined;
 }
 
 /** What a provider, or the package that speaks to it, said of a failure. */
-interface Told {
+interface ProviderError {
   readonly status: number | undefined;
   /** Its own names for the error: type, code. */
   readonly names: string;
@@ -51,10 +51,10 @@ const MAX_CAUSES = 5;
  * Reads whatever a package has thrown, or told in mid-stream, into a failure with a public code. Its detail is made of
  * the status, the provider's names for the error and its redacted message; nothing of `error` is kept.
  */
-export function readFailure(error: unknown, redact: Redact): ModelFailure {
+export function toModelFailure(error: unknown, redact: Redact): ModelFailure {
   const known = findKnown(error);
   if (known !== undefined) return new ModelFailure(known.code, redact(known.message));
-  const told = readTold(error);
+  const told = parseError(error);
   const { status, names, message } = told;
   const detail = redact([status, names, message].filter((part) => part !== undefined && part !== '').join(' '));
   const retryAfterMs = readRetryAfter(error);
@@ -66,9 +66,9 @@ export function readFailure(error: unknown, redact: Redact): ModelFailure {
   if (!speaksOfAccess && CONTENT.test(words)) return new ModelFailure('CONTENT_FILTERED', detail);
   if (status === 402 || MONEY.test(words)) return new ModelFailure('PROVIDER_RATE_LIMITED', detail);
   if (status === 429 || (status === undefined && RATE.test(words)))
-    return new ModelFailure('PROVIDER_RATE_LIMITED', detail, { isPassing: true, retryAfterMs });
+    return new ModelFailure('PROVIDER_RATE_LIMITED', detail, { isTransient: true, retryAfterMs });
   if (isOurFault(error, status, words)) return new ModelFailure('PROVIDER_MISCONFIGURED', detail);
-  return new ModelFailure('PROVIDER_UNAVAILABLE', detail, { isPassing: true, retryAfterMs });
+  return new ModelFailure('PROVIDER_UNAVAILABLE', detail, { isTransient: true, retryAfterMs });
 }
 
 function isOurFault(error: unknown, status: number | undefined, words: string): boolean {
@@ -88,7 +88,7 @@ function findKnown(error: unknown): AnswerFailure | undefined {
   return undefined;
 }
 
-function readTold(error: unknown): Told {
+function parseError(error: unknown): ProviderError {
   if (typeof error === 'string') return { status: undefined, names: '', message: error };
   if (!isRecord(error)) return { status: undefined, names: '', message: 'nothing is said' };
   if (APICallError.isInstance(error)) {
@@ -117,7 +117,7 @@ function findError(body: unknown): Record<string, unknown> | undefined {
   return body;
 }
 
-function readRecord(record: Record<string, unknown>): Told {
+function readRecord(record: Record<string, unknown>): ProviderError {
   const { type, code, status, statusCode, message } = record;
   const names = [type, code, status].filter((name) => typeof name === 'string' || typeof name === 'number');
   const numbers = [statusCode, code].map(Number);

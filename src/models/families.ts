@@ -3,7 +3,7 @@ import type { ModelName } from '../domain/answering.ts';
 import { isProvider, type Provider } from '../domain/providers.ts';
 
 /** A family of models: what they are called, where they are and how they are reached. */
-export interface Family {
+export interface ModelFamily {
   readonly label: string;
   /** Asked where a chatbot names no model; null where nobody can know which there are. */
   readonly defaultModel: string | null;
@@ -11,7 +11,7 @@ export interface Family {
   readonly baseUrl: string | null;
   readonly needsKey: boolean;
   /** Whether servers of such models may let through the marks by which these end their turns. */
-  readonly leaksMarkers?: true;
+  readonly leaksStopMarkers?: true;
   /** What calls say besides the question; thoughts are shown where they are asked for, or come by themselves. */
   options?(asked: ModelRequest): Pick<LanguageModelV4CallOptions, 'providerOptions' | 'reasoning' | 'maxOutputTokens'>;
   /** Loads the package that speaks its protocol; nothing is asked of the provider. */
@@ -34,7 +34,7 @@ export interface ModelEndpoint {
 }
 
 /** Every family, by the name that chatbots say. */
-export const FAMILIES: Readonly<Record<Provider, Family>> = {
+export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
   openai: {
     label: 'OpenAI',
     defaultModel: 'gpt-6-luna',
@@ -54,7 +54,7 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     defaultModel: 'claude-haiku-5-5',
     baseUrl: 'https://api.anthropic.com/v1',
     needsKey: true,
-    options: (asked) => (asked.showsReasoning ? thinkAsClaude(asked) : {}),
+    options: (asked) => (asked.showsReasoning ? buildClaudeReasoning(asked) : {}),
     async load({ apiKey, baseUrl, fetch }) {
       const { createAnthropic } = await import('@ai-sdk/anthropic');
       return createAnthropic({ apiKey, baseURL: baseUrl, fetch });
@@ -88,7 +88,7 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     defaultModel: 'deepseek-flash',
     baseUrl: 'https://api.deepseek.com',
     needsKey: true,
-    leaksMarkers: true,
+    leaksStopMarkers: true,
     async load({ apiKey, baseUrl, fetch }) {
       const { createDeepSeek } = await import('@ai-sdk/deepseek');
       return createDeepSeek({ apiKey, baseURL: baseUrl, fetch });
@@ -99,7 +99,7 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     defaultModel: 'qwen-plus',
     baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
     needsKey: true,
-    leaksMarkers: true,
+    leaksStopMarkers: true,
     load: (reach) => loadCompatible('qwen', reach),
   },
   glm: {
@@ -107,7 +107,7 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     defaultModel: 'glm-5.3',
     baseUrl: 'https://open.bigmodel.cn/api/paas/v4',
     needsKey: true,
-    leaksMarkers: true,
+    leaksStopMarkers: true,
     load: (reach) => loadCompatible('glm', reach),
   },
   open: {
@@ -115,7 +115,7 @@ export const FAMILIES: Readonly<Record<Provider, Family>> = {
     defaultModel: null,
     baseUrl: null,
     needsKey: false,
-    leaksMarkers: true,
+    leaksStopMarkers: true,
     load: (reach) => loadCompatible('open', reach),
   },
 };
@@ -128,7 +128,7 @@ const MIN_BUDGET_TOKENS = 1_024;
  * the package adds to `max_tokens`: so the answer is given the rest, where that is as much. Others decide by themselves,
  * within `max_tokens`.
  */
-function thinkAsClaude({ model, maxOutputTokens }: ModelRequest) {
+function buildClaudeReasoning({ model, maxOutputTokens }: ModelRequest) {
   const isAdaptive =
     model.includes('claude-') && !/claude-(?:(?:opus|sonnet|haiku)-4(?!-[6-9]\b)|3|2|v2|instant)/.test(model);
   if (isAdaptive) return { reasoning: 'low' } as const;
@@ -145,6 +145,6 @@ async function loadCompatible(name: Provider, { apiKey, baseUrl, fetch }: ModelE
 }
 
 /** A model by its name, where only the provider is given: its default, which it may not have. */
-export function nameModel({ provider, model }: ModelName): ModelName {
+export function withDefaultModel({ provider, model }: ModelName): ModelName {
   return { provider, model: model ?? (isProvider(provider) ? FAMILIES[provider].defaultModel : null) };
 }

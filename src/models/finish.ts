@@ -2,16 +2,16 @@ import type { LanguageModelV4FinishReason, LanguageModelV4Usage } from '@ai-sdk/
 import type { TokenUsage } from '../domain/usage.ts';
 
 /** How an answer has ended: as it should, cut at its longest, held back by a filter, or not at all. */
-export type Outcome = 'WHOLE' | 'LENGTH' | 'FILTERED' | 'CUT_OFF';
+export type AnswerOutcome = 'WHOLE' | 'LENGTH' | 'FILTERED' | 'CUT_OFF';
 
 /** What GLM says, which the packages do not know. */
-const RAW_ENDINGS: Readonly<Record<string, Outcome>> = {
+const RAW_ENDINGS: Readonly<Record<string, AnswerOutcome>> = {
   sensitive: 'FILTERED',
   model_context_window_exceeded: 'LENGTH',
 };
 
 /** Reads how an answer ended. Whatever does not say that it is whole was cut off. */
-export function readOutcome({ unified, raw }: LanguageModelV4FinishReason): Outcome {
+export function readOutcome({ unified, raw }: LanguageModelV4FinishReason): AnswerOutcome {
   switch (unified) {
     case 'stop':
     case 'tool-calls':

@@ -38,7 +38,7 @@ export interface ModelStream {
    */
   next(): Promise<ModelStep>;
   /** What it has written so far, as a message of its own: text, thoughts and calls of tools. */
-  readonly said: LanguageModelV4Message & { role: 'assistant' };
+  readonly assistantMessage: LanguageModelV4Message & { role: 'assistant' };
   /** Closes the connection, whether or not all was read. */
   close(): void;
 }
@@ -54,7 +54,7 @@ export interface Models {
 }
 
 /** How an account reaches a provider. */
-export interface Access {
+export interface ProviderCredentials {
   readonly apiKey: string | undefined;
   /** Absent: the provider's own. */
   readonly baseUrl: string | undefined;

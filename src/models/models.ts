@@ -5,18 +5,18 @@ import { createBoundedCache } from '../domain/bounded-cache.ts';
 import { type Breaker, createBreaker } from '../domain/breaker.ts';
 import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
 import { isProvider, type Provider } from '../domain/providers.ts';
-import { createCarefulFetch } from './careful-fetch.ts';
-import { ModelFailure, readFailure } from './failure.ts';
+import { ModelFailure, toModelFailure } from './failure.ts';
 import { FAMILIES, type ModelEndpoint } from './families.ts';
-import type { Access, ModelCall, ModelStream, Models } from './model-call.ts';
+import { createLimitedFetch } from './limited-fetch.ts';
+import type { ModelCall, ModelStream, Models, ProviderCredentials } from './model-call.ts';
 import { createRedact, type Redact } from './redact.ts';
-import { readSteps, type StepReader, type StepSource } from './steps.ts';
+import { readModelSteps, type StepReader, type StepSource } from './steps.ts';
 import { MAX_ANSWER_CHARS } from './stream-parts.ts';
 
 /** What asking models needs. */
 export interface ModelsOptions {
   /** Finds how an account reaches a provider; undefined where it is not configured. */
-  findAccess(accountId: string, provider: Provider): Promise<Access | undefined>;
+  findCredentials(accountId: string, provider: Provider): Promise<ProviderCredentials | undefined>;
   /**
    * Told what came of each question that was asked: null when the model began to answer. Not told of those that were
    * given up, nor of those that a breaker kept off.
@@ -35,35 +35,35 @@ const MAX_PAUSE_MS = 10_000;
 /** A model that failed so often in a row, to one access, is left alone for so long. */
 const BREAKER = { failures: 5, pauseMs: 30_000 };
 /** How many accesses are kept ready, and of how many models is known how they are; what is not asked is forgotten. */
-const MAX_LINES = 500;
+const MAX_CLIENTS = 500;
 const MAX_BREAKERS = 2_000;
 /** More than the longest answer takes, whoever frames it; an event is parsed at once, while everybody else waits. */
 const RESPONSE_LIMITS = { maxBytes: 64 * 1_024 * 1_024, maxEventBytes: 1_024 * 1_024, maxErrorBytes: 1_024 * 1_024 };
 
 /** The way to one provider by one access. */
-interface Line {
+interface ProviderClient {
   readonly identity: string;
   readonly language: Promise<(model: string) => LanguageModelV4>;
   readonly redact: Redact;
 }
 
 /** A call of which all is known. */
-interface Question {
+interface ResolvedCall {
   readonly call: ModelCall;
   readonly provider: Provider;
   readonly model: string;
-  readonly line: Line;
+  readonly line: ProviderClient;
   readonly breaker: Breaker;
   readonly signal: AbortSignal;
 }
 
 /** Makes what asks hosted models. */
 export function createModels(options: ModelsOptions): Models {
-  const lines = createBoundedCache<Line>(MAX_LINES);
+  const lines = createBoundedCache<ProviderClient>(MAX_CLIENTS);
   const breakers = createBoundedCache<Breaker>(MAX_BREAKERS);
 
-  function openLine(provider: Provider, access: Access | undefined): Line {
-    const reach = readReach(provider, access);
+  function getClient(provider: Provider, access: ProviderCredentials | undefined): ProviderClient {
+    const reach = toEndpoint(provider, access);
     if (access === undefined || reach === undefined) throw misconfigured(`${provider} is not set up.`);
     const key = `${provider} ${access.identity}`;
     const known = lines.get(key);
@@ -78,7 +78,7 @@ export function createModels(options: ModelsOptions): Models {
   }
 
   /** One for each model: one that does not load shuts off no other. */
-  function getBreaker(provider: Provider, { identity }: Line, model: string): Breaker {
+  function getBreaker(provider: Provider, { identity }: ProviderClient, model: string): Breaker {
     const key = `${provider} ${identity} ${model}`;
     const known = breakers.get(key);
     if (known !== undefined) return known;
@@ -94,12 +94,12 @@ export function createModels(options: ModelsOptions): Models {
       const model = call.model ?? FAMILIES[provider].defaultModel;
       let isTold = true;
       try {
-        const line = openLine(provider, await options.findAccess(accountId, provider));
+        const line = getClient(provider, await options.findCredentials(accountId, provider));
         if (model === null) throw misconfigured(`${provider} has no model of its own, and none is named.`);
         const breaker = getBreaker(provider, line, model);
         isTold = call.isTest === true || breaker.tryNow();
         if (!isTold) throw new ModelFailure('PROVIDER_UNAVAILABLE', `${provider} has failed too often lately.`);
-        const stream = await ask({ call, provider, model, line, breaker, signal }, options);
+        const stream = await askWithRetries({ call, provider, model, line, breaker, signal }, options);
         options.onOutcome(accountId, { provider, model }, null);
         return stream;
       } catch (error) {
@@ -112,15 +112,15 @@ export function createModels(options: ModelsOptions): Models {
 }
 
 /** Asks, and asks again where that may help, until the first step is in sight. */
-async function ask(question: Question, options: ModelsOptions): Promise<ModelStream> {
+async function askWithRetries(question: ResolvedCall, options: ModelsOptions): Promise<ModelStream> {
   const { call, provider, model, signal, breaker } = question;
   const retries = call.isTest ? 0 : RETRIES;
   for (let tries = 1; ; tries++) {
     let isOpen = false;
     const noteEnd = (failure: ModelFailure | undefined) => {
-      if (isOpen && failure !== undefined) noteFailure(question, failure);
+      if (isOpen && failure !== undefined) recordFailure(question, failure);
     };
-    const steps = readSteps(createSource(question, options, noteEnd));
+    const steps = readModelSteps(createSource(question, options, noteEnd));
     try {
       await steps.ready();
       isOpen = true;
@@ -129,8 +129,8 @@ async function ask(question: Question, options: ModelsOptions): Promise<ModelStr
     } catch (error) {
       if (!(error instanceof ModelFailure)) throw error;
       const pauseMs = error.retryAfterMs ?? FIRST_PAUSE_MS * 2 ** (tries - 1) * (1 + Math.random() / 2);
-      if (!error.isPassing || tries > retries || pauseMs > MAX_PAUSE_MS) {
-        noteFailure(question, error);
+      if (!error.isTransient || tries > retries || pauseMs > MAX_PAUSE_MS) {
+        recordFailure(question, error);
         throw error;
       }
       await wait(pauseMs, undefined, { signal }).catch(() => {
@@ -141,7 +141,7 @@ async function ask(question: Question, options: ModelsOptions): Promise<ModelStr
 }
 
 function createSource(
-  { call, provider, model, line, signal }: Question,
+  { call, provider, model, line, signal }: ResolvedCall,
   { firstByteMs, silenceMs }: ModelsOptions,
   onEnd: StepSource['onEnd'],
 ): StepSource {
@@ -149,7 +149,7 @@ function createSource(
   const { messages, tools = [], toolChoice, maxOutputTokens, showsReasoning = false } = call;
   return {
     ...{ firstByteMs, silenceMs, signal, onEnd },
-    hidesMarkers: FAMILIES[provider].leaksMarkers ?? false,
+    hidesStopMarkers: FAMILIES[provider].leaksStopMarkers ?? false,
     maxChars: call.maxChars ?? MAX_ANSWER_CHARS,
     async start(abortSignal) {
       const language = await line.language;
@@ -160,7 +160,7 @@ function createSource(
         ...FAMILIES[provider].options?.({ model, maxOutputTokens, showsReasoning }),
       });
     },
-    toFailure: (error) => readFailure(error, say),
+    toFailure: (error) => toModelFailure(error, say),
     createFailure: (code, detail, passing) => new ModelFailure(code, say(detail), passing),
   };
 }
@@ -170,24 +170,24 @@ function createStream(name: { provider: Provider; model: string }, steps: StepRe
     ...name,
     next: steps.next,
     close: steps.close,
-    get said() {
-      return steps.said;
+    get assistantMessage() {
+      return steps.assistantMessage;
     },
   };
 }
 
 /** Notes whether the model is well: it is when it answers, if only to refuse. A test only says where it is. */
-function noteFailure({ call, breaker, signal }: Question, { code }: ModelFailure): void {
+function recordFailure({ call, breaker, signal }: ResolvedCall, { code }: ModelFailure): void {
   if (code !== 'PROVIDER_UNAVAILABLE') breaker.succeed();
   else if (!signal.aborted && !call.isTest) breaker.fail();
 }
 
 /** All that a package needs; undefined where a key or an address is missing. */
-function readReach(provider: Provider, access: Access | undefined): ModelEndpoint | undefined {
+function toEndpoint(provider: Provider, access: ProviderCredentials | undefined): ModelEndpoint | undefined {
   const family = FAMILIES[provider];
   const { apiKey = '', baseUrl = family.baseUrl, fetch } = access ?? { fetch: globalThis.fetch };
   if (baseUrl === null || (family.needsKey && apiKey === '')) return undefined;
-  return { apiKey, baseUrl, fetch: createCarefulFetch(fetch, RESPONSE_LIMITS) };
+  return { apiKey, baseUrl, fetch: createLimitedFetch(fetch, RESPONSE_LIMITS) };
 }
 
 function misconfigured(detail: string): ModelFailure {

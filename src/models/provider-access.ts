@@ -18,7 +18,7 @@ import type { Database } from '../store/database.ts';
 import { ANSWER_STEP_MS, retryStep } from '../store/engines/retry.ts';
 import { listProviderKeys, type StoredProviderKey } from '../store/provider-keys.ts';
 import { writeModelOutcome } from '../store/provider-models.ts';
-import type { Access } from './model-call.ts';
+import type { ProviderCredentials } from './model-call.ts';
 import { unsealProviderKey } from './sealed-keys.ts';
 
 /** Who may ask which models, and what came of it. */
@@ -27,14 +27,14 @@ export interface ProviderAccess {
    * Finds what an account reaches a provider with: its own access, which goes before that of the operator as a whole.
    * Undefined where there is neither, where its own cannot be unsealed, and for a name that is no provider's.
    */
-  findAccess(accountId: string, provider: string): Promise<Access | undefined>;
+  findCredentials(accountId: string, provider: string): Promise<ProviderCredentials | undefined>;
   /**
    * Counts a failure, and remembers in the background how a call ended, null for well: whenever that is another end than
    * the last, and else once a minute at most. Where no model is named there is nothing to remember.
    */
-  noteOutcome(accountId: string, name: ModelName, failure: FailureCode | null): void;
+  recordOutcome(accountId: string, name: ModelName, failure: FailureCode | null): void;
   /** Reads again what an account has of its own, or all have, when it is needed next. */
-  forget(accountId?: string): void;
+  invalidate(accountId?: string): void;
   close(): Promise<void>;
 }
 
@@ -50,7 +50,7 @@ export interface ProviderAccessDeps {
 }
 
 /** By provider; null where the account's own cannot be unsealed. */
-type OwnAccess = ReadonlyMap<string, Access | null>;
+type OwnAccess = ReadonlyMap<string, ProviderCredentials | null>;
 
 const MAX_AGE_MS = 10_000;
 const OUTCOME_INTERVAL_MS = 60_000;
@@ -74,17 +74,17 @@ export function createProviderAccess(deps: ProviderAccessDeps): ProviderAccess {
   const outcomes: Outcomes = createBoundedCache(MAX_OUTCOMES);
 
   return {
-    async findAccess(accountId, provider) {
+    async findCredentials(accountId, provider) {
       const access = (await getOwnAccess(own, accountId)).get(provider);
       return access === undefined ? ofOperator.get(provider) : (access ?? undefined);
     },
 
-    noteOutcome(accountId, { provider, model }, failure) {
+    recordOutcome(accountId, { provider, model }, failure) {
       if (failure !== null) metrics.modelFailures.inc({ provider, code: failure });
       if (model !== null) writeOutcome(deps, outcomes, accountId, { provider, model, failure });
     },
 
-    forget(accountId) {
+    invalidate(accountId) {
       if (accountId === undefined) {
         own.accounts.clear();
         outcomes.clear();
@@ -105,9 +105,9 @@ export function createProviderAccess(deps: ProviderAccessDeps): ProviderAccess {
 function readOperatorAccess(
   models: Config['models'],
   identify: Identify,
-  fetch: Access['fetch'],
-): ReadonlyMap<string, Access> {
-  const found = new Map<string, Access>();
+  fetch: ProviderCredentials['fetch'],
+): ReadonlyMap<string, ProviderCredentials> {
+  const found = new Map<string, ProviderCredentials>();
   for (const provider of PROVIDERS) {
     const { apiKey, baseUrl } = models.access[provider];
     const isConfigured = provider === 'open' ? baseUrl !== undefined : apiKey !== undefined;
@@ -121,8 +121,8 @@ function readOperatorAccess(
 interface OwnAccessCache {
   readonly deps: ProviderAccessDeps;
   readonly identify: Identify;
-  readonly plainFetch: Access['fetch'];
-  readonly guardedFetch: Access['fetch'];
+  readonly plainFetch: ProviderCredentials['fetch'];
+  readonly guardedFetch: ProviderCredentials['fetch'];
   readonly accounts: LRUCache<string, { readonly at: number; readonly own: Promise<OwnAccess> }>;
   readonly closed: AbortController;
 }
@@ -152,7 +152,7 @@ async function readOwnAccess(cache: OwnAccessCache, accountId: string): Promise<
   return new Map(keys.map((key) => [key.provider, unsealAccess(cache, key)]));
 }
 
-function unsealAccess(cache: OwnAccessCache, key: StoredProviderKey): Access | null {
+function unsealAccess(cache: OwnAccessCache, key: StoredProviderKey): ProviderCredentials | null {
   const { sealer, logger } = cache.deps;
   const { accountId, provider } = key;
   const unsealed = unsealProviderKey(sealer, key);

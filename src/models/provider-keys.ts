@@ -22,7 +22,7 @@ export interface ProviderKeyDeps {
   readonly db: Database;
   readonly clock: Clock;
   readonly sealer: Sealer;
-  readonly access: Pick<ProviderAccess, 'forget'>;
+  readonly providerAccess: Pick<ProviderAccess, 'invalidate'>;
   readonly announcements: Pick<Announcements, 'announce'>;
 }
 
@@ -110,7 +110,7 @@ export async function setProviderKey(
  * @throws InvalidInputError; NotFoundError when the account has none.
  */
 export async function deleteProviderKey(
-  deps: Pick<ProviderKeyDeps, 'db' | 'access' | 'announcements'>,
+  deps: Pick<ProviderKeyDeps, 'db' | 'providerAccess' | 'announcements'>,
   viewer: Pick<Viewer, 'accountId'>,
   input: { provider: string },
 ): Promise<Provider> {
@@ -126,9 +126,9 @@ export async function deleteProviderKey(
 }
 
 function announceChange(
-  { access, announcements }: Pick<ProviderKeyDeps, 'access' | 'announcements'>,
+  { providerAccess, announcements }: Pick<ProviderKeyDeps, 'providerAccess' | 'announcements'>,
   accountId: string,
 ): void {
-  access.forget(accountId);
+  providerAccess.invalidate(accountId);
   announcements.announce('provider-keys', accountId);
 }

@@ -11,7 +11,7 @@ export interface ProviderText {
   /** Begins a block: providers use ids again. */
   begin(type: BlockType, part: BlockPart): void;
   /** Goes on with a block, which is begun where it was not. */
-  turnTo(type: BlockType, part: BlockPart): void;
+  resume(type: BlockType, part: BlockPart): void;
   /** Appends to the block that was last begun or turned to. */
   append(text: string): void;
   call(call: LanguageModelV4ToolCall): void;
@@ -46,7 +46,7 @@ export function createProviderText(): ProviderText {
 
   return {
     begin,
-    turnTo(type, part) {
+    resume(type, part) {
       const key = keyOf(type, part.id);
       if (current?.key !== key) current = blocks.get(key);
       if (current === undefined) begin(type, part);

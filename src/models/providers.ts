@@ -10,7 +10,7 @@ import type { ProviderAccess } from './provider-access.ts';
 /** What an account's providers are read with. */
 export interface ProviderDeps {
   readonly db: Database;
-  readonly access: Pick<ProviderAccess, 'findAccess'>;
+  readonly providerAccess: Pick<ProviderAccess, 'findCredentials'>;
 }
 
 /** How an account stands with a provider. */
@@ -28,7 +28,7 @@ export interface ProviderStatus {
   readonly lastError: MessageFailure | null;
 }
 
-const BUILTIN_STANDING: ProviderStatus = {
+const BUILTIN_STATUS: ProviderStatus = {
   name: BUILTIN,
   isConfigured: true,
   keySource: null,
@@ -39,20 +39,20 @@ const BUILTIN_STANDING: ProviderStatus = {
 
 /** All that can answer: the built-in engine first, then the providers. */
 export async function listProviders(
-  { db, access }: ProviderDeps,
+  { db, providerAccess }: ProviderDeps,
   { accountId }: Pick<Viewer, 'accountId'>,
 ): Promise<ProviderStatus[]> {
   const keys = await listProviderKeys(db.read, accountId);
   const used = await listProviderModels(db.read, accountId);
   const standings = PROVIDERS.map(async (name): Promise<ProviderStatus> => {
-    const isConfigured = (await access.findAccess(accountId, name)) !== undefined;
+    const isConfigured = (await providerAccess.findCredentials(accountId, name)) !== undefined;
     const own = keys.find(({ provider }) => provider === name);
     const models = used.filter(({ provider }) => provider === name);
     const failure = own !== undefined && !isConfigured ? 'PROVIDER_MISCONFIGURED' : (models[0]?.failure ?? null);
     const keySource = isConfigured ? (own ? 'ACCOUNT' : 'ENVIRONMENT') : null;
     return { name, isConfigured, keySource, own, models, lastError: describeFailure(failure) };
   });
-  return [BUILTIN_STANDING, ...(await Promise.all(standings))];
+  return [BUILTIN_STATUS, ...(await Promise.all(standings))];
 }
 
 /** How an account stands with one of them. */

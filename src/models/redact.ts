@@ -3,8 +3,8 @@ export type Redact = (text: string) => string;
 
 const REDACTED = '[redacted]';
 /** What is read of a text, and what is kept of it. */
-const READ_CHARS = 2_000;
-const KEPT_CHARS = 240;
+const MAX_INPUT_CHARS = 2_000;
+const MAX_RESULT_CHARS = 240;
 /** What is shorter is no secret, and would take half of every text with it. */
 const MIN_SECRET_CHARS = 4;
 
@@ -20,18 +20,18 @@ const KEY_FORMS: readonly (readonly [RegExp, string])[] = [
 
 /** Makes what takes the given secrets out of texts, however they are encoded, and all that looks like one. */
 export function createRedact(secrets: readonly (string | undefined)[]): Redact {
-  const known = secrets.flatMap((secret) => (secret !== undefined ? formsOf(secret) : []));
+  const known = secrets.flatMap((secret) => (secret !== undefined ? encodingsOf(secret) : []));
   const forms = known.filter((form) => form.length >= MIN_SECRET_CHARS).sort((a, b) => b.length - a.length);
-  const exact = forms.length > 0 ? new RegExp(forms.map(quote).join('|'), 'gi') : undefined;
+  const exact = forms.length > 0 ? new RegExp(forms.map(escapeRegExp).join('|'), 'gi') : undefined;
   return (text) => {
-    let said = text.slice(0, READ_CHARS).replace(/[\p{C}\s]+/gu, ' ');
+    let said = text.slice(0, MAX_INPUT_CHARS).replace(/[\p{C}\s]+/gu, ' ');
     if (exact !== undefined) said = said.replace(exact, REDACTED);
     for (const [form, instead] of KEY_FORMS) said = said.replace(form, instead);
-    return said.trim().slice(0, KEPT_CHARS).toWellFormed();
+    return said.trim().slice(0, MAX_RESULT_CHARS).toWellFormed();
   };
 }
 
-function formsOf(secret: string): string[] {
+function encodingsOf(secret: string): string[] {
   const base64 = Buffer.from(secret)
     .toString('base64')
     .replace(/={1,2}$/, '');
@@ -39,6 +39,6 @@ function formsOf(secret: string): string[] {
   return [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1), base64, base64url];
 }
 
-function quote(text: string): string {
+function escapeRegExp(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }

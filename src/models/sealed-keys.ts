@@ -12,7 +12,7 @@ const PURPOSE = 'provider-key';
  * @throws InvalidInputError where nothing can be sealed.
  */
 export function sealProviderKey(sealer: Sealer, accountId: string, provider: Provider, apiKey: string): string {
-  return sealer.seal(PURPOSE, placeOf(accountId, provider), apiKey);
+  return sealer.seal(PURPOSE, locationOf(accountId, provider), apiKey);
 }
 
 /** Gives the key of a stored access: null where it has none, undefined where it cannot be unsealed. */
@@ -20,7 +20,7 @@ export function unsealProviderKey(
   sealer: Sealer,
   { accountId, provider, sealedKey }: StoredProviderKey,
 ): string | null | undefined {
-  return sealedKey === null ? null : sealer.unseal(PURPOSE, placeOf(accountId, provider), sealedKey);
+  return sealedKey === null ? null : sealer.unseal(PURPOSE, locationOf(accountId, provider), sealedKey);
 }
 
 /** Seals with the newest key what an earlier one has sealed. What nobody can unseal stays as it is. */
@@ -44,6 +44,6 @@ export async function resealProviderKeys({
   logger.info(counts, 'sealed stored keys anew');
 }
 
-function placeOf(accountId: string, provider: Provider) {
+function locationOf(accountId: string, provider: Provider) {
   return { table: 'provider_keys', row: `${accountId} ${provider}`, column: 'sealed_key' };
 }

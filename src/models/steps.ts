@@ -5,7 +5,7 @@ import type { ProviderMessage } from './provider-text.ts';
 import { type AnswerEnd, type AnswerParser, type AnswerRules, createAnswerParser, parsePart } from './stream-parts.ts';
 
 /** How long a connection may take to end after its answer, so that it can be used again. */
-const LINGER_MS = 1_000;
+const DRAIN_MS = 1_000;
 
 /** The steps of one answer. */
 export interface StepReader {
@@ -13,7 +13,7 @@ export interface StepReader {
   ready(): Promise<void>;
   /** The next step. @throws ModelFailure */
   next(): Promise<ModelStep>;
-  readonly said: ProviderMessage;
+  readonly assistantMessage: ProviderMessage;
   close(): void;
 }
 
@@ -35,7 +35,7 @@ interface PartStream {
 type PartReader = ReadableStreamDefaultReader<LanguageModelV4StreamPart>;
 
 /** How far the reading of one answer has come. */
-interface Reading {
+interface ReadingState {
   readonly source: StepSource;
   readonly connection: AbortController;
   readonly parser: AnswerParser;
@@ -59,9 +59,9 @@ interface Reading {
  * package heeds the abort. A token costs one promise besides the package's own; time is kept by one timer, which looks
  * up since when somebody has been waiting.
  */
-export function readSteps(source: StepSource): StepReader {
+export function readModelSteps(source: StepSource): StepReader {
   const { signal, firstByteMs, silenceMs, createFailure } = source;
-  const reading: Reading = {
+  const reading: ReadingState = {
     source,
     connection: new AbortController(),
     parser: createAnswerParser(source),
@@ -83,24 +83,24 @@ export function readSteps(source: StepSource): StepReader {
     async ready() {
       reading.parser.steps.unshift(await nextStep(reading));
     },
-    get said() {
-      return reading.parser.said.message;
+    get assistantMessage() {
+      return reading.parser.providerText.message;
     },
     close: () => close(reading),
   };
 }
 
-function nextStep(reading: Reading): Promise<ModelStep> {
+function nextStep(reading: ReadingState): Promise<ModelStep> {
   const step = reading.parser.steps.shift();
   if (step !== undefined) return Promise.resolve(step);
   if (reading.over !== undefined) return Promise.reject(reading.over);
   reading.waiting = Promise.withResolvers();
-  readOn(reading);
+  readNextPart(reading);
   return reading.waiting.promise;
 }
 
 /** Reads the next part; the first time, asks the model. */
-function readOn(reading: Reading): void {
+function readNextPart(reading: ReadingState): void {
   reading.waitsSince = performance.now();
   if (reading.reader !== undefined) reading.reader.read().then(reading.onRead, reading.onError);
   else if (!reading.isAsked) {
@@ -109,21 +109,21 @@ function readOn(reading: Reading): void {
   }
 }
 
-function openStream(reading: Reading, { stream }: PartStream): void {
+function openStream(reading: ReadingState, { stream }: PartStream): void {
   if (reading.over !== undefined) {
     stream.cancel().catch(() => {});
     return;
   }
   reading.reader = stream.getReader();
-  readOn(reading);
+  readNextPart(reading);
 }
 
-function handleRead(reading: Reading, { done, value }: ReadableStreamReadResult<LanguageModelV4StreamPart>): void {
+function handleRead(reading: ReadingState, { done, value }: ReadableStreamReadResult<LanguageModelV4StreamPart>): void {
   if (reading.over !== undefined) return;
   const { parser, source } = reading;
   try {
     const end = done
-      ? source.createFailure('PROVIDER_UNAVAILABLE', 'The answer was cut off.', { isPassing: true })
+      ? source.createFailure('PROVIDER_UNAVAILABLE', 'The answer was cut off.', { isTransient: true })
       : parsePart(parser, value);
     if (end !== undefined) endAnswer(reading, end);
   } catch (error) {
@@ -133,14 +133,14 @@ function handleRead(reading: Reading, { done, value }: ReadableStreamReadResult<
   if (step !== undefined) {
     reading.waiting?.resolve(step);
     reading.waiting = undefined;
-  } else if (reading.over === undefined) readOn(reading);
+  } else if (reading.over === undefined) readNextPart(reading);
 }
 
-function handleError(reading: Reading, error: unknown): void {
+function handleError(reading: ReadingState, error: unknown): void {
   if (reading.over === undefined) fail(reading, reading.source.toFailure(error));
 }
 
-function endAnswer(reading: Reading, end: AnswerEnd): void {
+function endAnswer(reading: ReadingState, end: AnswerEnd): void {
   if (end instanceof ModelFailure) {
     fail(reading, end);
     return;
@@ -150,7 +150,7 @@ function endAnswer(reading: Reading, end: AnswerEnd): void {
   stopReading(reading, { over, failure: undefined, lingers: end.usage !== null });
 }
 
-function fail(reading: Reading, failure: ModelFailure): void {
+function fail(reading: ReadingState, failure: ModelFailure): void {
   if (reading.over !== undefined) return;
   stopReading(reading, { over: failure, failure, lingers: false });
   // What was written before is given first.
@@ -159,7 +159,7 @@ function fail(reading: Reading, failure: ModelFailure): void {
   reading.waiting = undefined;
 }
 
-function close(reading: Reading): void {
+function close(reading: ReadingState): void {
   if (reading.over !== undefined) return;
   const over = reading.source.createFailure('ANSWER_FAILED', 'The answer was closed.');
   stopReading(reading, { over, failure: undefined, lingers: false });
@@ -168,20 +168,20 @@ function close(reading: Reading): void {
 
 /** @param lingers whether the connection may be used again, once its end has come. */
 function stopReading(
-  reading: Reading,
+  reading: ReadingState,
   { over, failure, lingers }: { over: ModelFailure; failure: ModelFailure | undefined; lingers: boolean },
 ): void {
   const { source, reader, connection } = reading;
   reading.over = over;
   clearTimeout(reading.timer);
   source.signal.removeEventListener('abort', reading.onAbort);
-  if (lingers && reader !== undefined) letEnd(reader, connection);
-  else drop(reader, connection);
+  if (lingers && reader !== undefined) drain(reader, connection);
+  else disconnect(reader, connection);
   source.onEnd(failure);
 }
 
 /** Fails an answer whose next part has been waited for too long, or sets the timer again. */
-function checkSilence(reading: Reading): void {
+function checkSilence(reading: ReadingState): void {
   const { firstByteMs, silenceMs, createFailure } = reading.source;
   const limit = reading.parser.hasBegun ? silenceMs : firstByteMs;
   const left = reading.waiting === undefined ? limit : reading.waitsSince + limit - performance.now();
@@ -191,11 +191,11 @@ function checkSilence(reading: Reading): void {
 }
 
 /** Waits a little for the end that follows the last part, and drops a connection that does not come to it. */
-function letEnd(reader: PartReader, connection: AbortController): void {
-  const timer = setTimeout(drop, LINGER_MS, reader, connection).unref();
+function drain(reader: PartReader, connection: AbortController): void {
+  const timer = setTimeout(disconnect, DRAIN_MS, reader, connection).unref();
   const see = (isDone: boolean) => {
     clearTimeout(timer);
-    if (!isDone) drop(reader, connection);
+    if (!isDone) disconnect(reader, connection);
   };
   reader.read().then(
     ({ done }) => see(done),
@@ -203,7 +203,7 @@ function letEnd(reader: PartReader, connection: AbortController): void {
   );
 }
 
-function drop(reader: PartReader | undefined, connection: AbortController): void {
+function disconnect(reader: PartReader | undefined, connection: AbortController): void {
   connection.abort();
   reader?.cancel().catch(() => {});
 }

@@ -2,7 +2,7 @@ import type { LanguageModelV4StreamPart, LanguageModelV4ToolCall } from '@ai-sdk
 import type { FailureCode } from '../domain/failures.ts';
 import type { TokenUsage } from '../domain/usage.ts';
 import type { ModelFailure } from './failure.ts';
-import { type Outcome, readOutcome, readUsage } from './finish.ts';
+import { type AnswerOutcome, readOutcome, readUsage } from './finish.ts';
 import type { ModelStep } from './model-call.ts';
 import { createProviderText, type ProviderText } from './provider-text.ts';
 import { createStopFilter, type StopFilter } from './stop-markers.ts';
@@ -18,19 +18,19 @@ export type AnswerEnd = FinishStep | ModelFailure;
 /** How an answer is read, and its failures made. */
 export interface AnswerRules {
   /** Whether marks of the ends of turns are taken out of the text. */
-  readonly hidesMarkers: boolean;
+  readonly hidesStopMarkers: boolean;
   /** The longest text, in UTF-16 units. */
   readonly maxChars: number;
   /** Reads what the package has thrown or told. */
   toFailure(error: unknown): ModelFailure;
-  createFailure(code: FailureCode, detail: string, passing?: { readonly isPassing: boolean }): ModelFailure;
+  createFailure(code: FailureCode, detail: string, passing?: { readonly isTransient: boolean }): ModelFailure;
 }
 
 /** Makes steps of the parts that a package streams. */
 export interface AnswerParser {
   readonly rules: AnswerRules;
   readonly filter: StopFilter | undefined;
-  readonly said: ProviderText;
+  readonly providerText: ProviderText;
   /** The steps that nobody has taken yet, the oldest first. */
   readonly steps: ModelStep[];
   /** How much there was: text as it was read and as it is shown, thoughts and input of tools, and calls of tools. */
@@ -43,8 +43,8 @@ export interface AnswerParser {
 export function createAnswerParser(rules: AnswerRules): AnswerParser {
   return {
     rules,
-    filter: rules.hidesMarkers ? createStopFilter() : undefined,
-    said: createProviderText(),
+    filter: rules.hidesStopMarkers ? createStopFilter() : undefined,
+    providerText: createProviderText(),
     steps: [],
     size: { read: 0, text: 0, other: 0, calls: 0 },
     hasBegun: false,
@@ -56,28 +56,28 @@ export function createAnswerParser(rules: AnswerRules): AnswerParser {
  * nothing is parsed afterwards.
  */
 export function parsePart(parser: AnswerParser, part: LanguageModelV4StreamPart): AnswerEnd | undefined {
-  const { said } = parser;
+  const { providerText } = parser;
   switch (part.type) {
     case 'text-delta':
-      said.turnTo('text', part);
+      providerText.resume('text', part);
       return addText(parser, part.delta);
     case 'reasoning-delta':
-      said.turnTo('reasoning', part);
+      providerText.resume('reasoning', part);
       return part.delta === '' ? undefined : addReasoning(parser, part.delta);
     case 'text-start':
       flush(parser);
-      said.begin('text', part);
+      providerText.begin('text', part);
       return undefined;
     case 'reasoning-start':
       flush(parser);
-      said.begin('reasoning', part);
+      providerText.begin('reasoning', part);
       return undefined;
     case 'text-end':
-      said.turnTo('text', part);
+      providerText.resume('text', part);
       flush(parser);
       return undefined;
     case 'reasoning-end':
-      if (part.providerMetadata !== undefined) said.turnTo('reasoning', part);
+      if (part.providerMetadata !== undefined) providerText.resume('reasoning', part);
       return undefined;
     case 'tool-input-delta':
       return countOther(parser, part.delta);
@@ -106,10 +106,10 @@ function addText(parser: AnswerParser, delta: string): AnswerEnd | undefined {
   return finish('LENGTH', null);
 }
 
-function show({ size, said, steps }: AnswerParser, text: string): void {
+function show({ size, providerText, steps }: AnswerParser, text: string): void {
   if (text === '') return;
   size.text += text.length;
-  said.append(text);
+  providerText.append(text);
   steps.push({ type: 'text', text });
 }
 
@@ -121,7 +121,7 @@ function flush(parser: AnswerParser): void {
 function addReasoning(parser: AnswerParser, delta: string): AnswerEnd | undefined {
   const text = delta.slice(0, MAX_ANSWER_CHARS - parser.size.other);
   if (text !== '') {
-    parser.said.append(text);
+    parser.providerText.append(text);
     parser.steps.push({ type: 'reasoning', text });
   }
   return countOther(parser, delta);
@@ -137,15 +137,15 @@ function addCall(parser: AnswerParser, call: LanguageModelV4ToolCall): void {
   parser.hasBegun = true;
   flush(parser);
   parser.size.calls++;
-  parser.said.call(call);
+  parser.providerText.call(call);
   parser.steps.push({ type: 'tool', call });
 }
 
-function readEnd({ rules, size }: AnswerParser, ending: Outcome, usage: TokenUsage | null): AnswerEnd {
+function readEnd({ rules, size }: AnswerParser, ending: AnswerOutcome, usage: TokenUsage | null): AnswerEnd {
   if (ending === 'WHOLE') return finish(size.calls > 0 ? 'TOOLS' : 'STOP', usage);
   if (ending === 'LENGTH') return finish('LENGTH', usage);
   if (ending === 'CUT_OFF')
-    return rules.createFailure('PROVIDER_UNAVAILABLE', 'The answer was cut off.', { isPassing: true });
+    return rules.createFailure('PROVIDER_UNAVAILABLE', 'The answer was cut off.', { isTransient: true });
   if (size.text > 0) return finish('CONTENT_FILTER', usage);
   return rules.createFailure('CONTENT_FILTERED', 'The provider has held all of the answer back.');
 }

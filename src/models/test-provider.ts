@@ -16,7 +16,7 @@ export interface ProviderTest {
   readonly failure: FailureCode | null;
 }
 
-const LIMIT_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 const NAMES = [BUILTIN, ...PROVIDERS] as const;
 
 const rules = z.object({
@@ -39,7 +39,7 @@ export async function testProvider(
   const { provider, model = null } = parseInput(rules, { ...input });
   if (provider === BUILTIN) return { provider, model: null, latencyMs: 0, failure: null };
   const startedAt = performance.now();
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
   let stream: ModelStream | undefined;
   let failure: FailureCode | null = null;
   try {

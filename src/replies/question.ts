@@ -1,5 +1,5 @@
 import type { Question, Turn } from '../answer/engine.ts';
-import { retrieveFor } from '../answer/retrieve-for.ts';
+import { retrieveWithHistory } from '../answer/retrieve-with-history.ts';
 import type { Deps } from '../deps.ts';
 import type { Chatbot, Conversation, Message } from '../domain/entities.ts';
 import { BUILTIN } from '../domain/providers.ts';
@@ -51,7 +51,7 @@ export async function composeQuestion(
     tools: createTools(deps, chatbot, conversation?.id ?? ''),
     visitor: (answering.sharesMetadata && conversation?.metadata) || null,
     history,
-    retrieval: await retrieveFor(read, accountId, chatbot.id, content, known, EVIDENCE_LIMIT),
+    retrieval: await retrieveWithHistory(read, accountId, chatbot.id, content, known, EVIDENCE_LIMIT),
   };
 }
 

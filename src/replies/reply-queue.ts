@@ -1,5 +1,5 @@
 import { answererOf } from '../conversations/handoff.ts';
-import { takeReply } from '../conversations/quota.ts';
+import { reserveReplyQuota } from '../conversations/quota.ts';
 import { writeMessage } from '../conversations/write-message.ts';
 import { publishEvents, quotaTopic } from '../coordination/topics.ts';
 import type { Chatbot, Conversation, Message } from '../domain/entities.ts';
@@ -47,7 +47,7 @@ export async function enqueueReply(
   const { stopping, events } = await requestStop(trx, whenBusy === 'INTERRUPT' ? open : [], toTimestamp(now));
   const ahead = whenBusy === 'INTERRUPT' ? stopping : open;
   if (ahead.length > MAX_WAITING_REPLIES) throw new QueueFullError();
-  const warnings = await takeReply(trx, config, accountId, now);
+  const warnings = await reserveReplyQuota(trx, config, accountId, now);
   return { isBusy: ahead.length > 0, stopping, events, warnings };
 }
 

@@ -1,4 +1,4 @@
-import { bandOf } from '../answer/bands.ts';
+import { bandOf } from '../answer/confidence.ts';
 import type { Question, Suggestions } from '../answer/engine.ts';
 import { retrieve } from '../answer/retrieve.ts';
 import { deletionTopic, publishEvents } from '../coordination/topics.ts';

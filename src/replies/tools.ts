@@ -76,10 +76,10 @@ function use({ background }: ToolDeps, notice: string, act: () => Promise<string
     background.run('use a tool', async (signal) => {
       try {
         const report = await retryStep(act, { signal, unavailableMs: ANSWER_STEP_MS, brokenMs: 0 });
-        resolve({ isDone: true, report, notice });
+        resolve({ hasSucceeded: true, report, notice });
       } catch (error) {
         if (error instanceof RefusalError) {
-          resolve({ isDone: false, report: `It was not done: ${error.message}`, notice: '' });
+          resolve({ hasSucceeded: false, report: `It was not done: ${error.message}`, notice: '' });
         } else reject(error);
       }
     });

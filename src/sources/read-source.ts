@@ -35,7 +35,7 @@ const MAX_TERMS = 1_500_000;
 
 /** Cuts a source into passages and finds their terms. Linear; 1 MB takes a second. */
 export function readSource(source: SourceToRead): ReadResult {
-  const { content, title = inventTitle(content) } = source;
+  const { content, title = deriveTitle(content) } = source;
   const chunks = content.qa
     ? [{ headingPath: [content.qa.question], text: content.qa.answer }]
     : chunkMarkdown(content.text ?? '');
@@ -45,21 +45,22 @@ export function readSource(source: SourceToRead): ReadResult {
   for (const chunk of chunks) {
     const indexed = [title, ...chunk.headingPath, chunk.text].join('\n');
     charCount += indexed.length;
-    if (charCount > MAX_PASSAGE_CHARS) return failToRead(source, 'The text has too many sections under long headings.');
+    if (charCount > MAX_PASSAGE_CHARS)
+      return createReadFailure(source, 'The text has too many sections under long headings.');
     const terms = toTerms(indexed);
     termCount += terms.length;
-    if (termCount > MAX_TERMS) return failToRead(source, 'The text has too many words.');
+    if (termCount > MAX_TERMS) return createReadFailure(source, 'The text has too many words.');
     passages.push({ ...chunk, terms: terms.join(' ') });
   }
   return { title, passages, failure: null };
 }
 
 /** The result for a source that cannot be read, in little time. */
-export function failToRead({ title, content }: SourceToRead, failure: string): ReadResult {
-  return { title: title ?? inventTitle({ ...content, text: content.text?.slice(0, 1_000) }), passages: [], failure };
+export function createReadFailure({ title, content }: SourceToRead, failure: string): ReadResult {
+  return { title: title ?? deriveTitle({ ...content, text: content.text?.slice(0, 1_000) }), passages: [], failure };
 }
 
-function inventTitle({ qa, text }: SourceContent): string {
+function deriveTitle({ qa, text }: SourceContent): string {
   const first = qa?.question ?? /\S.*/.exec(cleanText(text ?? ''))?.[0] ?? '';
   return (
     first

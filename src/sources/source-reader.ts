@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { failToRead, type ReadResult, readSource, type SourceToRead } from './read-source.ts';
+import { createReadFailure, type ReadResult, readSource, type SourceToRead } from './read-source.ts';
 
 /** Reads sources, whatever is in them, while the process goes on with everything else. */
 export interface SourceReader {
@@ -37,7 +37,7 @@ export function createSourceReader(limits = LIMITS): SourceReader {
 
 async function readInWorker(source: SourceToRead, { timeoutMs, maxHeapMb }: SourceReaderLimits): Promise<ReadResult> {
   const { promise, resolve, reject } = Promise.withResolvers<ReadResult>();
-  const fail = (reason: string) => resolve(failToRead(source, reason));
+  const fail = (reason: string) => resolve(createReadFailure(source, reason));
   const worker = new Worker(new URL('./source-worker.ts', import.meta.url), {
     workerData: source,
     execArgv: [],

@@ -102,8 +102,8 @@ export async function createSource(
 function sourceRead({ id, title, type, pageCount, error }: Source): OutboxEvent {
   const about = { source_id: id, title, type: type.toLowerCase() };
   return error === null
-    ? { name: 'SOURCE_DONE', tell: () => ({ sourceId: id, data: { ...about, page_count: pageCount } }) }
-    : { name: 'SOURCE_FAILED', tell: () => ({ sourceId: id, data: { ...about, error } }) };
+    ? { name: 'SOURCE_DONE', buildPayload: () => ({ sourceId: id, data: { ...about, page_count: pageCount } }) }
+    : { name: 'SOURCE_FAILED', buildPayload: () => ({ sourceId: id, data: { ...about, error } }) };
 }
 
 /**

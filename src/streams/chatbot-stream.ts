@@ -1,13 +1,13 @@
 import type { Viewer } from '../access/viewer.ts';
 import {
-  describePosition,
-  LOG_POSITION,
+  encodePosition,
+  LOG_POSITION_PATTERN,
   type Log,
   type LogPosition,
   positionAt,
   readLog,
 } from '../conversations/log-position.ts';
-import { GAP, readLogged } from '../conversations/logged-events.ts';
+import { EVENTS_LOST, readLoggedEvents } from '../conversations/logged-events.ts';
 import { chatbotTopic } from '../coordination/topics.ts';
 import { requireFound } from '../domain/errors.ts';
 import type { ConversationEvent } from '../domain/events.ts';
@@ -20,7 +20,7 @@ import { type EventStream, type PositionedEvent, type StreamDeps, subscribe } fr
 
 const DELETED = 'The chatbot was deleted.';
 
-const CURSOR = new RegExp(`^${LOG_POSITION}$`);
+const CURSOR = new RegExp(`^${LOG_POSITION_PATTERN}$`);
 
 /**
  * Follows all conversations of a chatbot for as long as it is listened to: everything that is kept in their logs, but
@@ -66,7 +66,7 @@ function tellChatbot(
     if (last === undefined) return undefined;
     const [oldest] = await log.list(0, 1);
     const conversationId = oldest?.conversationId ?? chatbotId;
-    const gap = { type: 'StreamGap', conversationId, at: toTimestamp(clock.now()), reason: GAP } as const;
+    const gap = { type: 'StreamGap', conversationId, at: toTimestamp(clock.now()), reason: EVENTS_LOST } as const;
     return { steps: [{ place: positionAt(last), event: gap }], next: 'read on' } as const;
   }
 
@@ -74,7 +74,7 @@ function tellChatbot(
     name: `chatbot:${chatbotId}`,
     topic: chatbotTopic(chatbotId),
     cursors,
-    describe: describePosition,
+    describe: encodePosition,
     async read(place) {
       const slice = await readLog(log, place);
       if (slice === undefined) {
@@ -83,7 +83,7 @@ function tellChatbot(
         return { steps: [{ place, event: deleted }], next: 'end' };
       }
       if (slice.isGap) return tellGap();
-      const told = await readLogged(db.read, viewer, slice.events);
+      const told = await readLoggedEvents(db.read, viewer, slice.events);
       const steps = slice.events.flatMap((logged, index): PositionedEvent<LogPosition>[] => {
         const event = told[index];
         return event === undefined ? [] : [{ place: positionAfter(logged), event }];

@@ -1,14 +1,14 @@
 import type { Viewer } from '../access/viewer.ts';
 import {
-  describePosition,
-  LOG_POSITION,
+  encodePosition,
+  LOG_POSITION_PATTERN,
   type Log,
   type LogPosition,
   positionAt,
   readLog,
 } from '../conversations/log-position.ts';
-import { DELETED, GAP, readLogged } from '../conversations/logged-events.ts';
-import { isVisible } from '../conversations/visible.ts';
+import { CONVERSATION_DELETED, EVENTS_LOST, readLoggedEvents } from '../conversations/logged-events.ts';
+import { isVisible } from '../conversations/visibility.ts';
 import { conversationTopic, deletionTopic } from '../coordination/topics.ts';
 import { type Message, TYPING_ROLES } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
@@ -47,7 +47,9 @@ interface ConversationPosition {
   readonly typing: number;
 }
 
-const CURSOR = new RegExp(`^${LOG_POSITION}_(?:(?<messageId>[0-9a-f-]{36})_(?:${TEXT_POSITION}|-))?_(?<typing>[0-3])$`);
+const CURSOR = new RegExp(
+  `^${LOG_POSITION_PATTERN}_(?:(?<messageId>[0-9a-f-]{36})_(?:${TEXT_POSITION}|-))?_(?<typing>[0-3])$`,
+);
 const ENDS: ReadonlySet<LoggedEventType> = new Set(Object.values(ENDINGS));
 
 /**
@@ -118,7 +120,7 @@ function conversationStream(
 
   /** Tells logged events, each reply's text before its end; `undefined` where a text is another one by now. */
   async function tellLogged(place: ConversationPosition, logged: readonly LoggedEvent[]) {
-    const told = await readLogged(read, viewer, logged);
+    const told = await readLoggedEvents(read, viewer, logged);
     // Who has just come is told first of the reply that is under way, also when there is more to tell by now.
     const steps = place.writing?.text === undefined ? await tellWriting(writings, place, { now: now() }) : [];
     let end = steps?.at(-1)?.place ?? place;
@@ -137,7 +139,7 @@ function conversationStream(
   /** Tells that something was missed, and goes on with what is under way. */
   async function tellGap({ typing }: ConversationPosition): Promise<EventSlice<ConversationPosition>> {
     const place = { ...(await readNow(deps, accountId, conversationId)), typing };
-    const gap = { type: 'StreamGap', conversationId, at: now(), reason: GAP } as const;
+    const gap = { type: 'StreamGap', conversationId, at: now(), reason: EVENTS_LOST } as const;
     return { steps: [{ place, event: gap }], next: 'read on' };
   }
 
@@ -149,7 +151,7 @@ function conversationStream(
     describe({ log, writing, typing }) {
       // After a gap a reader may not even know that there is a reply.
       const reply = writing ? `${writing.messageId}_${writing.text ? describeText(writing.text) : '-'}` : '';
-      return `${describePosition(log)}_${reply}_${typing}`;
+      return `${encodePosition(log)}_${reply}_${typing}`;
     },
     read(place, news) {
       const { writing } = place;
@@ -162,7 +164,7 @@ function conversationStream(
   async function readAll(place: ConversationPosition): Promise<EventSlice<ConversationPosition>> {
     const slice = await readLog(log, place.log);
     if (slice === undefined) {
-      const deleted = { type: 'ConversationDeleted', conversationId, at: now(), reason: DELETED } as const;
+      const deleted = { type: 'ConversationDeleted', conversationId, at: now(), reason: CONVERSATION_DELETED } as const;
       return { steps: [{ place, event: deleted }], next: 'end' };
     }
     const told = slice.isGap ? undefined : await tellLogged(place, slice.events);

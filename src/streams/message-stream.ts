@@ -1,6 +1,6 @@
 import type { Viewer } from '../access/viewer.ts';
-import { DELETED, GAP } from '../conversations/logged-events.ts';
-import { getMessage } from '../conversations/visible.ts';
+import { CONVERSATION_DELETED, EVENTS_LOST } from '../conversations/logged-events.ts';
+import { getMessage } from '../conversations/visibility.ts';
 import type { WrittenText } from '../coordination/live-texts.ts';
 import { conversationTopic, deletionTopic } from '../coordination/topics.ts';
 import type { Citation, Message, MessageStatus } from '../domain/entities.ts';
@@ -89,11 +89,11 @@ function messageStream(
     last = progress;
     const about = { conversationId: first.conversationId, at: toTimestamp(deps.clock.now()) };
     if (progress === undefined) {
-      const deleted = { ...about, type: 'ConversationDeleted', reason: DELETED } as const;
+      const deleted = { ...about, type: 'ConversationDeleted', reason: CONVERSATION_DELETED } as const;
       return { steps: [{ place, event: deleted }], next: 'end' };
     }
     if (isOtherMessage(deps, place, progress)) {
-      const gap = { ...about, type: 'StreamGap', reason: GAP } as const;
+      const gap = { ...about, type: 'StreamGap', reason: EVENTS_LOST } as const;
       return { steps: [{ place: START, event: gap }], next: 'read on' };
     }
     return { steps: stepsFrom(place, progress, about.at), next: END_STAGES[progress.message.status] ? 'end' : 'wait' };

@@ -50,7 +50,7 @@ export async function listWarningEvents(
 ): Promise<QuotaWarningEvent[]> {
   const warnings = await listWarningsOfMonth(db.read, accountId, month);
   const { write } = cursors.of('quota', accountId, accountId);
-  return warnings.map((warning) => ({ ...warning, cursor: () => write(describePosition(positionAt(warning))) }));
+  return warnings.map((warning) => ({ ...warning, cursor: () => write(encodePosition(positionAt(warning))) }));
 }
 
 async function findStart({ db, clock }: Pick<StreamDeps, 'db' | 'clock'>, accountId: string): Promise<QuotaPosition> {
@@ -74,7 +74,7 @@ function positionAt(warning: QuotaWarning | undefined): QuotaPosition {
   return { number, checksum: checksumAt(text, text.length) };
 }
 
-const describePosition = ({ number, checksum }: QuotaPosition): string => `${number}_${checksum.toString(36)}`;
+const encodePosition = ({ number, checksum }: QuotaPosition): string => `${number}_${checksum.toString(36)}`;
 
 function tellQuota(
   deps: Pick<StreamDeps, 'db' | 'clock'>,
@@ -85,7 +85,7 @@ function tellQuota(
     name: `quota:${accountId}`,
     topic: quotaTopic(accountId),
     cursors,
-    describe: describePosition,
+    describe: encodePosition,
     async read(place) {
       const { number, checksum } = place;
       const limit = WARNINGS_PER_READ + 1;

@@ -2,7 +2,7 @@ import { WEBHOOK_EVENTS, type WebhookEvent } from '../domain/webhooks.ts';
 import type { Selections } from './selections.ts';
 
 /** Makes the body that endpoints are sent of an event unless they want another: that of the contract of the REST API. */
-export function composeBody({
+export function buildDefaultBody({
   name,
   chatbotId,
   at,
@@ -14,15 +14,15 @@ export function composeBody({
 }
 
 /** A body, and why it is the default one although another was wanted; null where it is not. */
-export interface MadeBody {
+export interface WebhookBody {
   readonly body: string;
   readonly problem: string | null;
 }
 
 /** Makes the body that a document wants; where it selects nothing, the default one: an endpoint is always told. */
-export async function makeBody(selections: Selections, document: string, event: WebhookEvent): Promise<MadeBody> {
+export async function buildBody(selections: Selections, document: string, event: WebhookEvent): Promise<WebhookBody> {
   const selection = await selections.select(document, event);
   return 'problem' in selection
-    ? { body: composeBody(event), problem: selection.problem }
-    : { body: composeBody({ ...event, data: selection.data }), problem: null };
+    ? { body: buildDefaultBody(event), problem: selection.problem }
+    : { body: buildDefaultBody({ ...event, data: selection.data }), problem: null };
 }

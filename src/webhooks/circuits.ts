@@ -7,7 +7,7 @@ const MAX_ENDPOINTS = 10_000;
 /** Which endpoints fail again and again at the moment, as this process sees it. */
 export interface Circuits {
   /** @param at when an attempt ended, in ms by a clock that is never set. */
-  note(subscriptionId: string, hasSucceeded: boolean, at: number): void;
+  record(subscriptionId: string, hasSucceeded: boolean, at: number): void;
   /** Whether the last five attempts failed within a minute, and none has succeeded since. */
   isOpen(subscriptionId: string): boolean;
 }
@@ -17,7 +17,7 @@ export function createCircuits(): Circuits {
   const open = createBoundedCache<true>(MAX_ENDPOINTS);
   const failures = createBoundedCache<readonly number[]>(MAX_ENDPOINTS);
   return {
-    note(id, hasSucceeded, at) {
+    record(id, hasSucceeded, at) {
       if (hasSucceeded) {
         failures.delete(id);
         open.delete(id);

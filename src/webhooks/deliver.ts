@@ -3,11 +3,11 @@ import type { Clock } from '../domain/time.ts';
 import type { Sealer } from '../secrets.ts';
 import type { ReadyDelivery } from '../store/webhooks/queue.ts';
 import { composeHeaders } from './headers.ts';
-import { explainFailure, readRetryAfter, readStart, TOTAL_MS } from './receiver.ts';
+import { ATTEMPT_TIMEOUT_MS, describeFailedRequest, readResponseStart, readRetryAfter } from './receiver.ts';
 import { unsealParts } from './sealed.ts';
 
 /** What came of one attempt. */
-export interface Outcome {
+export interface AttemptOutcome {
   /** Null where no answer came. */
   readonly statusCode: number | null;
   /** Why it failed, for people; null when it succeeded. */
@@ -19,7 +19,7 @@ export interface Outcome {
   /** For how long the receiver wants to be left alone; null where it did not say. */
   readonly retryAfterMs: number | null;
   /** Whether it is of no use to try again. */
-  readonly isHopeless: boolean;
+  readonly isPermanent: boolean;
 }
 
 /** What sending needs. */
@@ -37,13 +37,13 @@ export interface DeliverDeps {
 export async function attemptDelivery(
   { clock, sealer, fetch }: DeliverDeps,
   { delivery, body, endpoint: { subscription, sealed } }: ReadyDelivery,
-): Promise<Outcome> {
+): Promise<AttemptOutcome> {
   const startedAt = performance.now();
   const countMs = () => Math.round(performance.now() - startedAt);
   try {
     const parts = unsealParts(sealer, subscription.id, sealed);
     if (parts === undefined) {
-      return { ...UNANSWERED, error: 'its secret cannot be read: SECRET_KEY is another one', isHopeless: true };
+      return { ...UNANSWERED, error: 'its secret cannot be read: SECRET_KEY is another one', isPermanent: true };
     }
     const now = clock.now();
     const sent = { id: delivery.eventId, body, oldSecretUntil: sealed.oldSecretUntil };
@@ -53,33 +53,33 @@ export async function attemptDelivery(
       method: 'POST',
       headers,
       body,
-      signal: AbortSignal.timeout(TOTAL_MS),
+      signal: AbortSignal.timeout(ATTEMPT_TIMEOUT_MS),
     });
     const durationMs = countMs();
     return {
       statusCode: response.status,
       error: response.ok ? null : `answered ${response.status}`,
-      response: await readStart(response.body),
+      response: await readResponseStart(response.body),
       durationMs,
       retryAfterMs: response.ok ? null : readRetryAfter(response.headers.get('retry-after'), now),
-      isHopeless: false,
+      isPermanent: false,
     };
   } catch (failure) {
-    return { ...UNANSWERED, ...explainFailure(failure), durationMs: countMs() };
+    return { ...UNANSWERED, ...describeFailedRequest(failure), durationMs: countMs() };
   }
 }
 
-const UNANSWERED: Omit<Outcome, 'error'> = {
+const UNANSWERED: Omit<AttemptOutcome, 'error'> = {
   statusCode: null,
   response: '',
   durationMs: 0,
   retryAfterMs: null,
-  isHopeless: false,
+  isPermanent: false,
 };
 
 /** What came of a delivery that is tried no more, as processes were ended while they tried it. */
-export const ENDED_PROCESSES: Outcome = {
+export const PROCESS_ENDED: AttemptOutcome = {
   ...UNANSWERED,
   error: 'the gateway was ended three times while it tried this',
-  isHopeless: true,
+  isPermanent: true,
 };

@@ -19,7 +19,7 @@ import { type EventStream, type StreamDeps, subscribe } from '../streams/subscri
 const WATCHED = 100;
 
 /** How the deliveries that are watched stood when a reader last looked, by their ids. */
-interface Sight {
+interface DeliverySnapshot {
   readonly states: ReadonlyMap<string, string>;
   /** Those that will change. */
   readonly open: readonly string[];
@@ -42,8 +42,8 @@ export async function subscribeToDeliveries(
   const { accountId } = viewer;
   const subscription = givenId == null ? undefined : await requireSubscription(deps.db.read, accountId, givenId);
   const of = { accountId, subscriptionId: subscription?.id };
-  const start = toSight(await listWatched(deps.db.read, of));
-  const story = tellDeliveries(deps.db.read, of);
+  const start = toSnapshot(await readWatchedDeliveries(deps.db.read, of));
+  const story = createDeliveryStream(deps.db.read, of);
   const chatbotId = subscription?.chatbotId;
   const deletion = chatbotId == null ? {} : { deletionTopic: deletionTopic(chatbotId) };
   return subscribe(deps.bus, viewer, { ...story, ...deletion }, start, signal);
@@ -54,7 +54,7 @@ async function requireSubscription(db: Queryable, accountId: string, givenId: st
   return requireFound('Webhook subscription', await findWebhookSubscription(db, accountId, id));
 }
 
-function tellDeliveries(db: Queryable, of: DeliveriesOf): EventStream<Sight, WebhookDelivery> {
+function createDeliveryStream(db: Queryable, of: DeliveriesOf): EventStream<DeliverySnapshot, WebhookDelivery> {
   const { accountId, subscriptionId } = of;
   return {
     name: `deliveries:${accountId}:${subscriptionId ?? ''}`,
@@ -63,25 +63,25 @@ function tellDeliveries(db: Queryable, of: DeliveriesOf): EventStream<Sight, Web
     async read(before) {
       const isGone = subscriptionId !== undefined && !(await findWebhookSubscription(db, accountId, subscriptionId));
       if (isGone) return undefined;
-      const watched = await listWatched(db, of);
+      const watched = await readWatchedDeliveries(db, of);
       const lost = before.open.filter((id) => !watched.has(id));
       // Among the newest and the next no more, because it is done or comes later.
       const changed = lost.length === 0 ? [] : await findWebhookDeliveries(db, accountId, lost);
       const seen = [...watched.values(), ...changed].filter(
         (delivery) => before.states.get(delivery.id) !== stateOf(delivery),
       );
-      const end = toSight(watched);
+      const end = toSnapshot(watched);
       return { steps: seen.toSorted(byId).map((event) => ({ event, place: end })), end, next: 'wait' };
     },
   };
 }
 
-async function listWatched(db: Queryable, of: DeliveriesOf): Promise<Map<string, WebhookDelivery>> {
+async function readWatchedDeliveries(db: Queryable, of: DeliveriesOf): Promise<Map<string, WebhookDelivery>> {
   const found = [...(await listNextDeliveries(db, of, WATCHED)), ...(await listNewestDeliveries(db, of, WATCHED))];
   return new Map(found.map((delivery) => [delivery.id, delivery]));
 }
 
-function toSight(watched: ReadonlyMap<string, WebhookDelivery>): Sight {
+function toSnapshot(watched: ReadonlyMap<string, WebhookDelivery>): DeliverySnapshot {
   const states = new Map([...watched.values()].toSorted(byId).map((delivery) => [delivery.id, stateOf(delivery)]));
   const open = [...watched.values()].flatMap(({ id, nextAttemptAt }) => (nextAttemptAt === null ? [] : id));
   return { states, open, name: hash('sha1', JSON.stringify([...states]), 'hex') };

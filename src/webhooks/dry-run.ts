@@ -5,9 +5,9 @@ import { BadUserInputError, ForbiddenError } from '../domain/errors.ts';
 import { parseId } from '../domain/ids.ts';
 import type { WebhookEvent, WebhookEventName } from '../domain/webhooks.ts';
 import { findWebhookEvent } from '../store/webhooks/events.ts';
-import { composeBody, type MadeBody, makeBody } from './body.ts';
+import { buildBody, buildDefaultBody, type WebhookBody } from './body.ts';
 import { MAX_DOCUMENT_LENGTH } from './rules.ts';
-import { createSample, placeOfSample } from './samples.ts';
+import { createSample, sampleContext } from './samples.ts';
 import type { Selections } from './selections.ts';
 
 /** What to try: a document, or none; and a stored event, or an example of one. */
@@ -26,20 +26,20 @@ export async function dryRunWebhook(
   { db, selections }: Pick<Deps, 'db' | 'selections'>,
   { accountId, scopes }: Pick<Viewer, 'accountId' | 'scopes'>,
   { document, eventId, sample }: DryRun,
-): Promise<MadeBody | undefined> {
+): Promise<WebhookBody | undefined> {
   if ((eventId == null) === (sample == null))
     throw new BadUserInputError('Give exactly one of `eventId` and `sample`.');
   if (document != null) requireDocument(selections, document, scopes);
   let event: WebhookEvent | undefined;
-  if (sample != null) event = createSample(sample, { accountId, ...placeOfSample(sample) });
+  if (sample != null) event = createSample(sample, { accountId, ...sampleContext(sample) });
   else if (eventId != null) {
     const id = parseId('webhookEvent', eventId);
     // Before it is looked up: whether there is such an event is part of what is read.
     if (!scopes.has('READ')) throw new ForbiddenError('Query.dryRunWebhook', ['READ'], ['dryRunWebhook']);
     event = id === undefined ? undefined : await findWebhookEvent(db.read, accountId, id);
   }
-  if (document == null) return event && { body: composeBody(event), problem: null };
-  return event && makeBody(selections, document, event);
+  if (document == null) return event && { body: buildDefaultBody(event), problem: null };
+  return event && buildBody(selections, document, event);
 }
 
 /** @throws BadUserInputError, ForbiddenError */

@@ -6,7 +6,7 @@ import { type UnsealedParts, unsealParts } from './sealed.ts';
 import { signDelivery } from './sign.ts';
 
 /** What is sent. */
-export interface Sent {
+export interface SignedContent {
   /** Of the event. */
   readonly id: string;
   readonly body: string;
@@ -17,7 +17,7 @@ export interface Sent {
 /** The headers of an attempt that is made now, without those that the endpoint wants: none of which these can change. */
 export function composeHeaders(
   { secret, oldSecret }: UnsealedParts,
-  { id, body, oldSecretUntil }: Sent,
+  { id, body, oldSecretUntil }: SignedContent,
   now: number,
 ): Record<string, string> {
   const isRotating = oldSecretUntil !== null && oldSecretUntil > toTimestamp(now);
@@ -35,7 +35,7 @@ const ALWAYS = {
  * Signs a delivery as if it were sent now, so that it can be handed on without its secret; null before it has a body, and
  * where the secret cannot be read. What the endpoint wants to be sent besides is left out, as nobody can read it again.
  */
-export function signForNow(
+export function signAgain(
   { sealer, clock }: { readonly sealer: Sealer; readonly clock: Clock },
   { subscriptionId, eventId, body }: WebhookDelivery,
   sealed: SealedParts | undefined,

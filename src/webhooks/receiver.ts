@@ -2,7 +2,7 @@
 import { AddressRefusedError, RedirectRefusedError } from '../outbound/guard.ts';
 
 /** How long an attempt may take until its answer begins. */
-export const TOTAL_MS = 10_000;
+export const ATTEMPT_TIMEOUT_MS = 10_000;
 
 const MAX_READ_BYTES = 16 * 1_024;
 const MAX_KEPT_BYTES = 1_024;
@@ -14,7 +14,7 @@ const BODY_MS = 2_000;
  * taken, so that a receiver that says a little more can end in its own way. Gives what there is when it breaks off or
  * takes longer than 2 seconds.
  */
-export async function readStart(body: ReadableStream<Uint8Array> | null): Promise<string> {
+export async function readResponseStart(body: ReadableStream<Uint8Array> | null): Promise<string> {
   if (body === null) return '';
   const reader = body.getReader();
   const cancel = () => reader.cancel().catch(() => {});
@@ -47,16 +47,19 @@ export function readRetryAfter(text: string | null, now: number): number | null 
 }
 
 /** Says why no answer came, or one that is not taken. */
-export function explainFailure(failure: unknown): { readonly error: string; readonly statusCode: number | null } {
+export function describeFailedRequest(failure: unknown): {
+  readonly error: string;
+  readonly statusCode: number | null;
+} {
   if (failure instanceof RedirectRefusedError) {
     return { error: 'leads to another address', statusCode: failure.statusCode };
   }
-  return { error: explain(failure), statusCode: null };
+  return { error: describeError(failure), statusCode: null };
 }
 
-function explain(failure: unknown): string {
+function describeError(failure: unknown): string {
   if (failure instanceof AddressRefusedError) return `its address is refused: ${failure.message}`;
-  if (nameOf(failure) === 'TimeoutError') return `took longer than ${TOTAL_MS / 1_000} seconds`;
+  if (nameOf(failure) === 'TimeoutError') return `took longer than ${ATTEMPT_TIMEOUT_MS / 1_000} seconds`;
   const causes = listCauses(failure);
   const [found] = REASONS.filter(([code]) => causes.some((cause) => code.test(cause)));
   return found?.[1] ?? 'could not be asked';

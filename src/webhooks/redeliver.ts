@@ -7,7 +7,7 @@ import { toTimestamp } from '../domain/time.ts';
 import type { WebhookDelivery } from '../domain/webhooks.ts';
 import { findWebhookDelivery, makeWebhookDeliveryDue } from '../store/webhooks/deliveries.ts';
 import { requireActive } from './send-test.ts';
-import { holdSubscription } from './subscriptions.ts';
+import { getLockedSubscription } from './subscriptions.ts';
 
 /**
  * Sends a delivery once more: the same event with the same id and the same bytes. Its attempts go on counting.
@@ -21,7 +21,7 @@ export async function redeliverWebhook(
   const id = requireFound('Webhook delivery', parseId('webhookDelivery', input.deliveryId));
   const due = await db.transaction(async (trx) => {
     const { subscriptionId } = requireFound('Webhook delivery', await findWebhookDelivery(trx, accountId, id));
-    requireActive((await holdSubscription(trx, accountId, subscriptionId)).subscription);
+    requireActive((await getLockedSubscription(trx, accountId, subscriptionId)).subscription);
     const at = toTimestamp(clock.now());
     return requireFound('Webhook delivery', await makeWebhookDeliveryDue(trx, accountId, id, at));
   });

@@ -13,13 +13,13 @@ import { listWebhookEvents } from '../store/webhooks/events.ts';
 import { createDelivery } from '../store/webhooks/outbox.ts';
 import { eventList } from './rules.ts';
 import { requireActive } from './send-test.ts';
-import { holdSubscription } from './subscriptions.ts';
+import { getLockedSubscription } from './subscriptions.ts';
 
 /** How far back events are sent again. */
 const MAX_AGE_MS = 30 * 24 * 60 * 60 * 1_000;
 
 /** How many events are sent again at once. */
-export const MAX_REPLAYED = 10_000;
+export const MAX_REPLAYED_EVENTS = 10_000;
 
 const EVENTS_PER_TRANSACTION = 500;
 
@@ -32,7 +32,7 @@ export interface Replay {
 }
 
 /** How far a replay has come. */
-interface Stretch {
+interface ReplayBatch {
   readonly subscription: WebhookSubscription;
   readonly count: number;
   /** The last event that was looked at; undefined when there was none. */
@@ -63,9 +63,9 @@ export async function replayWebhooks(
   }
   let [count, after] = [0, ''];
   while (true) {
-    const limit = Math.min(EVENTS_PER_TRANSACTION, MAX_REPLAYED - count);
-    const stretch = await db.transaction(async (trx): Promise<Stretch> => {
-      const { subscription } = await holdSubscription(trx, accountId, subscriptionId);
+    const limit = Math.min(EVENTS_PER_TRANSACTION, MAX_REPLAYED_EVENTS - count);
+    const stretch = await db.transaction(async (trx): Promise<ReplayBatch> => {
+      const { subscription } = await getLockedSubscription(trx, accountId, subscriptionId);
       requireActive(subscription);
       const { chatbotId } = subscription;
       const names = namesOf(subscription, events);
@@ -82,7 +82,7 @@ export async function replayWebhooks(
     count += stretch.count;
     bus.publish(deliveriesTopic(accountId));
     if (!isMore || last === undefined) return { subscription, count, nextSince: null };
-    if (count === MAX_REPLAYED) return { subscription, count, nextSince: last.at };
+    if (count === MAX_REPLAYED_EVENTS) return { subscription, count, nextSince: last.at };
     after = last.id;
   }
 }

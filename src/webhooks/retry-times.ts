@@ -10,7 +10,7 @@ export interface DueDelivery {
 /** When deliveries are due that this process has tried, by a clock that is never set. */
 export interface RetryTimes {
   /** Remembers that a delivery is due in so long. */
-  note(delivery: DueDelivery, delayMs: number): void;
+  record(delivery: DueDelivery, delayMs: number): void;
   /** Those that are due and that the wall clock, which was set back, calls due later; each is given once. */
   takeOverdue(): readonly DueDelivery[];
 }
@@ -33,7 +33,7 @@ export function createRetryTimes(clock: Clock): RetryTimes {
   }
 
   return {
-    note(delivery, delayMs) {
+    record(delivery, delayMs) {
       due.delete(delivery.id);
       due.set(delivery.id, { ...delivery, dueMs: clock.monotonicMs() + delayMs });
       const [oldest] = due.keys();

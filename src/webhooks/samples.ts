@@ -100,13 +100,13 @@ export const WEBHOOK_SAMPLES: Readonly<Record<WebhookEventName, Sample>> = {
 };
 
 /** Which chatbot an example of an event is about: the given one, where such events belong to a chatbot. */
-export function chatbotOfSample(name: WebhookEventName, chatbotId: string | null): string | null {
+export function sampleChatbotId(name: WebhookEventName, chatbotId: string | null): string | null {
   return name === 'QUOTA_WARNING' ? null : chatbotId;
 }
 
 /** The chatbot and the moment of examples that are only shown. */
-export function placeOfSample(name: WebhookEventName): { chatbotId: string | null; at: Timestamp } {
-  return { chatbotId: chatbotOfSample(name, CHATBOT_ID), at: AT };
+export function sampleContext(name: WebhookEventName): { chatbotId: string | null; at: Timestamp } {
+  return { chatbotId: sampleChatbotId(name, CHATBOT_ID), at: AT };
 }
 
 /** Makes an example of an event, which is about nothing that exists. */

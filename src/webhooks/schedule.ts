@@ -1,6 +1,6 @@
 import { toTimestamp } from '../domain/time.ts';
 import type { WebhookSchedule } from '../domain/webhooks.ts';
-import type { Horizon } from '../store/webhooks/queue.ts';
+import type { TimeBounds } from '../store/webhooks/queue.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -43,7 +43,10 @@ export function findDelay({ schedule, shortDelaysMs, number, retryAfterMs, rando
 const MAX_LEASE_MS = 10 * MINUTE;
 
 /** How far from a moment anything can be due or leased. What is further was written by a clock that was set back since. */
-export function horizonOf({ webhookRetryDelaysMs }: { webhookRetryDelaysMs: readonly number[] }, now: number): Horizon {
+export function computeTimeBounds(
+  { webhookRetryDelaysMs }: { webhookRetryDelaysMs: readonly number[] },
+  now: number,
+): TimeBounds {
   // A receiver can make a pause twice as long.
   const furthest = (delays: readonly number[]) => toTimestamp(now + 2 * Math.max(0, ...delays) + MINUTE);
   return {

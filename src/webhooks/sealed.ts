@@ -7,7 +7,7 @@ const TABLE = 'webhook_subscriptions';
 
 type Column = 'sealed_secret' | 'sealed_old_secret' | 'sealed_headers';
 
-const placeOf = (subscriptionId: string, column: Column) => ({ table: TABLE, row: subscriptionId, column });
+const locationOf = (subscriptionId: string, column: Column) => ({ table: TABLE, row: subscriptionId, column });
 
 /** Seals a secret of a subscription for its column: the one that is new, or the one before it. */
 export function sealSecret(
@@ -16,7 +16,7 @@ export function sealSecret(
   column: Exclude<Column, 'sealed_headers'>,
   secret: string,
 ): string {
-  return sealer.seal(PURPOSE, placeOf(subscriptionId, column), secret);
+  return sealer.seal(PURPOSE, locationOf(subscriptionId, column), secret);
 }
 
 /** Seals the headers that an endpoint wants to be sent; null where there are none. */
@@ -26,7 +26,7 @@ export function sealHeaders(
   headers: Readonly<Record<string, string>>,
 ): string | null {
   if (Object.keys(headers).length === 0) return null;
-  return sealer.seal(PURPOSE, placeOf(subscriptionId, 'sealed_headers'), toJson(headers));
+  return sealer.seal(PURPOSE, locationOf(subscriptionId, 'sealed_headers'), toJson(headers));
 }
 
 /** What a subscription's sealed parts say. */
@@ -40,7 +40,7 @@ export interface UnsealedParts {
 /** Gives a subscription's sealed parts; undefined where one of them cannot be unsealed. */
 export function unsealParts(sealer: Sealer, subscriptionId: string, sealed: SealedParts): UnsealedParts | undefined {
   const open = (column: Column, text: string | null) =>
-    text === null ? null : sealer.unseal(PURPOSE, placeOf(subscriptionId, column), text);
+    text === null ? null : sealer.unseal(PURPOSE, locationOf(subscriptionId, column), text);
   const secret = open('sealed_secret', sealed.sealedSecret);
   const oldSecret = open('sealed_old_secret', sealed.sealedOldSecret);
   const headers = open('sealed_headers', sealed.sealedHeaders);
@@ -50,6 +50,6 @@ export function unsealParts(sealer: Sealer, subscriptionId: string, sealed: Seal
 
 /** The names of a subscription's own headers; none where they cannot be unsealed. */
 export function readHeaderNames(sealer: Sealer, subscriptionId: string, sealed: string | null): string[] {
-  const text = sealed && sealer.unseal(PURPOSE, placeOf(subscriptionId, 'sealed_headers'), sealed);
+  const text = sealed && sealer.unseal(PURPOSE, locationOf(subscriptionId, 'sealed_headers'), sealed);
   return text ? Object.keys(fromJson<object>(text as JsonText)) : [];
 }

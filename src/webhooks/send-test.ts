@@ -9,8 +9,8 @@ import type { Queryable } from '../store/tables.ts';
 import { insertWebhookDeliveries } from '../store/webhooks/deliveries.ts';
 import { insertWebhookEvent } from '../store/webhooks/events.ts';
 import { createDelivery } from '../store/webhooks/outbox.ts';
-import { chatbotOfSample, createSample } from './samples.ts';
-import { holdSubscription } from './subscriptions.ts';
+import { createSample, sampleChatbotId } from './samples.ts';
+import { getLockedSubscription } from './subscriptions.ts';
 
 /**
  * Sends an endpoint an example of an event, as a delivery like any other, whether or not it lists that event. Nobody else
@@ -24,10 +24,10 @@ export async function sendTestWebhook(
 ): Promise<WebhookDelivery> {
   const at = toTimestamp(clock.now());
   const delivery = await db.transaction(async (trx) => {
-    const { subscription } = await holdSubscription(trx, accountId, subscriptionId);
+    const { subscription } = await getLockedSubscription(trx, accountId, subscriptionId);
     requireActive(subscription);
     const chatbotId = subscription.chatbotId ?? (await findAnyChatbot(trx, accountId));
-    const event = createSample(name, { accountId, chatbotId: chatbotOfSample(name, chatbotId), at });
+    const event = createSample(name, { accountId, chatbotId: sampleChatbotId(name, chatbotId), at });
     await insertWebhookEvent(trx, event, { isTest: true });
     const made = createDelivery(event, subscription.id, at);
     await insertWebhookDeliveries(trx, [made]);

@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 const PREFIX = 'whsec_';
 
 /** What is signed. */
-export interface Signed {
+export interface SigningInput {
   /** The event's: the same each time. */
   readonly id: string;
   /** Of the attempt, in Unix seconds. */
@@ -17,7 +17,7 @@ export interface Signed {
  * Signs a delivery twice over: by the contract of the REST API, whose one signature is of the body alone, with the newest
  * secret as it is written; and by Standard Webhooks, with one signature for each secret, by the bytes that it stands for.
  */
-export function signDelivery({ id, timestamp, body, secrets }: Signed): Record<string, string> {
+export function signDelivery({ id, timestamp, body, secrets }: SigningInput): Record<string, string> {
   const [newest = ''] = secrets;
   const signatures = secrets.map((secret) => {
     const key = Buffer.from(secret.replace(PREFIX, ''), 'base64');

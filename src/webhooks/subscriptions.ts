@@ -117,7 +117,7 @@ export async function updateWebhookSubscription(
   const fields = parseInput(rules.partial().extend({ isActive: z.boolean().optional() }), { ...input });
   requireDocument(deps, scopes, fields.document);
   return deps.db.transaction(async (trx) => {
-    const { subscription, sealed } = await holdSubscription(trx, accountId, givenId);
+    const { subscription, sealed } = await getLockedSubscription(trx, accountId, givenId);
     const isBack = fields.isActive === true && !subscription.isActive;
     const changed: WebhookSubscription = {
       ...subscription,
@@ -156,7 +156,7 @@ export async function deleteWebhookSubscription(
   input: { id: string },
 ): Promise<{ deletedId: string }> {
   return db.transaction(async (trx) => {
-    const { subscription } = await holdSubscription(trx, accountId, input.id);
+    const { subscription } = await getLockedSubscription(trx, accountId, input.id);
     await deleteStoredSubscription(trx, accountId, subscription.id);
     return { deletedId: subscription.id };
   });
@@ -176,7 +176,7 @@ export async function rotateWebhookSecret(
   const now = deps.clock.now();
   const secret = createSecret();
   return deps.db.transaction(async (trx) => {
-    const { subscription, sealed } = await holdSubscription(trx, accountId, input.id);
+    const { subscription, sealed } = await getLockedSubscription(trx, accountId, input.id);
     const { id } = subscription;
     const parts = unsealParts(deps.sealer, id, sealed);
     const oldSecretUntil = parts ? toTimestamp(now + OLD_SECRET_MS) : null;
@@ -195,7 +195,7 @@ export async function rotateWebhookSecret(
  * Finds a subscription of the account as a client names it, and holds it to the end of the transaction.
  * @throws NotFoundError
  */
-export async function holdSubscription(trx: Queryable, accountId: string, givenId: string) {
+export async function getLockedSubscription(trx: Queryable, accountId: string, givenId: string) {
   const id = requireFound('Webhook subscription', parseId('webhookSubscription', givenId));
   return requireFound('Webhook subscription', await lockWebhookSubscription(trx, accountId, id));
 }

@@ -4,8 +4,8 @@ import type { DeliveryStatus } from '../domain/webhooks.ts';
 import type { AttemptResult, ClaimedDelivery } from '../store/webhooks/queue.ts';
 import { MAX_UNCLEAN_ENDS } from '../store/webhooks/unclean-ends.ts';
 import type { Circuits } from './circuits.ts';
-import { attemptDelivery, type DeliverDeps, ENDED_PROCESSES, type Outcome } from './deliver.ts';
-import { prepareDelivery } from './prepare.ts';
+import { type AttemptOutcome, attemptDelivery, type DeliverDeps, PROCESS_ENDED } from './deliver.ts';
+import { prepareDelivery } from './prepare-delivery.ts';
 import type { RetryTimes } from './retry-times.ts';
 import { findDelay } from './schedule.ts';
 
@@ -24,13 +24,13 @@ export interface TryDeps
 export async function tryDelivery(deps: TryDeps, claimed: ClaimedDelivery): Promise<AttemptResult | undefined> {
   const { circuits, clock, logger, metrics } = deps;
   const isGivenUp = claimed.uncleanEnds >= MAX_UNCLEAN_ENDS;
-  if (isGivenUp) logger.error(aboutOf(claimed), 'a webhook delivery may be what ends the process');
+  if (isGivenUp) logger.error(logFieldsOf(claimed), 'a webhook delivery may be what ends the process');
   const ready = isGivenUp ? undefined : await prepareDelivery(deps, claimed);
   if (ready === undefined && !isGivenUp) return undefined;
   const startedAt = clock.now();
-  const outcome = ready === undefined ? ENDED_PROCESSES : await attemptDelivery(deps, ready);
+  const outcome = ready === undefined ? PROCESS_ENDED : await attemptDelivery(deps, ready);
   const result = toResult(deps, claimed, { outcome, startedAt });
-  circuits.note(claimed.endpoint.subscription.id, outcome.error === null, clock.monotonicMs());
+  circuits.record(claimed.endpoint.subscription.id, outcome.error === null, clock.monotonicMs());
   metrics.webhookAttempts.inc({ outcome: result.status.toLowerCase() });
   metrics.webhookSeconds.observe(outcome.durationMs / 1_000);
   return result;
@@ -40,10 +40,10 @@ export async function tryDelivery(deps: TryDeps, claimed: ClaimedDelivery): Prom
 function toResult(
   { clock, config, retryTimes }: TryDeps,
   claimed: ClaimedDelivery,
-  { outcome, startedAt }: { outcome: Outcome; startedAt: number },
+  { outcome, startedAt }: { outcome: AttemptOutcome; startedAt: number },
 ): AttemptResult {
   const { delivery, endpoint } = claimed;
-  const { retryAfterMs, isHopeless, ...attempt } = outcome;
+  const { retryAfterMs, isPermanent, ...attempt } = outcome;
   const number = delivery.attemptCount + 1;
   const { schedule } = endpoint.subscription;
   const retry = {
@@ -53,9 +53,9 @@ function toResult(
     retryAfterMs,
     random: Math.random(),
   };
-  const delayMs = outcome.error === null || isHopeless ? undefined : findDelay(retry);
+  const delayMs = outcome.error === null || isPermanent ? undefined : findDelay(retry);
   const nextAttemptAt = delayMs === undefined ? null : toTimestamp(clock.now() + delayMs);
-  if (delayMs !== undefined && nextAttemptAt !== null) retryTimes.note({ id: delivery.id, nextAttemptAt }, delayMs);
+  if (delayMs !== undefined && nextAttemptAt !== null) retryTimes.record({ id: delivery.id, nextAttemptAt }, delayMs);
   const failed: DeliveryStatus = delayMs === undefined ? 'EXHAUSTED' : 'FAILED';
   return {
     claimed,
@@ -65,7 +65,7 @@ function toResult(
   };
 }
 
-const aboutOf = ({ delivery, uncleanEnds }: ClaimedDelivery) => ({
+const logFieldsOf = ({ delivery, uncleanEnds }: ClaimedDelivery) => ({
   ...{ account: delivery.accountId, subscription: delivery.subscriptionId, delivery: delivery.id },
   uncleanEnds,
 });

@@ -76,7 +76,7 @@ it("tells an account's own key for a model to its provider alone, also when call
   const models: Models = {
     // The worst that could be done with an error: nothing is taken out of it.
     async open({ accountId, provider, messages }) {
-      const access = await holder.deps?.access.findAccess(accountId, provider);
+      const access = await holder.deps?.providerAccess.findCredentials(accountId, provider);
       const { apiKey, baseUrl = '', fetch } = access ?? {};
       const model = createOpenAICompatible({
         name: 'open',

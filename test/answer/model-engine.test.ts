@@ -43,8 +43,12 @@ function createTool(name: string, { notice = 'Done.', refusals = 0 } = {}) {
     parameters: { type: 'object' },
     async run(input) {
       inputs.push(input);
-      const isDone = inputs.length > refusals;
-      return { isDone, report: isDone ? 'It was done.' : 'It was refused.', notice: isDone ? notice : '' };
+      const hasSucceeded = inputs.length > refusals;
+      return {
+        hasSucceeded,
+        report: hasSucceeded ? 'It was done.' : 'It was refused.',
+        notice: hasSucceeded ? notice : '',
+      };
     },
   };
   return { tool, inputs };

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bandOf } from '../../src/answer/bands.ts';
+import { bandOf } from '../../src/answer/confidence.ts';
 import { createExtractiveEngine } from '../../src/answer/extractive.ts';
 import { chooseQuotes } from '../../src/answer/quotes.ts';
 import { type Retrieval, retrieve } from '../../src/answer/retrieve.ts';

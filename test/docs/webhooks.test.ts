@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { toJson } from '../../src/domain/json.ts';
 import { WEBHOOK_EVENTS, type WebhookEventName } from '../../src/domain/webhooks.ts';
-import { composeBody } from '../../src/webhooks/body.ts';
-import { placeOfSample, WEBHOOK_SAMPLES } from '../../src/webhooks/samples.ts';
+import { buildDefaultBody } from '../../src/webhooks/body.ts';
+import { sampleContext, WEBHOOK_SAMPLES } from '../../src/webhooks/samples.ts';
 
 const readPage = () => readFile(fileURLToPath(new URL('../../docs/webhooks.md', import.meta.url)), 'utf8');
 const NAMES = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
@@ -21,6 +21,6 @@ it('lists every event with the fields that it has', async () => {
 it('shows a body as it is sent', async () => {
   const [, shown = ''] = /```json\n([\s\S]*?)```/.exec(await readPage()) ?? [];
   const data = toJson(WEBHOOK_SAMPLES.LEAD_CAPTURED.data);
-  const sent = composeBody({ name: 'LEAD_CAPTURED', ...placeOfSample('LEAD_CAPTURED'), data });
+  const sent = buildDefaultBody({ name: 'LEAD_CAPTURED', ...sampleContext('LEAD_CAPTURED'), data });
   expect(JSON.stringify(JSON.parse(shown))).toBe(sent);
 });

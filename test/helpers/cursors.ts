@@ -1,4 +1,4 @@
-import { describePosition, positionAt } from '../../src/conversations/log-position.ts';
+import { encodePosition, positionAt } from '../../src/conversations/log-position.ts';
 import { findLastEvent } from '../../src/store/events.ts';
 import type { TestGateway } from './gateway.ts';
 
@@ -16,7 +16,7 @@ export function signPosition({ deps, accountId }: TestGateway, conversationId: s
 export async function cursorOfNow(gateway: TestGateway, conversationId: string): Promise<string> {
   const { deps, accountId } = gateway;
   const last = await findLastEvent(deps.db.read, accountId, 'conversations', conversationId);
-  return signPosition(gateway, conversationId, `${last && describePosition(positionAt(last))}__0`);
+  return signPosition(gateway, conversationId, `${last && encodePosition(positionAt(last))}__0`);
 }
 
 /** A cursor with one character changed. */

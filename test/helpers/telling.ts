@@ -84,11 +84,11 @@ export async function subscribe(
 /** Has new leads be told, to all who want to be. */
 export async function captureLeads({ deps, accountId }: Pick<TestGateway, 'deps' | 'accountId'>, count = 1) {
   const at = toTimestamp(deps.clock.now());
-  const happenings = Array.from({ length: count }, (_, index) => ({
+  const events = Array.from({ length: count }, (_, index) => ({
     name: 'LEAD_CAPTURED' as const,
-    tell: () => ({ data: { lead_id: `lead-${index}`, name: 'Åse 😀', email: '', phone: '', custom_data: {} } }),
+    buildPayload: () => ({ data: { lead_id: `lead-${index}`, name: 'Åse 😀', email: '', phone: '', custom_data: {} } }),
   }));
-  await deps.db.transaction((trx) => enqueueEvents(trx, { accountId, chatbotId: null, at }, happenings));
+  await deps.db.transaction((trx) => enqueueEvents(trx, { accountId, chatbotId: null, at }, events));
 }
 
 /** A delivery with its attempts. */

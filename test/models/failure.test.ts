@@ -7,7 +7,7 @@ import {
 } from '@ai-sdk/provider';
 import { describe, expect, it } from 'vitest';
 import { AnswerFailure, type FailureCode } from '../../src/domain/failures.ts';
-import { readFailure } from '../../src/models/failure.ts';
+import { toModelFailure } from '../../src/models/failure.ts';
 import { createRedact } from '../../src/models/redact.ts';
 import { findSecrets, KEY } from './support.ts';
 
@@ -41,11 +41,11 @@ describe('reading a failure', () => {
     [529, 'PROVIDER_UNAVAILABLE', true],
     [200, 'PROVIDER_UNAVAILABLE', true],
     [undefined, 'PROVIDER_UNAVAILABLE', true],
-  ] as const)('knows status %s as %s', (status, code, isPassing) => {
-    expect(readFailure(refuse(status), redact)).toMatchObject({ code, isPassing });
+  ] as const)('knows status %s as %s', (status, code, isTransient) => {
+    expect(toModelFailure(refuse(status), redact)).toMatchObject({ code, isTransient });
   });
 
-  it.each<[code: FailureCode, isPassing: boolean, error: unknown]>([
+  it.each<[code: FailureCode, isTransient: boolean, error: unknown]>([
     ['PROVIDER_RATE_LIMITED', false, { message: 'No money.', type: 'insufficient_quota', code: 'insufficient_quota' }],
     ['PROVIDER_RATE_LIMITED', true, { message: 'Slow down.', type: 'rate_limit_error' }],
     ['PROVIDER_RATE_LIMITED', true, { error: { code: 429, message: 'Quota', status: 'RESOURCE_EXHAUSTED' } }],
@@ -64,8 +64,8 @@ describe('reading a failure', () => {
     ['PROVIDER_UNAVAILABLE', true, 'something'],
     ['PROVIDER_UNAVAILABLE', true, null],
     ['PROVIDER_UNAVAILABLE', true, [{ error: 'odd' }]],
-  ])('knows %s, whether it passes, in any shape', (code, isPassing, error) => {
-    expect(readFailure(error, redact)).toMatchObject({ code, isPassing });
+  ])('knows %s, whether it passes, in any shape', (code, isTransient, error) => {
+    expect(toModelFailure(error, redact)).toMatchObject({ code, isTransient });
   });
 
   it.each([
@@ -76,14 +76,16 @@ describe('reading a failure', () => {
     'prompt too long; exceeded max context length by 4 tokens',
   ])('knows a question that is too long by its words: %s', (message) => {
     for (const status of [400, 422, 500]) {
-      expect(readFailure(refuse(status, JSON.stringify({ error: { message } })), redact).code).toBe('CONTEXT_TOO_LONG');
+      expect(toModelFailure(refuse(status, JSON.stringify({ error: { message } })), redact).code).toBe(
+        'CONTEXT_TOO_LONG',
+      );
     }
   });
 
   it('takes a limit of tokens per minute for no question that is too long', () => {
     const message = 'Request too large: Limit 10000 tokens per min, Requested 12000. Reduce the prompt length.';
     const body = JSON.stringify({ error: { message, code: 'rate_limit_exceeded' } });
-    expect(readFailure(refuse(429, body), redact).code).toBe('PROVIDER_RATE_LIMITED');
+    expect(toModelFailure(refuse(429, body), redact).code).toBe('PROVIDER_RATE_LIMITED');
   });
 
   it.each([
@@ -95,22 +97,22 @@ describe('reading a failure', () => {
     [{ 'retry-after-ms': '', 'retry-after': '' }, undefined],
     [{}, undefined],
   ])('reads when to come back from %o', (headers, retryAfterMs) => {
-    expect(readFailure(refuse(429, '', headers as Record<string, string>), redact).retryAfterMs).toBe(retryAfterMs);
+    expect(toModelFailure(refuse(429, '', headers as Record<string, string>), redact).retryAfterMs).toBe(retryAfterMs);
   });
 
   it('reads when to come back from a date, and from the details of an error', () => {
     const at = new Date(Date.now() + 5_000).toUTCString();
-    const { retryAfterMs = 0 } = readFailure(refuse(503, '', { 'retry-after': at }), redact);
+    const { retryAfterMs = 0 } = toModelFailure(refuse(503, '', { 'retry-after': at }), redact);
     expect(retryAfterMs).toBeGreaterThan(3_000);
     expect(retryAfterMs).toBeLessThanOrEqual(5_000);
     const details = [{ '@type': 'ErrorInfo' }, { '@type': 'RetryInfo', retryDelay: '1.5s' }];
     const body = JSON.stringify([{ error: { code: 429, message: 'Quota', status: 'RESOURCE_EXHAUSTED', details } }]);
-    expect(readFailure(refuse(429, body), redact).retryAfterMs).toBe(1_500);
+    expect(toModelFailure(refuse(429, body), redact).retryAfterMs).toBe(1_500);
   });
 
   it('says what the provider said, and nothing of the question, the address or the key', () => {
     const body = JSON.stringify({ error: { type: 'invalid_request_error', message: `The key ${KEY} is wrong.` } });
-    const failure = readFailure(refuse(401, body), redact);
+    const failure = toModelFailure(refuse(401, body), redact);
     expect(failure.message).toBe('401 invalid_request_error The key [redacted] is wrong.');
     expect(failure.cause).toBeUndefined();
     expect(findSecrets(failure)).toEqual([]);
@@ -123,8 +125,8 @@ describe('reading a failure', () => {
       new TypeValidationError({ value: { text }, cause: new Error(text) }),
       new InvalidResponseDataError({ data: text, message: text }),
     ]) {
-      const failure = readFailure(error, redact);
-      expect(failure).toMatchObject({ code: 'PROVIDER_UNAVAILABLE', isPassing: true });
+      const failure = toModelFailure(error, redact);
+      expect(failure).toMatchObject({ code: 'PROVIDER_UNAVAILABLE', isTransient: true });
       expect(findSecrets(failure)).toEqual([]);
     }
   });
@@ -132,6 +134,6 @@ describe('reading a failure', () => {
   it('passes on a failure of our own that a package has wrapped', () => {
     const own = new AnswerFailure('PROVIDER_MISCONFIGURED', 'The address may not be reached.');
     const wrapped = new TypeError('fetch failed', { cause: new Error('connect', { cause: own }) });
-    expect(readFailure(wrapped, redact)).toMatchObject({ code: own.code, message: own.message, isPassing: false });
+    expect(toModelFailure(wrapped, redact)).toMatchObject({ code: own.code, message: own.message, isTransient: false });
   });
 });

@@ -64,7 +64,7 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
         tools: [TOOL],
         messages: [
           ...QUESTION.messages,
-          ...(first.stream ? [first.stream.said] : []),
+          ...(first.stream ? [first.stream.assistantMessage] : []),
           { role: 'tool', content: [{ type: 'tool-result', toolCallId, toolName, output }] },
         ],
       }),

@@ -3,8 +3,8 @@ import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { PROVIDERS } from '../../src/domain/providers.ts';
-import { createCarefulFetch } from '../../src/models/careful-fetch.ts';
 import { FAMILIES } from '../../src/models/families.ts';
+import { createLimitedFetch } from '../../src/models/limited-fetch.ts';
 import { findPort } from '../helpers/network.ts';
 import { lookAround } from '../helpers/random.ts';
 import { connect, openLine, readAll } from './support.ts';
@@ -242,7 +242,7 @@ describe('opening a model', () => {
   it('reads no more of a response than it must', async () => {
     const limits = { maxBytes: 99, maxEventBytes: 20, maxErrorBytes: 30 };
     const read = async (text: string, status = 200) => {
-      const response = await createCarefulFetch(async () => new Response(text, { status }), limits)('http://a.example');
+      const response = await createLimitedFetch(async () => new Response(text, { status }), limits)('http://a.example');
       return [response.status, await response.text()];
     };
     const events = `${'x'.repeat(18)}\n\nab\r\ncd\r\n\r\n${'y\n'.repeat(9)}\n`;

@@ -22,7 +22,7 @@ async function openGateway({ env, ...options }: GatewayOptions = {}) {
 
 const set = (gateway: TestGateway, apiKey: string, baseUrl?: string) =>
   setProviderKey(gateway.deps, gateway, { provider: 'openai', apiKey, baseUrl });
-const find = ({ deps, accountId }: TestGateway) => deps.access.findAccess(accountId, 'openai');
+const find = ({ deps, accountId }: TestGateway) => deps.providerAccess.findCredentials(accountId, 'openai');
 
 async function findStanding(gateway: TestGateway) {
   const standings = await listProviders(gateway.deps, gateway);
@@ -40,11 +40,11 @@ async function startServer() {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-describe('findAccess', () => {
+describe('findCredentials', () => {
   it('finds nothing for what is no provider, and what nobody has set up', async () => {
     const gateway = await openGateway({ env: { XAI_BASE_URL: 'https://proxy.example' } });
     for (const name of ['xai', 'open', 'builtin', 'nobody', '', '__proto__', 'constructor']) {
-      expect(await gateway.deps.access.findAccess(gateway.accountId, name)).toBeUndefined();
+      expect(await gateway.deps.providerAccess.findCredentials(gateway.accountId, name)).toBeUndefined();
     }
   });
 
@@ -55,7 +55,7 @@ describe('findAccess', () => {
     await set(gateway, 'sk-account');
     expect(await find(gateway)).toMatchObject({ apiKey: 'sk-account', baseUrl: undefined });
     await setProviderKey(gateway.deps, gateway, { provider: 'open', baseUrl: 'https://models.example.com' });
-    expect(await gateway.deps.access.findAccess(gateway.accountId, 'open')).toMatchObject({
+    expect(await gateway.deps.providerAccess.findCredentials(gateway.accountId, 'open')).toMatchObject({
       apiKey: undefined,
       baseUrl: 'https://models.example.com',
     });
@@ -102,7 +102,7 @@ describe('findAccess', () => {
     const { accountId } = allowing;
     await allowing.close();
     const strict = await openGateway({ database });
-    const access = await strict.deps.access.findAccess(accountId, 'openai');
+    const access = await strict.deps.providerAccess.findCredentials(accountId, 'openai');
     await expect(access?.fetch(url)).rejects.toMatchObject({ code: 'PROVIDER_MISCONFIGURED' });
   });
 
@@ -138,7 +138,7 @@ describe('findAccess', () => {
     const database = await createDatabase(POSTGRES);
     const env = { REDIS_URL: TEST_REDIS_URL, REDIS_PREFIX: createPrefix() };
     const [one, other] = [await openGateway({ database, env }), await openGateway({ database, env })];
-    const there = () => other.deps.access.findAccess(one.accountId, 'openai');
+    const there = () => other.deps.providerAccess.findCredentials(one.accountId, 'openai');
     expect(await there()).toBeUndefined();
     await set(one, 'sk-account');
     await vi.waitFor(async () => expect(await there()).toMatchObject({ apiKey: 'sk-account' }));
@@ -177,7 +177,9 @@ describeEngines('a key that cannot be unsealed', (engine) => {
       SECRET_KEY: OTHER_KEY,
       SECRET_KEY_PREVIOUS: SECRET_KEY,
     });
-    expect(await between.deps.access.findAccess(accountId, 'openai')).toMatchObject({ apiKey: 'sk-account-WXYZ' });
+    expect(await between.deps.providerAccess.findCredentials(accountId, 'openai')).toMatchObject({
+      apiKey: 'sk-account-WXYZ',
+    });
     await vi.waitFor(() => {
       expect(between.logs).toContainEqual(
         expect.objectContaining({ msg: 'sealed stored keys anew', sealed: 1, lost: 0 }),
@@ -185,7 +187,9 @@ describeEngines('a key that cannot be unsealed', (engine) => {
     });
     await between.close();
     const after = await openGateway({ database, env: { SECRET_KEY: OTHER_KEY } });
-    expect(await after.deps.access.findAccess(accountId, 'openai')).toMatchObject({ apiKey: 'sk-account-WXYZ' });
+    expect(await after.deps.providerAccess.findCredentials(accountId, 'openai')).toMatchObject({
+      apiKey: 'sk-account-WXYZ',
+    });
   });
 });
 
@@ -198,7 +202,9 @@ describeEngines('setProviderKey', (engine) => {
     // What needs no secret is not disturbed.
     const open = { provider: 'open', baseUrl: 'https://models.example.com' };
     expect(await setProviderKey(gateway.deps, gateway, open)).toBe('open');
-    expect(await gateway.deps.access.findAccess(gateway.accountId, 'open')).toMatchObject({ baseUrl: open.baseUrl });
+    expect(await gateway.deps.providerAccess.findCredentials(gateway.accountId, 'open')).toMatchObject({
+      baseUrl: open.baseUrl,
+    });
   });
 
   it('keeps the last of many at once', async () => {
@@ -211,18 +217,18 @@ describeEngines('setProviderKey', (engine) => {
   });
 });
 
-describeEngines('noteOutcome', (engine) => {
+describeEngines('recordOutcome', (engine) => {
   async function open() {
     const clock = createTurnedClock();
     const gateway = await openGateway({ engine, replaced: { clock } });
-    const { access, background, db } = gateway.deps;
+    const { providerAccess, background, db } = gateway.deps;
     const transaction = vi.spyOn(db, 'transaction');
     return {
       clock,
       gateway,
-      async note(model: string, failure: Parameters<typeof access.noteOutcome>[2]) {
+      async note(model: string, failure: Parameters<typeof providerAccess.recordOutcome>[2]) {
         transaction.mockClear();
-        access.noteOutcome(gateway.accountId, { provider: 'openai', model }, failure);
+        providerAccess.recordOutcome(gateway.accountId, { provider: 'openai', model }, failure);
         await background.drain(1_000);
         return transaction.mock.calls.length;
       },
@@ -276,9 +282,9 @@ describeEngines('noteOutcome', (engine) => {
 
   it('never fails who calls it, and remembers nothing where no model is named', async () => {
     const { gateway, models } = await open();
-    const { access, background } = gateway.deps;
-    access.noteOutcome('nobody', { provider: 'openai', model: 'a' }, null);
-    access.noteOutcome(gateway.accountId, { provider: 'openai', model: null }, 'PROVIDER_MISCONFIGURED');
+    const { providerAccess, background } = gateway.deps;
+    providerAccess.recordOutcome('nobody', { provider: 'openai', model: 'a' }, null);
+    providerAccess.recordOutcome(gateway.accountId, { provider: 'openai', model: null }, 'PROVIDER_MISCONFIGURED');
     await background.drain(1_000);
     expect(await models()).toEqual([]);
     expect(gateway.logs).toContainEqual(expect.objectContaining({ task: 'note how a model answers' }));

@@ -1,7 +1,7 @@
 import type { LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import { describe, expect, it, vi } from 'vitest';
-import { ModelFailure, readFailure } from '../../src/models/failure.ts';
-import { readSteps, type StepSource } from '../../src/models/steps.ts';
+import { ModelFailure, toModelFailure } from '../../src/models/failure.ts';
+import { readModelSteps, type StepSource } from '../../src/models/steps.ts';
 import { MAX_ANSWER_CHARS } from '../../src/models/stream-parts.ts';
 
 const NO_USAGE = {
@@ -26,17 +26,17 @@ function start(parts: readonly LanguageModelV4StreamPart[] = [], more: Partial<S
     cancel,
   });
   const onEnd = vi.fn<StepSource['onEnd']>();
-  const steps = readSteps({
+  const steps = readModelSteps({
     start: async () => ({ stream }),
     ...{
       firstByteMs: 300,
       silenceMs: 100,
-      hidesMarkers: true,
+      hidesStopMarkers: true,
       maxChars: MAX_ANSWER_CHARS,
       signal: new AbortController().signal,
       onEnd,
     },
-    toFailure: (error) => readFailure(error, String),
+    toFailure: (error) => toModelFailure(error, String),
     createFailure: (code, detail, passing) => new ModelFailure(code, detail, passing),
     ...more,
   });
@@ -83,7 +83,7 @@ describe('reading steps', () => {
       { type: 'text', text: 'Paris.' },
       { type: 'finish', reason: 'STOP', usage: null },
     ]);
-    expect(steps.said.content).toEqual([{ type: 'text', text: 'Paris.' }]);
+    expect(steps.assistantMessage.content).toEqual([{ type: 'text', text: 'Paris.' }]);
     expect(onEnd.mock.calls).toEqual([[undefined]]);
   });
 
@@ -106,7 +106,7 @@ describe('reading steps', () => {
       finish('tool-calls'),
     ]);
     await readAll();
-    expect(steps.said).toEqual({
+    expect(steps.assistantMessage).toEqual({
       role: 'assistant',
       content: [
         { type: 'reasoning', text: 'Hmm.', providerOptions: { v: { seal: 'r' } } },
@@ -120,7 +120,7 @@ describe('reading steps', () => {
   it.each(['', '[1]', '{"a":', 'null'])('says that a tool was given nothing where it was given %j', async (input) => {
     const { steps, readAll } = start([call(input), finish('stop')]);
     expect((await readAll()).at(-1)).toMatchObject({ reason: 'TOOLS' });
-    expect(steps.said.content).toMatchObject([{ input: {} }]);
+    expect(steps.assistantMessage.content).toMatchObject([{ input: {} }]);
   });
 
   it.each([
@@ -133,7 +133,7 @@ describe('reading steps', () => {
   it('takes no reason that it does not know for an end', async () => {
     const { steps, readAll } = start([write('a'), finish('other', 'abort')]);
     await expect(readAll()).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
-    expect(steps.said.content).toEqual([{ type: 'text', text: 'a' }]);
+    expect(steps.assistantMessage.content).toEqual([{ type: 'text', text: 'a' }]);
   });
 
   it('bounds thoughts and the input of tools as it bounds text', async () => {
@@ -164,7 +164,7 @@ describe('reading steps', () => {
     const deaf = { start: () => new Promise<never>(() => {}) };
     await expect(start([], deaf).steps.next()).rejects.toMatchObject({
       code: 'PROVIDER_UNAVAILABLE',
-      isPassing: false,
+      isTransient: false,
     });
     const stop = new AbortController();
     const asked = start([], { ...deaf, signal: stop.signal }).steps.next();

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { onTestFinished } from 'vitest';
 import { AnswerFailure, type FailureCode } from '../../src/domain/failures.ts';
 import type { Provider } from '../../src/domain/providers.ts';
-import type { Access, ModelCall, ModelStep, ModelStream } from '../../src/models/model-call.ts';
+import type { ModelCall, ModelStep, ModelStream, ProviderCredentials } from '../../src/models/model-call.ts';
 import { createModels } from '../../src/models/models.ts';
 import { startVendor, type Vendor } from '../helpers/models/vendors/vendor.ts';
 
@@ -46,9 +46,9 @@ export async function openLine(provider: Provider, { timeoutMs = 1_000 }: { time
 /** What asks a vendor by one account's access. */
 export function connect(provider: Provider, vendor: Pick<Vendor, 'url'>, timeoutMs = 1_000) {
   const outcomes: Outcome[] = [];
-  const access = new Map<string, Partial<Access> | undefined>([['account', {}]]);
+  const access = new Map<string, Partial<ProviderCredentials> | undefined>([['account', {}]]);
   const models = createModels({
-    async findAccess(accountId) {
+    async findCredentials(accountId) {
       const own = access.get(accountId);
       return own && { apiKey: KEY, baseUrl: vendor.url, identity: accountId, fetch: globalThis.fetch, ...own };
     },

@@ -51,7 +51,7 @@ describe.runIf(hasPostgres)('an answer that is written while connections to Post
         const question = { chatbotId, sessionId: id, clientMessageId: id, content: 'When are refunds paid?' };
         await vi.waitFor(() => send(gateway, question), SOON);
         // Provider keys are read for each answer, and connections are cut while others are being written.
-        gateway.deps.access.forget();
+        gateway.deps.providerAccess.invalidate();
         await terminate();
       }
     };

@@ -37,7 +37,7 @@ function loseTakeover({ deps }: TestGateway): void {
   const { transaction } = deps.db;
   const spy = vi.spyOn(deps.db, 'transaction').mockImplementation(async (work, options) => {
     const result = await transaction(work, options);
-    if (!String(work).includes('holdConversation')) return result;
+    if (!String(work).includes('getLockedConversation')) return result;
     spy.mockRestore();
     throw new StorageUnavailableError({});
   });

@@ -35,7 +35,7 @@ function attempt(url: string, wanted: Partial<Wanted> = {}, fetch = deps.fetch) 
   return { delivery, outcome: attemptDelivery({ ...deps, fetch }, claimed) };
 }
 
-const NO_ANSWER = { statusCode: null, response: '', retryAfterMs: null, isHopeless: false };
+const NO_ANSWER = { statusCode: null, response: '', retryAfterMs: null, isPermanent: false };
 
 describe('an attempt', () => {
   it('posts the body with its signatures and the headers that the endpoint wants', async () => {
@@ -187,13 +187,17 @@ describe('an attempt that cannot be made', () => {
     const { outcome } = attempt('http://hooks.example.com/', {}, createGuardedFetch(rules, resolve));
     const { durationMs, ...told } = await outcome;
     const error = 'its address is refused: Must be on the public internet.';
-    expect(told).toEqual({ ...NO_ANSWER, error, retryAfterMs: null, isHopeless: false });
+    expect(told).toEqual({ ...NO_ANSWER, error, retryAfterMs: null, isPermanent: false });
   });
 
   it('is hopeless where the secret cannot be unsealed', async () => {
     const receiver = await startReceiver();
     const { outcome } = attempt(receiver.url, { sealed: { sealedSecret: 'v1.00000000.AAAA' } });
-    expect(await outcome).toMatchObject({ statusCode: null, isHopeless: true, error: expect.stringMatching(/secret/) });
+    expect(await outcome).toMatchObject({
+      statusCode: null,
+      isPermanent: true,
+      error: expect.stringMatching(/secret/),
+    });
     expect(receiver.received).toEqual([]);
   });
 });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { toTimestamp } from '../../src/domain/time.ts';
 import type { EndpointHealth } from '../../src/store/webhooks/health.ts';
+import { allocateClaims } from '../../src/webhooks/allocate-claims.ts';
 import { createCircuits } from '../../src/webhooks/circuits.ts';
-import { judgeEndpoint } from '../../src/webhooks/health.ts';
-import { listShares } from '../../src/webhooks/shares.ts';
+import { updateHealth } from '../../src/webhooks/health.ts';
 
 const HOUR = 3_600_000;
 const START = Date.UTC(2026, 2, 15);
@@ -15,19 +15,19 @@ const well: EndpointHealth = {
 /** Judges an endpoint by attempts that failed after so many hours. */
 const failAfter = (health: EndpointHealth, ...hours: readonly number[]): EndpointHealth =>
   hours.reduce(
-    (state, hour) => judgeEndpoint(state, { hasSucceeded: false, statusCode: 500, at: START + hour * HOUR }),
+    (state, hour) => updateHealth(state, { hasSucceeded: false, statusCode: 500, at: START + hour * HOUR }),
     health,
   );
 
 describe('the health of an endpoint', () => {
   it('is the same as long as it takes what it is sent', () => {
-    expect(judgeEndpoint(well, { hasSucceeded: true, statusCode: 204, at: START })).toBe(well);
+    expect(updateHealth(well, { hasSucceeded: true, statusCode: 204, at: START })).toBe(well);
   });
 
   it('is cleared by a success', () => {
     const failing = failAfter(well, 0, 61);
     expect(failing).toMatchObject({ failingSince: toTimestamp(START), warnedAt: toTimestamp(START + 61 * HOUR) });
-    expect(judgeEndpoint(failing, { hasSucceeded: true, statusCode: 200, at: START + 62 * HOUR })).toEqual(well);
+    expect(updateHealth(failing, { hasSucceeded: true, statusCode: 200, at: START + 62 * HOUR })).toEqual(well);
   });
 
   it('is warned of for 60 hours before it is switched off, however seldom it is asked', () => {
@@ -56,7 +56,7 @@ describe('the circuit of an endpoint', () => {
   /** Makes circuits in which an endpoint failed so many times, a pause apart. */
   const failing = (count: number, pauseMs: number) => {
     const circuits = createCircuits();
-    for (let number = 0; number < count; number++) circuits.note('endpoint', false, START + number * pauseMs);
+    for (let number = 0; number < count; number++) circuits.record('endpoint', false, START + number * pauseMs);
     return circuits;
   };
 
@@ -69,11 +69,11 @@ describe('the circuit of an endpoint', () => {
 
   it('stays open until a success', () => {
     const circuits = failing(5, 1_000);
-    circuits.note('endpoint', false, START + HOUR);
+    circuits.record('endpoint', false, START + HOUR);
     expect(circuits.isOpen('endpoint')).toBe(true);
-    circuits.note('endpoint', true, START + HOUR);
+    circuits.record('endpoint', true, START + HOUR);
     expect(circuits.isOpen('endpoint')).toBe(false);
-    circuits.note('endpoint', false, START + HOUR);
+    circuits.record('endpoint', false, START + HOUR);
     expect(circuits.isOpen('endpoint')).toBe(false);
   });
 });
@@ -81,7 +81,7 @@ describe('the circuit of an endpoint', () => {
 describe('the shares of endpoints', () => {
   const names = (count: number) => Array.from({ length: count }, (_, index) => `e${String(index).padStart(4, '0')}`);
   const share = (due: readonly string[], { held = [] as string[], open = [] as string[], lastServed = '' } = {}) =>
-    listShares(due, { held, isOpen: (id) => open.includes(id), lastServed });
+    allocateClaims(due, { subscriptionIds: held, isOpen: (id) => open.includes(id), lastServed });
   const sum = (shares: ReturnType<typeof share>) => shares.reduce((total, { limit }) => total + limit, 0);
 
   it('are 5 each, and 100 in all', () => {

@@ -20,7 +20,7 @@ import {
 } from '../../src/store/webhooks/queue.ts';
 import { deleteWebhookSubscription, insertWebhookSubscription } from '../../src/store/webhooks/subscriptions.ts';
 import { endAllLeases, releaseDeliveries } from '../../src/store/webhooks/unclean-ends.ts';
-import { composeBody } from '../../src/webhooks/body.ts';
+import { buildDefaultBody } from '../../src/webhooks/body.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { describeEngines, type TestEngine } from '../helpers/databases.ts';
 import { createDatabase } from '../helpers/gateway.ts';
@@ -57,7 +57,7 @@ async function openQueue(engine: TestEngine) {
     listDue: () => listDueEndpoints(db.read, now()),
     async claim(
       subscriptionId: string,
-      { nodeId = 'one', limit = 5, maxUnderWay = 5, isAlone = false, compose = composeBody } = {},
+      { nodeId = 'one', limit = 5, maxUnderWay = 5, isAlone = false, compose = buildDefaultBody } = {},
     ): Promise<ClaimedDelivery[]> {
       const lease = { nodeId, now: now(), until: toTimestamp(clock.now() + LEASE_MS) };
       const claim = { subscriptionId, limit, maxUnderWay, isAlone, ...lease };

@@ -22,7 +22,7 @@ export interface EventPayload
 export interface OutboxEvent {
   readonly name: WebhookEventName;
   /** Asked only where somebody wants to be told. */
-  tell(): EventPayload | Promise<EventPayload>;
+  buildPayload(): EventPayload | Promise<EventPayload>;
 }
 
 /**
@@ -36,12 +36,12 @@ export async function enqueueEvents(
   happenings: readonly OutboxEvent[],
 ): Promise<void> {
   const wishes = await listEventFilters(trx, accountId);
-  for (const { name, tell } of wishes.length === 0 ? [] : happenings) {
+  for (const { name, buildPayload } of wishes.length === 0 ? [] : happenings) {
     const interested = wishes.filter(
       (wish) => wish.events.includes(name) && (wish.chatbotId === null || wish.chatbotId === chatbotId),
     );
     if (interested.length === 0) continue;
-    const { data, channel, ...about } = await tell();
+    const { data, channel, ...about } = await buildPayload();
     const wanting = interested.filter(({ channels }) => wants(channels, channel));
     if (wanting.length === 0) continue;
     const event: WebhookEvent = {

@@ -186,7 +186,7 @@ export async function makeDueNow(
 }
 
 /** How far ahead anything can be due or leased. */
-export interface Horizon {
+export interface TimeBounds {
   readonly now: Timestamp;
   /** When an attempt can be due, by the schedule of its subscription. */
   readonly furthest: Readonly<Record<WebhookSchedule, Timestamp>>;
@@ -194,7 +194,7 @@ export interface Horizon {
 }
 
 /** Makes due what is due, or leased, later than anything can be: a clock wrote it that was set back since. */
-export async function pullInDeliveries(trx: Queryable, { now, furthest, furthestLease }: Horizon): Promise<void> {
+export async function correctFutureTimes(trx: Queryable, { now, furthest, furthestLease }: TimeBounds): Promise<void> {
   for (const schedule of ['SHORT', 'LONG'] as const) {
     await trx
       .updateTable('webhook_deliveries')

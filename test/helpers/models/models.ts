@@ -40,7 +40,7 @@ export function createScriptedModels(...scripts: readonly ModelScript[]): Script
         provider: call.provider,
         model: call.model ?? 'default-model',
         next,
-        said: { role: 'assistant', content: [] },
+        assistantMessage: { role: 'assistant', content: [] },
         close() {
           closed += 1;
         },

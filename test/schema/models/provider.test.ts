@@ -85,11 +85,11 @@ describe('providers', () => {
   it('tells how models were seen to work, those asked last first, and no one else of it', async () => {
     const clock = createTurnedClock();
     const gateway = await openGateway({ env: { OPENAI_API_KEY: KEY }, replaced: { clock } });
-    const { access, background } = gateway.deps;
-    access.noteOutcome(gateway.accountId, { provider: 'openai', model: 'good' }, null);
+    const { providerAccess, background } = gateway.deps;
+    providerAccess.recordOutcome(gateway.accountId, { provider: 'openai', model: 'good' }, null);
     await background.drain(1_000);
     clock.turn(1);
-    access.noteOutcome(gateway.accountId, { provider: 'openai', model: 'bad' }, 'PROVIDER_MISCONFIGURED');
+    providerAccess.recordOutcome(gateway.accountId, { provider: 'openai', model: 'bad' }, 'PROVIDER_MISCONFIGURED');
     await background.drain(1_000);
     const failure = { code: 'PROVIDER_MISCONFIGURED', message: 'The model is not set up rightly.' };
     expect((await list(gateway)).openai).toMatchObject({
@@ -123,17 +123,21 @@ describe('setProviderKey', () => {
       },
     });
     const { accountId, deps } = gateway;
-    expect((await deps.access.findAccess(accountId, 'openai'))?.apiKey).toBe(KEY);
+    expect((await deps.providerAccess.findCredentials(accountId, 'openai'))?.apiKey).toBe(KEY);
     const { accountId: other } = await gateway.createTenant();
-    expect((await deps.access.findAccess(other, 'openai'))?.apiKey).toBe('sk-of-the-operator');
+    expect((await deps.providerAccess.findCredentials(other, 'openai'))?.apiKey).toBe('sk-of-the-operator');
   });
 
   it('replaces all that was set, and forgets what was seen with it', async () => {
     const gateway = await openGateway();
     await set(gateway, { provider: 'xai', apiKey: KEY, baseUrl: 'https://models.example.com/v1/' });
     expect((await list(gateway)).xai).toMatchObject({ keyEnding: 'WXYZ', baseUrl: 'https://models.example.com/v1' });
-    gateway.deps.access.noteOutcome(gateway.accountId, { provider: 'xai', model: 'a' }, 'PROVIDER_UNAVAILABLE');
-    gateway.deps.access.noteOutcome(gateway.accountId, { provider: 'glm', model: 'b' }, null);
+    gateway.deps.providerAccess.recordOutcome(
+      gateway.accountId,
+      { provider: 'xai', model: 'a' },
+      'PROVIDER_UNAVAILABLE',
+    );
+    gateway.deps.providerAccess.recordOutcome(gateway.accountId, { provider: 'glm', model: 'b' }, null);
     await gateway.deps.background.drain(1_000);
     await set(gateway, { provider: 'xai', apiKey: 'short' });
     const { xai, glm } = await list(gateway);
@@ -196,7 +200,7 @@ describe('setProviderKey', () => {
     expect((await list(gateway, stranger.key)).openai).toMatchObject(nothing);
     await set(gateway, { provider: 'openai', apiKey: 'sk-of-the-stranger' }, stranger.key);
     expect((await list(gateway)).openai).toMatchObject({ keyEnding: 'WXYZ' });
-    expect((await gateway.deps.access.findAccess(gateway.accountId, 'openai'))?.apiKey).toBe(KEY);
+    expect((await gateway.deps.providerAccess.findCredentials(gateway.accountId, 'openai'))?.apiKey).toBe(KEY);
   });
 });
 
@@ -210,7 +214,7 @@ describe('deleteProviderKey', () => {
       provider: { isConfigured: true, keySource: 'ENVIRONMENT', keyEnding: null, baseUrl: null },
     });
     expect(await remove(gateway, 'glm')).toMatchObject({ provider: { isConfigured: false, keySource: null } });
-    const access = await gateway.deps.access.findAccess(gateway.accountId, 'openai');
+    const access = await gateway.deps.providerAccess.findCredentials(gateway.accountId, 'openai');
     expect(access).toMatchObject({ apiKey: 'sk-of-the-operator', baseUrl: undefined });
   });
 

@@ -4,7 +4,7 @@ import type { Queryable } from '../store/tables.ts';
 import { type EndpointHealth, lockEndpointHealth, writeEndpointHealth } from '../store/webhooks/health.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 import { type AttemptResult, recordAttempts } from '../store/webhooks/queue.ts';
-import { judgeEndpoint } from './health.ts';
+import { updateHealth } from './health.ts';
 
 /** How an endpoint was, and how it is now. */
 export interface HealthChange {
@@ -16,7 +16,7 @@ export interface HealthChange {
  * Writes what came of attempts, and what that says of their endpoints: one that is switched off is told of to the others.
  * Returns the changes, to be logged after the commit.
  */
-export async function settleAttempts(
+export async function recordResults(
   trx: Queryable,
   results: readonly AttemptResult[],
   now: number,
@@ -30,7 +30,7 @@ export async function settleAttempts(
   const recorded = await recordAttempts(trx, results);
   const changes = healths.flatMap((before) => {
     const own = recorded.filter(({ claimed }) => claimed.endpoint.subscription.id === before.id);
-    const after = own.reduce(judge, before);
+    const after = own.reduce(applyAttempt, before);
     return after === before ? [] : [{ before, after }];
   });
   const at = toTimestamp(now);
@@ -39,14 +39,16 @@ export async function settleAttempts(
     if (after.isActive === before.isActive) continue;
     const { id, accountId, chatbotId, description, disabledReason: reason } = after;
     const data = { subscription_id: id, description, reason };
-    await enqueueEvents(trx, { accountId, chatbotId, at }, [{ name: 'WEBHOOK_DISABLED', tell: () => ({ data }) }]);
+    await enqueueEvents(trx, { accountId, chatbotId, at }, [
+      { name: 'WEBHOOK_DISABLED', buildPayload: () => ({ data }) },
+    ]);
   }
   return changes;
 }
 
-function judge(health: EndpointHealth, { attempt }: AttemptResult): EndpointHealth {
+function applyAttempt(health: EndpointHealth, { attempt }: AttemptResult): EndpointHealth {
   const { statusCode, error, at, durationMs } = attempt;
-  return judgeEndpoint(health, { hasSucceeded: error === null, statusCode, at: Date.parse(at) + durationMs });
+  return updateHealth(health, { hasSucceeded: error === null, statusCode, at: Date.parse(at) + durationMs });
 }
 
 /** Tells the operator what has become of endpoints, where it is for long. */

@@ -16,7 +16,7 @@ const CARRIAGE_RETURN = 13;
  * limits: what parses it keeps an event that never ends in memory, and parses at once one that does. A response that
  * exceeds them breaks off with an `AnswerFailure`.
  */
-export function createCarefulFetch(fetch: typeof globalThis.fetch, limits: ResponseLimits): typeof globalThis.fetch {
+export function createLimitedFetch(fetch: typeof globalThis.fetch, limits: ResponseLimits): typeof globalThis.fetch {
   return async (input, init) => {
     const response = await fetch(input, { ...init, redirect: 'manual' });
     if (response.body === null) return response;

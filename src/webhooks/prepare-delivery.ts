@@ -1,7 +1,7 @@
 import type { Deps } from '../deps.ts';
 import { findWebhookEvent } from '../store/webhooks/events.ts';
 import { type ClaimedDelivery, type ReadyDelivery, storeBody } from '../store/webhooks/queue.ts';
-import { makeBody } from './body.ts';
+import { buildBody } from './body.ts';
 
 /**
  * Gives a delivery that has been taken the body that the document of its subscription wants: it is stored, and never changes.
@@ -19,7 +19,7 @@ export async function prepareDelivery(
   try {
     const event = await findWebhookEvent(db.read, delivery.accountId, delivery.eventId);
     if (event === undefined || document === null) return undefined;
-    const made = await makeBody(selections, document, event);
+    const made = await buildBody(selections, document, event);
     const ready = await db.transaction((trx) => storeBody(trx, claimed, made));
     if (ready !== undefined && made.problem !== null) {
       logger.warn({ ...about, problem: made.problem }, 'a webhook document selects nothing; the default body is sent');

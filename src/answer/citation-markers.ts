@@ -1,16 +1,16 @@
 /** Text to show, or the number of a source that is cited at this place. */
-export type Piece = string | number;
+export type AnswerSegment = string | number;
 
 /** Takes the markers of sources out of what a model writes, while it writes. */
 export interface MarkerReader {
   /** What is certain once `text` has come: in order, neighbouring texts in one piece. */
-  read(text: string): Piece[];
+  read(text: string): AnswerSegment[];
   /** What was held back, when nothing more comes. */
-  end(): Piece[];
+  end(): AnswerSegment[];
 }
 
 /** More is never held back, in UTF-16 units: the longest marker there is, and the spaces before it. */
-export const MAX_HELD = 96;
+export const MAX_BUFFERED_CHARS = 96;
 
 const NUMBERS = String.raw`\d{1,2}(?:[ \u00a0]?[–—,;，、-][ \u00a0]?\d{1,2}){0,7}`;
 const BODY = String.raw`[ ^]?(?:(?:source|citation)s?[ :#]{0,2})?(${NUMBERS}) ?(?::\d{1,2})?(?:†[^\[\]【】\n]{0,32})?`;
@@ -53,11 +53,11 @@ interface Code {
  * Makes a reader for the markers of `count` sources. A marker is taken out with the spaces before it; its numbers up to
  * `count` come as pieces, others vanish. What stays as it is: code, in backticks or between fences; links (`[1](…)`,
  * `[text][1]`, a line that begins with `[1]:`); numbers above 99, and zero; brackets right behind a word (`list[1]`), unless
- * the word and what follows are prose ("10 days[1]."). At most `MAX_HELD` units are held back; text without brackets and
+ * the word and what follows are prose ("10 days[1]."). At most `MAX_BUFFERED_CHARS` units are held back; text without brackets and
  * backticks passes at the cost of looking for them.
  */
 export function createMarkerReader(count: number): MarkerReader {
-  const scan: Scan = {
+  const scan: ScanState = {
     count,
     pieces: [],
     held: '',
@@ -70,10 +70,10 @@ export function createMarkerReader(count: number): MarkerReader {
 }
 
 /** How far the text of one answer was read. */
-interface Scan {
+interface ScanState {
   /** How many sources there are. */
   readonly count: number;
-  pieces: Piece[];
+  pieces: AnswerSegment[];
   held: string;
   /** The end of the text that was emitted. */
   before: string;
@@ -83,7 +83,7 @@ interface Scan {
   code: Code | undefined;
 }
 
-function scanText(scan: Scan, text: string, isEnd: boolean): Piece[] {
+function scanText(scan: ScanState, text: string, isEnd: boolean): AnswerSegment[] {
   scan.pieces = [];
   scan.held = '';
   for (let at = 0; at < text.length; ) {
@@ -92,7 +92,7 @@ function scanText(scan: Scan, text: string, isEnd: boolean): Piece[] {
   return scan.pieces;
 }
 
-function emit(scan: Scan, text: string): void {
+function emit(scan: ScanState, text: string): void {
   if (text === '') return;
   const { pieces } = scan;
   const last = pieces.length - 1;
@@ -105,13 +105,13 @@ function emit(scan: Scan, text: string): void {
 }
 
 /** Holds back the rest of the text, and ends the scan. */
-function hold(scan: Scan, text: string): number {
+function bufferRest(scan: ScanState, text: string): number {
   scan.held = text;
   return Number.POSITIVE_INFINITY;
 }
 
 /** Reads prose up to its first marker or fence, with it. Returns where to go on. */
-function scanProse(scan: Scan, text: string, at: number, isEnd: boolean): number {
+function scanProse(scan: ScanState, text: string, at: number, isEnd: boolean): number {
   // A marker that opens its line takes the spaces behind it along.
   if (scan.isBehindMarker && /(?:^|\n)$/.test(scan.before) && SPACE.test(text.charAt(at))) return at + 1;
   const found = search(PROSE_END, text, at);
@@ -119,7 +119,7 @@ function scanProse(scan: Scan, text: string, at: number, isEnd: boolean): number
   const start = isGap ? at : skipSpacesBack(text, at, found);
   if (found === text.length) {
     emit(scan, text.slice(at, isEnd ? found : start));
-    return isEnd ? found : hold(scan, text.slice(start));
+    return isEnd ? found : bufferRest(scan, text.slice(start));
   }
   if (text[found] === '`' || text[found] === '~') {
     emit(scan, text.slice(at, found));
@@ -130,7 +130,7 @@ function scanProse(scan: Scan, text: string, at: number, isEnd: boolean): number
   const isOpen = marker === null ? matchAt(BEGUN, text, found) !== null : end === text.length;
   if (isOpen && !isEnd) {
     emit(scan, text.slice(at, start));
-    return hold(scan, text.slice(start));
+    return bufferRest(scan, text.slice(start));
   }
   const previous = (scan.before + text.slice(at, found)).slice(-LOOKBACK);
   const isJoined = scan.isBehindMarker && found === at;
@@ -146,7 +146,7 @@ function scanProse(scan: Scan, text: string, at: number, isEnd: boolean): number
 }
 
 /** Reads code up to what may close it. Returns where to go on. */
-function scanCode(scan: Scan, text: string, at: number, isEnd: boolean): number {
+function scanCode(scan: ScanState, text: string, at: number, isEnd: boolean): number {
   const found = search(scan.code?.isBlock ? BLOCK_END : INLINE_END, text, at);
   emit(scan, text.slice(at, found));
   if (text[found] !== '\n') return found === text.length ? found : scanFence(scan, text, found, isEnd);
@@ -156,10 +156,10 @@ function scanCode(scan: Scan, text: string, at: number, isEnd: boolean): number 
 }
 
 /** Reads backticks or tildes, which may open or close code. Returns where to go on. */
-function scanFence(scan: Scan, text: string, at: number, isEnd: boolean): number {
+function scanFence(scan: ScanState, text: string, at: number, isEnd: boolean): number {
   const run = matchAt(RUN, text, at)?.[0] ?? '';
   const end = at + run.length;
-  if (end === text.length && run.length < MAX_RUN && !isEnd) return hold(scan, run);
+  if (end === text.length && run.length < MAX_RUN && !isEnd) return bufferRest(scan, run);
   const isFence = run.length >= 3 && scan.isLineStart;
   const { code } = scan;
   if (code === undefined) {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bandOf } from '../../src/answer/bands.ts';
+import { bandOf } from '../../src/answer/confidence.ts';
 import { retrieve } from '../../src/answer/retrieve.ts';
-import { retrieveFor } from '../../src/answer/retrieve-for.ts';
+import { retrieveWithHistory } from '../../src/answer/retrieve-with-history.ts';
 import { addChatbot, addSource, openCorpus } from '../helpers/corpus.ts';
 import { addArticles, articles, offTopic } from '../helpers/squad.ts';
 
@@ -27,7 +27,7 @@ function ask(
     { role: 'USER' as const, content: said },
     { role: 'ASSISTANT' as const, content: 'Submarines are yellow.' },
   ]);
-  return retrieveFor(corpus.db.read, accountId, chatbotId, content, history, 8);
+  return retrieveWithHistory(corpus.db.read, accountId, chatbotId, content, history, 8);
 }
 
 describe('a shop', () => {
@@ -71,7 +71,7 @@ describe('a shop', () => {
     const ids = hits.map(({ passage }) => passage.id);
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids.length).toBeGreaterThan(1);
-    const few = await retrieveFor(
+    const few = await retrieveWithHistory(
       corpus.db.read,
       shop.accountId,
       shop.chatbotId,

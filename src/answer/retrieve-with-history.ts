@@ -1,14 +1,14 @@
 import { toContentTerms } from '../domain/terms.ts';
 import type { Queryable } from '../store/tables.ts';
-import { bandOf } from './bands.ts';
+import { bandOf } from './confidence.ts';
 import type { Turn } from './engine.ts';
 import { type Hit, type Retrieval, retrieve } from './retrieve.ts';
 
 /** A question of more terms stands for itself: one that finds nothing has changed the subject. */
-const MAX_FOLLOW_UP = 4;
+const MAX_FOLLOW_UP_TERMS = 4;
 
 /** One of so few ("And in winter?") says too little by itself, however much it finds. */
-const SHORT_FOLLOW_UP = 2;
+const SHORT_FOLLOW_UP_TERMS = 2;
 
 /** In UTF-16 units: so much of a question and of an earlier one is read. Few terms of it are searched by anyway. */
 const MAX_READ_CHARS = 10_000;
@@ -25,7 +25,7 @@ const MAX_EARLIER = 2;
  * about something else keep theirs for 96.0 % (96.4 %). Off-topic ones after one about a passage are taken for answered
  * in 19 % (8 %) of the cases, with one article 12 % (2 %): the price, which models pay by saying that they do not know.
  */
-export async function retrieveFor(
+export async function retrieveWithHistory(
   db: Queryable,
   accountId: string,
   chatbotId: string,
@@ -35,9 +35,9 @@ export async function retrieveFor(
 ): Promise<Retrieval> {
   const question = content.slice(0, MAX_READ_CHARS);
   const own = toContentTerms(question).length;
-  const earlier = own > MAX_FOLLOW_UP ? [] : listEarlier(history);
+  const earlier = own > MAX_FOLLOW_UP_TERMS ? [] : listEarlier(history);
   let best = await retrieve(db, accountId, chatbotId, question, limit);
-  let needsMore = own <= SHORT_FOLLOW_UP || bandOf(best.confidence) === 'NONE';
+  let needsMore = own <= SHORT_FOLLOW_UP_TERMS || bandOf(best.confidence) === 'NONE';
   let asked = question;
   for (const text of earlier) {
     if (!needsMore) break;

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { createMarkerReader, MAX_HELD, type Piece } from '../../src/answer/markers.ts';
+import { type AnswerSegment, createMarkerReader, MAX_BUFFERED_CHARS } from '../../src/answer/citation-markers.ts';
 import { createRandom } from '../helpers/random.ts';
 
 /** Neighbouring texts in one piece. */
-function join(pieces: readonly Piece[]): Piece[] {
-  const joined: Piece[] = [];
+function join(pieces: readonly AnswerSegment[]): AnswerSegment[] {
+  const joined: AnswerSegment[] = [];
   for (const piece of pieces) {
     const last = joined.at(-1);
     if (typeof piece === 'string' && typeof last === 'string') joined[joined.length - 1] = last + piece;
@@ -13,12 +13,12 @@ function join(pieces: readonly Piece[]): Piece[] {
   return joined;
 }
 
-function readAll(deltas: readonly string[], count = 3): Piece[] {
+function readAll(deltas: readonly string[], count = 3): AnswerSegment[] {
   const reader = createMarkerReader(count);
   return join([...deltas.flatMap((delta) => reader.read(delta)), ...reader.end()]);
 }
 
-const MARKERS: [string, Piece[]][] = [
+const MARKERS: [string, AnswerSegment[]][] = [
   ['Tea [1].', ['Tea', 1, '.']],
   ['Tea [1][2] and', ['Tea', 1, 2, ' and']],
   ['Tea [1] [2].', ['Tea', 1, 2, '.']],
@@ -40,7 +40,7 @@ const MARKERS: [string, Piece[]][] = [
   ['A lone ` here [1]\nand [2].', ['A lone ` here [1]\nand', 2, '.']],
 ];
 
-const UNSUPPORTED: [string, Piece[]][] = [
+const UNSUPPORTED: [string, AnswerSegment[]][] = [
   ['Tea [4].', ['Tea.']],
   ['Tea [4][1, 99] is', ['Tea', 1, ' is']],
   ['Tea【7†source】.', ['Tea.']],
@@ -122,7 +122,7 @@ describe('the reader', () => {
     for (let round = 0; round < 3_000; round += 1) {
       const text = Array.from({ length: 12 }, () => parts[random.below(parts.length)]).join('');
       const reader = createMarkerReader(3);
-      const pieces: Piece[] = [];
+      const pieces: AnswerSegment[] = [];
       for (let at = 0; at < text.length; ) {
         const delta = text.slice(at, at + 1 + random.below(6));
         at += delta.length;
@@ -144,7 +144,7 @@ describe('the reader', () => {
       let given = 0;
       for (const [index, character] of [...text].entries()) {
         given += reader.read(character).join('').length;
-        expect(index + 1 - given).toBeLessThanOrEqual(MAX_HELD);
+        expect(index + 1 - given).toBeLessThanOrEqual(MAX_BUFFERED_CHARS);
       }
       expect(given + reader.end().join('').length).toBeLessThanOrEqual(text.length);
     }

@@ -1,7 +1,7 @@
 import type { Question } from './engine.ts';
 
 /** How far a chatbot's sources are about a question: not, perhaps, plainly. */
-export type Band = 'NONE' | 'UNSURE' | 'SURE';
+export type ConfidenceBand = 'NONE' | 'UNSURE' | 'SURE';
 
 /**
  * Below this confidence the sources are held not to answer. On the sample of SQuAD, of questions about its articles and
@@ -18,7 +18,7 @@ const MIN_CONFIDENCE = 0.22;
 const MIN_CERTAINTY = 0.32;
 
 /** Where a retrieval's confidence lies. */
-export function bandOf(confidence: number): Band {
+export function bandOf(confidence: number): ConfidenceBand {
   if (confidence < MIN_CONFIDENCE) return 'NONE';
   return confidence < MIN_CERTAINTY ? 'UNSURE' : 'SURE';
 }
@@ -27,6 +27,6 @@ export function bandOf(confidence: number): Band {
  * Whether a model is to be asked at all; if not, the fallback message is the answer. One that has tools is: that a
  * visitor wants to talk to a person stands in no source.
  */
-export function isForModel({ answering, tools, retrieval }: Question): boolean {
+export function shouldAskModel({ answering, tools, retrieval }: Question): boolean {
   return answering.grounding === 'OPEN' || tools.length > 0 || bandOf(retrieval.confidence) !== 'NONE';
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { bandOf, isForModel } from '../../src/answer/bands.ts';
+import { bandOf, shouldAskModel } from '../../src/answer/confidence.ts';
 import { UNASKED } from '../helpers/models/answers.ts';
 import { createRetrieval } from '../helpers/webhooks/hits.ts';
 
@@ -15,7 +15,7 @@ it('parts confidence into three bands', () => {
 });
 
 it('asks a model only where the sources may answer, unless it may say more or do something', () => {
-  expect([0.1, 0.25, 0.5].map((confidence) => isForModel(ask(confidence)))).toEqual([false, true, true]);
-  expect(isForModel(ask(0, { answering: { ...UNASKED.answering, grounding: 'OPEN' } }))).toBe(true);
-  expect(isForModel(ask(0, { tools: [tool] }))).toBe(true);
+  expect([0.1, 0.25, 0.5].map((confidence) => shouldAskModel(ask(confidence)))).toEqual([false, true, true]);
+  expect(shouldAskModel(ask(0, { answering: { ...UNASKED.answering, grounding: 'OPEN' } }))).toBe(true);
+  expect(shouldAskModel(ask(0, { tools: [tool] }))).toBe(true);
 });

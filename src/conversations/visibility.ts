@@ -7,18 +7,18 @@ import { findMessage } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 
 /** Whether a viewer may see private notes: only those who manage. To all others there are none. */
-export function seesNotes({ scopes }: Pick<Viewer, 'scopes'>): boolean {
+export function canSeePrivateNotes({ scopes }: Pick<Viewer, 'scopes'>): boolean {
   return scopes.has('MANAGE');
 }
 
 /** Whether a viewer may see leads in a stream: only those who can read them elsewhere, too. To all others there are none. */
-export function seesLeads({ scopes }: Pick<Viewer, 'scopes'>): boolean {
+export function canSeeLeads({ scopes }: Pick<Viewer, 'scopes'>): boolean {
   return scopes.has('READ');
 }
 
 /** Whether a viewer may see a message of the account. */
 export function isVisible(viewer: Pick<Viewer, 'scopes'>, { isPrivate }: Pick<Message, 'isPrivate'>): boolean {
-  return !isPrivate || seesNotes(viewer);
+  return !isPrivate || canSeePrivateNotes(viewer);
 }
 
 /**
@@ -39,7 +39,7 @@ export async function getMessage(
  * Finds a message that the viewer may see, and holds its conversation: see `lockConversation`.
  * @throws NotFoundError
  */
-export async function holdMessage(
+export async function getLockedMessage(
   trx: Queryable,
   viewer: Pick<Viewer, 'accountId' | 'scopes'>,
   messageId: string,

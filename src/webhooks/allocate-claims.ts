@@ -1,10 +1,10 @@
-const MAX_IN_ALL = 100;
+const MAX_IN_FLIGHT = 100;
 const MAX_PER_ENDPOINT = 5;
 /** When so few are free, an endpoint gets a second one no more: those that hang together leave room for others. */
 const RESERVED = 20;
 
 /** What an endpoint may have next. */
-export interface Share {
+export interface ClaimAllowance {
   readonly subscriptionId: string;
   /** How many of its deliveries may be under way, with those that are. */
   readonly maxUnderWay: number;
@@ -15,9 +15,9 @@ export interface Share {
 }
 
 /** What is under way in this process. */
-export interface UnderWay {
+export interface InFlight {
   /** The endpoint of each delivery that is. */
-  readonly held: readonly string[];
+  readonly subscriptionIds: readonly string[];
   /** Whether an endpoint fails so much that one at a time is enough. */
   isOpen(subscriptionId: string): boolean;
   /** The endpoint that was served last. */
@@ -29,13 +29,16 @@ export interface UnderWay {
  * last: at most 5 under way for each, and 100 in all.
  * @param due in the order of their ids.
  */
-export function listShares(due: readonly string[], { held, isOpen, lastServed }: UnderWay): Share[] {
-  let free = MAX_IN_ALL - held.length;
+export function allocateClaims(
+  due: readonly string[],
+  { subscriptionIds, isOpen, lastServed }: InFlight,
+): ClaimAllowance[] {
+  let free = MAX_IN_FLIGHT - subscriptionIds.length;
   const counts = new Map<string, number>();
-  for (const id of held) counts.set(id, (counts.get(id) ?? 0) + 1);
+  for (const id of subscriptionIds) counts.set(id, (counts.get(id) ?? 0) + 1);
   const inTurn = [...due.filter((id) => id > lastServed), ...due.filter((id) => id <= lastServed)];
   const maxEach = Math.max(1, Math.floor(free / Math.max(1, due.length)));
-  const shares: Share[] = [];
+  const shares: ClaimAllowance[] = [];
   for (const subscriptionId of inTurn) {
     const maxUnderWay = isOpen(subscriptionId) || free <= RESERVED ? 1 : MAX_PER_ENDPOINT;
     const limit = Math.min(maxEach, free, maxUnderWay - (counts.get(subscriptionId) ?? 0));
