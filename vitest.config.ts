@@ -39,7 +39,7 @@ export default defineConfig({
             'test/replies/{cluster-nodes,elsewhere,stop-requests,stopping}.test.ts',
             // What they hold is decided before anything is executed or stored, or by the far end of a wire.
             'test/http/{bad-input,close-codes,cors,slow-sockets}.test.ts',
-            'test/replies/model-moods.test.ts',
+            'test/replies/model-failures.test.ts',
             // Rules that no stack can change.
             'test/dialects/rest/mappers.test.ts',
             'test/schema/{descriptions,field-scopes}.test.ts',

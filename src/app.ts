@@ -23,11 +23,11 @@ import { createModels } from './models/models.ts';
 import { createPrices } from './models/prices.ts';
 import { createProviderAccess } from './models/provider-access.ts';
 import { resealProviderKeys } from './models/sealed-keys.ts';
-import { joinCluster, startWatchingReplies } from './replies/cluster-nodes.ts';
+import { startCheckpoints } from './replies/checkpoint.ts';
+import { joinCluster, startReplyWatcher } from './replies/cluster-nodes.ts';
 import { createNode } from './replies/gateway-node.ts';
 import { recoverReplies } from './replies/recover.ts';
 import { createReplyGate } from './replies/reply-gate.ts';
-import { startSavingAnswers } from './replies/save-texts.ts';
 import { startRetention } from './retention.ts';
 import { createSealer } from './secrets.ts';
 import { createSourceReader } from './sources/source-reader.ts';
@@ -104,7 +104,7 @@ async function createDeps(
     announcements,
     node: createNode(),
     cursors: createCursors(() => [...sealer.deriveCursorKeys(), ...sharedKeys]),
-    liveAnswers: new Map(),
+    liveReplies: new Map(),
     replyGate: createReplyGate(),
     liveTexts,
     typing: createTypingIndicators(bus, clock, announcements),
@@ -147,8 +147,8 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     await logBrokenDocuments(deps);
     const stopDelivering = startWebhookWorker({ ...deps, onNewDeliveries });
     server.open();
-    const stopSaving = startSavingAnswers(deps);
-    const stopWatching = startWatchingReplies(deps);
+    const stopSaving = startCheckpoints(deps);
+    const stopWatching = startReplyWatcher(deps);
     const stopRetention = startRetention(deps);
     const stopRemoving = startRemovingChatbots(deps);
     startHearing(deps);

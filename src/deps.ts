@@ -14,7 +14,7 @@ import type { Models } from './models/model-call.ts';
 import type { Prices } from './models/prices.ts';
 import type { ProviderAccess } from './models/provider-access.ts';
 import type { GatewayNode } from './replies/gateway-node.ts';
-import type { LiveAnswers } from './replies/live-answers.ts';
+import type { LiveReplies } from './replies/live-replies.ts';
 import type { ReplyGate } from './replies/reply-gate.ts';
 import type { Sealer } from './secrets.ts';
 import type { SourceReader } from './sources/source-reader.ts';
@@ -36,7 +36,7 @@ export interface Deps {
   readonly announcements: Announcements;
   readonly node: GatewayNode;
   readonly cursors: Cursors;
-  readonly liveAnswers: LiveAnswers;
+  readonly liveReplies: LiveReplies;
   readonly replyGate: ReplyGate;
   /** The text of answers that other processes are writing. */
   readonly liveTexts: LiveTexts;

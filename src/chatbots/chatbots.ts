@@ -24,7 +24,7 @@ import { DEFAULT_LEAD_FORM, leadFormRules } from './lead-form.ts';
 import { removeInBackground } from './remove-chatbots.ts';
 
 /** What deleting needs. */
-type DeletionDeps = Pick<Deps, 'db' | 'clock' | 'background' | 'bus' | 'announcements' | 'liveAnswers' | 'keyring'>;
+type DeletionDeps = Pick<Deps, 'db' | 'clock' | 'background' | 'bus' | 'announcements' | 'liveReplies' | 'keyring'>;
 
 /** The fields of a chatbot that its owner sets; absent and null leave them as they are, or at their default. */
 export interface ChatbotFields {
@@ -170,11 +170,11 @@ export async function deleteChatbot(
 
 /** Ends what goes on in a deleted chatbot: the models that write, here and elsewhere, the streams and the sessions. */
 function stopActivity(
-  { bus, announcements, liveAnswers, keyring }: DeletionDeps,
+  { bus, announcements, liveReplies, keyring }: DeletionDeps,
   { chatbot: { id }, written }: { chatbot: Pick<Chatbot, 'id'>; written: readonly string[] },
 ): void {
   for (const messageId of written) {
-    liveAnswers.get(messageId)?.stop.abort();
+    liveReplies.get(messageId)?.stop.abort();
     announcements.announce('stop', messageId);
   }
   keyring.sessions.end(id);

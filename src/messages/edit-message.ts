@@ -7,12 +7,12 @@ import { clientIdText, metadataObject, parseInput, text } from '../domain/input.
 import { toTimestamp } from '../domain/time.ts';
 import type { GenerateDeps } from '../replies/generate.ts';
 import {
-  type BegunReply,
-  beginnerOf,
-  beginReply,
+  type DispatchInput,
+  dispatchReply,
   type EnqueuedReply,
   enqueueReply,
-  openReply,
+  nodeForNewReplies,
+  writeReply,
 } from '../replies/reply-queue.ts';
 import { showBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
@@ -20,7 +20,7 @@ import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 import { type Fork, findFork, requireFork } from './fork.ts';
 import { findRecordedSend, type IdempotentSend, recordSend, repeatEffects } from './idempotent-send.ts';
-import { readSent, type SendMessageInput, type SentMessage } from './send-message.ts';
+import { readSentMessage, type SendMessageInput, type SentMessage } from './send-message.ts';
 
 /** What to say instead, and of what. Without `metadata` the new message has that of the one that is edited. */
 export interface EditMessageInput extends Omit<SendMessageInput, keyof TargetInput> {
@@ -31,7 +31,7 @@ export interface EditMessageInput extends Omit<SendMessageInput, keyof TargetInp
 export type EditedMessage = Omit<SentMessage, 'conversation'>;
 
 /** What an edit did, and what follows its commit. */
-interface Editing extends Omit<BegunReply, 'reply'> {
+interface Editing extends Omit<DispatchInput, 'reply'> {
   readonly edited: EditedMessage;
 }
 
@@ -61,15 +61,15 @@ export async function editMessage(deps: GenerateDeps, viewer: Viewer, input: Edi
     const once = onceOf(fork, given, now);
     const earlier = once && (await findRecordedSend(trx, accountId, once));
     if (earlier !== undefined) {
-      return { edited: await readSent(trx, fork, earlier), ...(await repeatEffects(trx, fork.conversation)) };
+      return { edited: await readSentMessage(trx, fork, earlier), ...(await repeatEffects(trx, fork.conversation)) };
     }
     await requireFork(trx, fork, { role: 'USER', refusal: 'Only messages of the visitor can be edited.' });
     const turn = await enqueueReply(trx, deps.config, fork, { now, whenBusy: input.whenBusy });
-    const written = await write(trx, fork, given, { turn, now, nodeId: beginnerOf(deps), apiKeyId });
+    const written = await write(trx, fork, given, { turn, now, nodeId: nodeForNewReplies(deps), apiKeyId });
     if (once !== undefined) await recordSend(trx, accountId, once, written.edited.message.id);
     return { ...written, turn };
   });
-  beginReply(deps, { reply: edited.reply, ...after });
+  dispatchReply(deps, { reply: edited.reply, ...after });
   return edited;
 }
 
@@ -97,7 +97,7 @@ async function write(
   const said = { role: 'USER', status: 'COMPLETED', parentId: old.parentId, content, metadata } as const;
   const { message, event } = await writeMessage(trx, conversation, at, said);
   await enqueueEvents(trx, { accountId, chatbotId, at }, [messageReceived(conversation, message)]);
-  const reply = turn && (await openReply(trx, conversation, { question: message, turn, now, ...asker }));
+  const reply = turn && (await writeReply(trx, conversation, { question: message, turn, now, ...asker }));
   return {
     edited: { message, reply: reply?.message ?? null, notice: turn ? null : chatbot.handoffMessage },
     events: [event, ...(reply ? [reply.event] : [])],

@@ -14,7 +14,7 @@ import type { ModelName } from '../domain/answering.ts';
 import { clientIdText, parseInput, text } from '../domain/input.ts';
 import { BUILTIN } from '../domain/providers.ts';
 import { withDefaultModel } from '../models/families.ts';
-import { composeQuestion } from '../replies/question.ts';
+import { composeQuestion } from '../replies/prepare-question.ts';
 import { findTip } from '../store/branches.ts';
 
 /** The least and the most that something may be. */

@@ -6,12 +6,12 @@ import { clientIdText, parseInput } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import type { GenerateDeps } from '../replies/generate.ts';
 import {
-  type BegunReply,
-  beginnerOf,
-  beginReply,
+  type DispatchInput,
+  dispatchReply,
   enqueueReply,
-  openReply,
+  nodeForNewReplies,
   type WhenBusy,
+  writeReply,
 } from '../replies/reply-queue.ts';
 import { showBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
@@ -29,7 +29,7 @@ export interface RegenerateMessageInput {
 }
 
 /** What was opened, and what follows its commit. */
-interface Regenerating extends BegunReply {
+interface Regenerating extends DispatchInput {
   readonly reply: Message;
 }
 
@@ -67,11 +67,11 @@ export async function regenerateMessage(
     if (turn === undefined) throw refuseFork('A person has taken over the conversation; hand it back first.');
     await updateConversation(trx, { ...conversation, updatedAt: toTimestamp(now) });
     await showBranch(trx, accountId, conversation.id, question.id);
-    const asker = { nodeId: beginnerOf(deps), apiKeyId };
-    const { message: reply, event } = await openReply(trx, conversation, { question, turn, now, ...asker });
+    const asker = { nodeId: nodeForNewReplies(deps), apiKeyId };
+    const { message: reply, event } = await writeReply(trx, conversation, { question, turn, now, ...asker });
     if (once !== undefined) await recordSend(trx, accountId, once, reply.id);
     return { reply, turn, events: [event] };
   });
-  beginReply(deps, opened);
+  dispatchReply(deps, opened);
   return opened.reply;
 }

@@ -17,13 +17,13 @@ import { clientIdText, metadataObject, parseInput, text } from '../domain/input.
 import { toTimestamp } from '../domain/time.ts';
 import type { GenerateDeps } from '../replies/generate.ts';
 import {
-  type BegunReply,
-  beginnerOf,
-  beginReply,
+  type DispatchInput,
+  dispatchReply,
   type EnqueuedReply,
   enqueueReply,
-  openReply,
+  nodeForNewReplies,
   type WhenBusy,
+  writeReply,
 } from '../replies/reply-queue.ts';
 import { findTip } from '../store/branches.ts';
 import { findConversation } from '../store/conversations.ts';
@@ -53,7 +53,7 @@ export interface SentMessage {
 }
 
 /** What a send did, and what follows its commit. */
-interface Sending extends Omit<BegunReply, 'reply'> {
+interface Sending extends Omit<DispatchInput, 'reply'> {
   readonly sent: SentMessage;
 }
 
@@ -89,7 +89,7 @@ export async function sendMessage(
     const once = onceOf(place, input, given, now);
     const earlier = once && (await findRecordedSend(trx, accountId, once));
     if (earlier !== undefined) {
-      const sent = await readSent(trx, place, earlier);
+      const sent = await readSentMessage(trx, place, earlier);
       return { sent, ...(await repeatEffects(trx, sent.conversation)) };
     }
 
@@ -97,7 +97,7 @@ export async function sendMessage(
     const written = await write(trx, place, channel, given, {
       turn,
       now,
-      nodeId: beginnerOf(deps),
+      nodeId: nodeForNewReplies(deps),
       apiKeyId: viewer.apiKeyId,
       conversationId: viewer.session?.conversationId,
     });
@@ -105,7 +105,7 @@ export async function sendMessage(
     return { ...written, turn };
   });
   deps.typing.set(sent.conversation.id, 'USER', false);
-  beginReply(deps, { reply: sent.reply, ...after });
+  dispatchReply(deps, { reply: sent.reply, ...after });
   return sent;
 }
 
@@ -132,7 +132,7 @@ function onceOf(place: ConversationTarget, input: TargetInput, given: Given, now
 }
 
 /** Reads what an earlier send or edit wrote, as it stands now. */
-export async function readSent(
+export async function readSentMessage(
   trx: Queryable,
   { chatbot }: Pick<ConversationTarget, 'chatbot'>,
   messageId: string,
@@ -173,7 +173,7 @@ async function write(
   const happened = [messageReceived(conversation, question.message)];
   if (found === undefined) happened.unshift(conversationStarted(conversation));
   await enqueueEvents(trx, { accountId: conversation.accountId, chatbotId: chatbot.id, at }, happened);
-  const reply = turn && (await openReply(trx, conversation, { question: question.message, turn, now, ...asker }));
+  const reply = turn && (await writeReply(trx, conversation, { question: question.message, turn, now, ...asker }));
   return {
     sent: {
       conversation,

@@ -5,7 +5,7 @@ import { disownReplies, forgetAttempts, listRepliesOfNode, type OwnReply } from 
 import { createNode } from './gateway-node.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
-import { LOST } from './live-answers.ts';
+import { OWNERSHIP_LOST } from './live-replies.ts';
 import { recoverReplies } from './recover.ts';
 import { storeStop } from './stop-reply.ts';
 
@@ -33,7 +33,7 @@ export async function joinCluster({ db, node }: Pick<Deps, 'db' | 'node'>): Prom
  * it also tells the other nodes that this one lives.
  * @returns a function that ends it and leaves: what waits here is taken up by the others at once.
  */
-export function startWatchingReplies(deps: GenerateDeps): () => Promise<void> {
+export function startReplyWatcher(deps: GenerateDeps): () => Promise<void> {
   const { db, logger, announcements } = deps;
   announcements.on('stop', (messageId) => stopReply(deps, messageId));
   const watch: Watch = {
@@ -81,25 +81,25 @@ interface Watch {
 
 async function look(watch: Watch): Promise<void> {
   const { deps, heartbeat } = watch;
-  const { db, node, liveAnswers } = deps;
+  const { db, node, liveReplies } = deps;
   if (heartbeat && !(await heartbeat.beat())) await rejoin(deps);
   await disownAbandoned(deps);
-  const written = [...liveAnswers.keys()];
+  const written = [...liveReplies.keys()];
   const own = await listRepliesOfNode(db.read, node.id);
   // Ended by another, or deleted: whatever is written of it has nowhere to go.
   const ownIds = new Set(own.map(({ id }) => id));
-  for (const id of written) if (!ownIds.has(id)) liveAnswers.get(id)?.stop.abort(LOST);
+  for (const id of written) if (!ownIds.has(id)) liveReplies.get(id)?.stop.abort(OWNERSHIP_LOST);
   for (const { id, isAskedToStop } of own) if (isAskedToStop) stopReply(deps, id);
   await beginForgotten(
     watch,
-    own.filter(({ id }) => !liveAnswers.has(id)),
+    own.filter(({ id }) => !liveReplies.has(id)),
   );
   if (db.isShared) await removeExpiredNodes(watch);
   await recoverReplies(deps);
 }
 
-function stopReply({ liveAnswers }: GenerateDeps, messageId: string): void {
-  liveAnswers.get(messageId)?.stop.abort();
+function stopReply({ liveReplies }: GenerateDeps, messageId: string): void {
+  liveReplies.get(messageId)?.stop.abort();
 }
 
 async function disownAbandoned({ db, node }: GenerateDeps): Promise<void> {
@@ -128,10 +128,10 @@ async function beginForgotten(watch: Watch, idle: readonly OwnReply[]): Promise<
 
 /** Joins anew as another node: the others have ended what was written here. */
 async function rejoin(deps: GenerateDeps): Promise<void> {
-  const { node, logger, liveAnswers } = deps;
+  const { node, logger, liveReplies } = deps;
   logger.warn('other nodes took this one for dead; its answers were interrupted');
   Object.assign(node, createNode());
-  for (const answer of liveAnswers.values()) answer.stop.abort(LOST);
+  for (const answer of liveReplies.values()) answer.stop.abort(OWNERSHIP_LOST);
   await joinCluster(deps);
 }
 

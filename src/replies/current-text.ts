@@ -4,11 +4,11 @@ import type { Message } from '../domain/entities.ts';
 
 /** What stands written of a message, as far as this process knows. */
 export function currentTextOf(
-  { liveAnswers, liveTexts }: Pick<Deps, 'liveAnswers' | 'liveTexts'>,
+  { liveReplies, liveTexts }: Pick<Deps, 'liveReplies' | 'liveTexts'>,
   message: Message,
 ): WrittenText {
   if (message.status !== 'STREAMING') return message;
-  const live = liveAnswers.get(message.id) ?? liveTexts.peek(message.id);
+  const live = liveReplies.get(message.id) ?? liveTexts.peek(message.id);
   return longerOf(message, live);
 }
 

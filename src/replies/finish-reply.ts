@@ -50,7 +50,7 @@ const UNKNOWN_USAGE = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reason
  * Starts the turn of the reply that waits next in the conversation, if none is being written and the chatbot is not paused:
  * on the node of the caller, who holds the conversation.
  */
-export async function startNext(
+export async function startNextReply(
   trx: Queryable,
   { accountId, conversationId }: Pick<Message, 'accountId' | 'conversationId'>,
   { at, nodeId }: { at: Timestamp; nodeId: string },

@@ -8,11 +8,11 @@ import { lockConversation } from '../store/conversations.ts';
 import { ANSWER_STEP_MS, retryStep } from '../store/engines/retry.ts';
 import type { LoggedEvent } from '../store/events.ts';
 import { countAttempt, type ReplyEnd } from '../store/open-replies.ts';
-import { startNext, storeReplyEnd } from './finish-reply.ts';
-import { applyAnswerEvent, countUse, createGenerationState, usageOf } from './generation-state.ts';
-import { type LiveAnswer, LOST } from './live-answers.ts';
-import { prepareQuestion } from './question.ts';
-import { saveFirstText } from './save-texts.ts';
+import { saveFirstText } from './checkpoint.ts';
+import { startNextReply, storeReplyEnd } from './finish-reply.ts';
+import { applyAnswerEvent, createGenerationState, recordUsageMetrics, usageOf } from './generation-state.ts';
+import { type LiveReply, OWNERSHIP_LOST } from './live-replies.ts';
+import { prepareQuestion } from './prepare-question.ts';
 import { suggestFollowUps } from './suggest-follow-ups.ts';
 
 /** What generating needs. */
@@ -27,7 +27,7 @@ export type GenerateDeps = Pick<
   | 'bus'
   | 'announcements'
   | 'node'
-  | 'liveAnswers'
+  | 'liveReplies'
   | 'replyGate'
   | 'liveTexts'
   | 'engines'
@@ -43,7 +43,7 @@ const MAX_BROKEN_MS = 8_000;
  * @param isAlone whether no other may be written beside it: see `recoverReplies`.
  */
 export function startGenerating(deps: GenerateDeps, reply: Message, isAlone = false): void {
-  if (deps.liveAnswers.has(reply.id)) return;
+  if (deps.liveReplies.has(reply.id)) return;
   deps.background.run('generate', async (signal) => {
     let next = await generate(deps, { reply, isAlone }, signal);
     while (next !== undefined && !signal.aborted) next = await generate(deps, { reply: next, isAlone: false }, signal);
@@ -63,8 +63,8 @@ async function generate(
 ): Promise<Message | undefined> {
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const stop = new AbortController();
-  const live: LiveAnswer = { accountId: reply.accountId, content: '', citations: [], savedSize: 0, stop, ended };
-  deps.liveAnswers.set(reply.id, live);
+  const live: LiveReply = { accountId: reply.accountId, content: '', citations: [], savedSize: 0, stop, ended };
+  deps.liveReplies.set(reply.id, live);
   deps.metrics.answersUnderWay.inc();
   let events: readonly LoggedEvent[] = [];
   const nodeId = deps.node.id;
@@ -76,7 +76,7 @@ async function generate(
     const { ending, question } = await write(deps, reply, live, over);
     const isUnseen = live.content === '' && live.citations.length === 0;
     const isHandedOver = signal.aborted && ending.status === 'INTERRUPTED' && isUnseen;
-    if (stop.signal.reason === LOST || isHandedOver) return undefined;
+    if (stop.signal.reason === OWNERSHIP_LOST || isHandedOver) return undefined;
     const stored = await store(deps, { reply, nodeId }, ending, signal);
     events = stored.events;
     const isLastWord = ending.status === 'COMPLETED' && stored.next === undefined && !deps.background.isDraining;
@@ -88,7 +88,7 @@ async function generate(
     throw error;
   } finally {
     leave?.();
-    deps.liveAnswers.delete(reply.id);
+    deps.liveReplies.delete(reply.id);
     deps.liveTexts.end(reply.id);
     deps.metrics.answersUnderWay.dec();
     // Where the answer to a commit was lost, nobody has the events of what it did.
@@ -113,7 +113,7 @@ async function mayBegin(
 async function write(
   deps: GenerateDeps,
   reply: Message,
-  live: LiveAnswer,
+  live: LiveReply,
   signal: AbortSignal,
 ): Promise<{ ending: ReplyEnd; question: Question | undefined }> {
   const run = createGenerationState();
@@ -151,7 +151,7 @@ async function write(
   const { finish, author, firstTokenMs } = run;
   const status = finish
     ? 'COMPLETED'
-    : live.stop.signal.aborted && live.stop.signal.reason !== LOST
+    : live.stop.signal.aborted && live.stop.signal.reason !== OWNERSHIP_LOST
       ? 'STOPPED'
       : signal.aborted
         ? 'INTERRUPTED'
@@ -161,10 +161,10 @@ async function write(
   deps.metrics.answers.inc({ engine, status });
   if (firstTokenMs !== null) deps.metrics.firstDeltaSeconds.observe({ engine }, firstTokenMs / 1_000);
   const priceNano = author && usage && deps.prices.priceOf(author, usage);
-  if (usage !== null) countUse(deps.metrics, engine, usage, priceNano);
+  if (usage !== null) recordUsageMetrics(deps.metrics, engine, usage, priceNano);
   const spent = run.spent.map((took) => {
     const priceNano = deps.prices.priceOf(took.author, took.usage);
-    countUse(deps.metrics, took.author.provider, took.usage, priceNano);
+    recordUsageMetrics(deps.metrics, took.author.provider, took.usage, priceNano);
     return { usage: took.usage, priceNano };
   });
   const ending: ReplyEnd = {
@@ -201,7 +201,7 @@ function store(
       if (conversation === undefined) return { next: undefined, events: [] };
       const ended = await storeReplyEnd(trx, reply, ending, nodeId);
       if (background.isDraining) return { next: undefined, events: ended };
-      const { next, events } = await startNext(trx, reply, { at: ending.completedAt, nodeId: node.id });
+      const { next, events } = await startNextReply(trx, reply, { at: ending.completedAt, nodeId: node.id });
       return { next, events: [...ended, ...events] };
     });
   return retryStep(storeOnce, {

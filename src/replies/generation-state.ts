@@ -5,7 +5,7 @@ import type { ModelName } from '../domain/answering.ts';
 import type { Citation } from '../domain/entities.ts';
 import { toJson } from '../domain/json.ts';
 import type { TokenUsage } from '../domain/usage.ts';
-import type { LiveAnswer } from './live-answers.ts';
+import type { LiveReply } from './live-replies.ts';
 
 /** What is known of an answer besides its text. */
 export interface GenerationState {
@@ -38,7 +38,7 @@ export function createGenerationState(): GenerationState {
 }
 
 /** Takes one step of an engine; returns whether there is news for readers. */
-export function applyAnswerEvent(run: GenerationState, live: LiveAnswer, event: AnswerEvent): boolean {
+export function applyAnswerEvent(run: GenerationState, live: LiveReply, event: AnswerEvent): boolean {
   switch (event.type) {
     case 'delta':
       run.firstTokenMs ??= Math.round(performance.now() - run.startedAt);
@@ -66,12 +66,12 @@ export function applyAnswerEvent(run: GenerationState, live: LiveAnswer, event: 
 }
 
 /** What an answer took that came to no end: nobody else counts it. */
-export function usageOf({ inputTokens, reasoning }: GenerationState, { content }: LiveAnswer): TokenUsage | null {
+export function usageOf({ inputTokens, reasoning }: GenerationState, { content }: LiveReply): TokenUsage | null {
   return inputTokens === undefined ? null : estimateUsage(inputTokens, content, reasoning);
 }
 
 /** Counts for the operator what an answer took. */
-export function countUse(
+export function recordUsageMetrics(
   { tokens, priceUsd }: Deps['metrics'],
   engine: string,
   usage: TokenUsage,
@@ -96,7 +96,7 @@ function writable(citation: Citation): Citation {
  * Appends text, but for the first half of a surrogate pair at its end: that is given back, to go in front of what comes
  * next. So no character is ever told or stored in halves, and a half that belongs to nothing becomes U+FFFD.
  */
-function append(live: LiveAnswer, text: string): string {
+function append(live: LiveReply, text: string): string {
   const isCut = (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800;
   const end = isCut ? text.length - 1 : text.length;
   live.content += text.slice(0, end).toWellFormed();

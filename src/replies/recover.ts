@@ -15,7 +15,7 @@ import {
   listStalledConversations,
   takeOverReply,
 } from '../store/unowned-replies.ts';
-import { startNext, storeReplyEnd } from './finish-reply.ts';
+import { startNextReply, storeReplyEnd } from './finish-reply.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 
 const BATCH_SIZE = 50;
@@ -136,6 +136,6 @@ function judge({ reply, attempts, isGivenUp, isAskedToStop }: LostReply) {
 async function beginFirst(deps: GenerateDeps, trx: Queryable, conversation: ConversationKey): Promise<Recovered> {
   if (deps.background.isDraining) return { events: [], started: [] };
   const at = toTimestamp(deps.clock.now());
-  const { next, events } = await startNext(trx, conversation, { at, nodeId: deps.node.id });
+  const { next, events } = await startNextReply(trx, conversation, { at, nodeId: deps.node.id });
   return { events, started: next === undefined ? [] : [{ reply: next, isAlone: false }] };
 }

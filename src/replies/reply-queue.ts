@@ -62,7 +62,7 @@ interface Opening {
 }
 
 /** The node that begins new replies in this process: none while the gateway stops, which would cut them. */
-export function beginnerOf({ background, node }: Pick<GenerateDeps, 'background' | 'node'>): string | null {
+export function nodeForNewReplies({ background, node }: Pick<GenerateDeps, 'background' | 'node'>): string | null {
   return background.isDraining ? null : node.id;
 }
 
@@ -70,7 +70,7 @@ export function beginnerOf({ background, node }: Pick<GenerateDeps, 'background'
  * Opens the reply to a question in the turn that was taken for it. Where no node begins it, it is QUEUED, for the next
  * start or another gateway.
  */
-export async function openReply(
+export async function writeReply(
   trx: Queryable,
   conversation: Conversation,
   { question, turn, now, nodeId, apiKeyId }: Opening,
@@ -85,9 +85,9 @@ export async function openReply(
  * Does what follows the commit: tells of what was written; with a turn that was taken begins the reply if that has come,
  * and clears its way. Of a request that is sent again, see `repeatEffects`, what may not have been done the first time.
  */
-export function beginReply(
+export function dispatchReply(
   deps: GenerateDeps,
-  { reply, turn, events, stopping = turn?.stopping ?? [] }: BegunReply,
+  { reply, turn, events, stopping = turn?.stopping ?? [] }: DispatchInput,
 ): void {
   publishEvents(deps.bus, [...(turn?.events ?? []), ...events]);
   for (const { accountId } of turn?.warnings ?? []) deps.bus.publish(quotaTopic(accountId));
@@ -97,7 +97,7 @@ export function beginReply(
 }
 
 /** What was committed of a reply, and what has to follow. */
-export interface BegunReply {
+export interface DispatchInput {
   readonly reply: Message | null;
   readonly turn: EnqueuedReply | undefined;
   readonly events: readonly Pick<LoggedEvent, 'conversationId' | 'chatbotId'>[];

@@ -15,7 +15,7 @@ const MAX_WAIT_MS = 5_000;
 const LOOK_AGAIN_MS = 250;
 
 /** What stopping needs. */
-export type StopDeps = Pick<Deps, 'db' | 'clock' | 'logger' | 'bus' | 'announcements' | 'liveAnswers' | 'node'>;
+export type StopDeps = Pick<Deps, 'db' | 'clock' | 'logger' | 'bus' | 'announcements' | 'liveReplies' | 'node'>;
 
 /** A reply that is stopped. */
 type Stopped = Pick<Message, 'id' | 'accountId' | 'conversationId'>;
@@ -69,7 +69,7 @@ export async function stopReplies(deps: StopDeps, replies: readonly Stopped[]): 
 async function stopAnswer(deps: StopDeps, reply: Stopped): Promise<void> {
   // Its turn may have begun a moment ago, and its run not yet.
   await setImmediate();
-  const live = deps.liveAnswers.get(reply.id);
+  const live = deps.liveReplies.get(reply.id);
   live?.stop.abort();
   if (live === undefined && deps.db.isShared && !deps.node.abandoned.has(reply.id)) {
     deps.announcements.announce('stop', reply.id);
@@ -82,12 +82,12 @@ async function stopAnswer(deps: StopDeps, reply: Stopped): Promise<void> {
 
 /** Stores the end of a reply in place of its writer, with as much text as this gateway knows. */
 export async function storeStop(deps: StopDeps, { id, accountId, conversationId }: Stopped): Promise<void> {
-  const { db, bus, clock, liveAnswers } = deps;
+  const { db, bus, clock, liveReplies } = deps;
   const events = await db.transaction(async (trx) => {
     await lockConversation(trx, accountId, conversationId);
     const message = await findMessage(trx, accountId, id);
     if (message?.status !== 'STREAMING') return [];
-    const { content, citations } = liveAnswers.get(id) ?? message;
+    const { content, citations } = liveReplies.get(id) ?? message;
     const ending = { ...message, content, citations, ...STOPPED, completedAt: toTimestamp(clock.now()) };
     return storeReplyEnd(trx, message, ending);
   });

@@ -12,7 +12,7 @@ import { ANSWER_STEP_MS, retryStep } from '../store/engines/retry.ts';
 import { appendEvent } from '../store/events.ts';
 import { addUsage, findMessage, setFollowUps } from '../store/messages.ts';
 import { countReply } from '../store/usage.ts';
-import { countUse } from './generation-state.ts';
+import { recordUsageMetrics } from './generation-state.ts';
 
 const PATIENCE_MS = 20_000;
 
@@ -99,6 +99,6 @@ async function storeSuggestions(
     }
     return events;
   });
-  if (usage !== null && generation !== null) countUse(metrics, generation.provider, usage, priceNano);
+  if (usage !== null && generation !== null) recordUsageMetrics(metrics, generation.provider, usage, priceNano);
   publishEvents(bus, events);
 }

@@ -32,12 +32,16 @@ export function checksumAt(text: string, offset: number): number {
 }
 
 /** Writes a position, for a cursor. */
-export function describeText({ offset, citations, checksum }: TextPosition): string {
+export function serializeTextPosition({ offset, citations, checksum }: TextPosition): string {
   return `${offset}_${citations}_${checksum.toString(36)}`;
 }
 
 /** Reads a position from the groups of a cursor. */
-export function parseText({ offset, citations, checksum = '' }: Record<string, string | undefined>): TextPosition {
+export function parseTextPosition({
+  offset,
+  citations,
+  checksum = '',
+}: Record<string, string | undefined>): TextPosition {
   return { offset: Number(offset), citations: Number(citations), checksum: Number.parseInt(checksum, 36) };
 }
 
@@ -45,14 +49,14 @@ export function parseText({ offset, citations, checksum = '' }: Record<string, s
  * Whether a reader at a position was given another text than the one that is written now. Of a reply that a crash has
  * interrupted, or another process writes, a reader may have seen more than is known here.
  */
-export function isOtherText(
-  { liveAnswers }: Pick<Deps, 'liveAnswers'>,
+export function isDifferentText(
+  { liveReplies }: Pick<Deps, 'liveReplies'>,
   { offset, citations, checksum }: TextPosition,
   written: WrittenText & { readonly message: Pick<Message, 'id' | 'status'> },
 ): boolean {
   const { id, status } = written.message;
   if (offset > written.content.length || citations > written.citations.length) {
-    return liveAnswers.has(id) || (status !== 'STREAMING' && status !== 'INTERRUPTED');
+    return liveReplies.has(id) || (status !== 'STREAMING' && status !== 'INTERRUPTED');
   }
   return checksumAt(written.content, offset) !== checksum;
 }

@@ -39,7 +39,7 @@ export async function subscribeToChatbot(
   const last = requireFound('Chatbot', await findLastEvent(deps.db.read, accountId, 'chatbots', id));
   const cursors = deps.cursors.of('chatbot', accountId, id);
   const start = after == null ? positionAt(last) : readCursor(cursors, after);
-  return subscribe(deps.bus, viewer, tellChatbot(deps, viewer, { chatbotId: id, cursors }), start, signal);
+  return subscribe(deps.bus, viewer, createChatbotStream(deps, viewer, { chatbotId: id, cursors }), start, signal);
 }
 
 function readCursor(cursors: StreamCursors, after: string): LogPosition {
@@ -47,7 +47,7 @@ function readCursor(cursors: StreamCursors, after: string): LogPosition {
   return { number: Number(number), identity };
 }
 
-function tellChatbot(
+function createChatbotStream(
   { db, clock }: StreamDeps,
   viewer: Viewer,
   { chatbotId, cursors }: { chatbotId: string; cursors: StreamCursors },

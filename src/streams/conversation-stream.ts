@@ -17,9 +17,9 @@ import type { Feed } from '../domain/feed.ts';
 import { parseId } from '../domain/ids.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import {
-  describeText,
-  isOtherText,
-  parseText,
+  isDifferentText,
+  parseTextPosition,
+  serializeTextPosition,
   TEXT_POSITION,
   TEXT_START,
   type TextPosition,
@@ -28,7 +28,7 @@ import { findConversation } from '../store/conversations.ts';
 import { findLastEvent, type LoggedEvent, listConversationEvents } from '../store/events.ts';
 import { listOpenReplies } from '../store/open-replies.ts';
 import type { StreamCursors } from './cursor.ts';
-import { type Progress, readLive, readProgress, textFrom } from './message-stream.ts';
+import { listTextEvents, type MessageSnapshot, readLiveSnapshot, readSnapshot } from './message-stream.ts';
 import { type EventSlice, type EventStream, type PositionedEvent, type StreamDeps, subscribe } from './subscribe.ts';
 
 /** The reply under way, and how much of it was told; `undefined` when not even that there is one. */
@@ -73,7 +73,7 @@ export async function subscribeToConversation(
   return subscribe(
     deps.bus,
     viewer,
-    conversationStream(deps, viewer, { chatbotId, conversationId: id, cursors }),
+    createConversationStream(deps, viewer, { chatbotId, conversationId: id, cursors }),
     start,
     signal,
   );
@@ -95,7 +95,7 @@ async function readNow({ db }: StreamDeps, accountId: string, conversationId: st
 
 function readCursor(cursors: StreamCursors, after: string): ConversationPosition {
   const { number, identity = '', messageId, typing, ...groups } = cursors.read(after, CURSOR);
-  const text = groups.offset === undefined ? undefined : parseText(groups);
+  const text = groups.offset === undefined ? undefined : parseTextPosition(groups);
   return {
     log: { number: Number(number), identity },
     writing: messageId === undefined ? undefined : { messageId, text },
@@ -103,7 +103,7 @@ function readCursor(cursors: StreamCursors, after: string): ConversationPosition
   };
 }
 
-function conversationStream(
+function createConversationStream(
   deps: StreamDeps,
   viewer: Viewer,
   { chatbotId, conversationId, cursors }: { chatbotId: string; conversationId: string; cursors: StreamCursors },
@@ -150,7 +150,7 @@ function conversationStream(
     cursors,
     describe({ log, writing, typing }) {
       // After a gap a reader may not even know that there is a reply.
-      const reply = writing ? `${writing.messageId}_${writing.text ? describeText(writing.text) : '-'}` : '';
+      const reply = writing ? `${writing.messageId}_${writing.text ? serializeTextPosition(writing.text) : '-'}` : '';
       return `${encodePosition(log)}_${reply}_${typing}`;
     },
     read(place, news) {
@@ -206,7 +206,7 @@ function tellTyping({ typing, clock }: StreamDeps, conversationId: string, place
 /** Reads what stands written of the reply under way; its row need not be read again for every piece of its text. */
 function createWritingReader(deps: StreamDeps, viewer: Viewer, conversationId: string) {
   let known: Message | undefined;
-  const live = (id: string) => (known?.id === id ? readLive(deps, known) : undefined);
+  const live = (id: string) => (known?.id === id ? readLiveSnapshot(deps, known) : undefined);
   return {
     deps,
 
@@ -214,9 +214,9 @@ function createWritingReader(deps: StreamDeps, viewer: Viewer, conversationId: s
     live,
 
     /** All of it, where it is known to have ended; `undefined` where the viewer may not see it. */
-    async read(id: string, hasEnded = false): Promise<Progress | undefined> {
+    async read(id: string, hasEnded = false): Promise<MessageSnapshot | undefined> {
       const { accountId } = viewer;
-      const progress = (hasEnded ? undefined : live(id)) ?? (await readProgress(deps, { accountId, id }));
+      const progress = (hasEnded ? undefined : live(id)) ?? (await readSnapshot(deps, { accountId, id }));
       const isSeen = progress?.message.conversationId === conversationId && isVisible(viewer, progress.message);
       known = isSeen ? progress.message : undefined;
       return isSeen ? progress : undefined;
@@ -248,13 +248,13 @@ async function tellWriting(
 function tellText(
   deps: StreamDeps,
   place: ConversationPosition,
-  progress: Progress,
+  progress: MessageSnapshot,
   now: Timestamp,
 ): PositionedEvent<ConversationPosition>[] | undefined {
   const start = place.writing?.text ?? TEXT_START;
-  if (isOtherText(deps, start, progress)) return undefined;
+  if (isDifferentText(deps, start, progress)) return undefined;
   const { id: messageId } = progress.message;
-  return Array.from(textFrom(start, progress, now), ({ event, place: text }) => ({
+  return Array.from(listTextEvents(start, progress, now), ({ event, place: text }) => ({
     event,
     place: { ...place, writing: { messageId, text } },
   }));

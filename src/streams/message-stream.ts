@@ -11,9 +11,9 @@ import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { longerOf } from '../replies/current-text.ts';
 import {
   checksumAt,
-  describeText,
-  isOtherText,
-  parseText,
+  isDifferentText,
+  parseTextPosition,
+  serializeTextPosition,
   TEXT_POSITION,
   TEXT_START,
   type TextPosition,
@@ -31,7 +31,7 @@ interface MessagePosition {
 }
 
 /** What stands written of a message right now. */
-export interface Progress {
+export interface MessageSnapshot {
   readonly message: Message;
   readonly content: string;
   readonly citations: readonly Citation[];
@@ -58,54 +58,59 @@ export async function subscribeToMessage(
   const found = await findConversation(deps.db.read, viewer.accountId, message.conversationId);
   const { chatbotId } = requireFound('Message', found);
   const start = after == null ? START : readCursor(cursors, after);
-  return subscribe(deps.bus, viewer, messageStream(deps, message, { chatbotId, cursors }), start, signal);
+  return subscribe(deps.bus, viewer, createMessageStream(deps, message, { chatbotId, cursors }), start, signal);
 }
 
 function readCursor(cursors: StreamCursors, after: string): MessagePosition {
   const groups = cursors.read(after, CURSOR);
-  return { stage: Number(groups.stage), text: parseText(groups) };
+  return { stage: Number(groups.stage), text: parseTextPosition(groups) };
 }
 
-function messageStream(
+function createMessageStream(
   deps: StreamDeps,
   first: Message,
   { chatbotId, cursors }: { chatbotId: string; cursors: StreamCursors },
 ): EventStream<MessagePosition> {
-  let last: Progress | undefined;
+  let last: MessageSnapshot | undefined;
   return {
     name: `message:${first.id}`,
     topic: conversationTopic(first.conversationId),
     deletionTopic: deletionTopic(chatbotId),
     cursors,
-    describe: ({ stage, text }) => `${stage}_${describeText(text)}`,
+    describe: ({ stage, text }) => `${stage}_${serializeTextPosition(text)}`,
     read(place, news) {
       // Where more than text may have changed, the row says whether there is such a message still.
-      const progress = (news === 'text' && readLive(deps, last?.message)) || readProgress(deps, first);
-      return progress instanceof Promise ? progress.then((read) => chapterOf(place, read)) : chapterOf(place, progress);
+      const progress = (news === 'text' && readLiveSnapshot(deps, last?.message)) || readSnapshot(deps, first);
+      return progress instanceof Promise
+        ? progress.then((read) => createSlice(place, read))
+        : createSlice(place, progress);
     },
   };
 
-  function chapterOf(place: MessagePosition, progress: Progress | undefined): EventSlice<MessagePosition> {
+  function createSlice(place: MessagePosition, progress: MessageSnapshot | undefined): EventSlice<MessagePosition> {
     last = progress;
     const about = { conversationId: first.conversationId, at: toTimestamp(deps.clock.now()) };
     if (progress === undefined) {
       const deleted = { ...about, type: 'ConversationDeleted', reason: CONVERSATION_DELETED } as const;
       return { steps: [{ place, event: deleted }], next: 'end' };
     }
-    if (isOtherMessage(deps, place, progress)) {
+    if (isDifferentMessage(deps, place, progress)) {
       const gap = { ...about, type: 'StreamGap', reason: EVENTS_LOST } as const;
       return { steps: [{ place: START, event: gap }], next: 'read on' };
     }
-    return { steps: stepsFrom(place, progress, about.at), next: END_STAGES[progress.message.status] ? 'end' : 'wait' };
+    return {
+      steps: listMessageEvents(place, progress, about.at),
+      next: END_STAGES[progress.message.status] ? 'end' : 'wait',
+    };
   }
 }
 
 /** Whether a reader was told what the message has not come to: it was told before a restore or a failover. */
-function isOtherMessage(deps: StreamDeps, { stage, text }: MessagePosition, progress: Progress): boolean {
+function isDifferentMessage(deps: StreamDeps, { stage, text }: MessagePosition, progress: MessageSnapshot): boolean {
   const { status } = progress.message;
   const isLate = stage === STARTED && status === 'QUEUED';
   const isOtherEnd = stage > STARTED && (END_STAGES[status] !== stage || text.offset < progress.content.length);
-  return isLate || isOtherEnd || isOtherText(deps, text, progress);
+  return isLate || isOtherEnd || isDifferentText(deps, text, progress);
 }
 
 /**
@@ -113,34 +118,37 @@ function isOtherMessage(deps: StreamDeps, { stage, text }: MessagePosition, prog
  * that is not known yet.
  * @param known its row, where that was read before: as long as the run goes on, it is ahead of it.
  */
-export function readLive({ liveAnswers, liveTexts }: StreamDeps, known: Message | undefined): Progress | undefined {
-  const live = known?.status === 'STREAMING' ? (liveAnswers.get(known.id) ?? liveTexts.peek(known.id)) : undefined;
-  return known && live && copyProgress(known, live);
+export function readLiveSnapshot(
+  { liveReplies, liveTexts }: StreamDeps,
+  known: Message | undefined,
+): MessageSnapshot | undefined {
+  const live = known?.status === 'STREAMING' ? (liveReplies.get(known.id) ?? liveTexts.peek(known.id)) : undefined;
+  return known && live && createSnapshot(known, live);
 }
 
 /** Reads what stands written of a message; `undefined` when it is gone. */
-export async function readProgress(
+export async function readSnapshot(
   deps: StreamDeps,
   { accountId, id }: Pick<Message, 'accountId' | 'id'>,
-): Promise<Progress | undefined> {
+): Promise<MessageSnapshot | undefined> {
   const message = await findMessage(deps.db.read, accountId, id);
   if (message === undefined) return undefined;
-  if (message.status !== 'STREAMING') return copyProgress(message, message);
+  if (message.status !== 'STREAMING') return createSnapshot(message, message);
   // A run that ended while the row was read has signalled, so the row is read again.
-  const live = readLive(deps, message);
+  const live = readLiveSnapshot(deps, message);
   if (live !== undefined) return live;
   const heard = await deps.liveTexts.read(message.id, conversationTopic(message.conversationId));
-  return copyProgress(message, longerOf(message, heard));
+  return createSnapshot(message, longerOf(message, heard));
 }
 
 /** A live answer goes on while a reader is told of it: a citation must not overtake the text that it points into. */
-function copyProgress(message: Message, { content, citations }: WrittenText): Progress {
+function createSnapshot(message: Message, { content, citations }: WrittenText): MessageSnapshot {
   return { message, content, citations: [...citations] };
 }
 
-function* stepsFrom(
+function* listMessageEvents(
   start: MessagePosition,
-  progress: Progress,
+  progress: MessageSnapshot,
   now: Timestamp,
 ): Generator<PositionedEvent<MessagePosition>> {
   const { message } = progress;
@@ -158,7 +166,7 @@ function* stepsFrom(
     stage = STARTED;
     yield { place: { stage, text }, event: { ...about, type: 'MessageStarted', at: now } };
   }
-  for (const step of textFrom(text, progress, now)) {
+  for (const step of listTextEvents(text, progress, now)) {
     text = step.place;
     yield { place: { stage, text }, event: step.event };
   }
@@ -171,9 +179,9 @@ function* stepsFrom(
 }
 
 /** Tells what is new of a message's text and citations: one delta at most, then the citations. */
-export function* textFrom(
+export function* listTextEvents(
   start: TextPosition,
-  { message, content, citations }: Progress,
+  { message, content, citations }: MessageSnapshot,
   now: Timestamp,
 ): Generator<PositionedEvent<TextPosition>> {
   const about = { conversationId: message.conversationId, messageId: message.id, at: now };

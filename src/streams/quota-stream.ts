@@ -39,7 +39,7 @@ export async function subscribeToQuotaWarnings(
   const { accountId } = viewer;
   const cursors = deps.cursors.of('quota', accountId, accountId);
   const start = after == null ? await findStart(deps, accountId) : readCursor(cursors, after);
-  return subscribe(deps.bus, viewer, tellQuota(deps, accountId, cursors), start, signal);
+  return subscribe(deps.bus, viewer, createQuotaStream(deps, accountId, cursors), start, signal);
 }
 
 /** The warnings of a month, oldest first, as those who follow them were told them. */
@@ -76,7 +76,7 @@ function positionAt(warning: QuotaWarning | undefined): QuotaPosition {
 
 const encodePosition = ({ number, checksum }: QuotaPosition): string => `${number}_${checksum.toString(36)}`;
 
-function tellQuota(
+function createQuotaStream(
   deps: Pick<StreamDeps, 'db' | 'clock'>,
   accountId: string,
   cursors: StreamCursors,

@@ -12,7 +12,7 @@ import { joinSharedReads } from './shared-reads.ts';
 const TICK_MS = 1_000;
 
 /** What following needs. */
-export type StreamDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'cursors' | 'liveAnswers' | 'liveTexts' | 'typing'>;
+export type StreamDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'cursors' | 'liveReplies' | 'liveTexts' | 'typing'>;
 
 /** An event, with the place `P` that it brings the reader to. */
 export interface PositionedEvent<P, E = ConversationEvent> {

@@ -54,8 +54,8 @@ describe('revokeApiKey', () => {
   it.each(TRANSPORTS)('ends the streams of the key over $name, and the answer goes on', async (transport) => {
     const { gateway, engine, doomed } = await openGateway();
     const { replyId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Hello' });
-    const doomedReader = transport.follow(gateway, { messageId: replyId, key: doomed.key });
-    const reader = transport.follow(gateway, { messageId: replyId });
+    const doomedReader = transport.subscribe(gateway, { messageId: replyId, key: doomed.key });
+    const reader = transport.subscribe(gateway, { messageId: replyId });
     engine.push(delta('One'));
     await doomedReader.until(({ content }) => content === 'One');
     await gateway.graphql(REVOKE, { id: doomed.id });

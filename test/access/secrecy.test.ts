@@ -34,7 +34,7 @@ it('writes no key, no message and no answer to the log, also when things fail, a
 
   const chatbotId = await createChatbot(gateway, { sources: ['The sourceword is kept.'] });
   const { replyId } = await send(gateway, { chatbotId, content: 'My questionword, please' }, key);
-  const reader = webSocket.follow(gateway, { messageId: replyId, key });
+  const reader = webSocket.subscribe(gateway, { messageId: replyId, key });
   engine.push(delta('The answerword'));
   await reader.until(({ content }) => content === 'The answerword');
   engine.fail(new Error('The engine broke.'));

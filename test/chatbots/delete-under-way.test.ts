@@ -24,15 +24,15 @@ describeEngines('deleting a chatbot', (engineOf) => {
     const { gateway, engine, chatbotId } = await open();
     const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'Well?' });
     const targets = [{ conversationId }, { messageId: replyId }, { chatbotId }];
-    const readers = TRANSPORTS.flatMap(({ follow }) => targets.map((target) => follow(gateway, target)));
-    readers.push(restEvents.follow(gateway, { conversationId }));
+    const readers = TRANSPORTS.flatMap(({ subscribe }) => targets.map((target) => subscribe(gateway, target)));
+    readers.push(restEvents.subscribe(gateway, { conversationId }));
     await waitForReaders(gateway, readers.length);
     engine.push(delta('A part'));
     await Promise.all(
       readers.filter((_, i) => i % 3 === 0).map((reader) => reader.until(() => reader.text === 'A part')),
     );
     await mutate(gateway, 'deleteChatbot', { id: chatbotId });
-    await vi.waitFor(() => expect(gateway.deps.liveAnswers.size).toBe(0), 10_000);
+    await vi.waitFor(() => expect(gateway.deps.liveReplies.size).toBe(0), 10_000);
     for (const reader of readers) {
       expect(await reader.ended).toBeUndefined();
       const deletions = reader.events.filter(({ __typename }) => __typename === 'ConversationDeleted');
@@ -40,7 +40,7 @@ describeEngines('deleting a chatbot', (engineOf) => {
     }
     await waitForReaders(gateway, 0);
     for (const target of targets) {
-      const late = webSocket.follow(gateway, target);
+      const late = webSocket.subscribe(gateway, target);
       await late.ended;
       expect([late.events, late.errors]).toEqual([[], ['NOT_FOUND']]);
     }
@@ -65,7 +65,7 @@ describeEngines('deleting a chatbot', (engineOf) => {
   it('gives back the replies of which no character was produced, and no other', async () => {
     const { gateway, engine, chatbotId } = await open();
     const first = await send(gateway, { chatbotId, content: 'One?' });
-    const reader = webSocket.follow(gateway, { messageId: first.replyId });
+    const reader = webSocket.subscribe(gateway, { messageId: first.replyId });
     engine.push(delta('A part'));
     await reader.until(() => reader.text === 'A part');
     await send(gateway, { conversationId: first.conversationId, content: 'Waits?' });
@@ -75,7 +75,7 @@ describeEngines('deleting a chatbot', (engineOf) => {
     expect(await used(gateway)).toBe(4);
     await mutate(gateway, 'deleteChatbot', { id: chatbotId });
     await vi.waitFor(async () => expect(await used(gateway)).toBe(2), 10_000);
-    await vi.waitFor(() => expect(gateway.deps.liveAnswers.size).toBe(1), 10_000);
+    await vi.waitFor(() => expect(gateway.deps.liveReplies.size).toBe(1), 10_000);
     expect(await used(gateway)).toBe(2);
   });
 

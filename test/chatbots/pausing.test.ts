@@ -30,7 +30,7 @@ describeEngines('a paused chatbot', (kind) => {
     const chatbotId = await createChatbot(gateway);
     engine.push(delta('Hello.'), finish);
     const first = await send(gateway, { chatbotId, sessionId: 'here', content: 'Hi' });
-    await webSocket.follow(gateway, { messageId: first.replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: first.replyId }).ended;
     await mutate(gateway, 'sendAgentMessage', { conversationId: first.conversationId, content: 'Ada here.' });
     await setActive(gateway, chatbotId, false);
 
@@ -89,7 +89,7 @@ describeEngines('a paused chatbot', (kind) => {
     // As if nobody had begun the second one: the watcher does, and has looked at the others then.
     await update(first.replyId, { status: 'INTERRUPTED', finish_reason: 'ABORTED' });
     engine.push(finish, delta('Second.'), finish);
-    await webSocket.follow(gateway, { messageId: second.replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: second.replyId }).ended;
     const read = async () =>
       Promise.all([waiting, lost, behind].map(async ({ replyId }) => (await readMessage(gateway, replyId)).status));
     expect(await read()).toEqual(['QUEUED', 'STREAMING', 'QUEUED']);

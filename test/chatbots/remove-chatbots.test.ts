@@ -32,7 +32,7 @@ async function fill(gateway: TestGateway) {
     content: 'Are towers tall?',
     clientMessageId: 'one',
   });
-  await webSocket.follow(gateway, { messageId: replyId }).ended;
+  await webSocket.subscribe(gateway, { messageId: replyId }).ended;
   await mutate(gateway, 'captureLead', { conversationId, email: 'a@example.com' });
   const subscription = await subscribe(gateway, { chatbotId });
   const delivery = await writeDelivery(gateway, subscription.id);
@@ -86,7 +86,7 @@ describeEngines('a deleted chatbot', (engine) => {
     });
     expect(await mutate(gateway, 'deleteChatbot', { id: chatbotId })).toMatchObject({ code: 'NOT_FOUND' });
     for (const of of [{ conversationId }, { chatbotId }, { messageId: replyId }]) {
-      const reader = webSocket.follow(gateway, of);
+      const reader = webSocket.subscribe(gateway, of);
       await reader.ended;
       expect([reader.events, reader.errors]).toEqual([[], ['NOT_FOUND']]);
     }

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
-import { listTold, readLog, stageOf } from '../helpers/conversations.ts';
+import { describeEvents, readLog, stageOf } from '../helpers/conversations.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { readMessage, TRANSPORTS, webSocket } from '../helpers/streams.ts';
@@ -39,7 +39,7 @@ async function open() {
   const chatbotId = await createChatbot(gateway);
   engine.push(delta('Hello.'), finish);
   const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'Hi' });
-  await webSocket.follow(gateway, { messageId: replyId }).ended;
+  await webSocket.subscribe(gateway, { messageId: replyId }).ended;
 
   const act = async (verb: string, input: object = {}, key = gateway.key) => {
     const answer = await mutate<{ conversation: State }>(
@@ -119,7 +119,7 @@ describe('sendAgentMessage', () => {
     const { reply, notice } = await ask('And now?');
     expect(notice).toBeNull();
     engine.push(delta('Yes.'), finish);
-    await webSocket.follow(gateway, { messageId: reply?.id ?? '' }).ended;
+    await webSocket.subscribe(gateway, { messageId: reply?.id ?? '' }).ended;
     expect(engine.questions.at(-1)?.history).toEqual([
       { role: 'USER', content: 'Hi' },
       { role: 'ASSISTANT', content: 'Hello.' },
@@ -134,7 +134,7 @@ describe('sendAgentMessage', () => {
     const running = await send(gateway, { conversationId, content: 'One?' });
     const waiting = await send(gateway, { conversationId, content: 'Two?' });
     engine.push(delta('A part'));
-    const reader = webSocket.follow(gateway, { conversationId });
+    const reader = webSocket.subscribe(gateway, { conversationId });
     await reader.until(({ text }) => text === 'A part');
     const { message } = await say('I take over.');
     await stageOf(reader, 'MessageStopped', running.replyId);
@@ -142,7 +142,7 @@ describe('sendAgentMessage', () => {
     expect(await readMessage(gateway, waiting.replyId)).toMatchObject({ status: 'STOPPED', content: '' });
     expect(await messagesUsed(gateway)).toBe(2);
     const names = { [running.replyId]: 'running', [waiting.replyId]: 'waiting', [message.id]: 'agent' };
-    const told = listTold(reader.events, names);
+    const told = describeEvents(reader.events, names);
     expect(told).toContain('HandoffChanged OPEN PERSON');
     expect(told.indexOf('MessageStopped waiting')).toBeLessThan(told.indexOf('MessageCreated agent'));
     expect(engine.asked).toBe(2);
@@ -265,7 +265,7 @@ describe('a conversation with people', () => {
     await act('handBackConversation');
     const { reply } = await ask('Chatbot?');
     engine.push(delta('Yes.'), finish);
-    await webSocket.follow(gateway, { messageId: reply?.id ?? '' }).ended;
+    await webSocket.subscribe(gateway, { messageId: reply?.id ?? '' }).ended;
     expect(await act('closeConversation')).toMatchObject({ status: 'CLOSED' });
     await act('closeConversation');
     const log = await readLog(gateway, conversationId);
@@ -290,16 +290,16 @@ describe('a conversation with people', () => {
     expect((await read()).unreadCount).toBe(0);
   });
 
-  it.each(TRANSPORTS)('tells an inbox over $name, which takes up where it was', async ({ follow }) => {
+  it.each(TRANSPORTS)('tells an inbox over $name, which takes up where it was', async ({ subscribe }) => {
     const { gateway, chatbotId, act } = await open();
-    const inbox = follow(gateway, { chatbotId });
+    const inbox = subscribe(gateway, { chatbotId });
     await expect.poll(() => gateway.deps.bus.size).toBe(1);
     await act('escalateConversation');
     const { cursor } = await inbox.until(({ conversation }) => conversation?.status === 'ESCALATED');
     inbox.vanish();
     await act('assignConversation', { assignee: 'Ada' });
     await act('closeConversation');
-    const again = follow(gateway, { chatbotId, after: cursor });
+    const again = subscribe(gateway, { chatbotId, after: cursor });
     await expect.poll(() => again.events.length).toBe(2);
     expect(again.events.every(({ conversation }) => conversation?.status === 'CLOSED')).toBe(true);
     expect(again.events.map(({ __typename }) => __typename)).toEqual(['HandoffChanged', 'HandoffChanged']);
@@ -331,10 +331,13 @@ describe('a conversation with people', () => {
 });
 
 describe('a private note', () => {
-  it.each(TRANSPORTS)('is told over $name to those who manage, and to nobody else', async ({ follow }) => {
+  it.each(TRANSPORTS)('is told over $name to those who manage, and to nobody else', async ({ subscribe }) => {
     const { gateway, chatbotId, conversationId, engine, say } = await open();
     const visitor = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
-    const readers = (key: string) => [follow(gateway, { conversationId, key }), follow(gateway, { chatbotId, key })];
+    const readers = (key: string) => [
+      subscribe(gateway, { conversationId, key }),
+      subscribe(gateway, { chatbotId, key }),
+    ];
     const managing = readers(gateway.key);
     const others = readers(visitor);
     await expect.poll(() => gateway.deps.bus.size).toBe(4);
@@ -350,7 +353,7 @@ describe('a private note', () => {
     for (const reader of managing) expect(told(reader)).toEqual([...notes, messageId, replyId]);
     for (const reader of others) expect(told(reader)).toEqual([messageId, replyId]);
 
-    const late = follow(gateway, { conversationId, key: visitor, after: others[0]?.events[0]?.cursor });
+    const late = subscribe(gateway, { conversationId, key: visitor, after: others[0]?.events[0]?.cursor });
     await stageOf(late, 'MessageCompleted', replyId);
     expect(told(late)).toEqual([replyId]);
     for (const reader of [...managing, ...others, late]) reader.leave();
@@ -384,7 +387,7 @@ describe('a private note', () => {
       expect(await ask(message.id)).toMatchObject({ code: 'NOT_FOUND' });
       expect(await ask(message.id)).toEqual(await ask(createId('message')));
     }
-    const follower = webSocket.follow(gateway, { messageId: message.id, key: visitor });
+    const follower = webSocket.subscribe(gateway, { messageId: message.id, key: visitor });
     await follower.ended;
     expect(follower.errors).toEqual(['NOT_FOUND']);
   });
@@ -399,10 +402,10 @@ describe('a private note', () => {
       { selection: 'message { id }' },
     );
     engine.push(delta('Again.'), finish);
-    await webSocket.follow(gateway, { messageId: message.id }).ended;
+    await webSocket.subscribe(gateway, { messageId: message.id }).ended;
     const next = await send(gateway, { conversationId, content: 'Next?' });
     engine.push(finish);
-    await webSocket.follow(gateway, { messageId: next.replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: next.replyId }).ended;
     expect(engine.questions.at(-1)?.history.map(({ content }) => content)).toEqual(['Hi', 'Again.']);
     const { data } = await gateway.graphql<{
       conversation: { messages: { nodes: { content: string; parent: { content: string } | null }[] } };

@@ -38,17 +38,20 @@ describe('captureLead', () => {
     expect(data.node).toEqual(one.lead);
   });
 
-  it.each(TRANSPORTS)('is told to those who follow the conversation and the inbox over $name', async ({ follow }) => {
-    const { gateway, chatbotId, conversationId } = await startConversation();
-    const readers = [follow(gateway, { conversationId }), follow(gateway, { chatbotId })];
-    await expect.poll(() => gateway.deps.bus.size).toBe(2);
-    const { lead } = await capture(gateway, { conversationId, email: 'ada@example.com' });
-    for (const reader of readers) {
-      const told = await reader.until(({ __typename }) => __typename === 'LeadCaptured');
-      expect(told.lead).toEqual({ id: lead.id, email: 'ada@example.com' });
-      reader.leave();
-    }
-  });
+  it.each(TRANSPORTS)(
+    'is told to those who follow the conversation and the inbox over $name',
+    async ({ subscribe }) => {
+      const { gateway, chatbotId, conversationId } = await startConversation();
+      const readers = [subscribe(gateway, { conversationId }), subscribe(gateway, { chatbotId })];
+      await expect.poll(() => gateway.deps.bus.size).toBe(2);
+      const { lead } = await capture(gateway, { conversationId, email: 'ada@example.com' });
+      for (const reader of readers) {
+        const told = await reader.until(({ __typename }) => __typename === 'LeadCaptured');
+        expect(told.lead).toEqual({ id: lead.id, email: 'ada@example.com' });
+        reader.leave();
+      }
+    },
+  );
 
   it('asks for what the form of the chatbot requires', async () => {
     const { gateway, chatbotId, conversationId } = await startConversation();

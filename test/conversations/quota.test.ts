@@ -40,10 +40,10 @@ const listWarnings = async (gateway: TestGateway, month = '2026-03') => {
   return data.viewer.account.usage.warnings;
 };
 
-describe.each(TRANSPORTS)('quotaWarnings over $name', ({ follow }) => {
+describe.each(TRANSPORTS)('quotaWarnings over $name', ({ subscribe }) => {
   it('tells at 80 and at 100 percent, when the reply is taken, and once', async () => {
     const { gateway, use } = await openFive();
-    const reader = follow(gateway, {});
+    const reader = subscribe(gateway, {});
     await waitForReaders(gateway, 1);
     await use(4);
     await next(reader, 1);
@@ -68,16 +68,16 @@ describe.each(TRANSPORTS)('quotaWarnings over $name', ({ follow }) => {
   it('tells exactly the rest after any cursor, and goes on', async () => {
     const { gateway, use, clock } = await openFive();
     await use(5);
-    const whole = follow(gateway, {});
+    const whole = subscribe(gateway, {});
     await next(whole, 2);
-    const readers = whole.events.map(({ cursor }) => follow(gateway, { after: cursor }));
+    const readers = whole.events.map(({ cursor }) => subscribe(gateway, { after: cursor }));
     await waitForReaders(gateway, 3);
     clock.turn(MONTH_MS);
     await use(4);
     await Promise.all([whole, ...readers].map((reader) => reader.until(({ month }) => month === '2026-04')));
     expect([whole, ...readers].map(told)).toEqual([[80, 100, 80], [100, 80], [80]]);
     // Without a cursor it begins with the month.
-    const late = follow(gateway, {});
+    const late = subscribe(gateway, {});
     await next(late, 1);
     expect(late.events).toEqual(whole.events.slice(2));
     for (const reader of [whole, late, ...readers]) reader.leave();
@@ -87,8 +87,8 @@ describe.each(TRANSPORTS)('quotaWarnings over $name', ({ follow }) => {
     const { gateway, use } = await openFive();
     const key = await keyWith(gateway, 'MANAGE');
     const { data } = await gateway.graphql<{ viewer: { apiKey: { id: string } } }>('{viewer{apiKey{id}}}', {}, key);
-    const doomed = follow(gateway, { key });
-    const reader = follow(gateway, {});
+    const doomed = subscribe(gateway, { key });
+    const reader = subscribe(gateway, {});
     await waitForReaders(gateway, 2);
     await mutate(gateway, 'revokeApiKey', { id: data.viewer.apiKey.id });
     await doomed.ended;
@@ -100,7 +100,7 @@ describe.each(TRANSPORTS)('quotaWarnings over $name', ({ follow }) => {
 
   it('is refused to those who do not manage', async () => {
     const { gateway } = await openFive();
-    const reader = follow(gateway, { key: await keyWith(gateway, 'READ', 'CHAT') });
+    const reader = subscribe(gateway, { key: await keyWith(gateway, 'READ', 'CHAT') });
     await reader.ended;
     expect(reader.errors).toEqual(['FORBIDDEN']);
   });
@@ -110,8 +110,8 @@ describe('quotaWarnings', () => {
   it('are of the own account alone', async () => {
     const { gateway, use, ask } = await openFive();
     const stranger = await gateway.createTenant();
-    const reader = webSocket.follow(gateway, { key: stranger.key });
-    const own = webSocket.follow(gateway, {});
+    const reader = webSocket.subscribe(gateway, { key: stranger.key });
+    const own = webSocket.subscribe(gateway, {});
     await waitForReaders(gateway, 2);
     await use(5);
     await next(own, 2);

@@ -2,7 +2,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { trimEvents } from '../../src/conversations/trim-events.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
-import { listTold, stageOf } from '../helpers/conversations.ts';
+import { describeEvents, stageOf } from '../helpers/conversations.ts';
 import { startGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { TRANSPORTS, webSocket } from '../helpers/streams.ts';
@@ -19,7 +19,7 @@ async function open() {
   const ask = async (content: string, conversationId?: string) => {
     engine.push(delta('Yes.'), finish);
     const sent = await send(gateway, conversationId ? { conversationId, content } : { chatbotId, content });
-    await webSocket.follow(gateway, { messageId: sent.replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: sent.replyId }).ended;
     return sent;
   };
   const trim = () => trimEvents(gateway.deps, new AbortController().signal);
@@ -85,46 +85,49 @@ it('forgets more than one transaction holds', async () => {
   expect(await numbers()).toEqual([603]);
 }, 60_000);
 
-it.each(TRANSPORTS)('tells those who come back over $name of the gap, then what is under way', async ({ follow }) => {
-  const { gateway, clock, engine, chatbotId, ask, trim } = await open();
-  const { conversationId } = await ask('One?');
-  const readers = [follow(gateway, { conversationId }), follow(gateway, { chatbotId })];
-  await expect.poll(() => gateway.deps.bus.size).toBe(2);
-  const second = await ask('Two?', conversationId);
-  const cursors = [];
-  for (const reader of readers) {
-    await stageOf(reader, 'MessageCompleted', second.replyId);
-    cursors.push([reader.events[0]?.cursor, reader.events.at(-1)?.cursor]);
-    reader.leave();
-  }
-  await ask('Three?', conversationId);
-  clock.turn(31 * DAY_MS);
-  await trim();
-  const running = await send(gateway, { conversationId, content: 'Four?' });
-  engine.push(delta('A part'));
-  await webSocket.follow(gateway, { messageId: running.replyId }).until(({ text }) => text === 'A part');
+it.each(TRANSPORTS)(
+  'tells those who come back over $name of the gap, then what is under way',
+  async ({ subscribe }) => {
+    const { gateway, clock, engine, chatbotId, ask, trim } = await open();
+    const { conversationId } = await ask('One?');
+    const readers = [subscribe(gateway, { conversationId }), subscribe(gateway, { chatbotId })];
+    await expect.poll(() => gateway.deps.bus.size).toBe(2);
+    const second = await ask('Two?', conversationId);
+    const cursors = [];
+    for (const reader of readers) {
+      await stageOf(reader, 'MessageCompleted', second.replyId);
+      cursors.push([reader.events[0]?.cursor, reader.events.at(-1)?.cursor]);
+      reader.leave();
+    }
+    await ask('Three?', conversationId);
+    clock.turn(31 * DAY_MS);
+    await trim();
+    const running = await send(gateway, { conversationId, content: 'Four?' });
+    engine.push(delta('A part'));
+    await webSocket.subscribe(gateway, { messageId: running.replyId }).until(({ text }) => text === 'A part');
 
-  for (const cursor of cursors[0] ?? []) {
-    const late = follow(gateway, { conversationId, after: cursor });
-    await late.until(({ text }) => text === 'A part');
-    expect(listTold(late.events, { [running.replyId]: 'running' }).slice(1)).toEqual([
-      'MessageCreated running',
-      'MessageDelta running "A part"',
-    ]);
-    expect(late.events[0]).toMatchObject({ __typename: 'StreamGap', conversationId, reason: expect.any(String) });
-    const again = follow(gateway, { conversationId, after: late.events[0]?.cursor });
-    await again.until(({ text }) => text === 'A part');
-    expect(again.events.map(({ __typename }) => __typename)).toEqual(['MessageCreated', 'MessageDelta']);
+    for (const cursor of cursors[0] ?? []) {
+      const late = subscribe(gateway, { conversationId, after: cursor });
+      await late.until(({ text }) => text === 'A part');
+      expect(describeEvents(late.events, { [running.replyId]: 'running' }).slice(1)).toEqual([
+        'MessageCreated running',
+        'MessageDelta running "A part"',
+      ]);
+      expect(late.events[0]).toMatchObject({ __typename: 'StreamGap', conversationId, reason: expect.any(String) });
+      const again = subscribe(gateway, { conversationId, after: late.events[0]?.cursor });
+      await again.until(({ text }) => text === 'A part');
+      expect(again.events.map(({ __typename }) => __typename)).toEqual(['MessageCreated', 'MessageDelta']);
+      late.leave();
+      again.leave();
+    }
+    const late = subscribe(gateway, { chatbotId, after: cursors[1]?.[0] });
+    await late.until(({ __typename }) => __typename === 'StreamGap');
+    engine.push(finish);
+    await stageOf(late, 'MessageCompleted', running.replyId);
+    expect(late.events.map(({ __typename }) => __typename)).toEqual(['StreamGap', 'MessageCompleted']);
     late.leave();
-    again.leave();
-  }
-  const late = follow(gateway, { chatbotId, after: cursors[1]?.[0] });
-  await late.until(({ __typename }) => __typename === 'StreamGap');
-  engine.push(finish);
-  await stageOf(late, 'MessageCompleted', running.replyId);
-  expect(late.events.map(({ __typename }) => __typename)).toEqual(['StreamGap', 'MessageCompleted']);
-  late.leave();
-});
+  },
+);
 
 it('keeps everything where the operator says so', async () => {
   const clock = createTurnedClock();

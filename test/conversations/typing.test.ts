@@ -1,14 +1,14 @@
 import { describe, expect, it, vi } from 'vitest';
-import { listTold, startConversation, waitForReaders } from '../helpers/conversations.ts';
+import { describeEvents, startConversation, waitForReaders } from '../helpers/conversations.ts';
 import { TRANSPORTS, webSocket } from '../helpers/streams.ts';
 import { mutate, mutation } from '../schema/support.ts';
 
 describe('setTyping', () => {
   it.each(TRANSPORTS)(
     'is told to those who follow the conversation over $name, once, and kept nowhere',
-    async ({ follow }) => {
+    async ({ subscribe }) => {
       const { gateway, conversationId } = await startConversation();
-      const reader = follow(gateway, { conversationId });
+      const reader = subscribe(gateway, { conversationId });
       await waitForReaders(gateway, 1);
       const type = (input: object) => mutate(gateway, 'setTyping', { conversationId, ...input });
       await type({ isTyping: true });
@@ -18,7 +18,7 @@ describe('setTyping', () => {
       await reader.until(({ role }) => role === 'AGENT');
       await type({ isTyping: false });
       await reader.until(({ isTyping }) => isTyping === false);
-      expect(listTold(reader.events)).toEqual([
+      expect(describeEvents(reader.events)).toEqual([
         'TypingChanged USER true',
         'TypingChanged AGENT true',
         'TypingChanged USER false',
@@ -27,10 +27,10 @@ describe('setTyping', () => {
       expect(rows.map(({ type }) => type)).not.toContain('TypingChanged');
 
       // Who comes back is told what has changed since, and nothing else.
-      const same = follow(gateway, { conversationId, after: reader.events.at(-1)?.cursor });
-      const earlier = follow(gateway, { conversationId, after: reader.events[0]?.cursor });
+      const same = subscribe(gateway, { conversationId, after: reader.events.at(-1)?.cursor });
+      const earlier = subscribe(gateway, { conversationId, after: reader.events[0]?.cursor });
       await earlier.until(({ isTyping }) => isTyping === true);
-      expect(listTold(earlier.events)).toEqual(['TypingChanged USER false', 'TypingChanged AGENT true']);
+      expect(describeEvents(earlier.events)).toEqual(['TypingChanged USER false', 'TypingChanged AGENT true']);
       expect(same.events).toEqual([]);
       for (const one of [reader, same, earlier]) one.leave();
     },
@@ -38,7 +38,7 @@ describe('setTyping', () => {
 
   it('ends by itself, and with the message', async () => {
     const { gateway, conversationId } = await startConversation();
-    const reader = webSocket.follow(gateway, { conversationId });
+    const reader = webSocket.subscribe(gateway, { conversationId });
     await waitForReaders(gateway, 1);
     await mutate(gateway, 'setTyping', { conversationId, isTyping: true, role: 'AGENT' });
     await reader.until(({ isTyping }) => isTyping === true);

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { createSecret } from '../../src/webhooks/secret.ts';
 import { signDelivery } from '../../src/webhooks/sign.ts';
 import { createDataDir } from '../helpers/process.ts';
-import { captureLeads, startTelling, subscribe } from '../helpers/telling.ts';
+import { captureLeads, startWebhookGateway, subscribeEndpoint } from '../helpers/webhooks/gateway.ts';
 import { startReceiver } from '../helpers/webhooks/receivers.ts';
 
 const PAGE = fileURLToPath(new URL('../../docs/webhooks.md', import.meta.url));
@@ -145,10 +145,10 @@ async function verify({ fence, program, file, caller, args }: Language, cases: r
 
 /** What an endpoint was really sent. */
 async function receive(): Promise<Case> {
-  const gateway = await startTelling();
+  const gateway = await startWebhookGateway();
   const receiver = await startReceiver();
   const secret = createSecret();
-  await subscribe(gateway, receiver.url, { secret });
+  await subscribeEndpoint(gateway, receiver.url, { secret });
   await captureLeads(gateway);
   await expect.poll(() => receiver.received.length).toBe(1);
   const [{ headers, body } = { headers: {}, body: '' }] = receiver.received;

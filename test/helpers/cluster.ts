@@ -2,25 +2,25 @@ import { setTimeout } from 'node:timers/promises';
 import { vi } from 'vitest';
 import { POSTGRES } from './databases.ts';
 import { askGraphQL, createDatabase, type GraphQLAnswer } from './gateway.ts';
+import { type GatewayAddress, readStore, type StoredState } from './killable-gateway.ts';
 import { openWireTo, type Wire } from './network.ts';
 import { awaitGateway, type RunningGateway, startProgram } from './process.ts';
 import { createPrefix } from './redis.ts';
 import { TEST_REDIS_URL } from './servers.ts';
-import { type Asked, readStore, type Store } from './survivor.ts';
 
 /** One process of several, asked with the key of all. */
-export interface ClusterNode extends Asked {
+export interface ClusterNode extends GatewayAddress {
   readonly process: RunningGateway;
   graphql<T>(query: string, variables?: object): Promise<GraphQLAnswer<T>>;
 }
 
 /** Two gateways on one Postgres and one Redis, each of which is reached over a wire. */
-export interface Cluster extends Asked {
+export interface Cluster extends GatewayAddress {
   readonly nodes: readonly [ClusterNode, ClusterNode];
   readonly postgres: Wire;
   readonly redis: Wire;
   /** Those that live, in turn: whoever comes back, or asks again, does so elsewhere. */
-  readonly current: Promise<Asked>;
+  readonly current: Promise<GatewayAddress>;
   /** How often something was taken away. */
   readonly breaks: number;
   /** Runs an operation on one of those that live. */
@@ -29,7 +29,7 @@ export interface Cluster extends Asked {
   kill(node: ClusterNode): Promise<void>;
   /** Takes a server away from both for so long. */
   away(wire: Wire, how: 'cut' | 'silence', ms: number): Promise<void>;
-  readStore(): Promise<Store>;
+  readStore(): Promise<StoredState>;
 }
 
 /** Starts both; killed when the test has ended. @param delayMs how much later what is said to a server arrives. */
@@ -93,7 +93,7 @@ export async function startCluster(env: Readonly<Record<string, string>>, { dela
 }
 
 /** How a node answers, by its path. */
-export async function statusOf({ url, key }: Asked, path: string): Promise<number> {
+export async function statusOf({ url, key }: GatewayAddress, path: string): Promise<number> {
   const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${key}` } });
   await response.arrayBuffer();
   return response.status;

@@ -3,10 +3,10 @@ import type { AnswerEvent } from '../../src/answer/engine.ts';
 import { createId } from '../../src/domain/ids.ts';
 import type { TestGateway } from './gateway.ts';
 import { finish } from './models/engines.ts';
-import { type Reader, type StreamEvent, startAnswer, textOf, webSocket } from './streams.ts';
+import { type Reader, type StreamEvent, startReply, textOf, webSocket } from './streams.ts';
 
 /** Says of each event what it tells, so that a test can say what it expects: ids by the names that it gives them. */
-export function listTold(events: readonly StreamEvent[], names: Readonly<Record<string, string>> = {}): string[] {
+export function describeEvents(events: readonly StreamEvent[], names: Readonly<Record<string, string>> = {}): string[] {
   const nameOf = (id = '') => names[id] ?? id;
   return events.map(({ __typename, message, messageId, text, citation, conversation, role, isTyping }) => {
     if (conversation) return `${__typename} ${conversation.status} ${conversation.answeredBy}`;
@@ -18,7 +18,7 @@ export function listTold(events: readonly StreamEvent[], names: Readonly<Record<
 
 /** The stages of messages that were told. */
 export function listStages(events: readonly StreamEvent[], names?: Readonly<Record<string, string>>): string[] {
-  return listTold(
+  return describeEvents(
     events.filter(({ message }) => message !== undefined),
     names,
   );
@@ -64,11 +64,11 @@ export function cite(title: string, end: number): AnswerEvent {
 }
 
 /** Starts a gateway with a conversation in which nothing is under way. */
-export async function startConversation(options?: Parameters<typeof startAnswer>[0]) {
-  const started = await startAnswer(options);
+export async function startConversation(options?: Parameters<typeof startReply>[0]) {
+  const started = await startReply(options);
   const { gateway, engine, replyId } = started;
   engine.push(finish);
-  await webSocket.follow(gateway, { messageId: replyId }).ended;
+  await webSocket.subscribe(gateway, { messageId: replyId }).ended;
   return started;
 }
 

@@ -87,7 +87,7 @@ export async function fillDatabase() {
   };
   const settled = async () => {
     engine.push(delta(`Answer ${engine.asked + 1}, of 𝔘nicode. `), finish);
-    await vi.waitFor(() => expect(gateway.deps.liveAnswers.size).toBe(0));
+    await vi.waitFor(() => expect(gateway.deps.liveReplies.size).toBe(0));
   };
 
   const chatbotId = await createChatbot(gateway, {

@@ -25,9 +25,9 @@ export function countResources(): Resources {
  * checks that no socket and no timer is left that was not there `before` it was started.
  */
 export async function expectNothingLeft({ deps, close }: TestGateway, before: Resources): Promise<void> {
-  const { bus, liveAnswers, background, metrics } = deps;
+  const { bus, liveReplies, background, metrics } = deps;
   await vi.waitFor(async () => {
-    expect([bus.size, liveAnswers.size, background.size]).toEqual([0, 0, 0]);
+    expect([bus.size, liveReplies.size, background.size]).toEqual([0, 0, 0]);
     const gauges = await Promise.all([metrics.sockets.get(), metrics.answersUnderWay.get()]);
     expect(gauges.flatMap(({ values }) => values.map(({ value }) => value))).toEqual([0, 0]);
   });

@@ -20,7 +20,7 @@ interface RestData {
  */
 export const restEvents: Transport = {
   name: 'REST',
-  follow({ url, key }, options) {
+  subscribe({ url, key }, options) {
     if (!('conversationId' in options)) throw new Error('REST follows conversations only.');
     const { conversationId, after } = options;
     const left = new AbortController();

@@ -78,7 +78,7 @@ export interface Reader {
  * What to follow: a message, a conversation, a chatbot, or the deliveries of webhooks (null: of all subscriptions); without
  * any of them the quota of the account.
  */
-export type FollowOptions = Attachment &
+export type SubscribeOptions = Attachment &
   (
     | { readonly messageId: string }
     | { readonly conversationId: string }
@@ -96,7 +96,7 @@ interface Attachment {
 /** A way of following an answer, by the official client of its protocol. */
 export interface Transport {
   readonly name: string;
-  follow(gateway: Pick<TestGateway, 'url' | 'key'>, options: FollowOptions): Reader;
+  subscribe(gateway: Pick<TestGateway, 'url' | 'key'>, options: SubscribeOptions): Reader;
 }
 
 const MESSAGE = `message { id status content finishReason error { code message } citations { title quote start end } }`;
@@ -123,7 +123,7 @@ const EVENT = `
     ... on ConversationDeleted { reason }`;
 
 /** The subscription that readers of a message run; it asks for everything. */
-export const FOLLOW = `subscription Follow($messageId: ID!, $after: String) {
+export const MESSAGE_STREAM = `subscription Follow($messageId: ID!, $after: String) {
   messageStream(messageId: $messageId, after: $after) {${EVENT}
   }
 }`;
@@ -149,7 +149,7 @@ const FOLLOW_DELIVERIES = `subscription Follow($subscriptionId: ID) {
 /** GraphQL over WebSocket, each reader on a socket of its own. */
 export const webSocket: Transport = {
   name: 'graphql-ws',
-  follow({ url, key }, options) {
+  subscribe({ url, key }, options) {
     let socket: WebSocket | undefined;
     class OwnSocket extends WebSocket {
       constructor(address: string, protocols: string[]) {
@@ -173,7 +173,7 @@ export const webSocket: Transport = {
 /** GraphQL over server-sent events, in distinct connections. */
 export const serverSentEvents: Transport = {
   name: 'graphql-sse',
-  follow({ url, key }, options) {
+  subscribe({ url, key }, options) {
     const client = createSseClient({
       url: `${url}/graphql`,
       headers: { authorization: `Bearer ${options.key ?? key}` },
@@ -190,7 +190,7 @@ export const serverSentEvents: Transport = {
 export const TRANSPORTS: readonly Transport[] = [webSocket, serverSentEvents];
 
 /** Starts a gateway whose chatbot says what the test makes it say, with an answer of it that is under way. */
-export async function startAnswer({ env, replaced }: Pick<GatewayOptions, 'env' | 'replaced'> = {}) {
+export async function startReply({ env, replaced }: Pick<GatewayOptions, 'env' | 'replaced'> = {}) {
   const engine = createScriptedEngine();
   const engines = new Map([['builtin', engine]]);
   const gateway = await startGateway({ ...(env && { env }), replaced: { engines, ...replaced } });
@@ -235,9 +235,9 @@ export interface Sink {
   complete(): void;
 }
 
-function operationOf({ key: _, ...variables }: FollowOptions) {
+function operationOf({ key: _, ...variables }: SubscribeOptions) {
   // A variable that is undefined is left out by JSON: it is absent, not null.
-  if ('messageId' in variables) return { query: FOLLOW, variables };
+  if ('messageId' in variables) return { query: MESSAGE_STREAM, variables };
   if ('subscriptionId' in variables) return { query: FOLLOW_DELIVERIES, variables };
   if ('chatbotId' in variables) return { query: FOLLOW_CHATBOT, variables };
   return { query: 'conversationId' in variables ? FOLLOW_CONVERSATION : FOLLOW_QUOTA, variables };

@@ -49,20 +49,20 @@ async function tellElsewhere() {
   const { gateway, engine, chatbotId, conversationId, replyId } = await startConversation();
   // Whatever is left unfinished would be waited for.
   onTestFinished(() => engine.push(finish, finish));
-  const message = webSocket.follow(gateway, { messageId: replyId });
+  const message = webSocket.subscribe(gateway, { messageId: replyId });
   await message.ended;
-  const chatbot = webSocket.follow(gateway, { chatbotId });
+  const chatbot = webSocket.subscribe(gateway, { chatbotId });
   await waitForReaders(gateway, 1);
   engine.push(delta('Yes.'));
   const asked = await send(gateway, { chatbotId, content: 'Elsewhere?' });
-  const other = webSocket.follow(gateway, { conversationId: asked.conversationId });
+  const other = webSocket.subscribe(gateway, { conversationId: asked.conversationId });
   await other.until(({ text }) => text === 'Yes.');
   await stageOf(chatbot, 'MessageCreated', asked.replyId);
 
   const { key } = await gateway.createTenant();
   const theirs = await createChatbot(gateway, { key });
   const sent = await send(gateway, { chatbotId: theirs, content: 'Elsewhere?' }, key);
-  const foreign = webSocket.follow(gateway, { conversationId: sent.conversationId, key });
+  const foreign = webSocket.subscribe(gateway, { conversationId: sent.conversationId, key });
   await stageOf(foreign, 'MessageCreated', sent.replyId);
   for (const reader of [other, chatbot, foreign]) reader.leave();
   await waitForReaders(gateway, 0);

@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { connect } from '../helpers/raw-sockets.ts';
-import { startAnswer } from '../helpers/streams.ts';
+import { startReply } from '../helpers/streams.ts';
 
 const FOLLOW = 'subscription ($id: ID!) { conversationEvents(conversationId: $id) { cursor } }';
 const INIT = { type: 'connection_init' };
@@ -67,7 +67,7 @@ function follow(
 
 describe('the official client gives up', () => {
   it('after 4401: its key was revoked', async () => {
-    const { gateway, conversationId } = await startAnswer();
+    const { gateway, conversationId } = await startReply();
     const key = await gateway.createKey(gateway.accountId, ['READ']);
     const client = follow(gateway, conversationId, { key });
     await client.following(gateway);
@@ -83,7 +83,7 @@ describe('the official client gives up', () => {
   });
 
   it('after 4401: its key does not hold', async () => {
-    const { gateway, conversationId } = await startAnswer();
+    const { gateway, conversationId } = await startReply();
     const client = follow(gateway, conversationId, { key: 'nonsense' });
     expect([await client.closed, await client.outcome]).toEqual([4401, 'gave up']);
   });
@@ -94,7 +94,7 @@ describe('the official client gives up', () => {
     [4429, 'it introduced itself twice', () => INIT],
     [1009, 'it sent too much', () => 'x'.repeat(300 * 1024)],
   ])('after %i: %s', async (code, _what, frameOf) => {
-    const { gateway, conversationId } = await startAnswer();
+    const { gateway, conversationId } = await startReply();
     const client = follow(gateway, conversationId);
     await client.following(gateway);
     client.send(frameOf(conversationId));
@@ -102,7 +102,7 @@ describe('the official client gives up', () => {
   });
 
   it('after 4406: it spoke another protocol', async () => {
-    const { gateway, conversationId } = await startAnswer();
+    const { gateway, conversationId } = await startReply();
     const client = follow(gateway, conversationId, { protocols: [] });
     expect([await client.closed, await client.outcome]).toEqual([4406, 'gave up']);
   });
@@ -128,7 +128,7 @@ describe('the official client comes back', () => {
   });
 
   it('after 1013: its address had too many sockets', async () => {
-    const { gateway, conversationId } = await startAnswer();
+    const { gateway, conversationId } = await startReply();
     const others = Array.from({ length: 20 }, () => connect(gateway));
     await Promise.all(others.map((other) => other.init()));
     const free = async () => {
@@ -141,7 +141,7 @@ describe('the official client comes back', () => {
   });
 
   it('after 1006: the connection was lost', async () => {
-    const { gateway, conversationId } = await startAnswer();
+    const { gateway, conversationId } = await startReply();
     const client = follow(gateway, conversationId);
     await client.following(gateway);
     client.raw().terminate();
@@ -150,7 +150,7 @@ describe('the official client comes back', () => {
   });
 
   it('after 4408: it did not introduce itself in time', async () => {
-    const { gateway, conversationId } = await startAnswer();
+    const { gateway, conversationId } = await startReply();
     const client = follow(gateway, conversationId, { isMute: true });
     expect([await client.closed, await client.outcome]).toEqual([4408, 'came back']);
   });

@@ -5,11 +5,11 @@ import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
 import { connect } from '../helpers/raw-sockets.ts';
 import {
-  FOLLOW,
-  type FollowOptions,
+  MESSAGE_STREAM,
   type Reader,
+  type SubscribeOptions,
   serverSentEvents,
-  startAnswer,
+  startReply,
   webSocket,
 } from '../helpers/streams.ts';
 
@@ -21,8 +21,8 @@ const execute = vi.spyOn(messageStream as Required<typeof messageStream>, 'resol
 const says = (content: string) => (event: { content?: string }) => event.content === content;
 
 /** Lets readers follow one answer, all at the same place. */
-async function follow(gateway: TestGateway, options: readonly FollowOptions[]): Promise<Reader[]> {
-  const readers = options.map((option) => webSocket.follow(gateway, option));
+async function follow(gateway: TestGateway, options: readonly SubscribeOptions[]): Promise<Reader[]> {
+  const readers = options.map((option) => webSocket.subscribe(gateway, option));
   await Promise.all(readers.map((reader) => reader.until(() => true)));
   await waitForReaders(gateway, options.length);
   execute.mockClear();
@@ -34,7 +34,7 @@ const allHear = (readers: readonly Reader[], content: string) =>
 
 describe('subscribers of one answer', () => {
   it('share the execution of an event when they ask for the same and may see the same', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
+    const { gateway, engine, replyId } = await startReply();
     const key = await gateway.createKey(gateway.accountId, ['READ', 'MANAGE', 'CHAT']);
     const readers = await follow(gateway, [
       { messageId: replyId },
@@ -52,11 +52,11 @@ describe('subscribers of one answer', () => {
     expect(readers.map((reader) => reader.text)).toEqual(['One two', 'One two', 'One two']);
   });
 
-  it.each<[string, (gateway: TestGateway) => Promise<Partial<FollowOptions>>]>([
+  it.each<[string, (gateway: TestGateway) => Promise<Partial<SubscribeOptions>>]>([
     ['scopes', async (gateway) => ({ key: await gateway.createKey(gateway.accountId, ['READ']) })],
     ['variables', async () => ({ after: null })],
   ])('do not when their %s differ', async (_what, more) => {
-    const { gateway, engine, replyId } = await startAnswer();
+    const { gateway, engine, replyId } = await startReply();
     const other = { messageId: replyId, ...(await more(gateway)) };
     const readers = await follow(gateway, [{ messageId: replyId }, other]);
     engine.push(delta('One'));
@@ -65,11 +65,11 @@ describe('subscribers of one answer', () => {
   });
 
   it('do not when their operations differ', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
+    const { gateway, engine, replyId } = await startReply();
     const [reader] = (await follow(gateway, [{ messageId: replyId }])) as [Reader];
     const socket = connect(gateway);
     await socket.init({ 'x-api-key': gateway.key });
-    const payload = { query: FOLLOW.replace('Follow', 'Other'), variables: { messageId: replyId } };
+    const payload = { query: MESSAGE_STREAM.replace('Follow', 'Other'), variables: { messageId: replyId } };
     socket.send({ type: 'subscribe', id: '1', payload });
     await socket.receive(({ type }) => type === 'next');
     execute.mockClear();
@@ -80,7 +80,7 @@ describe('subscribers of one answer', () => {
   });
 
   it('share an error too, each is told of it, and go on', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
+    const { gateway, engine, replyId } = await startReply();
     const readers = await follow(gateway, [{ messageId: replyId }, { messageId: replyId }]);
     execute.mockImplementationOnce(() => {
       throw new Error('for once');
@@ -95,7 +95,7 @@ describe('subscribers of one answer', () => {
   });
 
   it('leave alone: those who stay are told the rest', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
+    const { gateway, engine, replyId } = await startReply();
     const [first, second, third] = (await follow(gateway, Array(3).fill({ messageId: replyId }))) as [
       Reader,
       Reader,
@@ -114,11 +114,11 @@ describe('subscribers of one answer', () => {
   });
 
   it('come late to what others have been told, and are told all of it', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
+    const { gateway, engine, replyId } = await startReply();
     const readers = await follow(gateway, [{ messageId: replyId }, { messageId: replyId }]);
     engine.push(delta('One'));
     await allHear(readers, 'One');
-    const late = webSocket.follow(gateway, { messageId: replyId });
+    const late = webSocket.subscribe(gateway, { messageId: replyId });
     await late.until(says('One'));
     engine.push(delta(' two'), finish);
     await Promise.all([...readers, late].map(({ ended }) => ended));
@@ -126,8 +126,10 @@ describe('subscribers of one answer', () => {
   });
 
   it('share over server-sent events as well', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
-    const readers = [webSocket, serverSentEvents].map((transport) => transport.follow(gateway, { messageId: replyId }));
+    const { gateway, engine, replyId } = await startReply();
+    const readers = [webSocket, serverSentEvents].map((transport) =>
+      transport.subscribe(gateway, { messageId: replyId }),
+    );
     await Promise.all(readers.map((reader) => reader.until(() => true)));
     execute.mockClear();
     engine.push(delta('One'));

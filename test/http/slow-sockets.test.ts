@@ -6,11 +6,11 @@ import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish, type ScriptedEngine } from '../helpers/models/engines.ts';
 import { connect } from '../helpers/raw-sockets.ts';
 import {
-  FOLLOW,
+  MESSAGE_STREAM,
   type Reader,
   readMessage,
   type StreamEvent,
-  startAnswer,
+  startReply,
   textOf,
   webSocket,
 } from '../helpers/streams.ts';
@@ -30,12 +30,16 @@ async function writeLong(engine: ScriptedEngine, reader: Reader): Promise<void> 
 
 describe('a reader that stalls', () => {
   it('keeps nothing but what the connection holds, and is told the rest in one piece when it reads again', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
+    const { gateway, engine, replyId } = await startReply();
     const socket = connect(gateway);
     await socket.init({ 'x-api-key': gateway.key });
-    socket.send({ type: 'subscribe', id: 'slow', payload: { query: FOLLOW, variables: { messageId: replyId } } });
+    socket.send({
+      type: 'subscribe',
+      id: 'slow',
+      payload: { query: MESSAGE_STREAM, variables: { messageId: replyId } },
+    });
     await socket.receive(({ type }) => type === 'next');
-    const reader = webSocket.follow(gateway, { messageId: replyId });
+    const reader = webSocket.subscribe(gateway, { messageId: replyId });
     socket.pause();
     await writeLong(engine, reader);
     socket.resume();
@@ -55,9 +59,9 @@ describe('a reader that stalls', () => {
 
   it('is closed with 1013 after 30 seconds, and the official client goes on from where it was', async () => {
     const clock = createTurnedClock();
-    const { gateway, engine, replyId } = await startAnswer({ replaced: { clock } });
+    const { gateway, engine, replyId } = await startReply({ replaced: { clock } });
     const { events, sockets, closed, ended } = followResuming(gateway, replyId);
-    const reader = webSocket.follow(gateway, { messageId: replyId });
+    const reader = webSocket.subscribe(gateway, { messageId: replyId });
     await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(2));
     sockets[0]?.pause();
     await writeLong(engine, reader);
@@ -78,7 +82,7 @@ describe('a reader that stalls', () => {
 
 describe('a peer that asks and does not read', () => {
   it('is closed with 1013 when 4 MB wait for it, and cut off when it does not read that either', async () => {
-    const { gateway } = await startAnswer();
+    const { gateway } = await startReply();
     const flood = async () => {
       const peer = connect(gateway);
       await peer.init({ 'x-api-key': gateway.key });
@@ -121,7 +125,7 @@ function followResuming({ url, key }: { url: string; key: string }, messageId: s
     on: { closed: (event) => closed.resolve((event as { code: number }).code) },
   });
   client.subscribe<{ messageStream: StreamEvent }>(
-    { query: FOLLOW, variables },
+    { query: MESSAGE_STREAM, variables },
     {
       next({ data }) {
         if (!data) return;

@@ -5,7 +5,7 @@ import { startGateway } from '../helpers/gateway.ts';
 import { finish } from '../helpers/models/engines.ts';
 import { restEvents } from '../helpers/rest-stream.ts';
 import { openSocket } from '../helpers/sockets.ts';
-import { startAnswer, TRANSPORTS } from '../helpers/streams.ts';
+import { startReply, TRANSPORTS } from '../helpers/streams.ts';
 import { mutation } from '../schema/support.ts';
 
 const LIMIT = { timeout: 120_000 };
@@ -61,9 +61,9 @@ it(
 
 it.each([...TRANSPORTS, restEvents])(
   'ends a stream over $name as a lost connection, never as complete',
-  async ({ follow }) => {
-    const { gateway, engine, conversationId } = await startAnswer();
-    const reader = follow(gateway, { conversationId });
+  async ({ subscribe }) => {
+    const { gateway, engine, conversationId } = await startReply();
+    const reader = subscribe(gateway, { conversationId });
     await reader.until(({ __typename }) => __typename === 'MessageCreated');
     engine.push(finish);
     await reader.until(({ __typename }) => __typename === 'MessageCompleted');

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type GatewayOptions, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
 import { connect, type Result } from '../helpers/raw-sockets.ts';
-import { FOLLOW, startAnswer } from '../helpers/streams.ts';
+import { MESSAGE_STREAM, startReply } from '../helpers/streams.ts';
 
 async function open(options?: GatewayOptions): Promise<TestGateway> {
   const gateway = await startGateway(options);
@@ -223,10 +223,10 @@ describe('operations over WebSocket', () => {
 
 /** A socket, and an answer under way that it can follow. */
 async function openAnswer() {
-  const { gateway, engine, replyId } = await startAnswer();
+  const { gateway, engine, replyId } = await startReply();
   const socket = connect(gateway);
   await socket.init({ 'x-api-key': gateway.key });
-  const payload = { query: FOLLOW, variables: { messageId: replyId } };
+  const payload = { query: MESSAGE_STREAM, variables: { messageId: replyId } };
   return { gateway, engine, socket, follow: (id: string) => socket.send({ type: 'subscribe', id, payload }) };
 }
 

@@ -55,7 +55,7 @@ async function siblings(gateway: TestGateway, id: string): Promise<{ id: string;
 /** Lets the answer under way be written, and waits for its end. */
 async function answer(gateway: TestGateway, engine: ScriptedEngine, messageId: string, text: string): Promise<void> {
   engine.push(delta(text), finish);
-  await webSocket.follow(gateway, { messageId }).ended;
+  await webSocket.subscribe(gateway, { messageId }).ended;
 }
 
 /** A conversation of two questions, both answered: `Q1 A1 Q2 A2`. */
@@ -87,9 +87,9 @@ describe('regenerateMessage', () => {
     await readLog(gateway, conversationId);
   });
 
-  it.each(TRANSPORTS)('tells those who follow the conversation over $name', async ({ follow }) => {
+  it.each(TRANSPORTS)('tells those who follow the conversation over $name', async ({ subscribe }) => {
     const { gateway, engine, conversationId, second } = await startExchange();
-    const reader = follow(gateway, { conversationId });
+    const reader = subscribe(gateway, { conversationId });
     await expect.poll(() => gateway.deps.bus.size).toBe(1);
     const { message } = await regenerate(gateway, { messageId: second.replyId });
     engine.push(delta('A2 again'), finish);
@@ -118,7 +118,7 @@ describe('regenerateMessage', () => {
     const { gateway, engine, conversationId, first, second } = await startExchange();
     const running = await send(gateway, { conversationId, content: 'Q3' });
     engine.push(delta('A part'));
-    await webSocket.follow(gateway, { messageId: running.replyId }).until(({ text }) => text === 'A part');
+    await webSocket.subscribe(gateway, { messageId: running.replyId }).until(({ text }) => text === 'A part');
     expect(await regenerate(gateway, { messageId: second.replyId, whenBusy: 'REJECT' })).toMatchObject({
       __typename: 'ConversationBusyError',
     });

@@ -96,7 +96,7 @@ describe('a message that is sent again with its clientMessageId', () => {
     expect(await send({})).toEqual(first);
     expect(await countAll(gateway)).toEqual({ ...ONE_EFFECT, events: 2 });
     answers.release();
-    await webSocket.follow(gateway, { messageId: first.reply?.id ?? '' }).ended;
+    await webSocket.subscribe(gateway, { messageId: first.reply?.id ?? '' }).ended;
     expect(await send({})).toEqual(first);
     expect(await countAll(gateway)).toEqual({ ...ONE_EFFECT, events: 3 });
     expect(answers.asked).toBe(1);
@@ -212,12 +212,12 @@ describe('a message that is sent again with its clientMessageId', () => {
     const first = await send(input);
     await vi.waitFor(() => expect(answers.asked).toBe(1));
     answers.release();
-    await webSocket.follow(gateway, { messageId: first.reply?.id ?? '' }).ended;
+    await webSocket.subscribe(gateway, { messageId: first.reply?.id ?? '' }).ended;
     const next = await send({ ...input, clientMessageId: 'two' });
     expect(await send(input)).toEqual(first);
     await vi.waitFor(() => expect(answers.asked).toBe(2));
     answers.release();
-    const reader = webSocket.follow(gateway, { messageId: next.reply?.id ?? '' });
+    const reader = webSocket.subscribe(gateway, { messageId: next.reply?.id ?? '' });
     await reader.ended;
     expect(reader.events.at(-1)?.message?.status).toBe('COMPLETED');
   });

@@ -13,7 +13,7 @@ it('keeps messages in the order of their sending, also after one from a machine 
   const { deps, accountId } = gateway;
   const first = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'First?' });
   const { conversationId } = first;
-  await webSocket.follow(gateway, { messageId: first.replyId }).ended;
+  await webSocket.subscribe(gateway, { messageId: first.replyId }).ended;
 
   const sent = await findMessage(deps.db.read, accountId, first.messageId);
   if (sent === undefined) throw new Error('There is no message.');
@@ -30,5 +30,5 @@ it('keeps messages in the order of their sending, also after one from a machine 
   const ids = data.node.messages.nodes.map(({ id }) => id);
   expect(ids).toEqual([first.messageId, first.replyId, ahead, second.messageId, second.replyId]);
   expect(ids.toSorted()).toEqual(ids);
-  await webSocket.follow(gateway, { messageId: second.replyId }).ended;
+  await webSocket.subscribe(gateway, { messageId: second.replyId }).ended;
 });

@@ -3,7 +3,7 @@ import { createId } from '../../src/domain/ids.ts';
 import { readLog, startConversation } from '../helpers/conversations.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import { readMessage, startAnswer, webSocket } from '../helpers/streams.ts';
+import { readMessage, startReply, webSocket } from '../helpers/streams.ts';
 import { distinct, mutate } from '../schema/support.ts';
 
 interface Rated {
@@ -37,8 +37,8 @@ describe('rateMessage', () => {
   });
 
   it('rates a reply that is being written, and its end leaves the rating', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
-    const reader = webSocket.follow(gateway, { messageId: replyId });
+    const { gateway, engine, replyId } = await startReply();
+    const reader = webSocket.subscribe(gateway, { messageId: replyId });
     engine.push(delta('Bad '));
     await reader.until(({ text }) => text === 'Bad ');
     expect((await rate(gateway, replyId, 'DOWN')).message).toEqual({ id: replyId, rating: 'DOWN', content: 'Bad ' });

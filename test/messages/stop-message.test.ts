@@ -2,10 +2,10 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { AnswerEngine } from '../../src/answer/engine.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { listTold, readLog, stageOf, startConversation } from '../helpers/conversations.ts';
+import { describeEvents, readLog, stageOf, startConversation } from '../helpers/conversations.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import { readMessage, type StreamMessage, startAnswer, TRANSPORTS, webSocket } from '../helpers/streams.ts';
+import { readMessage, type StreamMessage, startReply, TRANSPORTS, webSocket } from '../helpers/streams.ts';
 import { distinct, mutate } from '../schema/support.ts';
 
 interface Stopped {
@@ -28,10 +28,10 @@ async function messagesUsed(gateway: TestGateway): Promise<number> {
 describe('stopMessage', () => {
   it.each(TRANSPORTS)(
     'stops a reply that is being written, keeps its part, and tells its followers over $name',
-    async ({ follow }) => {
-      const { gateway, engine, replyId, conversationId } = await startAnswer();
-      const reader = follow(gateway, { messageId: replyId });
-      const listener = follow(gateway, { conversationId });
+    async ({ subscribe }) => {
+      const { gateway, engine, replyId, conversationId } = await startReply();
+      const reader = subscribe(gateway, { messageId: replyId });
+      const listener = subscribe(gateway, { conversationId });
       engine.push(delta('A part'));
       await Promise.all([reader, listener].map((one) => one.until(({ text }) => text === 'A part')));
       const { message } = await stop(gateway, replyId);
@@ -41,21 +41,21 @@ describe('stopMessage', () => {
       expect(await reader.ended).toBeUndefined();
       await stageOf(listener, 'MessageStopped', replyId);
       const told = ['MessageCreated A', 'MessageDelta A "A part"', 'MessageStopped A'];
-      expect(listTold(reader.events, { [replyId]: 'A' })).toEqual(told);
-      expect(listTold(listener.events, { [replyId]: 'A' })).toEqual(told);
+      expect(describeEvents(reader.events, { [replyId]: 'A' })).toEqual(told);
+      expect(describeEvents(listener.events, { [replyId]: 'A' })).toEqual(told);
       expect(reader.events.at(-1)?.message).toEqual(await readMessage(gateway, replyId));
       expect(await messagesUsed(gateway)).toBe(1);
-      expect(gateway.deps.liveAnswers.size).toBe(0);
+      expect(gateway.deps.liveReplies.size).toBe(0);
       listener.leave();
 
-      const late = follow(gateway, { messageId: replyId, after: reader.events[1]?.cursor });
+      const late = subscribe(gateway, { messageId: replyId, after: reader.events[1]?.cursor });
       await late.ended;
-      expect(listTold(late.events, { [replyId]: 'A' })).toEqual(['MessageStopped A']);
+      expect(describeEvents(late.events, { [replyId]: 'A' })).toEqual(['MessageStopped A']);
     },
   );
 
   it('gives back the quota of a reply that had no word yet', async () => {
-    const { gateway, replyId } = await startAnswer();
+    const { gateway, replyId } = await startReply();
     expect(await messagesUsed(gateway)).toBe(1);
     expect((await stop(gateway, replyId)).message).toMatchObject({ status: 'STOPPED', content: '' });
     expect(await messagesUsed(gateway)).toBe(0);
@@ -77,7 +77,7 @@ describe('stopMessage', () => {
     const gateway = await startGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
     onTestFinished(() => gateway.close());
     const { replyId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Well?' });
-    const reader = webSocket.follow(gateway, { messageId: replyId });
+    const reader = webSocket.subscribe(gateway, { messageId: replyId });
     await reader.until(({ text }) => text === 'A part');
     expect((await stop(gateway, replyId)).message).toMatchObject({ status: 'STOPPED', content: 'A part' });
     expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
@@ -89,21 +89,21 @@ describe('stopMessage', () => {
   });
 
   it('gives their turn to those that wait', async () => {
-    const { gateway, engine, replyId, conversationId } = await startAnswer();
+    const { gateway, engine, replyId, conversationId } = await startReply();
     const next = await send(gateway, { conversationId, content: 'Next?' });
     await stop(gateway, replyId);
     engine.push(delta('Its turn.'), finish);
-    const reader = webSocket.follow(gateway, { messageId: next.replyId });
+    const reader = webSocket.subscribe(gateway, { messageId: next.replyId });
     await reader.ended;
     expect(reader.text).toBe('Its turn.');
     await readLog(gateway, conversationId);
   });
 
   it('stops a reply that waits: it is never begun, costs nothing, and the next still has its turn', async () => {
-    const { gateway, engine, conversationId } = await startAnswer();
+    const { gateway, engine, conversationId } = await startReply();
     const waiting = await send(gateway, { conversationId, content: 'Waiting?' });
     const last = await send(gateway, { conversationId, content: 'Last?' });
-    const reader = webSocket.follow(gateway, { messageId: waiting.replyId });
+    const reader = webSocket.subscribe(gateway, { messageId: waiting.replyId });
     await stageOf(reader, 'MessageCreated', waiting.replyId);
     expect(await messagesUsed(gateway)).toBe(3);
     const { message } = await stop(gateway, waiting.replyId);
@@ -114,7 +114,7 @@ describe('stopMessage', () => {
     expect(await messagesUsed(gateway)).toBe(2);
 
     engine.push(delta('One.'), finish, delta('Three.'), finish);
-    const follower = webSocket.follow(gateway, { messageId: last.replyId });
+    const follower = webSocket.subscribe(gateway, { messageId: last.replyId });
     await follower.ended;
     expect(follower.text).toBe('Three.');
     expect(engine.asked).toBe(2);
@@ -127,7 +127,7 @@ describe('stopMessage', () => {
     for (let round = 0; round < 8; round++) {
       const first = await send(gateway, { conversationId, content: 'First?' });
       const second = await send(gateway, { conversationId, content: 'Second?' });
-      const reader = webSocket.follow(gateway, { messageId: first.replyId });
+      const reader = webSocket.subscribe(gateway, { messageId: first.replyId });
       engine.push(finish);
       if (round % 2 === 0) await reader.ended;
       expect((await stop(gateway, second.replyId)).message.status).toBe('STOPPED');
@@ -137,17 +137,17 @@ describe('stopMessage', () => {
   });
 
   it('leaves a message that has ended as it is: stopped before, at the same time, whole, failed, or a question', async () => {
-    const { gateway, engine, conversationId, messageId, replyId } = await startAnswer();
+    const { gateway, engine, conversationId, messageId, replyId } = await startReply();
     const [one, two] = await Promise.all([stop(gateway, replyId), stop(gateway, replyId)]);
     expect(one).toEqual(two);
     expect(await stop(gateway, replyId)).toEqual(one);
 
     const whole = await send(gateway, { conversationId, content: 'Whole?' });
     engine.push(delta('Yes.'), finish);
-    await webSocket.follow(gateway, { messageId: whole.replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: whole.replyId }).ended;
     const failed = await send(gateway, { conversationId, content: 'Failed?' });
     engine.fail(new Error('no'));
-    await webSocket.follow(gateway, { messageId: failed.replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: failed.replyId }).ended;
     const log = await readLog(gateway, conversationId);
     const used = await messagesUsed(gateway);
     for (const [id, status] of [
@@ -164,7 +164,7 @@ describe('stopMessage', () => {
   });
 
   it("answers NotFoundError, always the same, to an id that names no message, and to another account's", async () => {
-    const { gateway, conversationId, replyId } = await startAnswer();
+    const { gateway, conversationId, replyId } = await startReply();
     const { key } = await gateway.createTenant();
     const ids = [replyId, createId('message'), conversationId, 'nonsense', '', `${replyId.slice(0, -1)}\0`];
     const answers = await Promise.all(ids.map((id) => stop(gateway, id, key)));

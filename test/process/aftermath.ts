@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { collectTexts, endsMessage, listStages } from '../helpers/conversations.ts';
+import type { StoredState } from '../helpers/killable-gateway.ts';
 import type { StreamEvent } from '../helpers/streams.ts';
-import type { Store } from '../helpers/survivor.ts';
 import { ANSWERS } from './questions.ts';
 import { type Conversation, hasEnded } from './talk.ts';
 
@@ -12,7 +12,7 @@ const SAVED_WITHIN_MS = 2_000;
 export const timeOf = (at: string | null | undefined) => Date.parse(at ?? '');
 
 /** What is stored, with the messages by id. */
-export function arrange(store: Store) {
+export function arrange(store: StoredState) {
   const byId = new Map(store.messages.map((row) => [row.id, row]));
   const replies = store.messages.filter(({ role }) => role === 'ASSISTANT');
   const wholeOf = (id: string) => ANSWERS.get(byId.get(byId.get(id)?.parent_id ?? '')?.content ?? '') ?? '';

@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
 import { askGraphQL, createDatabase } from '../helpers/gateway.ts';
+import { readStore } from '../helpers/killable-gateway.ts';
 import { awaitGateway, createDataDir, type RunningGateway, startProgram } from '../helpers/process.ts';
-import { readStore } from '../helpers/survivor.ts';
 
 const DEMO = '01900000-0000-7000-8000-000000000003';
 const LIMIT = { timeout: 240_000 };

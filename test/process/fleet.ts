@@ -4,11 +4,11 @@ import { onTestFinished } from 'vitest';
 import { openDatabase } from '../../src/store/database.ts';
 import { askServer, POSTGRES, type TestEngine } from '../helpers/databases.ts';
 import { askGraphQL, createDatabase, type GraphQLAnswer } from '../helpers/gateway.ts';
+import type { GatewayAddress } from '../helpers/killable-gateway.ts';
 import { awaitGateway, createDataDir, type RunningGateway, startProgram } from '../helpers/process.ts';
 import type { Random } from '../helpers/random.ts';
 import { createPrefix } from '../helpers/redis.ts';
 import { TEST_REDIS_URL } from '../helpers/servers.ts';
-import type { Asked } from '../helpers/survivor.ts';
 import { mutation } from '../schema/support.ts';
 
 const EXIT_MS = 30_000;
@@ -56,7 +56,7 @@ export async function startFleet(engine: TestEngine, count: number, random: Rand
     counts[what] = (counts[what] ?? 0) + 1;
   };
 
-  async function pick(): Promise<Asked> {
+  async function pick(): Promise<GatewayAddress> {
     while (!isOver) {
       const alive = nodes.filter((node) => node !== undefined);
       const node = alive[random.below(alive.length)];

@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createChatbot } from '../helpers/chatbots.ts';
+import { createKillableGateway, type ProcessRun } from '../helpers/killable-gateway.ts';
 import { createRandom } from '../helpers/random.ts';
-import { createSurvivor, type Life } from '../helpers/survivor.ts';
 import {
   type Arranged,
   arrange,
@@ -29,7 +29,11 @@ const LIMIT = { timeout: 240_000 };
 const ENV = { BUILTIN_DELAY_MS: '15', RATE_LIMIT_PER_MINUTE: '1000000' };
 
 /** Checks what became of what one process left behind. */
-function expectRecovered({ byId, events }: Arranged, { left, killedAt = 0 }: Life, lives: readonly Life[]): void {
+function expectRecovered(
+  { byId, events }: Arranged,
+  { left, killedAt = 0 }: ProcessRun,
+  lives: readonly ProcessRun[],
+): void {
   if (left === undefined) return;
   const next = lives.find(({ startedAt, readyAt }) => startedAt >= killedAt && readyAt !== undefined);
   const { startedAt = 0, readyAt = Number.POSITIVE_INFINITY } = next ?? {};
@@ -58,7 +62,7 @@ function expectRecovered({ byId, events }: Arranged, { left, killedAt = 0 }: Lif
 }
 
 /** Checks that what was acknowledged before a kill was there after it. */
-function expectAcknowledgedLeft({ sent }: Conversation, { left, killedAt = 0 }: Life): void {
+function expectAcknowledgedLeft({ sent }: Conversation, { left, killedAt = 0 }: ProcessRun): void {
   const ids = new Set(left?.messages.map(({ id }) => id));
   const acknowledged = sent.filter(({ at }) => at < killedAt);
   expect(acknowledged.filter(({ messageId, replyId }) => !ids.has(messageId) || !ids.has(replyId))).toEqual([]);
@@ -68,7 +72,7 @@ describe('a process', () => {
   const title = `killed ${KILLS} times under load loses nothing acknowledged, and ends every answer (seed ${SEED})`;
   it(title, LIMIT, async () => {
     const random = createRandom(SEED);
-    const survivor = await createSurvivor(ENV);
+    const survivor = await createKillableGateway(ENV);
     const sending = new AbortController();
     const over = new AbortController();
     onTestFinished(() => {
@@ -113,7 +117,7 @@ describe('a process', () => {
     const dead = lives.filter(({ killedAt }) => killedAt !== undefined);
     expect(dead).toHaveLength(KILLS);
     // A process that is killed while it starts leaves a reply as it found it: the first that left the text wrote it.
-    const isLeft = ({ left }: Life, replyId: string) =>
+    const isLeft = ({ left }: ProcessRun, replyId: string) =>
       left?.messages.some(
         ({ id, status, content }) =>
           id === replyId && status === 'STREAMING' && content === arranged.byId.get(replyId)?.content,

@@ -4,7 +4,7 @@ import { Webhook } from 'standardwebhooks';
 import { describe, expect, it, vi } from 'vitest';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { type Running, runProgram, startProgram } from '../helpers/process.ts';
-import { captureLeads, startTelling, subscribe, WEBHOOK_ENV } from '../helpers/telling.ts';
+import { captureLeads, startWebhookGateway, subscribeEndpoint, WEBHOOK_ENV } from '../helpers/webhooks/gateway.ts';
 import { answer, failTimes, startReceiver } from '../helpers/webhooks/receivers.ts';
 import { writeDelivery } from '../helpers/webhooks/webhooks.ts';
 import { mutate } from '../schema/support.ts';
@@ -32,9 +32,9 @@ async function findFreePort(): Promise<number> {
 
 describe('webhooks listen', () => {
   it('prints each delivery as it happens, in plain text where nobody looks, and ends with 0 on Ctrl-C', async () => {
-    const gateway = await startTelling();
+    const gateway = await startWebhookGateway();
     const receiver = await startReceiver();
-    const id = await subscribe(gateway, receiver.url);
+    const id = await subscribeEndpoint(gateway, receiver.url);
     const listening = await startListening(gateway);
     await captureLeads(gateway);
     await listening.until('stdout', /DELIVERED/);
@@ -50,8 +50,8 @@ describe('webhooks listen', () => {
   });
 
   it('lets nothing of a payload control the terminal', async () => {
-    const gateway = await startTelling();
-    const id = await subscribe(gateway, (await startReceiver()).url);
+    const gateway = await startWebhookGateway();
+    const id = await subscribeEndpoint(gateway, (await startReceiver()).url);
     const body = `{"a":"\u009b31m\u202e${'x'.repeat(500)}"}`;
     const delivery = await writeDelivery(gateway, id, { status: 'EXHAUSTED', body });
     const listening = await startListening(gateway);
@@ -61,10 +61,10 @@ describe('webhooks listen', () => {
   });
 
   it('prints one JSON value a line with --json, of one subscription where it is named', async () => {
-    const gateway = await startTelling();
+    const gateway = await startWebhookGateway();
     const receiver = await startReceiver(answer(503));
-    const id = await subscribe(gateway, receiver.url);
-    await subscribe(gateway, receiver.url);
+    const id = await subscribeEndpoint(gateway, receiver.url);
+    await subscribeEndpoint(gateway, receiver.url);
     const listening = await startListening(gateway, '--json', '--subscription', id);
     await captureLeads(gateway, 2);
     await vi.waitFor(() => expect(jsonOf(listening).filter(({ status }) => status === 'FAILED')).toHaveLength(2), WAIT);
@@ -77,10 +77,10 @@ describe('webhooks listen', () => {
   });
 
   it('forwards each payload once, signed as for its endpoint, and says what the local server answers', async () => {
-    const gateway = await startTelling({ env: { WEBHOOK_RETRY_SCHEDULE: '0,0' } });
+    const gateway = await startWebhookGateway({ env: { WEBHOOK_RETRY_SCHEDULE: '0,0' } });
     const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
     const receiver = await startReceiver(failTimes(2));
-    await subscribe(gateway, receiver.url, { secret, headers: { 'x-token': 'of the endpoint alone' } });
+    await subscribeEndpoint(gateway, receiver.url, { secret, headers: { 'x-token': 'of the endpoint alone' } });
     const local = await startReceiver(answer(418));
     const listening = await startListening(gateway, '--forward', local.url);
     await captureLeads(gateway);
@@ -101,8 +101,8 @@ describe('webhooks listen', () => {
   });
 
   it('says why a local server was not reached, and goes on', async () => {
-    const gateway = await startTelling();
-    await subscribe(gateway, (await startReceiver()).url);
+    const gateway = await startWebhookGateway();
+    await subscribeEndpoint(gateway, (await startReceiver()).url);
     const nobody = `http://127.0.0.1:${await findFreePort()}`;
     const listening = await startListening(gateway, '--json', '--forward', `${nobody}/hook`);
     await captureLeads(gateway);
@@ -124,16 +124,16 @@ describe('webhooks listen', () => {
     const listening = await startListening(before);
     await before.close();
     await listening.until('stderr', /Trying again\.\n/);
-    const after = await startTelling({ database, env });
+    const after = await startWebhookGateway({ database, env });
     await listening.until('stderr', /Listening again\./);
     await vi.waitFor(() => expect(after.deps.bus.size).toBe(1), WAIT);
-    await subscribe({ ...after, accountId: before.accountId }, receiver.url);
+    await subscribeEndpoint({ ...after, accountId: before.accountId }, receiver.url);
     await captureLeads({ ...after, accountId: before.accountId });
     await listening.until('stdout', /DELIVERED/);
   });
 
   it('refuses what cannot work with 1 and one line', async () => {
-    const gateway = await startTelling();
+    const gateway = await startWebhookGateway();
     const weak = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
     const manager = await gateway.createKey(gateway.accountId, ['CHAT', 'MANAGE']);
     const { url, key } = gateway;

@@ -74,7 +74,7 @@ function countLogged({ process }: ClusterNode): Record<string, number> {
 /** Resolves when a node is asked and another tells the answer live. */
 async function serveLive(from: ClusterNode, to: ClusterNode, say: Awaited<ReturnType<typeof open>>['say']) {
   const { replyId } = await say(from);
-  const reader = webSocket.follow(to, { messageId: replyId });
+  const reader = webSocket.subscribe(to, { messageId: replyId });
   try {
     await reader.until(() => countPieces(reader.events) >= MANY_PIECES);
   } finally {
@@ -90,16 +90,16 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
     const { cluster, a, b, say } = await open({}, { delayMs });
     const { replyId, conversationId } = await say(a);
     const readers = [
-      webSocket.follow(b, { messageId: replyId }),
-      serverSentEvents.follow(b, { messageId: replyId }),
-      webSocket.follow(b, { conversationId }),
-      serverSentEvents.follow(b, { conversationId }),
-      restEvents.follow(b, { conversationId }),
+      webSocket.subscribe(b, { messageId: replyId }),
+      serverSentEvents.subscribe(b, { messageId: replyId }),
+      webSocket.subscribe(b, { conversationId }),
+      serverSentEvents.subscribe(b, { conversationId }),
+      restEvents.subscribe(b, { conversationId }),
     ];
     // One goes from node to node with the same cursor.
     const seen: StreamEvent[] = [];
     for (let turn = 0; !seen.some((event) => endsMessage(event, replyId)); turn++) {
-      const reader = webSocket.follow([b, a][turn % 2] ?? a, { messageId: replyId, after: seen.at(-1)?.cursor });
+      const reader = webSocket.subscribe([b, a][turn % 2] ?? a, { messageId: replyId, after: seen.at(-1)?.cursor });
       await Promise.race([reader.until(() => countPieces(reader.events) >= 5).catch(() => {}), reader.ended]);
       reader.leave();
       seen.push(...reader.events);
@@ -121,9 +121,9 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
     const { conversationId, replyId } = first;
     const second = await say(b, { conversationId, content: [...ANSWERS.keys()][0] ?? '' });
     const readers = [
-      webSocket.follow(b, { conversationId }),
-      serverSentEvents.follow(b, { messageId: replyId }),
-      restEvents.follow(b, { conversationId }),
+      webSocket.subscribe(b, { conversationId }),
+      serverSentEvents.subscribe(b, { messageId: replyId }),
+      restEvents.subscribe(b, { conversationId }),
     ];
     await Promise.all(readers.map((reader) => reader.until(({ offset = 0 }) => offset > FALLBACK.length / 2)));
     // Of these some are refused, some committed and not answered, and some answered when it dies.
@@ -164,11 +164,11 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
       { input: { messageId: replyId } },
     );
     const { id: newId } = again.data.regenerateMessage.message;
-    await webSocket.follow(b, { messageId: newId }).ended;
+    await webSocket.subscribe(b, { messageId: newId }).ended;
     expect(await storedOf(cluster, newId)).toMatchObject({ status: 'COMPLETED', content: FALLBACK });
 
     // What was sent and sent again was written once, and has ended.
-    for (const { replyId: messageId } of resent) await webSocket.follow(b, { messageId }).ended;
+    for (const { replyId: messageId } of resent) await webSocket.subscribe(b, { messageId }).ended;
     const arranged = arrange(await cluster.readStore());
     expectWholeLog(arranged);
     expectBegunInOrder(arranged);

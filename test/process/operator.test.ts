@@ -61,7 +61,7 @@ describe('what operators ask', () => {
   it('/metrics counts requests by route, operations by kind, and answers by engine', async () => {
     const gateway = await open();
     const { replyId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Well?' });
-    await webSocket.follow(gateway, { messageId: replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: replyId }).ended;
     await gateway.fetch('/v1/chatbots/nonsense?private=yes', { headers: { 'x-api-key': gateway.key } });
     await gateway.fetch('/nowhere/at/all');
     await gateway.fetch('/health');

@@ -40,7 +40,7 @@ async function readUsage(node: Asking) {
 
 /** Uses some of a month, asks for far more than is left of it, and expects that exactly that was answered. */
 async function expectExactlyTheRest(nodes: readonly [Asking, ...Asking[]], chatbotId: string) {
-  const readers = nodes.map((node) => webSocket.follow(node, {}));
+  const readers = nodes.map((node) => webSocket.subscribe(node, {}));
   expect(await sendAtOnce(nodes, chatbotId, { count: USED })).toEqual({ SendMessagePayload: USED });
   expect(await sendAtOnce(nodes, chatbotId)).toEqual({ SendMessagePayload: LEFT, QuotaExceededError: SENDS - LEFT });
   const limit = USED + LEFT;

@@ -42,7 +42,7 @@ async function openFollowed({
   const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: `${delayMs}` };
   const gateway = await startGatewayProcess({ env, through });
   const messageId = await ask(gateway);
-  const readers = transports.map((transport) => transport.follow(gateway, { messageId }));
+  const readers = transports.map((transport) => transport.subscribe(gateway, { messageId }));
   await Promise.all(readers.map((reader) => reader.until(({ offset }) => offset !== undefined)));
   return { env, gateway, messageId, readers };
 }
@@ -93,7 +93,7 @@ describe('SIGTERM', () => {
     expect(statusesIn(env.DATA_DIR, [messageId, waiting])).toEqual(['COMPLETED', 'QUEUED']);
     const next = Object.assign(await startGatewayProcess({ env }), { key });
     for (const id of [messageId, waiting]) {
-      const reader = serverSentEvents.follow(next, { messageId: id });
+      const reader = serverSentEvents.subscribe(next, { messageId: id });
       await reader.ended;
       expect(reader.events.at(-1)?.__typename).toBe('MessageCompleted');
     }
@@ -115,7 +115,7 @@ describe('a second signal', () => {
     gateway.kill('SIGTERM');
     expect(await gateway.exited).toBe(1);
     const next = Object.assign(await startGatewayProcess({ env }), { key: gateway.key });
-    const reader = webSocket.follow(next, { messageId });
+    const reader = webSocket.subscribe(next, { messageId });
     await reader.ended;
     expect(reader.events.at(-1)?.__typename).toBe('MessageInterrupted');
   });

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
 import { askGraphQL, createDatabase } from '../helpers/gateway.ts';
+import { readStore } from '../helpers/killable-gateway.ts';
 import { createDataDir, startGatewayProcess } from '../helpers/process.ts';
-import { readStore } from '../helpers/survivor.ts';
 import { mutation } from '../schema/support.ts';
 
 const DEMO = '01900000-0000-7000-8000-000000000003';

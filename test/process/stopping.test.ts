@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from 'vitest';
 import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
 import { createDatabase } from '../helpers/gateway.ts';
+import { readStore } from '../helpers/killable-gateway.ts';
 import { createDataDir, type RunningGateway, startGatewayProcess } from '../helpers/process.ts';
 import { restEvents } from '../helpers/rest-stream.ts';
 import { serverSentEvents } from '../helpers/streams.ts';
-import { readStore } from '../helpers/survivor.ts';
 
 const DEMO = '01900000-0000-7000-8000-000000000003';
 const LIMIT = { timeout: 240_000 };
@@ -64,8 +64,8 @@ describe.each(DATABASES.filter(({ isPossible }) => isPossible))('SIGTERM with RE
       const { env, gateway, chats, readReplies } = await openChats(databaseUrl);
       const [conversation] = (await readStore(databaseUrl)).conversations;
       const readers = [
-        restEvents.follow(gateway, { conversationId: conversation?.id ?? '' }),
-        serverSentEvents.follow(gateway, { conversationId: conversation?.id ?? '' }),
+        restEvents.subscribe(gateway, { conversationId: conversation?.id ?? '' }),
+        serverSentEvents.subscribe(gateway, { conversationId: conversation?.id ?? '' }),
       ];
       await Promise.all(readers.map((reader) => reader.until(({ offset }) => offset !== undefined)));
       gateway.kill('SIGTERM');

@@ -3,17 +3,17 @@ import { setTimeout } from 'node:timers/promises';
 import { expect, vi } from 'vitest';
 import { endsMessage } from '../helpers/conversations.ts';
 import type { GraphQLAnswer } from '../helpers/gateway.ts';
+import type { GatewayAddress } from '../helpers/killable-gateway.ts';
 import type { Random } from '../helpers/random.ts';
 import { restEvents } from '../helpers/rest-stream.ts';
 import {
-  type FollowOptions,
   type Reader,
   type StreamEvent,
+  type SubscribeOptions,
   serverSentEvents,
   type Transport,
   webSocket,
 } from '../helpers/streams.ts';
-import type { Asked } from '../helpers/survivor.ts';
 
 /** How many answers of a conversation may be open at once: one that is written, and those that wait. */
 const MAX_OPEN = 3;
@@ -30,7 +30,7 @@ const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) 
 /** Where one talks: a gateway that may go away and come back, or several. */
 export interface Host {
   /** One that can be asked now, or as soon as there is one. */
-  readonly current: Promise<Asked>;
+  readonly current: Promise<GatewayAddress>;
   /** Runs a GraphQL operation there; rejects when it goes away meanwhile. */
   graphql<T>(query: string, variables: object): Promise<GraphQLAnswer<T>>;
   /** How often something was taken away. */
@@ -76,7 +76,7 @@ export async function send(host: Host, input: Input): Promise<Acknowledged> {
 }
 
 /** Follows something through everything, and goes on after its last cursor, until it ends or `over` aborts. */
-export function followThrough(host: Host, transport: Transport, options: FollowOptions, over: AbortSignal) {
+export function followThrough(host: Host, transport: Transport, options: SubscribeOptions, over: AbortSignal) {
   const seen: StreamEvent[] = [];
   const errors: string[] = [];
   const isOver = new Promise<void>((resolve) => over.addEventListener('abort', () => resolve()));
@@ -85,7 +85,7 @@ export function followThrough(host: Host, transport: Transport, options: FollowO
   async function read(): Promise<void> {
     while (!over.aborted) {
       const gateway = await host.current;
-      reader = transport.follow(gateway, { ...options, after: seen.at(-1)?.cursor });
+      reader = transport.subscribe(gateway, { ...options, after: seen.at(-1)?.cursor });
       const error = await Promise.race([reader.ended, isOver]);
       reader.leave();
       const isRefused = reader.errors.length > 0;

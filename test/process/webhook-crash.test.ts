@@ -2,7 +2,7 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import { openDatabase } from '../../src/store/database.ts';
 import { askGraphQL } from '../helpers/gateway.ts';
 import { awaitGateway, createDataDir, type RunningGateway, startProgram } from '../helpers/process.ts';
-import { WEBHOOK_ENV } from '../helpers/telling.ts';
+import { WEBHOOK_ENV } from '../helpers/webhooks/gateway.ts';
 import { startReceiver } from '../helpers/webhooks/receivers.ts';
 import { mutation } from '../schema/support.ts';
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
 import { createDataDir, type RunningGateway, startGatewayProcess } from '../helpers/process.ts';
-import { WEBHOOK_ENV } from '../helpers/telling.ts';
+import { WEBHOOK_ENV } from '../helpers/webhooks/gateway.ts';
 import { answer, startReceiver } from '../helpers/webhooks/receivers.ts';
 
 /** How much faster time passes for the gateway: its 21 minutes are 13 seconds of ours. */

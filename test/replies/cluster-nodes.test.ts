@@ -81,7 +81,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
 
   it('tell of an answer that another writes, from its start to its end', async () => {
     const { a, b, replyId, conversationId } = await openNodes(sharing);
-    const readers = [{ messageId: replyId }, { conversationId }].map((what) => webSocket.follow(b.gateway, what));
+    const readers = [{ messageId: replyId }, { conversationId }].map((what) => webSocket.subscribe(b.gateway, what));
     a.engine.push(delta('One 👍🏽'));
     await Promise.all(readers.map((reader) => reader.until(({ content }) => content === 'One 👍🏽')));
     a.engine.push(delta(' two'), delta(' three.'), finish);
@@ -89,7 +89,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     for (const { events } of readers) expect(textOf(events)).toBe('One 👍🏽 two three.');
     // What it is told here goes on there.
     const after = readers[0]?.events.find(({ content }) => content === 'One 👍🏽')?.cursor;
-    const rest = webSocket.follow(a.gateway, { messageId: replyId, after });
+    const rest = webSocket.subscribe(a.gateway, { messageId: replyId, after });
     await rest.ended;
     expect(rest.events.map(({ text }) => text ?? '').join('')).toBe(' two three.');
     for (const reader of readers) reader.leave();
@@ -97,7 +97,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
 
   it('stop an answer that another writes, which keeps its part', async () => {
     const { a, b, replyId } = await openNodes(sharing);
-    const reader = webSocket.follow(a.gateway, { messageId: replyId });
+    const reader = webSocket.subscribe(a.gateway, { messageId: replyId });
     a.engine.push(delta('A part'));
     await reader.until(({ content }) => content === 'A part');
     expect((await stop(b.gateway, replyId)).message).toEqual({ status: 'STOPPED', content: 'A part' });
@@ -107,11 +107,11 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
   it('stop the model and end the streams of a chatbot that another deletes', async () => {
     const { a, b, chatbotId, replyId, conversationId } = await openNodes(sharing);
     const targets = [{ chatbotId }, { conversationId }, { messageId: replyId }];
-    const readers = targets.map((target) => webSocket.follow(a.gateway, target));
+    const readers = targets.map((target) => webSocket.subscribe(a.gateway, target));
     a.engine.push(delta('A part'));
     await Promise.all(readers.slice(1).map((reader) => reader.until(() => reader.text === 'A part')));
     await mutate(b.gateway, 'deleteChatbot', { id: chatbotId });
-    await vi.waitFor(() => expect(a.gateway.deps.liveAnswers.size).toBe(0), 20_000);
+    await vi.waitFor(() => expect(a.gateway.deps.liveReplies.size).toBe(0), 20_000);
     for (const reader of readers) {
       expect(await reader.ended).toBeUndefined();
       expect(reader.events.at(-1)).toMatchObject({ __typename: 'ConversationDeleted' });
@@ -122,7 +122,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     const { a, b, replyId, conversationId } = await openNodes(sharing);
     const second = await send(b.gateway, { conversationId, content: 'And then?' });
     expect(await readMessage(a.gateway, second.replyId)).toMatchObject({ status: 'QUEUED' });
-    const reader = webSocket.follow(b.gateway, { conversationId });
+    const reader = webSocket.subscribe(b.gateway, { conversationId });
     a.engine.push(delta('First.'), finish);
     await stageOf(reader, 'MessageStarted', second.replyId);
     a.engine.push(delta('Second.'), finish);
@@ -169,7 +169,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     const { a, b, replyId, conversationId } = await openNodes(sharing);
     const { id } = a.gateway.deps.node;
     const second = await send(b.gateway, { conversationId, content: 'And then?' });
-    const reader = webSocket.follow(b.gateway, { conversationId });
+    const reader = webSocket.subscribe(b.gateway, { conversationId });
     a.engine.push(delta('A part'));
     await reader.until(() => reader.text === 'A part');
     await b.gateway.deps.db.transaction((trx) => trx.deleteFrom('nodes').where('id', '=', id).execute());
@@ -178,7 +178,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     await vi.waitFor(() => expect(a.gateway.deps.node.id).not.toBe(id), 10_000);
     for (const { engine } of [a, b]) engine.push(delta('Second.'), finish);
     await stageOf(reader, 'MessageCompleted', second.replyId);
-    await vi.waitFor(() => expect(a.gateway.deps.liveAnswers.size).toBe(0));
+    await vi.waitFor(() => expect(a.gateway.deps.liveReplies.size).toBe(0));
     expect(await readMessage(b.gateway, replyId)).toMatchObject({ status: 'INTERRUPTED', content: 'A part' });
     reader.leave();
   });
@@ -186,12 +186,12 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
   it('write an answer anew that one had not begun to tell when they took it for dead', async () => {
     const { a, b, replyId } = await openNodes(sharing);
     await vi.waitFor(() => expect(a.engine.asked).toBe(1));
-    const reader = webSocket.follow(b.gateway, { messageId: replyId });
+    const reader = webSocket.subscribe(b.gateway, { messageId: replyId });
     const { id } = a.gateway.deps.node;
     await b.gateway.deps.db.transaction((trx) => trx.deleteFrom('nodes').where('id', '=', id).execute());
     await vi.waitFor(() => expect(a.engine.asked + b.engine.asked).toBe(2), 20_000);
-    await vi.waitFor(() => expect(a.gateway.deps.liveAnswers.size + b.gateway.deps.liveAnswers.size).toBe(1), 20_000);
-    const writer = a.gateway.deps.liveAnswers.size === 1 ? a : b;
+    await vi.waitFor(() => expect(a.gateway.deps.liveReplies.size + b.gateway.deps.liveReplies.size).toBe(1), 20_000);
+    const writer = a.gateway.deps.liveReplies.size === 1 ? a : b;
     writer.engine.push(delta('Whole.'), finish);
     await reader.ended;
     expect(reader.text).toBe('Whole.');

@@ -25,9 +25,9 @@ async function startShop(answering: object) {
 /** Asks, and gives what was told of the conversation until the answer has ended, and a while longer. */
 async function ask(gateway: TestGateway, chatbotId: string, content: string) {
   const first = await send(gateway, { chatbotId, content: 'Hello' });
-  await webSocket.follow(gateway, { messageId: first.replyId }).ended;
+  await webSocket.subscribe(gateway, { messageId: first.replyId }).ended;
   const { conversationId } = first;
-  const reader = webSocket.follow(gateway, { conversationId });
+  const reader = webSocket.subscribe(gateway, { conversationId });
   await waitForReaders(gateway, 1);
   const { replyId } = await send(gateway, { conversationId, content });
   await stageOf(reader, 'MessageCompleted', replyId);
@@ -56,7 +56,7 @@ it('tells them again to who comes back', async () => {
   const { cursor: after } = await stageOf(reader, 'MessageCompleted', replyId);
   const { cursor, ...told } = await stageOf(reader, 'FollowUpsSuggested', replyId);
   reader.leave();
-  const again = webSocket.follow(gateway, { conversationId, after });
+  const again = webSocket.subscribe(gateway, { conversationId, after });
   expect(await stageOf(again, 'FollowUpsSuggested', replyId)).toEqual({ ...told, cursor });
 });
 

@@ -6,7 +6,7 @@ import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
 import { createDatabase, startGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { openWireTo } from '../helpers/network.ts';
-import { readMessage, startAnswer, webSocket } from '../helpers/streams.ts';
+import { readMessage, startReply, webSocket } from '../helpers/streams.ts';
 
 /** Longer than it takes to find out that nobody writes a reply. */
 const PATIENCE_MS = 12_000;
@@ -38,7 +38,7 @@ describe.runIf(hasPostgres)('a commit whose answer is lost', () => {
     expect([first.status, second.status]).toEqual(['STREAMING', 'QUEUED']);
     await vi.waitFor(() => expect(engine.asked).toBe(1), PATIENCE_MS);
 
-    const reader = webSocket.follow(gateway, { messageId: first.replyId });
+    const reader = webSocket.subscribe(gateway, { messageId: first.replyId });
     const lostAgain = wire.loseCommit('MessageStarted');
     engine.push(delta('First.'), finish);
     await lostAgain;
@@ -57,10 +57,10 @@ describe.runIf(hasPostgres)('a commit whose answer is lost', () => {
 
 describe('a citation that cannot be written', () => {
   it('fails its answer, and nothing else', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
+    const { gateway, engine, replyId } = await startReply();
     const { citation } = cite('Title', 1) as Extract<AnswerEvent, { type: 'citation' }>;
     engine.push(delta('A part'), { type: 'citation', citation: { ...citation, end: 1n as never } });
-    await webSocket.follow(gateway, { messageId: replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: replyId }).ended;
     expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'FAILED', content: 'A part', citations: [] });
   });
 });

@@ -64,7 +64,7 @@ describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
     vendors[provider]?.reply({ text: ['Within ten days.'] }, { text: ['From Oslo.'] });
     const { conversationId } = await askAndFollow(gateway, chatbotId);
     const { replyId } = await send(gateway, { conversationId, content: 'And where do you ship from?' });
-    await webSocket.follow(gateway, { messageId: replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: replyId }).ended;
 
     const body = JSON.stringify(vendors[provider]?.requests[1]?.body);
     const places = ['When are refunds paid?', 'Within ten days.', 'And where do you ship from?'].map((text) =>
@@ -113,7 +113,7 @@ describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
     const chatbotId = await createChatbot(provider);
     vendors[provider]?.reply({ text: ['Refunds '], mishap: 'endless' });
     const { replyId } = await send(gateway, { chatbotId, content: 'When are refunds paid?' });
-    const reader = webSocket.follow(gateway, { messageId: replyId });
+    const reader = webSocket.subscribe(gateway, { messageId: replyId });
     await reader.until(({ text }) => text?.startsWith('Refunds') === true);
     await mutate(gateway, 'stopMessage', { messageId: replyId });
     expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'STOPPED', finishReason: 'ABORTED' });
@@ -169,7 +169,7 @@ it('tells a model the metadata of the conversation only where its owner says so'
       { chatbotId, content: 'When are refunds paid?', metadata: { plan: 'Gold plan' } },
       { selection: 'reply { id }' },
     );
-    await webSocket.follow(gateway, { messageId: reply.id }).ended;
+    await webSocket.subscribe(gateway, { messageId: reply.id }).ended;
   }
   const bodies = vendors.openai?.requests.map(({ body }) => JSON.stringify(body).includes('Gold plan'));
   expect(bodies).toEqual([false, true]);

@@ -49,8 +49,8 @@ async function openDesk(env: Record<string, string> = {}) {
   onTestFinished(() => desk.close());
   const chatbotId = await createChatbot(gateway);
   const ask = (content: string, sessionId = 'one') => send(gateway, { chatbotId, sessionId, content });
-  const follow = (messageId: string, after?: string) => webSocket.follow(gateway, { messageId, after });
-  return { desk, gateway, ask, follow };
+  const subscribe = (messageId: string, after?: string) => webSocket.subscribe(gateway, { messageId, after });
+  return { desk, gateway, ask, subscribe };
 }
 
 const stages = ({ events }: Reader) =>
@@ -60,15 +60,15 @@ const textsOf = (asked: readonly Question[]) => asked.map(({ content }) => conte
 
 describe('a conversation', () => {
   it('answers one message at a time: the second waits, and its follower is told when its turn comes', async () => {
-    const { desk, gateway, ask, follow } = await openDesk();
+    const { desk, gateway, ask, subscribe } = await openDesk();
     const first = await ask('First?');
     const second = await ask('Second?');
     expect([first.status, second.status]).toEqual(['STREAMING', 'QUEUED']);
     expect(second.conversationId).toBe(first.conversationId);
 
-    const reader = follow(second.replyId);
+    const reader = subscribe(second.replyId);
     const { cursor } = await reader.until(({ message }) => message?.status === 'QUEUED');
-    const late = follow(second.replyId, cursor);
+    const late = subscribe(second.replyId, cursor);
     await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(2));
     expect(textsOf(desk.asked)).toEqual(['First?']);
     desk.say('First?', 'One.');
@@ -83,7 +83,7 @@ describe('a conversation', () => {
   });
 
   it('answers five messages that come at once in their order', async () => {
-    const { desk, gateway, ask, follow } = await openDesk();
+    const { desk, gateway, ask, subscribe } = await openDesk();
     await ask('0');
     const sent = await Promise.all(['1', '2', '3', '4', '5'].map((content) => ask(content)));
     expect(sent.map(({ status }) => status)).toEqual(Array(5).fill('QUEUED'));
@@ -92,10 +92,10 @@ describe('a conversation', () => {
       .sort((a, b) => (a.messageId < b.messageId ? -1 : 1))
       .map(({ content }) => content);
 
-    const readers = sent.map(({ replyId }) => follow(replyId));
+    const readers = sent.map(({ replyId }) => subscribe(replyId));
     for (const [index, content] of ['0', ...order].entries()) {
       await vi.waitFor(() => expect(textsOf(desk.asked)).toEqual(['0', ...order].slice(0, index + 1)));
-      expect(gateway.deps.liveAnswers.size).toBe(1);
+      expect(gateway.deps.liveReplies.size).toBe(1);
       desk.say(content, `Answer ${content}`);
     }
     await Promise.all(readers.map((reader) => reader.ended));
@@ -103,21 +103,21 @@ describe('a conversation', () => {
   });
 
   it('holds up no other conversation', async () => {
-    const { desk, ask, follow } = await openDesk();
+    const { desk, ask, subscribe } = await openDesk();
     await ask('Slow?');
     const other = await ask('Quick?', 'two');
     expect(other.status).toBe('STREAMING');
     desk.say('Quick?', 'Yes.');
-    const reader = follow(other.replyId);
+    const reader = subscribe(other.replyId);
     await reader.ended;
     expect(reader.text).toBe('Yes.');
   });
 
   it('goes on with the next message when a reply fails', async () => {
-    const { desk, gateway, ask, follow } = await openDesk();
+    const { desk, gateway, ask, subscribe } = await openDesk();
     const first = await ask('First?');
     const second = await ask('Second?');
-    const reader = follow(second.replyId);
+    const reader = subscribe(second.replyId);
     await reader.until(({ message }) => message?.status === 'QUEUED');
     desk.fail('First?');
     desk.say('Second?', 'Two.');
@@ -155,12 +155,12 @@ describe('the history that an engine is given', () => {
     asked.at(-1)?.history.map(({ role, content }) => `${role} ${content}`);
 
   it('is what was said before, oldest first, without replies that failed', async () => {
-    const { desk, ask, follow } = await openDesk();
+    const { desk, ask, subscribe } = await openDesk();
     for (const content of ['A', 'B', 'C']) {
       const { replyId } = await ask(content);
       if (content === 'B') desk.fail(content);
       else desk.say(content, `Re ${content}`);
-      await follow(replyId).ended;
+      await subscribe(replyId).ended;
     }
     await ask('D', 'elsewhere');
     await vi.waitFor(() => expect(desk.asked).toHaveLength(4));
@@ -183,11 +183,11 @@ describe('the history that an engine is given', () => {
     { turns: '1', history: ['USER C', 'ASSISTANT Re C'] },
     { turns: '2', history: ['USER B', 'ASSISTANT Re B', 'USER C', 'ASSISTANT Re C'] },
   ])('has at most the $turns turns of HISTORY_TURNS', async ({ turns, history }) => {
-    const { desk, ask, follow } = await openDesk({ HISTORY_TURNS: turns });
+    const { desk, ask, subscribe } = await openDesk({ HISTORY_TURNS: turns });
     for (const content of ['A', 'B', 'C']) {
       const { replyId } = await ask(content);
       desk.say(content, `Re ${content}`);
-      await follow(replyId).ended;
+      await subscribe(replyId).ended;
     }
     await ask('D');
     await vi.waitFor(() => expect(desk.asked).toHaveLength(4));

@@ -59,7 +59,7 @@ describe('a gateway whose process was killed', () => {
     const waiting = await send(killed, question);
     const last = await send(killed, 'And after that?');
     expect([running, waiting, last].map(({ reply }) => reply.status)).toEqual(['STREAMING', 'QUEUED', 'QUEUED']);
-    const cut = webSocket.follow(killed, { messageId: running.reply.id });
+    const cut = webSocket.subscribe(killed, { messageId: running.reply.id });
     // A word every half second: what had come by the third is older than a second when the eighth comes.
     await readDeltas(cut, 3);
     const early = cut.text;
@@ -73,10 +73,10 @@ describe('a gateway whose process was killed', () => {
     const again = Object.assign(started, { key: killed.key });
 
     const followers = [
-      webSocket.follow(again, { messageId: running.reply.id }),
-      serverSentEvents.follow(again, { messageId: running.reply.id, after: cut.events.at(-1)?.cursor }),
-      webSocket.follow(again, { messageId: waiting.reply.id }),
-      serverSentEvents.follow(again, { messageId: last.reply.id }),
+      webSocket.subscribe(again, { messageId: running.reply.id }),
+      serverSentEvents.subscribe(again, { messageId: running.reply.id, after: cut.events.at(-1)?.cursor }),
+      webSocket.subscribe(again, { messageId: waiting.reply.id }),
+      serverSentEvents.subscribe(again, { messageId: last.reply.id }),
     ];
     expect(await Promise.all(followers.map((follower) => follower.ended))).toEqual(Array(4).fill(undefined));
     expect(followers.map(({ events }) => events.at(-1)?.__typename)).toEqual([
@@ -114,7 +114,7 @@ describe('a gateway whose process was killed', () => {
     await killed.exited;
     const next = await startGatewayProcess({ env: { ...env, BUILTIN_DELAY_MS: '5' } });
     const again = Object.assign(next, { key: killed.key });
-    await webSocket.follow(again, { messageId: reply.id }).ended;
+    await webSocket.subscribe(again, { messageId: reply.id }).ended;
     const { conversation: told, viewer } = await ask<Told>(again, READ, { id: conversation.id });
     expect(told.messages.nodes[1]).toMatchObject({ id: reply.id, status: 'COMPLETED' });
     expect(viewer.account.usage.messages).toBe(1);
@@ -125,17 +125,17 @@ describe('a gateway whose process was killed', () => {
     const first = await startGatewayProcess({ env });
     const one = await send(first, 'One?');
     const { reply } = await send(first, 'Two?');
-    await readDeltas(webSocket.follow(first, { messageId: one.reply.id }), 1);
+    await readDeltas(webSocket.subscribe(first, { messageId: one.reply.id }), 1);
     const { key } = first;
     first.kill('SIGKILL');
     await first.exited;
     const second = Object.assign(await startGatewayProcess({ env }), { key });
-    const reader = webSocket.follow(second, { messageId: reply.id });
+    const reader = webSocket.subscribe(second, { messageId: reply.id });
     await readDeltas(reader, 1);
     second.kill('SIGKILL');
     await second.exited;
     const third = Object.assign(await startGatewayProcess({ env }), { key });
-    const late = webSocket.follow(third, { messageId: reply.id });
+    const late = webSocket.subscribe(third, { messageId: reply.id });
     expect(await late.ended).toBeUndefined();
     expect(late.events.at(-1)?.message?.status).toBe('INTERRUPTED');
   });

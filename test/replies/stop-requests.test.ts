@@ -25,7 +25,7 @@ async function open(kind: TestEngine, env: Readonly<Record<string, string>> = {}
   onTestFinished(() => engine.push(...Array(4).fill(finish)));
   const chatbotId = await createChatbot(gateway);
   const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'Well?' });
-  const reader = webSocket.follow(gateway, { conversationId });
+  const reader = webSocket.subscribe(gateway, { conversationId });
   engine.push(delta('A part'));
   await reader.until(({ text }) => text === 'A part');
   onTestFinished(() => reader.leave());
@@ -88,7 +88,7 @@ describeEngines('INTERRUPT', (kind) => {
     const sent = await send(gateway, { conversationId, ...urgent });
     await vi.waitFor(() => expect(engine.asked).toBe(2), SOON);
     engine.push(delta('Here.'), finish);
-    await webSocket.follow(gateway, { messageId: sent.replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: sent.replyId }).ended;
     expect(await readStatuses(gateway, [replyId, ...waiting])).toEqual(['STOPPED', 'STOPPED', 'STOPPED']);
     expect(await readMessage(gateway, sent.replyId)).toMatchObject({ status: 'COMPLETED', content: 'Here.' });
     expect(engine.asked).toBe(2);
@@ -106,7 +106,7 @@ describeEngines('INTERRUPT', (kind) => {
         .at(-1) ?? '';
     await vi.waitFor(async () => expect(await readStatuses(gateway, [newest])).toEqual(['STREAMING']), SOON);
     engine.push(delta('Here.'), finish);
-    await webSocket.follow(gateway, { messageId: newest }).ended;
+    await webSocket.subscribe(gateway, { messageId: newest }).ended;
     const others = [replyId, ...sent.map((one) => one.replyId).filter((id) => id !== newest)];
     expect(new Set(await readStatuses(gateway, others))).toEqual(new Set(['STOPPED']));
     expect(await readMessage(gateway, newest)).toMatchObject({ status: 'COMPLETED', content: 'Here.' });
@@ -120,7 +120,7 @@ describeEngines('INTERRUPT', (kind) => {
     expect((await send(gateway, { conversationId, ...urgent, clientMessageId: 'a' })).replyId).toBe(first.replyId);
     await vi.waitFor(() => expect(engine.asked).toBe(2), SOON);
     engine.push(delta('Here.'), finish, delta('Later.'), finish);
-    await webSocket.follow(gateway, { messageId: later.replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: later.replyId }).ended;
     expect(await readStatuses(gateway, [replyId, first.replyId, later.replyId])).toEqual([
       ...['STOPPED', 'COMPLETED', 'COMPLETED'],
     ]);

@@ -3,9 +3,9 @@ import { engineOf } from '../dialects/rest/support.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { describeEngines } from '../helpers/databases.ts';
 import { createDatabase, startGateway } from '../helpers/gateway.ts';
+import { readStore } from '../helpers/killable-gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { openSocket } from '../helpers/sockets.ts';
-import { readStore } from '../helpers/survivor.ts';
 import { mutation } from '../schema/support.ts';
 
 /** Answers under way are waited for 15 seconds. */
@@ -29,8 +29,8 @@ describeEngines('a gateway that stops', (kind) => {
     const other = await send(gateway, { chatbotId, sessionId: 'two', content: 'Other?' });
     await vi.waitFor(() => expect(engine.asked).toBe(2), SOON);
     engine.push(finish);
-    await vi.waitFor(() => expect(gateway.deps.liveAnswers.size).toBe(1), SOON);
-    const [underWay = ''] = gateway.deps.liveAnswers.keys();
+    await vi.waitFor(() => expect(gateway.deps.liveReplies.size).toBe(1), SOON);
+    const [underWay = ''] = gateway.deps.liveReplies.keys();
     const ended = [first, other].find(({ replyId }) => replyId !== underWay);
 
     const closing = gateway.close();
@@ -91,7 +91,7 @@ describeEngines('a gateway that stops', (kind) => {
     nextEngine.push(delta('Later.'), finish);
     await vi.waitFor(() => expect(nextEngine.asked).toBe(2), SOON);
     nextEngine.push(delta('Last.'), finish);
-    await vi.waitFor(() => expect(next.deps.liveAnswers.size).toBe(0), SOON);
+    await vi.waitFor(() => expect(next.deps.liveReplies.size).toBe(0), SOON);
     const { messages } = await readStore(database.url);
     const replies = messages.filter(({ role }) => role === 'ASSISTANT');
     expect(replies.map(({ status, content }) => [status, content])).toEqual([

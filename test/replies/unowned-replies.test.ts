@@ -57,7 +57,7 @@ describe('a reply whose end cannot be stored', () => {
     const second = await send(gateway, { conversationId: first.conversationId, content: 'Two?' });
     const repair = breakEndings(gateway);
     engine.push(delta('First.'), finish);
-    await vi.waitFor(() => expect(gateway.deps.liveAnswers.size).toBe(0), FOUND);
+    await vi.waitFor(() => expect(gateway.deps.liveReplies.size).toBe(0), FOUND);
     repair();
     await vi.waitFor(async () => {
       expect(await readMessage(gateway, first.replyId)).toMatchObject({ status: 'INTERRUPTED', content: 'First.' });
@@ -73,7 +73,7 @@ describe('a reply whose end cannot be stored', () => {
     const { replyId } = await send(gateway, { chatbotId, content: 'One?' });
     const repair = breakEndings(gateway);
     engine.push(delta('First.'), finish);
-    await vi.waitFor(() => expect(gateway.deps.liveAnswers.size).toBe(0), FOUND);
+    await vi.waitFor(() => expect(gateway.deps.liveReplies.size).toBe(0), FOUND);
     repair();
     const selection = 'message { status }';
     const { message } = await mutate<{ message: { status: string } }>(

@@ -30,7 +30,7 @@ beforeAll(async () => {
   gateway = await startGateway({ env: { SECRET_KEY } });
   const chatbotId = await createChatbot(gateway, { sources: ['The tower is tall.'] });
   const { conversationId, messageId, replyId } = await send(gateway, { chatbotId, content: 'Hello' });
-  await webSocket.follow(gateway, { messageId: replyId }).ended;
+  await webSocket.subscribe(gateway, { messageId: replyId }).ended;
   const { data } = await gateway.graphql<{
     viewer: { apiKey: { id: string } };
     chatbot: { sources: { nodes: { id: string; passages: { nodes: { id: string }[] } }[] } };

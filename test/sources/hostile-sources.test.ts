@@ -43,7 +43,7 @@ const create = (gateway: TestGateway, chatbotId: string, content: object) =>
 
 async function ask(gateway: TestGateway, chatbotId: string, content: string) {
   const { replyId } = await send(gateway, { chatbotId, content });
-  await webSocket.follow(gateway, { messageId: replyId }).ended;
+  await webSocket.subscribe(gateway, { messageId: replyId }).ended;
   return readMessage(gateway, replyId);
 }
 

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { createId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { listTold, readLog, stageOf, startConversation, waitForReaders } from '../helpers/conversations.ts';
+import { describeEvents, readLog, stageOf, startConversation, waitForReaders } from '../helpers/conversations.ts';
 import { writeUnsigned } from '../helpers/cursors.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
 import { TRANSPORTS, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
 /** Two conversations with a chatbot: in one a reply that waited, in the other one that was stopped; told to a reader. */
-async function tellStory(follow: (typeof TRANSPORTS)[number]['follow']) {
+async function tellStory(subscribe: (typeof TRANSPORTS)[number]['subscribe']) {
   const { gateway, engine, chatbotId, conversationId } = await startConversation();
-  const reader = follow(gateway, { chatbotId });
+  const reader = subscribe(gateway, { chatbotId });
   await waitForReaders(gateway, 1);
   const first = await send(gateway, { conversationId, content: '1?' });
   const second = await send(gateway, { conversationId, content: '2?' });
@@ -26,10 +26,10 @@ async function tellStory(follow: (typeof TRANSPORTS)[number]['follow']) {
   return { gateway, engine, chatbotId, conversationId, other, reader, names };
 }
 
-describe.each(TRANSPORTS)('chatbotEvents over $name', ({ follow }) => {
+describe.each(TRANSPORTS)('chatbotEvents over $name', ({ subscribe }) => {
   it('tells every stage of every conversation as it comes, without the text while it is written', async () => {
-    const { gateway, conversationId, other, reader, names } = await tellStory(follow);
-    expect(listTold(reader.events, names)).toEqual([
+    const { gateway, conversationId, other, reader, names } = await tellStory(subscribe);
+    expect(describeEvents(reader.events, names)).toEqual([
       'MessageCreated Q1',
       'MessageCreated A1',
       'MessageCreated Q2',
@@ -52,16 +52,16 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ follow }) => {
   });
 
   it('tells exactly the rest after any cursor, and goes on', async () => {
-    const { gateway, engine, chatbotId, reader } = await tellStory(follow);
+    const { gateway, engine, chatbotId, reader } = await tellStory(subscribe);
     const whole = [...reader.events];
-    const readers = whole.map(({ cursor }) => follow(gateway, { chatbotId, after: cursor }));
+    const readers = whole.map(({ cursor }) => subscribe(gateway, { chatbotId, after: cursor }));
     await waitForReaders(gateway, readers.length + 1);
     engine.push(finish);
     const last = await send(gateway, { chatbotId, content: 'Last?' });
     for (const [index, late] of readers.entries()) {
       await stageOf(late, 'MessageCompleted', last.replyId);
-      expect(listTold(late.events)).toEqual([
-        ...listTold(whole.slice(index + 1)),
+      expect(describeEvents(late.events)).toEqual([
+        ...describeEvents(whole.slice(index + 1)),
         `MessageCreated ${last.messageId}`,
         `MessageCreated ${last.replyId}`,
         `MessageCompleted ${last.replyId}`,
@@ -74,12 +74,12 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ follow }) => {
 
   it('tells one who was away for hundreds of events all of them, in order', async () => {
     const { gateway, engine, chatbotId } = await startConversation();
-    const away = follow(gateway, { chatbotId });
+    const away = subscribe(gateway, { chatbotId });
     await waitForReaders(gateway, 1);
     engine.push(finish);
     const first = await send(gateway, { chatbotId, content: 'First?' });
     const { cursor } = await stageOf(away, 'MessageCompleted', first.replyId);
-    const stayed = follow(gateway, { chatbotId, after: cursor });
+    const stayed = subscribe(gateway, { chatbotId, after: cursor });
     away.leave();
     const count = 84;
     engine.push(...Array.from({ length: count }, () => [delta('Yes.'), finish]).flat());
@@ -89,11 +89,11 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ follow }) => {
     const ends = () => stayed.events.filter(({ __typename }) => __typename === 'MessageCompleted').length;
     await stayed.until(() => ends() === count);
 
-    const back = follow(gateway, { chatbotId, after: cursor });
+    const back = subscribe(gateway, { chatbotId, after: cursor });
     await back.until(() => back.events.length === stayed.events.length);
     expect(back.events.length).toBeGreaterThanOrEqual(3 * count);
     expect(back.events.map((event) => event.cursor)).toEqual(stayed.events.map((event) => event.cursor));
-    expect(listTold(back.events)).toEqual(listTold(stayed.events));
+    expect(describeEvents(back.events)).toEqual(describeEvents(stayed.events));
     stayed.leave();
     back.leave();
   });
@@ -105,8 +105,8 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ follow }) => {
       { chatbotId: await createChatbot(gateway, { name: 'Other' }), key: gateway.key },
       { chatbotId: await createChatbot(gateway, { key, name: 'Helper' }), key },
     ];
-    const readers = others.map((other) => follow(gateway, other));
-    const mine = follow(gateway, { chatbotId });
+    const readers = others.map((other) => subscribe(gateway, other));
+    const mine = subscribe(gateway, { chatbotId });
     await waitForReaders(gateway, 3);
     engine.push(...Array.from({ length: 3 }, () => finish));
     const sent = await send(gateway, { chatbotId, content: 'Mine?' });
@@ -137,7 +137,7 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ follow }) => {
     const { gateway, chatbotId: foreign, conversationId } = await startConversation();
     const { key } = await gateway.createTenant();
     const chatbotId = choose({ foreign, conversationId });
-    const reader = follow(gateway, { chatbotId, ...(chatbotId === foreign && { key }) });
+    const reader = subscribe(gateway, { chatbotId, ...(chatbotId === foreign && { key }) });
     await reader.ended;
     expect([reader.events, reader.errors]).toEqual([[], ['NOT_FOUND']]);
   });
@@ -147,10 +147,10 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ follow }) => {
     const { key } = await gateway.createTenant();
     const [other, foreign] = [await createChatbot(gateway), await createChatbot(gateway, { key })];
     const readers = [
-      webSocket.follow(gateway, { messageId: replyId }),
-      webSocket.follow(gateway, { conversationId }),
-      webSocket.follow(gateway, { chatbotId: other }),
-      webSocket.follow(gateway, { chatbotId: foreign, key }),
+      webSocket.subscribe(gateway, { messageId: replyId }),
+      webSocket.subscribe(gateway, { conversationId }),
+      webSocket.subscribe(gateway, { chatbotId: other }),
+      webSocket.subscribe(gateway, { chatbotId: foreign, key }),
     ];
     await readers[0]?.ended;
     await waitForReaders(gateway, 3);
@@ -170,7 +170,7 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ follow }) => {
     ];
     expect(new Set(cursors).size).toBe(10);
     for (const after of cursors) {
-      const reader = follow(gateway, { chatbotId, after });
+      const reader = subscribe(gateway, { chatbotId, after });
       await reader.ended;
       expect([after, reader.events, reader.errors]).toEqual([after, [], ['BAD_USER_INPUT']]);
     }
@@ -180,7 +180,7 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ follow }) => {
   it('needs READ', async () => {
     const { gateway, chatbotId } = await startConversation();
     const key = await gateway.createKey(gateway.accountId, ['CHAT', 'MANAGE']);
-    const reader = follow(gateway, { chatbotId, key });
+    const reader = subscribe(gateway, { chatbotId, key });
     await reader.ended;
     expect([reader.events, reader.errors]).toEqual([[], ['FORBIDDEN']]);
   });

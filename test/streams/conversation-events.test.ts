@@ -10,8 +10,8 @@ import { createChatbot, send } from '../helpers/chatbots.ts';
 import {
   cite,
   collectTexts,
+  describeEvents,
   listStages,
-  listTold,
   readLog,
   stageOf,
   startConversation,
@@ -19,15 +19,15 @@ import {
 } from '../helpers/conversations.ts';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
-import { readMessage, type StreamEvent, startAnswer, TRANSPORTS, webSocket } from '../helpers/streams.ts';
+import { readMessage, type StreamEvent, startReply, TRANSPORTS, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
 const says = (text: string) => (event: StreamEvent) => event.text === text;
 
-describe.each(TRANSPORTS)('conversationEvents over $name', ({ follow }) => {
+describe.each(TRANSPORTS)('conversationEvents over $name', ({ subscribe }) => {
   it('tells two messages that come at once, and their replies one after the other', async () => {
     const { gateway, engine, conversationId } = await startConversation();
-    const reader = follow(gateway, { conversationId });
+    const reader = subscribe(gateway, { conversationId });
     await waitForReaders(gateway, 1);
     const first = await send(gateway, { conversationId, content: 'First?' });
     const second = await send(gateway, { conversationId, content: 'Second?' });
@@ -40,7 +40,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name', ({ follow }) => {
     engine.push(cite('Handbook', 8), finish, delta('Three.'), finish);
     await stageOf(reader, 'MessageCompleted', second.replyId);
 
-    expect(listTold(reader.events, names)).toEqual([
+    expect(describeEvents(reader.events, names)).toEqual([
       'MessageCreated Q1',
       'MessageCreated A1',
       'MessageCreated Q2',
@@ -62,7 +62,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name', ({ follow }) => {
 
   it('tells of a reply that fails before its first word, of one that fails later, and of those after them', async () => {
     const { gateway, engine, conversationId } = await startConversation();
-    const reader = follow(gateway, { conversationId });
+    const reader = subscribe(gateway, { conversationId });
     await waitForReaders(gateway, 1);
     const [early, late, next] = [
       await send(gateway, { conversationId, content: 'Early?' }),
@@ -75,7 +75,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name', ({ follow }) => {
     engine.push(delta('Whole'), finish);
     await stageOf(reader, 'MessageCompleted', next.replyId);
     const names = { [early.replyId]: 'early', [late.replyId]: 'late', [next.replyId]: 'next' };
-    expect(listTold(reader.events.slice(6), names)).toEqual([
+    expect(describeEvents(reader.events.slice(6), names)).toEqual([
       'MessageFailed early',
       'MessageStarted late',
       'MessageDelta late "A part"',
@@ -90,7 +90,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name', ({ follow }) => {
 
   it('tells of a reply that is stopped, with all text that it keeps, and of one that is never begun', async () => {
     const { gateway, engine, conversationId } = await startConversation();
-    const reader = follow(gateway, { conversationId });
+    const reader = subscribe(gateway, { conversationId });
     await waitForReaders(gateway, 1);
     const running = await send(gateway, { conversationId, content: 'Running?' });
     const waiting = await send(gateway, { conversationId, content: 'Waiting?' });
@@ -100,7 +100,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name', ({ follow }) => {
     await mutate(gateway, 'stopMessage', { messageId: running.replyId });
     await stageOf(reader, 'MessageStopped', running.replyId);
     const names = { [running.replyId]: 'running', [waiting.replyId]: 'waiting' };
-    expect(listTold(reader.events.slice(4), names)).toEqual([
+    expect(describeEvents(reader.events.slice(4), names)).toEqual([
       'MessageDelta running "A part"',
       'MessageStopped waiting',
       'MessageStopped running',
@@ -109,18 +109,18 @@ describe.each(TRANSPORTS)('conversationEvents over $name', ({ follow }) => {
   });
 
   it('begins with what is written of the reply under way, in one piece, then what comes', async () => {
-    const { gateway, engine, conversationId, replyId } = await startAnswer();
-    const early = follow(gateway, { conversationId });
+    const { gateway, engine, conversationId, replyId } = await startReply();
+    const early = subscribe(gateway, { conversationId });
     await stageOf(early, 'MessageCreated', replyId);
     for (const text of ['One ', 'two ']) {
       engine.push(delta(text));
       await early.until(says(text));
     }
-    const late = follow(gateway, { conversationId });
+    const late = subscribe(gateway, { conversationId });
     await late.until(says('One two '));
     engine.push(delta('three'), finish);
     await Promise.all([early, late].map((reader) => stageOf(reader, 'MessageCompleted', replyId)));
-    expect(listTold(late.events, { [replyId]: 'A' })).toEqual([
+    expect(describeEvents(late.events, { [replyId]: 'A' })).toEqual([
       'MessageCreated A',
       'MessageDelta A "One two "',
       'MessageDelta A "three"',
@@ -133,23 +133,23 @@ describe.each(TRANSPORTS)('conversationEvents over $name', ({ follow }) => {
   });
 
   it('is told to those who may chat or read, and keeps nothing of readers who left, in whatever way', async () => {
-    const { gateway, engine, conversationId, replyId } = await startAnswer();
+    const { gateway, engine, conversationId, replyId } = await startReply();
     const keys = await Promise.all(
       (['CHAT', 'READ'] as const).map((scope) => gateway.createKey(gateway.accountId, [scope])),
     );
-    const readers = [...keys, ...keys].map((key) => follow(gateway, { conversationId, key }));
+    const readers = [...keys, ...keys].map((key) => subscribe(gateway, { conversationId, key }));
     engine.push(delta('Hello'));
     await Promise.all(readers.map((reader) => reader.until(says('Hello'))));
     expect(gateway.deps.bus.size).toBe(4);
     for (const reader of readers.slice(0, 2)) reader.leave();
     for (const reader of readers.slice(2)) reader.vanish();
     await waitForReaders(gateway, 0);
-    expect(gateway.deps.liveAnswers.has(replyId)).toBe(true);
+    expect(gateway.deps.liveReplies.has(replyId)).toBe(true);
   });
 
   it('ends when the conversation is deleted with its chatbot', async () => {
     const { gateway, chatbotId, conversationId } = await startConversation();
-    const reader = follow(gateway, { conversationId });
+    const reader = subscribe(gateway, { conversationId });
     await waitForReaders(gateway, 1);
     await mutate(gateway, 'deleteChatbot', { id: chatbotId });
     expect(await reader.ended).toBeUndefined();
@@ -170,7 +170,7 @@ describe('the log of conversations', () => {
         return send(gateway, { ...place[index % 3], content: `${index}?` });
       }),
     );
-    await Promise.all(sent.map(({ replyId }) => webSocket.follow(gateway, { messageId: replyId }).ended));
+    await Promise.all(sent.map(({ replyId }) => webSocket.subscribe(gateway, { messageId: replyId }).ended));
 
     for (const id of new Set(sent.map((one) => one.conversationId))) {
       const log = await readLog(gateway, id);
@@ -191,8 +191,8 @@ describe('the log of conversations', () => {
     const before = await startGateway({ database });
     const chatbotId = await createChatbot(before);
     const { conversationId, replyId } = await send(before, { chatbotId, content: 'Well?' });
-    await webSocket.follow(before, { messageId: replyId }).ended;
-    const first = webSocket.follow(before, { conversationId });
+    await webSocket.subscribe(before, { messageId: replyId }).ended;
+    const first = webSocket.subscribe(before, { conversationId });
     await waitForReaders(before, 1);
     const running = await leaveOpen(before, conversationId, 'STREAMING', 'A part');
     const waiting = await leaveOpen(before, conversationId, 'QUEUED', '');
@@ -212,7 +212,7 @@ describe('the log of conversations', () => {
     const start = first.events.findIndex(({ message }) => message?.id === running);
     const readers = first.events
       .slice(start)
-      .map(({ cursor }, index) => ({ index, reader: webSocket.follow(gateway, { conversationId, after: cursor }) }));
+      .map(({ cursor }, index) => ({ index, reader: webSocket.subscribe(gateway, { conversationId, after: cursor }) }));
     engine.push(delta('Its turn.'), finish);
     for (const { index, reader } of readers) {
       await stageOf(reader, 'MessageCompleted', waiting);

@@ -69,7 +69,7 @@ function createVisitor(gateway: TestGateway, conversationId: string, random: Ran
   function join(): Reader {
     const transport = WAYS[random.below(WAYS.length)] ?? webSocket;
     if (seen.length > 0 && random.below(3) === 0) seen.splice(1 + random.below(seen.length));
-    reader = transport.follow(gateway, { conversationId, after: seen.at(-1)?.cursor });
+    reader = transport.subscribe(gateway, { conversationId, after: seen.at(-1)?.cursor });
     return reader;
   }
 
@@ -201,8 +201,8 @@ describe('following a conversation', () => {
       const talking = await startTalk(percent, random);
       const { gateway, chatbotId, conversationId } = talking;
       const visitors = Array.from({ length: READERS }, () => createVisitor(gateway, conversationId, random));
-      const stayed = webSocket.follow(gateway, { conversationId });
-      const inbox = webSocket.follow(gateway, { chatbotId });
+      const stayed = webSocket.subscribe(gateway, { conversationId });
+      const inbox = webSocket.subscribe(gateway, { chatbotId });
       await waitForReaders(gateway, 2);
       await talk(talking, random, steps, () => visitors[random.below(visitors.length)]?.toggle());
       await endReplies(talking);
@@ -212,7 +212,7 @@ describe('following a conversation', () => {
       await talking.say('REJECT');
       talking.engine.push(delta('The '), delta('end.'), finish);
       const last = talking.replies.at(-1) ?? '';
-      const follower = webSocket.follow(gateway, { messageId: last });
+      const follower = webSocket.subscribe(gateway, { messageId: last });
       for (const visitor of visitors.slice(5)) visitor.pause();
       await Promise.all(visitors.map((visitor) => visitor.finish(last)));
       for (const reader of [stayed, inbox]) {

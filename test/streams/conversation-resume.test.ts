@@ -11,7 +11,7 @@ import {
   waitForReaders,
 } from '../helpers/conversations.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import { type Reader, type StreamEvent, startAnswer, TRANSPORTS, type Transport } from '../helpers/streams.ts';
+import { type Reader, type StreamEvent, startReply, TRANSPORTS, type Transport } from '../helpers/streams.ts';
 import { gatherWrongCursors } from '../helpers/wrong-cursors.ts';
 import { mutate } from '../schema/support.ts';
 
@@ -30,7 +30,7 @@ function upTo(events: readonly StreamEvent[], messageId: string): readonly Strea
 /** Something of everything: a reply in pieces, one that is stopped, one that fails, one that is never begun. */
 async function tellStory(transport: Transport) {
   const { gateway, engine, conversationId } = await startConversation();
-  const reader = transport.follow(gateway, { conversationId });
+  const reader = transport.subscribe(gateway, { conversationId });
   await waitForReaders(gateway, 1);
   const ask = async (content: string) => (await send(gateway, { conversationId, content })).replyId;
   const [whole, stopped, never, failed] = [await ask('1?'), await ask('2?'), await ask('3?'), await ask('4?')];
@@ -56,7 +56,7 @@ async function tellStory(transport: Transport) {
 describe.each(TRANSPORTS)('conversationEvents over $name, taken up again', (transport) => {
   it('tells exactly the rest after any cursor of what is over, and goes on', async () => {
     const { gateway, engine, conversationId, reader } = await tellStory(transport);
-    const readers = reader.events.map(({ cursor }) => transport.follow(gateway, { conversationId, after: cursor }));
+    const readers = reader.events.map(({ cursor }) => transport.subscribe(gateway, { conversationId, after: cursor }));
     await waitForReaders(gateway, readers.length + 1);
     engine.push(finish);
     const { messageId } = await send(gateway, { conversationId, content: 'Last?' });
@@ -72,7 +72,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name, taken up again', (tran
 
   it('tells exactly the rest after any cursor while replies are written', async () => {
     const { gateway, engine, conversationId } = await startConversation();
-    const reader = transport.follow(gateway, { conversationId });
+    const reader = transport.subscribe(gateway, { conversationId });
     await waitForReaders(gateway, 1);
     const first = await send(gateway, { conversationId, content: '1?' });
     const second = await send(gateway, { conversationId, content: '2?' });
@@ -81,7 +81,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name, taken up again', (tran
       for (let count = late.length; count < reader.events.length; count++) {
         const seen = reader.events.slice(0, count + 1);
         const after = seen.at(-1)?.cursor;
-        late.push({ seen, reader: transport.follow(gateway, { conversationId, after }) });
+        late.push({ seen, reader: transport.subscribe(gateway, { conversationId, after }) });
       }
     };
     await stageOf(reader, 'MessageCreated', second.replyId);
@@ -106,12 +106,12 @@ describe.each(TRANSPORTS)('conversationEvents over $name, taken up again', (tran
 
   it('tells one who was away for hundreds of events all of them, in order', async () => {
     const { gateway, engine, conversationId } = await startConversation();
-    const away = transport.follow(gateway, { conversationId });
+    const away = transport.subscribe(gateway, { conversationId });
     await waitForReaders(gateway, 1);
     engine.push(delta('0'), finish);
     const first = await send(gateway, { conversationId, content: '0?' });
     const { cursor } = await stageOf(away, 'MessageCreated', first.messageId);
-    const stayed = transport.follow(gateway, { conversationId, after: cursor });
+    const stayed = transport.subscribe(gateway, { conversationId, after: cursor });
     away.vanish();
     engine.push(...Array.from({ length: 70 }, (_, index) => [delta(`${index + 1}`), finish]).flat());
     const sent = [first];
@@ -119,7 +119,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name, taken up again', (tran
     const { replyId } = sent.at(-1) ?? first;
     await stageOf(stayed, 'MessageCompleted', replyId);
 
-    const back = transport.follow(gateway, { conversationId, after: cursor });
+    const back = transport.subscribe(gateway, { conversationId, after: cursor });
     await stageOf(back, 'MessageCompleted', replyId);
     expect(listStages(back.events).length).toBeGreaterThan(210);
     expectSameStory(back.events, stayed.events);
@@ -130,12 +130,12 @@ describe.each(TRANSPORTS)('conversationEvents over $name, taken up again', (tran
   });
 });
 
-describe.each(TRANSPORTS)('the start of conversationEvents over $name', ({ follow }) => {
+describe.each(TRANSPORTS)('the start of conversationEvents over $name', ({ subscribe }) => {
   it('refuses every cursor that is not one of this stream, before the first event', async () => {
     const { gateway, conversationId, right: cursor, wrong } = await gatherWrongCursors();
     const codes: Record<string, readonly string[]> = {};
     for (const [what, after] of Object.entries(wrong)) {
-      const reader = follow(gateway, { conversationId, after });
+      const reader = subscribe(gateway, { conversationId, after });
       await reader.ended;
       expect(reader.events).toEqual([]);
       codes[what] = reader.errors;
@@ -143,7 +143,7 @@ describe.each(TRANSPORTS)('the start of conversationEvents over $name', ({ follo
     expect(codes).toEqual(Object.fromEntries(Object.keys(wrong).map((what) => [what, ['BAD_USER_INPUT']])));
     expect(gateway.deps.bus.size).toBe(0);
 
-    const right = follow(gateway, { conversationId, after: cursor });
+    const right = subscribe(gateway, { conversationId, after: cursor });
     await waitForReaders(gateway, 1);
     right.leave();
   });
@@ -155,10 +155,10 @@ describe.each(TRANSPORTS)('the start of conversationEvents over $name', ({ follo
     ["another account's", ({ foreign }) => foreign],
     ["a message's", (given) => given.messageId],
   ])('refuses %s id with NOT_FOUND before the first event', async (_what, choose) => {
-    const { gateway, messageId, conversationId: foreign } = await startAnswer();
+    const { gateway, messageId, conversationId: foreign } = await startReply();
     const { key } = await gateway.createTenant();
     const conversationId = choose({ foreign, messageId });
-    const reader = follow(gateway, { conversationId, ...(conversationId === foreign && { key }) });
+    const reader = subscribe(gateway, { conversationId, ...(conversationId === foreign && { key }) });
     await reader.ended;
     expect([reader.events, reader.errors]).toEqual([[], ['NOT_FOUND']]);
     expect(gateway.deps.bus.size).toBe(0);

@@ -34,7 +34,7 @@ async function startWithSecrets() {
   return { ...started, before, noted, noteId: note.id };
 }
 
-describe.each(EVERYWHERE)('a key that may only CHAT, over $name', ({ follow }) => {
+describe.each(EVERYWHERE)('a key that may only CHAT, over $name', ({ subscribe }) => {
   it('is told no private note and no lead, whatever cursor it has got hold of', async () => {
     const { gateway, conversationId, before, noted, noteId } = await startWithSecrets();
     const key = await gateway.createKey(gateway.accountId, ['CHAT']);
@@ -45,11 +45,11 @@ describe.each(EVERYWHERE)('a key that may only CHAT, over $name', ({ follow }) =
       `2c_0__${noteId}_-_0_${'A'.repeat(14)}`,
     ];
     for (const after of forged) {
-      const reader = follow(gateway, { conversationId, after, key });
+      const reader = subscribe(gateway, { conversationId, after, key });
       await reader.ended;
       expect([reader.events, reader.errors.map(String)]).toEqual([
         [],
-        [follow === restEvents.follow ? '400' : 'BAD_USER_INPUT'],
+        [subscribe === restEvents.subscribe ? '400' : 'BAD_USER_INPUT'],
       ]);
     }
     // What a viewer with all rights was given, and what the gateway would never give.
@@ -63,7 +63,7 @@ describe.each(EVERYWHERE)('a key that may only CHAT, over $name', ({ follow }) =
       signed(`${position}_${noteId}_-_0`),
       signed(`${position}_${noteId}_0_0_${NO_TEXT}_0`),
     ];
-    const readers = handed.map((after) => follow(gateway, { conversationId, after, key }));
+    const readers = handed.map((after) => subscribe(gateway, { conversationId, after, key }));
     await waitForReaders(gateway, readers.length);
     const last = await mutate<{ message: { id: string } }>(
       gateway,
@@ -94,7 +94,7 @@ describeEngines('the cursor of an earlier process', (engine) => {
     await earlier.close();
     const later = await two();
     onTestFinished(() => later.close());
-    const reader = restEvents.follow(later, { conversationId, after, key: earlier.key });
+    const reader = restEvents.subscribe(later, { conversationId, after, key: earlier.key });
     await Promise.race([reader.ended, waitForReaders(later, 1)]);
     reader.leave();
     return [reader.events.length, ...reader.errors.map(String)];
@@ -103,7 +103,7 @@ describeEngines('the cursor of an earlier process', (engine) => {
   /** The last cursor of a conversation whose only reply ends by itself. */
   async function restEventsOnce(gateway: TestGateway, conversationId: string) {
     const start = signPosition(gateway, conversationId, '0___0');
-    const reader = restEvents.follow(gateway, { conversationId, after: start });
+    const reader = restEvents.subscribe(gateway, { conversationId, after: start });
     const { cursor } = await reader.until(({ __typename }) => __typename === 'MessageCompleted');
     reader.leave();
     return cursor;
@@ -190,8 +190,8 @@ describe('any text', () => {
         ['BAD_USER_INPUT'],
       ]);
       for (const of of [{ conversationId }, { chatbotId }, { messageId: replyId }, {}]) {
-        for (const { follow } of TRANSPORTS) {
-          const reader = follow(gateway, { ...of, after });
+        for (const { subscribe } of TRANSPORTS) {
+          const reader = subscribe(gateway, { ...of, after });
           await reader.ended;
           expect([after, reader.events, reader.errors]).toEqual([after, [], ['BAD_USER_INPUT']]);
         }

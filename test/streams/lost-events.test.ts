@@ -43,7 +43,7 @@ describeEngines('after a backup was restored', (kind) => {
     const ask = async (content: string, target: { chatbotId: string } | { conversationId: string }, key: string) => {
       engine.push(delta(`${content}!`), finish);
       const sent = await send(gateway, { ...target, content }, key);
-      const reader = webSocket.follow(gateway, { messageId: sent.replyId, key });
+      const reader = webSocket.subscribe(gateway, { messageId: sent.replyId, key });
       await reader.ended;
       return { ...sent, cursor: reader.events.find(({ text }) => text !== undefined)?.cursor };
     };
@@ -67,7 +67,7 @@ describeEngines('after a backup was restored', (kind) => {
       { transport: webSocket, of: { chatbotId, key } },
       { transport: serverSentEvents, of: { chatbotId, key } },
     ];
-    const readers = ways.map(({ transport, of }) => transport.follow(second.gateway, of));
+    const readers = ways.map(({ transport, of }) => transport.subscribe(second.gateway, of));
     await waitForReaders(second.gateway, readers.length);
     const lost = await second.ask('Lost', { conversationId }, key);
     for (const reader of readers) await stageOf(reader, 'MessageCompleted', lost.replyId);
@@ -78,7 +78,7 @@ describeEngines('after a backup was restored', (kind) => {
     const late = await third.ask('Other', { conversationId }, key);
     // Every cursor that was given: those of events that are undone, and that of an event whose number is another's now.
     const back = ways.flatMap(({ transport, of }, index) =>
-      (readers[index]?.events ?? []).map(({ cursor }) => transport.follow(third.gateway, { ...of, after: cursor })),
+      (readers[index]?.events ?? []).map(({ cursor }) => transport.subscribe(third.gateway, { ...of, after: cursor })),
     );
     for (const reader of back) await reader.until(({ __typename }) => __typename === 'StreamGap');
     const next = await third.ask('Next', { conversationId }, key);
@@ -88,7 +88,7 @@ describeEngines('after a backup was restored', (kind) => {
       expect(reader.events.filter(({ message }) => message?.id === late.replyId)).toEqual([]);
       reader.leave();
     }
-    const gone = webSocket.follow(third.gateway, { messageId: lost.replyId, after: lost.cursor, key });
+    const gone = webSocket.subscribe(third.gateway, { messageId: lost.replyId, after: lost.cursor, key });
     await gone.ended;
     expect(gone.errors).toEqual(['NOT_FOUND']);
   });
@@ -120,9 +120,9 @@ async function loseEvents({ deps }: TestGateway, conversationId: string, chatbot
 it('tells connected readers of a gap when a failover has lost what they were told', async () => {
   const { gateway, engine, chatbotId, conversationId } = await startConversation();
   const readers = [
-    webSocket.follow(gateway, { conversationId }),
-    restEvents.follow(gateway, { conversationId }),
-    webSocket.follow(gateway, { chatbotId }),
+    webSocket.subscribe(gateway, { conversationId }),
+    restEvents.subscribe(gateway, { conversationId }),
+    webSocket.subscribe(gateway, { chatbotId }),
   ];
   await waitForReaders(gateway, readers.length);
   engine.push(delta('One'), finish);
@@ -147,7 +147,7 @@ it('tells connected readers of a gap when a failover has lost what they were tol
 it('tells a reader at the last number of a gap when that was given to another event', async () => {
   const { gateway, engine, chatbotId, conversationId } = await startConversation();
   engine.push(finish);
-  const reader = webSocket.follow(gateway, { conversationId });
+  const reader = webSocket.subscribe(gateway, { conversationId });
   await waitForReaders(gateway, 1);
   const { replyId } = await send(gateway, { conversationId, content: 'One?' });
   const { cursor } = await stageOf(reader, 'MessageCompleted', replyId);
@@ -156,8 +156,8 @@ it('tells a reader at the last number of a gap when that was given to another ev
   await loseEvents(gateway, conversationId, chatbotId, 3);
   engine.push(finish);
   const other = await send(gateway, { conversationId, content: 'Two?' });
-  await webSocket.follow(gateway, { messageId: other.replyId }).ended;
-  const back = webSocket.follow(gateway, { conversationId, after: cursor });
+  await webSocket.subscribe(gateway, { messageId: other.replyId }).ended;
+  const back = webSocket.subscribe(gateway, { conversationId, after: cursor });
   await back.until(({ __typename }) => __typename === 'StreamGap');
   back.leave();
 });
@@ -165,15 +165,15 @@ it('tells a reader at the last number of a gap when that was given to another ev
 it('tells a gap after a cursor of events of which nothing is known', async () => {
   const { gateway, engine, conversationId } = await startConversation();
   engine.push(finish);
-  const reader = webSocket.follow(gateway, { conversationId });
+  const reader = webSocket.subscribe(gateway, { conversationId });
   await waitForReaders(gateway, 1);
   const { replyId } = await send(gateway, { conversationId, content: 'One?' });
   const { cursor } = await stageOf(reader, 'MessageCompleted', replyId);
   reader.leave();
   await gateway.deps.db.transaction((trx) => trx.deleteFrom('conversation_events').execute());
-  const back = webSocket.follow(gateway, { conversationId, after: cursor });
+  const back = webSocket.subscribe(gateway, { conversationId, after: cursor });
   const gap = await back.until(({ __typename }) => __typename === 'StreamGap');
-  const again = webSocket.follow(gateway, { conversationId, after: gap.cursor });
+  const again = webSocket.subscribe(gateway, { conversationId, after: gap.cursor });
   engine.push(finish);
   const next = await send(gateway, { conversationId, content: 'Two?' });
   for (const one of [back, again]) {
@@ -185,13 +185,13 @@ it('tells a gap after a cursor of events of which nothing is known', async () =>
 
 it('passes the numbers of erased events without a gap', async () => {
   const { gateway, engine, conversationId } = await startConversation();
-  const reader = webSocket.follow(gateway, { conversationId });
+  const reader = webSocket.subscribe(gateway, { conversationId });
   await waitForReaders(gateway, 1);
   engine.push(finish);
   const { replyId } = await send(gateway, { conversationId, content: 'One?' });
   const { cursor } = await stageOf(reader, 'MessageCompleted', replyId);
   await gateway.deps.db.transaction((trx) => trx.deleteFrom('conversation_events').where('number', '>', 4).execute());
-  const back = webSocket.follow(gateway, { conversationId, after: cursor });
+  const back = webSocket.subscribe(gateway, { conversationId, after: cursor });
   await waitForReaders(gateway, 2);
   engine.push(finish);
   const next = await send(gateway, { conversationId, content: 'Two?' });
@@ -206,13 +206,13 @@ it('tells the whole message again when another text stands in its place', async 
   const { gateway, engine, conversationId } = await startConversation();
   engine.push(delta('The first answer'), finish);
   const { replyId } = await send(gateway, { conversationId, content: 'One?' });
-  const whole = webSocket.follow(gateway, { messageId: replyId });
+  const whole = webSocket.subscribe(gateway, { messageId: replyId });
   await whole.ended;
   await gateway.deps.db.transaction((trx) =>
     trx.updateTable('messages').set({ content: 'Another sentence' }).where('id', '=', replyId).execute(),
   );
   for (const { cursor, text, __typename } of whole.events) {
-    const back = webSocket.follow(gateway, { messageId: replyId, after: cursor });
+    const back = webSocket.subscribe(gateway, { messageId: replyId, after: cursor });
     await back.ended;
     expect(back.text).toBe('Another sentence');
     const wasTold = text !== undefined || __typename === 'MessageCompleted';
@@ -232,12 +232,12 @@ it('begins with the warnings of this month again when the log of the quota was l
   const now = deps.clock.now();
   await warn(80, now);
   await warn(100, now);
-  const reader = webSocket.follow(gateway, {});
+  const reader = webSocket.subscribe(gateway, {});
   await reader.until(({ percent }) => percent === 100);
   await deps.db.transaction((trx) => trx.deleteFrom('quota_warnings').execute());
   await warn(80, now + 1);
   const cursors = reader.events.map(({ cursor }) => cursor);
-  const back = cursors.map((after) => webSocket.follow(gateway, { after }));
+  const back = cursors.map((after) => webSocket.subscribe(gateway, { after }));
   for (const one of back) await one.until(({ percent }) => percent === 80);
   // Connected all the time, it is told them once more.
   await expect.poll(() => reader.events.map(({ percent }) => percent)).toEqual([80, 100, 80]);

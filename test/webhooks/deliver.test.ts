@@ -11,7 +11,7 @@ import { createSealer } from '../../src/secrets.ts';
 import { attemptDelivery } from '../../src/webhooks/deliver.ts';
 import { createSecret } from '../../src/webhooks/secret.ts';
 import { findPort } from '../helpers/network.ts';
-import { createEndpoint, type Wanted, WEBHOOK_ENV } from '../helpers/telling.ts';
+import { createEndpoint, type EndpointOptions, WEBHOOK_ENV } from '../helpers/webhooks/gateway.ts';
 import { answer, drip, dripHead, flood, hang, reset, startReceiver } from '../helpers/webhooks/receivers.ts';
 
 const sealer = createSealer(readConfig(WEBHOOK_ENV), createLogger('silent'));
@@ -20,7 +20,7 @@ const deps = { clock: systemClock, sealer, fetch: createGuardedFetch(rules) };
 const body = '{"event":"lead.captured","data":{"name":"Åse 😀"}}';
 
 /** Sends a delivery to an endpoint, once. */
-function attempt(url: string, wanted: Partial<Wanted> = {}, fetch = deps.fetch) {
+function attempt(url: string, wanted: Partial<EndpointOptions> = {}, fetch = deps.fetch) {
   const endpoint = createEndpoint(deps, { accountId: createId('account'), url, ...wanted });
   const { id: subscriptionId, accountId } = endpoint.subscription;
   const at = toTimestamp(systemClock.now());

@@ -41,8 +41,8 @@ describeEngines('webhookDeliveries', (engine) => {
     const { id } = await subscribe(gateway);
     const other = await subscribe(gateway);
     const old = await writeDelivery(gateway, id);
-    const all = one.follow(gateway, { subscriptionId: null });
-    const own = one.follow(gateway, { subscriptionId: id });
+    const all = one.subscribe(gateway, { subscriptionId: null });
+    const own = one.subscribe(gateway, { subscriptionId: id });
     await waitForReaders(gateway, 2);
 
     const { webhookDelivery: first } = await test(gateway, id);
@@ -69,7 +69,7 @@ describeEngines('webhookDeliveries', (engine) => {
       nextAttemptAt: '2099-01-01T00:00:00.000000+00:00' as never,
     });
     for (let n = 0; n < 120; n++) await writeDelivery(gateway, id);
-    const reader = TRANSPORTS[0]?.follow(gateway, { subscriptionId: id }) as Reader;
+    const reader = TRANSPORTS[0]?.subscribe(gateway, { subscriptionId: id }) as Reader;
     await waitForReaders(gateway, 1);
     await attempt(gateway, late.id, 2);
     await reader.until((event) => event.id === late.id);
@@ -78,13 +78,13 @@ describeEngines('webhookDeliveries', (engine) => {
   });
 });
 
-it.each(TRANSPORTS)('ends over $name with the key that asked for it, and with the subscription', async ({ follow }) => {
+it.each(TRANSPORTS)('ends over $name with the key that asked for it, and with the subscription', async (transport) => {
   const gateway = await open();
   const { id } = await subscribe(gateway);
   const key = await keyWith(gateway, 'MANAGE');
   const { data } = await gateway.graphql<{ viewer: { apiKey: { id: string } } }>('{viewer{apiKey{id}}}', {}, key);
-  const doomed = follow(gateway, { subscriptionId: id, key });
-  const reader = follow(gateway, { subscriptionId: id });
+  const doomed = transport.subscribe(gateway, { subscriptionId: id, key });
+  const reader = transport.subscribe(gateway, { subscriptionId: id });
   await waitForReaders(gateway, 2);
   await mutate(gateway, 'revokeApiKey', { id: data.viewer.apiKey.id });
   await doomed.ended;
@@ -101,11 +101,11 @@ it.each(TRANSPORTS)(
     const { id } = await subscribe(gateway);
     const { key } = await gateway.createTenant();
     for (const subscriptionId of [id, createId('webhookSubscription'), gateway.accountId, 'nonsense', '']) {
-      const reader = one.follow(gateway, { subscriptionId, key });
+      const reader = one.subscribe(gateway, { subscriptionId, key });
       await reader.ended;
       expect(reader.errors).toEqual(['NOT_FOUND']);
     }
-    const reader = one.follow(gateway, { subscriptionId: id, key: await keyWith(gateway, 'READ', 'CHAT') });
+    const reader = one.subscribe(gateway, { subscriptionId: id, key: await keyWith(gateway, 'READ', 'CHAT') });
     await reader.ended;
     expect(reader.errors).toEqual(['FORBIDDEN']);
   },
@@ -114,7 +114,7 @@ it.each(TRANSPORTS)(
 it("tells strangers nothing of another account's", async () => {
   const gateway = await open();
   const stranger = { ...gateway, ...(await gateway.createTenant()) };
-  const reader = TRANSPORTS[0]?.follow(gateway, { subscriptionId: null, key: stranger.key }) as Reader;
+  const reader = TRANSPORTS[0]?.subscribe(gateway, { subscriptionId: null, key: stranger.key }) as Reader;
   await waitForReaders(gateway, 1);
   await test(gateway, (await subscribe(gateway)).id);
   const { id } = await subscribe(stranger, {}, stranger.key);

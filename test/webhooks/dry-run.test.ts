@@ -3,7 +3,7 @@ import type { JsonText } from '../../src/domain/json.ts';
 import { findWebhookEvents } from '../../src/store/webhooks/events.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
-import { startTelling } from '../helpers/telling.ts';
+import { startWebhookGateway } from '../helpers/webhooks/gateway.ts';
 import { subscribe, writeEvent } from '../helpers/webhooks/webhooks.ts';
 import { askAsStranger, textOf } from '../schema/support.ts';
 
@@ -21,7 +21,7 @@ async function dryRun(gateway: TestGateway, variables: object) {
 
 describe('dryRunWebhook', () => {
   it('shows the body of an event that was told, by a document or by default', async () => {
-    const gateway = await startTelling();
+    const gateway = await startWebhookGateway();
     await subscribe(gateway, { events: ['MESSAGE_RECEIVED'] });
     const chatbotId = await createChatbot(gateway);
     await send(gateway, { chatbotId, content: 'Hello' });
@@ -42,7 +42,7 @@ describe('dryRunWebhook', () => {
   });
 
   it('shows null for what is gone', async () => {
-    const gateway = await startTelling();
+    const gateway = await startWebhookGateway();
     const document = 'subscription { event { ... on ConversationStartedEvent { conversation { id } } } }';
     const event = await writeEvent(gateway, { name: 'CONVERSATION_STARTED', conversationId: gateway.accountId });
     const { payload } = await dryRun(gateway, { document, eventId: event.id });
@@ -50,7 +50,7 @@ describe('dryRunWebhook', () => {
   });
 
   it('does not tell what went wrong inside of the gateway, and logs it', async () => {
-    const gateway = await startTelling();
+    const gateway = await startWebhookGateway();
     const { id: eventId } = await writeEvent(gateway, { data: 'a secret of ours' as JsonText });
     const { payloadProblem } = await dryRun(gateway, { document: 'subscription { event { data } }', eventId });
     expect(payloadProblem).toBe('Something went wrong at event.data.');
@@ -59,7 +59,7 @@ describe('dryRunWebhook', () => {
   });
 
   it('shows the body of an example of every event', async () => {
-    const gateway = await startTelling();
+    const gateway = await startWebhookGateway();
     const { data } = await gateway.graphql<{ webhookEvents: { event: string; sample: { data: object } }[] }>(
       '{ webhookEvents { event sample } }',
     );
@@ -75,7 +75,7 @@ describe('dryRunWebhook', () => {
   });
 
   it('refuses a document that could not be saved, and anything but one event', async () => {
-    const gateway = await startTelling();
+    const gateway = await startWebhookGateway();
     const sample = 'LEAD_CAPTURED';
     const asked = [
       {},
@@ -90,7 +90,7 @@ describe('dryRunWebhook', () => {
   });
 
   it('knows no event of another account', async () => {
-    const gateway = await startTelling();
+    const gateway = await startWebhookGateway();
     const { id } = await writeEvent(gateway);
     const query = 'query ($id: ID!) { dryRunWebhook(eventId: $id) { payload } }';
     for (const answer of await askAsStranger(gateway, { query, id, kind: 'webhookEvent' })) {

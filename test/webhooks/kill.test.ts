@@ -10,9 +10,9 @@ import { openDatabase } from '../../src/store/database.ts';
 import { insertWebhookSubscription } from '../../src/store/webhooks/subscriptions.ts';
 import { createSecret } from '../../src/webhooks/secret.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
+import { createKillableGateway, type KillableGateway } from '../helpers/killable-gateway.ts';
 import { createRandom } from '../helpers/random.ts';
-import { createSurvivor, type Survivor } from '../helpers/survivor.ts';
-import { createEndpoint, WEBHOOK_ENV } from '../helpers/telling.ts';
+import { createEndpoint, WEBHOOK_ENV } from '../helpers/webhooks/gateway.ts';
 import {
   answer,
   type Behaviour,
@@ -38,7 +38,7 @@ const ENV = {
 };
 
 /** Stores an endpoint that is told what visitors say. */
-async function listenToMessages({ databaseUrl }: Survivor, url: string): Promise<void> {
+async function listenToMessages({ databaseUrl }: KillableGateway, url: string): Promise<void> {
   const sealer = createSealer(readConfig(WEBHOOK_ENV), createLogger('silent'));
   const db = await openDatabase({ url: databaseUrl, role: 'tool' });
   try {
@@ -52,7 +52,7 @@ async function listenToMessages({ databaseUrl }: Survivor, url: string): Promise
 }
 
 /** Sends one message after the other until it is told to end. Whatever fails was not acknowledged. */
-async function chat(survivor: Survivor, chatbotId: string, signal: AbortSignal): Promise<string[]> {
+async function chat(survivor: KillableGateway, chatbotId: string, signal: AbortSignal): Promise<string[]> {
   const acknowledged: string[] = [];
   for (let number = 1; !signal.aborted; number++) {
     const input = { chatbotId, content: `Question ${number}` };
@@ -92,7 +92,7 @@ const title = `a process killed ${KILLS} times tells of everything that it has s
 it(title, LIMIT, async () => {
   const random = createRandom(SEED);
   const receiver = await startReceiver(behaveBadly);
-  const survivor = await createSurvivor(ENV);
+  const survivor = await createKillableGateway(ENV);
   await listenToMessages(survivor, receiver.url);
   const { key } = await survivor.current;
   const chatbotId = await createChatbot({ ...survivor, key });

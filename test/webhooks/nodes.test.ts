@@ -3,7 +3,7 @@ import { openDatabase } from '../../src/store/database.ts';
 import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
 import { createDatabase } from '../helpers/gateway.ts';
 import { openWireTo } from '../helpers/network.ts';
-import { captureLeads, readDeliveries, startTelling, subscribe } from '../helpers/telling.ts';
+import { captureLeads, readDeliveries, startWebhookGateway, subscribeEndpoint } from '../helpers/webhooks/gateway.ts';
 import { answer, startReceiver } from '../helpers/webhooks/receivers.ts';
 
 const soon = { timeout: 10_000, interval: 50 };
@@ -11,7 +11,7 @@ const soon = { timeout: 10_000, interval: 50 };
 describe.skipIf(!hasPostgres)('several gateways on one Postgres', () => {
   it('share what is to be sent: each delivery is sent once, 5 of an endpoint at once', async () => {
     const database = await createDatabase(POSTGRES);
-    const gateways = await Promise.all([1, 2, 3].map(() => startTelling({ database })));
+    const gateways = await Promise.all([1, 2, 3].map(() => startWebhookGateway({ database })));
     const [first] = gateways;
     if (first === undefined) throw new Error('There is none.');
     let underWay = 0;
@@ -24,7 +24,7 @@ describe.skipIf(!hasPostgres)('several gateways on one Postgres', () => {
         response.end();
       }, 10);
     });
-    const id = await subscribe(first, receiver.url);
+    const id = await subscribeEndpoint(first, receiver.url);
     const { accountId } = first;
     for (let round = 0; round < 10; round++) {
       await Promise.all(gateways.map(({ deps }) => captureLeads({ deps, accountId }, 5)));
@@ -40,9 +40,9 @@ describe.skipIf(!hasPostgres)('several gateways on one Postgres', () => {
 
   it('send what another process has written within a second', async () => {
     const database = await createDatabase(POSTGRES);
-    const { deps, accountId } = await startTelling({ database });
+    const { deps, accountId } = await startWebhookGateway({ database });
     const receiver = await startReceiver();
-    await subscribe({ deps, accountId }, receiver.url);
+    await subscribeEndpoint({ deps, accountId }, receiver.url);
     const db = await openDatabase({ url: database.url, role: 'tool' });
     onTestFinished(() => db.close());
     await captureLeads({ deps: { ...deps, db }, accountId });
@@ -54,10 +54,10 @@ describe.skipIf(!hasPostgres)('a gateway whose Postgres is away', () => {
   it('says so once, and delivers what is due as soon as it is back, and what it had sent without sending it again', async () => {
     const database = await createDatabase(POSTGRES);
     const { wire, url } = await openWireTo(database.url, 5432);
-    const gateway = await startTelling({ database: { ...database, url } });
+    const gateway = await startWebhookGateway({ database: { ...database, url } });
     const waiting: (() => void)[] = [];
     const receiver = await startReceiver((response) => void waiting.push(() => response.end()));
-    const id = await subscribe(gateway, receiver.url);
+    const id = await subscribeEndpoint(gateway, receiver.url);
     await captureLeads(gateway, 6);
     await vi.waitFor(() => expect(waiting).toHaveLength(5), soon);
     receiver.become(answer(200));

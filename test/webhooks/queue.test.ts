@@ -24,7 +24,7 @@ import { buildDefaultBody } from '../../src/webhooks/body.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { describeEngines, type TestEngine } from '../helpers/databases.ts';
 import { createDatabase } from '../helpers/gateway.ts';
-import { createEndpoint, type Wanted, WEBHOOK_ENV } from '../helpers/telling.ts';
+import { createEndpoint, type EndpointOptions, WEBHOOK_ENV } from '../helpers/webhooks/gateway.ts';
 
 const sealer = createSealer(readConfig(WEBHOOK_ENV), createLogger('silent'));
 const LEASE_MS = 30_000;
@@ -43,7 +43,7 @@ async function openQueue(engine: TestEngine) {
     clock,
     now,
     accountId,
-    async subscribe(wanted: Partial<Wanted> = {}): Promise<string> {
+    async subscribe(wanted: Partial<EndpointOptions> = {}): Promise<string> {
       const url = 'https://hooks.example.com/';
       const { subscription, sealed } = createEndpoint({ sealer, clock }, { accountId, url, ...wanted });
       await db.transaction((trx) => insertWebhookSubscription(trx, subscription, sealed));

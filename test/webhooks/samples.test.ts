@@ -28,7 +28,7 @@ it('has an example of each event in the very form in which it is told', async ()
 
   engine.push(delta('Yes.'), finish);
   const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'Is it?' });
-  await webSocket.follow(gateway, { messageId: replyId }).ended;
+  await webSocket.subscribe(gateway, { messageId: replyId }).ended;
   await mutate(gateway, 'rateMessage', { messageId: replyId, rating: 'UP' });
   await mutate(gateway, 'captureLead', { conversationId, email: 'ada@example.com' });
   await mutate(gateway, 'escalateConversation', { conversationId, reason: 'A person, please.' });
@@ -38,7 +38,7 @@ it('has an example of each event in the very form in which it is told', async ()
   await mutate(gateway, 'closeConversation', { conversationId });
   const failing = await send(gateway, { chatbotId, content: 'And now?' });
   engine.fail(new Error('It broke.'));
-  await webSocket.follow(gateway, { messageId: failing.replyId }).ended;
+  await webSocket.subscribe(gateway, { messageId: failing.replyId }).ended;
 
   const rows = await gateway.deps.db.read
     .selectFrom('webhook_events')

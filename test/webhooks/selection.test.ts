@@ -5,7 +5,12 @@ import { createChatbot, send } from '../helpers/chatbots.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { describeEngines } from '../helpers/databases.ts';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
-import { readDeliveries, startTelling, subscribe as store, WEBHOOK_ENV } from '../helpers/telling.ts';
+import {
+  readDeliveries,
+  startWebhookGateway,
+  subscribeEndpoint as store,
+  WEBHOOK_ENV,
+} from '../helpers/webhooks/gateway.ts';
 import { failTimes, type Received, startReceiver } from '../helpers/webhooks/receivers.ts';
 import { subscribe } from '../helpers/webhooks/webhooks.ts';
 import { mutate, textOf } from '../schema/support.ts';
@@ -32,7 +37,7 @@ const logged = ({ logs }: TestGateway, text: string) =>
 
 describeEngines('a document', (engine) => {
   it('selects from the graph what stands in `data` of the body', async () => {
-    const gateway = await startTelling({ engine });
+    const gateway = await startWebhookGateway({ engine });
     const receiver = await startReceiver();
     const { id } = await subscribe(gateway, { url: receiver.url, events: ['MESSAGE_COMPLETED'], document: ANSWER });
     const chatbotId = await createChatbot(gateway, { sources: ['# Hours\n\nOn Sundays we open at 10.'] });
@@ -62,7 +67,7 @@ describeEngines('a document', (engine) => {
 
   it('is executed once: what changes between the attempts does not change the body', async () => {
     const clock = createTurnedClock();
-    const gateway = await startTelling({ engine, replaced: { clock } });
+    const gateway = await startWebhookGateway({ engine, replaced: { clock } });
     const receiver = await startReceiver(failTimes(1));
     const { id } = await subscribe(gateway, {
       ...{ url: receiver.url, events: ['CONVERSATION_STARTED'], document: STARTED },
@@ -89,7 +94,7 @@ describeEngines('a document', (engine) => {
     const id = await store(before, receiver.url, { events: ['CONVERSATION_STARTED'], document });
     await store(before, receiver.url, { isActive: false, document: STARTED });
     await before.close();
-    const gateway = await startTelling({ database, env });
+    const gateway = await startWebhookGateway({ database, env });
     const problem = 'Cannot query field "gone" on type "WebhookPayload".';
     expect(logged(gateway, 'is broken')).toMatchObject([{ account: before.accountId, subscription: id, problem }]);
     const same = { ...gateway, ...{ accountId: before.accountId, key: before.key } };
@@ -109,7 +114,7 @@ describeEngines('a document', (engine) => {
 
 describe('a document', () => {
   it('that fails for an event has the default body sent, and the delivery say why', async () => {
-    const gateway = await startTelling();
+    const gateway = await startWebhookGateway();
     const receiver = await startReceiver();
     const document =
       'subscription { event { ... on ConversationStartedEvent { conversation { messages(first: -1) { nodes { id } } } } } }';
@@ -127,7 +132,7 @@ describe('a document', () => {
   });
 
   it('sees no private notes', async () => {
-    const gateway = await startTelling();
+    const gateway = await startWebhookGateway();
     const receiver = await startReceiver();
     const document = `subscription { event { ... on ConversationClosedEvent {
       conversation { messages { nodes { content isPrivate } } lastMessage { content } }
@@ -202,7 +207,7 @@ describe('a document', () => {
     ],
     ['is too long', `subscription { event { id } } #${textOf(10_000)}`, 'Must have at most 10000 characters.'],
   ])('that %s is judged when it is saved', async (_name, document, message) => {
-    const gateway = await startTelling();
+    const gateway = await startWebhookGateway();
     const { id } = await subscribe(gateway);
     const refused = { __typename: 'InvalidInputError', fields: [{ path: ['document'], message }] };
     const expected = message === undefined ? { webhookSubscription: { document } } : refused;
@@ -213,7 +218,7 @@ describe('a document', () => {
   });
 
   it('stays where an update does not name it, as in REST, and null removes it', async () => {
-    const gateway = await startTelling();
+    const gateway = await startWebhookGateway();
     const { id } = await subscribe(gateway, { document: STARTED });
     const change = async (input: object) =>
       (

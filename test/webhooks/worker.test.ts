@@ -4,7 +4,13 @@ import { toTimestamp } from '../../src/domain/time.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { describeEngines } from '../helpers/databases.ts';
 import { createDatabase } from '../helpers/gateway.ts';
-import { captureLeads, readDeliveries, readSubscription, startTelling, subscribe } from '../helpers/telling.ts';
+import {
+  captureLeads,
+  readDeliveries,
+  readSubscription,
+  startWebhookGateway,
+  subscribeEndpoint,
+} from '../helpers/webhooks/gateway.ts';
 import { answer, failTimes, hang, startReceiver } from '../helpers/webhooks/receivers.ts';
 
 const SECOND = 1_000;
@@ -16,9 +22,9 @@ const soon = { timeout: 3_000, interval: 20 };
 
 describeEngines('delivering', (engine) => {
   it('sends what happens at once, once, by the body of the contract', async () => {
-    const gateway = await startTelling({ engine });
+    const gateway = await startWebhookGateway({ engine });
     const receiver = await startReceiver();
-    const id = await subscribe(gateway, receiver.url);
+    const id = await subscribeEndpoint(gateway, receiver.url);
     await captureLeads(gateway);
     await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 400, interval: 5 });
     await vi.waitFor(
@@ -43,9 +49,9 @@ describeEngines('delivering', (engine) => {
 
   it('tries again after 1, 5 and 15 minutes, never earlier, with the same body and id, and then no more', async () => {
     const clock = createTurnedClock();
-    const gateway = await startTelling({ engine, replaced: { clock } });
+    const gateway = await startWebhookGateway({ engine, replaced: { clock } });
     const receiver = await startReceiver(answer(500, 'broken'));
-    const id = await subscribe(gateway, receiver.url);
+    const id = await subscribeEndpoint(gateway, receiver.url);
     await captureLeads(gateway);
     for (const [index, minutes] of [0, 1, 5, 15].entries()) {
       const [before] = await readDeliveries(gateway, id);
@@ -80,9 +86,9 @@ describeEngines('delivering', (engine) => {
   });
 
   it('tries again at the pauses that the operator sets, and ends with the first success', async () => {
-    const gateway = await startTelling({ engine, env: { WEBHOOK_RETRY_SCHEDULE: '0,1,60' } });
+    const gateway = await startWebhookGateway({ engine, env: { WEBHOOK_RETRY_SCHEDULE: '0,1,60' } });
     const receiver = await startReceiver(failTimes(2));
-    const id = await subscribe(gateway, receiver.url);
+    const id = await subscribeEndpoint(gateway, receiver.url);
     await captureLeads(gateway);
     await vi.waitFor(
       async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ status: 'DELIVERED', attemptCount: 3 }]),
@@ -97,13 +103,13 @@ describeEngines('delivering', (engine) => {
   });
 
   it('has others told promptly while a receiver hangs that has 500 waiting', async () => {
-    const gateway = await startTelling({ engine });
+    const gateway = await startWebhookGateway({ engine });
     const hanging = await startReceiver(hang);
     const well = await startReceiver();
-    await subscribe(gateway, hanging.url);
+    await subscribeEndpoint(gateway, hanging.url);
     await captureLeads(gateway, 500);
     await vi.waitFor(() => expect(hanging.received).toHaveLength(5), soon);
-    const id = await subscribe(gateway, well.url);
+    const id = await subscribeEndpoint(gateway, well.url);
     for (let count = 1; count <= 20; count++) {
       await captureLeads(gateway);
       await vi.waitFor(() => expect(well.received).toHaveLength(count), { timeout: 1_000, interval: 5 });
@@ -117,10 +123,10 @@ describeEngines('delivering', (engine) => {
   });
 
   it('sends an endpoint 5 at once at most, in the order in which things happened', async () => {
-    const gateway = await startTelling({ engine });
+    const gateway = await startWebhookGateway({ engine });
     const waiting: (() => void)[] = [];
     const receiver = await startReceiver((response) => void waiting.push(() => response.end()));
-    const id = await subscribe(gateway, receiver.url);
+    const id = await subscribeEndpoint(gateway, receiver.url);
     await captureLeads(gateway, 30);
     for (let count = 0; count < 30; count++) {
       await vi.waitFor(() => expect(waiting.length).toBeGreaterThan(0), soon);
@@ -140,11 +146,11 @@ describeEngines('delivering', (engine) => {
   });
 
   it('switches an endpoint off that is gone for good, and tells the others', async () => {
-    const gateway = await startTelling({ engine });
+    const gateway = await startWebhookGateway({ engine });
     const gone = await startReceiver(answer(410));
     const other = await startReceiver();
-    const id = await subscribe(gateway, gone.url);
-    await subscribe(gateway, other.url, { events: ['WEBHOOK_DISABLED'] });
+    const id = await subscribeEndpoint(gateway, gone.url);
+    await subscribeEndpoint(gateway, other.url, { events: ['WEBHOOK_DISABLED'] });
     await captureLeads(gateway);
     await vi.waitFor(() => expect(other.received).toHaveLength(1), soon);
     const reason = 'It answered 410: it is gone for good.';
@@ -160,9 +166,9 @@ describeEngines('delivering', (engine) => {
 
   it('tries again when its time has passed, although the wall clock was set back by an hour', async () => {
     const clock = createTurnedClock();
-    const gateway = await startTelling({ engine, replaced: { clock } });
+    const gateway = await startWebhookGateway({ engine, replaced: { clock } });
     const receiver = await startReceiver(failTimes(1));
-    const id = await subscribe(gateway, receiver.url);
+    const id = await subscribeEndpoint(gateway, receiver.url);
     await captureLeads(gateway);
     await vi.waitFor(async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ attemptCount: 1 }]), soon);
     clock.jump(-HOUR);
@@ -175,9 +181,9 @@ describeEngines('delivering', (engine) => {
 
   it('is due at the next start where a clock that was set back since has made it due too late', async () => {
     const database = await createDatabase(engine);
-    const first = await startTelling({ engine, database });
+    const first = await startWebhookGateway({ engine, database });
     const receiver = await startReceiver(failTimes(1));
-    const id = await subscribe(first, receiver.url);
+    const id = await subscribeEndpoint(first, receiver.url);
     await captureLeads(first);
     await vi.waitFor(async () => expect(await readDeliveries(first, id)).toMatchObject([{ attemptCount: 1 }]), soon);
     const late = toTimestamp(Date.now() + HOUR);
@@ -185,7 +191,7 @@ describeEngines('delivering', (engine) => {
       trx.updateTable('webhook_deliveries').set({ next_attempt_at: late, leased_until: late }).execute(),
     );
     await first.close();
-    const second = { ...(await startTelling({ engine, database })), accountId: first.accountId };
+    const second = { ...(await startWebhookGateway({ engine, database })), accountId: first.accountId };
     await vi.waitFor(
       async () => expect(await readDeliveries(second, id)).toMatchObject([{ status: 'DELIVERED' }]),
       soon,
@@ -194,11 +200,11 @@ describeEngines('delivering', (engine) => {
 
   it('keeps what is due for an endpoint that is switched off until it is active again', async () => {
     const clock = createTurnedClock();
-    const gateway = await startTelling({ engine, replaced: { clock } });
+    const gateway = await startWebhookGateway({ engine, replaced: { clock } });
     const receiver = await startReceiver(failTimes(1, answer(410)));
-    const id = await subscribe(gateway, receiver.url);
+    const id = await subscribeEndpoint(gateway, receiver.url);
     const other = await startReceiver();
-    const otherId = await subscribe(gateway, other.url);
+    const otherId = await subscribeEndpoint(gateway, other.url);
     await captureLeads(gateway);
     await vi.waitFor(async () => expect(await readSubscription(gateway, id)).toMatchObject({ isActive: false }), soon);
     clock.turn(HOUR);
@@ -227,9 +233,9 @@ describeEngines('delivering', (engine) => {
 
   it('warns of an endpoint after 60 hours without a success, and switches it off after 120', async () => {
     const clock = createTurnedClock();
-    const gateway = await startTelling({ engine, replaced: { clock } });
+    const gateway = await startWebhookGateway({ engine, replaced: { clock } });
     const receiver = await startReceiver(answer(500));
-    const id = await subscribe(gateway, receiver.url, { schedule: 'LONG' });
+    const id = await subscribeEndpoint(gateway, receiver.url, { schedule: 'LONG' });
     const fail = async () => {
       const { length } = receiver.received;
       await captureLeads(gateway);
@@ -269,10 +275,10 @@ describeEngines('delivering', (engine) => {
   });
 
   it('gives up what it cannot sign, and goes on with the rest', async () => {
-    const gateway = await startTelling({ engine });
+    const gateway = await startWebhookGateway({ engine });
     const receiver = await startReceiver();
-    const broken = await subscribe(gateway, receiver.url, { sealed: { sealedSecret: 'nonsense' } });
-    const id = await subscribe(gateway, receiver.url);
+    const broken = await subscribeEndpoint(gateway, receiver.url, { sealed: { sealedSecret: 'nonsense' } });
+    const id = await subscribeEndpoint(gateway, receiver.url);
     await captureLeads(gateway);
     await vi.waitFor(
       async () => expect(await readDeliveries(gateway, id)).toMatchObject([{ status: 'DELIVERED' }]),
@@ -290,10 +296,10 @@ describeEngines('delivering', (engine) => {
 
   it('finishes at its end what it is at, and leaves the rest to the next process', async () => {
     const database = await createDatabase(engine);
-    const gateway = await startTelling({ database });
+    const gateway = await startWebhookGateway({ database });
     const waiting: (() => void)[] = [];
     const receiver = await startReceiver((response) => void waiting.push(() => response.end('late')));
-    const id = await subscribe(gateway, receiver.url);
+    const id = await subscribeEndpoint(gateway, receiver.url);
     await captureLeads(gateway, 7);
     await vi.waitFor(() => expect(waiting).toHaveLength(5), soon);
     const closing = gateway.close();
@@ -301,7 +307,7 @@ describeEngines('delivering', (engine) => {
     await closing;
     expect(receiver.received).toHaveLength(5);
     receiver.become(answer(200));
-    const next = { ...(await startTelling({ database })), accountId: gateway.accountId };
+    const next = { ...(await startWebhookGateway({ database })), accountId: gateway.accountId };
     await vi.waitFor(() => expect(receiver.received).toHaveLength(7), soon);
     await vi.waitFor(async () => {
       const told = await readDeliveries(next, id);
@@ -311,10 +317,10 @@ describeEngines('delivering', (engine) => {
   });
 
   it('signals those who watch the log when something is to be sent, and when it was tried', async () => {
-    const gateway = await startTelling({ engine });
+    const gateway = await startWebhookGateway({ engine });
     const { promise, resolve } = Promise.withResolvers<() => void>();
     const receiver = await startReceiver((response) => resolve(() => response.end()));
-    await subscribe(gateway, receiver.url);
+    await subscribeEndpoint(gateway, receiver.url);
     const signals = vi.fn();
     gateway.deps.bus.subscribe(deliveriesTopic(gateway.accountId), signals);
     await captureLeads(gateway);

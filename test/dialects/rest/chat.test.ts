@@ -160,9 +160,9 @@ describe('a chat request', () => {
     const gateway = await openGateway({ engine });
     const answered = gateway.chat({ message: 'Hello' });
     engine.push(delta('Half'));
-    await vi.waitFor(() => expect([...gateway.deps.liveAnswers.values()][0]?.content).toBe('Half'));
+    await vi.waitFor(() => expect([...gateway.deps.liveReplies.values()][0]?.content).toBe('Half'));
     await gateway.graphql('mutation ($id: ID!) { stopMessage(input: { messageId: $id }) { __typename } }', {
-      id: [...gateway.deps.liveAnswers.keys()][0],
+      id: [...gateway.deps.liveReplies.keys()][0],
     });
     const response = await answered;
     expect([response.status, await response.text()]).toEqual([200, '{"response":"Half"}']);

@@ -39,7 +39,7 @@ async function openConversation(env: Record<string, string> = {}) {
   const ask = (content = 'Well?') => send(gateway, { chatbotId: gateway.chatbotId, sessionId: 'one', content });
   engine.push(delta('Yes.'), finish);
   const first = await ask();
-  await webSocket.follow(gateway, { messageId: first.replyId }).ended;
+  await webSocket.subscribe(gateway, { messageId: first.replyId }).ended;
   const path = `/v1/conversations/${first.conversationId}/events`;
   return { ...gateway, engine, ask, path, first, conversationId: first.conversationId };
 }
@@ -158,7 +158,7 @@ describe('the events of a conversation', () => {
     const opened = await openConversation();
     const { replyId } = await opened.ask();
     opened.engine.push(delta('Half'));
-    await vi.waitFor(() => expect(opened.deps.liveAnswers.get(replyId)?.content).toBe('Half'));
+    await vi.waitFor(() => expect(opened.deps.liveReplies.get(replyId)?.content).toBe('Half'));
     const told = await (await follow(opened)).until('message.delta');
     expect(told.map(({ name }) => name)).toEqual(['message.created', 'message.delta']);
     expect(told[0]?.data.message).toMatchObject({ id: replyId, status: 'streaming' });
@@ -281,7 +281,7 @@ describe('the events of a conversation', () => {
     const pieces = Array.from({ length: 1_500 }, (_, index) => `${index} `.padEnd(10_000, 'x'));
     for (const piece of pieces) opened.engine.push(delta(piece));
     const whole = pieces.join('');
-    await vi.waitFor(() => expect(opened.deps.liveAnswers.get(replyId)?.content.length).toBe(whole.length), 10_000);
+    await vi.waitFor(() => expect(opened.deps.liveReplies.get(replyId)?.content.length).toBe(whole.length), 10_000);
     opened.engine.push(finish);
 
     let text = '';

@@ -39,7 +39,7 @@ export async function startBilled({ replaced, ...options }: GatewayOptions = {})
     const { key, ...where } = to;
     const sent = await send(gateway, { chatbotId, content: 'Well?', ...where }, key);
     for (const step of steps) step instanceof Error ? engine.fail(step) : engine.push(step);
-    await webSocket.follow(gateway, { messageId: sent.replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: sent.replyId }).ended;
     return sent;
   }
   return { gateway, engine, chatbotId, ask };

@@ -63,7 +63,7 @@ export async function askAndFollow(
   content = 'When are refunds paid?',
 ): Promise<{ reader: Reader; replyId: string; conversationId: string }> {
   const { replyId, conversationId } = await send(gateway, { chatbotId, content });
-  const reader = webSocket.follow(gateway, { messageId: replyId });
+  const reader = webSocket.subscribe(gateway, { messageId: replyId });
   await reader.ended;
   return { reader, replyId, conversationId };
 }

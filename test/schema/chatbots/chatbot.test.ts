@@ -165,7 +165,7 @@ describe('deleteChatbot', () => {
     const [id, other] = [await createChatbot(gateway, { sources: ['Towers are tall.'] }), await createChatbot(gateway)];
     const kept = await send(gateway, { chatbotId: other, content: 'Hello' });
     const gone = await send(gateway, { chatbotId: id, content: 'Are towers tall?' });
-    for (const { replyId } of [kept, gone]) await webSocket.follow(gateway, { messageId: replyId }).ended;
+    for (const { replyId } of [kept, gone]) await webSocket.subscribe(gateway, { messageId: replyId }).ended;
     expect(await mutate(gateway, 'deleteChatbot', { id }, { selection: 'deletedId' })).toMatchObject({ deletedId: id });
 
     const ids = [id, gone.conversationId, gone.messageId, gone.replyId];

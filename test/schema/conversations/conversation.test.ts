@@ -16,11 +16,11 @@ describe('conversation', () => {
     const chatbotId = await createChatbot(gateway);
     engine.push(delta('Good day.'), finish);
     const first = await send(gateway, { chatbotId, sessionId: 'visit', content: ' Hello ' });
-    await webSocket.follow(gateway, { messageId: first.replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: first.replyId }).ended;
     const { conversationId } = first;
     const second = await send(gateway, { conversationId, content: 'And?' });
     engine.push(delta('So'));
-    const reader = webSocket.follow(gateway, { messageId: second.replyId });
+    const reader = webSocket.subscribe(gateway, { messageId: second.replyId });
     await reader.until(({ content }) => content === 'So');
 
     const { data } = await gateway.graphql(CONVERSATION, { id: conversationId.toUpperCase() });
@@ -88,7 +88,7 @@ describe('conversations', () => {
     const ids: string[] = [];
     for (const content of ['One', 'Two', 'Three']) {
       const sent = await send(gateway, { chatbotId, content });
-      await webSocket.follow(gateway, { messageId: sent.replyId }).ended;
+      await webSocket.subscribe(gateway, { messageId: sent.replyId }).ended;
       ids.push(sent.conversationId);
     }
     await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Elsewhere' });

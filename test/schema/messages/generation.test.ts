@@ -35,7 +35,7 @@ describe('what a reply took', () => {
   it('is unknown before its end, and its price where the model has none', async () => {
     const { gateway, engine, chatbotId } = await startBilled();
     const { replyId } = await send(gateway, { chatbotId, content: 'Well?' });
-    const reader = webSocket.follow(gateway, { messageId: replyId });
+    const reader = webSocket.subscribe(gateway, { messageId: replyId });
     const steps = byModel('gpt-nobody-knows');
     engine.push(...steps.slice(0, 2));
     await reader.until(({ content }) => content === 'Well.');
@@ -96,7 +96,7 @@ describe('what a reply took', () => {
     const key = await keyWith(gateway, 'CHAT');
     const { replyId } = await send(gateway, { chatbotId, content: 'Well?' });
     engine.push(...byModel('gpt-4.1'));
-    await webSocket.follow(gateway, { messageId: replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: replyId }).ended;
     const stop = (selection: string) =>
       gateway.graphql(
         `mutation { stopMessage(input: { messageId: "${replyId}" }) { ... on StopMessagePayload { message { ${selection} } } } }`,

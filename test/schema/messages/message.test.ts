@@ -79,7 +79,7 @@ describe('sendMessage', () => {
     });
     expect(await countRows(gateway)).toEqual([1, 2, 1]);
     engine.push(finish);
-    await webSocket.follow(gateway, { messageId: answer.reply.id }).ended;
+    await webSocket.subscribe(gateway, { messageId: answer.reply.id }).ended;
   });
 
   it('finds the conversation of a session again, within its chatbot', async () => {
@@ -173,7 +173,7 @@ describe('sendMessage', () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'Hello' });
-    await webSocket.follow(gateway, { messageId: replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: replyId }).ended;
     await mutate(gateway, 'updateChatbot', { id: chatbotId, isActive: false });
     const before = await countRows(gateway);
     const paused = { __typename: 'ChatbotPausedError', code: 'CHATBOT_PAUSED', reason: 'Chatbot is not active.' };

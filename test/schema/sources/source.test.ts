@@ -165,7 +165,7 @@ describe('deleteSource', () => {
       content: { text: 'The tower is 300 metres tall.' },
     });
     const { replyId } = await send(gateway, { chatbotId, content: 'How tall is the tower?' });
-    await webSocket.follow(gateway, { messageId: replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: replyId }).ended;
     const before = (await gateway.graphql<Cited>(CITATIONS, { id: replyId })).data.node.citations;
     expect(before).toMatchObject([
       { title: 'Tower', quote: 'The tower is 300 metres tall.', source: { id: source.id } },

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { toTimestamp } from '../../src/domain/time.ts';
-import type { LiveAnswer } from '../../src/replies/live-answers.ts';
+import type { LiveReply } from '../../src/replies/live-replies.ts';
 import { markApiKeyRevoked } from '../../src/store/api-keys.ts';
 import { cite, collectCitations, startConversation, waitForReaders } from '../helpers/conversations.ts';
 import { startGateway } from '../helpers/gateway.ts';
@@ -10,10 +10,10 @@ import { createRandom, lookAround, writeText } from '../helpers/random.ts';
 import { createPrefix } from '../helpers/redis.ts';
 import { TEST_REDIS_URL } from '../helpers/servers.ts';
 import { openSocket } from '../helpers/sockets.ts';
-import { readMessage, startAnswer, TRANSPORTS, textOf, webSocket } from '../helpers/streams.ts';
+import { readMessage, startReply, TRANSPORTS, textOf, webSocket } from '../helpers/streams.ts';
 
 /** The answers of a process that finds none of them: it has to read them as if another wrote them. */
-class AnswersElsewhere extends Map<string, LiveAnswer> {
+class AnswersElsewhere extends Map<string, LiveReply> {
   override get(): undefined {
     return undefined;
   }
@@ -26,10 +26,10 @@ function share() {
 }
 
 describe.runIf(hasRedis)('what happens on another node', () => {
-  it.each(TRANSPORTS)('is told of an answer as it is written, over $name', async ({ follow }) => {
-    const replaced = { liveAnswers: new AnswersElsewhere() };
-    const { gateway, engine, replyId, conversationId } = await startAnswer({ env: share().env, replaced });
-    const readers = [{ messageId: replyId }, { conversationId }].map((options) => follow(gateway, options));
+  it.each(TRANSPORTS)('is told of an answer as it is written, over $name', async ({ subscribe }) => {
+    const replaced = { liveReplies: new AnswersElsewhere() };
+    const { gateway, engine, replyId, conversationId } = await startReply({ env: share().env, replaced });
+    const readers = [{ messageId: replyId }, { conversationId }].map((options) => subscribe(gateway, options));
     const random = createRandom(1);
     let text = '';
     // A text that is only saved comes a second later, and would come in a few pieces.
@@ -55,12 +55,12 @@ describe.runIf(hasRedis)('what happens on another node', () => {
 
   it.each([1, 2, 3, 4])('is told whole to readers who come and go at random (seed %i)', async (seed) => {
     const random = createRandom(seed);
-    const replaced = { liveAnswers: new AnswersElsewhere() };
-    const { gateway, engine, replyId } = await startAnswer({ env: share().env, replaced });
+    const replaced = { liveReplies: new AnswersElsewhere() };
+    const { gateway, engine, replyId } = await startReply({ env: share().env, replaced });
     const seen = [[], [], []].map(() => [] as { cursor: string }[]);
     const visit = (index: number) => {
       const events = seen[index] ?? [];
-      const reader = webSocket.follow(gateway, { messageId: replyId, after: events.at(-1)?.cursor });
+      const reader = webSocket.subscribe(gateway, { messageId: replyId, after: events.at(-1)?.cursor });
       const leave = () => {
         reader.leave();
         events.push(...reader.events);
@@ -88,7 +88,7 @@ describe.runIf(hasRedis)('what happens on another node', () => {
     const { prefix, env } = share();
     const { gateway, conversationId } = await startConversation({ env });
     const [other] = (await openNodes(1, { prefix })) as [Node];
-    const reader = webSocket.follow(gateway, { conversationId });
+    const reader = webSocket.subscribe(gateway, { conversationId });
     await waitForReaders(gateway, 1);
     const typing = { conversationId, role: 'AGENT' };
     other.announcements.announce('typing', JSON.stringify({ ...typing, isTyping: true }));

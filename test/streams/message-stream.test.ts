@@ -4,7 +4,7 @@ import { createId } from '../../src/domain/ids.ts';
 import { subscribeToMessage } from '../../src/streams/message-stream.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import { readMessage, type StreamEvent, startAnswer, TRANSPORTS, textOf, webSocket } from '../helpers/streams.ts';
+import { readMessage, type StreamEvent, startReply, TRANSPORTS, textOf, webSocket } from '../helpers/streams.ts';
 
 const names = (events: readonly StreamEvent[]) => events.map((event) => event.__typename);
 const isDelta = ({ __typename }: StreamEvent) => __typename === 'MessageDelta';
@@ -31,10 +31,10 @@ async function messagesUsed(gateway: TestGateway): Promise<number> {
   return data.viewer.account.usage.messages;
 }
 
-describe.each(TRANSPORTS)('messageStream over $name', ({ follow: attach }) => {
+describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
   it('tells an answer while it is written, from its start to its end, and completes', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
-    const reader = attach(gateway, { messageId: replyId });
+    const { gateway, engine, replyId } = await startReply();
+    const reader = subscribe(gateway, { messageId: replyId });
     await reader.until(({ message }) => message?.status === 'STREAMING');
     engine.push(delta('One '));
     await reader.until(says('One '));
@@ -63,8 +63,8 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ follow: attach }) => {
   });
 
   it('tells the rest, and nothing twice, after any cursor of a finished answer', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
-    const whole = attach(gateway, { messageId: replyId });
+    const { gateway, engine, replyId } = await startReply();
+    const whole = subscribe(gateway, { messageId: replyId });
     for (const [index, word] of ['An ', 'answer ', '👍 ', 'in pieces'].entries()) {
       engine.push(delta(word), cite(index));
       await whole.until(({ content }) => content?.endsWith(word) === true);
@@ -74,7 +74,7 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ follow: attach }) => {
     expect(textOf(whole.events)).toBe((await readMessage(gateway, replyId)).content);
 
     for (const [index, { cursor }] of whole.events.entries()) {
-      const late = attach(gateway, { messageId: replyId, after: cursor });
+      const late = subscribe(gateway, { messageId: replyId, after: cursor });
       expect(await late.ended).toBeUndefined();
       expect(textOf([...whole.events.slice(0, index + 1), ...late.events])).toBe(whole.text);
       expect(citationsOf(whole.events.slice(0, index + 1)) + citationsOf(late.events)).toBe(4);
@@ -84,13 +84,13 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ follow: attach }) => {
   });
 
   it('tells the rest, and nothing twice, after any cursor of an answer under way', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
-    const whole = attach(gateway, { messageId: replyId });
+    const { gateway, engine, replyId } = await startReply();
+    const whole = subscribe(gateway, { messageId: replyId });
     await whole.until(({ message }) => message?.status === 'STREAMING');
     const late = [];
     for (const word of ['An ', 'answer ', 'in pieces']) {
       const seen = [...whole.events];
-      late.push({ seen, reader: attach(gateway, { messageId: replyId, after: seen.at(-1)?.cursor }) });
+      late.push({ seen, reader: subscribe(gateway, { messageId: replyId, after: seen.at(-1)?.cursor }) });
       engine.push(delta(word), cite(2));
       await whole.until(({ content }) => content?.endsWith(word) === true);
     }
@@ -104,13 +104,13 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ follow: attach }) => {
   });
 
   it('tells one who comes late all of it, in one piece', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
-    const first = attach(gateway, { messageId: replyId });
+    const { gateway, engine, replyId } = await startReply();
+    const first = subscribe(gateway, { messageId: replyId });
     engine.push(delta('All '));
     await first.until(says('All '));
     engine.push(delta('of it.'));
     await first.until(says('All of it.'));
-    const late = attach(gateway, { messageId: replyId });
+    const late = subscribe(gateway, { messageId: replyId });
     await late.until(isDelta);
     expect(late.events.filter(isDelta)).toMatchObject([{ offset: 0, text: 'All of it.' }]);
     engine.push(finish);
@@ -119,8 +119,8 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ follow: attach }) => {
   });
 
   it('tells several readers the same, and goes on when some leave', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
-    const readers = Array.from({ length: 5 }, () => attach(gateway, { messageId: replyId }));
+    const { gateway, engine, replyId } = await startReply();
+    const readers = Array.from({ length: 5 }, () => subscribe(gateway, { messageId: replyId }));
     engine.push(delta('Hello '));
     await Promise.all(readers.map((reader) => reader.until(says('Hello '))));
     for (const reader of readers.slice(0, 2)) reader.leave();
@@ -132,24 +132,24 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ follow: attach }) => {
   });
 
   it('keeps nothing of readers who left, in whatever way, while the answer goes on', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
-    const { bus, liveAnswers } = gateway.deps;
-    const readers = Array.from({ length: 4 }, () => attach(gateway, { messageId: replyId }));
+    const { gateway, engine, replyId } = await startReply();
+    const { bus, liveReplies } = gateway.deps;
+    const readers = Array.from({ length: 4 }, () => subscribe(gateway, { messageId: replyId }));
     engine.push(delta('Hello '));
     await Promise.all(readers.map((reader) => reader.until(says('Hello '))));
     expect(bus.size).toBe(4);
     for (const reader of readers.slice(0, 2)) reader.leave();
     for (const reader of readers.slice(2, 4)) reader.vanish();
     await vi.waitFor(() => expect(bus.size).toBe(0));
-    expect(liveAnswers.size).toBe(1);
+    expect(liveReplies.size).toBe(1);
     engine.push(finish);
     await vi.waitFor(async () => expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'COMPLETED' }));
-    await vi.waitFor(() => expect(liveAnswers.size).toBe(0));
+    await vi.waitFor(() => expect(liveReplies.size).toBe(0));
   });
 
   it('never splits a character, and tells what is stored, however the model cuts its text', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
-    const reader = attach(gateway, { messageId: replyId });
+    const { gateway, engine, replyId } = await startReply();
+    const reader = subscribe(gateway, { messageId: replyId });
     await reader.until(({ message }) => message?.status === 'STREAMING');
     const units = 'a👍🏽b👨‍👩‍👧c'.split('');
     for (const unit of units) {
@@ -168,9 +168,9 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ follow: attach }) => {
   });
 
   it('ends with MessageFailed, and gives the quota back, when the engine fails before its first word', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
+    const { gateway, engine, replyId } = await startReply();
     expect(await messagesUsed(gateway)).toBe(1);
-    const reader = attach(gateway, { messageId: replyId });
+    const reader = subscribe(gateway, { messageId: replyId });
     engine.fail(new Error('secret reason'));
     expect(await reader.ended).toBeUndefined();
     expect(names(reader.events)).toEqual(['MessageCreated', 'MessageFailed']);
@@ -184,8 +184,8 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ follow: attach }) => {
   });
 
   it('ends with MessageFailed and keeps the part that was written when the engine fails later', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
-    const reader = attach(gateway, { messageId: replyId });
+    const { gateway, engine, replyId } = await startReply();
+    const reader = subscribe(gateway, { messageId: replyId });
     engine.push(delta('A part'));
     await reader.until(isDelta);
     engine.fail(new Error('secret reason'));
@@ -198,14 +198,14 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ follow: attach }) => {
 
 describe('following', () => {
   it('tells the text that a citation points into before the citation, to a reader of any speed', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
+    const { gateway, engine, replyId } = await startReply();
     const { accountId, deps } = gateway;
     const viewer = { accountId, scopes: new Set(), revoked: new AbortController().signal } as unknown as Parameters<
       typeof subscribeToMessage
     >[1];
     const events = await subscribeToMessage(deps, viewer, { messageId: replyId }, new AbortController().signal);
     await events.next();
-    const ahead = webSocket.follow(gateway, { messageId: replyId });
+    const ahead = webSocket.subscribe(gateway, { messageId: replyId });
     engine.push(delta('One. '));
     await ahead.until(says('One. '));
     await events.next();
@@ -218,9 +218,9 @@ describe('following', () => {
   });
 
   it('ends for everybody when the key is revoked', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
+    const { gateway, engine, replyId } = await startReply();
     const key = await gateway.createKey(gateway.accountId, ['CHAT']);
-    const readers = TRANSPORTS.map((transport) => transport.follow(gateway, { messageId: replyId, key }));
+    const readers = TRANSPORTS.map((transport) => transport.subscribe(gateway, { messageId: replyId, key }));
     engine.push(delta('Hello'));
     await Promise.all(readers.map((reader) => reader.until(isDelta)));
     await gateway.graphql(`mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { __typename } }`, {

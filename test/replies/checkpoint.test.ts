@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Citation } from '../../src/domain/entities.ts';
 import { StorageUnavailableError } from '../../src/domain/errors.ts';
 import { createId } from '../../src/domain/ids.ts';
-import { startSavingAnswers } from '../../src/replies/save-texts.ts';
+import { startCheckpoints } from '../../src/replies/checkpoint.ts';
 import { findMessage } from '../../src/store/messages.ts';
 import { saveAnswer } from '../../src/store/open-replies.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
@@ -86,13 +86,13 @@ describe('an answer under way', () => {
   it('is saved in one transaction with the others', async () => {
     const { gateway, engine, read, saves, replyId } = await open();
     engine.push(delta('nine'));
-    await vi.waitFor(() => expect(gateway.deps.liveAnswers.get(replyId)?.content).toBe('nine'));
+    await vi.waitFor(() => expect(gateway.deps.liveReplies.get(replyId)?.content).toBe('nine'));
     const other = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'And?' });
     // The answer that began to wait last takes it.
     await vi.waitFor(() => expect(engine.asked).toBe(2));
     engine.push(delta('ten'));
-    await vi.waitFor(() => expect(gateway.deps.liveAnswers.get(other.replyId)?.content).toBe('ten'));
-    const answers = [...gateway.deps.liveAnswers.values()];
+    await vi.waitFor(() => expect(gateway.deps.liveReplies.get(other.replyId)?.content).toBe('ten'));
+    const answers = [...gateway.deps.liveReplies.values()];
     await vi.waitFor(() => expect(answers.map(({ savedSize }) => savedSize)).toEqual([4, 3]), SOON);
     const before = saves();
     for (const answer of answers) answer.savedSize = 0;
@@ -101,7 +101,7 @@ describe('an answer under way', () => {
     expect(message?.content).toBe('ten');
     expect(await read()).toMatchObject({ content: 'nine' });
     expect(saves()).toBe(before + 1);
-    for (const { stop } of gateway.deps.liveAnswers.values()) stop.abort();
+    for (const { stop } of gateway.deps.liveReplies.values()) stop.abort();
   });
 });
 
@@ -120,7 +120,7 @@ describe('saving', () => {
   it('ends when it is told to, and leaves no timer', () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     const run = vi.fn();
-    const stop = startSavingAnswers({ background: { run }, liveAnswers: new Map() } as never);
+    const stop = startCheckpoints({ background: { run }, liveReplies: new Map() } as never);
     vi.advanceTimersByTime(2_000);
     expect(run).toHaveBeenCalledTimes(2);
     stop();

@@ -1,32 +1,32 @@
 import { onTestFinished } from 'vitest';
-import type { Deps } from '../../src/deps.ts';
-import { createId } from '../../src/domain/ids.ts';
-import { toTimestamp } from '../../src/domain/time.ts';
-import type { WebhookAttempt, WebhookDelivery, WebhookSubscription } from '../../src/domain/webhooks.ts';
-import { listWebhookAttempts, listWebhookDeliveries } from '../../src/store/webhooks/deliveries.ts';
-import { enqueueEvents } from '../../src/store/webhooks/outbox.ts';
+import type { Deps } from '../../../src/deps.ts';
+import { createId } from '../../../src/domain/ids.ts';
+import { toTimestamp } from '../../../src/domain/time.ts';
+import type { WebhookAttempt, WebhookDelivery, WebhookSubscription } from '../../../src/domain/webhooks.ts';
+import { listWebhookAttempts, listWebhookDeliveries } from '../../../src/store/webhooks/deliveries.ts';
+import { enqueueEvents } from '../../../src/store/webhooks/outbox.ts';
 import {
   type Endpoint,
   findWebhookSubscription,
   insertWebhookSubscription,
   type SealedParts,
-} from '../../src/store/webhooks/subscriptions.ts';
-import { sealHeaders, sealSecret } from '../../src/webhooks/sealed.ts';
-import { createSecret } from '../../src/webhooks/secret.ts';
-import { type GatewayOptions, startGateway, type TestGateway } from './gateway.ts';
+} from '../../../src/store/webhooks/subscriptions.ts';
+import { sealHeaders, sealSecret } from '../../../src/webhooks/sealed.ts';
+import { createSecret } from '../../../src/webhooks/secret.ts';
+import { type GatewayOptions, startGateway, type TestGateway } from '../gateway.ts';
 
 /** What secrets of webhooks are sealed with in tests, and that their endpoints may be on this machine. */
 export const WEBHOOK_ENV = { SECRET_KEY: '5e'.repeat(32), SSRF_ALLOW_CIDRS: '127.0.0.0/8' };
 
 /** Starts a gateway that delivers to this machine, and ends with the test. */
-export async function startTelling({ env, ...options }: GatewayOptions = {}): Promise<TestGateway> {
+export async function startWebhookGateway({ env, ...options }: GatewayOptions = {}): Promise<TestGateway> {
   const gateway = await startGateway({ ...options, env: { ...WEBHOOK_ENV, ...env } });
   onTestFinished(() => gateway.close());
   return gateway;
 }
 
 /** What a test may want of a subscription. */
-export interface Wanted extends Partial<WebhookSubscription> {
+export interface EndpointOptions extends Partial<WebhookSubscription> {
   readonly accountId: string;
   readonly url: string;
   readonly secret?: string;
@@ -38,7 +38,7 @@ export interface Wanted extends Partial<WebhookSubscription> {
 /** Makes an endpoint that is told of new leads. */
 export function createEndpoint(
   { sealer, clock }: Pick<Deps, 'sealer' | 'clock'>,
-  { secret = createSecret(), oldSecret, headers = {}, sealed, ...wanted }: Wanted,
+  { secret = createSecret(), oldSecret, headers = {}, sealed, ...wanted }: EndpointOptions,
 ): Endpoint {
   const id = createId('webhookSubscription');
   const at = toTimestamp(clock.now());
@@ -71,10 +71,10 @@ export function createEndpoint(
 }
 
 /** Stores an endpoint for the first account of a gateway, and gives its id. */
-export async function subscribe(
+export async function subscribeEndpoint(
   { deps, accountId }: Pick<TestGateway, 'deps' | 'accountId'>,
   url: string,
-  wanted: Partial<Wanted> = {},
+  wanted: Partial<EndpointOptions> = {},
 ): Promise<string> {
   const { subscription, sealed } = createEndpoint(deps, { accountId, ...wanted, url });
   await deps.db.transaction((trx) => insertWebhookSubscription(trx, subscription, sealed));
@@ -92,7 +92,7 @@ export async function captureLeads({ deps, accountId }: Pick<TestGateway, 'deps'
 }
 
 /** A delivery with its attempts. */
-export interface Told extends WebhookDelivery {
+export interface DeliveryWithAttempts extends WebhookDelivery {
   readonly attempts: readonly WebhookAttempt[];
 }
 
@@ -100,7 +100,7 @@ export interface Told extends WebhookDelivery {
 export async function readDeliveries(
   { deps, accountId }: Pick<TestGateway, 'deps' | 'accountId'>,
   subscriptionId: string,
-): Promise<Told[]> {
+): Promise<DeliveryWithAttempts[]> {
   const { read } = deps.db;
   const deliveries = await listWebhookDeliveries(read, accountId, { subscriptionId }, { limit: 1_000 });
   if (deliveries.length === 0) return [];

@@ -1,7 +1,7 @@
 import type { Deps } from '../deps.ts';
 import { StorageUnavailableError } from '../domain/errors.ts';
 import { saveAnswer } from '../store/open-replies.ts';
-import type { LiveAnswer } from './live-answers.ts';
+import type { LiveReply } from './live-replies.ts';
 
 const SAVE_INTERVAL_MS = 1_000;
 /** How long readers wait at most for the first text to be saved. */
@@ -12,13 +12,13 @@ const FIRST_SAVE_MS = 500;
  * than the last second is never lost with the process. What could not be saved is tried again a second later.
  * @returns a function that ends it.
  */
-export function startSavingAnswers(deps: Pick<Deps, 'db' | 'liveAnswers' | 'background'>): () => void {
+export function startCheckpoints(deps: Pick<Deps, 'db' | 'liveReplies' | 'background'>): () => void {
   let isSaving = false;
   let isRefused = false;
 
   async function save(): Promise<void> {
     // Copied in one go: they are written on while they are saved.
-    const changed = [...deps.liveAnswers]
+    const changed = [...deps.liveReplies]
       .map(([id, answer]) => ({ id, answer, size: sizeOf(answer), ...copyText(answer) }))
       .filter(({ answer, size }) => size > answer.savedSize);
     if (changed.length === 0) return;
@@ -49,7 +49,7 @@ export function startSavingAnswers(deps: Pick<Deps, 'db' | 'liveAnswers' | 'back
  * Saves the first text of an answer before anybody is told of it, so that what a crash leaves shows whether anybody has
  * seen any of the answer. Where that takes long or fails, readers do not wait for it.
  */
-export async function saveFirstText(deps: Pick<Deps, 'db'>, id: string, answer: LiveAnswer): Promise<void> {
+export async function saveFirstText(deps: Pick<Deps, 'db'>, id: string, answer: LiveReply): Promise<void> {
   const size = sizeOf(answer);
   const written = { id, ...copyText(answer) };
   const saving = deps.db
@@ -66,6 +66,6 @@ export async function saveFirstText(deps: Pick<Deps, 'db'>, id: string, answer: 
 }
 
 /** Grows with everything that is written. */
-const sizeOf = ({ content, citations }: LiveAnswer): number => content.length + citations.length;
+const sizeOf = ({ content, citations }: LiveReply): number => content.length + citations.length;
 
-const copyText = ({ content, citations }: LiveAnswer) => ({ content, citations: [...citations] });
+const copyText = ({ content, citations }: LiveReply) => ({ content, citations: [...citations] });

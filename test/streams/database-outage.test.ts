@@ -27,12 +27,12 @@ async function startWired() {
   const chatbotId = await createChatbot(gateway);
   engine.push(finish);
   const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'Well?' });
-  await webSocket.follow(gateway, { messageId: replyId }).ended;
+  await webSocket.subscribe(gateway, { messageId: replyId }).ended;
   const readers = [
-    ...[webSocket, serverSentEvents, restEvents].map(({ follow }) => follow(gateway, { conversationId })),
-    ...TRANSPORTS.map(({ follow }) => follow(gateway, { chatbotId })),
-    ...TRANSPORTS.map(({ follow }) => follow(gateway, {})),
-    webSocket.follow(gateway, { subscriptionId: null }),
+    ...[webSocket, serverSentEvents, restEvents].map(({ subscribe }) => subscribe(gateway, { conversationId })),
+    ...TRANSPORTS.map(({ subscribe }) => subscribe(gateway, { chatbotId })),
+    ...TRANSPORTS.map(({ subscribe }) => subscribe(gateway, {})),
+    webSocket.subscribe(gateway, { subscriptionId: null }),
   ];
   await waitForReaders(gateway, readers.length);
   onTestFinished(() => {
@@ -50,7 +50,7 @@ describe.runIf(hasPostgres)('streams whose connection to Postgres is lost', () =
   it.each(['ended by the server again and again', 'away for a while'])('go on when it is %s', LIMIT, async (how) => {
     const { gateway, engine, wire, conversationId, readers, terminate } = await startWired();
     const first = await send(gateway, { conversationId, content: 'One?' });
-    const message = webSocket.follow(gateway, { messageId: first.replyId });
+    const message = webSocket.subscribe(gateway, { messageId: first.replyId });
     const conversation = readers.slice(0, 3);
     engine.push(delta('One, '));
     for (const reader of [message, ...conversation]) await reader.until(({ text }) => text === 'One, ');

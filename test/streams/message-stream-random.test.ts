@@ -4,7 +4,7 @@ import { createId } from '../../src/domain/ids.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
 import { createRandom, lookAround, type Random, writeText } from '../helpers/random.ts';
-import { type Reader, readMessage, type StreamEvent, startAnswer, TRANSPORTS, textOf } from '../helpers/streams.ts';
+import { type Reader, readMessage, type StreamEvent, startReply, TRANSPORTS, textOf } from '../helpers/streams.ts';
 
 /** An answer cut into pieces at any code unit, with citations of what was said. */
 function writeScript(random: Random): AnswerEvent[] {
@@ -37,7 +37,7 @@ function createVisitor(gateway: TestGateway, messageId: string, random: Random) 
 
   function join(): void {
     const transport = TRANSPORTS[random.below(TRANSPORTS.length)];
-    reader = transport?.follow(gateway, { messageId, after: seen.at(-1)?.cursor });
+    reader = transport?.subscribe(gateway, { messageId, after: seen.at(-1)?.cursor });
   }
 
   return {
@@ -67,7 +67,7 @@ describe('following', () => {
     'gives every reader the stored answer, whenever it comes and goes (seed %i)',
     async (seed) => {
       const random = createRandom(seed);
-      const { gateway, engine, replyId } = await startAnswer();
+      const { gateway, engine, replyId } = await startReply();
 
       const visitors = Array.from({ length: 6 }, () => createVisitor(gateway, replyId, random));
       for (const step of writeScript(random)) {
@@ -89,7 +89,7 @@ describe('following', () => {
         expectOrder(seen);
       }
       await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(0));
-      expect(gateway.deps.liveAnswers.size).toBe(0);
+      expect(gateway.deps.liveReplies.size).toBe(0);
     },
   );
 });

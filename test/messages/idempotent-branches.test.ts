@@ -29,7 +29,7 @@ async function open(kind: TestEngine) {
   const chatbotId = await createChatbot(gateway);
   engine.push(delta('First.'), finish);
   const first = await send(gateway, { chatbotId, content: 'Well?' });
-  await webSocket.follow(gateway, { messageId: first.replyId }).ended;
+  await webSocket.subscribe(gateway, { messageId: first.replyId }).ended;
   return { gateway, engine, chatbotId, first };
 }
 
@@ -66,7 +66,7 @@ for (const { name, selection, of, input, rows } of VERBS) {
       await vi.waitFor(() => expect(engine.asked).toBe(2), SOON);
       engine.push(delta('Second.'), finish);
       const replyId = all[0]?.reply?.id ?? all[0]?.message?.id ?? '';
-      await webSocket.follow(gateway, { messageId: replyId }).ended;
+      await webSocket.subscribe(gateway, { messageId: replyId }).ended;
 
       // What would refuse another request refuses no repetition.
       expect(await ask({ whenBusy: 'REJECT' })).toEqual(all[0]);
@@ -104,7 +104,7 @@ for (const { name, selection, of, input, rows } of VERBS) {
         clientMessageId: 'one',
       });
       expect(sent.messageId).not.toBe(message?.id);
-      await webSocket.follow(gateway, { messageId: reply?.id ?? message?.id ?? '' }).ended;
+      await webSocket.subscribe(gateway, { messageId: reply?.id ?? message?.id ?? '' }).ended;
       expect((await ask({ clientMessageId: 'two' })).__typename).toBe('QuotaExceededError');
     });
   });

@@ -1,17 +1,17 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createId } from '../../src/domain/ids.ts';
 import { send } from '../helpers/chatbots.ts';
-import { cite, listTold, stageOf } from '../helpers/conversations.ts';
+import { cite, describeEvents, stageOf } from '../helpers/conversations.ts';
 import { writeUnsigned } from '../helpers/cursors.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import { startAnswer, TRANSPORTS } from '../helpers/streams.ts';
+import { startReply, TRANSPORTS } from '../helpers/streams.ts';
 import { gatherWrongCursors } from '../helpers/wrong-cursors.ts';
 import { mutate } from '../schema/support.ts';
 
 /** The checksum of no text. */
 const START = (0x811c9dc5).toString(36);
 
-describe.each(TRANSPORTS)('the start of messageStream over $name', ({ follow: attach }) => {
+describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe }) => {
   it.each<[string, (given: { foreign: string; conversationId: string }) => string]>([
     ['an unknown', () => createId('message')],
     ['a malformed', () => 'nonsense'],
@@ -19,10 +19,10 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ follow: at
     ["another account's", ({ foreign }) => foreign],
     ["a conversation's", (given) => given.conversationId],
   ])('refuses %s id with NOT_FOUND before the first event', async (_what, choose) => {
-    const { gateway, conversationId, replyId } = await startAnswer();
+    const { gateway, conversationId, replyId } = await startReply();
     const { key } = await gateway.createTenant();
     const messageId = choose({ foreign: replyId, conversationId });
-    const reader = attach(gateway, { messageId, ...(messageId === replyId && { key }) });
+    const reader = subscribe(gateway, { messageId, ...(messageId === replyId && { key }) });
     await reader.ended;
     expect(reader.errors).toEqual(['NOT_FOUND']);
     expect(reader.events).toEqual([]);
@@ -44,21 +44,21 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ follow: at
     };
     const codes: Record<string, readonly string[]> = {};
     for (const [what, after] of Object.entries(wrong)) {
-      const reader = attach(gateway, { messageId: replyId, after });
+      const reader = subscribe(gateway, { messageId: replyId, after });
       await reader.ended;
       expect(reader.events).toEqual([]);
       codes[what] = reader.errors;
     }
     expect(codes).toEqual(Object.fromEntries(Object.keys(wrong).map((what) => [what, ['BAD_USER_INPUT']])));
-    const reader = attach(gateway, { messageId: replyId, after: last });
+    const reader = subscribe(gateway, { messageId: replyId, after: last });
     expect(await reader.ended).toBeUndefined();
     expect([reader.events, reader.errors]).toEqual([[], []]);
     await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(0));
   });
 
   it('tells a gap, then the whole message, after a cursor that the message has not come to', async () => {
-    const { gateway, engine, conversationId, replyId } = await startAnswer();
-    const running = attach(gateway, { messageId: replyId });
+    const { gateway, engine, conversationId, replyId } = await startReply();
+    const running = subscribe(gateway, { messageId: replyId });
     engine.push(delta('A part'));
     const { cursor } = await running.until(({ text }) => text === 'A part');
     const checksum = cursor.split('_')[4] ?? '';
@@ -74,15 +74,15 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ follow: at
       [waiting, `2_0_0_${START}`, ['StreamGap', `MessageCreated ${waiting}`]],
       [waiting, `3_0_0_${START}`, ['StreamGap', `MessageCreated ${waiting}`]],
     ] as const) {
-      const reader = attach(gateway, { messageId: id, after: sign(id, position) });
+      const reader = subscribe(gateway, { messageId: id, after: sign(id, position) });
       await vi.waitFor(() => expect(reader.events).toHaveLength(told.length));
-      expect([position, listTold(reader.events).map((one) => one.replace(/^StreamGap.*/, 'StreamGap'))]).toEqual([
+      expect([position, describeEvents(reader.events).map((one) => one.replace(/^StreamGap.*/, 'StreamGap'))]).toEqual([
         position,
         told,
       ]);
       reader.leave();
     }
-    const now = attach(gateway, { messageId: replyId, after: cursor });
+    const now = subscribe(gateway, { messageId: replyId, after: cursor });
     engine.push(finish);
     await now.ended;
     expect(now.events.map(({ __typename }) => __typename)).toEqual(['MessageCompleted']);
@@ -91,10 +91,10 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ follow: at
   it.each(['stopped', 'failed', 'stopped before its turn'])(
     'tells the rest after any cursor of a reply that was %s, and completes',
     async (how) => {
-      const { gateway, engine, replyId, conversationId } = await startAnswer();
+      const { gateway, engine, replyId, conversationId } = await startReply();
       const isWaiting = how === 'stopped before its turn';
       const messageId = isWaiting ? (await send(gateway, { conversationId, content: 'And?' })).replyId : replyId;
-      const whole = attach(gateway, { messageId });
+      const whole = subscribe(gateway, { messageId });
       await stageOf(whole, 'MessageCreated', messageId);
       if (!isWaiting) {
         engine.push(delta('A part'), cite('Handbook', 6));
@@ -105,17 +105,17 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ follow: at
       expect(await whole.ended).toBeUndefined();
       expect(whole.events).toHaveLength(isWaiting ? 2 : 4);
       for (const [index, { cursor }] of whole.events.entries()) {
-        const late = attach(gateway, { messageId, after: cursor });
+        const late = subscribe(gateway, { messageId, after: cursor });
         expect(await late.ended).toBeUndefined();
-        expect([late.errors, listTold(late.events)]).toEqual([[], listTold(whole.events.slice(index + 1))]);
+        expect([late.errors, describeEvents(late.events)]).toEqual([[], describeEvents(whole.events.slice(index + 1))]);
       }
     },
   );
 
   it('takes null as a cursor for none', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
+    const { gateway, engine, replyId } = await startReply();
     engine.push(delta('One'), finish);
-    const reader = attach(gateway, { messageId: replyId, after: null });
+    const reader = subscribe(gateway, { messageId: replyId, after: null });
     await reader.ended;
     expect(reader.events.map(({ __typename }) => __typename)).toEqual([
       'MessageCreated',
@@ -125,7 +125,7 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ follow: at
   });
 
   it('needs CHAT or READ', async () => {
-    const { gateway, engine, replyId } = await startAnswer();
+    const { gateway, engine, replyId } = await startReply();
     engine.push(finish);
     for (const [scope, errors] of [
       ['MANAGE', ['FORBIDDEN']],
@@ -133,7 +133,7 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ follow: at
       ['CHAT', []],
     ] as const) {
       const key = await gateway.createKey(gateway.accountId, [scope]);
-      const reader = attach(gateway, { messageId: replyId, key });
+      const reader = subscribe(gateway, { messageId: replyId, key });
       await reader.ended;
       expect(reader.errors).toEqual(errors);
     }

@@ -9,8 +9,8 @@ describe.each(TRANSPORTS)('followers over $name of several messages of one conve
     const { gateway, engine, conversationId } = await startConversation();
     const ask = async (content: string) => (await send(gateway, { conversationId, content })).replyId;
     const replies = [await ask('1?'), await ask('2?'), await ask('3?')];
-    const readers = replies.flatMap((messageId) => [1, 2].map(() => transport.follow(gateway, { messageId })));
-    const whole = transport.follow(gateway, { conversationId });
+    const readers = replies.flatMap((messageId) => [1, 2].map(() => transport.subscribe(gateway, { messageId })));
+    const whole = transport.subscribe(gateway, { conversationId });
     await waitForReaders(gateway, readers.length + 1);
     for (const name of ['one', 'two', 'three']) engine.push(delta(`This is ${name}.`), finish);
     await Promise.all(readers.map(({ ended }) => ended));

@@ -5,38 +5,38 @@ import { askGraphQL, type GraphQLAnswer } from './gateway.ts';
 import { awaitGateway, createDataDir, type Running, type RunningGateway, startProgram } from './process.ts';
 
 /** A gateway that can be asked. */
-export interface Asked {
+export interface GatewayAddress {
   readonly url: string;
   readonly key: string;
 }
 
 /** One process of a gateway, from its start on. Times are those of the clock, in ms. */
-export interface Life {
+export interface ProcessRun {
   readonly startedAt: number;
   /** When it was ready; absent where it was killed before. */
   readyAt?: number;
   killedAt?: number;
   /** What it left behind. */
-  left?: Store;
+  left?: StoredState;
 }
 
 /** All that is stored of conversations. */
-export type Store = Awaited<ReturnType<typeof readStore>>;
+export type StoredState = Awaited<ReturnType<typeof readStore>>;
 
 /** How many processes stand ready. One loads longer than it lives. */
 const SPARES = 2;
 
 /** A gateway that is killed and comes back with the same data, for those who want to talk to the one that runs. */
-export type Survivor = Awaited<ReturnType<typeof createSurvivor>>;
+export type KillableGateway = Awaited<ReturnType<typeof createKillableGateway>>;
 
 /** Makes a gateway that can be killed, and starts it. */
-export async function createSurvivor(env: Readonly<Record<string, string>>) {
+export async function createKillableGateway(env: Readonly<Record<string, string>>) {
   const dataDir = await createDataDir();
   const cache = await createDataDir();
   const settings = { PORT: '0', SEED_DEMO: 'false', NODE_COMPILE_CACHE: cache, ...env, DATA_DIR: dataDir };
   const spares = Array.from({ length: SPARES }, hold);
-  const lives: Life[] = [];
-  let next = Promise.withResolvers<Asked>();
+  const lives: ProcessRun[] = [];
+  let next = Promise.withResolvers<GatewayAddress>();
   let running: Running;
   let key = '';
 
@@ -49,13 +49,13 @@ export async function createSurvivor(env: Readonly<Record<string, string>>) {
     spares.push(hold());
     running = spares.shift() ?? hold();
     await running.until('stderr', /^held$/m);
-    const life: Life = { startedAt: Date.now() };
+    const life: ProcessRun = { startedAt: Date.now() };
     lives.push(life);
     running.release();
     return { ready: prepare(running, life, next) };
   }
 
-  async function prepare(started: Running, life: Life, { resolve }: typeof next): Promise<void> {
+  async function prepare(started: Running, life: ProcessRun, { resolve }: typeof next): Promise<void> {
     const gateway: RunningGateway | undefined = await awaitGateway(started).catch(() => undefined);
     if (gateway === undefined || life.killedAt !== undefined) return;
     life.readyAt = Date.now();
@@ -73,7 +73,7 @@ export async function createSurvivor(env: Readonly<Record<string, string>>) {
       return lives.filter(({ killedAt }) => killedAt !== undefined).length;
     },
     /** The gateway that runs, as soon as there is one. */
-    get current(): Promise<Asked> {
+    get current(): Promise<GatewayAddress> {
       return next.promise;
     },
     /** Runs a GraphQL operation on the gateway that runs; rejects when it is killed meanwhile. */
@@ -96,7 +96,7 @@ export async function createSurvivor(env: Readonly<Record<string, string>>) {
 }
 
 /** Reads a copy, so that what a crash has left is found by the next start as it was left. */
-async function readCopy(dataDir: string): Promise<Store> {
+async function readCopy(dataDir: string): Promise<StoredState> {
   const copy = await createDataDir();
   const files = (await readdir(dataDir)).filter((name) => name.startsWith('chatgraph.db'));
   await Promise.all(files.map((name) => copyFile(join(dataDir, name), join(copy, name))));

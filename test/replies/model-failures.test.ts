@@ -188,7 +188,7 @@ it('waits for its turn behind an answer that hangs, and is answered in time', as
   const chatbotId = await hosted.createChatbot('openai');
   const { conversationId } = await send(hosted.gateway, { chatbotId, content: 'When are refunds paid?' });
   const { replyId } = await send(hosted.gateway, { conversationId, content: 'When are refunds paid at last?' });
-  const reader = webSocket.follow(hosted.gateway, { messageId: replyId });
+  const reader = webSocket.subscribe(hosted.gateway, { messageId: replyId });
   await reader.ended;
   expect(reader.text).toBe('Ten days.');
 });

@@ -2,10 +2,10 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { askServer, hasPostgres, POSTGRES } from '../helpers/databases.ts';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
+import { readStore } from '../helpers/killable-gateway.ts';
 import { PAGE } from '../helpers/models/hosted.ts';
 import { startVendor } from '../helpers/models/vendors/vendor.ts';
 import { openWireTo } from '../helpers/network.ts';
-import { readStore } from '../helpers/survivor.ts';
 
 /** How many answers are written while connections are cut; `LOST_STEPS_SENDS=600` is the long form. */
 const SENDS = Number(process.env.LOST_STEPS_SENDS ?? 30);

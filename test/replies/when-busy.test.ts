@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { listTold, readLog, stageOf, startConversation } from '../helpers/conversations.ts';
+import { describeEvents, readLog, stageOf, startConversation } from '../helpers/conversations.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import { readMessage, startAnswer, webSocket } from '../helpers/streams.ts';
+import { readMessage, startReply, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
 interface Sent {
@@ -30,18 +30,18 @@ describe('a message to a conversation in which a reply is under way', () => {
     ['nothing', {}],
     ['null', { whenBusy: null }],
   ])('waits for its turn when whenBusy says %s', async (_what, how) => {
-    const { gateway, engine, conversationId, replyId } = await startAnswer();
+    const { gateway, engine, conversationId, replyId } = await startReply();
     const { reply } = await say(gateway, { conversationId, ...how });
     expect(reply.status).toBe('QUEUED');
     expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'STREAMING' });
     engine.push(delta('One.'), finish, delta('Two.'), finish);
-    await webSocket.follow(gateway, { messageId: reply.id }).ended;
+    await webSocket.subscribe(gateway, { messageId: reply.id }).ended;
     expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'COMPLETED', content: 'One.' });
     expect(await readMessage(gateway, reply.id)).toMatchObject({ status: 'COMPLETED', content: 'Two.' });
   });
 
   it('is refused with ConversationBusyError by REJECT, and nothing is stored; when the reply has ended it is taken', async () => {
-    const { gateway, engine, conversationId, replyId } = await startAnswer();
+    const { gateway, engine, conversationId, replyId } = await startReply();
     const before = await readAll(gateway);
     for (let time = 0; time < 2; time++) {
       expect(await say(gateway, { conversationId, whenBusy: 'REJECT' })).toEqual({
@@ -53,17 +53,17 @@ describe('a message to a conversation in which a reply is under way', () => {
     expect(await readAll(gateway)).toEqual(before);
 
     engine.push(delta('One.'), finish, delta('Two.'), finish);
-    await webSocket.follow(gateway, { messageId: replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: replyId }).ended;
     expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'COMPLETED', content: 'One.' });
     const { reply } = await say(gateway, { conversationId, whenBusy: 'REJECT' });
     expect(reply.status).toBe('STREAMING');
-    await webSocket.follow(gateway, { messageId: reply.id }).ended;
+    await webSocket.subscribe(gateway, { messageId: reply.id }).ended;
     expect(await readMessage(gateway, reply.id)).toMatchObject({ status: 'COMPLETED', content: 'Two.' });
   });
 
   it('stops that reply by INTERRUPT, which keeps its part, and is answered next', async () => {
-    const { gateway, engine, conversationId, replyId } = await startAnswer();
-    const listener = webSocket.follow(gateway, { conversationId });
+    const { gateway, engine, conversationId, replyId } = await startReply();
+    const listener = webSocket.subscribe(gateway, { conversationId });
     engine.push(delta('A part'));
     await listener.until(({ text }) => text === 'A part');
     const { message, reply } = await say(gateway, { conversationId, whenBusy: 'INTERRUPT' });
@@ -71,7 +71,7 @@ describe('a message to a conversation in which a reply is under way', () => {
     await stageOf(listener, 'MessageStarted', reply.id);
     engine.push(delta('Instead.'), finish);
     await stageOf(listener, 'MessageCompleted', reply.id);
-    expect(listTold(listener.events, { [replyId]: 'A1', [message.id]: 'Q2', [reply.id]: 'A2' })).toEqual([
+    expect(describeEvents(listener.events, { [replyId]: 'A1', [message.id]: 'Q2', [reply.id]: 'A2' })).toEqual([
       'MessageCreated A1',
       'MessageDelta A1 "A part"',
       'MessageCreated Q2',
@@ -91,7 +91,7 @@ describe('a message to a conversation in which a reply is under way', () => {
   });
 
   it('is refused as malformed with another word', async () => {
-    const { gateway, conversationId } = await startAnswer();
+    const { gateway, conversationId } = await startReply();
     const before = await readAll(gateway);
     await expect(say(gateway, { conversationId, whenBusy: 'LATER' })).rejects.toThrow('BAD_USER_INPUT');
     expect(await readAll(gateway)).toEqual(before);
@@ -104,7 +104,7 @@ describe('a message to a conversation in which nothing is under way', () => {
     const { reply } = await say(gateway, { conversationId, whenBusy });
     expect(reply.status).toBe('STREAMING');
     engine.push(delta('Yes.'), finish);
-    await webSocket.follow(gateway, { messageId: reply.id }).ended;
+    await webSocket.subscribe(gateway, { messageId: reply.id }).ended;
     expect(await readMessage(gateway, reply.id)).toMatchObject({ status: 'COMPLETED', content: 'Yes.' });
   });
 });
