@@ -17,7 +17,7 @@ const FNV_BASIS = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 
 /** What describes a position in a pattern of a cursor, as the groups `offset`, `citations` and `checksum`. */
-export const TEXT_POSITION = '(?<offset>\\d{1,9})_(?<citations>\\d{1,3})_(?<checksum>[0-9a-z]{1,7})';
+export const TEXT_POSITION_PATTERN = '(?<offset>\\d{1,9})_(?<citations>\\d{1,3})_(?<checksum>[0-9a-z]{1,7})';
 
 /** The beginning of a text. */
 export const TEXT_START: TextPosition = { offset: 0, citations: 0, checksum: FNV_BASIS };
@@ -32,12 +32,12 @@ export function checksumAt(text: string, offset: number): number {
 }
 
 /** Writes a position, for a cursor. */
-export function serializeTextPosition({ offset, citations, checksum }: TextPosition): string {
+export function encodeTextPosition({ offset, citations, checksum }: TextPosition): string {
   return `${offset}_${citations}_${checksum.toString(36)}`;
 }
 
 /** Reads a position from the groups of a cursor. */
-export function parseTextPosition({
+export function decodeTextPosition({
   offset,
   citations,
   checksum = '',

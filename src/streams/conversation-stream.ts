@@ -17,10 +17,10 @@ import type { Feed } from '../domain/feed.ts';
 import { parseId } from '../domain/ids.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import {
+  decodeTextPosition,
+  encodeTextPosition,
   isDifferentText,
-  parseTextPosition,
-  serializeTextPosition,
-  TEXT_POSITION,
+  TEXT_POSITION_PATTERN,
   TEXT_START,
   type TextPosition,
 } from '../replies/text-position.ts';
@@ -48,7 +48,7 @@ interface ConversationPosition {
 }
 
 const CURSOR = new RegExp(
-  `^${LOG_POSITION_PATTERN}_(?:(?<messageId>[0-9a-f-]{36})_(?:${TEXT_POSITION}|-))?_(?<typing>[0-3])$`,
+  `^${LOG_POSITION_PATTERN}_(?:(?<messageId>[0-9a-f-]{36})_(?:${TEXT_POSITION_PATTERN}|-))?_(?<typing>[0-3])$`,
 );
 const ENDS: ReadonlySet<LoggedEventType> = new Set(Object.values(ENDINGS));
 
@@ -95,7 +95,7 @@ async function readNow({ db }: StreamDeps, accountId: string, conversationId: st
 
 function readCursor(cursors: StreamCursors, after: string): ConversationPosition {
   const { number, identity = '', messageId, typing, ...groups } = cursors.read(after, CURSOR);
-  const text = groups.offset === undefined ? undefined : parseTextPosition(groups);
+  const text = groups.offset === undefined ? undefined : decodeTextPosition(groups);
   return {
     log: { number: Number(number), identity },
     writing: messageId === undefined ? undefined : { messageId, text },
@@ -150,7 +150,7 @@ function createConversationStream(
     cursors,
     describe({ log, writing, typing }) {
       // After a gap a reader may not even know that there is a reply.
-      const reply = writing ? `${writing.messageId}_${writing.text ? serializeTextPosition(writing.text) : '-'}` : '';
+      const reply = writing ? `${writing.messageId}_${writing.text ? encodeTextPosition(writing.text) : '-'}` : '';
       return `${encodePosition(log)}_${reply}_${typing}`;
     },
     read(place, news) {

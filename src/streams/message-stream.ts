@@ -11,10 +11,10 @@ import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { longerOf } from '../replies/current-text.ts';
 import {
   checksumAt,
+  decodeTextPosition,
+  encodeTextPosition,
   isDifferentText,
-  parseTextPosition,
-  serializeTextPosition,
-  TEXT_POSITION,
+  TEXT_POSITION_PATTERN,
   TEXT_START,
   type TextPosition,
 } from '../replies/text-position.ts';
@@ -40,7 +40,7 @@ export interface MessageSnapshot {
 const STARTED = 2;
 const END_STAGES: Partial<Record<MessageStatus, number>> = { COMPLETED: 3, FAILED: 4, STOPPED: 5, INTERRUPTED: 6 };
 const START: MessagePosition = { stage: 0, text: TEXT_START };
-const CURSOR = new RegExp(`^(?<stage>[0-6])_${TEXT_POSITION}$`);
+const CURSOR = new RegExp(`^(?<stage>[0-6])_${TEXT_POSITION_PATTERN}$`);
 
 /**
  * Follows one message to its end, or until its conversation is deleted.
@@ -63,7 +63,7 @@ export async function subscribeToMessage(
 
 function readCursor(cursors: StreamCursors, after: string): MessagePosition {
   const groups = cursors.read(after, CURSOR);
-  return { stage: Number(groups.stage), text: parseTextPosition(groups) };
+  return { stage: Number(groups.stage), text: decodeTextPosition(groups) };
 }
 
 function createMessageStream(
@@ -77,7 +77,7 @@ function createMessageStream(
     topic: conversationTopic(first.conversationId),
     deletionTopic: deletionTopic(chatbotId),
     cursors,
-    describe: ({ stage, text }) => `${stage}_${serializeTextPosition(text)}`,
+    describe: ({ stage, text }) => `${stage}_${encodeTextPosition(text)}`,
     read(place, news) {
       // Where more than text may have changed, the row says whether there is such a message still.
       const progress = (news === 'text' && readLiveSnapshot(deps, last?.message)) || readSnapshot(deps, first);
