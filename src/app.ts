@@ -45,17 +45,17 @@ import { startWebhookWorker } from './webhooks/worker.ts';
 /** A running gateway. */
 export interface Gateway {
   readonly deps: Deps;
-  /** Where it listens, such as `http://127.0.0.1:4000`. */
+  /** The address that it listens on, such as `http://127.0.0.1:4000`. */
   readonly url: string;
-  /** The first key, when this start has made it: nobody can read it again. */
+  /** The first key, if this start has created it: it cannot be read again. */
   readonly firstKey: string | undefined;
-  /** Finishes what is in flight within 15 seconds, then closes everything. */
+  /** Finishes open requests within 15 seconds, then closes everything. */
   close(): Promise<void>;
 }
 
 const DRAIN_MS = 15_000;
 
-/** Puts the parts together, each in the variant that the settings name, and takes what tests replace. */
+/** Creates the parts in the variants that the settings name; tests replace some. */
 async function createDeps(
   config: Config,
   replaced: Partial<Deps> = {},
@@ -81,9 +81,10 @@ async function createDeps(
           ),
       })),
   );
-  // After the files of the database, its key among them, were taken from other users.
+  // After the database has removed other users' permissions from its files, the key file included.
   const sealer = createSealer(config, logger);
-  // Gateways that share a database without a secret key sign with what is kept there, and can read it afterwards, too.
+  // Gateways that share a database without a secret key sign cursors with a secret in the database. They verify with it
+  // also after a secret key is set.
   const sharedKeys = db.isShared ? [await readGatewaySecret(db, 'cursor')] : [];
   if (coordination.isUp) showRedis(metrics, coordination.isUp);
   showDueDeliveries(metrics, () => countDueDeliveries(db.read, toTimestamp(clock.now())));
@@ -121,7 +122,7 @@ async function createDeps(
   return { deps, coordination, onNewDeliveries };
 }
 
-/** One engine for all providers of models, beside the one that needs none. */
+/** One engine for all model providers, beside the built-in one. */
 function createEngines(config: Config, models: Models, logger: Logger): ReadonlyMap<string, AnswerEngine> {
   const builtin = createExtractiveEngine({ delayMs: config.builtinDelayMs });
   const hosted = createModelEngine({ models, builtin, settings: config.models, logger });
@@ -129,15 +130,15 @@ function createEngines(config: Config, models: Models, logger: Logger): Readonly
 }
 
 /**
- * Starts a gateway: opens the database, takes the port, makes the first account where there is none, takes up what an
- * earlier process left, and answers.
- * @throws StartupError when something stands in the way that the operator can change.
+ * Starts a gateway: opens the database and the port, creates the first account if there is none, recovers what an
+ * earlier process left, and serves requests.
+ * @throws StartupError when the operator has to change something first.
  */
 export async function startGateway(config: Config, replaced: Partial<Deps> = {}): Promise<Gateway> {
   const { deps, coordination, onNewDeliveries } = await createDeps(config, replaced);
   const server = createHttpServer(deps);
   try {
-    // First the port, which may be taken: a key that was made and not shown would be lost.
+    // The port comes first, as it may be in use: a key that was created and not shown would be lost.
     const port = await server.listen(config.port, config.host);
     const newestId = await findNewestIdOfAll(deps.db.read);
     if (newestId !== undefined) continueIdsAfter(newestId);
@@ -190,7 +191,7 @@ async function closeGateway(
   await deps.db.close();
 }
 
-/** Reads credentials again when they have been changed elsewhere, or may have been. */
+/** Reads credentials again when another process has changed them, or may have. */
 function startHearing({ providerAccess, announcements, background, db, keyring }: Deps): void {
   const refreshKeys = () => background.run('refresh keys', () => keyring.refresh());
   const refreshAll = () => {

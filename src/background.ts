@@ -1,17 +1,17 @@
 import type { Logger } from 'pino';
 
-/** Work that outlives the request that began it. Every promise that nobody awaits is run here, so that it can be drained. */
+/** Work that outlives its request. Every promise that no caller awaits runs here, so that the stop can wait for it. */
 export interface Background {
-  /** Starts `task`; what it throws is logged under `name`. `signal` aborts when draining has taken too long. */
+  /** Starts `task`; logs what it throws under `name`. `signal` aborts when draining takes too long. */
   run(name: string, task: (signal: AbortSignal) => Promise<void>): void;
-  /** Waits for all tasks; after `graceMs` aborts them and waits for what they do then. */
+  /** Waits for all tasks; after `graceMs` it aborts them and waits for them to end. */
   drain(graceMs: number): Promise<void>;
-  /** Whether draining has begun: a task should finish what it is at, and begin nothing that can wait. */
+  /** Whether draining has started: a task should finish its current step, and start nothing that can wait. */
   readonly isDraining: boolean;
   readonly size: number;
 }
 
-/** Makes the tracker of background work. */
+/** Creates the tracker of background work. */
 export function createBackground(logger: Logger): Background {
   const running = new Set<Promise<void>>();
   const abort = new AbortController();

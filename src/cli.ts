@@ -34,16 +34,16 @@ const USAGE = `Usage: chatgraph [command]
 
 const PROGRESS_MS = 1_000;
 
-/** What a command found: for people a text, for programs a value. */
+/** The result of a command: a text for people, a value for programs. */
 interface Outcome {
   readonly text: string;
   readonly value: unknown;
 }
 
 /**
- * Runs a command on the database of the settings; it may run beside a gateway. Listening asks a gateway instead, and goes on
- * until the process is ended.
- * @returns the exit code: 0 done, 1 refused, 2 not understood.
+ * Runs a command on the database of the settings; a gateway may run at the same time. `listen` instead connects to a
+ * gateway, and runs until the process ends.
+ * @returns the exit code: 0 done, 1 refused, 2 usage error.
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
   let parsed: ReturnType<typeof parseCommand>;
@@ -99,7 +99,7 @@ function parseCommand(args: readonly string[]) {
 type Values = ReturnType<typeof parseCommand>['values'];
 type Command<T> = (on: T, operands: readonly string[], values: Values) => Promise<Outcome>;
 
-/** Each is given the URL of the database. */
+/** Each receives the URL of the database. */
 const COMMANDS: Readonly<Record<string, Command<string>>> = {
   'accounts create': inDatabase(createAccount),
   'keys create': inDatabase(createKey),
@@ -154,7 +154,7 @@ async function listKeys(db: Database): Promise<Outcome> {
   const keys = await listAllApiKeys(db.read);
   const lines = keys.map((key) =>
     [key.id, key.prefix, key.accountName, key.name, key.scopes.join(','), key.revokedAt ? 'revoked' : 'active']
-      // Some were named before names had to be plain.
+      // Some names are older than the rule that names have no control characters.
       .map(toPlainLine)
       .join('  '),
   );
@@ -177,7 +177,7 @@ async function revokeKey(db: Database, operands: readonly string[]): Promise<Out
 }
 
 async function migrateTo(from: string, operands: readonly string[]): Promise<Outcome> {
-  // Nothing else needs both drivers.
+  // Only this command needs both drivers.
   const { copyDatabase } = await import('./store/copy/copy.ts');
   let shownAt = 0;
   const { wasThere, rows } = await copyDatabase({
@@ -207,7 +207,7 @@ async function listenToWebhooks(_on: string, _operands: readonly string[], value
   const { listen } = await import('./listen.ts');
   const stop = () => process.exit(0);
   process.on('SIGINT', stop);
-  // Whoever read it, such as `head`, has had enough.
+  // The reader of the output, such as `head`, has closed it.
   process.stdout.on('error', stop);
   return listen({ url, key, subscriptionId: values.subscription, forwardUrl, asJson: values.json ?? false });
 }

@@ -6,76 +6,79 @@ import { isKeyForm } from './domain/key-form.ts';
 import type { Provider } from './domain/providers.ts';
 import { trimSlashes } from './domain/text.ts';
 
-/** All settings, read and checked once. */
+/** All settings, read and checked once at the start. */
 export interface Config {
   readonly port: number;
   readonly host: string;
   readonly databaseUrl: string;
-  /** How many connections to a Postgres at most. */
+  /** The maximum number of connections to a Postgres. */
   readonly databasePoolSize: number;
-  /** Absent where one process is all there is. */
+  /** Absent for a single process. */
   readonly redis: { readonly url: string; readonly prefix: string; readonly rateLimitTimeoutMs: number } | undefined;
   readonly logLevel: string;
   readonly rateLimitPerMinute: number;
   /** AI replies per account and UTC month; 0 means no limit. */
   readonly monthlyMessageLimit: number;
   readonly maxMessageChars: number;
-  /** How many bytes an executed document may answer; mutations are judged before they run. */
+  /** The maximum response of an operation, in bytes; a mutation is checked before it runs. */
   readonly maxAnswerBytes: number;
   readonly historyTurns: number;
   readonly chatTimeoutMs: number;
-  /** How long events are kept; 0: for ever. */
+  /** How long events are stored; 0: for ever. */
   readonly eventRetentionMs: number;
-  /** How long the chatbot is silent after a person's message. */
+  /** How long the chatbot stays silent after an agent's message. */
   readonly handoffMs: number;
-  /** Well-formed but unknown keys per address and minute; 0 means no limit. */
+  /** Well-formed but unknown keys per network and minute; 0 means no limit. */
   readonly authFailuresPerMinute: number;
-  /** Requests without a key per address and minute; 0 means no limit. */
+  /** Requests without a key per network and minute; 0 means no limit. */
   readonly anonymousRequestsPerMinute: number;
-  /** Bytes that may wait for one client to read them, and for all clients together. */
+  /** The maximum number of bytes buffered for one client, and for all clients together. */
   readonly maxPendingBytesPerClient: number;
   readonly maxPendingBytes: number;
-  /** Streams that one key may have open over HTTP. */
+  /** The maximum number of open HTTP streams per key. */
   readonly maxStreamsPerKey: number;
-  /** How long a connection is kept open between two requests. */
+  /** How long an idle connection stays open between two requests. */
   readonly keepAliveMs: number;
   readonly allowedOrigins: readonly string[];
-  /** Absent where no proxy is trusted. */
+  /** Absent when no proxy is trusted. */
   readonly isTrustedProxy: ((address: string, hop: number) => boolean) | undefined;
   readonly hasGraphiql: boolean;
-  /** From which use on an operation runs compiled; 0: none does. */
+  /** The use at which an operation is compiled; 0: never. */
   readonly compileAtUse: number;
   readonly metricsToken: string | undefined;
   readonly bootstrapApiKey: string | undefined;
   readonly seedsDemo: boolean;
   readonly builtinDelayMs: number;
   readonly models: ModelSettings;
-  /** 32 bytes that secrets are sealed with, newest first; empty where none is set. */
+  /** The 32-byte keys that seal secrets, newest first; empty if none is set. */
   readonly secretKeys: readonly Buffer[];
-  /** Ranges of addresses that may be reached besides public ones, where others name the address. */
+  /** Address ranges that clients may name besides public ones. */
   readonly allowedAddresses: readonly string[];
-  /** The pauses between the attempts at a webhook endpoint, where it wants none of its own. */
+  /** The pauses between the attempts at a webhook endpoint, unless its subscription sets its own schedule. */
   readonly webhookRetryDelaysMs: readonly number[];
   readonly isProduction: boolean;
 }
 
-/** How hosted models are reached, and how long they may take. */
+/** The settings of hosted models and their time limits. */
 export interface ModelSettings {
-  /** The operator's own access, for all accounts; a provider without a key is not configured, but for `open` with an address. */
+  /**
+   * The operator's own access, for all accounts; a provider without a key is not configured, except `open` with an
+   * address.
+   */
   readonly access: Readonly<Record<Provider, ModelAccess>>;
-  /** How long a model may take to begin, and to go on. */
+  /** How long a model may take until its first byte, and between later ones. */
   readonly firstByteMs: number;
   readonly silenceMs: number;
-  /** How long an answer may take with all that is tried. */
+  /** How long an answer may take, including retries and fallback models. */
   readonly totalMs: number;
   readonly maxOutputTokens: number;
-  /** Whether the built-in engine answers when no model does. */
+  /** Whether the built-in engine answers when all models fail. */
   readonly fallsBackToBuiltin: boolean;
-  /** A file of prices that go before those that are known. */
+  /** A file of prices that override the known ones. */
   readonly pricesFile: string | undefined;
 }
 
-/** A key, and an address instead of the provider's own. */
+/** A key, and an address that replaces the provider's own. */
 export interface ModelAccess {
   readonly apiKey: string | undefined;
   readonly baseUrl: string | undefined;
@@ -130,7 +133,7 @@ const secretKey = z
   .refine((bytes) => bytes.length === 32, 'must be 32 bytes as 64 hex digits or as base64: openssl rand -hex 32')
   .optional();
 
-/** Every environment variable that is read, with its check and default. The README's table lists the same. */
+/** Every environment variable, with its check and default. `docs/configuration.md` lists the same. */
 export const SETTINGS = z.object({
   PORT: count(4000, 0, 65_535),
   HOST: z.string().default('127.0.0.1'),
@@ -205,7 +208,7 @@ export const SETTINGS = z.object({
 
 /**
  * Reads the settings; an empty variable counts as absent.
- * @throws StartupError that names every bad value at once.
+ * @throws StartupError that names all invalid values.
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
@@ -259,7 +262,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
   };
 }
 
-/** Reads the key that commands ask a gateway with, from `CHATGRAPH_KEY`; undefined where there is none. */
+/** Reads the key for commands that connect to a gateway, from `CHATGRAPH_KEY`; undefined if not set. */
 export function readKey(): string | undefined {
   return process.env.CHATGRAPH_KEY || undefined;
 }

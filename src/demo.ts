@@ -7,14 +7,14 @@ import { BUILTIN, PROVIDERS } from './domain/providers.ts';
 import { createSource } from './sources/sources.ts';
 import { findPagedChatbot, type PagedChatbot } from './store/chat-pages.ts';
 
-/** The id of the demo chatbot, the same everywhere, so that documentation and examples can name it. */
+/** The id of the demo chatbot, the same in every installation, so that documentation and examples can name it. */
 export const DEMO_CHATBOT_ID = '01900000-0000-7000-8000-000000000003';
 
 const PACKAGE_ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /**
- * Makes the demo chatbot, which has read this project's README and `docs/`. It answers by the model of the first provider
- * whose key the settings have; by the built-in engine where there is none.
+ * Creates the demo chatbot, whose sources are this project's README and `docs/`. It uses the model of the first
+ * provider with a key in the settings; without one, the built-in engine.
  */
 export async function seedDemo(
   deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config' | 'sourceReader'>,
@@ -41,15 +41,15 @@ export async function seedDemo(
   }
 }
 
-/** The demo chatbot, as its page knows it. */
+/** The demo chatbot's fields for its page. */
 export type DemoChatbot = PagedChatbot;
 
-/** Finds the demo chatbot; undefined where there is none. */
+/** Finds the demo chatbot; undefined if there is none. */
 export async function findDemoChatbot({ db }: Pick<Deps, 'db'>): Promise<DemoChatbot | undefined> {
   return findPagedChatbot(db.read, DEMO_CHATBOT_ID);
 }
 
-/** The address of the demo chatbot's page, from the root of the gateway; undefined where the page is closed. */
+/** The path of the demo chatbot's page; undefined when the page is closed. */
 export async function findDemoLink({
   db,
   config,

@@ -22,7 +22,7 @@ import type { Database } from './store/database.ts';
 import type { Cursors } from './streams/cursor.ts';
 import type { Selections } from './webhooks/selections.ts';
 
-/** What the program is made of, put together once in `app.ts`. Functions take the part they use: `Pick<Deps, …>`. */
+/** The parts of the program, created once in `app.ts`. Functions take the part that they use: `Pick<Deps, …>`. */
 export interface Deps {
   readonly config: Config;
   readonly logger: Logger;
@@ -38,10 +38,10 @@ export interface Deps {
   readonly cursors: Cursors;
   readonly liveReplies: LiveReplies;
   readonly replyGate: ReplyGate;
-  /** The text of answers that other processes are writing. */
+  /** The text of answers that other processes generate. */
   readonly liveTexts: LiveTexts;
   readonly typing: TypingIndicators;
-  /** By the name that a chatbot's `provider` says. */
+  /** By the name in a chatbot's `provider`. */
   readonly engines: ReadonlyMap<string, AnswerEngine>;
   readonly sourceReader: SourceReader;
   readonly sealer: Sealer;

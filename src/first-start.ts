@@ -7,8 +7,9 @@ import { toTimestamp } from './domain/time.ts';
 import { hasAccounts, insertAccount } from './store/accounts.ts';
 
 /**
- * On an empty database makes the first account with its first key, and the demo chatbot unless the settings say no.
- * @returns the key's text, which nobody can read again; undefined when there were accounts.
+ * Creates, on an empty database, the first account with its first key, and the demo chatbot unless the settings disable
+ * it.
+ * @returns the key's text, which cannot be read again; undefined if there were accounts.
  */
 export async function prepareFirstStart(
   deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config' | 'sourceReader'>,

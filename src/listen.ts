@@ -8,17 +8,17 @@ import { StartupError } from './domain/errors.ts';
 import { toPlainLine, toPlainLines } from './domain/plain-text.ts';
 import { type DeliveryStatus, WEBHOOK_EVENTS } from './domain/webhooks.ts';
 
-/** What to listen to, and what to do with it. */
+/** What to listen to, and where to forward it. */
 export interface ListenOptions {
-  /** Of the gateway, as `http://127.0.0.1:4000`. */
+  /** The gateway's address, such as `http://127.0.0.1:4000`. */
   readonly url: string;
-  /** One that may `MANAGE`. */
+  /** A key with the scope `MANAGE`. */
   readonly key: string;
   /** Absent: all subscriptions of the account. */
   readonly subscriptionId: string | undefined;
-  /** Where payloads are posted to; absent: nowhere. */
+  /** Where to post payloads; absent: nowhere. */
   readonly forwardUrl: string | undefined;
-  /** Whether it is programs that read it. */
+  /** Whether to print JSON for programs. */
   readonly asJson: boolean;
 }
 
@@ -40,8 +40,9 @@ const QUERY = `subscription Listen($subscriptionId: ID, $forwards: Boolean!) {
 }`;
 
 /**
- * Says at once whether the key may listen, and whether there is such a subscription: a stream says so only where not. It
- * needs the same scopes: what refuses the stream before that is read is lost by its iterator, and would be waited for.
+ * Checks at once whether the key may listen, and whether the subscription exists: a stream reports only failures. It
+ * needs the same scopes: when the gateway refuses the stream before the first read, its iterator loses the error and
+ * would wait for ever.
  */
 const CHECK = `query Check($subscriptionId: ID!) {
   webhookSubscription(id: $subscriptionId) { id deliveries(first: 0) { nodes { payload } } }
@@ -67,10 +68,9 @@ interface Attempt {
 }
 
 /**
- * Prints the deliveries of a gateway as they happen, until the process is ended; a connection that is lost is made again.
- * What is to be forwarded is posted once for each delivery, when it has a payload, with the headers that its endpoint is
- * sent but for those it wants itself.
- * @throws StartupError when the gateway cannot be reached at first, or refuses.
+ * Prints the deliveries of a gateway as they happen, until the process ends; reconnects when the connection is lost.
+ * Posts each delivery with a payload to `forwardUrl` once, with the headers of its endpoint except the custom ones.
+ * @throws StartupError when the first connection fails, or the gateway refuses.
  */
 export async function listen(options: ListenOptions): Promise<never> {
   const forwarded = new LRUCache<string, true>({ max: MAX_REMEMBERED });
@@ -88,7 +88,7 @@ export async function listen(options: ListenOptions): Promise<never> {
         print(delivery, options);
         if (options.forwardUrl === undefined || !delivery.headers || forwarded.has(delivery.id)) continue;
         forwarded.set(delivery.id, true);
-        // A server that is slow to answer holds up nothing else.
+        // A slow server delays nothing else.
         void forward(delivery, options.forwardUrl, options);
       }
     } catch (failure) {
@@ -101,7 +101,7 @@ export async function listen(options: ListenOptions): Promise<never> {
   }
 }
 
-/** Follows deliveries on one connection. Ends where the gateway ends it, and throws what it refuses with. */
+/** Follows deliveries on one connection. Returns when the gateway ends the stream; throws its refusal. */
 async function* follow(
   { url, key, subscriptionId, forwardUrl }: ListenOptions,
   onListening: () => void,
@@ -114,7 +114,7 @@ async function* follow(
     retryAttempts: 0,
     keepAlive: PING_MS,
     on: {
-      // A network that is gone says nothing: only a missing answer tells.
+      // A dead network is silent: only a missing pong reveals it.
       ping: (isReceived) => {
         if (!isReceived) lateness = globalThis.setTimeout(() => client.terminate(), PONG_MS);
       },
@@ -168,7 +168,7 @@ function print({ headers, ...delivery }: Delivery, { asJson }: ListenOptions): v
   process.stdout.write(`${parts.filter(Boolean).join('  ')}\n`);
 }
 
-/** Posts a payload, and prints what came of it. Never rejects. */
+/** Posts a payload, and prints the result. Never rejects. */
 async function forward(
   { id, payload, headers }: Delivery,
   url: string,
@@ -203,18 +203,18 @@ function printJson(value: object): void {
   process.stdout.write(`${toPlainLines(JSON.stringify(value))}\n`);
 }
 
-/** The start of a text, with nothing in it that controls a terminal. */
+/** The start of a text, without terminal control characters. */
 function makePlain(text: string): string {
   const start = text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text;
   return start.replace(/\p{C}/gu, '\ufffd');
 }
 
-/** Colours a text where people look at it. */
+/** Colours a text on a terminal. */
 function paint(colour: Colour, text: string): string {
   return styleText(colour, text, { stream: process.stdout });
 }
 
-/** Whether the same would be said again, however often it is asked. */
+/** Whether a retry would fail the same way. */
 function isFinal(failure: unknown): boolean {
   if (isClosing(failure)) return failure.code === UNAUTHORIZED;
   return /^(FORBIDDEN|NOT_FOUND|UNAUTHENTICATED|BAD_USER_INPUT|GRAPHQL_.*)$/.test(codeOf(failure));
@@ -245,7 +245,7 @@ function isClosing(failure: unknown): failure is { readonly code: number; readon
   return typeof failure === 'object' && failure !== null && 'code' in failure && 'reason' in failure;
 }
 
-/** The code of the first of some GraphQL errors; empty where there is none. */
+/** The code of the first GraphQL error; empty if there is none. */
 function codeOf(failure: unknown): string {
   return Array.isArray(failure) ? String(failure[0]?.extensions?.code ?? '') : '';
 }

@@ -2,12 +2,12 @@ import { type DestinationStream, destination, type Logger, pino, stdSerializers 
 import { StorageUnavailableError } from './domain/errors.ts';
 import { toPlainLines } from './domain/plain-text.ts';
 
-/** The program logs field by field; these are never what it means to say. By full paths alone: others cost every line. */
+/** Fields that must never be logged. Full paths only: wildcards cost time on every line. */
 const REDACTED = ['apiKey', 'authorization', 'headers.authorization', 'headers["x-api-key"]'];
 
 /**
- * Makes the logger. Logs go to stderr, so that stdout is free for what people asked to see. JSON escapes but half of what
- * controls a terminal, so the rest is escaped as well.
+ * Creates the logger. Logs go to stderr, so that stdout is free for command output. JSON escapes only half of the
+ * terminal control characters, so the logger escapes the rest.
  */
 export function createLogger(level: string, to: DestinationStream = destination({ fd: 2, sync: false })): Logger {
   const options = {
@@ -20,8 +20,8 @@ export function createLogger(level: string, to: DestinationStream = destination(
 }
 
 /**
- * Of an error no more than its name, its words and where it was thrown, its causes included: packages hang whole requests
- * and answers on theirs. Why a storage is unavailable is known from its words: its stack would say nothing more.
+ * Logs only an error's name, message and stack, causes included: packages attach whole requests and responses to
+ * theirs. For an unavailable storage the message is enough, so its stack is left out.
  */
 function describeError(error: unknown) {
   if (!(error instanceof Error)) return { message: String(error) };

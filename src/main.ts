@@ -7,9 +7,9 @@ import { toPlainLines } from './domain/plain-text.ts';
 
 const HARD_STOP_MS = 20_000;
 
-/** Runs the program: without arguments the gateway, else a command. Ends the process with its exit code. */
+/** Runs the program: the gateway without arguments, else a command. Ends the process with its exit code. */
 export async function main(args: readonly string[]): Promise<void> {
-  // Whatever the program writes is for its own user.
+  // Only this user may read the files that the program writes.
   process.umask(0o077);
   try {
     if (args.length > 0 && args[0] !== 'start') process.exitCode = await runCommand(args);
@@ -21,7 +21,7 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 async function serve(): Promise<void> {
-  // Commands need none of it, and are quicker without.
+  // Commands do not need it, and start faster without it.
   const { startGateway } = await import('./app.ts');
   const config = readConfig();
   const gateway = await startGateway(config).catch((error: unknown) => {
@@ -51,7 +51,7 @@ async function serve(): Promise<void> {
   process.on('SIGINT', stop);
 }
 
-/** What exists, and what to do next. */
+/** The start message: what exists, and what to do next. */
 function welcome({ url, firstKey }: Gateway, demoLink: string | undefined, hasDemo: boolean): string {
   const key = firstKey ?? '$CHATGRAPH_KEY';
   const lines = [
@@ -78,7 +78,10 @@ function welcome({ url, firstKey }: Gateway, demoLink: string | undefined, hasDe
   return `${lines.join('\n')}\n\n`;
 }
 
-/** Where this machine reaches the gateway: the page is open to it alone, also where the gateway listens on all addresses. */
+/**
+ * The gateway's address on this machine: the page is open to this machine only, even when the gateway listens on all
+ * addresses.
+ */
 function localUrl(url: string): string {
   return url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1');
 }

@@ -1,33 +1,33 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
-/** What the gateway counts about itself, in the form that Prometheus reads. */
+/** The gateway's metrics, in the Prometheus format. */
 export interface Metrics {
   readonly registry: Registry;
   /** HTTP requests by route, method and status; in seconds. */
   readonly httpSeconds: Histogram<'route' | 'method' | 'status'>;
   /** GraphQL operations by kind, transport and outcome (`ok`, or the first error's code); in seconds. */
   readonly operationSeconds: Histogram<'kind' | 'transport' | 'outcome'>;
-  /** GraphQL operations that were compiled, by outcome (`ok`, `failed`). */
+  /** Compiled GraphQL operations, by outcome (`ok`, `failed`). */
   readonly compilations: Counter<'outcome'>;
-  /** Answers that ended, by engine and status. */
+  /** Finished answers, by engine and status. */
   readonly answers: Counter<'engine' | 'status'>;
-  /** Tokens of answers, by engine and kind (`input` and, beside it, `cached`; `output` and `reasoning`). */
+  /** Tokens of answers, by engine and kind (`input`, `cached` input, `output`, `reasoning`). */
   readonly tokens: Counter<'engine' | 'kind'>;
-  /** What answers cost whose price is known, by engine; in US dollars. */
+  /** The price of answers with a known price, by engine; in US dollars. */
   readonly priceUsd: Counter<'engine'>;
-  /** Questions to hosted models that these did not begin to answer, by provider and `FailureCode`. */
+  /** Requests to hosted models that failed before an answer started, by provider and `FailureCode`. */
   readonly modelFailures: Counter<'provider' | 'code'>;
-  /** Milliseconds from the start of an answer to its first text, by engine; in seconds. */
+  /** Time from the start of an answer to its first text, by engine; in seconds. */
   readonly firstDeltaSeconds: Histogram<'engine'>;
   /** Requests that the rate limit refused. */
   readonly rateLimited: Counter<string>;
-  /** Attempts to deliver to webhook endpoints, by what became of the delivery (`delivered`, `failed`, `exhausted`). */
+  /** Attempts at webhook endpoints, by the outcome of the delivery (`delivered`, `failed`, `exhausted`). */
   readonly webhookAttempts: Counter<'outcome'>;
-  /** Time until such an attempt was answered, or failed; in seconds. */
+  /** Time until an endpoint responded or the attempt failed; in seconds. */
   readonly webhookSeconds: Histogram<string>;
-  /** Bytes of answers that wait in memory for clients to read them. */
+  /** Bytes of responses buffered for clients. */
   readonly pendingBytes: Gauge<string>;
-  /** Answers and sockets that were cut because their client did not read, by `CutReason`. */
+  /** Responses and sockets that were closed because the client read too slowly, by `CutReason`. */
   readonly cutAnswers: Counter<'reason'>;
   readonly sockets: Gauge<string>;
   readonly subscriptions: Gauge<string>;
@@ -36,7 +36,7 @@ export interface Metrics {
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120];
 
-/** Makes the metrics of one process. */
+/** Creates the metrics of one process. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -150,7 +150,7 @@ function createWebhookMetrics(registers: Registry[]) {
   };
 }
 
-/** Shows whether the processes that share a Redis reach each other; only where there is one. */
+/** Exports whether the processes that share a Redis reach each other; only with a Redis. */
 export function showRedis({ registry }: Metrics, isUp: () => boolean): void {
   new Gauge({
     name: 'chatgraph_redis_up',
@@ -162,7 +162,7 @@ export function showRedis({ registry }: Metrics, isUp: () => boolean): void {
   });
 }
 
-/** Shows how many deliveries to webhook endpoints are due. While nobody can say, it is as it was. */
+/** Exports the number of due webhook deliveries. While the count fails, the last value stays. */
 export function showDueDeliveries({ registry }: Metrics, count: () => Promise<number>): void {
   let last = 0;
   new Gauge({

@@ -7,7 +7,7 @@ const INTERVAL_MS = 60 * 60 * 1_000;
 
 /**
  * Deletes what is older than its retention period: at the start, and then every hour.
- * @returns a function that ends it.
+ * @returns a function that stops it.
  */
 export function startRetention(deps: Pick<Deps, 'db' | 'clock' | 'config' | 'background'>): () => void {
   const run = () => {

@@ -5,31 +5,31 @@ import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { InvalidInputError, StartupError, StorageUnavailableError } from './domain/errors.ts';
 
-/** What a secret is for: each has keys of its own. */
+/** The purpose of a secret; each purpose has its own keys. */
 export type SecretPurpose = 'provider-key' | 'webhook';
 
-/** The one place that a sealed text can be unsealed for: copied to another, it is worth nothing. */
+/** The one place where a sealed text can be unsealed: copied elsewhere, it cannot. */
 export interface SecretPlace {
   readonly table: string;
   readonly row: string;
   readonly column: string;
 }
 
-/** Keeps secrets so that the database alone tells nothing. */
+/** Seals secrets, so that the database alone does not reveal them. */
 export interface Sealer {
   /**
    * Seals a text for a place, differently each time.
-   * @throws InvalidInputError where there is no key: on Postgres without `SECRET_KEY`; StorageUnavailableError where one
-   * has to be made and the disk refuses.
+   * @throws InvalidInputError without a key, on Postgres without `SECRET_KEY`; StorageUnavailableError when the key
+   * file cannot be created because the disk fails.
    */
   seal(purpose: SecretPurpose, place: SecretPlace, text: string): string;
-  /** Gives the text back; undefined where it was sealed with a key that is not at hand, or for another place, or altered. */
+  /** Unseals a text; undefined if it was sealed with an unknown key or for another place, or was altered. */
   unseal(purpose: SecretPurpose, place: SecretPlace, sealed: string): string | undefined;
-  /** Whether a text was sealed with another key than one would be now. */
+  /** Whether a text was sealed with another key than the newest. */
   isOutdated(sealed: string): boolean;
   /**
-   * Derives the keys that cursors are signed with: the first signs, each verifies. Empty on Postgres without `SECRET_KEY`.
-   * @throws StorageUnavailableError where a key has to be made and the disk refuses.
+   * Derives the keys of cursor signatures: the first signs, each verifies. Empty on Postgres without `SECRET_KEY`.
+   * @throws StorageUnavailableError when the key file cannot be created because the disk fails.
    */
   deriveCursorKeys(): readonly Buffer[];
 }
@@ -42,10 +42,10 @@ const TAG_BYTES = 16;
 const TAG = { authTagLength: TAG_BYTES };
 
 /**
- * Makes the sealer: AES-256-GCM with a key for each purpose, derived by HKDF-SHA256 from those of the settings, of which
- * the first seals and all unseal. Where none is set and the database is a file, it is `secret.key` beside that, made when
- * something is first sealed or signed.
- * @throws StartupError when that file is there and holds no key.
+ * Creates the sealer: AES-256-GCM with a key for each purpose, derived by HKDF-SHA256 from the keys of the settings;
+ * the first seals, all unseal. Without keys, and with a file as the database, the key is in `secret.key` beside it,
+ * created on first use.
+ * @throws StartupError when that file exists without a valid key.
  */
 export function createSealer(
   { secretKeys, databaseUrl }: Pick<Config, 'secretKeys' | 'databaseUrl'>,
@@ -101,7 +101,7 @@ function derive(key: Buffer, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', key, '', `chatgraph ${purpose}`, KEY_BYTES));
 }
 
-/** Tells keys apart, and nothing of them. */
+/** Identifies a key without revealing it. */
 function nameOf(key: Buffer): string {
   return derive(key, 'name').toString('hex', 0, 4);
 }
@@ -127,7 +127,10 @@ function readKeyFile(path: string, logger: Logger): Buffer | undefined {
   return Buffer.from(text, 'hex');
 }
 
-/** Makes the file whole and on the disk, or not at all. Of two who do so at once, one makes it and both have the same. */
+/**
+ * Creates the file atomically, on the disk or not at all. When two processes do so at once, one creates it and both
+ * read the same key.
+ */
 function makeKeyFile(path: string, logger: Logger): Buffer {
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   try {

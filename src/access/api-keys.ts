@@ -14,7 +14,7 @@ import type { Queryable } from '../store/tables.ts';
 import type { Keyring } from './keyring.ts';
 import type { Viewer } from './viewer.ts';
 
-/** A key that was just made. `secret` is its full text, which nobody can read again. */
+/** A key that was just created. `secret` is its full text, which cannot be read again. */
 export interface CreatedApiKey {
   readonly apiKey: ApiKey;
   readonly secret: string;
@@ -30,8 +30,9 @@ const rules = z.object({
 });
 
 /**
- * Makes a key for the viewer's account.
- * @param input `name` 1–255 characters; `scopes` absent means those of the viewer, which are also the most it may give.
+ * Creates a key for the viewer's account.
+ * @param input `name` 1–255 characters; `scopes` absent means those of the viewer, which are also the most it may
+ * grant.
  * @throws InvalidInputError, ApiKeyLimitError when 5 are active.
  */
 export async function createApiKey(
@@ -48,9 +49,9 @@ export async function createApiKey(
 }
 
 /**
- * Writes a key for an account, in the caller's transaction; for the first start and the command line, which answer to
- * the operator.
- * @param secret the key's text where the operator chose it.
+ * Inserts a key for an account, in the caller's transaction; for the first start and the command line, where the
+ * operator decides.
+ * @param secret the key's text, if the operator has chosen it.
  * @throws ApiKeyLimitError when 5 are active.
  */
 export async function issueApiKey(
@@ -77,8 +78,8 @@ export async function issueApiKey(
 }
 
 /**
- * Revokes a key of the viewer's account for good; its requests, sockets and streams end at once. Revoking one that is
- * revoked changes nothing.
+ * Revokes a key of the viewer's account permanently; its requests, sockets and streams end at once. Revoking a revoked
+ * key changes nothing.
  * @throws NotFoundError
  */
 export async function revokeApiKey(

@@ -2,15 +2,14 @@ import type { ApiKey } from '../domain/entities.ts';
 import { findApiKeyByHash, findApiKeysByHash } from '../store/api-keys.ts';
 import type { Queryable } from '../store/tables.ts';
 
-/** Reads a key by the SHA-256 of its text, revoked ones included; sees all that was committed before the call. */
+/** Reads a key by the SHA-256 of its text, revoked keys included; sees everything committed before the call. */
 export type LookUpKey = (hash: string) => Promise<ApiKey | undefined>;
 
 const MAX_BATCH = 256;
 
 /**
- * Makes a look-up that runs one query at a time, for all hashes that were asked for while the last query ran. However many
- * keys are tried at once, the database is asked for them one batch after another, and a good key among them waits for no
- * more than the batches before it.
+ * Creates a lookup that runs one query at a time, for all hashes requested during the query before. However many keys
+ * clients try at once, the database reads them batch by batch, and a valid key waits only for the batches before it.
  */
 export function createKeyLookups(db: Queryable): LookUpKey {
   const waiting = new Map<string, PromiseWithResolvers<ApiKey | undefined>>();

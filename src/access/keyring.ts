@@ -7,30 +7,30 @@ import type { Database } from '../store/database.ts';
 import { createKeyLookups } from './key-lookups.ts';
 import { createSessions, type SessionScope, type Sessions } from './sessions.ts';
 
-/** A key in use, with a signal that aborts when it is revoked: whoever serves it for longer listens to that. */
+/** A cached key, with a signal that aborts when the key is revoked; requests, sockets and streams listen to it. */
 export interface HeldKey {
   readonly key: ApiKey;
   readonly revoked: AbortSignal;
-  /** What it is limited to; absent for the keys of accounts. */
+  /** The scope of a session; absent for API keys. */
   readonly session?: SessionScope;
 }
 
 /**
- * The keys that were used since the start, so that a request costs no look-up. One is read again when it was not for
- * 10 seconds; a revocation in this process acts at once, one in another that shares a Redis within a moment, one by the
- * command line within half a second. A key that does not exist or is revoked is not looked up again for 10 seconds, unless
- * keys were changed elsewhere.
+ * The cache of keys used since the start, so that a request needs no lookup. A cached key is read again after 10
+ * seconds. A revocation in this process acts at once, one in another process that shares a Redis within a moment, one
+ * by the command line within half a second. An unknown or revoked key is not looked up again for 10 seconds, unless
+ * another process has changed keys.
  */
 export interface Keyring {
   /** Finds an active key by its hash. */
   find(hash: string): Promise<HeldKey | undefined>;
-  /** The sessions of the chat page, whose tokens `find` knows as well. */
+  /** The sessions of the chat page; `find` finds their tokens as well. */
   readonly sessions: Sessions;
-  /** When a key was last used, where that has not been written down yet. */
+  /** When a key was last used, if that is not stored yet. */
   lastUsedAt(keyId: string): Timestamp | undefined;
-  /** Reads every key again, and aborts those that were revoked. */
+  /** Reads every key again, and aborts the signals of revoked keys. */
   refresh(): Promise<void>;
-  /** Writes down what is left to be written. */
+  /** Stores the last uses that are not stored yet. */
   close(): Promise<void>;
 }
 
@@ -45,11 +45,11 @@ const MAX_AGE_MS = 10_000;
 const USE_WRITE_INTERVAL_MS = 5_000;
 const MAX_UNKNOWN = 20_000;
 
-/** Makes the keyring of one process. */
+/** Creates the keyring of one process. */
 export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyring {
-  // Grows with the keys in use, which the limit of active keys per account bounds.
+  // Grows with the keys in use; the limit of active keys per account bounds it.
   const entries = new Map<string, Entry>();
-  /** When the hashes of no active key were last looked up. */
+  /** The hashes without an active key, and when each was last looked up. */
   const unknown = createBoundedCache<number>(MAX_UNKNOWN);
   const lookUp = createKeyLookups(db.read);
   let refreshes = 0;
@@ -73,7 +73,7 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
     const key = await lookUp(hash);
     const known = entries.get(hash);
     if (key === undefined || key.revokedAt !== null) {
-      // What was read before a refresh may be out of date.
+      // A read from before a refresh may be out of date.
       if (round === refreshes) unknown.set(hash, askedAt);
       entries.delete(hash);
       known?.revocation.abort();
@@ -113,7 +113,7 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
 
     async close() {
       clearInterval(timer);
-      // What cannot be written is no reason not to stop.
+      // A failed write must not prevent the stop.
       await writeUsed().catch(logUnwritten);
     },
   };

@@ -5,16 +5,16 @@ import { createId } from '../domain/ids.ts';
 import { generateKey, hashKey, PREFIX_LENGTH } from '../domain/key-form.ts';
 import { type Clock, toTimestamp } from '../domain/time.ts';
 
-/** What a session token reaches: one conversation of one chatbot, and nothing else of the account. */
+/** What a session token gives access to: one conversation of one chatbot, and nothing else of the account. */
 export interface SessionScope {
   readonly chatbotId: string;
-  /** Drawn with the token. The conversation begins with the first message that is sent to it. */
+  /** Created with the token. The conversation starts with the first message sent to it. */
   readonly conversationId: string;
-  /** The channel of what is said with the token. */
+  /** The channel of messages sent with the token. */
   readonly channel: Channel;
 }
 
-/** A session, in the form in which the keyring holds every credential. */
+/** A session as a cached credential. */
 export interface HeldSession {
   readonly key: ApiKey;
   /** Never aborts: the session ends with the process. */
@@ -23,17 +23,17 @@ export interface HeldSession {
 }
 
 /**
- * The sessions of the gateway's own chat page. They are known to this process only, gone with it, and nowhere stored;
- * the oldest of more than 1,000 ends.
+ * The sessions of the gateway's own chat page. They exist in the memory of this process only; above 1,000, the oldest
+ * ends.
  */
 export interface Sessions {
-  /** Opens the page of the demo chatbot. Only the start of the gateway shows it. */
+  /** The secret that opens the demo chatbot's page. Only the gateway's start message shows it. */
   readonly secret: string;
-  /** Whether a text is the secret, compared in constant time. */
+  /** Whether a text is the secret; compares in constant time. */
   isSecret(text: string): boolean;
-  /** Opens a session for a conversation that is new. `token` is given to nobody but the page. */
+  /** Opens a session for a new conversation. Only the page receives the `token`. */
   open(chatbot: { id: string; accountId: string }): { token: string; conversationId: string };
-  /** Ends the sessions of a chatbot that was deleted: their tokens are known no more. Streams that are open go on. */
+  /** Ends the sessions of a deleted chatbot: their tokens become invalid. Open streams go on. */
   end(chatbotId: string): void;
   /** Finds a session by the hash of its token. */
   find(hash: string): HeldSession | undefined;
@@ -42,12 +42,12 @@ export interface Sessions {
 const MAX_SESSIONS = 1_000;
 const SECRET_BYTES = 24;
 
-/** Makes the sessions of one process. */
+/** Creates the sessions of one process. */
 export function createSessions(clock: Clock): Sessions {
   const secret = randomBytes(SECRET_BYTES).toString('base64url');
   const digest = digestOf(secret);
   const sessions = createBoundedCache<HeldSession>(MAX_SESSIONS);
-  // One for all: they are limited and counted together.
+  // All sessions share one key id, so they share its rate limit.
   const id = createId('apiKey');
   return {
     secret,
@@ -80,7 +80,7 @@ export function createSessions(clock: Clock): Sessions {
   };
 }
 
-/** Of the same length whatever is given, which the comparison needs. */
+/** The comparison needs texts of equal length; digests are. */
 function digestOf(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

@@ -6,7 +6,7 @@ import { networkOf } from '../domain/network.ts';
 import type { Keyring } from './keyring.ts';
 import type { SessionScope } from './sessions.ts';
 
-/** Who asks. */
+/** The authenticated caller of a request. */
 export interface Viewer {
   readonly kind: 'API_KEY' | 'SESSION';
   readonly accountId: string;
@@ -14,15 +14,15 @@ export interface Viewer {
   readonly scopes: ReadonlySet<Scope>;
   /** Aborts when the credential is revoked. */
   readonly revoked: AbortSignal;
-  /** What a session reaches beside nothing; absent for API keys. */
+  /** The scope of a session; absent for API keys. */
   readonly session?: SessionScope | undefined;
 }
 
-/** What requests are let in by. */
+/** What authentication and rate limits need. */
 export interface AdmissionDeps {
   readonly keyring: Pick<Keyring, 'find'>;
   readonly limiter: Pick<RateLimiter, 'take'>;
-  /** Limits for each key and for each network; 0 for a network means none. */
+  /** The limits for each key and for each network; 0 disables one for networks. */
   readonly config: {
     readonly rateLimitPerMinute: number;
     readonly anonymousRequestsPerMinute: number;
@@ -31,25 +31,24 @@ export interface AdmissionDeps {
   readonly metrics: { readonly rateLimited: { inc(): void } };
 }
 
-/** What came with a request to say who asks: the texts of the two headers, as far as they were sent. */
+/** The credential of a request: the values of the two headers, absent if not sent. */
 export interface Credential {
   /** `Authorization`: `Bearer <key>`, the scheme in any case. */
   readonly authorization?: string | undefined;
-  /** `X-API-Key`: the bare key. Counts only where `authorization` is absent. */
+  /** `X-API-Key`: the bare key. Ignored when `authorization` is present. */
   readonly apiKey?: string | undefined;
 }
 
-/** Whether anything was sent at all; an empty header says nothing. */
+/** Whether the request has a credential; an empty header counts as none. */
 export function hasCredential({ authorization, apiKey }: Credential): boolean {
   return Boolean(authorization || apiKey);
 }
 
 /**
- * Turns a credential into the viewer it stands for. An active key holds whatever else its address has tried: many clients
- * may share one address.
- * @param address where the request came from: well-formed keys that are unknown or revoked count against its network.
- * @throws UnauthenticatedError for a malformed, unknown or revoked key, all alike.
- * @throws RateLimitedError instead for a well-formed one after too many such keys from one network.
+ * Authenticates a credential. A valid key works whatever other clients of its address have tried.
+ * @param address the client's address: well-formed keys that are unknown or revoked count against its network.
+ * @throws UnauthenticatedError for a malformed, unknown or revoked key, without distinction.
+ * @throws RateLimitedError instead, for a well-formed key after too many such keys from one network.
  */
 export async function authenticate(
   deps: Pick<AdmissionDeps, 'keyring' | 'limiter' | 'config'>,
@@ -70,7 +69,7 @@ export async function authenticate(
   };
 }
 
-/** Counts a failed attempt, and makes the error that answers it. */
+/** Counts a failed attempt, and creates the error for the response. */
 async function countFailure(
   { limiter, config }: Pick<AdmissionDeps, 'limiter' | 'config'>,
   address: string,
@@ -82,9 +81,9 @@ async function countFailure(
 }
 
 /**
- * Counts one request of the viewer (or `cost` of them) against the limit of its key.
- * @throws RateLimitedError when the limit is reached; nothing is counted then. QueryTooComplexError when `cost` alone
- * is beyond it.
+ * Counts one request of the viewer, or `cost` of them, against the limit of its key.
+ * @throws RateLimitedError when the limit is reached; it then counts nothing. QueryTooComplexError when `cost` alone
+ * exceeds the limit.
  */
 export async function consumeRateLimit(
   deps: Pick<AdmissionDeps, 'limiter' | 'config' | 'metrics'>,
@@ -109,7 +108,7 @@ export async function consumeRateLimit(
 
 /**
  * Counts one request without a key against the limit of its network.
- * @throws RateLimitedError when the limit is reached; nothing is counted then.
+ * @throws RateLimitedError when the limit is reached; it then counts nothing.
  */
 export async function consumeAnonymousRateLimit(
   { limiter, config, metrics }: Pick<AdmissionDeps, 'limiter' | 'config' | 'metrics'>,

@@ -1,23 +1,23 @@
 /**
- * Tells the other processes what has happened here. It reaches those that can be reached now, each once at most, and
- * promises nothing: whoever depends on it also looks at the truth when it may have missed something.
+ * Broadcasts changes to the other processes. An announcement reaches each reachable process at most once, without a
+ * guarantee: a listener that depends on it also reads the store when it may have missed one.
  */
 export interface Announcements {
-  /** Tells every other process, not this one. Any text will do, but a short one. */
+  /** Announces a short text to every other process, not to this one. */
   announce(kind: AnnouncementKind, text: string): void;
-  /** Calls `listener` with what other processes announce. */
+  /** Calls `listener` with the announcements of other processes. */
   on(kind: AnnouncementKind, listener: (text: string) => void): void;
-  /** Calls `listener` whenever announcements may have been missed, and every few seconds for as long as they are. */
+  /** Calls `listener` whenever announcements may have been missed, and every few seconds while they may be. */
   onMissed(listener: () => void): void;
 }
 
 /**
- * What is announced: that an API key was revoked (its id), that someone types or has stopped, that an answer should stop
- * (its message's id), that an account has changed its access to models (its id).
+ * The kinds of announcements: an API key was revoked (its id), someone has started or stopped typing, a reply should
+ * stop (its message's id), an account has changed its provider keys (its id).
  */
 export type AnnouncementKind = 'revoked' | 'typing' | 'stop' | 'provider-keys';
 
-/** Makes the announcements of a process that is alone: nobody hears them. */
+/** Creates the announcements of a single process: there is no other to receive them. */
 export function createMemoryAnnouncements(): Announcements {
   return { announce() {}, on() {}, onMissed() {} };
 }

@@ -13,19 +13,19 @@ import { createOutbox } from './redis/outbox.ts';
 import { watchProcessCount } from './redis/process-count.ts';
 import { createRedisRateLimiter } from './redis/rate-limiter.ts';
 
-/** All that several processes agree on. */
+/** Everything that several processes coordinate. */
 export interface Coordination {
   readonly bus: LiveBus;
   readonly liveTexts: LiveTexts;
   readonly announcements: Announcements;
   readonly limiter: RateLimiter;
-  /** Whether the processes reach each other; absent where there is one. */
+  /** Whether the processes reach each other; absent for a single process. */
   readonly isUp?: () => boolean;
-  /** Tells what is left to tell, and ends it. */
+  /** Sends pending announcements, and closes the connections. */
   close(): Promise<void>;
 }
 
-/** Makes what one process needs, which agrees with itself. */
+/** Creates the coordination of a single process. */
 export function createMemoryCoordination(clock: Clock, logger?: Logger): Coordination {
   return {
     bus: createMemoryBus(logger),
@@ -37,8 +37,8 @@ export function createMemoryCoordination(clock: Clock, logger?: Logger): Coordin
 }
 
 /**
- * Makes what processes need that share a Redis. Redis makes things live and nothing more: without it each goes on by
- * itself, and what there is to know stands in the store.
+ * Opens the coordination of processes that share a Redis. Redis only makes changes visible sooner: without it each
+ * process continues alone, and the store has all data.
  * @param rateLimitTimeoutMs how long the limiter waits for Redis; absent: 50.
  * @throws StartupError when Redis refuses the credentials.
  */
@@ -49,7 +49,7 @@ export async function openRedisCoordination(
   const link = await openRedis(options);
   const channels = createChannels(link);
   const outbox = createOutbox(link);
-  // What is said is sent in this order: a signal comes after what it is about.
+  // Senders send in this order: a signal follows the data that it is about.
   const announcements = createRedisAnnouncements(link, channels, outbox);
   const liveTexts = createRedisTexts(link, channels, outbox, (topic) => bus.wake(topic, 'text'));
   const bus = createRedisBus(link, channels, outbox);

@@ -1,38 +1,38 @@
 import type { Logger } from 'pino';
 import { createNotify } from './notify.ts';
 
-/** What may have changed: no more than the text that is being written, or anything. */
+/** What may have changed: only the text of a reply in progress, or anything. */
 export type ChangeHint = 'text' | 'anything';
 
 /**
- * Wakes those who wait for news of a topic. It carries no content and promises nothing: whoever is woken looks at the
- * truth (a running answer, the store) and takes what is new to it, so a signal that is lost, repeated or late does no
- * harm. That there is no more than text to look for only saves a look.
+ * Wakes the listeners of a topic. A signal has no content and no guarantee: the listener reads the current state (a
+ * running reply, the store) and uses what is new. So a signal that is lost, repeated or late does no harm. The hint
+ * `text` only saves a read.
  */
 export interface LiveBus {
-  /** Says that a topic has news. Cheap: any number of calls before the next flush wake its listeners once. */
+  /** Signals a change of a topic. Cheap: any number of calls before the next flush wake the listeners once. */
   publish(topic: string, news?: ChangeHint): void;
-  /** Calls `listener` after each flush with news of the topic, until the returned function is called. */
+  /** Calls `listener` after each flush with a change of the topic, until the returned function is called. */
   subscribe(topic: string, listener: (news: ChangeHint) => void): () => void;
   /**
-   * How long who listens should wait at most before it looks by itself: what makes a lost signal a delay and nothing worse,
-   * and ends what follows something that was deleted. It is longer where signals are not lost unnoticed.
+   * How long a listener should wait at most before it reads by itself. This makes a lost signal a delay only, and ends
+   * streams of deleted things. It is longer where a lost signal is noticed.
    */
   readonly maxWaitMs: number;
-  /** How many listeners there are; one that listens to several topics is one. */
+  /** The number of listeners; one that listens to several topics counts once. */
   readonly size: number;
 }
 
-/** The patience of who cannot rely on signals alone. */
+/** The maximum wait of a listener that cannot rely on signals alone. */
 export const POLL_INTERVAL_MS = 1_000;
 
 const MAX_PAUSE_MS = 50;
 
 /**
- * Makes a bus within one process with a flush that regulates itself. News gathers until the event loop's next turn,
- * then every dirty topic is delivered once; a flush that took X ms is followed by a pause of X ms (at most 50). So a
- * token goes out at once while there is little to do, and under load events become fewer and larger instead of late.
- * @param logger told of listeners that throw, each once; absent: nobody.
+ * Creates a bus within one process whose flush regulates itself. Signals collect until the event loop's next turn, then
+ * each changed topic is delivered once; a flush of X ms is followed by a pause of X ms (at most 50). So a delta goes
+ * out at once under low load, and under high load events become fewer and larger instead of late.
+ * @param logger logs the first error of each throwing listener; absent: no logs.
  */
 export function createMemoryBus(logger?: Pick<Logger, 'error'>): LiveBus {
   const notify = createNotify(logger);
@@ -55,10 +55,11 @@ export function createMemoryBus(logger?: Pick<Logger, 'error'>): LiveBus {
     dirty.clear();
     for (const [topic, news] of signals) {
       const listeners = topics.get(topic) ?? new Set();
-      // One may unsubscribe another while it is called.
+      // A listener may unsubscribe another during the call.
       for (const listener of [...listeners]) if (listeners.has(listener)) notify(listener, news);
     }
-    // What the listeners set going (execution, serialisation, socket writes) is done by the next turn; it counts.
+    // The next turn of the event loop ends what the listeners started (execution, serialization, socket writes); that
+    // time counts.
     setImmediate(() => {
       const now = performance.now();
       restUntil = now + Math.min(now - startedAt, MAX_PAUSE_MS);

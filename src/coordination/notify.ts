@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 
-/** Calls a listener with a value, and returns whatever the listener does. */
+/** Calls a listener with a value; catches whatever the listener throws. */
 export type Notify = <T>(listener: (value: T) => void, value: T) => void;
 
 /**
- * Makes a function that calls listeners: one that throws stops neither the other listeners nor what follows the call. It is
- * logged at its first failure, and called again all the same.
+ * Creates a function that calls listeners: one that throws stops neither the other listeners nor the caller. Its first
+ * failure is logged; it is still called afterwards.
  */
 export function createNotify(logger: Pick<Logger, 'error'> | undefined): Notify {
   const failed = new WeakSet<object>();

@@ -1,21 +1,23 @@
-/** Requests of one key that were let through at one moment, numbered from `first`. */
+/** Requests of one key that a process allowed at one moment, numbered from `first`. */
 export interface PassedRequests {
-  /** By the clock of the process that never goes back, in ms. */
+  /** By the process's monotonic clock, in ms. */
   readonly at: number;
   readonly first: number;
   readonly count: number;
 }
 
-/** What a process has let through in the last window, so that it can tell those who have not counted it. */
+/**
+ * The requests that a process has allowed in the last window, for reporting them to a Redis that has not counted them.
+ */
 export interface PassedLog {
   add(key: string, passed: PassedRequests): void;
-  /** Of one key, oldest first. */
+  /** The requests of one key, oldest first. */
   of(key: string, now: number): readonly PassedRequests[];
-  /** The keys that may have some. */
+  /** The keys that may have requests. */
   keys(): Iterable<string>;
 }
 
-/** Makes the log of one process; what is older than the window is forgotten. */
+/** Creates the log of one process; it drops what is older than the window. */
 export function createPassedLog(windowMs: number): PassedLog {
   const log = new Map<string, PassedRequests[]>();
   let sweptAt = 0;

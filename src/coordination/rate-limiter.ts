@@ -1,22 +1,22 @@
 import type { RateLimitStatus } from '../domain/errors.ts';
 import type { Clock } from '../domain/time.ts';
 
-/** What a limiter says to one request. */
+/** The limiter's decision about one request. */
 export interface RateLimitResult extends RateLimitStatus {
   readonly isAllowed: boolean;
-  /** Milliseconds until the same request would be let through; 0 when it was. */
+  /** Milliseconds until the same request would be allowed; 0 when it is allowed. */
   readonly retryAfterMs: number;
 }
 
-/** Lets at most `limit` requests of one key through in any rolling window, exactly. */
+/** Allows at most `limit` requests of one key in any rolling window, exactly. */
 export interface RateLimiter {
   /**
-   * Asks for `cost` requests at once, all or none. A refused one does not count.
+   * Consumes `cost` requests at once, all or none. A refused request does not count.
    * @param limit 1 to 1,000,000; it may differ from call to call.
    * @param cost at most `limit`.
    */
   take(key: string, limit: number, cost?: number): RateLimitResult | Promise<RateLimitResult>;
-  /** The same without asking for any: how `key` stands. */
+  /** The status of `key`, without consuming a request. */
   peek(key: string, limit: number): RateLimitResult | Promise<RateLimitResult>;
 }
 
@@ -24,8 +24,8 @@ export interface RateLimiter {
 export const RATE_WINDOW_MS = 60_000;
 
 /**
- * Makes a limiter for one process. It keeps the time of every request in the window, because only that is exact:
- * counters per fixed window, weighted windows and token buckets all let nearly twice the limit through somewhere.
+ * Creates a limiter for one process. It stores the time of every request in the window, because only that is exact:
+ * counters per fixed window, weighted windows and token buckets all allow nearly twice the limit in some window.
  * @param windowMs the product has one window, tests a shorter one.
  */
 export function createMemoryRateLimiter(clock: Clock, windowMs = RATE_WINDOW_MS): RateLimiter {
@@ -59,13 +59,13 @@ export function createMemoryRateLimiter(clock: Clock, windowMs = RATE_WINDOW_MS)
   return { take, peek: (key, limit) => take(key, limit, 0) };
 }
 
-/** The times of what was let through, oldest first, in a ring that doubles when it is full. */
+/** The times of allowed requests, oldest first, in a ring buffer that doubles when full. */
 class StampLog {
   #stamps = new Float64Array(8);
   #head = 0;
   #count = 0;
 
-  /** Forgets what is not younger than `since`, and counts the rest. */
+  /** Drops entries that are not younger than `since`, and counts the rest. */
   countSince(since: number): number {
     while (this.#count > 0 && this.#at(0) <= since) {
       this.#head = (this.#head + 1) % this.#stamps.length;
@@ -82,7 +82,7 @@ class StampLog {
     }
   }
 
-  /** Milliseconds until the `n` oldest have left the window that began at `since`; 0 when there are none. */
+  /** Milliseconds until the `n` oldest have left the window that started at `since`; 0 for none. */
   waitFor(n: number, since: number): number {
     return this.#count === 0 ? 0 : this.#at(Math.min(n, this.#count) - 1) - since;
   }

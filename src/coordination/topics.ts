@@ -6,7 +6,7 @@ export const conversationTopic = (conversationId: string): string => `conversati
 /** The bus topic of the events of all conversations of a chatbot, without the text of replies. */
 export const chatbotTopic = (chatbotId: string): string => `chatbot:${chatbotId}`;
 
-/** The bus topic that announces the deletion of a chatbot to those who follow a part of it. */
+/** The bus topic that announces the deletion of a chatbot to all streams about it. */
 export const deletionTopic = (chatbotId: string): string => `deletion:${chatbotId}`;
 
 /** The bus topic of the deliveries of an account's webhooks. */
@@ -15,7 +15,7 @@ export const deliveriesTopic = (accountId: string): string => `webhooks:${accoun
 /** The bus topic of the quota warnings of an account. */
 export const quotaTopic = (accountId: string): string => `account:${accountId}`;
 
-/** Wakes the followers of conversations whose logs have new events; called after the commit. */
+/** Signals the topics of conversations whose logs have new events; called after the commit. */
 export function publishEvents(
   bus: LiveBus,
   events: Iterable<{ readonly conversationId: string; readonly chatbotId: string }>,

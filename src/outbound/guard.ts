@@ -1,10 +1,10 @@
 import { isIP } from 'node:net';
 import { type AddressRules, USUAL_PORTS } from './addresses.ts';
 
-/** An address that is not reached for somebody else than the operator. The message tells whoever named it why. */
+/** The gateway refuses to connect to an address that a client names. The message tells the client why. */
 export class AddressRefusedError extends Error {}
 
-/** An answer that leads elsewhere, which is not followed. */
+/** A redirect, which the gateway does not follow. */
 export class RedirectRefusedError extends AddressRefusedError {
   readonly statusCode: number;
 
@@ -14,20 +14,20 @@ export class RedirectRefusedError extends AddressRefusedError {
   }
 }
 
-/** Two labels at least, as they are after parsing: lower case, other alphabets as `xn--`. */
+/** At least two labels, in the form after parsing: lower case, other alphabets as `xn--`. */
 const NAME = /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const INNER_NAME = /\.(?:localhost|local|internal|intranet|lan|home|corp)$/;
 
-/** What is refused where nobody is told more: whether an inner name or address exists is not for others to know. */
+/** The refusal that gives no details: clients must not learn whether an internal name or address exists. */
 export const NOT_PUBLIC = 'Must be on the public internet.';
 
 /**
- * Checks a URL that somebody else than the operator named, as far as its text tells. Where it names a server and no IP
- * address, what the name leads to is still to be checked.
+ * Checks the text of a URL that a client names. For a host name, the caller must still check the addresses that it
+ * resolves to.
  * @throws AddressRefusedError
  */
 export function checkUrl(text: string, rules: AddressRules): URL {
-  // What parsers read in their own ways is refused before one reads it.
+  // Refuses texts that URL parsers read differently, before any parser reads one.
   const authority = /^https?:\/\/(?<authority>[^/?#]+)/i.exec(text)?.groups?.authority;
   if (authority === undefined) throw new AddressRefusedError('Must begin with https:// or http:// and name a server.');
   if (/[\s\p{Cc}]/u.test(text)) throw new AddressRefusedError('Must not contain spaces or line breaks.');
@@ -51,12 +51,12 @@ export function checkUrl(text: string, rules: AddressRules): URL {
 
 const PORTS = `The port must be one of ${USUAL_PORTS.join(', ')}.`;
 
-/** The name or IP address that a URL leads to, that of IPv6 without its brackets. */
+/** The host name or IP address of a URL; IPv6 without brackets. */
 export function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, '');
 }
 
-/** The port that a URL leads to. */
+/** The port of a URL. */
 export function portOf({ port, protocol }: URL): number {
   return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
 }

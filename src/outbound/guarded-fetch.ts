@@ -5,18 +5,18 @@ import { AddressRefusedError, checkUrl, hostOf, NOT_PUBLIC, portOf, RedirectRefu
 import { createResolve, type Resolve } from './resolve.ts';
 
 const CONNECT_MS = 5_000;
-/** How long one address of several may take before the next is tried. */
+/** How long a connection to one of several addresses may take before the next is tried. */
 const ATTEMPT_MS = 1_000;
 
 /**
- * Makes a `fetch` for addresses that somebody else than the operator names. A call checks the address, resolves its name,
- * checks all that this leads to, and connects to nothing else; what it asks for, `Host` and the name in the certificate are
- * as written. Each call has a connection of its own, which ends with the answer, when the caller cancels that, or when the
- * call's signal aborts: beside 5 seconds to find the server and 5 to connect, the caller sets the time, and how much it reads
- * of a body, which may unpack to any size. An answer that leads elsewhere is refused.
+ * Creates a `fetch` for addresses that clients name. A call checks the address, resolves its name, checks every
+ * resolved address, and connects to these only; the path, `Host` and the name in the certificate are as written. Each
+ * call opens its own connection. It closes at the end of the response, when the caller cancels the response, or when
+ * the call's signal aborts. Resolving and connecting may take 5 seconds each; the caller limits the rest of the time,
+ * and how much it reads of a body, which may decompress to any size. It refuses redirects.
  *
- * The calls take a URL, not a `Request`, and a body that undici knows. They reject with an `AddressRefusedError`, or as
- * `fetch` does; where a name cannot be resolved that is the same error as where it leads to an inner address.
+ * The calls take a URL, not a `Request`, and a body that undici supports. They reject with an `AddressRefusedError`, or
+ * as `fetch` does; a name that does not resolve gives the same error as one that resolves to an internal address.
  */
 export function createGuardedFetch(rules: AddressRules, resolve: Resolve = createResolve()): typeof globalThis.fetch {
   async function guardedFetch(input: string | URL, init: RequestInit = {}): Promise<Response> {
@@ -30,7 +30,7 @@ export function createGuardedFetch(rules: AddressRules, resolve: Resolve = creat
       if (response.status >= 300 && response.status < 400) {
         throw new RedirectRefusedError(response.status);
       }
-      // It is closed when the answer is at its end, one way or another.
+      // The connection closes at the end of the response, or when it is cancelled.
       client.close(() => {});
       return response;
     } catch (error) {
@@ -47,7 +47,7 @@ export function createGuardedFetch(rules: AddressRules, resolve: Resolve = creat
       return await resolve(host, signal === undefined ? limit : AbortSignal.any([signal, limit]));
     } catch (cause) {
       signal?.throwIfAborted();
-      // As for a name that leads to an inner address: whether there is such a name is not for others to know.
+      // The same error as for an internal address: clients must not learn whether such a name exists.
       throw new AddressRefusedError(NOT_PUBLIC, { cause });
     }
   }
@@ -60,7 +60,7 @@ function openClient(url: URL, addresses: readonly string[]): Client {
   const found = addresses.map((address) => ({ address, family: isIP(address) }));
   const lookup = ((_name, _options, callback) => callback(null, found)) satisfies LookupFunction;
   return new Client(url.origin, {
-    // Nothing is kept: not the connection, and no session of TLS.
+    // Keeps no connection and no TLS session.
     pipelining: 0,
     allowH2: false,
     headersTimeout: 0,

@@ -2,16 +2,16 @@ import { Agent, fetch, type RequestInit } from 'undici';
 
 const CONNECT_MS = 5_000;
 
-/** A `fetch` with connections of its own. */
+/** A `fetch` with its own connections. */
 export interface PlainFetch {
   readonly fetch: typeof globalThis.fetch;
-  /** Ends what is open. */
+  /** Closes the open connections. */
   close(): Promise<void>;
 }
 
 /**
- * Opens a `fetch` for addresses that the operator names: it checks nothing and keeps connections. Connecting may take 5
- * seconds; beyond that the caller sets the time by its signal.
+ * Opens a `fetch` for addresses that the operator names: it checks nothing and reuses connections. Connecting may take
+ * 5 seconds; the caller's signal limits the rest.
  */
 export function openPlainFetch(): PlainFetch {
   const dispatcher = new Agent({

@@ -1,14 +1,14 @@
 import { Resolver } from 'node:dns/promises';
 
 /**
- * Finds all IPv4 and IPv6 addresses of a name, at least one.
- * @throws when there is none, or nobody can say, or `signal` aborts.
+ * Resolves a name to all its IPv4 and IPv6 addresses, at least one.
+ * @throws when the name has none, the name servers fail, or `signal` aborts.
  */
 export type Resolve = (name: string, signal: AbortSignal) => Promise<readonly string[]>;
 
 /**
- * Makes a `Resolve` that asks name servers. Not by `lookup`: a server of somebody else's that says nothing would keep one of
- * the few threads busy that the whole process has for such things. It reads no hosts file, whose names are inner ones.
+ * Creates a `Resolve` that queries name servers. It does not use `lookup`: a client's unresponsive name server would
+ * block one of the few threads that the process has for it. It reads no hosts file, whose names are internal.
  * @param servers addresses with ports; absent: those of this machine.
  */
 export function createResolve(servers?: readonly string[]): Resolve {

@@ -1,7 +1,7 @@
 import type { Account } from '../domain/entities.ts';
 import type { AccountRow, Queryable } from './tables.ts';
 
-/** Writes a new account. Names are unique. */
+/** Inserts a new account. Names are unique. */
 export async function insertAccount(trx: Queryable, account: Account): Promise<void> {
   await trx
     .insertInto('accounts')
@@ -15,7 +15,7 @@ export async function findAccount(db: Queryable, id: string): Promise<Account | 
   return row && toAccount(row);
 }
 
-/** Holds an account to the end of the transaction, for what is counted within it before it grows. */
+/** Locks an account until the end of the transaction. Callers lock it before they count rows that they add to. */
 export async function lockAccount(trx: Queryable, id: string): Promise<void> {
   await trx.selectFrom('accounts').select('id').where('id', '=', id).forNoKeyUpdate().execute();
 }
@@ -30,7 +30,7 @@ export async function findAccountByIdOrName(db: Queryable, text: string): Promis
   return row && toAccount(row);
 }
 
-/** Whether any account exists; none does before the first start. */
+/** Whether any account exists; false only before the first start. */
 export async function hasAccounts(db: Queryable): Promise<boolean> {
   return (await db.selectFrom('accounts').select('id').limit(1).executeTakeFirst()) !== undefined;
 }

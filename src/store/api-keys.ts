@@ -5,7 +5,7 @@ import { prepareQuery } from './engines/prepared.ts';
 import { padIds } from './pages.ts';
 import type { ApiKeyRow, Queryable } from './tables.ts';
 
-/** Writes a new key. Only its hash is stored. */
+/** Inserts a new key. Only its hash is stored. */
 export async function insertApiKey(trx: Queryable, key: ApiKey, hash: string): Promise<void> {
   await trx
     .insertInto('api_keys')
@@ -23,13 +23,15 @@ export async function insertApiKey(trx: Queryable, key: ApiKey, hash: string): P
     .execute();
 }
 
-/** Finds a key by the SHA-256 of its text, revoked ones included. Without an account: it yields it. */
+/** Finds a key by the SHA-256 of its text, revoked keys included. Takes no account: the key names it. */
 export async function findApiKeyByHash(db: Queryable, hash: string): Promise<ApiKey | undefined> {
   const [row] = await FIND_BY_HASH(db, [hash]);
   return row && toApiKey(row);
 }
 
-/** Finds several keys by the SHA-256 of their texts, revoked ones included; a hash that none has is absent. */
+/**
+ * Finds several keys by the SHA-256 of their texts, revoked keys included; unknown hashes are absent from the result.
+ */
 export async function findApiKeysByHash(db: Queryable, hashes: readonly string[]): Promise<Map<string, ApiKey>> {
   const rows = await db.selectFrom('api_keys').selectAll().where('hash', 'in', padIds(hashes)).execute();
   return new Map(rows.map((row) => [row.hash, toApiKey(row)]));
@@ -59,7 +61,7 @@ export async function findApiKeys(db: Queryable, accountId: string, ids: readonl
   return rows.map(toApiKey);
 }
 
-/** Keys of the account, newest first, revoked ones included. Uses `api_keys_by_account`. */
+/** The keys of the account, newest first, revoked keys included. Uses `api_keys_by_account`. */
 export async function listApiKeys(db: Queryable, accountId: string, limit: number): Promise<ApiKey[]> {
   const rows = await db
     .selectFrom('api_keys')
@@ -82,7 +84,7 @@ export async function countActiveApiKeys(db: Queryable, accountId: string): Prom
   return count;
 }
 
-/** How many keys of all accounts are revoked: it grows with every revocation. Uses `api_keys_revoked`. */
+/** How many keys of all accounts are revoked; grows with every revocation. Uses `api_keys_revoked`. */
 export async function countRevokedApiKeys(db: Queryable): Promise<number> {
   const { count } = await db
     .selectFrom('api_keys')
@@ -104,7 +106,7 @@ export async function listAllApiKeys(db: Queryable): Promise<(ApiKey & { account
   return rows.map((row) => ({ ...toApiKey(row), accountName: row.account_name }));
 }
 
-/** Marks a key of the account revoked; one that already is keeps its time. */
+/** Marks a key of the account as revoked; a key that is revoked already keeps its time. */
 export async function markApiKeyRevoked(
   trx: Queryable,
   accountId: string,
@@ -120,7 +122,7 @@ export async function markApiKeyRevoked(
     .execute();
 }
 
-/** Writes when keys were last used, by their ids. */
+/** Records when keys were last used, by their ids. */
 export async function markApiKeysUsed(trx: Queryable, usedAt: ReadonlyMap<string, Timestamp>): Promise<void> {
   for (const [id, at] of usedAt) {
     await trx.updateTable('api_keys').set({ last_used_at: at }).where('id', '=', id).execute();

@@ -4,13 +4,13 @@ import { toMessage } from './messages.ts';
 import { padIds } from './pages.ts';
 import type { Queryable } from './tables.ts';
 
-/** How many messages are walked through for each that is wanted, past those that are left out. */
+/** How many messages the walk visits for each message wanted: it also visits messages that it leaves out. */
 const STEPS_PER_TURN = 5;
 
 /**
- * The last turns of a branch up to and with the message `fromId`, oldest first, as an engine may see them: what was
- * asked, and what was answered to the end or up to where the visitor stopped it. At most `limit`, and none that lies
- * further back than five times as many messages.
+ * The latest messages of a branch that an engine may see, oldest first, up to and including `fromId`: completed
+ * messages, and replies that the visitor stopped. Returns at most `limit` messages, and none further back than five
+ * times as many.
  */
 export async function listHistory(
   db: Queryable,
@@ -45,8 +45,8 @@ export async function listHistory(
 }
 
 /**
- * The messages that directly follow each of several messages, oldest first; given the id of a conversation, those that
- * it begins with. Uses `messages_by_parent`.
+ * The messages that directly follow each of several messages, oldest first. For the id of a conversation, its first
+ * messages. Uses `messages_by_parent`.
  */
 export async function findFollowing(db: Queryable, accountId: string, ids: readonly string[]): Promise<Message[]> {
   const some = padIds(ids);
@@ -63,7 +63,7 @@ export async function findFollowing(db: Queryable, accountId: string, ids: reado
   return rows.map(toMessage);
 }
 
-/** The last message of the branch that a conversation shows: what the next one follows. Uses `messages_shown`. */
+/** The last message of the branch that a conversation shows; the next message follows it. Uses `messages_shown`. */
 export async function findTip(db: Queryable, accountId: string, conversationId: string): Promise<string | undefined> {
   const row = await db
     .selectFrom('messages')
@@ -78,7 +78,7 @@ export async function findTip(db: Queryable, accountId: string, conversationId: 
   return row?.id;
 }
 
-/** The end of a message's branch: where there are several, that of the newest one at each fork. */
+/** The last message of a message's branch. Where the branch forks, the newest message of each fork. */
 export async function findEndOfBranch(db: Queryable, accountId: string, messageId: string): Promise<string> {
   const { end } = await db
     .withRecursive('path(id)', (of) =>
@@ -100,7 +100,7 @@ export async function findEndOfBranch(db: Queryable, accountId: string, messageI
   return end;
 }
 
-/** Makes a conversation show the branch that ends with a message, and nothing beside it; `null` shows nothing. */
+/** Makes a conversation show only the branch that ends with the message `endId`; `null` shows no messages. */
 export async function showBranch(
   trx: Queryable,
   accountId: string,

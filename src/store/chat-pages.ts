@@ -1,6 +1,6 @@
 import type { Queryable } from './tables.ts';
 
-/** What has to be known of a chatbot before its page has a credential. */
+/** The fields of a chatbot that its page needs before it has a credential. */
 export interface PagedChatbot {
   readonly id: string;
   readonly accountId: string;
@@ -8,7 +8,7 @@ export interface PagedChatbot {
   readonly slug: string;
 }
 
-/** Finds a chatbot by its id in every account, as an address in a browser names no account. */
+/** Finds a chatbot of any account by its id: a page's address names no account. */
 export async function findPagedChatbot(db: Queryable, id: string): Promise<PagedChatbot | undefined> {
   return db
     .selectFrom('chatbots')

@@ -5,14 +5,14 @@ import type { Queryable } from './tables.ts';
 import { IS_OPEN } from './unowned-replies.ts';
 import { releaseReply } from './usage.ts';
 
-/** How many rows, and of how many conversations, one transaction deletes. */
+/** The most rows, and conversations, that one transaction deletes. */
 const MAX_ROWS = 500;
 const MAX_CONVERSATIONS = 50;
 
 /**
- * Removes a part of what belongs to a deleted chatbot, at most some hundred rows and one source, and at the end the
- * chatbot. Each part may be removed twice at once, and after a crash the next call goes on.
- * @returns whether there is more.
+ * Removes part of a deleted chatbot's rows: at most some hundred rows and one source, and at last the chatbot itself.
+ * Two gateways may remove the same part at once. After a crash, the next call continues.
+ * @returns whether there is more to remove.
  */
 export async function removeSomeOfChatbot(trx: Queryable, chatbot: DeletedChatbot): Promise<boolean> {
   return (
@@ -24,7 +24,7 @@ export async function removeSomeOfChatbot(trx: Queryable, chatbot: DeletedChatbo
   );
 }
 
-/** Those that another transaction holds are left for the next time. */
+/** Leaves conversations that another transaction has locked for the next call. */
 async function removeConversations(trx: Queryable, chatbotId: string): Promise<boolean> {
   const found = await listHeld(trx, chatbotId, true);
   const ids = found.length > 0 ? found : await listHeld(trx, chatbotId, false);
@@ -53,7 +53,7 @@ async function removeConversations(trx: Queryable, chatbotId: string): Promise<b
   return true;
 }
 
-/** Holds conversations of a chatbot: those with replies that have not ended, whose quota is given back, come first. */
+/** Locks conversations of a chatbot. Those with open replies come first, so that their quota is released early. */
 async function listHeld(trx: Queryable, chatbotId: string, isOpen: boolean): Promise<string[]> {
   const list = trx
     .selectFrom('conversations')
@@ -68,7 +68,7 @@ async function listHeld(trx: Queryable, chatbotId: string, isOpen: boolean): Pro
   return rows.map(({ id }) => id);
 }
 
-/** Removes the replies that have not ended, and gives back those of which no character was produced. */
+/** Removes open replies, and releases the quota of those without a single character. */
 async function releaseReplies(trx: Queryable, conversationIds: readonly string[]): Promise<void> {
   const removed = await trx
     .deleteFrom('messages')
@@ -112,7 +112,7 @@ async function removeDeliveries(trx: Queryable, chatbotId: string): Promise<bool
   return numDeletedRows === BigInt(MAX_ROWS);
 }
 
-/** Waits for the next time while a conversation is left that was held, or begun meanwhile. */
+/** Waits for the next call while there is a conversation that was locked, or started meanwhile. */
 async function removeChatbot(trx: Queryable, { id, accountId }: DeletedChatbot): Promise<boolean> {
   const left = await trx.selectFrom('conversations').select('id').where('chatbot_id', '=', id).limit(1).execute();
   if (left.length > 0) return false;

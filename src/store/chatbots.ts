@@ -6,7 +6,7 @@ import { prepareQuery } from './engines/prepared.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
 import type { ChatbotRow, Queryable } from './tables.ts';
 
-/** Writes a new chatbot. Its slug is unique within the account: see `findChatbotBySlug`. */
+/** Inserts a new chatbot. Its slug is unique within the account: see `findChatbotBySlug`. */
 export async function insertChatbot(trx: Queryable, chatbot: Chatbot): Promise<void> {
   await trx.insertInto('chatbots').values(toRow(chatbot)).execute();
 }
@@ -34,8 +34,8 @@ const FIND = prepareQuery(selectById);
 const LOCK = prepareQuery((db) => selectById(db).forUpdate());
 
 /**
- * Finds a chatbot of the account and holds it to the end of the transaction. Whoever is adding something to it, such as a
- * source, is waited for.
+ * Finds a chatbot of the account and locks it until the end of the transaction. Waits for transactions that add
+ * something to it, such as a source.
  */
 export async function lockChatbot(trx: Queryable, accountId: string, id: string): Promise<Chatbot | undefined> {
   const [row] = await LOCK(trx, [id, accountId]);

@@ -1,17 +1,20 @@
 import type { Queryable } from './tables.ts';
 
-/** A process that writes answers, and how often it has said that it lives. */
+/** A gateway that generates replies; `beat` counts its heartbeats. */
 export interface Node {
   readonly id: string;
   readonly beat: number;
 }
 
-/** Writes a new node. */
+/** Inserts a new node. */
 export async function insertNode(trx: Queryable, id: string): Promise<void> {
   await trx.insertInto('nodes').values({ id, beat: 0 }).execute();
 }
 
-/** Says that a node lives: one statement, which needs no transaction. Returns whether the others still take it for alive. */
+/**
+ * Sends a node's heartbeat, in one statement without a transaction.
+ * @returns whether the node is still on the list: other gateways consider it alive.
+ */
 export async function renewLease(db: Queryable, id: string): Promise<boolean> {
   const result = await db
     .updateTable('nodes')
@@ -21,22 +24,22 @@ export async function renewLease(db: Queryable, id: string): Promise<boolean> {
   return result.numUpdatedRows === 1n;
 }
 
-/** All nodes that are not known to be dead. */
+/** All nodes that no gateway has found dead. */
 export async function listNodes(db: Queryable): Promise<Node[]> {
   return db.selectFrom('nodes').selectAll().execute();
 }
 
-/** Takes a node for dead, unless it has said in the meantime that it lives. */
+/** Deletes a node as dead, unless it has sent another heartbeat since it was read. */
 export async function deleteNode(trx: Queryable, { id, beat }: Node): Promise<void> {
   await trx.deleteFrom('nodes').where('id', '=', id).where('beat', '=', beat).execute();
 }
 
-/** Takes a node off the list. */
+/** Deletes a node, by its id. */
 export async function deleteNodeById(trx: Queryable, id: string): Promise<void> {
   await trx.deleteFrom('nodes').where('id', '=', id).execute();
 }
 
-/** Takes all nodes for dead. */
+/** Deletes all nodes. */
 export async function deleteAllNodes(trx: Queryable): Promise<void> {
   await trx.deleteFrom('nodes').execute();
 }

@@ -5,7 +5,7 @@ import { prepareQuery } from './engines/prepared.ts';
 import { type Page, padIds, prepareLists } from './pages.ts';
 import type { ConversationRow, Queryable } from './tables.ts';
 
-/** Writes a new conversation. Its session id is unique within the chatbot: see `lockConversationBySession`. */
+/** Inserts a new conversation. Its session id is unique within the chatbot: see `lockConversationBySession`. */
 export async function insertConversation(trx: Queryable, conversation: Conversation): Promise<void> {
   await trx
     .insertInto('conversations')
@@ -22,7 +22,7 @@ export async function insertConversation(trx: Queryable, conversation: Conversat
     .execute();
 }
 
-/** Writes what changes about a conversation. */
+/** Updates the changeable fields of a conversation. */
 export async function updateConversation(trx: Queryable, conversation: Conversation): Promise<void> {
   await trx
     .updateTable('conversations')
@@ -43,9 +43,9 @@ export async function findConversation(
 }
 
 /**
- * Finds a conversation of the account and holds it to the end of the transaction: what happens in one conversation
- * happens one after the other, and what is read of it from here on is as the one before left it. Comes before any other
- * lock.
+ * Finds a conversation of the account and locks it until the end of the transaction. So changes of one conversation
+ * happen one after another, and later reads see what the transaction before has written. Take this lock before any
+ * other.
  */
 export async function lockConversation(
   trx: Queryable,
@@ -56,7 +56,7 @@ export async function lockConversation(
   return row && toConversation(row);
 }
 
-/** The same where no other holds it at this moment. Returns whether it was there and could be held. */
+/** Locks a conversation without waiting. Returns whether it exists and could be locked. */
 export async function tryLockConversation(trx: Queryable, accountId: string, id: string): Promise<boolean> {
   const row = await trx
     .selectFrom('conversations')
@@ -70,7 +70,7 @@ export async function tryLockConversation(trx: Queryable, accountId: string, id:
   return row !== undefined;
 }
 
-/** Finds the conversation that a session id names within a chatbot. Uses `conversations_by_session`. */
+/** Finds the conversation with a session id within a chatbot. Uses `conversations_by_session`. */
 export async function findConversationBySession(
   db: Queryable,
   accountId: string,
@@ -81,7 +81,10 @@ export async function findConversationBySession(
   return row && toConversation(row);
 }
 
-/** Finds and holds the conversation that a session id names within a chatbot: see `lockConversation`. Uses `conversations_by_session`. */
+/**
+ * Finds and locks the conversation with a session id within a chatbot: see `lockConversation`. Uses
+ * `conversations_by_session`.
+ */
 export async function lockConversationBySession(
   trx: Queryable,
   accountId: string,

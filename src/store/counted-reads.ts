@@ -2,23 +2,26 @@ import { findBudget } from '../domain/answer-budget.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Columns that hold no more than a line: they need not be counted. All others are looked at, also those to come. */
+/** Columns whose values are short, and not counted. All other columns are, new ones included. */
 const SHORT =
   /(^|_)(id|at|until|since|by)$|^(name|slug|provider|model|title|type|status|channel|role|rating|operation|fingerprint|prefix|hash|scopes|month|day|key|key_ending|channel|assignee|author_name|finish_reason|disabled_reason|schedule|seq|position)$/;
 
-/** Gives the columns of rows that may hold much text; undefined where there are no rows to tell. */
+/** The columns of rows that may hold long texts; undefined without rows. */
 export function findLongColumns([row]: readonly unknown[]): string[] | undefined {
   return row === undefined ? undefined : Object.keys(row as Row).filter((column) => !SHORT.test(column));
 }
 
-/** Reads no more for an answer that is too large already. @throws QueryTooComplexError */
+/**
+ * Stops reads for a response that is too large already.
+ * @throws QueryTooComplexError
+ */
 export function checkReads(): void {
   findBudget()?.check();
 }
 
 /**
- * Counts rows that were read for an answer; outside of an execution with a budget nothing is counted.
- * @throws QueryTooComplexError where they are more than the execution may read.
+ * Counts rows read for a response. Counts nothing outside an execution with a budget.
+ * @throws QueryTooComplexError when the execution has read more than its budget.
  */
 export function countReads(rows: readonly unknown[], longColumns: readonly string[] = []): void {
   const budget = findBudget();

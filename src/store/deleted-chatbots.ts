@@ -3,10 +3,10 @@ import type { Chatbot } from '../domain/entities.ts';
 import type { Timestamp } from '../domain/time.ts';
 import type { Queryable } from './tables.ts';
 
-/** A chatbot that is deleted and whose rows are still being removed. */
+/** A deleted chatbot whose rows are still being removed. */
 export type DeletedChatbot = Pick<Chatbot, 'id' | 'accountId'>;
 
-/** Leaves out rows with a `chatbot_id` whose chatbot is deleted: they are gone for every reader before they are removed. */
+/** Leaves out rows with a `chatbot_id` whose chatbot is deleted: readers stop seeing them before they are removed. */
 export const IS_OF_CHATBOT = sql<boolean>`not exists (
   select 1 from chatbots as deleted where deleted.id = chatbot_id and deleted.deleted_at is not null)`;
 
@@ -20,7 +20,9 @@ export const IS_OF_SUBSCRIPTION = sql<boolean>`not exists (
   select 1 from webhook_subscriptions as endpoint join chatbots as deleted on deleted.id = endpoint.chatbot_id
   where endpoint.id = subscription_id and deleted.deleted_at is not null)`;
 
-/** Marks a chatbot as deleted: from the commit on nobody finds it or what belongs to it, and its slug is free. */
+/**
+ * Marks a chatbot as deleted. From the commit on, readers find neither the chatbot nor its rows, and its slug is free.
+ */
 export async function markChatbotDeleted(trx: Queryable, { id, accountId }: DeletedChatbot, at: Timestamp) {
   await trx
     .updateTable('chatbots')
@@ -31,7 +33,7 @@ export async function markChatbotDeleted(trx: Queryable, { id, accountId }: Dele
   await trx.updateTable('webhook_subscriptions').set({ is_active: 0 }).where('chatbot_id', '=', id).execute();
 }
 
-/** The chatbots of every account that are deleted and not yet removed. Uses `chatbots_deleted`. */
+/** The chatbots of every account that are deleted but not removed yet. Uses `chatbots_deleted`. */
 export async function listDeletedChatbots(db: Queryable): Promise<DeletedChatbot[]> {
   return db
     .selectFrom('chatbots')

@@ -10,7 +10,7 @@ import type { ConversationEventRow, Queryable } from './tables.ts';
 
 /** One numbered event of a conversation's log. */
 export interface LoggedEvent {
-  /** Null where an earlier version has written it. */
+  /** Null for events that an earlier version has written. */
   readonly id: string | null;
   readonly conversationId: string;
   readonly chatbotId: string;
@@ -19,18 +19,18 @@ export interface LoggedEvent {
   /** Within the chatbot, from 1, without gaps. */
   readonly chatbotNumber: number;
   readonly type: LoggedEventType;
-  /** The message that it tells of, if any, and that message's status at the event. */
+  /** The message that the event is about, if any, and the message's status at the event. */
   readonly messageId: string | null;
   readonly status: MessageStatus | null;
-  /** The lead that it tells of, if any. */
+  /** The lead that the event is about, if any. */
   readonly leadId: string | null;
   readonly at: Timestamp;
 }
 
 /**
- * Appends an event to the log of a conversation, in the transaction of what it tells. Both numbers are given here, at
- * write time, so that they stand in the order of the commits. It waits for a deletion of the chatbot that is under way.
- * @throws NotFoundError where the chatbot was deleted: nothing happens in its conversations from then on.
+ * Appends an event to the log of a conversation, in the transaction of the change. It assigns both numbers at write
+ * time, so that they are in the order of the commits. It waits for a running deletion of the chatbot.
+ * @throws NotFoundError when the chatbot is deleted: its conversations accept no more events.
  */
 export async function appendEvent(
   trx: Queryable,
@@ -95,8 +95,8 @@ export async function listChatbotEvents(
 }
 
 /**
- * The last event of a conversation or a chatbot of the account: its number, 0 where there was none, and its id, null where
- * it is not kept. `undefined` when there is no such conversation or chatbot.
+ * The last event of a conversation or a chatbot of the account: its number, 0 without events, and its id, null when it
+ * is not stored. `undefined` when there is no such conversation or chatbot.
  */
 export async function findLastEvent(
   db: Queryable,
@@ -108,7 +108,7 @@ export async function findLastEvent(
   return row && { number: row.last_event, id: row.event_id };
 }
 
-/** The oldest events of a chatbot's conversations after `number`, oldest first, of whatever account. */
+/** The oldest events of a chatbot's conversations after `number`, oldest first, in any account. */
 export async function listOldestEvents(
   db: Queryable,
   { chatbotId, after }: { chatbotId: string; after: number },
@@ -125,7 +125,7 @@ export async function listOldestEvents(
   return rows.map(toLoggedEvent);
 }
 
-/** Deletes the events of a chatbot's conversations that come before one, by its number within the chatbot. */
+/** Deletes the events of a chatbot's conversations before one event, by its number within the chatbot. */
 export async function deleteEventsBefore(trx: Queryable, chatbotId: string, chatbotNumber: number): Promise<void> {
   await trx
     .deleteFrom('conversation_events')
@@ -152,7 +152,7 @@ const COUNT_IN_CHATBOT = prepareQuery((db) =>
 );
 
 const LAST_EVENT = {
-  // Readers ask whenever they are woken.
+  // Readers run this query after every change hint.
   conversations: prepareQuery((db) =>
     db
       .selectFrom('conversations')

@@ -3,7 +3,7 @@ import type { Database } from './database.ts';
 
 const SECRET_BYTES = 32;
 
-/** Gives the secret of a purpose that all gateways on this database share; the first that asks makes it. */
+/** Reads the secret of a purpose that all gateways on this database share; the first gateway to read it creates it. */
 export async function readGatewaySecret(
   { read, transaction }: Pick<Database, 'read' | 'transaction'>,
   purpose: string,

@@ -1,20 +1,20 @@
 import type { Timestamp } from '../domain/time.ts';
 import type { Queryable } from './tables.ts';
 
-/** Where a key of a client's counts: it may be used again elsewhere. */
+/** Where a client's idempotency key applies: it may be used again elsewhere. */
 export interface IdempotencyScope {
   readonly chatbotId: string;
   readonly operation: string;
   readonly key: string;
 }
 
-/** What was done under a key: the message that was written, and the fingerprint of what was asked. */
+/** The effect recorded for a key: the message written, and the fingerprint of the request. */
 export interface IdempotentEffect {
   readonly messageId: string;
   readonly fingerprint: string;
 }
 
-/** Finds what was done under a key since `since`. */
+/** Finds the effect recorded for a key since `since`. */
 export async function findIdempotentEffect(
   db: Queryable,
   accountId: string,
@@ -34,8 +34,8 @@ export async function findIdempotentEffect(
 }
 
 /**
- * Keeps what was done under a key, in the transaction of the effect, in place of what is older than `since`. Of several
- * at once one does; the others fail with a unique violation.
+ * Records the effect of a key, in the transaction of the effect; it replaces one from before `since`. Of several
+ * identical requests at once one succeeds; the others fail with a unique violation.
  */
 export async function recordIdempotentEffect(
   trx: Queryable,
@@ -65,7 +65,7 @@ export async function recordIdempotentEffect(
     .execute();
 }
 
-/** Forgets what was done under all keys before `since`. Uses `idempotency_keys_by_age`. */
+/** Deletes the effects of all keys from before `since`. Uses `idempotency_keys_by_age`. */
 export async function deleteIdempotentEffects(trx: Queryable, since: Timestamp): Promise<void> {
   await trx.deleteFrom('idempotency_keys').where('created_at', '<=', since).execute();
 }

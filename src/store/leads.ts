@@ -3,7 +3,7 @@ import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
 import type { LeadRow, Queryable } from './tables.ts';
 
-/** Writes a new lead. */
+/** Inserts a new lead. */
 export async function insertLead(trx: Queryable, lead: Lead): Promise<void> {
   await trx
     .insertInto('leads')

@@ -26,8 +26,8 @@ import { findWebhookEvents } from './webhooks/events.ts';
 import { findSealedParts, findWebhookSubscriptions, type SealedParts } from './webhooks/subscriptions.ts';
 
 /**
- * Point reads of one request, batched and remembered for as long as it lasts, all within one account. Each gives
- * `undefined` for an id that is unknown or another account's.
+ * Point reads of one request within one account, batched, and cached until the request ends. Each returns `undefined`
+ * for an id that is unknown or another account's.
  */
 export interface Loaders {
   readonly apiKey: DataLoader<string, ApiKey | undefined>;
@@ -39,33 +39,33 @@ export interface Loaders {
   readonly lead: DataLoader<string, Lead | undefined>;
   /** By conversation. */
   readonly lastMessage: DataLoader<string, Message | undefined>;
-  /** The messages that directly follow a message, or begin a conversation, by its id. */
+  /** The messages that directly follow a message, by its id; by the id of a conversation, its first messages. */
   readonly following: DataLoader<string, Message[]>;
   readonly webhookSubscription: DataLoader<string, WebhookSubscription | undefined>;
   readonly webhookDelivery: DataLoader<string, WebhookDelivery | undefined>;
   readonly webhookEvent: DataLoader<string, WebhookEvent | undefined>;
-  /** The attempts of a delivery in their order, by its id. */
+  /** The attempts of a delivery in order, by its id. */
   readonly webhookAttempts: DataLoader<string, WebhookAttempt[]>;
   /** By subscription. */
   readonly sealedParts: DataLoader<string, SealedParts | undefined>;
-  /** Pages of lists; they are not remembered, as a mutation may change them before the next. */
+  /** Pages of lists; not cached, as a mutation may change them before the next page. */
   readonly sourcesOf: DataLoader<ListOf<SourceStatus>, Source[]>;
   readonly conversationsOf: DataLoader<ListOf<ConversationStatus>, Conversation[]>;
 }
 
-/** A page of a list that a chatbot has. */
+/** A page of a chatbot's list. */
 export interface ListOf<Status> {
   readonly chatbotId: string;
   readonly status: Status | undefined;
   readonly page: Page;
 }
 
-/** More are asked for in several queries. */
+/** More lists need several queries. */
 const MAX_LISTS = 32;
 
 /**
- * Makes the loaders of one request, which find private notes only for those who may see them. Each is made when it is
- * first asked for: most events of a subscription need none.
+ * Creates the loaders of one request; they find private notes only for viewers who may see them. Each loader is created
+ * on first use: most events of a subscription need none.
  */
 export function createLoaders(db: Queryable, accountId: string, { withNotes }: { withNotes: boolean }): Loaders {
   return new LazyLoaders(db, accountId, withNotes);
@@ -188,7 +188,7 @@ class LazyLoaders implements Loaders {
     });
   }
 
-  /** What is asked of several chatbots is asked in the same words as a rule. */
+  /** A request usually asks several chatbots for the same page, so each page is one query. */
   #byPage<Status, T>(list: ListMany<Status, T>): DataLoader<ListOf<Status>, T[]> {
     const load = async (asked: readonly ListOf<Status>[]) => {
       const found = new Map<ListOf<Status>, T[]>();
@@ -205,7 +205,9 @@ class LazyLoaders implements Loaders {
   }
 }
 
-/** What a message follows: the one before it, or as the first its conversation. */
+/**
+ * The key of `following` for a message's siblings: the id of its parent, or of its conversation for a first message.
+ */
 export function followedBy({ parentId, conversationId }: Pick<Message, 'parentId' | 'conversationId'>): string {
   return parentId ?? conversationId;
 }

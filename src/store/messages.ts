@@ -7,7 +7,10 @@ import { prepareQuery } from './engines/prepared.ts';
 import { type Page, padIds, prepareList } from './pages.ts';
 import type { MessageRow, Queryable } from './tables.ts';
 
-/** Writes a new message. @param nodeId the node that writes on it, for a reply that is begun. */
+/**
+ * Inserts a new message.
+ * @param nodeId the node that generates it, for a reply that starts at once.
+ */
 export async function insertMessage(trx: Queryable, message: Message, nodeId: string | null = null): Promise<void> {
   await trx
     .insertInto('messages')
@@ -39,12 +42,12 @@ export async function insertMessage(trx: Queryable, message: Message, nodeId: st
     .execute();
 }
 
-/** Writes the rating of a message. */
+/** Sets the rating of a message. */
 export async function setRating(trx: Queryable, accountId: string, id: string, rating: Rating): Promise<void> {
   await trx.updateTable('messages').set({ rating }).where('id', '=', id).where('account_id', '=', accountId).execute();
 }
 
-/** Adds to what a reply that has ended took. A price that is not known stays so. */
+/** Adds to the usage of a finished reply. An unknown price stays unknown. */
 export async function addUsage(
   trx: Queryable,
   { id, accountId }: Pick<Message, 'id' | 'accountId'>,
@@ -65,7 +68,7 @@ export async function addUsage(
     .execute();
 }
 
-/** Writes the questions that are suggested after a reply. */
+/** Stores the follow-up questions suggested after a reply. */
 export async function setFollowUps(
   trx: Queryable,
   accountId: string,
@@ -81,7 +84,7 @@ export async function setFollowUps(
     .execute();
 }
 
-/** Finds the chatbot's first reply to a message; others may have spoken next. Uses `messages_by_parent`. */
+/** Finds the chatbot's first reply to a message; other messages may follow it first. Uses `messages_by_parent`. */
 export async function findReply(db: Queryable, accountId: string, parentId: string): Promise<Message | undefined> {
   const row = await db
     .selectFrom('messages')
@@ -144,7 +147,7 @@ const LAST_IDS = prepareQuery((db) => {
   return of(0).unionAll(of(1));
 });
 
-/** The last message that each of several conversations shows: one step each from the end of `messages_shown`. */
+/** The last message that each of several conversations shows: one index lookup each, at the end of `messages_shown`. */
 export async function findLastMessages(
   db: Queryable,
   accountId: string,
@@ -198,7 +201,7 @@ const selectShown = (db: Queryable) =>
 const LIST = prepareList('asc', selectShown);
 const LIST_WITHOUT_NOTES = prepareList('asc', (db) => selectShown(db).where('is_private', '=', 0));
 
-/** Makes a message of its row. */
+/** Converts the row of a message. */
 export function toMessage(row: Selectable<MessageRow>): Message {
   return {
     id: row.id,
@@ -234,7 +237,7 @@ export function toMessage(row: Selectable<MessageRow>): Message {
   };
 }
 
-/** What a reply cost and who wrote it, as columns. */
+/** The usage and the generation of a reply, as columns. */
 export function toUsageColumns(usage: TokenUsage | null, generation: Generation | null) {
   return {
     input_tokens: usage?.inputTokens ?? null,

@@ -1,7 +1,7 @@
 import { prepareQuery } from './engines/prepared.ts';
 import type { Queryable } from './tables.ts';
 
-/** The lists whose newest id new ids follow, each with the column of its owner; every one has an index by both. */
+/** The lists whose new ids sort after their newest id, each with the column of its owner; each has an index on both. */
 const OWNERS = {
   conversations: 'chatbot_id',
   leads: 'chatbot_id',
@@ -10,13 +10,16 @@ const OWNERS = {
   webhook_deliveries: 'account_id',
 } as const;
 
-/** The tables in which ids are made over time. */
+/** The tables with time-ordered ids. */
 const TABLES = [
   ...['accounts', 'api_keys', 'chatbots', 'sources', 'passages', 'conversations', 'messages', 'leads'],
   ...['webhook_subscriptions', 'webhook_events', 'webhook_deliveries'],
 ] as 'messages'[];
 
-/** The newest id of a list. What is new gets one after it: another machine's clock may be ahead, or this one was set back. */
+/**
+ * The newest id of a list. A new row's id must sort after it: another machine's clock may be ahead, or this one was set
+ * back.
+ */
 export async function findNewestId(
   db: Queryable,
   table: keyof typeof OWNERS,
@@ -43,7 +46,7 @@ const NEWEST = {
   webhook_deliveries: prepareNewest('webhook_deliveries'),
 };
 
-/** The newest id of all; `undefined` in an empty database. Uses the primary keys. */
+/** The newest id of all tables; `undefined` in an empty database. Uses the primary keys. */
 export async function findNewestIdOfAll(db: Queryable): Promise<string | undefined> {
   let newest: string | undefined;
   for (const table of TABLES) {

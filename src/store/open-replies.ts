@@ -1,4 +1,4 @@
-/** Replies that wait or are being written: their turns, who writes them, and how they end. */
+/** Open replies (QUEUED or STREAMING): their queue, the nodes that generate them, and their ends. */
 import type { Citation, FinishReason, Message, MessageFailure, MessageStatus } from '../domain/entities.ts';
 import { toJson } from '../domain/json.ts';
 import type { Timestamp } from '../domain/time.ts';
@@ -9,7 +9,7 @@ import { toMessage, toUsageColumns } from './messages.ts';
 import type { Queryable } from './tables.ts';
 import { IS_OPEN } from './unowned-replies.ts';
 
-/** How an answer ended. */
+/** How a reply ended. */
 export interface ReplyEnd extends Pick<Message, 'id' | 'usage' | 'generation' | 'reasoning'> {
   readonly status: Exclude<MessageStatus, 'QUEUED' | 'STREAMING'>;
   readonly content: string;
@@ -17,13 +17,13 @@ export interface ReplyEnd extends Pick<Message, 'id' | 'usage' | 'generation' | 
   readonly finishReason: FinishReason;
   readonly error: MessageFailure | null;
   readonly completedAt: Timestamp;
-  /** What others took whose work was thrown away. */
+  /** The usage of models whose output was discarded. */
   readonly spent?: readonly { readonly usage: TokenUsage; readonly priceNano: number | null }[];
 }
 
 /**
- * Writes the end of an answer, once: one that has ended already stays as it is.
- * @param nodeId given by the writer of the answer: where another node has taken it over, nothing is written.
+ * Stores the end of a reply, once: a finished reply stays as it is.
+ * @param nodeId the node that generates the reply; if another node has taken it over, nothing is written.
  * @returns whether it was written.
  */
 export async function endMessage(
@@ -51,7 +51,7 @@ export async function endMessage(
   return result.numUpdatedRows === 1n;
 }
 
-/** The replies of a conversation that wait or are being written, oldest first. Uses `messages_open`. */
+/** The open replies of a conversation, oldest first. Uses `messages_open`. */
 export async function listOpenReplies(db: Queryable, accountId: string, conversationId: string): Promise<Message[]> {
   const rows = await db
     .selectFrom('messages')
@@ -64,7 +64,7 @@ export async function listOpenReplies(db: Queryable, accountId: string, conversa
   return rows.map(toMessage);
 }
 
-/** Asks whoever writes a reply to stop; one that has ended stays as it is. */
+/** Asks the node that generates a reply to stop; a finished reply stays as it is. */
 export async function askReplyToStop(trx: Queryable, accountId: string, id: string): Promise<void> {
   await trx
     .updateTable('messages')
@@ -75,7 +75,7 @@ export async function askReplyToStop(trx: Queryable, accountId: string, id: stri
     .execute();
 }
 
-/** The replies of a conversation that are being written and were asked to stop. Uses `messages_open`. */
+/** The STREAMING replies of a conversation that a client has asked to stop. Uses `messages_open`. */
 export async function listStoppingReplies(
   db: Queryable,
   accountId: string,
@@ -93,12 +93,12 @@ export async function listStoppingReplies(
   return rows.map(toMessage);
 }
 
-/** A reply that a node writes, by what the node has to know of it. */
+/** The fields of a reply that the node generating it needs. */
 export interface OwnReply extends Pick<Message, 'id' | 'accountId'> {
   readonly isAskedToStop: boolean;
 }
 
-/** The replies, of any account, that a node writes, but for those of deleted chatbots. Uses `messages_open`. */
+/** The replies that a node generates, in any account, except those of deleted chatbots. Uses `messages_open`. */
 export async function listRepliesOfNode(db: Queryable, nodeId: string): Promise<OwnReply[]> {
   const rows = await db
     .selectFrom('messages')
@@ -111,7 +111,7 @@ export async function listRepliesOfNode(db: Queryable, nodeId: string): Promise<
   return rows.map((row) => ({ id: row.id, accountId: row.account_id, isAskedToStop: row.stop_asked === 1 }));
 }
 
-/** The replies of a chatbot that are being written. Uses `messages_open`. */
+/** The STREAMING replies of a chatbot. Uses `messages_open`. */
 export async function listRepliesOfChatbot(db: Queryable, accountId: string, chatbotId: string): Promise<string[]> {
   const rows = await db
     .selectFrom('messages')
@@ -125,7 +125,7 @@ export async function listRepliesOfChatbot(db: Queryable, accountId: string, cha
   return rows.map(({ id }) => id);
 }
 
-/** Takes replies off the node that wrote them, so that they are found to be lost; those that have ended stay as they are. */
+/** Gives up a node's replies, so that recovery finds them lost; finished replies stay as they are. */
 export async function disownReplies(trx: Queryable, nodeId: string, ids: readonly string[]): Promise<void> {
   await trx
     .updateTable('messages')
@@ -136,7 +136,7 @@ export async function disownReplies(trx: Queryable, nodeId: string, ids: readonl
     .execute();
 }
 
-/** Counts one more attempt at a reply before it begins. Returns whether the reply is still open and the node's. */
+/** Counts one more attempt at a reply, before it starts. Returns whether the reply is still open and the node's. */
 export async function countAttempt(trx: Queryable, accountId: string, id: string, nodeId: string): Promise<boolean> {
   const result = await trx
     .updateTable('messages')
@@ -149,12 +149,12 @@ export async function countAttempt(trx: Queryable, accountId: string, id: string
   return result.numUpdatedRows === 1n;
 }
 
-/** Forgets the attempts at the replies of a node that comes to a clean end. Uses `messages_open`. */
+/** Resets the attempts at the replies of a node that ends cleanly. Uses `messages_open`. */
 export async function forgetAttempts(trx: Queryable, nodeId: string): Promise<void> {
   await trx.updateTable('messages').set({ attempts: 0 }).where(IS_OPEN).where('node_id', '=', nodeId).execute();
 }
 
-/** Moves a waiting reply to STREAMING: its turn has come, on a node. */
+/** Moves a QUEUED reply to STREAMING, on a node. */
 export async function startReply(trx: Queryable, accountId: string, id: string, nodeId: string): Promise<void> {
   await trx
     .updateTable('messages')
@@ -165,7 +165,7 @@ export async function startReply(trx: Queryable, accountId: string, id: string, 
     .execute();
 }
 
-/** Saves what has been written of an answer that is under way; one that has ended stays as it is. */
+/** Saves the partial text of a reply; a finished reply stays as it is. */
 export async function saveAnswer(
   trx: Queryable,
   accountId: string,

@@ -2,24 +2,24 @@ import type { Compilable, SelectQueryBuilder } from 'kysely';
 import { prepareQuery } from './engines/prepared.ts';
 import type { Queryable, Tables } from './tables.ts';
 
-/** A stretch of a list that is ordered by id. `after` and `before` are ids that need not exist any more. */
+/** A range of a list ordered by id. The rows with the ids `after` and `before` need not exist any more. */
 export interface Page {
-  /** At most so many rows. */
+  /** The maximum number of rows. */
   readonly limit: number;
   readonly after?: string | undefined;
   readonly before?: string | undefined;
-  /** Take the rows from the end of the stretch instead of its beginning; they still come in the list's order. */
+  /** Reads from the end of the range instead of its beginning; the rows are still in the list's order. */
   readonly fromEnd?: boolean;
 }
 
-/** Makes a query, filtered by any values, of all that a list holds. */
+/** Builds the query for the whole list, with placeholder values as filters. */
 type BuildList<TB extends keyof Tables, O> = (db: Queryable) => SelectQueryBuilder<Tables, TB, O>;
 
 /**
- * Makes a list that is read page by page, by its keys: the index that starts with the filtered columns and ends with the
- * id finds the place at once, however deep it lies. Each shape of a page is compiled once: see `prepareQuery`.
+ * Makes a list that is read page by page, by key: an index that starts with the filtered columns and ends with the id
+ * finds any page at once, however deep. Each shape of a page is compiled once: see `prepareQuery`.
  * @param order the list's own order: `asc` is oldest first.
- * @param build makes the query; its values are replaced by those given.
+ * @param build makes the query; the given values replace its placeholders.
  */
 export function prepareList<TB extends keyof Tables, O>(
   order: 'asc' | 'desc',
@@ -30,9 +30,9 @@ export function prepareList<TB extends keyof Tables, O>(
 }
 
 /**
- * The same of lists that many have: the page of each owner, in the order of `owners`, which are distinct and one at
- * least. They are one query, as the way to a server costs more than what is asked of it.
- * @param build makes the query; its first value is the owner, which stands in the column `owner`.
+ * The same for the lists of several owners: a page per owner, in the order of `owners`, which are distinct and at least
+ * one. One query reads them all, as a round trip to a server costs more than the query.
+ * @param build makes the query; its first value is the owner, which is in the column `owner`.
  */
 export function prepareLists<TB extends keyof Tables, O>(
   order: 'asc' | 'desc',
@@ -41,7 +41,7 @@ export function prepareLists<TB extends keyof Tables, O>(
 ): (db: Queryable, owners: readonly string[], values: readonly unknown[], page: Page) => Promise<O[][]> {
   const read = prepareShapes(order, build);
   return async (db, owners, values, page) => {
-    // Nobody has an id without a letter, and so nothing.
+    // No owner has the empty id, so it finds nothing.
     const nobody = Array<string>(paddedSize(owners.length) - owners.length).fill('');
     const rows = await read(
       db,
@@ -53,16 +53,16 @@ export function prepareLists<TB extends keyof Tables, O>(
   };
 }
 
-/** In the list's order, whichever end a page was read from. */
+/** Restores the list's order for a page that was read from the end. */
 const inOrder = <O>({ fromEnd }: Page, rows: O[]): O[] => (fromEnd ? rows.reverse() : rows);
 
-/** Reads a page of one list or several; the rows of each are in order. */
+/** Reads a page of one list or of several; the rows of each are in order. */
 function prepareShapes<TB extends keyof Tables, O>(order: 'asc' | 'desc', build: BuildList<TB, O>) {
   const ascending = order === 'asc';
   const shapes = new Map<string, ReturnType<typeof prepareQuery<O>>>();
 
   function buildPage(db: Queryable, { after, before, fromEnd }: Page) {
-    // Every table that is listed has a text id; the builder's types cannot say so for an unknown table.
+    // Every listed table has a text id, which the builder's types cannot express for an unknown table.
     let rows = build(db) as unknown as SelectQueryBuilder<{ t: { id: string } }, 't', O>;
     if (after !== undefined) rows = rows.where('id', ascending ? '>' : '<', after);
     if (before !== undefined) rows = rows.where('id', ascending ? '<' : '>', before);
@@ -91,8 +91,8 @@ function prepareShapes<TB extends keyof Tables, O>(order: 'asc' | 'desc', build:
 }
 
 /**
- * Fills a list of ids up to the next power of two by repeating its last, so that `id in (…)` compiles to a handful of
- * distinct statements. The list must not be empty.
+ * Pads a list of ids to the next power of two by repeating the last, so that `id in (…)` compiles to a few distinct
+ * statements. The list must not be empty.
  */
 export function padIds(ids: readonly string[]): string[] {
   const last = ids[ids.length - 1] ?? '';

@@ -3,12 +3,12 @@ import type { ProviderKey } from '../domain/entities.ts';
 import type { Provider } from '../domain/providers.ts';
 import type { ProviderKeyRow, Queryable } from './tables.ts';
 
-/** An account's own access with its secret, which is null where there is none. */
+/** An account's provider key with its sealed secret, which is null when there is none. */
 export interface StoredProviderKey extends ProviderKey {
   readonly sealedKey: string | null;
 }
 
-/** Writes an account's own access to a provider, in place of what was there. */
+/** Writes an account's key for a provider, replacing any earlier key. */
 export async function writeProviderKey(trx: Queryable, key: StoredProviderKey): Promise<void> {
   const fields = {
     sealed_key: key.sealedKey,
@@ -23,7 +23,7 @@ export async function writeProviderKey(trx: Queryable, key: StoredProviderKey): 
     .execute();
 }
 
-/** Deletes an account's own access to a provider. Returns whether there was one. */
+/** Deletes an account's key for a provider. Returns whether there was one. */
 export async function deleteProviderKey(trx: Queryable, accountId: string, provider: Provider): Promise<boolean> {
   const result = await trx
     .deleteFrom('provider_keys')
@@ -33,19 +33,19 @@ export async function deleteProviderKey(trx: Queryable, accountId: string, provi
   return result.numDeletedRows === 1n;
 }
 
-/** All that the account has of its own, one for a provider at most. */
+/** All provider keys of the account, at most one for each provider. */
 export async function listProviderKeys(db: Queryable, accountId: string): Promise<StoredProviderKey[]> {
   const rows = await db.selectFrom('provider_keys').selectAll().where('account_id', '=', accountId).execute();
   return rows.map(toProviderKey);
 }
 
-/** Those of all accounts, for who seals them anew. */
+/** The provider keys of all accounts, for sealing them again. */
 export async function listAllProviderKeys(db: Queryable): Promise<StoredProviderKey[]> {
   const rows = await db.selectFrom('provider_keys').selectAll().execute();
   return rows.map(toProviderKey);
 }
 
-/** Writes a secret that was sealed anew, unless it has been changed in the meantime. */
+/** Replaces a sealed secret, unless it has changed since it was read. */
 export async function replaceSealedKey(trx: Queryable, key: StoredProviderKey, sealedKey: string): Promise<void> {
   await trx
     .updateTable('provider_keys')

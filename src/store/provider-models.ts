@@ -6,10 +6,10 @@ import type { Timestamp } from '../domain/time.ts';
 import { lockAccount } from './accounts.ts';
 import type { Queryable } from './tables.ts';
 
-/** How many models of a provider are kept for an account: names are free, so there is no end to them. */
+/** The maximum number of models stored per account and provider: model names are free text. */
 export const MAX_PROVIDER_MODELS = 50;
 
-/** Writes how a call of a model ended; of too many models, those that were not used for longest are forgotten. */
+/** Records how a call of a model ended. Above the maximum, it deletes the models that were unused the longest. */
 export async function writeModelOutcome(
   trx: Queryable,
   accountId: string,
@@ -24,7 +24,7 @@ export async function writeModelOutcome(
     .where('model', '=', model)
     .executeTakeFirst();
   if (isKnown.numUpdatedRows > 0n) return;
-  // Gone is where the account is, and one at a time forgets.
+  // Without the account there is nothing to record. The lock makes calls delete one after another.
   await lockAccount(trx, accountId);
   const known = await listProviderModels(trx, accountId);
   const excess = known.filter((each) => each.provider === provider).slice(MAX_PROVIDER_MODELS - 1);
@@ -36,7 +36,7 @@ export async function writeModelOutcome(
     .execute();
 }
 
-/** All models that the account has used, those used last first. */
+/** All models that the account has used, last used first. */
 export async function listProviderModels(db: Queryable, accountId: string): Promise<ProviderModel[]> {
   const rows = await db.selectFrom('provider_models').selectAll().where('account_id', '=', accountId).execute();
   return rows
@@ -50,7 +50,7 @@ export async function listProviderModels(db: Queryable, accountId: string): Prom
     .sort((one, other) => (lastUseOf(one) < lastUseOf(other) ? 1 : -1));
 }
 
-/** Forgets all models of a provider: what they did says nothing of another access. */
+/** Deletes all models of a provider: their outcomes say nothing about a new key. */
 export async function deleteProviderModels(trx: Queryable, accountId: string, provider: Provider): Promise<void> {
   await trx
     .deleteFrom('provider_models')

@@ -2,9 +2,9 @@ import type { QuotaWarning } from '../domain/usage.ts';
 import type { Queryable, QuotaWarningRow } from './tables.ts';
 
 /**
- * Writes a warning, once for each month and share. The caller holds the usage of the month, and for that its numbers stand
- * in the order of the commits.
- * @returns `undefined` where it was written before.
+ * Inserts a warning, once per month and share. The caller has locked the month's usage, so the numbers are in the order
+ * of the commits.
+ * @returns `undefined` when the warning exists already.
  */
 export async function insertWarning(
   trx: Queryable,
@@ -49,7 +49,7 @@ export async function listWarnings(
   return rows.map(toWarning);
 }
 
-/** An account's last warning; `undefined` when there is none. Uses the primary key. */
+/** An account's last warning; `undefined` without warnings. Uses the primary key. */
 export async function findLastWarning(db: Queryable, accountId: string): Promise<QuotaWarning | undefined> {
   const row = await db
     .selectFrom('quota_warnings')

@@ -1,18 +1,18 @@
 import type { Database } from './database.ts';
 import type { Queryable } from './tables.ts';
 
-/** How rows of one table are sealed with the newest key. */
+/** How the rows of one table are sealed again with the newest key. */
 export interface Resealing<Row, Sealed> {
-  /** Whether an earlier key has sealed any part of a row. */
+  /** Whether an earlier key sealed any part of a row. */
   isOutdated(row: Row): boolean;
-  /** Seals a row's parts again; undefined where one of them cannot be unsealed. */
+  /** Seals a row's parts again; undefined when one of them cannot be unsealed. */
   reseal(row: Row): Sealed | undefined;
-  /** Writes them, unless the row has been changed since it was read. */
+  /** Writes the parts, unless the row has changed since it was read. */
   replace(trx: Queryable, row: Row, sealed: Sealed): Promise<void>;
 }
 
 /**
- * Seals the outdated ones of `rows` again, in one transaction. A row that cannot be unsealed stays as it is.
+ * Seals the outdated rows again, in one transaction. A row that cannot be unsealed stays as it is.
  * @returns how many rows were sealed again, and how many are `lost`: outdated, and impossible to unseal.
  */
 export async function resealRows<Row, Sealed>(

@@ -3,7 +3,7 @@ import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
 import { type Page, padIds, prepareLists } from './pages.ts';
 import type { Queryable, SourceRow } from './tables.ts';
 
-/** Writes a new source. */
+/** Inserts a new source. */
 export async function insertSource(trx: Queryable, source: Source): Promise<void> {
   await trx
     .insertInto('sources')
@@ -23,7 +23,7 @@ export async function insertSource(trx: Queryable, source: Source): Promise<void
     .execute();
 }
 
-/** Deletes a source with its passages; the search index is the caller's to clear. */
+/** Deletes a source with its passages; the caller removes it from the search index. */
 export async function deleteSource(trx: Queryable, accountId: string, id: string): Promise<void> {
   await trx.deleteFrom('sources').where('id', '=', id).where('account_id', '=', accountId).execute();
 }

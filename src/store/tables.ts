@@ -65,9 +65,9 @@ export interface ChatbotRow {
   metadata: JsonText;
   created_at: Timestamp;
   updated_at: Timestamp;
-  /** The number of its last event; only events change it. */
+  /** The number of the chatbot's last event; only events change it. */
   last_event: Generated<number>;
-  /** From when on nobody finds it; its row is the last that is removed. */
+  /** When the chatbot was deleted. Readers no longer find it; its row is the last to be removed. */
   deleted_at: Generated<Timestamp | null>;
 }
 
@@ -113,7 +113,7 @@ export interface ConversationRow {
   metadata: JsonText;
   created_at: Timestamp;
   updated_at: Timestamp;
-  /** The number of its last event; only events change it. */
+  /** The number of the conversation's last event; only events change it. */
   last_event: Generated<number>;
 }
 
@@ -131,9 +131,9 @@ export interface MessageRow {
   output_tokens: number | null;
   cached_tokens: number | null;
   reasoning_tokens: number | null;
-  /** Whether the tokens were counted here. */
+  /** Whether the gateway estimated the tokens. */
   is_estimated: Flag | null;
-  /** Who wrote a reply that has ended. */
+  /** The provider that generated a finished reply. */
   provider: string | null;
   model: string | null;
   first_token_ms: number | null;
@@ -141,18 +141,21 @@ export interface MessageRow {
   price_nano: number | null;
   reasoning: string | null;
   follow_ups: JsonText | null;
-  /** The key that asked for a reply. */
+  /** The API key whose request the reply answers. */
   api_key_id: string | null;
   rating: Rating | null;
   parent_id: string | null;
-  /** Whether it stands on the branch that its conversation shows. */
+  /** Whether the message is on the branch that its conversation shows. */
   is_shown: Flag;
   is_private: Flag;
-  /** The node that writes it, or wrote it. */
+  /** The node that generates the reply, or generated it. */
   node_id: string | null;
-  /** Whether that node was asked to stop. */
+  /** Whether a client has asked that node to stop. */
   stop_asked: Generated<Flag>;
-  /** How often it was begun: a reply in STREAMING whose process is gone was under way at so many unclean ends. */
+  /**
+   * How often gateways have started the reply. A reply in STREAMING whose process is gone was in progress at so many
+   * unclean ends.
+   */
   attempts: Generated<number>;
   author_name: string | null;
   metadata: JsonText;
@@ -175,8 +178,8 @@ export interface LeadRow {
 }
 
 /**
- * A row of conversation_events. `number` counts within the conversation, `chatbot_number` within the chatbot. It tells of
- * a message (`status` is the message's at the event), of a lead, or else of the conversation itself.
+ * A row of conversation_events. `number` counts within the conversation, `chatbot_number` within the chatbot. An event
+ * is about a message (`status` is the message's at the event), about a lead, or else about the conversation.
  */
 export interface ConversationEventRow {
   conversation_id: string;
@@ -189,17 +192,17 @@ export interface ConversationEventRow {
   lead_id: string | null;
   status: MessageStatus | null;
   at: Timestamp;
-  /** Null of events that an earlier version has written. */
+  /** Null for events that an earlier version has written. */
   id: string | null;
 }
 
-/** A row of gateway_secrets: 32 bytes as base64, which the gateways that share the database have made. */
+/** A row of gateway_secrets: 32 bytes as base64, created by one of the gateways that share the database. */
 export interface GatewaySecretRow {
   purpose: string;
   secret: string;
 }
 
-/** A row of idempotency_keys: `message_id` is what was written under the key. */
+/** A row of idempotency_keys: `message_id` is the message that was written under the key. */
 export interface IdempotencyKeyRow {
   account_id: string;
   chatbot_id: string;
@@ -218,8 +221,8 @@ export interface UsageRow {
 }
 
 /**
- * A row of usage_days: what replies that have ended took, by UTC day. It outlives the chatbot and the key, which are `''`
- * where they are not known.
+ * A row of usage_days: what finished replies used, by UTC day. It outlives the chatbot and the API key, which are `''`
+ * when unknown.
  */
 export interface UsageDayRow {
   account_id: string;
@@ -231,13 +234,13 @@ export interface UsageDayRow {
   cached_tokens: number;
   output_tokens: number;
   reasoning_tokens: number;
-  /** In billionths of a US dollar, of the replies whose price is known. */
+  /** In billionths of a US dollar, for the replies whose price is known. */
   price_nano: number;
-  /** Those whose price is not. */
+  /** The number of replies without a known price. */
   unpriced_messages: number;
 }
 
-/** A row of quota_warnings: once for each month and share of its quota. `number` counts within the account. */
+/** A row of quota_warnings, one per month and share of its quota. `number` counts within the account. */
 export interface QuotaWarningRow {
   account_id: string;
   number: number;
@@ -248,11 +251,11 @@ export interface QuotaWarningRow {
   at: Timestamp;
 }
 
-/** A row of provider_keys: an account's own access to a family of models. */
+/** A row of provider_keys: an account's own key for a model provider. */
 export interface ProviderKeyRow {
   account_id: string;
   provider: string;
-  /** Sealed; null where a server of the account's own asks for none. */
+  /** Sealed; null when the account's own server needs no key. */
   sealed_key: string | null;
   /** The last four characters of the key. */
   key_ending: string | null;
@@ -260,21 +263,21 @@ export interface ProviderKeyRow {
   updated_at: Timestamp;
 }
 
-/** A row of provider_models: what was seen of a model that an account has used. */
+/** A row of provider_models: the last outcomes of a model that an account has used. */
 export interface ProviderModelRow {
   account_id: string;
   provider: string;
   model: string;
   worked_at: Timestamp | null;
   failed_at: Timestamp | null;
-  /** Why, when it last failed. */
+  /** Why the model last failed. */
   failure: string | null;
 }
 
-/** A row of nodes: the processes that write answers. */
+/** A row of nodes: the gateways that generate replies. */
 export interface NodeRow {
   id: string;
-  /** How often it has said that it lives. */
+  /** How many heartbeats the node has sent. */
   beat: number;
 }
 
@@ -303,5 +306,5 @@ export interface Tables {
   nodes: NodeRow;
 }
 
-/** What every store function reads from or writes to: the read handle, or the transaction that the caller is in. */
+/** What every store function reads from or writes to: the read handle, or the caller's transaction. */
 export type Queryable = Kysely<Tables>;

@@ -1,37 +1,37 @@
-/** Replies that no gateway writes although they have not ended, of any account. */
+/** Open replies that no gateway generates, of any account. */
 import { sql } from 'kysely';
 import type { Message } from '../domain/entities.ts';
 import { toMessage } from './messages.ts';
 import type { Queryable } from './tables.ts';
 
-/** As the index `messages_open` has it: written out, so that a planner sees that it may use it. */
+/** The condition of the index `messages_open`, written out so that a planner can use it. */
 export const IS_OPEN = sql<boolean>`messages.status in ('QUEUED', 'STREAMING')`;
 
-/** Leaves out rows with a `conversation_id` whose chatbot is paused: it begins no reply. */
+/** Leaves out rows with a `conversation_id` whose chatbot is paused: a paused chatbot starts no replies. */
 const IS_OF_ACTIVE_CHATBOT = sql<boolean>`exists (
   select 1 from conversations as inside join chatbots as active on active.id = inside.chatbot_id
   where inside.id = messages.conversation_id and active.is_active = 1)`;
 
-/** The conversation of replies. */
+/** Names the conversation of a reply. */
 export type ConversationKey = Pick<Message, 'accountId' | 'conversationId'>;
 
 /** A reply in STREAMING whose node is gone or has given it up. */
 export interface LostReply {
   readonly reply: Message;
-  /** How often it was begun. */
+  /** How often gateways have started it. */
   readonly attempts: number;
-  /** Whether its node could not store its end, and lives. */
+  /** Whether its node is alive but could not store the reply's end. */
   readonly isGivenUp: boolean;
   readonly isAskedToStop: boolean;
 }
 
-/** Lost replies, by their ids, after one of them. Uses `messages_open`. */
+/** Lost replies after the id `after`, ordered by id. Uses `messages_open`. */
 export async function listLostReplies(db: Queryable, after: string, limit: number): Promise<Message[]> {
   const rows = await lostReplies(db).where('id', '>', after).orderBy('id').limit(limit).execute();
   return rows.map(toMessage);
 }
 
-/** Finds a reply that is still lost. The caller holds its conversation. */
+/** Finds a reply that is still lost. The caller has locked its conversation. */
 export async function findLostReply(trx: Queryable, accountId: string, id: string): Promise<LostReply | undefined> {
   const row = await lostReplies(trx).where('id', '=', id).where('account_id', '=', accountId).executeTakeFirst();
   return (
@@ -44,7 +44,7 @@ export async function findLostReply(trx: Queryable, accountId: string, id: strin
   );
 }
 
-/** Whether the chatbot of a conversation is active: a paused one begins no reply. */
+/** Whether the chatbot of a conversation is active: a paused chatbot starts no replies. */
 export async function isActiveIn(db: Queryable, { accountId, conversationId }: ConversationKey): Promise<boolean> {
   const row = await db
     .selectFrom('conversations')
@@ -57,7 +57,7 @@ export async function isActiveIn(db: Queryable, { accountId, conversationId }: C
   return row !== undefined;
 }
 
-/** Gives a lost reply to a node. The caller holds its conversation. */
+/** Assigns a lost reply to a node. The caller has locked its conversation. */
 export async function takeOverReply(
   trx: Queryable,
   { accountId, id }: Message,
@@ -84,7 +84,7 @@ function lostReplies(db: Queryable) {
 }
 
 /**
- * Conversations with replies that wait although none is in STREAMING, by their ids, after one, but for those of paused
+ * Conversations with QUEUED replies and none in STREAMING, ordered by id, after one conversation. Leaves out paused
  * chatbots. Uses `messages_open`.
  */
 export async function listStalledConversations(

@@ -4,7 +4,7 @@ import type { UsageCounts } from '../domain/usage.ts';
 import { IS_OF_CHATBOT } from './deleted-chatbots.ts';
 import type { Queryable } from './tables.ts';
 
-/** Whose replies of a month are meant; what is absent is not looked at. */
+/** Selects replies of a month; an absent field does not filter. */
 export interface UsageFilter {
   /** In UTC, `YYYY-MM`. */
   readonly month: string;
@@ -14,15 +14,15 @@ export interface UsageFilter {
   readonly visitor?: string | undefined;
 }
 
-/** What usage can be split by, as the columns that say it. */
+/** The columns that usage can be split by. */
 export type UsageColumn = 'day' | 'chatbot_id' | 'api_key_id' | 'visitor';
 
-/** What fell to one day, chatbot, key or visitor: `key` names it. */
+/** The usage of one day, chatbot, API key or visitor, named by `key`. */
 export interface UsageShare extends UsageCounts {
   readonly key: string;
 }
 
-/** What the replies of a month took together. */
+/** The total usage of a month's replies. */
 export async function sumUsage(db: Queryable, accountId: string, filter: UsageFilter): Promise<UsageCounts> {
   const sums = await db
     .selectFrom(countReplies(db, accountId, filter))
@@ -31,15 +31,15 @@ export async function sumUsage(db: Queryable, accountId: string, filter: UsageFi
   return toCounts(sums);
 }
 
-/** The same by days, those without a reply left out, in their order. */
+/** The usage by day, in order; days without replies are left out. */
 export async function listUsageDays(db: Queryable, accountId: string, filter: UsageFilter): Promise<UsageShare[]> {
   const rows = await splitBy(db, accountId, filter, 'day').orderBy('day').execute();
   return rows.map(toShare);
 }
 
 /**
- * The largest shares in what the replies of a month took: the dearest first, then those of most replies.
- * @param by `visitor` only where the filter has a chatbot.
+ * The largest shares of a month's usage: the most expensive first, then those with the most replies.
+ * @param by `visitor` only with a chatbot in the filter.
  */
 export async function listUsageShares(
   db: Queryable,
@@ -66,7 +66,7 @@ const COUNTS = [
   'unpriced_messages',
 ] as const;
 
-/** Replies, counted: one by one, or those of a day together. */
+/** Counted replies: single ones, or a day's together. */
 type CountedRow = Readonly<Record<UsageColumn, string> & Record<(typeof COUNTS)[number], number>>;
 type Counted = AliasedSelectQueryBuilder<CountedRow, 'counted'>;
 type Sums = Readonly<Record<(typeof COUNTS)[number], number>>;
@@ -78,7 +78,7 @@ function splitBy(db: Queryable, accountId: string, filter: UsageFilter, by: Usag
   return db.selectFrom(counted).select(`counted.${by} as key`).select(SUMS).groupBy(`counted.${by}`);
 }
 
-/** Days know nothing of visitors: where these are asked for, it is counted from the messages. */
+/** The table of days has no visitors: usage by visitor is counted from the messages. */
 function countReplies(db: Queryable, accountId: string, filter: UsageFilter, by?: UsageColumn): Counted {
   const isOfVisitors = filter.visitor !== undefined || by === 'visitor';
   return isOfVisitors ? countMessages(db, accountId, filter) : countDays(db, accountId, filter);
@@ -97,7 +97,7 @@ function countDays(db: Queryable, accountId: string, { month, chatbotId, apiKeyI
     .as('counted');
 }
 
-/** The same from the messages of a chatbot's conversations. Uses `conversations_by_session` and `messages_shown`. */
+/** Counts the messages of a chatbot's conversations. Uses `conversations_by_session` and `messages_shown`. */
 function countMessages(
   db: Queryable,
   accountId: string,
@@ -125,13 +125,13 @@ function countMessages(
       .where('c.chatbot_id', '=', chatbotId)
       .where('c.account_id', '=', accountId)
       .where(IS_OF_CHATBOT)
-      // Of conversations in which nothing was sent since, no message has to be looked at.
+      // Skips conversations without a message since the start of the month.
       .where('c.updated_at', '>=', sql<Timestamp>`${month}`)
       .where('m.created_at', '>=', sql<Timestamp>`${month}`)
       .where('m.created_at', '<', sql<Timestamp>`${endOf(month)}`)
       .where('m.role', '=', 'ASSISTANT')
       .where('m.completed_at', 'is not', null)
-      // As they are counted by day: one that never began took nothing.
+      // As in the counts by day: a reply that never started used nothing.
       .where((of) => of.or([of('m.input_tokens', 'is not', null), of('m.content', '!=', '')]))
       .$if(visitor !== undefined, (replies) => replies.where('c.session_id', '=', visitor ?? ''))
       .$if(apiKeyId !== undefined, (replies) => replies.where('m.api_key_id', '=', apiKeyId ?? ''))
@@ -139,7 +139,7 @@ function countMessages(
   );
 }
 
-/** What every day of the month, and every moment, comes before; the month itself they come after. */
+/** Sorts after every day and moment of the month; the month itself sorts before them. */
 const endOf = (month: string): string => `${month}-32`;
 
 function toCounts(sums: Sums): UsageCounts {

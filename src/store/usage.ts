@@ -3,9 +3,10 @@ import type { TokenUsage } from '../domain/usage.ts';
 import type { Queryable } from './tables.ts';
 
 /**
- * Reserves one AI reply of the account's month, in the transaction of the message, and holds the month to its end.
+ * Reserves one AI reply of the account's month, in the transaction of the message, and locks the month until its end.
  * @param limit replies a month; 0 means no limit.
- * @returns how many are used with it; `undefined` when the month's replies are used up, and nothing is changed.
+ * @returns how many replies are used, this one included; `undefined` when the month's replies are used up, with no
+ * change.
  */
 export async function reserveReply(
   trx: Queryable,
@@ -27,7 +28,7 @@ export async function reserveReply(
   return (await update.returning('messages').executeTakeFirst())?.messages;
 }
 
-/** Gives a reserved reply back: no character of it was produced. */
+/** Releases a reserved reply that produced no character. */
 export async function releaseReply(trx: Queryable, accountId: string, month: string): Promise<void> {
   await trx
     .updateTable('usage')
@@ -39,8 +40,8 @@ export async function releaseReply(trx: Queryable, accountId: string, month: str
 }
 
 /**
- * Counts what a reply took, on the day on which it was asked for.
- * @param messages 1 for a reply that has ended, the default; 0 for what is added to one that was counted.
+ * Counts what a reply used, on the day of its request.
+ * @param messages 1, the default, for a finished reply; 0 to add usage to a reply that was counted.
  */
 export async function countReply(
   trx: Queryable,
@@ -79,7 +80,7 @@ export async function countReply(
     .execute();
 }
 
-/** How many replies of a month count against the account's quota, those under way among them. */
+/** How many replies of a month count against the account's quota, open replies included. */
 export async function countReserved(db: Queryable, accountId: string, month: string): Promise<number> {
   const row = await db
     .selectFrom('usage')

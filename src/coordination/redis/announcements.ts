@@ -4,14 +4,14 @@ import type { Channels } from './channels.ts';
 import type { RedisLink } from './link.ts';
 import type { Outbox } from './outbox.ts';
 
-/** The channel that every process hears for as long as it lives. */
+/** The channel that every process subscribes to for its whole life. */
 export const ANNOUNCEMENTS = 'announcements';
 
 const LOOK_AGAIN_MS = 10_000;
 
 /**
- * Makes announcements among all who share a Redis. What cannot be told is not kept: it may be of no meaning by then. When
- * it can be told again, the others are told that they have missed something.
+ * Creates the announcements of processes that share a Redis. While Redis is unavailable announcements are dropped: they
+ * may be meaningless later. When it is available again, the other processes are notified that they have missed some.
  */
 export function createRedisAnnouncements(
   link: RedisLink,

@@ -1,18 +1,18 @@
 import type { RedisLink } from './link.ts';
 
-/** One who listens to a channel, by functions without `this`. */
+/** A listener of a channel; its functions use no `this`. */
 export interface ChannelListener {
   onMessage(message: string): void;
   /**
-   * What was said before may have been missed. Called once everything is heard from now on, which also a new listener
-   * waits for, and when that ends.
+   * Messages may have been missed. Called once all messages arrive from now on, which a new listener also waits for,
+   * and when that ends.
    */
   onGap(): void;
 }
 
-/** The channels of a Redis to which this process listens. */
+/** The Redis channels that this process subscribes to. */
 export interface Channels {
-  /** Listens to a channel, as its only listener in this process, until the returned function is called. */
+  /** Subscribes to a channel, as its only listener in this process, until the returned function is called. */
   join(name: string, listener: ChannelListener): () => void;
 }
 
@@ -21,10 +21,10 @@ interface Channel {
   state: 'new' | 'asked' | 'heard';
 }
 
-/** How long a channel that nobody listens to is kept: who reads a conversation comes and goes. */
+/** How long a subscription without a listener stays: readers of a conversation often leave and return. */
 const LINGER_MS = 1_000;
 
-/** Makes the channels of a link. All that are joined in one turn of the event loop are asked for in one command. */
+/** Creates the channels of a link. One command subscribes to all channels joined in one turn of the event loop. */
 export function createChannels(link: RedisLink): Channels {
   const { subscriber, notify } = link;
   const channels = new Map<string, Channel>();
@@ -45,7 +45,7 @@ export function createChannels(link: RedisLink): Channels {
           if (channel.listener) notify(channel.listener.onGap, undefined);
         }
       },
-      // Nobody knows what it listens to now; a new connection begins anew.
+      // The state of the subscriptions is unknown now; a new connection starts afresh.
       () => subscriber.stream.destroy(),
     );
   }

@@ -3,25 +3,25 @@ import type { Logger } from 'pino';
 import { StartupError } from '../../domain/errors.ts';
 import { createNotify, type Notify } from '../notify.ts';
 
-/** The connections to one Redis, which many processes share. */
+/** The connections of this process to the shared Redis. */
 export interface RedisLink {
-  /** For commands; one that cannot be sent at once, or is not answered within a second, is rejected. */
+  /** For commands; rejects a command that cannot be sent at once, or has no reply within a second. */
   readonly commands: Redis;
-  /** For subscriptions, and nothing else. */
+  /** For subscriptions only. */
   readonly subscriber: Redis;
-  /** Whether both connections answer, as far as is known: a Redis that hangs is noticed within seconds. */
+  /** Whether both connections respond, as far as is known: an unresponsive Redis is noticed within seconds. */
   readonly isUp: boolean;
-  /** Calls `listener` whenever that has changed. */
+  /** Calls `listener` after each change of `isUp`. */
   onChange(listener: (isUp: boolean) => void): void;
-  /** Calls a listener of what happens there. */
+  /** Calls a listener of events of the link. */
   readonly notify: Notify;
   readonly logger: Logger;
-  /** How something is named there: installations that share a server have different prefixes. */
+  /** The name of a key or channel in Redis: installations that share a server have different prefixes. */
   nameOf(name: string): string;
   close(): void;
 }
 
-/** Where a Redis is. */
+/** The address of a Redis. */
 export interface RedisOptions {
   /** `redis://` or `rediss://`. */
   readonly url: string;
@@ -36,12 +36,12 @@ const HEARTBEAT_MS = 2_000;
 const REFUSED = /WRONGPASS|NOAUTH|invalid password/i;
 
 /**
- * Opens the connections, and keeps them open: one that is lost comes back by itself. A Redis that cannot be reached now
- * is no failure: everything that uses it goes on without, and it is taken up when it is there.
+ * Opens the connections and reconnects them when they are lost. An unreachable Redis is no failure: its users continue
+ * without it until it is back.
  * @throws StartupError when it refuses the credentials of the URL.
  */
 export async function openRedis({ url, prefix, logger }: RedisOptions): Promise<RedisLink> {
-  // Only who has a Redis needs the driver.
+  // Only an installation with Redis loads the driver.
   const driver = await import('ioredis');
   const open = (name: string) =>
     new driver.Redis(url, {
@@ -49,7 +49,7 @@ export async function openRedis({ url, prefix, logger }: RedisOptions): Promise<
       connectionName: `chatgraph-${name}`,
       connectTimeout: CONNECT_TIMEOUT_MS,
       commandTimeout: COMMAND_TIMEOUT_MS,
-      // What cannot be sent fails at once, and what was under way when a connection is lost fails with it.
+      // A command that cannot be sent fails at once; a lost connection fails its pending commands.
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       autoResendUnfulfilledCommands: false,
@@ -70,7 +70,7 @@ export async function openRedis({ url, prefix, logger }: RedisOptions): Promise<
     const wasUp = isUp;
     isUp = clients.every(({ status }) => status === 'ready');
     if (isUp && isMissed) logger.info('Redis is back');
-    // One line, however often it is tried.
+    // One log line per outage, however many attempts.
     if (!isUp && !isMissed && (wasUp || error)) {
       logger.warn({ reason: error?.message ?? 'connection lost' }, 'Redis is away; going on without it');
     }
@@ -88,10 +88,10 @@ export async function openRedis({ url, prefix, logger }: RedisOptions): Promise<
       }
       notice(error);
     });
-    // It goes on trying, and says what happens by events.
+    // The driver keeps trying, and reports by events.
     client.connect().catch(() => {});
   }
-  // A connection that is cut without a word would else be noticed by nobody who only listens.
+  // A silently cut connection would go unnoticed by a process that only listens.
   const heartbeat = setInterval(() => {
     for (const client of clients) if (client.status === 'ready') client.ping().catch(() => client.stream.destroy());
   }, HEARTBEAT_MS);

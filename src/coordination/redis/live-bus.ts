@@ -10,13 +10,13 @@ export interface RedisBus extends LiveBus {
   wake(topic: string, news?: ChangeHint): void;
 }
 
-/** How long a reader waits while every signal reaches it: only one that Redis itself loses is found out so late. */
+/** The maximum wait of a listener while every signal arrives: it finds a signal that Redis itself loses this late. */
 const PATIENCE_MS = 5_000;
 
 /**
- * Makes a bus that many processes share. Those who listen in the process of the news are woken as by the bus in memory,
- * Redis or no Redis; others by a message on the topic's channel. A process hears only the topics that someone listens to
- * there; they are woken once when it begins to hear, and whenever something may have been missed.
+ * Creates a bus that several processes share. The in-memory bus wakes listeners in the same process, with or without
+ * Redis; a message on the topic's channel wakes those in other processes. A process subscribes only to topics with
+ * listeners; it wakes them once when the subscription starts, and whenever a signal may have been missed.
  */
 export function createRedisBus(link: RedisLink, channels: Channels, outbox: Outbox): RedisBus {
   const self = randomUUID().slice(0, 8);
@@ -50,7 +50,7 @@ export function createRedisBus(link: RedisLink, channels: Channels, outbox: Outb
   return {
     publish(topic, news = 'anything') {
       local.publish(topic, news);
-      // Who missed it looks by itself, and all do when Redis is back.
+      // Listeners that miss it read by themselves; all do when Redis is back.
       if (!link.isUp) return;
       note(topic, news);
       haveNews();

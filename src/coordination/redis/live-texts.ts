@@ -6,8 +6,8 @@ import { createTextMirrors } from './text-mirrors.ts';
 import { createTextWriter } from './text-writer.ts';
 
 /**
- * Makes the texts of all who share a Redis. The writer keeps the whole of an answer there, and tells what is new of it;
- * a reader hears the channel first, then takes the whole, then what is told.
+ * Creates the live texts of processes that share a Redis. The generating process stores the whole answer there and
+ * publishes each delta. A reader first subscribes to the channel, then reads the whole, then appends the deltas.
  * @param wake signals a topic in this process.
  */
 export function createRedisTexts(

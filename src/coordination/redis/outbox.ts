@@ -1,31 +1,34 @@
 import type { ChainableCommander } from 'ioredis';
 import type { RedisLink } from './link.ts';
 
-/** What Redis says to one command. */
+/** The reply of Redis to one command. */
 export type Reply = readonly [error: Error | null, result: unknown];
 
-/** One who has something to tell other processes now and then, by functions without `this`. */
+/** A source of commands for other processes; its functions use no `this`. */
 export interface Sender {
-  /** Puts what there is to tell into a batch, and forgets it. */
+  /** Adds the pending commands to a batch, and clears them. */
   fill(batch: ChainableCommander): void;
-  /** Hears what became of it, a reply to each command; before the next `fill`. */
+  /** Receives a reply to each command, before the next `fill`. */
   settle(replies: readonly Reply[]): void;
 }
 
-/** What this process tells others, gathered. */
+/** The commands of this process, collected into batches. */
 export interface Outbox {
-  /** Adds a sender: they are asked in the order in which they were added. @returns a function that says it has news. */
+  /**
+   * Adds a sender; senders fill a batch in the order in which they were added.
+   * @returns a function that requests a batch.
+   */
   add(sender: Sender): () => void;
-  /** Sends what there is, and resolves when it was answered; within a second. */
+  /** Sends the pending commands, and resolves after the replies, within a second. */
   flush(): Promise<void>;
 }
 
 const MAX_PAUSE_MS = 20;
 
 /**
- * Makes the outbox of a link. News go out at once; a batch that took X ms until it was answered is followed by a pause of X ms,
- * at most 20, so that under load batches become fewer and larger. There is never more than one under way, so that nothing
- * piles up before a Redis that is slow; while it is away nobody is asked, and all are when it is back.
+ * Creates the outbox of a link. Commands go out at once; a batch whose replies took X ms is followed by a pause of X
+ * ms, at most 20, so that under load batches become fewer and larger. One batch is in progress at a time, so nothing
+ * queues up before a slow Redis. While Redis is unavailable no sender is called; all are when it is back.
  */
 export function createOutbox(link: RedisLink): Outbox {
   const senders: Sender[] = [];
@@ -51,7 +54,10 @@ export function createOutbox(link: RedisLink): Outbox {
     }
   }
 
-  /** A batch that is rejected as a whole is one whose every command failed: the senders tell it again with what comes next. */
+  /**
+   * A batch rejected as a whole counts as one in which every command failed: the senders retry with their next
+   * commands.
+   */
   async function execute(batch: ChainableCommander): Promise<readonly Reply[]> {
     const { length } = batch;
     try {

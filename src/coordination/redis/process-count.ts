@@ -1,16 +1,16 @@
 import { ANNOUNCEMENTS } from './announcements.ts';
 import type { RedisLink } from './link.ts';
 
-/** How many processes share a Redis. */
+/** The number of processes that share a Redis. */
 export interface ProcessCount {
-  /** As many as there were when it was last asked; at least 2 before that, because who has a Redis is seldom alone. */
+  /** The last known number; at least 2 before it is known, as an installation with Redis usually has several. */
   count(): number;
   close(): void;
 }
 
 const INTERVAL_MS = 5_000;
 
-/** Counts the processes every few seconds: each listens to announcements for as long as it lives. */
+/** Counts the processes every few seconds, by the subscriptions to the announcements. */
 export function watchProcessCount(link: RedisLink): ProcessCount {
   const channel = link.nameOf(ANNOUNCEMENTS);
   let count = 2;
@@ -18,7 +18,7 @@ export function watchProcessCount(link: RedisLink): ProcessCount {
   async function look(): Promise<void> {
     if (!link.isUp) return;
     const [, listeners] = (await link.commands.pubsub('NUMSUB', channel)) as [string, number];
-    // Just after Redis was started not all have come back.
+    // Just after a restart of Redis some processes are not back yet.
     count = Math.max(1, listeners);
   }
 

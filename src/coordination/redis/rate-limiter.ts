@@ -5,31 +5,31 @@ import { createPassedLog, type PassedLog } from '../passed-requests.ts';
 import { createMemoryRateLimiter, RATE_WINDOW_MS, type RateLimiter, type RateLimitResult } from '../rate-limiter.ts';
 import type { RedisLink } from './link.ts';
 
-/** What the limiter needs beside its Redis. */
+/** The options of the limiter beside its Redis. */
 export interface RedisRateLimiterOptions {
   readonly clock: Clock;
-  /** How many processes share a limit, as far as is known: what a process lets through by itself is its share. */
+  /** How many processes share a limit, as far as is known; by itself, a process allows its share only. */
   readonly countNodes: () => number;
   /** The product has one window, tests a shorter one. */
   readonly windowMs?: number;
-  /** How long Redis is waited for; absent: 50. */
+  /** How long to wait for Redis; absent: 50. */
   readonly timeoutMs?: number | undefined;
 }
 
 const TIMEOUT_MS = 50;
 const FAILURES = 3;
 const PAUSE_MS = 1_000;
-/** By when all processes have found a Redis that is back, and have told it what they had let through. */
+/** How long all processes need to find a Redis that is back and to report what they had allowed. */
 const RETURN_MS = 5_000;
-/** By how much an entry may be ahead of the server's clock, in microseconds. */
+/** How far an entry may be ahead of the server's clock, in microseconds. */
 const MAX_CLOCK_STEP_US = 1_000_000;
 
 /**
- * KEYS: the log of what was let through, by time in microseconds. ARGV: the window in microseconds, limit, cost, the name
- * of the process, and the number of its first request. Times are the server's own, which alone is one clock for all. Where
- * that was set back, entries of the future are dropped: they would shut callers out until it has caught up. Answers:
- * whether it is let through, how many count then, and the microseconds until one fewer does, and until the same would be
- * let through.
+ * KEYS: the log of allowed requests, by time in microseconds. ARGV: the window in microseconds, limit, cost, the name
+ * of the process, and the number of its first request. Times are the server's own: the only clock that all share. If
+ * that clock was set back, entries of the future are dropped: they would block callers until it has caught up. Returns
+ * whether the request is allowed, how many count then, and the microseconds until one fewer counts, and until the same
+ * request would be allowed.
  */
 const TAKE = `
 local log, window, limit, cost = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -63,8 +63,8 @@ return { passes and 1 or 0, used, used > 0 and wait(1) or 0, not passes and used
 const TAKE_SHA = hash('sha1', TAKE);
 
 /**
- * KEYS: the same log. ARGV: the window, the name of the process, then for each of its requests that were let through how
- * many microseconds ago that was, the first number, and how many. What is there already stays as it is.
+ * KEYS: the same log. ARGV: the window, the name of the process, then for each of its allowed requests how many
+ * microseconds ago it was, the first number, and how many. Existing entries stay as they are.
  */
 const REPORT = `
 local log, window, name = KEYS[1], tonumber(ARGV[1]), ARGV[2]
@@ -79,25 +79,25 @@ for i = 3, #ARGV, 3 do
 end
 redis.call('PEXPIRE', log, text(math.ceil(window / 1000)))`;
 
-/** How many entries one call reports at most: a script holds up all others. */
+/** The maximum number of entries in one report: a script blocks all other commands. */
 const REPORTED_AT_ONCE = 500;
 
-/** What one process knows of the limits that it shares. */
+/** The state of one process's limiter. */
 interface SharedLimiter {
   readonly link: RedisLink;
   readonly clock: Clock;
   readonly countNodes: () => number;
   readonly windowMs: number;
   readonly timeoutMs: number;
-  /** What this process has let through, for its share. */
+  /** The limiter of this process's own share. */
   readonly own: RateLimiter;
   readonly passed: PassedLog;
   readonly breaker: Breaker;
-  /** The name of the process, in the entries of Redis. */
+  /** The name of the process in the entries of Redis. */
   readonly name: string;
-  /** Keys of which not all that was let through here was reported to Redis. */
+  /** Keys with requests that were allowed here and not yet reported to Redis. */
   readonly unreported: Set<string>;
-  /** When a key that was full will have room again; such as are past are forgotten a window later. */
+  /** When a key at its limit will have room again; past entries are dropped a window later. */
   readonly fullUntil: Map<string, number>;
   sweptAt: number;
   nextNumber: number;
@@ -106,17 +106,18 @@ interface SharedLimiter {
   nodesBefore: number;
 }
 
-/** How many requests are to be let through, and the number of the first. */
+/** How many requests to consume, and the number of the first. */
 interface Requests {
   readonly cost: number;
   readonly first: number;
 }
 
 /**
- * Makes a limiter that all who share a Redis have in common. When Redis does not answer in 50 ms a process lets no more
- * than its share through; what Redis let it through before counts against that, and what Redis has said to be full stays
- * so until its oldest request leaves the window. When Redis is back, each process tells it what it has let through in the
- * last window, by names that count once; until the others have had the time to do so, its share is a limit as well.
+ * Creates a limiter that all processes with the same Redis share. When Redis does not reply within 50 ms, a process
+ * allows its share only: requests that Redis has allowed it before count against the share, and a key that Redis has
+ * called full stays full until its oldest request leaves the window. When Redis is back, each process reports what it
+ * has allowed in the last window, with names that count once; until the others have had time to report, its share
+ * limits it as well.
  */
 export function createRedisRateLimiter(link: RedisLink, options: RedisRateLimiterOptions): RateLimiter {
   const { clock, countNodes, windowMs = RATE_WINDOW_MS, timeoutMs = TIMEOUT_MS } = options;
@@ -160,7 +161,7 @@ async function take(limiter: SharedLimiter, key: string, limit: number, cost: nu
   return result;
 }
 
-/** Takes from what all share; undefined where Redis does not answer. */
+/** Consumes from the shared limit; undefined when Redis does not reply. */
 async function askRedis(
   limiter: SharedLimiter,
   key: string,
@@ -169,7 +170,7 @@ async function askRedis(
 ): Promise<RateLimitResult | undefined> {
   const { link, breaker, windowMs, timeoutMs, name } = limiter;
   if (!link.isUp || !breaker.tryNow()) return undefined;
-  // On the same connection, and so before what follows.
+  // On the same connection, so before the next command.
   if (limiter.unreported.has(key)) report(limiter, key);
   try {
     const args = [windowMs * 1_000, limit, cost, name, first] as const;
@@ -189,7 +190,7 @@ async function askRedis(
   }
 }
 
-/** Runs the script; a server that was started anew has to be given it again. */
+/** Runs the script; loads it again on a restarted server. */
 async function evaluate(
   { commands }: RedisLink,
   key: string,
@@ -203,7 +204,7 @@ async function evaluate(
   return reply as [number, number, number, number];
 }
 
-/** Takes from the share of this process. */
+/** Consumes from the share of this process. */
 function takeShare(limiter: SharedLimiter, key: string, limit: number, requests: Requests): RateLimitResult {
   const { cost } = requests;
   const share = shareOf(limiter, limit);
@@ -216,12 +217,12 @@ function takeShare(limiter: SharedLimiter, key: string, limit: number, requests:
     notePassed(limiter, key, requests);
     limiter.unreported.add(key);
   }
-  // What is larger than the share has to wait for Redis.
+  // A request larger than the share has to wait for Redis.
   return result.isAllowed ? result : { ...result, retryAfterMs: Math.max(result.retryAfterMs, PAUSE_MS) };
 }
 
 function shareOf(limiter: SharedLimiter, limit: number): number {
-  // Just after Redis is back not all others are counted again.
+  // Just after Redis is back, it does not count all other processes yet.
   const nodes = Math.max(limiter.countNodes(), isJustBack(limiter) ? limiter.nodesBefore : 1);
   return Math.max(1, Math.floor(limit / nodes));
 }
@@ -243,7 +244,7 @@ function noteFull(limiter: SharedLimiter, key: string, resetMs: number): void {
   fullUntil.set(key, now + resetMs);
 }
 
-/** Reports everything to a Redis that is back: it may have been started anew, and have lost what it had counted. */
+/** Reports everything to a Redis that is back: it may have restarted and lost its counts. */
 function reportAgain(limiter: SharedLimiter): void {
   limiter.returnedAt = limiter.clock.monotonicMs();
   for (const key of limiter.passed.keys()) limiter.unreported.add(key);
@@ -261,7 +262,7 @@ function report({ link, clock, windowMs, passed, name, unreported }: SharedLimit
   for (let start = 0; start < entries.length; start += REPORTED_AT_ONCE) {
     const some = entries.slice(start, start + REPORTED_AT_ONCE);
     const args = some.flatMap(({ at, first, count }) => [Math.round((now - at) * 1_000), first, count]);
-    // With its text, as a server that was started anew does not know it by name, and would do it after what follows.
+    // With the script's text: a restarted server does not know its hash, and would run it after later commands.
     const reported = link.commands.eval(REPORT, 1, link.nameOf(`rate:${key}`), windowMs * 1_000, name, ...args);
     reported.catch(() => unreported.add(key));
   }
@@ -270,7 +271,7 @@ function report({ link, clock, windowMs, passed, name, unreported }: SharedLimit
 async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const fail = () => reject(new Error('Redis does not answer in time.'));
-  // When it was this process that was late, the answer is there, and read before that.
+  // If this process was late the reply is there already, and is read before the timer's second turn.
   const timer = setTimeout(() => setImmediate(fail), timeoutMs);
   try {
     return await Promise.race([promise, late]);

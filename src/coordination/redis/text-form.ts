@@ -1,9 +1,7 @@
 import type { Citation } from '../../domain/entities.ts';
 import type { WrittenText } from '../live-texts.ts';
 
-/**
- * Where an answer stands in Redis: its text, its citations one by one, and the channel on which their pieces are told.
- */
+/** The names of an answer in Redis: its text, its citations, and the channel of its deltas. */
 export interface TextNames {
   readonly text: string;
   readonly citations: string;
@@ -17,10 +15,10 @@ export const textNames = (messageId: string): TextNames => ({
   channel: `delta:${messageId}`,
 });
 
-/** What is said on the channel of an answer that has ended; else it is a `TextDelta` as JSON. */
+/** The message that ends the channel of an answer; any other is a `TextDelta` as JSON. */
 export const END = 'end';
 
-/** A piece of an answer: the text from `offset` on, in UTF-16 code units, and the citations from the `cited`th on. */
+/** A piece of an answer: the text from `offset` on, in UTF-16 code units, and the citations from index `cited` on. */
 export interface TextDelta {
   readonly offset: number;
   readonly text: string;
@@ -28,15 +26,14 @@ export interface TextDelta {
   readonly citations: readonly Citation[];
 }
 
-/** Cuts off what comes after so much of an answer. */
+/** Returns what follows the given offset and number of citations. */
 export function cutDelta({ content, citations }: WrittenText, offset: number, cited: number): TextDelta {
   return { offset, text: content.slice(offset), cited, citations: citations.slice(cited) };
 }
 
 /**
- * Puts a piece to what is known of the same answer. Whatever overlaps is the same, so what comes twice or late adds
- * nothing.
- * @returns `undefined` when something is missing between the two.
+ * Joins a delta to the known part of the same answer. Overlaps are equal, so a repeated or late delta adds nothing.
+ * @returns `undefined` when there is a gap between the two.
  */
 export function joinDelta(known: WrittenText, { offset, text, cited, citations }: TextDelta): WrittenText | undefined {
   const { length } = known.content;

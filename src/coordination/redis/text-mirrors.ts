@@ -4,29 +4,31 @@ import type { Channels } from './channels.ts';
 import type { RedisLink } from './link.ts';
 import { END, joinDelta, type TextDelta, textNames } from './text-form.ts';
 
-/** What this process knows of an answer that another writes. */
+/** This process's copy of an answer that another process generates. */
 interface Mirror {
   readonly id: string;
   readonly topic: string;
-  /** Only ever grows: what is read anew may be less, where Redis has forgotten. */
+  /** Only grows: a new read may return less, if Redis has lost some. */
   written: WrittenText;
-  /** `disconnected`: no deltas arrive; `behind`: they do, but something before them is missing. */
+  /** `disconnected`: no deltas arrive; `behind`: deltas arrive, but there is a gap before them. */
   state: 'disconnected' | 'behind' | 'loading' | 'complete';
-  /** The deltas that arrived while the whole was being read. */
+  /** The deltas that arrived during the read of the whole. */
   early: TextDelta[];
-  /** Resolves when what can be had was had. */
+  /** Resolves when the available text has been read. */
   settled: PromiseWithResolvers<void>;
   receivedAt: number;
   usedAt: number;
   leave(): void;
 }
 
-/** After so long without a word an answer may have ended, and its end have been lost: the store has to be asked. */
+/**
+ * After so long without a delta the answer may have ended and the end message may be lost: the caller reads the store.
+ */
 const FRESH_MS = 1_000;
-/** Whoever follows an answer reads it every few seconds at least. */
+/** A follower of an answer reads it every few seconds at least. */
 const IDLE_MS = 15_000;
 
-/** The mirrors of one process, by the ids of messages, and what they are kept with. */
+/** The mirrors of one process, by message id, and what they need. */
 interface Mirrors {
   readonly link: RedisLink;
   readonly channels: Channels;
@@ -34,7 +36,7 @@ interface Mirrors {
   readonly byId: Map<string, Mirror>;
 }
 
-/** Makes the part of the texts that reads. */
+/** Creates the reading part of the live texts. */
 export function createTextMirrors(
   link: RedisLink,
   channels: Channels,
@@ -112,23 +114,23 @@ function receive(mirrors: Mirrors, mirror: Mirror, message: string): void {
   mirrors.wake(mirror.topic);
 }
 
-/** Appends what is new; false when something before it is missing. */
+/** Appends a delta; false when there is a gap before it. */
 function append(mirror: Mirror, delta: TextDelta): boolean {
   const joined = joinDelta(mirror.written, delta);
   if (joined !== undefined) mirror.written = joined;
   return joined !== undefined;
 }
 
-/** Reads the whole, and appends the deltas that arrive in the meantime. */
+/** Reads the whole, and appends the deltas that arrive meanwhile. */
 function load({ link }: Mirrors, mirror: Mirror): void {
   const early: TextDelta[] = [];
   const { settled: before } = mirror;
   const settled = Promise.withResolvers<void>();
-  // Who waits already waits for this one.
+  // Callers that wait already wait for this read.
   settled.promise.then(before.resolve);
   Object.assign(mirror, { state: 'loading', early, settled });
   const finish = (deltas: readonly TextDelta[], isRead: boolean) => {
-    // It was begun anew since, or nobody listens any more.
+    // A newer read has started since, or no one listens any more.
     if (mirror.early !== early) return;
     const isWhole = [...deltas, ...early].every((delta) => append(mirror, delta));
     settle(mirror, isRead && isWhole ? 'complete' : 'behind');
@@ -139,7 +141,7 @@ function load({ link }: Mirrors, mirror: Mirror): void {
   );
 }
 
-/** The citations first, and none that points beyond the text that comes with it, which may be lost by itself. */
+/** Reads the citations first, and drops those that point beyond the text, as the text may be lost alone. */
 async function readWhole(link: RedisLink, id: string): Promise<TextDelta[]> {
   const names = textNames(id);
   const batch = link.commands.pipeline().lrange(link.nameOf(names.citations), 0, -1).get(link.nameOf(names.text));

@@ -4,7 +4,7 @@ import type { RedisLink } from './link.ts';
 import type { Outbox } from './outbox.ts';
 import { cutDelta, END, type TextDelta, textNames } from './text-form.ts';
 
-/** An answer that is written here, and how much of it stands in Redis. */
+/** An answer that this process generates, and how much of it Redis has. */
 interface Draft {
   readonly id: string;
   written: WrittenText;
@@ -13,14 +13,15 @@ interface Draft {
   cited: number;
 }
 
-/** Longer than any answer is silent. Of one whose process has died nothing stays. */
+/** Longer than any pause of an answer. It removes the text of a process that has died. */
 const LIFETIME_MS = 120_000;
 
 /**
- * KEYS: text, citations and channel of each answer. ARGV: the lifetime in ms; then for each how many bytes and citations
- * must stand there, the message to tell, the new text, how many citations are new, and those. A text that was lost, or is
- * an older one that came back, is not added to: by its length it is told apart, because every text under this name is a
- * beginning of the same. From nothing on it is written anew. Answers for each 1 where it was added, else 0.
+ * KEYS: text, citations and channel of each answer. ARGV: the lifetime in ms; then for each answer how many bytes and
+ * citations Redis must have, the message to publish, the new text, how many citations are new, and those. Appends
+ * nothing to a text that was lost, or to an older copy that came back: its length tells it apart, because every text
+ * under this name is a beginning of the same text. A draft of which Redis has nothing starts anew. Returns for each 1
+ * if appended, else 0.
  */
 const APPEND = `
 local added, at = {}, 2
@@ -43,7 +44,7 @@ end
 return added`;
 const APPEND_SHA = hash('sha1', APPEND);
 
-/** Makes the part of the texts that writes. */
+/** Creates the writing part of the live texts. */
 export function createTextWriter(link: RedisLink, outbox: Outbox): Pick<LiveTexts, 'grow' | 'end'> {
   const drafts = new Map<string, Draft>();
   const dirty = new Set<Draft>();
@@ -66,7 +67,7 @@ export function createTextWriter(link: RedisLink, outbox: Outbox): Pick<LiveText
         const citations = delta.citations.map((citation) => JSON.stringify(citation));
         return [draft.bytes, draft.cited, JSON.stringify(delta), delta.text, citations.length, ...citations];
       });
-      // One command for all: what a command costs this process is more than what it says.
+      // One command for all answers: the overhead of a command exceeds the cost of its content.
       if (sent.length > 0) batch.evalsha(APPEND_SHA, keys.length, ...keys, LIFETIME_MS, ...args);
       for (const id of ended) {
         const { text, citations, channel } = namesOf(id);
@@ -86,14 +87,14 @@ export function createTextWriter(link: RedisLink, outbox: Outbox): Pick<LiveText
         draft.cited = isKept === 1 ? delta.cited + delta.citations.length : 0;
         if (isKept === 1 || drafts.get(draft.id) !== draft) continue;
         dirty.add(draft);
-        // What Redis has lost is told anew at once; what it does not take, with what comes next.
+        // A text that Redis has lost is sent again at once; one that Redis rejects, with the next batch.
         if (!error) haveNews();
       }
     },
   });
 
   link.onChange(() => {
-    // A server that was started anew has forgotten it.
+    // A restarted server has lost the script.
     isLoaded = false;
   });
 

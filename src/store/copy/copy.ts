@@ -1,6 +1,6 @@
 /**
- * Moves all that a SQLite file holds to a Postgres. The rows of the target say how far it is, as they are written in the
- * order of their keys: a copy that was killed anywhere is gone on with. It is done when both have the same checksums.
+ * Copies all of a SQLite file to a Postgres. Rows are written in the order of their keys, so the target's last rows
+ * show how far the copy is: a killed copy continues. It is complete when both sides have the same checksums.
  */
 import { sql } from 'kysely';
 import { StartupError, StorageUnavailableError } from '../../domain/errors.ts';
@@ -24,43 +24,43 @@ import {
 import { copyIndex, findsTheSame } from './search-index.ts';
 import { beginCopy, endCopy, listMigrations, lookAtTarget, useTarget } from './target.ts';
 
-/** How far a copy is. */
+/** The progress of a copy. */
 export interface CopyProgress {
   readonly step: 'reading' | 'copying' | 'checking';
   readonly table: string;
   readonly rows: number;
-  /** How many there will be; absent while nobody knows. */
+  /** The final number of rows; absent while unknown. */
   readonly total?: number;
 }
 
-/** What to copy where. */
+/** The source and the target of a copy. */
 export interface CopyOptions {
-  /** A SQLite file, as `DATABASE_URL` names it. It is never written to. */
+  /** A SQLite file, as `DATABASE_URL` names it. The copy never writes to it. */
   readonly from: string;
-  /** A Postgres, as `DATABASE_URL` names it: empty, or with a part of the same copy. */
+  /** A Postgres, as `DATABASE_URL` names it: empty, or with part of the same copy. */
   readonly to: string;
   readonly onProgress: (progress: CopyProgress) => void;
 }
 
-/** What was copied. */
+/** The result of a copy. */
 export interface CopyReport {
-  /** Whether all of it was there before. */
+  /** Whether the target was complete before. */
   readonly wasThere: boolean;
-  /** How many rows each table holds now, on either side. */
+  /** How many rows each table has now, on either side. */
   readonly rows: Readonly<Record<string, number>>;
 }
 
 const TABLES = [...COPIED_TABLES, INDEX_ENTRIES];
 
-/** How many passages are searched for at the end. */
+/** How many passages the copy searches for at the end. */
 const MAX_SAMPLES = 100;
 
 const AGAIN = 'Drop that database, make an empty one, and copy to it.';
 
 /**
- * Copies a database, or goes on with a copy that was not finished, and compares both sides. No gateway can start on the
- * source meanwhile, nor on the target before it is finished.
- * @throws StartupError when one of them cannot be used, or they differ at the end; the message says what to do.
+ * Copies a database, or continues an unfinished copy, and compares both sides. Meanwhile no gateway can start on the
+ * source, and none on the target before the copy is complete.
+ * @throws StartupError when a database cannot be used, or the sides differ at the end; the message says what to do.
  */
 export async function copyDatabase({ from, to, onProgress }: CopyOptions): Promise<CopyReport> {
   if (!/^postgres(ql)?:\/\/./.test(to)) {
@@ -83,7 +83,7 @@ export async function copyDatabase({ from, to, onProgress }: CopyOptions): Promi
   }
 }
 
-/** The source is not brought up to date here, which would change it. */
+/** The copy does not migrate the source, which would change it. */
 async function requireCurrent(source: Queryable): Promise<void> {
   const tables = await source.introspection.getTables({ withInternalKyselyTables: true });
   const isOurs = tables.some(({ name }) => name === 'kysely_migration');
@@ -117,7 +117,7 @@ async function copy(
   }
 
   for (const table of TABLES) await copyTable(source, target, table, digests.get(table.name)?.rows ?? 0, onProgress);
-  // Until it is looked at, Postgres guesses how to find rows in tables that have just been filled.
+  // Without `analyze`, Postgres has no statistics for tables that have just been filled.
   await sql`analyze`.execute(target);
   const different = await listDifferent(target, digests, onProgress);
   for (const row of samples) {
@@ -130,7 +130,7 @@ async function copy(
   return report(false);
 }
 
-/** Reads all that is to be copied, and keeps some passages out of all to search for. */
+/** Reads everything that the copy contains, and picks some passages to search for. */
 async function readSource(source: Queryable, onProgress: CopyOptions['onProgress']) {
   const digests = new Map<string, Checksum>();
   const samples: AnyRow[] = [];
@@ -168,7 +168,7 @@ async function copyTable(
   }
 }
 
-/** The names of the tables that hold something else in the target. */
+/** The names of the tables that differ in the target. */
 async function listDifferent(
   target: Queryable,
   digests: ReadonlyMap<string, Checksum>,

@@ -3,10 +3,10 @@ import { sql } from 'kysely';
 import { withoutNul } from '../engines/postgres-pool.ts';
 import type { Queryable, Tables } from '../tables.ts';
 
-/** A row whose columns nobody has to know. */
+/** A row with any columns. */
 export type AnyRow = Readonly<Record<string, unknown>>;
 
-/** A table that can be walked through in the order of its primary key, which is the same on every engine. */
+/** A table that is read in the order of its primary key, which is the same on every engine. */
 export interface KeyedTable {
   readonly name: string;
   readonly key: readonly string[];
@@ -14,16 +14,16 @@ export interface KeyedTable {
   readonly columns?: readonly string[];
 }
 
-/** What a table holds: two that hold the same have the same digest, whatever the engine. */
+/** The content of a table: tables with equal rows have equal checksums, on any engine. */
 export interface Checksum {
   readonly rows: number;
   readonly checksum: string;
 }
 
-/** Which processes live, and what they have made for themselves, is not for another database to know. */
+/** A copy leaves out the gateways of the old database and the secrets that they share. */
 type CopiedTable = Exclude<keyof Tables, 'nodes' | 'gateway_secrets'>;
 
-/** By their primary keys; what others refer to comes before them. */
+/** The tables with their primary keys; a table comes after those that it refers to. */
 const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[] } = {
   accounts: ['id'],
   api_keys: ['id'],
@@ -46,10 +46,10 @@ const KEYS: { readonly [T in CopiedTable]: readonly (keyof Tables[T] & string)[]
   webhook_attempts: ['delivery_id', 'number'],
 };
 
-/** All tables whose rows are copied as they are, in the order in which they can be. */
+/** All tables whose rows are copied unchanged, in the order of the copy. */
 export const COPIED_TABLES: readonly KeyedTable[] = Object.entries(KEYS).map(([name, key]) => ({ name, key }));
 
-/** What every index has of each passage; the rest of an index is made from it. */
+/** What every index stores of each passage; the rest of an index is derived from it. */
 export const INDEX_ENTRIES: KeyedTable = {
   name: 'search_entries',
   key: ['passage_id'],
@@ -58,7 +58,7 @@ export const INDEX_ENTRIES: KeyedTable = {
 
 const BATCH_SIZE = 1_000;
 
-/** Gives the rows of a table in batches, in the order of its key; those after the row `after`, where it is given. */
+/** Yields the rows of a table in batches, in the order of its key, starting after the row `after` if given. */
 export async function* readBatches(db: Queryable, table: KeyedTable, after?: AnyRow): AsyncGenerator<AnyRow[]> {
   const key = sql.join(table.key.map((name) => sql.ref(name)));
   const columns = table.columns ? sql.join(table.columns.map((name) => sql.ref(name))) : sql`*`;
@@ -74,7 +74,7 @@ export async function* readBatches(db: Queryable, table: KeyedTable, after?: Any
   }
 }
 
-/** The last row by the key, of which only the key is given; `undefined` when there is none. */
+/** The last row by the key, with only the columns of the key; `undefined` for an empty table. */
 export async function findLastRow(db: Queryable, { name, key }: KeyedTable): Promise<AnyRow | undefined> {
   const order = sql.join(key.map((column) => sql`${sql.ref(column)} desc`));
   const columns = sql.join(key.map((column) => sql.ref(column)));
@@ -88,7 +88,7 @@ export async function countRows(db: Queryable, { name }: KeyedTable): Promise<nu
   return rows[0]?.count ?? 0;
 }
 
-/** Writes rows into a table of a Postgres, all or none. */
+/** Inserts rows into a table of a Postgres, all or none. */
 export async function insertRows(db: Queryable, { name }: KeyedTable, rows: readonly AnyRow[]): Promise<void> {
   const table = sql.table(name);
   await sql`
@@ -96,7 +96,7 @@ export async function insertRows(db: Queryable, { name }: KeyedTable, rows: read
   `.execute(db);
 }
 
-/** Reads a whole table, and calls `onRow` with each row. */
+/** Reads a whole table, computes its checksum, and calls `onRow` with each row. */
 export async function checksumTable(
   db: Queryable,
   table: KeyedTable,
@@ -113,12 +113,12 @@ export async function checksumTable(
   return { rows: count, checksum: sum.digest('hex') };
 }
 
-/** One text for many digests, by the names of their tables. */
+/** One text for many checksums, by the names of their tables. */
 export function joinChecksums(digests: ReadonlyMap<string, Checksum>): string {
   return hash('sha256', JSON.stringify([...digests]));
 }
 
-/** A row as Postgres keeps it. */
+/** A row as Postgres stores it. */
 function toStorable(row: AnyRow): AnyRow {
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, withoutNul(value)]));
 }

@@ -3,13 +3,13 @@ import type { IndexEntry } from '../search/text-index.ts';
 import type { Queryable } from '../tables.ts';
 import { type AnyRow, INDEX_ENTRIES, readBatches } from './rows.ts';
 
-/** As many as a search is asked for; a term that more passages hold is only counted. */
+/** The limit of a search. For a term in more passages than this, only the counts are compared. */
 const MAX_FOUND = 50;
 
 /**
- * Fills the index of a target with what that of the source has: the very terms, in the order of passages. A batch is
- * written as a whole, so the last passage says how far it is.
- * @param after the last one that is there.
+ * Copies the index entries of the source to the target, with the same terms, in the order of passages. Each batch is
+ * written as a whole, so the last passage shows how far the copy is.
+ * @param after the last passage that the target has.
  */
 export async function copyIndex(
   source: Queryable,
@@ -25,8 +25,8 @@ export async function copyIndex(
 }
 
 /**
- * Searches both indexes for the words of a passage: its chatbot's counts must be equal for each, and the passages that
- * hold its rarest.
+ * Whether both indexes find the same for the words of a passage: equal counts in its chatbot for each word, and equal
+ * passages for the rarest word.
  */
 export async function findsTheSame(source: Queryable, target: Queryable, row: AnyRow): Promise<boolean> {
   const { accountId, chatbotId, terms } = toIndexEntry(row);

@@ -7,19 +7,19 @@ import { compareMigrations } from '../migrations/migrate.ts';
 import type { Queryable } from '../tables.ts';
 import { COPIED_TABLES, findLastRow } from './rows.ts';
 
-/** What a target holds before anything is done to it. `fingerprint` is that of the source that is being copied to it. */
+/** What a target contains before the copy. `fingerprint` is that of the source of a copy in progress. */
 export type TargetState =
   | { readonly is: 'empty' }
   | { readonly is: 'unfinished'; readonly fingerprint: string }
   | { readonly is: 'filled' };
 
 /**
- * A copy that is under way is noted among the migrations, as one that nobody knows: so no gateway of any version starts
- * on half of the rows, and says in which state it has found the database.
+ * A copy in progress is recorded as an unknown migration. So no gateway of any version starts on half of the rows, and
+ * its error names the state.
  */
 const MARK = 'unfinished-migrate-to-';
 
-/** Any number will do that nothing else in the database uses. */
+/** An arbitrary number that no other lock in the database uses. */
 const LOCK = sql.lit(4_831_206_117);
 
 const LOCK_TIMEOUT_MS = 10_000;
@@ -29,9 +29,9 @@ const LOCK_TIMED_OUT = '55P03';
 const NEW_ONE = 'Name an empty database.';
 
 /**
- * Opens a Postgres to be written by this process alone, as it is, for as long as `work` takes. All of it runs on one
- * connection; one that an earlier process has left may take a moment to end.
- * @throws StartupError when it cannot be reached, or another process copies to it.
+ * Opens a Postgres for this process alone, without a migration, while `work` runs. Everything runs on one connection; a
+ * connection that an earlier process left may take a moment to end.
+ * @throws StartupError when the server is unreachable, or another process copies to the database.
  */
 export async function useTarget<T>(url: string, work: (target: Queryable) => Promise<T>): Promise<T> {
   let isOpen = false;
@@ -56,8 +56,8 @@ export async function useTarget<T>(url: string, work: (target: Queryable) => Pro
 }
 
 /**
- * Looks at what a target holds.
- * @throws StartupError when it is not for this version to write to.
+ * Reads the state of a target.
+ * @throws StartupError when this version may not write to it.
  */
 export async function lookAtTarget(target: Queryable): Promise<TargetState> {
   const { rows: tables } = await sql<{ name: string }>`
@@ -80,7 +80,7 @@ export async function lookAtTarget(target: Queryable): Promise<TargetState> {
   return { is: 'empty' };
 }
 
-/** Makes the tables of an empty target, and notes that a source is being copied to it. */
+/** Creates the tables of an empty target, and records that a copy of a source is in progress. */
 export async function beginCopy(url: string, target: Queryable, fingerprint: string): Promise<void> {
   try {
     await migratePostgres(url);
@@ -90,12 +90,12 @@ export async function beginCopy(url: string, target: Queryable, fingerprint: str
   }
 }
 
-/** Notes that all of it is there: gateways may start. */
+/** Records that the copy is complete: gateways may start. */
 export async function endCopy(target: Queryable): Promise<void> {
   await sql`delete from kysely_migration where name like ${`${MARK}%`}`.execute(target);
 }
 
-/** The names of the migrations that a database has had. */
+/** The names of the migrations that a database has run. */
 export async function listMigrations(db: Queryable): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db);
   return rows.map(({ name }) => name);

@@ -1,15 +1,18 @@
 import { StorageUnavailableError } from '../../domain/errors.ts';
 
-/** What an error of a database engine means to the caller, what is tried before the caller is told, and how it is logged. */
+/** What an error of a database engine means to the caller, what the gateway retries, and how it is logged. */
 export interface StorageErrorRule {
-  /** `SERVICE_UNAVAILABLE`: the same request may succeed later. `INTERNAL_SERVER_ERROR`: the program made a mistake. */
+  /** `SERVICE_UNAVAILABLE`: the same request may succeed later. `INTERNAL_SERVER_ERROR`: a bug in the program. */
   readonly code: 'SERVICE_UNAVAILABLE' | 'INTERNAL_SERVER_ERROR';
   /**
-   * `statement`: the same statement is run again until a deadline. `transaction`: the whole transaction is run again, a
-   * few times. `never`: the caller is told at once.
+   * `statement`: runs the same statement again until a deadline. `transaction`: runs the whole transaction again, a few
+   * times. `never`: reports the error at once.
    */
   readonly retry: 'statement' | 'transaction' | 'never';
-  /** `warn`: one line, it passes by itself. `error`: one line, the operator has to act. `stack`: with the stack, a bug. */
+  /**
+   * `warn`: one line; the problem passes by itself. `error`: one line; the operator has to act. `stack`: with the
+   * stack; a bug.
+   */
   readonly log: 'warn' | 'error' | 'stack';
 }
 
@@ -17,7 +20,7 @@ const HELD: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'statement'
 const COLLISION: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'transaction', log: 'warn' };
 const PASSING: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'never', log: 'warn' };
 const BROKEN: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'never', log: 'error' };
-/** A twin may have been first: run again, the transaction finds the twin's row. */
+/** An identical request may have been first: the next run of the transaction finds its row. */
 const TWIN: StorageErrorRule = { code: 'INTERNAL_SERVER_ERROR', retry: 'transaction', log: 'stack' };
 const BUG: StorageErrorRule = { code: 'INTERNAL_SERVER_ERROR', retry: 'never', log: 'stack' };
 
@@ -26,11 +29,11 @@ const BUG: StorageErrorRule = { code: 'INTERNAL_SERVER_ERROR', retry: 'never', l
  * Source: https://www.sqlite.org/rescode.html
  */
 export const SQLITE_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
-  // Another process holds the write lock, or recovers the file.
+  // Another process has the write lock, or recovers the file.
   SQLITE_BUSY: HELD,
   SQLITE_PROTOCOL: HELD,
   SQLITE_SCHEMA: HELD,
-  // The disk, its rights or its memory.
+  // The disk, its permissions or its memory.
   SQLITE_FULL: BROKEN,
   SQLITE_IOERR: BROKEN,
   SQLITE_NOMEM: BROKEN,
@@ -40,7 +43,7 @@ export const SQLITE_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
   SQLITE_NOLFS: BROKEN,
   SQLITE_CORRUPT: BROKEN,
   SQLITE_NOTADB: BROKEN,
-  // The statement, or how it was called.
+  // The statement, or how the program called it.
   SQLITE_ERROR: BUG,
   SQLITE_INTERNAL: BUG,
   SQLITE_ABORT: BUG,
@@ -59,10 +62,10 @@ export const SQLITE_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
   SQLITE_WARNING: BUG,
 };
 
-/** The SQLSTATE of a named query whose table has got another column since: by a newer gateway, beside this one. */
+/** The SQLSTATE of a named query whose table has a new column: a newer gateway beside this one has added it. */
 export const STALE_PLAN = '0A000';
 
-/** The SQLSTATE of a write on a server that only reads: after a failover, a connection may lead to the one that was. */
+/** The SQLSTATE of a write on a read-only server: after a failover, a connection may lead to the old primary. */
 export const READ_ONLY = '25006';
 
 /**
@@ -70,14 +73,14 @@ export const READ_ONLY = '25006';
  * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 export const POSTGRES_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
-  // Another transaction was in the way.
+  // A collision with another transaction.
   '40': COLLISION,
   '40003': PASSING,
   '55P03': PASSING,
   '23505': TWIN,
   '23503': TWIN,
   [STALE_PLAN]: TWIN,
-  // The connection, the server's resources, its start or its end, a time limit, a failover.
+  // The connection, the server's resources, its start or end, a time limit, a failover.
   '08': PASSING,
   '53': PASSING,
   '53100': BROKEN,
@@ -86,16 +89,16 @@ export const POSTGRES_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
   '25P03': PASSING,
   '25P04': PASSING,
   [READ_ONLY]: PASSING,
-  // The server's disk, its files or its settings.
+  // The server's disk, files or settings.
   '58': BROKEN,
   F0: BROKEN,
   XX001: BROKEN,
   XX002: BROKEN,
-  // The name, the password or the rights of the gateway have been changed.
+  // The name, password or permissions of the gateway have changed.
   '28': BROKEN,
   '3D': BROKEN,
   '42501': BROKEN,
-  // The statement, or how it was called.
+  // The statement, or how the program called it.
   '00': BUG,
   '01': BUG,
   '02': BUG,
@@ -134,7 +137,7 @@ export const POSTGRES_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
   XX: BUG,
 };
 
-/** The rule of an error of SQLite, by its code. */
+/** The rule for an error of SQLite, by its code. */
 export function sqliteRuleOf(code: string): StorageErrorRule {
   for (let name = code; name !== ''; name = name.slice(0, Math.max(0, name.lastIndexOf('_')))) {
     const rule = SQLITE_ERRORS[name];
@@ -143,19 +146,19 @@ export function sqliteRuleOf(code: string): StorageErrorRule {
   return BUG;
 }
 
-/** The rule of an error of Postgres, by its SQLSTATE; absent where its server gave no answer. */
+/** The rule for an error of Postgres, by its SQLSTATE; absent when the server gave no answer. */
 export function postgresRuleOf(code: string | undefined): StorageErrorRule {
   if (code === undefined) return PASSING;
   return POSTGRES_ERRORS[code] ?? POSTGRES_ERRORS[code.slice(0, 2)] ?? BUG;
 }
 
-/** Makes what the caller is told of an engine's error; a bug stays as it is. */
+/** Turns an engine's error into the error for the caller; a bug stays as it is. */
 export function toStorageError({ code, log }: StorageErrorRule, error: unknown): unknown {
   if (code !== 'SERVICE_UNAVAILABLE' || log === 'stack') return error;
   return new StorageUnavailableError({ cause: error, logLevel: log });
 }
 
-/** Says in a few words why a database cannot be used: errors of several addresses have no text of their own. */
+/** Describes briefly why a database cannot be used: an error of several addresses has no text of its own. */
 export function describeFailure(error: unknown): string {
   const cause = error instanceof StorageUnavailableError ? error.cause : error;
   const { message = '', code = '' } = cause as { message?: string; code?: string };

@@ -1,15 +1,15 @@
 import { StorageUnavailableError } from '../../domain/errors.ts';
 
-/** Lets a few in at a time, in the order of their coming. */
+/** Runs a few tasks at a time, first come, first served. */
 export interface Gate {
   /**
-   * Runs `task` when its turn has come.
-   * @throws StorageUnavailableError when that takes longer than the gate lets one wait.
+   * Runs `task` when there is a free place.
+   * @throws StorageUnavailableError when the wait exceeds the gate's maximum.
    */
   pass<T>(task: () => Promise<T>): Promise<T>;
 }
 
-/** Makes a gate for `width` tasks at a time. */
+/** Creates a gate for `width` tasks at a time. */
 export function createGate(width: number, maxWaitMs: number): Gate {
   let free = width;
   const waiting = new Set<() => void>();

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 
 /**
- * Cuts items into batches of at most `maxWeight` together, or of one heavier item, and gives everything else its turn of
- * the event loop between two of them: a statement on SQLite stops the process for as long as it takes.
+ * Yields items in batches of at most `maxWeight` together, or of one heavier item. Between two batches the event loop
+ * serves everything else: a statement on SQLite blocks the process while it runs.
  */
 export async function* inTurns<T>(
   items: readonly T[],

@@ -17,41 +17,41 @@ import type { NamedQuery } from './prepared.ts';
 
 const SECOND = 1_000;
 
-/** How long a statement may take, in milliseconds. */
+/** The maximum duration of a statement, in milliseconds. */
 const STATEMENT_TIMEOUT_MS = 10 * SECOND;
 
 /**
- * What the server is told when a connection begins, and what the client holds it to. A setting of the same name in the
- * URL wins. TLS is the URL's too, as `pg` reads it: without `sslmode` there is none; `sslmode=require` checks the
- * certificate and the name like `verify-full`, by the system's authorities or by `sslrootcert=<file>`;
- * `sslmode=no-verify` encrypts and checks nothing. `uselibpqcompat=true` makes `require` mean that too, as in libpq.
+ * The settings of each connection, for the server and for the client. A setting of the same name in the URL wins. The
+ * URL also sets TLS, as `pg` reads it: without `sslmode` there is none; `sslmode=require` checks the certificate and
+ * the name like `verify-full`, by the system's authorities or by `sslrootcert=<file>`; `sslmode=no-verify` encrypts and
+ * checks nothing. `uselibpqcompat=true` gives `require` the meaning that it has in libpq: encryption without checks.
  */
 const SETTINGS: PoolConfig = {
   fallback_application_name: 'chatgraph',
   statement_timeout: STATEMENT_TIMEOUT_MS,
   lock_timeout: 3 * SECOND,
   idle_in_transaction_session_timeout: 10 * SECOND,
-  // The server keeps the others; this one is for a network that has gone silent.
+  // The server enforces the other limits; this one is for a network that delivers nothing.
   query_timeout: STATEMENT_TIMEOUT_MS + 2 * SECOND,
   connectionTimeoutMillis: 5 * SECOND,
   idleTimeoutMillis: 30 * SECOND,
   keepAlive: true,
   keepAliveInitialDelayMillis: 10 * SECOND,
-  // Counts and sums are int8 and numeric, which pg gives as text: ours stay far below 2^53.
+  // pg returns counts and sums (int8 and numeric) as text; these values stay far below 2^53.
   types: { getTypeParser: (type, format) => (NUMBERS.has(type) ? Number : types.getTypeParser(type, format)) },
 };
 
 const NUMBERS: ReadonlySet<number> = new Set([types.builtins.INT8, types.builtins.NUMERIC]);
 
 /**
- * Makes a handle on a Postgres whose queries run on a pool of connections, which are opened when they are needed. What
- * fails because the server cannot be reached, or cannot do it now, throws StorageUnavailableError.
+ * Creates a handle on a Postgres whose queries run on a pool of connections, opened on demand. A query throws
+ * StorageUnavailableError when the server is unreachable or cannot run it now.
  */
 export function createPostgresHandle(url: string, settings: PoolConfig): Queryable {
   const pool = new Pool({ ...SETTINGS, connectionString: url, ...settings });
-  // A connection that breaks while nobody uses it is gone from the pool, and whoever asks next gets a new one or is told.
+  // The pool drops a connection that breaks while idle; the next query gets a new connection or an error.
   pool.on('error', () => {});
-  // The same for one that breaks between two queries of a transaction: the next query tells.
+  // The same for a connection that breaks between two queries of a transaction: the next query throws.
   pool.on('connect', (client) => client.on('error', () => {}));
   return new Kysely<Tables>({
     dialect: {
@@ -63,7 +63,7 @@ export function createPostgresHandle(url: string, settings: PoolConfig): Queryab
   });
 }
 
-/** Whether the same transaction, run again, may succeed or be refused for a better reason: another was in its way. */
+/** Whether the transaction collided with another: run again, it may succeed or fail for a better reason. */
 export function isCollision(error: unknown): boolean {
   const cause = error instanceof StorageUnavailableError ? error.cause : error;
   return cause instanceof DatabaseError && postgresRuleOf(cause.code).retry === 'transaction';
@@ -82,7 +82,7 @@ class PoolDriver implements Driver {
     try {
       return new PoolConnection(await this.#pool.connect());
     } catch (error) {
-      // Whatever the reason: nothing was asked yet.
+      // For any reason: the server has run nothing yet.
       const { log } = postgresRuleOf(error instanceof DatabaseError ? error.code : undefined);
       throw new StorageUnavailableError({ cause: error, logLevel: log === 'warn' ? 'warn' : 'error' });
     }
@@ -95,12 +95,12 @@ class PoolDriver implements Driver {
 
   async commitTransaction(connection: PoolConnection): Promise<void> {
     const { command } = await connection.run('commit');
-    // The server's answer where a statement had failed, whatever became of that error.
+    // The server answers ROLLBACK to a commit after a failed statement, even if the caller has caught the error.
     if (command !== 'COMMIT') throw new Error('A transaction was to be committed that had failed.');
   }
 
   async rollbackTransaction(connection: PoolConnection): Promise<void> {
-    // The server rolls back what a broken connection leaves; an error here would hide the first.
+    // The server rolls back what a broken connection leaves; an error here would hide the first one.
     if (!connection.isBroken) await connection.run('rollback').catch(() => {});
   }
 
@@ -115,7 +115,7 @@ class PoolDriver implements Driver {
 
 class PoolConnection implements DatabaseConnection {
   readonly #client: PoolClient;
-  /** Whether nothing may be asked of it any more. */
+  /** Whether the connection is unusable. */
   isBroken = false;
   isInTransaction = false;
 
@@ -137,7 +137,7 @@ class PoolConnection implements DatabaseConnection {
     } catch (error) {
       if (!(error instanceof DatabaseError) || error.code !== STALE_PLAN) throw error;
       this.isBroken = true;
-      // A transaction has failed with it, and is run again on a connection that knows no names.
+      // The transaction has failed with the statement; it runs again on a connection without named queries.
       if (this.isInTransaction) throw error;
       return this.run(query.sql, query.parameters);
     }
@@ -165,7 +165,7 @@ class PoolConnection implements DatabaseConnection {
   }
 }
 
-/** Postgres stores no NUL: nothing can be found by one, and what a model says with one is kept with U+FFFD in its place. */
+/** Postgres stores no NUL: a search for NUL finds nothing, and U+FFFD replaces each NUL in a model's text. */
 export function withoutNul(value: unknown): unknown {
   return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\ufffd') : value;
 }

@@ -19,16 +19,15 @@ import { createPostgresHandle, isCollision } from './postgres-pool.ts';
 import type { TransactionOptions } from './transaction.ts';
 
 const FOREIGN_WRITE_POLL_MS = 250;
-/** Whoever asks whether it is ready does not wait for a server that says nothing. */
+/** The readiness check does not wait longer for a silent server. */
 const READY_TIMEOUT_MS = 2_000;
-/** How long a transaction waits for its turn: as long as much text that is indexed before it may take. */
+/** How long a transaction waits for a free place: as long as indexing a large text before it may take. */
 const MAX_WAIT_MS = 20_000;
 const MAX_ATTEMPTS = 5;
 const MAX_PAUSE_MS = 20;
 
 /**
- * Opens a Postgres as the database, checks it and brings its tables up to date. Any number of gateways and tools may
- * share it.
+ * Opens a Postgres as the database, checks it and migrates its tables. Any number of gateways and tools may share it.
  * @param url as `pg` reads it; its database must exist.
  * @throws StartupError when it cannot be used.
  */
@@ -43,16 +42,16 @@ export async function openPostgres(url: string, poolSize: number) {
 }
 
 function createDatabase(db: Queryable, heartbeat: Queryable, poolSize: number) {
-  // Transactions may wait for each other, so they get half of the connections: reads go on whatever they wait for.
+  // Transactions may wait for each other, so they get half of the connections: reads go on meanwhile.
   const gate = createGate(Math.ceil(poolSize / 2), MAX_WAIT_MS);
   let isWritable = true;
   let poll: NodeJS.Timeout | undefined;
 
   /**
-   * Where a transaction met another it is run again, as if it had begun later: then it finds what the other has written,
-   * such as the row of a twin. A connection that is lost is not taken up: where that was at the commit, nobody knows
-   * whether it was done. The caller is told that the storage is unavailable, and may repeat what has the same effect
-   * once and twice: a send under its `clientMessageId`, or what looks at the row's state before it changes it.
+   * Runs a transaction again after a collision, as if it had started later: it then finds what the other has written,
+   * such as the row of an identical request. It does not repeat after a lost connection, as a connection lost at the
+   * commit leaves the outcome unknown. The caller gets StorageUnavailableError, and may repeat what has the same effect
+   * once and twice: a send with its `clientMessageId`, or a change that first checks the row's state.
    */
   async function transaction<T>(
     work: (trx: Transaction<Tables>) => Promise<T>,
@@ -96,7 +95,7 @@ function createDatabase(db: Queryable, heartbeat: Queryable, poolSize: number) {
       poll = setInterval(async () => {
         if (isAsking) return;
         isAsking = true;
-        // Where it cannot be asked, whoever needs the server is told; afterwards the difference is still there.
+        // When the server is unreachable its callers get errors; the difference is still there afterwards.
         const count = await countRevokedApiKeys(db).catch(() => seen);
         isAsking = false;
         if (count === seen) return;
@@ -114,8 +113,8 @@ function createDatabase(db: Queryable, heartbeat: Queryable, poolSize: number) {
 }
 
 /**
- * Brings the tables of a Postgres up to date, on a connection of its own: a migration of much data, or waiting for
- * another's, may take long.
+ * Migrates the tables of a Postgres on a connection of its own: a migration of much data, or a wait for another
+ * gateway's, may take long.
  */
 export async function migratePostgres(url: string): Promise<void> {
   const db = createPostgresHandle(url, { max: 1, statement_timeout: 0, query_timeout: 0, lock_timeout: 0 });
@@ -126,7 +125,7 @@ export async function migratePostgres(url: string): Promise<void> {
   }
 }
 
-/** Text is compared by its bytes, as on SQLite: ids and times sort the same whatever the locale of the database. */
+/** Compares texts by their bytes, as SQLite does: ids and times sort the same in any locale of the database. */
 class BytewiseText extends OperationNodeTransformer implements KyselyPlugin {
   transformQuery({ node, queryId }: Parameters<KyselyPlugin['transformQuery']>[0]) {
     return this.transformNode(node, queryId);
@@ -145,13 +144,13 @@ class BytewiseText extends OperationNodeTransformer implements KyselyPlugin {
   }
 }
 
-/** After a failover connections may still lead to the server that was, which only reads. */
+/** After a failover, connections may still lead to the old primary, which is read-only. */
 async function isPrimary(db: Queryable): Promise<boolean> {
   const { rows } = await sql<{ isCopy: boolean }>`select pg_is_in_recovery() as "isCopy"`.execute(db);
   return rows[0]?.isCopy === false;
 }
 
-/** The smallest change that needs room on the disk and leaves nothing behind. */
+/** The smallest change that needs disk space and leaves nothing behind. */
 async function tryToWrite(trx: Transaction<Tables>): Promise<void> {
   const name = `probe_${randomUUID()}`;
   await trx.schema.createTable(name).addColumn('id', 'text').execute();

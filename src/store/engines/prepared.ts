@@ -3,16 +3,17 @@ import type { Compilable, CompiledQuery } from 'kysely';
 import type { Queryable } from '../tables.ts';
 import { isPostgres } from './engine.ts';
 
-/** A query that Postgres plans once on each connection, and knows by this name from then on. */
+/** A query that Postgres plans once on each connection, under this name. */
 export interface NamedQuery<R = unknown> extends CompiledQuery<R> {
   readonly name: string;
 }
 
 /**
- * Makes a query that is built and compiled once for each engine: for those that run most often, where that costs more
- * than the query itself. Its plan must be good for any values: one that needs a partial index whose condition they decide
- * is not.
- * @param build makes it with any values; they are replaced by those given, in the order of the places in the SQL.
+ * Creates a query that is built and compiled once for each engine. Use it for the most frequent queries, where that
+ * costs more than running them. Its plan must suit any values: a query that needs a partial index whose condition
+ * depends on the values does not qualify.
+ * @param build makes the query with placeholder values; the given values replace them, in the order of the places in
+ * the SQL.
  */
 export function prepareQuery<R>(
   build: (db: Queryable) => Compilable<R>,
@@ -27,7 +28,7 @@ export function prepareQuery<R>(
   };
 }
 
-/** Named by its text, as a pooler may give the same connection to several versions of a gateway. */
+/** The name is derived from the text: a pooler may give the same connection to several versions of a gateway. */
 function nameQuery<R>(query: CompiledQuery<R>): NamedQuery<R> {
   return { ...query, name: hash('sha1', query.sql, 'hex') };
 }

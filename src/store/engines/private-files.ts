@@ -2,36 +2,38 @@ import { chmodSync, closeSync, constants, mkdirSync, openSync, readdirSync, type
 import { homedir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 
-/** Told of files and folders that others could read or write: which, and whether that is over. */
+/** Reports files and folders that other users could read or write, and whether their permissions are fixed now. */
 export type ReportExposed = (found: { readonly paths: readonly string[]; readonly isNarrowed: boolean }) => void;
 
 const OTHERS = 0o077;
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
 
-/** Makes a folder that only its owner may enter, with all above it that is missing; one that is there stays as it is. */
+/**
+ * Creates a folder that only its owner may enter, with all missing folders above it; an existing folder stays as it is.
+ */
 export function makePrivateFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: PRIVATE_FOLDER });
 }
 
 /**
- * Makes an empty file that only its owner may read, whatever the umask; one that is there stays as it is. SQLite gives the
- * files that it keeps beside a database the rights of that.
+ * Creates an empty file that only its owner may read, whatever the umask; an existing file stays as it is. SQLite
+ * copies the database file's permissions to the files beside it.
  */
 export function makePrivateFile(path: string): void {
   closeSync(openSync(path, constants.O_CREAT | constants.O_WRONLY | constants.O_APPEND, PRIVATE_FILE));
 }
 
-/** The file that says which process has a database open. */
+/** The path of the lock file of a database: a process locks it while it has the database open. */
 export function lockPathOf(path: string): string {
   return `${path.replace(/\.db$/, '')}.lock`;
 }
 
 /**
- * Takes the folder of a database and all files in it from everybody but their owner, and tells of those that were open to
- * others. A folder that others may need as well, such as a home, the working directory or one above them, or `/tmp`, stays
- * as it is, and so does what in it is not the gateway's. What belongs to another user is only told
- * of. Does nothing on Windows, which has no such rights.
+ * Removes the permissions of all users but the owner from the folder of a database and its files, and reports those
+ * that were open to others. Skips a folder that others may need, such as a home, the working directory or a folder
+ * above them, or `/tmp`, and the files in it that are not the gateway's. Only reports what another user owns. Does
+ * nothing on Windows, which has no such permissions.
  * @param path the database.
  */
 export function narrowFiles(path: string, report: ReportExposed): void {
@@ -61,12 +63,12 @@ function narrow(path: string, stats: Stats, user: number): boolean {
     chmodSync(path, stats.mode & 0o7700);
     return true;
   } catch {
-    // A file system that has no such rights, or is read alone.
+    // A file system without such permissions, or a read-only one.
     return false;
   }
 }
 
-/** Whether a folder may be of use to others than the gateway. */
+/** Whether other programs may need a folder. */
 function isSharedFolder(folder: string, user: number): boolean {
   const { mode, uid } = statSync(folder);
   const isSticky = (mode & 0o1000) !== 0;

@@ -4,24 +4,24 @@ import { StorageUnavailableError } from '../../domain/errors.ts';
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
 
-/** For how long a step between the question and the end of its answer is tried again while the storage is unavailable. */
+/** How long a step of generating a reply is retried while the storage is unavailable. */
 export const ANSWER_STEP_MS = 30_000;
 
-/** When a step is tried again, and how that is told. */
+/** When a step is retried, and how the first failure is reported. */
 export interface RetryOptions {
-  /** No attempt begins once it is aborted. */
+  /** No attempt starts after it aborts. */
   readonly signal: AbortSignal;
-  /** For how long attempts are begun after the first one, where the storage is unavailable. */
+  /** How long after the first attempt retries start while the storage is unavailable. */
   readonly unavailableMs: number;
   /** The same after any other error. */
   readonly brokenMs: number;
-  /** Called at the first failure that is followed by another attempt. */
+  /** Called at the first failure that a retry follows. */
   readonly onFirstFailure?: (error: unknown) => void;
 }
 
 /**
- * Runs a step that has the same effect once and twice until it succeeds, with growing pauses.
- * @throws the last error, when the time is over or `signal` is aborted.
+ * Retries an idempotent step until it succeeds, with growing pauses.
+ * @throws the last error, when the time is over or `signal` aborts.
  */
 export async function retryStep<T>(step: () => Promise<T>, options: RetryOptions): Promise<T> {
   const startedAt = performance.now();

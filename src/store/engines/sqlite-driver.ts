@@ -20,11 +20,14 @@ const MAX_PAUSE_MS = 50;
 /** An open file. */
 export type Handle = SqliteConnection.Database;
 
-/** Until when a statement waits for a file that another process holds, by `performance.now()`; asked as it begins. */
+/**
+ * Until when a statement waits for a file that another process has locked, by `performance.now()`; called when the
+ * statement starts.
+ */
 export type FindDeadline = () => number;
 
 /**
- * Opens a file for one handle. SQLite's own waiting for a held file is off, as it would stop the whole process: see
+ * Opens a file for one handle. SQLite's own busy timeout is off, as it would block the whole process: see
  * `runWhenFree`.
  */
 export function openHandle(path: string, options: SqliteConnection.Options = {}): Handle {
@@ -33,13 +36,13 @@ export function openHandle(path: string, options: SqliteConnection.Options = {})
   return handle;
 }
 
-/** Whether SQLite has thrown an error: any, or that of a code. */
+/** Whether SQLite has thrown an error: any, or one with a code. */
 export function isSqliteError(error: unknown, code?: string): error is Error {
   return error instanceof SqliteConnection.SqliteError && (code === undefined || error.code === code);
 }
 
 /**
- * Runs something on a file at once; while another process holds the file it is tried again, and the event loop goes on.
+ * Runs a function on a file at once. While another process has locked the file it retries, and the event loop goes on.
  * @throws StorageUnavailableError when the deadline has passed, or the disk fails.
  */
 export async function runWhenFree<T>(run: () => T, until: number): Promise<T> {
@@ -55,7 +58,7 @@ export async function runWhenFree<T>(run: () => T, until: number): Promise<T> {
   }
 }
 
-/** Kysely types and compiles; each distinct statement is prepared once per handle. */
+/** Kysely builds and compiles; each distinct statement is prepared once per handle. */
 export function createKysely(handle: Handle, findDeadline: FindDeadline): Queryable {
   return new Kysely<Tables>({
     dialect: {
@@ -82,7 +85,7 @@ class FileDriver implements Driver {
     return this.#connection;
   }
 
-  /** Takes the write lock when a transaction begins, so that none fails half-way for want of it. */
+  /** Takes the write lock when a transaction starts, so that no transaction fails half-way for lack of it. */
   async beginTransaction(): Promise<void> {
     await this.#connection.run('begin immediate');
   }
@@ -91,7 +94,7 @@ class FileDriver implements Driver {
     await this.#connection.run('commit');
   }
 
-  /** SQLite has rolled back by itself where the disk was full; to try again would hide that. */
+  /** SQLite has rolled back already if the disk was full; a second rollback would throw and hide that error. */
   async rollbackTransaction(): Promise<void> {
     if (this.#handle.inTransaction) await this.#connection.run('rollback');
   }
@@ -103,7 +106,7 @@ class FileDriver implements Driver {
   }
 }
 
-/** A statement, and which columns of its rows are counted; undefined until there are rows. */
+/** A statement, and the columns of its rows that are counted; undefined before the first row. */
 interface Prepared {
   readonly statement: SqliteConnection.Statement;
   longColumns: readonly string[] | undefined;
@@ -152,7 +155,7 @@ class FileConnection implements DatabaseConnection {
   }
 }
 
-/** Leaves out `for update` and its like: the one transaction at a time holds the whole file. */
+/** Leaves out `for update` and its like: one transaction at a time has the whole file. */
 class FileQueryCompiler extends SqliteQueryCompiler {
   protected override visitSelectModifier(): void {}
 }

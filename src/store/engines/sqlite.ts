@@ -11,18 +11,18 @@ import { createKysely, type Handle, isSqliteError, openHandle, runWhenFree } fro
 import type { RunTransaction, TransactionOptions } from './transaction.ts';
 
 const FOREIGN_WRITE_POLL_MS = 250;
-/** How long a transaction, from when it is asked for, or a read waits for a file that another process holds. */
+/** How long a transaction (from its call on) or a read waits for a file that another process has locked. */
 const MAX_HELD_MS = 5_000;
-/** The same at the start, when nobody waits for an answer. */
+/** The same at the start, when no client waits. */
 const MAX_HELD_AT_START_MS = 30_000;
-/** How long a transaction waits for those before it in this process. */
+/** How long a transaction waits for earlier transactions of this process. */
 const MAX_QUEUED_MS = 20_000;
 
 /**
- * Opens a file as the database, checks it and brings its tables up to date. The folder is made when absent. A gateway
- * holds the file alone, whatever path leads to it; a tool may write beside it. Its files are for their owner alone.
- * @param onExposed told of those that were not.
- * @throws DatabaseInUseError when another gateway holds the file; StartupError when it cannot be used.
+ * Opens a file as the database, checks it and migrates its tables. Creates the folder if it is missing. A gateway locks
+ * the file for itself, whatever path leads to it; a tool may write beside it. Only their owner may read its files.
+ * @param onExposed called with files that other users could read.
+ * @throws DatabaseInUseError when another gateway has opened the file; StartupError when it cannot be used.
  */
 export async function openSqlite(givenPath: string, role: 'gateway' | 'tool', onExposed: ReportExposed = () => {}) {
   const path = resolvePath(givenPath);
@@ -40,7 +40,7 @@ export async function openSqlite(givenPath: string, role: 'gateway' | 'tool', on
     const readerHandle = await runWhenFree(() => openHandle(path, { readonly: true }), startUntil);
     const reader = createKysely(readerHandle, () => performance.now() + MAX_HELD_MS);
     const gate = createGate(1, MAX_QUEUED_MS);
-    // One at a time: the deadline is that of the transaction whose turn it is.
+    // One transaction at a time: the deadline is that of the current one.
     const transact: RunTransaction = (work, { isLazy = false } = {}) => {
       const askedUntil = performance.now() + MAX_HELD_MS;
       return gate.pass(async () => {
@@ -62,9 +62,9 @@ export async function openSqlite(givenPath: string, role: 'gateway' | 'tool', on
 }
 
 /**
- * Opens a file to be read as it stands at this moment, whatever a tool writes meanwhile; no gateway can start on it until
- * it is closed. Nothing in it is changed.
- * @throws DatabaseInUseError when a gateway holds the file; StartupError when it cannot be read.
+ * Opens a file to read its present state, whatever a tool writes meanwhile; no gateway can start on it until it is
+ * closed. Changes nothing in it.
+ * @throws DatabaseInUseError when a gateway has opened the file; StartupError when it cannot be read.
  */
 export function openSqliteSnapshot(givenPath: string): { db: Queryable; close(): Promise<void> } {
   if (!existsSync(givenPath)) throw new StartupError(`There is no database ${givenPath}.`);
@@ -73,7 +73,7 @@ export function openSqliteSnapshot(givenPath: string): { db: Queryable; close():
   let handle: Handle | undefined;
   try {
     handle = openHandle(path, { readonly: true });
-    // What is read is fixed by the first read, which this is.
+    // The first read, which this is, fixes the state that later reads see.
     handle.exec('begin');
     checkWhole(handle, path);
     const db = createKysely(handle, () => performance.now() + MAX_HELD_MS);
@@ -91,7 +91,7 @@ export function openSqliteSnapshot(givenPath: string): { db: Queryable; close():
   }
 }
 
-/** The handles of an open file, and what runs a transaction on the writing one. */
+/** The handles of an open file; transactions run on the writing one. */
 interface FileHandles {
   readonly writerHandle: Handle;
   readonly writer: Queryable;
@@ -113,7 +113,7 @@ function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHa
       isWritable = true;
       return result;
     } catch (error) {
-      // A file that another process holds for a while is no reason to send clients elsewhere: reads go on.
+      // A file that another process locks for a while does not make this gateway unready: reads go on.
       if (error instanceof StorageUnavailableError && error.logLevel === 'error') isWritable = false;
       throw error;
     }
@@ -136,8 +136,8 @@ function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHa
     },
 
     onForeignWrite(listener: () => void) {
-      // On the writing handle `data_version` moves only for commits of other connections, and only other processes
-      // have any that write.
+      // On the writing handle `data_version` changes only with commits of other connections, and only other processes
+      // have writing ones.
       let seen = readDataVersion(writerHandle);
       poll = setInterval(() => {
         const version = readDataVersion(writerHandle);
@@ -156,7 +156,7 @@ function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHa
   };
 }
 
-/** Absent while the file cannot be read: the next look tells. */
+/** Absent while the file cannot be read: the next check sees the change. */
 function readDataVersion(handle: Handle): unknown {
   try {
     return handle.pragma('data_version', { simple: true });
@@ -166,9 +166,9 @@ function readDataVersion(handle: Handle): unknown {
 }
 
 /**
- * The real path of a file, which is made when absent, in a folder that is made when absent: links that lead to the same
- * file give the same.
- * @throws StartupError when it cannot be made, or has several names: SQLite keeps a log beside each of them.
+ * The real path of a file. Creates the file, and its folder, if they are missing. All links to a file have the same
+ * real path.
+ * @throws StartupError when the file cannot be created, or has several hard links: SQLite keeps a log beside each.
  */
 function resolvePath(path: string): string {
   try {
@@ -193,8 +193,8 @@ async function tryToWrite(trx: Transaction<Tables>): Promise<void> {
 }
 
 /**
- * Takes the file's lock: a second SQLite file held in an exclusive transaction, which the operating system frees even
- * on `kill -9`, unlike a file with a process id in it.
+ * Takes the file's lock: a second SQLite file in an exclusive transaction. The operating system releases it even after
+ * `kill -9`, unlike a file with a process id in it.
  */
 function holdLock(path: string): Handle {
   const lockPath = lockPathOf(path);
@@ -214,7 +214,7 @@ function openWriter(path: string): Handle {
   const handle = openHandle(path);
   try {
     handle.pragma('journal_mode = WAL');
-    // better-sqlite3 would leave NORMAL, which can lose acknowledged commits when the power fails.
+    // better-sqlite3 sets NORMAL, which can lose acknowledged commits in a power failure.
     handle.pragma('synchronous = FULL');
     handle.pragma('foreign_keys = ON');
     handle.pragma(`journal_size_limit = ${64 * 1024 * 1024}`);

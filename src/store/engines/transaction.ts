@@ -1,9 +1,12 @@
 import type { Transaction } from 'kysely';
 import type { Tables } from '../tables.ts';
 
-/** What differs about a transaction. */
+/** Options of a transaction. */
 export interface TransactionOptions {
-  /** Whether the commit need only outlive this process, not a power cut: nothing waits for the disk. Absent: false. */
+  /**
+   * Whether the commit need survive only a crash of this process, not a power failure: it does not wait for the disk.
+   * Absent: false.
+   */
   readonly isLazy?: boolean;
 }
 

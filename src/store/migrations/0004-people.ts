@@ -1,7 +1,7 @@
 import { type ColumnDefinitionBuilder, type Kysely, sql } from 'kysely';
 import { toJson } from '../../domain/json.ts';
 
-/** People beside the chatbot: who answers, private notes, leads; and events that are not about a message. */
+/** Human agents, private notes, leads, and events that are not about a message. */
 export async function addPeople(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;
   for (const column of ['silent_until', 'assignee', 'escalated_at', 'escalation_reason']) {
@@ -19,7 +19,7 @@ export async function addPeople(db: Kysely<unknown>): Promise<void> {
   await rebuildEvents(db);
 }
 
-/** What chatbots that were made before there were forms ask for. */
+/** The lead form of chatbots from before lead forms existed. */
 const FIRST_FORM = toJson({
   title: 'How can we reach you?',
   fields: [
@@ -46,7 +46,7 @@ async function createLeads({ schema }: Kysely<unknown>): Promise<void> {
   await schema.createIndex('leads_by_conversation').on('leads').column('conversation_id').execute();
 }
 
-/** The columns of messages become optional, which SQLite can only do in a new table. */
+/** The columns of messages become optional, which SQLite supports in a new table only. */
 async function rebuildEvents(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;
   await schema

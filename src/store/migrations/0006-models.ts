@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { toJson } from '../../domain/json.ts';
 
-/** What models need: how chatbots answer by them, what replies cost, the accounts' own keys. */
+/** Hosted models: the chatbots' settings for them, the price of replies, the accounts' own provider keys. */
 export async function addModels(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;
   await schema
@@ -15,7 +15,7 @@ export async function addModels(db: Kysely<unknown>): Promise<void> {
   for (const column of ['provider', 'model', 'reasoning', 'follow_ups', 'api_key_id']) {
     await schema.alterTable('messages').addColumn(column, 'text').execute();
   }
-  // Nothing but the built-in engine has written until now, and it estimates.
+  // Only the built-in engine has generated replies so far, and it estimates its usage.
   await sql`
     update messages set cached_tokens = 0, reasoning_tokens = 0, is_estimated = 1, provider = 'builtin'
     where input_tokens is not null`.execute(db);
@@ -23,7 +23,7 @@ export async function addModels(db: Kysely<unknown>): Promise<void> {
   await createProviderTables(db);
 }
 
-/** How chatbots answer that were made before they could choose. */
+/** The settings of chatbots from before there was a choice. */
 const FIRST_ANSWERING = toJson({
   grounding: 'STRICT',
   fallbackModels: [],
@@ -46,7 +46,7 @@ async function createUsageDays(db: Kysely<unknown>): Promise<void> {
     table = table.addColumn(column, 'bigint', (c) => c.notNull());
   }
   await table.addPrimaryKeyConstraint('usage_days_by_day', ['account_id', 'day', 'chatbot_id', 'api_key_id']).execute();
-  // Until now only months were counted: all of one stands on its first day. Nothing that was used had a price.
+  // Usage was counted by month so far: a month's total goes to its first day. None of it had a price.
   await sql`
     insert into usage_days
       (account_id, day, chatbot_id, api_key_id, messages, input_tokens, cached_tokens, output_tokens, reasoning_tokens,

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 
-/** Warnings get a number, to be followed by, and say what they told. None had been written. */
+/** Numbers the quota warnings, for cursors, and stores what each reported. The table is empty so far. */
 export async function addMetering({ schema }: Kysely<unknown>): Promise<void> {
   await schema.dropTable('quota_warnings').execute();
   await schema

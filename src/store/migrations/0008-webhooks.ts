@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Webhooks: who is told what, what happened, and what became of telling it. */
+/** Webhooks: subscriptions, events, deliveries and attempts. */
 export async function addWebhooks(db: Kysely<unknown>): Promise<void> {
   await createSubscriptions(db);
   await createEvents(db);
@@ -85,7 +85,7 @@ async function createDeliveries({ schema }: Kysely<unknown>): Promise<void> {
     .columns(['account_id', 'id'])
     .execute();
   await schema.createIndex('webhook_deliveries_by_event').on('webhook_deliveries').column('event_id').execute();
-  // Small at any size of the table: what has yet to be tried, or to be tried again.
+  // Small at any size of the table: deliveries with a next attempt.
   await schema
     .createIndex('webhook_deliveries_due')
     .on('webhook_deliveries')

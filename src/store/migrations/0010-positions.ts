@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 
-/** Logged events get an id, which those of earlier versions go without, and gateways that share a database a secret. */
+/** Gives each logged event an id (null for earlier events), and gateways that share a database a secret. */
 export async function addPositions({ schema }: Kysely<unknown>): Promise<void> {
   await schema.alterTable('conversation_events').addColumn('id', 'text').execute();
   await schema

@@ -4,8 +4,8 @@ import type { Queryable } from '../tables.ts';
 import { migrations } from './migrations.ts';
 
 /**
- * Brings the tables up to date, in one transaction. Of several processes that start at once on Postgres one does, and
- * the others wait for it: Kysely takes an advisory lock.
+ * Migrates the tables, in one transaction. When several processes start at once on Postgres, one migrates and the
+ * others wait: Kysely takes an advisory lock.
  */
 export async function migrate(db: Queryable): Promise<void> {
   const migrator = new Migrator({ db: db as Kysely<unknown>, provider: { getMigrations: async () => migrations } });
@@ -13,7 +13,7 @@ export async function migrate(db: Queryable): Promise<void> {
   if (error !== undefined) throw error;
 }
 
-/** How a database stands to this version, by the names of the migrations that it has had. */
+/** Compares a database with this version, by the names of the migrations that it has run. */
 export function compareMigrations(names: readonly string[]): 'older' | 'same' | 'newer' {
   if (names.some((name) => !(name in migrations))) return 'newer';
   return names.length < Object.keys(migrations).length ? 'older' : 'same';

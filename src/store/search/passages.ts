@@ -7,7 +7,7 @@ import type { PassageRow, Queryable } from '../tables.ts';
 
 const BATCH_SIZE = 50;
 
-/** Writes the passages of a source; the search index is the caller's to fill. */
+/** Inserts the passages of a source; the caller adds them to the search index. */
 export async function insertPassages(trx: Queryable, passages: readonly Passage[]): Promise<void> {
   for await (const batch of inTurns(passages, () => 1, BATCH_SIZE)) {
     await trx.insertInto('passages').values(batch.map(toRow)).execute();
@@ -26,7 +26,7 @@ export async function findPassages(db: Queryable, accountId: string, ids: readon
   return rows.map(toPassage);
 }
 
-/** A source's passages in reading order: their ids are made in that order. Uses `passages_by_source`. */
+/** A source's passages in reading order, which is the order of their ids. Uses `passages_by_source`. */
 export async function listPassages(db: Queryable, accountId: string, sourceId: string, page: Page): Promise<Passage[]> {
   return (await LIST(db, [sourceId, accountId], page)).map(toPassage);
 }
@@ -35,7 +35,7 @@ const LIST = prepareList('asc', (db) =>
   db.selectFrom('passages').selectAll().where('source_id', '=', '').where('account_id', '=', ''),
 );
 
-/** Reads a stored passage. */
+/** Converts the row of a passage. */
 export function toPassage(row: PassageRow): Passage {
   return {
     id: row.id,

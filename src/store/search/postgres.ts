@@ -1,8 +1,8 @@
 /**
- * The full-text index on Postgres: a table of postings, ranked by BM25, as its own `ts_rank` finds less. A term has a
- * number of its own in each chatbot, so a search walks only that chatbot's postings. Those of one term in one source are
- * one row, its block: three lists of the same length, of the entries, how often the term stands there, and how many terms
- * the entry has.
+ * The full-text index on Postgres: a table of postings, ranked by BM25, as Postgres' own `ts_rank` finds less. A term
+ * has its own number in each chatbot, so a search reads only that chatbot's postings. The postings of one term in one
+ * source are one row (a block) with three lists of the same length: the entries, how often the term occurs in each, and
+ * how many terms each has.
  */
 import { type Kysely, sql } from 'kysely';
 import type { Queryable } from '../tables.ts';
@@ -12,7 +12,7 @@ import type { IndexEntry, MatchRow, TextIndex } from './text-index.ts';
 const K1 = sql.lit(1.2);
 const B = sql.lit(0.75);
 
-/** Words in tables. */
+/** The index as tables of words. */
 export const postgresIndex: TextIndex = {
   create,
   add,
@@ -52,7 +52,7 @@ export const postgresIndex: TextIndex = {
   },
 };
 
-/** With an offset a planner without statistics cannot read the whole table instead, to join it. */
+/** `offset` prevents a planner without statistics from reading and joining the whole table instead. */
 const POSTINGS = sql`select entries, counts, lengths from search_postings where term_id = term.id offset 0`;
 
 async function create(db: Kysely<unknown>): Promise<void> {
@@ -106,7 +106,8 @@ async function addSource(trx: Queryable, entries: readonly IndexEntry[]): Promis
   const [{ accountId, chatbotId, sourceId } = missing()] = entries;
   const length = entries.reduce((sum, { terms }) => sum + terms.length, 0);
   await waitLonger(trx);
-  // First, and so held to the end: those who index for the same chatbot do so one after the other.
+  // This row comes first, and stays locked until the end: transactions that index for the same chatbot run one after
+  // another.
   await sql`
     insert into search_totals as total values (${chatbotId}, ${entries.length}, ${length})
     on conflict (chatbot_id) do update
@@ -165,7 +166,7 @@ async function remove(trx: Queryable, accountId: string, of: 'source' | 'chatbot
   `.execute(trx);
 }
 
-/** Much text takes its time to index, and those that wait for it may wait as long as one statement may take. */
+/** Indexing a large text takes time; the transactions that wait for it may wait as long as one statement may run. */
 async function waitLonger(trx: Queryable): Promise<void> {
   await sql`set local lock_timeout = 0`.execute(trx);
 }

@@ -1,6 +1,7 @@
 /**
- * Full-text search over the engine's own index. Words are found by `toTerms` alone: what reaches an index are finished
- * terms, so every engine is searched by the same ones. An index only picks candidates; who asks scores them again.
+ * Full-text search over each engine's own index. Only `toTerms` splits texts into words: an index receives normalized
+ * terms, so a search finds the same terms on every engine. An index only selects candidates; the caller scores them
+ * again.
  */
 import { type Kysely, sql } from 'kysely';
 import type { Passage, SourceType } from '../../domain/entities.ts';
@@ -11,38 +12,38 @@ import { postgresIndex } from './postgres.ts';
 import { sqliteIndex } from './sqlite.ts';
 import type { IndexEntry, MatchRow, TextIndex } from './text-index.ts';
 
-/** A passage that holds at least one of the terms, with what is needed to score and to show it. */
+/** A passage with at least one of the terms, and what scoring and showing it needs. */
 export interface Candidate {
   readonly passage: Passage;
   readonly title: string;
   readonly url: string | null;
   readonly sourceType: SourceType;
-  /** What was indexed for it: the terms of `title > headings`, then those of the text. */
+  /** The terms indexed for it: those of `title > headings`, then those of the text. */
   readonly terms: readonly string[];
 }
 
-/** What a chatbot's sources have on some terms. */
+/** What a chatbot's sources contain of some terms. */
 export interface Candidates {
-  /** The likeliest passages in no particular order. */
+  /** The most likely passages, in no particular order. */
   readonly candidates: readonly Candidate[];
   /** How many passages the chatbot has. */
   readonly passageCount: number;
-  /** How many terms its passages hold on average; 0 when there are none. */
+  /** How many terms a passage has on average; 0 without passages. */
   readonly averageLength: number;
-  /** For each term asked for, how many of the chatbot's passages hold it. */
+  /** For each requested term, how many of the chatbot's passages contain it. */
   readonly frequencies: ReadonlyMap<string, number>;
 }
 
-/** Up to this many passages every term takes part in the search: nothing can be slow, and any word may decide. */
+/** Up to this many passages a search uses every term: it is always fast, and any word may decide. */
 const SMALL_CORPUS = 1_000;
 
 /**
- * About as many matches as may be ranked in a larger one, at a microsecond each: its most frequent terms are left out.
- * Questions of eight words at 100,000 passages: p50 8 ms, p95 14 ms.
+ * About as many matches as a search may rank in a larger corpus, at a microsecond each: it leaves out the most frequent
+ * terms. Questions of eight words at 100,000 passages: p50 8 ms, p95 14 ms.
  */
 const MAX_MATCHES = 5_000;
 
-/** Terms that are searched for however frequent they are. */
+/** A search uses at least so many terms, however frequent they are. */
 const MIN_TERMS = 2;
 
 /** Creates the index; part of the first migration. */
@@ -50,24 +51,26 @@ export async function createSearchIndex(db: Kysely<unknown>): Promise<void> {
   await indexOf(db).create(db);
 }
 
-/** Makes passages findable by terms of `toTerms`, in the transaction that writes their rows. They must not be indexed yet. */
+/** Indexes passages by terms of `toTerms`, in the transaction that writes their rows. They must not be indexed yet. */
 export async function addIndexEntries(trx: Queryable, entries: readonly IndexEntry[]): Promise<void> {
   await indexOf(trx).add(trx, entries);
 }
 
-/** Takes all passages of a source out of the index; none is fine. Independent of whether their rows still exist. */
+/** Removes all passages of a source from the index, whether or not their rows still exist; does nothing without any. */
 export async function unindexSource(trx: Queryable, accountId: string, sourceId: string): Promise<void> {
   await indexOf(trx).remove(trx, accountId, 'source', sourceId);
 }
 
-/** Takes all passages of a chatbot out of the index; none is fine. Independent of whether their rows still exist. */
+/**
+ * Removes all passages of a chatbot from the index, whether or not their rows still exist; does nothing without any.
+ */
 export async function unindexChatbot(trx: Queryable, accountId: string, chatbotId: string): Promise<void> {
   await indexOf(trx).remove(trx, accountId, 'chatbot', chatbotId);
 }
 
 /**
- * Finds the passages of a chatbot that hold any of `terms`, at most `limit`, those ahead of the rest by BM25 with
- * frequent terms left out where they would make the search slow. `terms` must come from `toTerms` or `toQueryTerms`.
+ * Finds at most `limit` passages of a chatbot that contain any of `terms`: the best by BM25, without frequent terms
+ * that would make the search slow. `terms` must come from `toTerms` or `toQueryTerms`.
  */
 export async function findCandidates(
   db: Queryable,
@@ -91,7 +94,7 @@ export async function findCandidates(
   };
 }
 
-/** How many passages a chatbot has, and how many terms they hold together. */
+/** How many passages a chatbot has, and how many terms they have together. */
 async function readTotals(db: Queryable, chatbotId: string): Promise<{ passages: number; terms: number }> {
   const { rows } = await sql<{ passages: number; terms: number }>`
     select passages, terms from search_totals where chatbot_id = ${chatbotId}`.execute(db);
@@ -112,12 +115,12 @@ function toCandidate(row: MatchRow): Candidate {
   };
 }
 
-/** The terms of a passage, as an index keeps them in one text. */
+/** Splits the text in which an index stores the terms of a passage. */
 export function splitTerms(terms: string): string[] {
   return terms === '' ? [] : terms.split(' ');
 }
 
-/** The rarest terms first, until they match too much together. */
+/** The rarest terms first, until they match too many passages together. */
 function chooseTerms(frequencies: ReadonlyMap<string, number>, passageCount: number): string[] {
   const found = [...frequencies].filter(([, count]) => count > 0).sort(([, a], [, b]) => a - b);
   let matches = 0;

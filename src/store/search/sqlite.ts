@@ -1,17 +1,17 @@
 /**
- * The full-text index on SQLite. Each indexed term starts with the id of its chatbot: a search walks only that chatbot's
- * postings, and the vocabulary counts each term per chatbot. FTS5's own ranking knows the total of all rows.
+ * The full-text index on SQLite. Each indexed term starts with the id of its chatbot, so a search reads only that
+ * chatbot's postings, and the vocabulary counts each term per chatbot. FTS5's own ranking counts all rows together.
  */
 import { type Kysely, sql } from 'kysely';
 import { inTurns } from '../engines/in-turns.ts';
 import type { Queryable } from '../tables.ts';
 import type { IndexEntry, MatchRow, TextIndex } from './text-index.ts';
 
-/** In terms, at about a microsecond each, and so that an entry without any counts. */
+/** In terms, at about a microsecond each; an entry without terms counts as one. */
 const BATCH_TERMS = 20_000;
 const ENTRY_TERMS = 40;
 
-/** Words in FTS5. */
+/** The index as an FTS5 table. */
 export const sqliteIndex: TextIndex = {
   create,
   add,
@@ -25,8 +25,8 @@ export const sqliteIndex: TextIndex = {
   },
 
   /**
-   * Terms hold no quotes and stand in quotes, so nothing in them is syntax to FTS5. Cross joins keep their order: left to
-   * itself the planner begins with all passages of the account.
+   * Terms contain no quotes and are quoted, so FTS5 sees no syntax in them. Cross joins keep their order: by itself the
+   * planner starts with all passages of the account.
    */
   async match(db, accountId, chatbotId, terms, limit) {
     const tag = tagOf(chatbotId);
@@ -62,8 +62,8 @@ async function create(db: Kysely<unknown>): Promise<void> {
       passages integer not null,
       terms integer not null
     ) without rowid`.execute(db);
-  // Contentless, as the terms are in search_entries. The ascii tokenizer splits at the spaces between terms and
-  // nowhere else: any other character of a term is a letter, a digit or beyond ASCII.
+  // Contentless, as search_entries has the terms. The ascii tokenizer splits only at the spaces between terms: every
+  // other character of a term is a letter, a digit or beyond ASCII.
   await sql`create virtual table search_index using fts5 (terms, content = '', tokenize = 'ascii')`.execute(db);
   await sql`create virtual table search_vocabulary using fts5vocab (search_index, row)`.execute(db);
 }
@@ -90,7 +90,7 @@ async function add(trx: Queryable, entries: readonly IndexEntry[]): Promise<void
 
 async function remove(trx: Queryable, accountId: string, of: 'source' | 'chatbot', id: string): Promise<void> {
   const condition = sql`account_id = ${accountId} and ${sql.ref(`${of}_id`)} = ${id}`;
-  // Contentless FTS5 forgets a row when given exactly the text that it was indexed with.
+  // Contentless FTS5 deletes a row only with exactly the text that was indexed.
   await sql`
     insert into search_index (search_index, rowid, terms)
     select 'delete', id, ${TAGGED_TERMS} from search_entries where ${condition}
@@ -103,7 +103,7 @@ async function remove(trx: Queryable, accountId: string, of: 'source' | 'chatbot
   await sql`delete from search_entries where ${condition}`.execute(trx);
 }
 
-/** `search_entries.terms` the way they are indexed: each behind the chatbot's id. */
+/** `search_entries.terms` as they are indexed: each after the chatbot's id. */
 const CHATBOT_TAG = sql`replace(chatbot_id, '-', '')`;
 const TAGGED_TERMS = sql`case terms when '' then '' else ${CHATBOT_TAG} || replace(terms, ' ', ' ' || ${CHATBOT_TAG}) end`;
 

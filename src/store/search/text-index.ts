@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { SourceType } from '../../domain/entities.ts';
 import type { PassageRow, Queryable } from '../tables.ts';
 
-/** A passage as it is indexed: `terms` are finished ones, repetitions included. */
+/** A passage to index: `terms` are normalized, repetitions included. */
 export interface IndexEntry {
   readonly passageId: string;
   readonly accountId: string;
@@ -11,7 +11,7 @@ export interface IndexEntry {
   readonly terms: readonly string[];
 }
 
-/** A passage that matches, with its source; `terms` are those that were indexed for it, with spaces between. */
+/** A matching passage, with its source; `terms` are those indexed for it, separated by spaces. */
 export interface MatchRow extends PassageRow {
   readonly title: string;
   readonly url: string | null;
@@ -20,19 +20,19 @@ export interface MatchRow extends PassageRow {
 }
 
 /**
- * An index of words, as each engine has its own; what a chatbot's passages come to stands in `search_totals` on each. All
- * its counts are those of one chatbot, and exact.
+ * A full-text index, in each engine's own form; both keep a chatbot's totals in `search_totals`. All counts are exact,
+ * and those of one chatbot.
  */
 export interface TextIndex {
-  /** Makes its tables; part of the first migration. */
+  /** Creates its tables; part of the first migration. */
   create(db: Kysely<unknown>): Promise<void>;
-  /** Adds passages that are not in it. */
+  /** Adds passages that are not in the index. */
   add(trx: Queryable, entries: readonly IndexEntry[]): Promise<void>;
-  /** Takes out all passages of a source or chatbot of the account, whether their own rows still exist or not. */
+  /** Removes all passages of a source or chatbot of the account, whether or not their own rows still exist. */
   remove(trx: Queryable, accountId: string, of: 'source' | 'chatbot', id: string): Promise<void>;
-  /** How many of a chatbot's passages hold each of some terms; those that none holds may be missing. */
+  /** How many of a chatbot's passages contain each term; terms without a passage may be missing. */
   countTerms(db: Queryable, chatbotId: string, terms: readonly string[]): Promise<{ term: string; count: number }[]>;
-  /** The passages of a chatbot that hold any of some terms, the likeliest `limit` of them, in no particular order. */
+  /** The `limit` most likely passages of a chatbot that contain any of the terms, in no particular order. */
   match(
     db: Queryable,
     accountId: string,

@@ -8,7 +8,7 @@ import type { Queryable } from '../tables.ts';
 import { noteNewDeliveries } from './new-deliveries.ts';
 import type { WebhookAttemptRow, WebhookDeliveryRow } from './rows.ts';
 
-/** Writes new deliveries, in the transaction of their event. */
+/** Inserts new deliveries, in the transaction of their event. */
 export async function insertWebhookDeliveries(trx: Queryable, deliveries: readonly WebhookDelivery[]): Promise<void> {
   if (deliveries.length === 0) return;
   for (const { accountId } of deliveries) noteNewDeliveries(trx, accountId);
@@ -84,7 +84,7 @@ const selectList = (db: Queryable) =>
 const LIST = prepareList('desc', selectList);
 const LIST_BY_STATUS = prepareList('desc', (db) => selectList(db).where('status', '=', 'PENDING'));
 
-/** Makes a delivery of the account due, as if it were new; its attempts go on counting. */
+/** Makes a delivery of the account due, as if it were new; the count of its attempts continues. */
 export async function makeWebhookDeliveryDue(
   trx: Queryable,
   accountId: string,
@@ -101,7 +101,7 @@ export async function makeWebhookDeliveryDue(
   return row && toDelivery(row);
 }
 
-/** Which deliveries somebody looks at: those of an account, or of one of its subscriptions. */
+/** Selects deliveries: those of an account, or of one of its subscriptions. */
 export interface DeliveriesOf {
   readonly accountId: string;
   readonly subscriptionId: string | undefined;
@@ -113,7 +113,7 @@ export async function listNewestDeliveries(db: Queryable, of: DeliveriesOf, limi
   return rows.map(toDelivery);
 }
 
-/** The deliveries that are tried next, in no particular order. Uses `webhook_deliveries_due`. */
+/** The deliveries with the next attempts, in no particular order. Uses `webhook_deliveries_due`. */
 export async function listNextDeliveries(db: Queryable, of: DeliveriesOf, limit: number): Promise<WebhookDelivery[]> {
   const { accountId } = of;
   const rows = await selectOf(db, of)
@@ -153,7 +153,7 @@ export async function listWebhookAttempts(
   return rows.map(toAttempt);
 }
 
-/** Makes a delivery of its row. */
+/** Converts the row of a delivery. */
 export function toDelivery(row: Selectable<WebhookDeliveryRow>): WebhookDelivery {
   return {
     id: row.id,

@@ -7,8 +7,8 @@ import type { Queryable } from '../tables.ts';
 import type { WebhookEventRow } from './rows.ts';
 
 /**
- * Writes an event, in the transaction of what it tells.
- * @param isTest it has not happened: it is sent to try an endpoint, and never listed.
+ * Inserts an event, in the transaction of the change that it reports.
+ * @param isTest a test event: it is sent to try an endpoint, and never listed.
  */
 export async function insertWebhookEvent(
   trx: Queryable,
@@ -63,8 +63,9 @@ export async function findWebhookEvents(
 }
 
 /**
- * An account's events of some kinds since a moment, oldest first, after the id `after`. Uses `webhook_events_by_account`.
- * @param chatbotId only those of one chatbot; null: all.
+ * An account's events of some types since a moment, oldest first, after the id `after`. Uses
+ * `webhook_events_by_account`.
+ * @param chatbotId only the events of one chatbot; null: all.
  */
 export async function listWebhookEvents(
   db: Queryable,
@@ -96,8 +97,8 @@ export async function listWebhookEvents(
 }
 
 /**
- * Deletes the oldest events that are older than a moment, with their deliveries and the attempts of these; those that are
- * still due to somebody stay. Uses `webhook_events_by_age`.
+ * Deletes the oldest events before a moment, with their deliveries and attempts; keeps events with a delivery that is
+ * still due. Uses `webhook_events_by_age`.
  * @returns how many were deleted: at most `limit`.
  */
 export async function deleteWebhookEventsBefore(trx: Queryable, before: Timestamp, limit: number): Promise<number> {

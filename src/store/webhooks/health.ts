@@ -1,22 +1,22 @@
 import type { Timestamp } from '../../domain/time.ts';
 import type { Queryable } from '../tables.ts';
 
-/** How an endpoint does. */
+/** The health of an endpoint. */
 export interface EndpointHealth {
   readonly id: string;
   readonly accountId: string;
   readonly chatbotId: string | null;
   readonly description: string;
   readonly isActive: boolean;
-  /** Since when nothing has been delivered; null when the last attempt succeeded. */
+  /** Since when every attempt has failed; null after a success. */
   readonly failingSince: Timestamp | null;
-  /** When that was first said to be going on for long; null while it is not. */
+  /** When the owner was warned that the endpoint keeps failing; null before that. */
   readonly warnedAt: Timestamp | null;
-  /** Why it was switched off; null while it is active. */
+  /** Why the subscription was disabled; null while it is active. */
   readonly disabledReason: string | null;
 }
 
-/** Finds how endpoints do and holds them to the end of the transaction, always in the same order. */
+/** Reads the health of endpoints and locks them until the end of the transaction, always in the same order. */
 export async function lockEndpointHealth(trx: Queryable, ids: readonly string[]): Promise<EndpointHealth[]> {
   if (ids.length === 0) return [];
   const rows = await trx
@@ -33,7 +33,7 @@ export async function lockEndpointHealth(trx: Queryable, ids: readonly string[])
     ])
     .where('id', 'in', [...new Set(ids)])
     .orderBy('id')
-    // What is written for them meanwhile need not wait.
+    // New deliveries for them need not wait.
     .forNoKeyUpdate()
     .execute();
   return rows.map((row) => ({
@@ -48,7 +48,7 @@ export async function lockEndpointHealth(trx: Queryable, ids: readonly string[])
   }));
 }
 
-/** Writes how an endpoint does; `at` is when it was switched off, where it is. */
+/** Writes the health of an endpoint; `at` is when it was disabled, if it is. */
 export async function writeEndpointHealth(
   trx: Queryable,
   { id, accountId, isActive, failingSince, warnedAt, disabledReason }: EndpointHealth,

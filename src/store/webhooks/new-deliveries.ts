@@ -1,26 +1,26 @@
 import type { Database } from '../database.ts';
 import type { Queryable } from '../tables.ts';
 
-/** The accounts for which transactions write something to be sent. */
+/** For each open transaction, the accounts that it writes deliveries for. */
 const writing = new WeakMap<Queryable, Set<string>>();
 
-/** Remembers of a transaction that it writes something to be sent for an account. */
+/** Records that a transaction writes deliveries for an account. */
 export function noteNewDeliveries(trx: Queryable, accountId: string): void {
   const accountIds = writing.get(trx) ?? new Set();
   writing.set(trx, accountIds.add(accountId));
 }
 
-/** Is told of a commit that has written something to be sent. */
+/** Called after a commit with new deliveries. */
 export type NewDeliveriesListener = (accountIds: ReadonlySet<string>) => void;
 
-/** A database that tells when there is something to be sent. */
+/** A database that reports new deliveries. */
 export interface WatchedDatabase {
   readonly db: Database;
-  /** Calls a listener after each commit here that has written something to be sent. */
+  /** Calls a listener after each commit of this gateway with new deliveries. */
   onNewDeliveries(listener: NewDeliveriesListener): void;
 }
 
-/** Watches what is committed through a database. */
+/** Watches a database's commits for new deliveries. */
 export function watchNewDeliveries(db: Database): WatchedDatabase {
   const listeners: NewDeliveriesListener[] = [];
   const transaction: Database['transaction'] = async (work, options) => {

@@ -9,26 +9,26 @@ import { insertWebhookDeliveries } from './deliveries.ts';
 import { insertWebhookEvent } from './events.ts';
 import { type EventFilter, listEventFilters } from './subscriptions.ts';
 
-/** What is told of an event. */
+/** The content of an outbox event. */
 export interface EventPayload
   extends Partial<Pick<WebhookEvent, 'conversationId' | 'messageId' | 'leadId' | 'sourceId'>> {
-  /** The inside of the default body. */
+  /** The `data` member of the default body. */
   readonly data: Readonly<Record<string, unknown>>;
-  /** The way the conversation came in; absent for what belongs to none. */
+  /** The conversation's channel; absent for an event without a conversation. */
   readonly channel?: Channel;
 }
 
-/** Something that happens, and how to say what. */
+/** An event for webhooks, with a function that reads its content. */
 export interface OutboxEvent {
   readonly name: WebhookEventName;
-  /** Asked only where somebody wants to be told. */
+  /** Called only when a subscription's filter matches. */
   buildPayload(): EventPayload | Promise<EventPayload>;
 }
 
 /**
- * Writes what happens and to whom it will be told, in the transaction in which it happens: neither is lost, and neither is
- * told of what was rolled back. Where nobody wants to be told it costs one read, and nothing is written.
- * @param chatbotId null for what belongs to no chatbot: it is told to those who listen to all of them.
+ * Writes events and a delivery for each matching subscription, in the transaction of the change: neither is lost, and a
+ * rollback removes both. Without a matching subscription it costs one read and writes nothing.
+ * @param chatbotId null for an event without a chatbot: only subscriptions to all chatbots receive it.
  */
 export async function enqueueEvents(
   trx: Queryable,
@@ -64,7 +64,10 @@ function wants(channels: EventFilter['channels'], channel: Channel | undefined):
   return channels === null || channel === undefined || channels.includes(channel);
 }
 
-/** Makes the delivery of an event to a subscription, due at once. @param newest what its id is to sort after. */
+/**
+ * Creates the delivery of an event to a subscription, due at once.
+ * @param newest the id that the delivery's id must sort after.
+ */
 export function createDelivery(
   event: WebhookEvent,
   subscriptionId: string,

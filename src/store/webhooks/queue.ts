@@ -1,4 +1,4 @@
-/** What is to be sent, to the endpoints of all accounts, and who is at it. */
+/** The queue of due deliveries, for the endpoints of all accounts, and the nodes that lease them. */
 import { sql } from 'kysely';
 import type { Timestamp } from '../../domain/time.ts';
 import type {
@@ -15,26 +15,26 @@ import { findWebhookEvents } from './events.ts';
 import { type Endpoint, lockActiveEndpoint } from './subscriptions.ts';
 import { countUncleanEnds, SUSPECTED_AFTER } from './unclean-ends.ts';
 
-/** A delivery that a node has taken to try it. */
+/** A delivery that a node has claimed to attempt it. */
 export interface ClaimedDelivery {
   readonly delivery: WebhookDelivery;
-  /** Null until it is made of the subscription's document. */
+  /** Null until it is built from the subscription's document. */
   readonly body: string | null;
   readonly endpoint: Endpoint;
-  /** The node that has taken it. */
+  /** The node that has claimed it. */
   readonly nodeId: string;
-  /** How often in a row a process was ended while it tried this. */
+  /** How often in a row a process ended while it attempted this delivery. */
   readonly uncleanEnds: number;
 }
 
-/** A delivery that can be sent. */
+/** A delivery with a body, ready to be sent. */
 export interface ReadyDelivery extends ClaimedDelivery {
   readonly body: string;
 }
 
 /**
- * The active subscriptions that something is due for and not being tried, by their ids. However much waits for one of them,
- * it costs the others nothing. Uses `webhook_deliveries_due`, from one subscription to the next.
+ * The active subscriptions with a due delivery that no node attempts, ordered by id. A long queue of one subscription
+ * costs the others nothing. Uses `webhook_deliveries_due`, from one subscription to the next.
  */
 export async function listDueEndpoints(db: Queryable, now: Timestamp): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
@@ -57,34 +57,34 @@ export async function listDueEndpoints(db: Queryable, now: Timestamp): Promise<s
   return rows.map(({ id }) => id);
 }
 
-/** What to take. */
+/** Which deliveries to claim. */
 export interface Claim {
   readonly subscriptionId: string;
   readonly nodeId: string;
   readonly now: Timestamp;
-  /** When others may take it as well, because this node must be dead. */
+  /** The expiry of the lease: afterwards other nodes may claim the delivery, because this node must be dead. */
   readonly until: Timestamp;
-  /** How many of the endpoint's may be under way at all nodes, with those that are taken. */
+  /** The maximum number of the endpoint's deliveries in progress at all nodes, the claimed ones included. */
   readonly maxUnderWay: number;
-  /** How many to take at most. */
+  /** The maximum number to claim. */
   readonly limit: number;
-  /** Whether what may end processes is taken, and nothing else; absent: everything else. */
+  /** Whether to claim only deliveries that may crash a process; absent: only all others. */
   readonly isAlone?: boolean;
 }
 
-/** What was taken. */
+/** The claimed deliveries. */
 export interface Claimed {
   readonly claimed: ClaimedDelivery[];
-  /** Whether there is more that is due, and taken the other way only: see `isAlone`. */
+  /** Whether there are more due deliveries of the other kind: see `isAlone`. */
   readonly hasOthers: boolean;
 }
 
 /**
- * Takes what is due for an endpoint, in the order in which it was due, and of what was due at once in the order of the ids.
- * What has no body yet gets it here, before it is sent for the first time; unless the subscription has a document, which
- * takes longer than a transaction may: see `storeBody`. Nothing is taken of an endpoint that is not active, or that another
- * node holds at this moment. What was leased by a process that is gone was being tried when that was ended: that is counted
- * here, with the lease, so before it is tried again.
+ * Claims due deliveries of an endpoint, in the order in which they became due, then by id. A delivery without a body
+ * gets it here, before its first attempt; unless the subscription has a document, which may take longer than a
+ * transaction: see `storeBody`. Claims nothing for an endpoint that is inactive, or that another node has locked. A
+ * lease of a process that is gone means that the process ended during the attempt: the claim counts that together with
+ * the new lease, before the next attempt.
  */
 export async function claimDeliveries(
   trx: Queryable,
@@ -93,7 +93,7 @@ export async function claimDeliveries(
 ): Promise<Claimed> {
   const endpoint = await lockActiveEndpoint(trx, subscriptionId);
   if (endpoint === undefined) return { claimed: [], hasOthers: false };
-  // Those that are being tried were due before those that are not.
+  // Deliveries in progress were due before those that are not.
   const rows = await trx
     .selectFrom('webhook_deliveries')
     .selectAll()
@@ -132,8 +132,8 @@ const LEASE = prepareQuery((trx) =>
 );
 
 /**
- * Writes the body of a delivery that has none yet, for the node that has taken it. Gives what is to be sent: undefined where
- * another has taken it in the meantime, or it is gone.
+ * Stores the body of a delivery that has none yet, for the node that has claimed it. Returns the delivery to send;
+ * undefined when another node has claimed it meanwhile, or it is deleted.
  */
 export async function storeBody(
   trx: Queryable,
@@ -152,7 +152,7 @@ export async function storeBody(
   return numUpdatedRows === 1n ? { ...claimed, body } : undefined;
 }
 
-/** The bodies of those that have none yet, by the ids of their events. */
+/** The bodies of deliveries without one, by the ids of their events. */
 async function composeBodies(
   trx: Queryable,
   deliveries: readonly WebhookDelivery[],
@@ -169,7 +169,7 @@ async function composeBodies(
   return new Map(events.map((event) => [event.id, compose(event)]));
 }
 
-/** Makes deliveries due at once that are still due at a later moment. */
+/** Makes deliveries due at once that are due later. */
 export async function makeDueNow(
   trx: Queryable,
   deliveries: readonly { readonly id: string; readonly nextAttemptAt: Timestamp }[],
@@ -185,15 +185,18 @@ export async function makeDueNow(
   }
 }
 
-/** How far ahead anything can be due or leased. */
+/** The latest moments for which anything can be due or leased. */
 export interface TimeBounds {
   readonly now: Timestamp;
-  /** When an attempt can be due, by the schedule of its subscription. */
+  /** The latest moment for the next attempt, by the schedule of its subscription. */
   readonly furthest: Readonly<Record<WebhookSchedule, Timestamp>>;
   readonly furthestLease: Timestamp;
 }
 
-/** Makes due what is due, or leased, later than anything can be: a clock wrote it that was set back since. */
+/**
+ * Corrects deliveries that are due, or leased, later than anything can be: the clock that wrote them was set back
+ * since.
+ */
 export async function correctFutureTimes(trx: Queryable, { now, furthest, furthestLease }: TimeBounds): Promise<void> {
   for (const schedule of ['SHORT', 'LONG'] as const) {
     await trx
@@ -219,7 +222,7 @@ export async function correctFutureTimes(trx: Queryable, { now, furthest, furthe
     .execute();
 }
 
-/** What came of an attempt, and what comes next. */
+/** The result of an attempt, and the time of the next. */
 export interface AttemptResult {
   readonly claimed: ClaimedDelivery;
   readonly attempt: WebhookAttempt;
@@ -228,8 +231,8 @@ export interface AttemptResult {
 }
 
 /**
- * Writes what came of attempts, each once, and lets go of the deliveries. Returns those that were written: where another
- * node has taken a delivery in the meantime, or it is gone, there is nothing to write.
+ * Records the results of attempts, each once, and releases the deliveries. Returns the recorded ones: it skips a
+ * delivery that another node has claimed meanwhile, or that is deleted.
  */
 export async function recordAttempts(trx: Queryable, results: readonly AttemptResult[]): Promise<AttemptResult[]> {
   const recorded: AttemptResult[] = [];
@@ -268,7 +271,7 @@ async function settleDelivery(trx: Queryable, result: AttemptResult): Promise<bo
   return numUpdatedRows === 1n;
 }
 
-/** How many deliveries are due, being tried or not. Uses `webhook_deliveries_due`. */
+/** How many deliveries are due, in progress or not. Uses `webhook_deliveries_due`. */
 export async function countDueDeliveries(db: Queryable, now: Timestamp): Promise<number> {
   const row = await db
     .selectFrom('webhook_deliveries')

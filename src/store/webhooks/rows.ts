@@ -5,8 +5,8 @@ import type { Timestamp } from '../../domain/time.ts';
 import type { DeliveryStatus, WebhookEventName, WebhookSchedule } from '../../domain/webhooks.ts';
 
 /**
- * A row of webhook_subscriptions: `events` and `channels` are JSON; the secret, the one before it while both count, and the custom headers
- * are sealed.
+ * A row of webhook_subscriptions: `events` and `channels` are JSON. The secret, the previous secret while both are
+ * valid, and the custom headers are sealed.
  */
 export interface WebhookSubscriptionRow {
   id: string;
@@ -25,13 +25,13 @@ export interface WebhookSubscriptionRow {
   is_active: 0 | 1;
   disabled_reason: string | null;
   failing_since: Timestamp | null;
-  /** When its owner was told that it fails; null while there was no need. */
+  /** When the owner was warned that the endpoint fails; null before that. */
   warned_at: Timestamp | null;
   created_at: Timestamp;
   updated_at: Timestamp;
 }
 
-/** A row of webhook_events: `data` is JSON; `is_test` says that it has not happened, but was sent to try an endpoint. */
+/** A row of webhook_events: `data` is JSON; `is_test` marks an event that was sent to try an endpoint. */
 export interface WebhookEventRow {
   id: string;
   account_id: string;
@@ -46,7 +46,9 @@ export interface WebhookEventRow {
   at: Timestamp;
 }
 
-/** A row of webhook_deliveries. Whoever holds the lease tries; `next_attempt_at` is null when there is nothing to try. */
+/**
+ * A row of webhook_deliveries. The node with the lease attempts it; `next_attempt_at` is null without a next attempt.
+ */
 export interface WebhookDeliveryRow {
   id: string;
   account_id: string;
@@ -55,15 +57,15 @@ export interface WebhookDeliveryRow {
   name: WebhookEventName;
   status: DeliveryStatus;
   body: string | null;
-  /** Why the body is the default one although the subscription wanted another; null where it is not. */
+  /** Why the body is the default one although the subscription has a document; null otherwise. */
   body_problem: string | null;
   attempt_count: number;
   next_attempt_at: Timestamp | null;
-  /** Stays when the lease has run out or was taken off a process that is gone: that is an unclean end. */
+  /** Stays set when the lease expires or a process that held it is gone: that is an unclean end. */
   leased_by: string | null;
   leased_until: Timestamp | null;
   created_at: Timestamp;
-  /** How often in a row a process was ended while it tried this. */
+  /** How often in a row a process ended while it attempted this delivery. */
   unclean_ends: Generated<number>;
 }
 

@@ -9,13 +9,13 @@ import { type Page, padIds, prepareList } from '../pages.ts';
 import type { Queryable } from '../tables.ts';
 import type { WebhookSubscriptionRow } from './rows.ts';
 
-/** What of a subscription nobody is shown: the sealed secrets it signs with, and its sealed headers. */
+/** The secret parts of a subscription, which no client sees: its sealed signing secrets and headers. */
 export interface SealedParts {
   readonly sealedSecret: string;
-  /** The secret before it, while both count. */
+  /** The previous secret, while both are valid. */
   readonly sealedOldSecret: string | null;
   readonly oldSecretUntil: Timestamp | null;
-  /** A JSON object; null where there are none. */
+  /** A JSON object; null without custom headers. */
   readonly sealedHeaders: string | null;
 }
 
@@ -25,7 +25,7 @@ export interface Endpoint {
   readonly sealed: SealedParts;
 }
 
-/** Writes a new subscription. */
+/** Inserts a new subscription. */
 export async function insertWebhookSubscription(
   trx: Queryable,
   subscription: WebhookSubscription,
@@ -37,7 +37,7 @@ export async function insertWebhookSubscription(
     .execute();
 }
 
-/** Writes all changeable fields of a subscription, and its sealed parts where they are given. */
+/** Updates all changeable fields of a subscription, and its sealed parts if given. */
 export async function updateWebhookSubscription(
   trx: Queryable,
   subscription: WebhookSubscription,
@@ -76,10 +76,10 @@ const selectList = (db: Queryable) =>
   db.selectFrom('webhook_subscriptions').selectAll().where('account_id', '=', '').where(IS_OF_CHATBOT);
 const selectById = (db: Queryable) => selectList(db).where('id', '=', '');
 const FIND = prepareQuery(selectById);
-// What happens meanwhile can still be written to be told.
+// Events can still be written for the subscription meanwhile.
 const LOCK = prepareQuery((db) => selectById(db).forNoKeyUpdate());
 
-/** Finds a subscription of the account and holds it to the end of the transaction. */
+/** Finds a subscription of the account and locks it until the end of the transaction. */
 export async function lockWebhookSubscription(
   trx: Queryable,
   accountId: string,
@@ -90,15 +90,15 @@ export async function lockWebhookSubscription(
 }
 
 /**
- * Finds a subscription of any account that is active, and holds it to the end of the transaction: unless somebody else does,
- * which is not waited for.
+ * Finds an active subscription of any account and locks it until the end of the transaction, unless another transaction
+ * has locked it: it does not wait.
  */
 export async function lockActiveEndpoint(trx: Queryable, id: string): Promise<Endpoint | undefined> {
   const [row] = await LOCK_ACTIVE(trx, [id, 1]);
   return row && toEndpoint(row);
 }
 
-// What is written for it meanwhile need not wait.
+// New deliveries for it need not wait.
 const LOCK_ACTIVE = prepareQuery((db) =>
   db
     .selectFrom('webhook_subscriptions')
@@ -147,13 +147,13 @@ export interface SealedSubscription {
   readonly sealed: SealedParts;
 }
 
-/** The sealed parts of the subscriptions of all accounts, for those who seal them anew. */
+/** The sealed parts of the subscriptions of all accounts, for sealing them again. */
 export async function listAllSealedParts(db: Queryable): Promise<SealedSubscription[]> {
   const rows = await db.selectFrom('webhook_subscriptions').selectAll().execute();
   return rows.map((row) => ({ id: row.id, sealed: toSealed(row) }));
 }
 
-/** Writes a subscription's parts as they are sealed anew, unless its owner has changed them since. */
+/** Replaces a subscription's sealed parts, unless its owner has changed them since. */
 export async function replaceSealedParts(
   trx: Queryable,
   { id, sealed: { sealedSecret, sealedHeaders } }: SealedSubscription,
@@ -168,7 +168,10 @@ export async function replaceSealedParts(
     .execute();
 }
 
-/** The account's subscriptions, newest first: all, or those of one chatbot alone. Uses `webhook_subscriptions_by_account`. */
+/**
+ * The account's subscriptions, newest first: all, or those of one chatbot only. Uses
+ * `webhook_subscriptions_by_account`.
+ */
 export async function listWebhookSubscriptions(
   db: Queryable,
   accountId: string,
@@ -209,7 +212,7 @@ export async function listDocuments(
     .execute();
 }
 
-/** What a subscription wants to be told. */
+/** Which events a subscription receives. */
 export interface EventFilter {
   readonly id: string;
   readonly chatbotId: string | null;
@@ -217,7 +220,7 @@ export interface EventFilter {
   readonly channels: readonly Channel[] | null;
 }
 
-/** What the active subscriptions of an account want to be told. Uses `webhook_subscriptions_by_account`. */
+/** The event filters of the account's active subscriptions. Uses `webhook_subscriptions_by_account`. */
 export async function listEventFilters(db: Queryable, accountId: string): Promise<EventFilter[]> {
   const rows = await WISHES(db, [accountId, 1]);
   return rows.map(({ id, chatbot_id, events, channels }) => ({
@@ -228,7 +231,7 @@ export async function listEventFilters(db: Queryable, accountId: string): Promis
   }));
 }
 
-// Asked with everything that happens.
+// Runs for every event.
 const WISHES = prepareQuery((db) =>
   db
     .selectFrom('webhook_subscriptions')

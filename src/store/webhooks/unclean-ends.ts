@@ -1,14 +1,14 @@
-/** Which deliveries were being tried when processes were ended, and how often: a delivery may be what ends them. */
+/** Counts deliveries that a process attempted when it ended: such a delivery may be the cause. */
 import type { Selectable } from 'kysely';
 import type { Queryable } from '../tables.ts';
 import type { WebhookDeliveryRow } from './rows.ts';
 
-/** A delivery that was being tried at so many unclean ends is tried with no other beside it in its process. */
+/** After so many unclean ends, a process attempts the delivery alone. */
 export const SUSPECTED_AFTER = 2;
-/** It is not tried again after so many, the last of which it met alone. */
+/** After so many unclean ends, of which the last was alone, no process attempts the delivery again. */
 export const MAX_UNCLEAN_ENDS = 3;
 
-/** The unclean ends of deliveries that nobody holds, with those of the processes that held them last and are gone. */
+/** The unclean ends of unleased deliveries, including the end of the process that leased each last, if it is gone. */
 export async function countUncleanEnds(
   trx: Queryable,
   rows: readonly Pick<Selectable<WebhookDeliveryRow>, 'id' | 'leased_by' | 'unclean_ends'>[],
@@ -25,7 +25,7 @@ export async function countUncleanEnds(
   return (id) => ends.get(id) ?? 0;
 }
 
-/** Ends all leases, for one who knows that nobody else is at any; who had them is remembered. */
+/** Expires all leases, for a process that knows that no other is running; remembers who had them. */
 export async function endAllLeases(trx: Queryable): Promise<void> {
   await trx
     .updateTable('webhook_deliveries')
@@ -35,7 +35,7 @@ export async function endAllLeases(trx: Queryable): Promise<void> {
     .execute();
 }
 
-/** Lets go of what a node has taken and not tried, as it comes to a clean end. */
+/** Releases the deliveries that a node has claimed but not attempted, when it ends cleanly. */
 export async function releaseDeliveries(trx: Queryable, nodeId: string): Promise<void> {
   await trx
     .updateTable('webhook_deliveries')
