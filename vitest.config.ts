@@ -2,14 +2,31 @@ import { statfs } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { isThere, TEST_DATABASE_URL, TEST_REDIS_URL } from './test/helpers/servers.ts';
+import { slowestFiles } from './test/helpers/slowest-files.ts';
 
-// The files of tests lie in memory where there is room: to wait for a disk would take a third of the time.
+// The files of tests lie in memory where there is room: waiting for a disk would take a third of the time.
 const MEMORY = '/dev/shm';
 const memory = await statfs(MEMORY).catch(() => undefined);
 if (memory !== undefined && memory.bavail * memory.bsize > 4 * 1024 ** 3) process.env.TMPDIR = MEMORY;
 
 const hasScale = (await Promise.all([TEST_DATABASE_URL, TEST_REDIS_URL].map(isThere))).every(Boolean);
 if (!hasScale) process.stderr.write('Skipped: the stack of Postgres and Redis, which are not both there.\n');
+
+/** Rules that no stack can change: they run once. */
+const RULES = [
+  'test/*.test.ts',
+  'test/{domain,outbound}/**/*.test.ts',
+  'test/answer/{bands,follow-ups,markers,model-engine,prompt,sentences}.test.ts',
+  'test/coordination/{live-bus,rate-limiter}.test.ts',
+  'test/dialects/rest/mappers.test.ts',
+  'test/models/{failure,models,open,pages,redact,steps,stop-markers}.test.ts',
+  'test/schema/{descriptions,field-scopes}.test.ts',
+  'test/sources/chunk.test.ts',
+  'test/store/engines/{error-codes,gate}.test.ts',
+  'test/streams/shared-reads.test.ts',
+  'test/web/chat/{build,citation-marks,conversation,events}.test.ts',
+  'test/webhooks/{health,schedule,sign}.test.ts',
+];
 
 /** The gateway once more, by graphql-js alone and, where there is one, on its other stack: clients see no difference. */
 const again = hasScale
@@ -20,19 +37,25 @@ export default defineConfig({
   // Two copies of graphql in one process refuse each other's schemas.
   resolve: { alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }] },
   test: {
-    // Tests wait more than they compute; one less than there are cores would be one on a small machine.
-    maxWorkers: 2,
+    // Tests wait more than they compute.
+    maxWorkers: 3,
+    // The files of a worker share its modules, which are loaded and compiled once: a test undoes what it changes in them.
+    isolate: false,
     globalSetup: ['test/helpers/templates.ts'],
+    // The summary comes last.
+    reporters: [slowestFiles, 'default'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
     projects: [
-      { extends: true, test: { name: 'compiled', include: ['test/**/*.test.ts'] } },
+      { extends: true, test: { name: 'rules', include: RULES } },
+      { extends: true, test: { name: 'compiled', include: ['test/**/*.test.ts'], exclude: RULES } },
       {
         extends: true,
         test: {
           ...again,
           include: ['test/{access,chatbots,conversations,dialects,http,messages,replies,schema,streams}/**/*.test.ts'],
           exclude: [
+            ...RULES,
             // They choose their stack, or each engine, themselves.
             'test/chatbots/{delete-under-way,pausing,remove-chatbots}.test.ts',
             'test/messages/{branch-once,send-at-once}.test.ts',
@@ -40,10 +63,6 @@ export default defineConfig({
             // What they hold is decided before anything is executed or stored, or by the far end of a wire.
             'test/http/{bad-input,close-codes,cors,slow-sockets}.test.ts',
             'test/replies/model-failures.test.ts',
-            // Rules that no stack can change.
-            'test/dialects/rest/mappers.test.ts',
-            'test/schema/{descriptions,field-scopes}.test.ts',
-            'test/streams/shared-reads.test.ts',
           ],
         },
       },

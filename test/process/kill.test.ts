@@ -18,7 +18,8 @@ import { begin, type Conversation, goOn } from './talk.ts';
 
 /** The moments are other ones in every run; a run is repeated by its seed, as far as processes can be. */
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
-const KILLS = 50;
+/** `KILLS=60` is the long form. */
+const KILLS = Number(process.env.KILLS ?? 15);
 const CONVERSATIONS = 4;
 /** One in eight dies while it starts, and one in eight lives long enough to save something; the others are in between. */
 const STARTING_MS = 250;

@@ -1,0 +1,16 @@
+import type { Reporter } from 'vitest/node';
+
+const LISTED = 10;
+
+/** A reporter that lists the ten files that took longest at the end of a run, so that a slow one is noticed. */
+export const slowestFiles: Reporter = {
+  onTestRunEnd(modules) {
+    if (modules.length <= LISTED) return;
+    const timed = modules.map((module) => ({ module, ms: module.diagnostic().duration }));
+    const slowest = timed.toSorted((one, other) => other.ms - one.ms).slice(0, LISTED);
+    const lines = slowest.map(({ module: { project, relativeModuleId }, ms }) => {
+      return `${(ms / 1_000).toFixed(1).padStart(7)} s  ${project.name}  ${relativeModuleId}`;
+    });
+    process.stdout.write(`\n The slowest files\n${lines.join('\n')}\n`);
+  },
+};
