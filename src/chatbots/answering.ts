@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { type Answering, CHATBOT_TOOLS, GROUNDINGS } from '../domain/answering.ts';
 import { line } from '../domain/input.ts';
 
-/** How many models may be asked in place of one that fails. */
+/** The greatest number of fallback models, which are asked when the first model fails. */
 export const MAX_FALLBACKS = 5;
 
-/** How a chatbot answers unless its owner says otherwise. */
+/** A chatbot's answer settings unless its owner sets others. */
 export const DEFAULT_ANSWERING: Answering = {
   grounding: 'STRICT',
   fallbackModels: [],
@@ -15,7 +15,7 @@ export const DEFAULT_ANSWERING: Answering = {
   suggestsFollowUps: false,
 };
 
-/** How a chatbot answers, as its owner gives it: absent and null leave what there is. */
+/** A chatbot's answer settings as its owner gives them; absent and null leave a setting as it is. */
 export type AnsweringInput = {
   readonly [K in Exclude<keyof Answering, 'fallbackModels'>]?: Answering[K] | null | undefined;
 } & {
@@ -25,7 +25,7 @@ export type AnsweringInput = {
     | undefined;
 };
 
-/** The rules of how a chatbot answers; what is absent is left out. @param providers that there are. */
+/** Creates the input rules of answer settings; absent settings are left out. @param providers the valid provider names. */
 export function answeringRules(providers: readonly string[]) {
   const modelName = z.object({
     provider: z.enum(providers, `Must be one of: ${providers.join(', ')}.`),

@@ -23,10 +23,10 @@ import { type AnsweringInput, answeringRules, DEFAULT_ANSWERING } from './answer
 import { DEFAULT_LEAD_FORM, leadFormRules } from './lead-form.ts';
 import { removeInBackground } from './remove-chatbots.ts';
 
-/** What deleting needs. */
+/** The services that deletion uses. */
 type DeletionDeps = Pick<Deps, 'db' | 'clock' | 'background' | 'bus' | 'announcements' | 'liveReplies' | 'keyring'>;
 
-/** The fields of a chatbot that its owner sets; absent and null leave them as they are, or at their default. */
+/** The fields of a chatbot that its owner sets; absent and null leave a field as it is, or at its default. */
 export interface ChatbotFields {
   readonly name?: string | null | undefined;
   readonly slug?: string | null | undefined;
@@ -64,7 +64,7 @@ const slugText = z
     /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/,
     'Must be 1 to 64 lower-case letters, digits and hyphens, with no hyphen at either end.',
   )
-  .refine((slug) => kindOfId(slug) === undefined, 'Must not look like an id.');
+  .refine((slug) => kindOfId(slug) === undefined, 'Must not have the form of an id.');
 
 function rulesFor(deps: Pick<Deps, 'engines'>) {
   const providers = [...deps.engines.keys()];
@@ -83,8 +83,8 @@ function rulesFor(deps: Pick<Deps, 'engines'>) {
 }
 
 /**
- * Makes a chatbot. Without a `slug` one is made from the name.
- * @throws InvalidInputError, also when the slug is taken.
+ * Creates a chatbot. Without a `slug`, this function derives one from the name.
+ * @throws InvalidInputError, also when another chatbot has the slug.
  */
 export async function createChatbot(
   deps: Pick<Deps, 'db' | 'clock' | 'engines'>,
@@ -115,8 +115,8 @@ export async function createChatbot(
 }
 
 /**
- * Changes what is given of a chatbot; switching `isActive` off pauses it, and another provider begins with its default
- * model.
+ * Changes the given fields of a chatbot. `isActive: false` pauses it; a new provider starts with its default model unless
+ * a model is given too.
  * @throws InvalidInputError, NotFoundError
  */
 export async function updateChatbot(
@@ -131,11 +131,11 @@ export async function updateChatbot(
     if (fields.slug !== undefined && fields.slug !== chatbot.slug) {
       await requireFreeSlug(trx, viewer.accountId, fields.slug);
     }
-    // The models of one provider are none of another's.
-    const isOther = fields.provider !== undefined && fields.provider !== chatbot.provider;
+    // A model of one provider does not exist at another.
+    const hasNewProvider = fields.provider !== undefined && fields.provider !== chatbot.provider;
     const changed: Chatbot = {
       ...chatbot,
-      ...(isOther && { model: null }),
+      ...(hasNewProvider && { model: null }),
       ...fields,
       answering: { ...chatbot.answering, ...answering },
       updatedAt: toTimestamp(deps.clock.now()),
@@ -146,9 +146,9 @@ export async function updateChatbot(
 }
 
 /**
- * Deletes a chatbot with everything that belongs to it, and returns its id: from then on nobody finds any of it, models
- * that write for it are stopped, and its streams end. The rows of a large one are removed after that. Replies of which no
- * character was produced are given back.
+ * Deletes a chatbot with everything that belongs to it, and returns its id. From then on no query finds any of it, the
+ * models that generate its replies are stopped, and its streams end. The rows of a large chatbot are removed afterwards.
+ * Replies of which no character was produced return to the quota.
  * @throws NotFoundError
  */
 export async function deleteChatbot(
@@ -158,22 +158,22 @@ export async function deleteChatbot(
 ): Promise<{ deletedId: string }> {
   const deleted = await deps.db.transaction(async (trx) => {
     const chatbot = await getLockedChatbot(trx, viewer.accountId, input.id);
-    // From here on none begins: that takes a number of the chatbot's, whose row is held.
-    const written = await listRepliesOfChatbot(trx, chatbot.accountId, chatbot.id);
+    // No new reply can start now: that needs the chatbot's next event number, whose row is locked.
+    const openReplyIds = await listRepliesOfChatbot(trx, chatbot.accountId, chatbot.id);
     await markChatbotDeleted(trx, chatbot, toTimestamp(deps.clock.now()));
-    return { chatbot, written };
+    return { chatbot, openReplyIds };
   });
   stopActivity(deps, deleted);
   await removeInBackground(deps, deleted.chatbot);
   return { deletedId: deleted.chatbot.id };
 }
 
-/** Ends what goes on in a deleted chatbot: the models that write, here and elsewhere, the streams and the sessions. */
+/** Stops all activity of a deleted chatbot: generation on this node and on others, streams, sessions. */
 function stopActivity(
   { bus, announcements, liveReplies, keyring }: DeletionDeps,
-  { chatbot: { id }, written }: { chatbot: Pick<Chatbot, 'id'>; written: readonly string[] },
+  { chatbot: { id }, openReplyIds }: { chatbot: Pick<Chatbot, 'id'>; openReplyIds: readonly string[] },
 ): void {
-  for (const messageId of written) {
+  for (const messageId of openReplyIds) {
     liveReplies.get(messageId)?.stop.abort();
     announcements.announce('stop', messageId);
   }
@@ -193,7 +193,7 @@ async function requireFreeSlug(trx: Queryable, accountId: string, slug: string):
   }
 }
 
-/** The name in plain letters, with a number behind it where that is taken or looks like an id. */
+/** Derives a slug from the name in ASCII letters, with a number appended if it is taken or has the form of an id. */
 async function generateSlug(trx: Queryable, accountId: string, name: string): Promise<string> {
   const plain = normalizeText(name, 'NFKD')
     .replace(/\p{M}+/gu, '')
@@ -207,7 +207,7 @@ async function generateSlug(trx: Queryable, accountId: string, name: string): Pr
   }
 }
 
-/** Leaves out what is undefined, so that spreading it over another value changes only what was given. */
+/** Leaves out undefined fields, so that a spread over another value changes only the given fields. */
 function omitUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as never;
 }

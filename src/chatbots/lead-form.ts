@@ -4,7 +4,7 @@ import { line } from '../domain/input.ts';
 
 const MAX_FIELDS = 20;
 
-/** What a chatbot asks for unless its owner says otherwise. */
+/** A chatbot's lead form unless its owner sets another. */
 export const DEFAULT_LEAD_FORM: LeadForm = {
   title: 'How can we reach you?',
   fields: [
@@ -14,11 +14,13 @@ export const DEFAULT_LEAD_FORM: LeadForm = {
   ],
 };
 
-/** The fields that a lead has of its own; those of any other name are custom. */
+/** The names of a lead's standard fields; every other name is a custom field. */
 export const STANDARD_FIELDS: ReadonlySet<string> = new Set(['name', 'email', 'phone']);
 
 const fieldRules = z.object({
-  name: z.string().regex(/^[a-zA-Z][a-zA-Z0-9_]{0,63}$/, 'Must be 1 to 64 letters, digits and _, a letter first.'),
+  name: z
+    .string()
+    .regex(/^[a-zA-Z][a-zA-Z0-9_]{0,63}$/, 'Must be 1 to 64 letters, digits and underscores, starting with a letter.'),
   label: line(1, 255),
   isRequired: z
     .boolean()
@@ -26,12 +28,12 @@ const fieldRules = z.object({
     .transform((value) => value ?? false),
 });
 
-/** The rules of a lead form. */
+/** The input rules of a lead form. */
 export const leadFormRules = z.object({
   title: line(1, 255),
   fields: z
     .array(fieldRules)
     .min(1, 'Must have at least one field.')
     .max(MAX_FIELDS, `Must have at most ${MAX_FIELDS} fields.`)
-    .refine((fields) => new Set(fields.map(({ name }) => name)).size === fields.length, 'Names must differ.'),
+    .refine((fields) => new Set(fields.map(({ name }) => name)).size === fields.length, 'Must not name a field twice.'),
 });

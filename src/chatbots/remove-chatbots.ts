@@ -4,15 +4,15 @@ import { removeSomeOfChatbot } from '../store/chatbot-removal.ts';
 import { type DeletedChatbot, listDeletedChatbots } from '../store/deleted-chatbots.ts';
 
 const POLL_MS = 10_000;
-/** A caller waits so long for the rows to be gone; what is left is removed after the answer. */
+/** The longest that a request waits for the removal; the rest is removed after the response. */
 const MAX_WAIT_MS = 2_000;
 
 type RemovalDeps = Pick<Deps, 'db' | 'background'>;
 
 /**
- * Removes what belongs to deleted chatbots, in short transactions between which others get their turn: at the start, which
- * goes on where a crash ended it, and then every ten seconds.
- * @returns a function that ends it.
+ * Starts to remove the rows of deleted chatbots: at once, which continues what a crash interrupted, and then every ten
+ * seconds. The transactions are short, so that other requests run between them.
+ * @returns a function that stops it.
  */
 export function startRemovingChatbots(deps: RemovalDeps): () => void {
   let isRunning = false;
@@ -32,7 +32,7 @@ export function startRemovingChatbots(deps: RemovalDeps): () => void {
   return () => clearInterval(timer);
 }
 
-/** Removes what belongs to a chatbot that was just deleted; resolves when that is done, or after two seconds. */
+/** Removes the rows of a chatbot that was just deleted; resolves when that is done, or after two seconds. */
 export async function removeInBackground(deps: RemovalDeps, chatbot: DeletedChatbot): Promise<void> {
   const { promise: removed, resolve } = Promise.withResolvers<void>();
   deps.background.run('remove a deleted chatbot', (signal) => removeChatbot(deps, chatbot, signal).finally(resolve));
@@ -43,7 +43,7 @@ async function removeChatbot({ db, background }: RemovalDeps, chatbot: DeletedCh
   let isMore = true;
   while (isMore && !signal.aborted && !background.isDraining) {
     isMore = await db.transaction((trx) => removeSomeOfChatbot(trx, chatbot));
-    // Where the database is a file, its transactions are one turn of the event loop each: requests come between them.
+    // On SQLite a transaction blocks the event loop; this lets requests run in between.
     await setTimeout(0);
   }
 }

@@ -17,7 +17,7 @@ import { enqueueEvents } from '../store/webhooks/outbox.ts';
 import { getLockedConversation } from './handoff.ts';
 import { leadCaptured } from './outbox-events.ts';
 
-/** What a visitor leaves, and where. */
+/** A visitor's contact details and the conversation in which the visitor gave them. */
 export interface CaptureLeadInput {
   readonly conversationId: string;
   readonly name?: string | null | undefined;
@@ -28,7 +28,7 @@ export interface CaptureLeadInput {
 
 const rules = z.object({
   name: line(1, 255).optional(),
-  // No more than a look at its form: whether it can be reached only a message can tell.
+  // Checks the form only: nothing but a message can prove that the address works.
   email: text(3, 254)
     .refine((value) => /^[^\s@]+@[^\s@][^\s@.]*\.[^\s@]+$/.test(value), 'Must be an email address.')
     .optional(),
@@ -41,13 +41,13 @@ const rules = z.object({
   customData: metadataObject.optional(),
 });
 
-type Given = z.output<typeof rules>;
+type LeadFields = z.output<typeof rules>;
 
 /**
- * Keeps how a visitor can be reached, as the chatbot's lead form asks for it.
- * @param attempt the id of the lead that an earlier attempt has drawn, which is written here: with the same one, attempts
- * keep one lead, also where the answer to a commit was lost.
- * @throws NotFoundError; InvalidInputError, also for what the form requires and for nothing at all.
+ * Stores a visitor's contact details as a lead, checked against the chatbot's lead form.
+ * @param attempt carries the lead's id from one attempt to the next: this function sets it. Attempts with the same object
+ * store one lead, even when the result of a commit was lost.
+ * @throws NotFoundError; InvalidInputError, also when a required field is missing or every field is blank.
  */
 export async function captureLead(
   deps: Pick<Deps, 'db' | 'clock' | 'bus'>,
@@ -56,42 +56,42 @@ export async function captureLead(
   attempt: { id: string | undefined } = { id: undefined },
 ): Promise<Lead> {
   const { accountId } = viewer;
-  const given = parseInput(rules, { ...input });
+  const fields = parseInput(rules, { ...input });
   const at = toTimestamp(deps.clock.now());
   const { lead, events } = await deps.db.transaction(async (trx) => {
     const conversation = await getLockedConversation(trx, accountId, input.conversationId);
     const { id: conversationId, chatbotId } = conversation;
     const chatbot = requireFound('Conversation', await findChatbot(trx, accountId, chatbotId));
-    requireAnswers(chatbot.leadForm, given);
-    const [known] = attempt.id === undefined ? [] : await findLeads(trx, accountId, [attempt.id]);
-    if (known !== undefined) return { lead: known, events: [] };
+    requireAnswers(chatbot.leadForm, fields);
+    const [stored] = attempt.id === undefined ? [] : await findLeads(trx, accountId, [attempt.id]);
+    if (stored !== undefined) return { lead: stored, events: [] };
     attempt.id = createIdAfter('lead', await findNewestId(trx, 'leads', chatbotId));
     const lead: Lead = {
       id: attempt.id,
       ...{ accountId, chatbotId, conversationId },
-      name: given.name ?? null,
-      email: given.email ?? null,
-      phone: given.phone ?? null,
-      customData: given.customData ?? toJson({}),
+      name: fields.name ?? null,
+      email: fields.email ?? null,
+      phone: fields.phone ?? null,
+      customData: fields.customData ?? toJson({}),
       createdAt: at,
     };
     await insertLead(trx, lead);
     await enqueueEvents(trx, { accountId, chatbotId, at }, [leadCaptured(conversation, lead)]);
-    const told = { type: 'LeadCaptured', leadId: lead.id, conversationId, at } as const;
-    return { lead, events: [await appendEvent(trx, accountId, told)] };
+    const event = { type: 'LeadCaptured', leadId: lead.id, conversationId, at } as const;
+    return { lead, events: [await appendEvent(trx, accountId, event)] };
   });
   publishEvents(deps.bus, events);
   return lead;
 }
 
-function requireAnswers({ fields }: LeadForm, { customData, ...standard }: Given): void {
+function requireAnswers({ fields }: LeadForm, { customData, ...standard }: LeadFields): void {
   const custom = customData === undefined ? {} : fromJson<Record<string, unknown>>(customData);
   const answers: Readonly<Record<string, unknown>> = { ...custom, ...standard };
   const missing = fields
     .filter(({ name, isRequired }) => isRequired && isBlank(answers[name]))
     .map(({ name }): FieldProblem => {
       const path = STANDARD_FIELDS.has(name) ? [name] : ['customData', name];
-      return { path, message: 'The form requires it.' };
+      return { path, message: 'The lead form requires this field.' };
     });
   if (missing.length > 0) throw new InvalidInputError(missing);
   if (Object.values(answers).every(isBlank)) {

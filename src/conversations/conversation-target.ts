@@ -15,22 +15,22 @@ import {
 import { findNewestId } from '../store/newest-ids.ts';
 import type { Queryable } from '../store/tables.ts';
 
-/** Where a message goes: exactly one of `chatbotId` and `conversationId`. */
+/** The conversation that a message is for: exactly one of `chatbotId` and `conversationId`. */
 export interface TargetInput {
   readonly chatbotId?: string | null | undefined;
   readonly conversationId?: string | null | undefined;
-  /** Names a conversation within the chatbot; absent starts a new one. Only with `chatbotId`. */
+  /** A client's name for a conversation within the chatbot; absent starts a new one. Only with `chatbotId`. */
   readonly sessionId?: string | null | undefined;
 }
 
-/** A chatbot and, where there is one already, the conversation. */
+/** A chatbot, and the conversation when it already exists. */
 export interface ConversationTarget {
   readonly chatbot: Chatbot;
   readonly conversation: Conversation | undefined;
 }
 
 /**
- * Checks that an input names one place.
+ * Checks that an input names exactly one target.
  * @throws InvalidInputError
  */
 export function validateTarget({ chatbotId, conversationId, sessionId }: TargetInput): void {
@@ -38,17 +38,20 @@ export function validateTarget({ chatbotId, conversationId, sessionId }: TargetI
     throw new InvalidInputError([{ path: [], message: 'Give exactly one of chatbotId and conversationId.' }]);
   }
   if (conversationId != null && sessionId != null) {
-    throw new InvalidInputError([{ path: ['sessionId'], message: 'Goes with chatbotId, not with conversationId.' }]);
+    throw new InvalidInputError([
+      { path: ['sessionId'], message: 'Can be given with chatbotId only, not with conversationId.' },
+    ]);
   }
 }
 
-/** How the conversation of a place is found that is to be held. */
+/** Store functions that find a conversation and lock it until the transaction ends. */
 export const LOCKING_LOOKUP = { byId: lockConversation, bySession: lockConversationBySession };
-/** How it is found where it is only read. */
+/** Store functions that find a conversation without a lock. */
 export const READ_ONLY_LOOKUP: typeof LOCKING_LOOKUP = { byId: findConversation, bySession: findConversationBySession };
 
 /**
- * Finds the place that an input names, and holds the conversation unless told otherwise.
+ * Finds the chatbot and the conversation that an input names.
+ * @param find locks the conversation, unless `READ_ONLY_LOOKUP` is given.
  * @throws NotFoundError
  */
 export async function resolveTarget(
@@ -70,7 +73,7 @@ export async function resolveTarget(
   return { chatbot, conversation };
 }
 
-/** Notes that the visitor says something in a conversation; a closed one is open again. */
+/** Counts a new unread message of the visitor; a closed conversation is open again. */
 export async function reopenConversation(
   trx: Queryable,
   conversation: Conversation,
@@ -87,12 +90,12 @@ export async function reopenConversation(
   return reopened;
 }
 
-/** Starts a conversation with a chatbot, for the visitor's first message; without a session id it is named by its own id. */
+/** Starts a conversation for the visitor's first message. Without a session id, its own id is the session id. */
 export async function startConversation(
   trx: Queryable,
   chatbot: Chatbot,
   about: {
-    /** Absent: a new one. */
+    /** Absent: this function creates an id. */
     id?: string | undefined;
     channel: Channel;
     sessionId: string | undefined;

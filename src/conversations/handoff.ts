@@ -15,14 +15,14 @@ import { diffEvents } from './outbox-events.ts';
 
 type HandoffDeps = Pick<Deps, 'db' | 'clock' | 'bus'>;
 
-/** Who answers the visitor: a person for as long as the chatbot is silent. */
+/** Says who answers the visitor: a person while the chatbot is silent. */
 export function answererOf({ silentUntil }: Conversation, now: number): Answerer {
   return silentUntil !== null && silentUntil > toTimestamp(now) ? 'PERSON' : 'AI';
 }
 
 /**
- * Asks for a person. A closed conversation is open again; when one was asked for already nothing changes.
- * @param reason why, for the people who read it; at most 1,000 characters.
+ * Escalates a conversation to a person. A closed conversation is open again; an escalated one does not change.
+ * @param reason the reason, shown to the account's people; at most 1,000 characters.
  * @throws NotFoundError, InvalidInputError
  */
 export async function escalateConversation(
@@ -39,7 +39,7 @@ export async function escalateConversation(
 }
 
 /**
- * Notes which person takes care of a conversation; null that nobody does.
+ * Assigns a conversation to a person; null assigns it to nobody.
  * @throws NotFoundError, InvalidInputError
  */
 export async function assignConversation(
@@ -54,7 +54,7 @@ export async function assignConversation(
 }
 
 /**
- * Lets the chatbot answer again: from the next message on.
+ * Hands a conversation back to the chatbot, which answers from the next message on.
  * @throws NotFoundError
  */
 export async function handBackConversation(
@@ -68,7 +68,7 @@ export async function handBackConversation(
 }
 
 /**
- * Ends a conversation, whoever answered; a reply under way is written to its end.
+ * Closes a conversation, whoever answered. The chatbot still completes a reply that it is generating.
  * @throws NotFoundError
  */
 export async function closeConversation(
@@ -80,7 +80,7 @@ export async function closeConversation(
 }
 
 /**
- * Notes that somebody has read what the visitor said.
+ * Marks all messages of the visitor as read.
  * @throws NotFoundError
  */
 export async function markConversationRead(
@@ -103,7 +103,7 @@ export async function getConversation(db: Queryable, accountId: string, givenId:
 }
 
 /**
- * Finds a conversation by the id that a client gave, and holds it: see `lockConversation`.
+ * Finds a conversation by the id that a client gave, and locks it: see `lockConversation`.
  * @throws NotFoundError
  */
 export async function getLockedConversation(trx: Queryable, accountId: string, givenId: string): Promise<Conversation> {
@@ -111,14 +111,14 @@ export async function getLockedConversation(trx: Queryable, accountId: string, g
   return requireFound('Conversation', await lockConversation(trx, accountId, id));
 }
 
-/** Gives it from a person back to the chatbot; the same conversation where there is nothing to give. */
+/** Ends the handoff to a person; returns the same conversation when nothing changes. */
 function endHandoff(conversation: Conversation, status: Conversation['status']): Conversation {
   const { silentUntil, assignee } = conversation;
   if (silentUntil === null && assignee === null && status === conversation.status) return conversation;
   return { ...conversation, status, silentUntil: null, assignee: null };
 }
 
-/** Writes a change and tells of it. `apply` gives the conversation itself back when nothing changes. */
+/** Writes a change and emits its events. `apply` returns the same conversation when nothing changes. */
 async function changeConversation(
   deps: HandoffDeps,
   { accountId }: Pick<Viewer, 'accountId'>,

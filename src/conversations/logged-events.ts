@@ -7,12 +7,12 @@ import { findMessages } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 import { canSeeLeads, isVisible } from './visibility.ts';
 
-/** What a logged event tells. */
+/** The content of a logged event, as a viewer receives it. */
 type EventPayload = WithoutCursor<ConversationEvent>;
 
 /**
- * Reads what logged events of one account tell a viewer: of things as they are by now. In the order of `logged`, with
- * `undefined` for what the viewer may not see, or what is gone.
+ * Loads the payloads of one account's logged events, with the present state of each message, lead and conversation. The
+ * result has the order of `logged`, with `undefined` for what the viewer may not see or what no longer exists.
  */
 export async function readLoggedEvents(
   db: Queryable,
@@ -20,9 +20,11 @@ export async function readLoggedEvents(
   logged: readonly LoggedEvent[],
 ): Promise<(EventPayload | undefined)[]> {
   const { accountId } = viewer;
-  const idsOf = (pick: (event: LoggedEvent) => string | null) => [...new Set(logged.flatMap((one) => pick(one) ?? []))];
+  const idsOf = (pick: (event: LoggedEvent) => string | null) => [
+    ...new Set(logged.flatMap((event) => pick(event) ?? [])),
+  ];
   const read = async <T extends { id: string }>(find: FindMany<T>, ids: string[]) =>
-    new Map(ids.length === 0 ? [] : (await find(db, accountId, ids)).map((one) => [one.id, one]));
+    new Map(ids.length === 0 ? [] : (await find(db, accountId, ids)).map((row) => [row.id, row]));
 
   const messages = await read(
     findMessages,
@@ -53,9 +55,9 @@ export async function readLoggedEvents(
 
 type FindMany<T> = (db: Queryable, accountId: string, ids: readonly string[]) => Promise<T[]>;
 
-/** Why a conversation is gone that was followed. */
+/** The reason why a stream of a conversation ends. */
 export const CONVERSATION_DELETED = 'The conversation was deleted, or the chatbot that it belongs to.';
 
-/** What is told to one who has missed events, or was told some that a restore has undone. */
+/** The message to a client that missed events, or received some that a restore has undone. */
 export const EVENTS_LOST =
-  'Events since this cursor are no longer kept, or were lost with events before it. Read anew what you need; what follows is from now on.';
+  'Events after this cursor were deleted by retention or lost by a restore. Query the data that you need again; this stream continues with new events.';

@@ -1,14 +1,14 @@
-/** What happens in conversations, as the systems of an account are told. The first four are those of the REST contract. */
+/** The outbox events of conversations, which webhook receivers get. The first four belong to the REST contract. */
 import type { Conversation, Lead, Message, Rating } from '../domain/entities.ts';
 import { fromJson } from '../domain/json.ts';
 import type { OutboxEvent } from '../store/webhooks/outbox.ts';
 
 type ConversationOrigin = Omit<Awaited<ReturnType<OutboxEvent['buildPayload']>>, 'data'>;
 
-/** Bodies are kept small, so that every receiver takes them: a longer text is cut, and says so. */
+/** A longer text is truncated, and `is_truncated` says so: every receiver accepts small bodies. */
 const MAX_TEXT_CHARS = 4_000;
 
-/** A visitor has left how to be reached. */
+/** A visitor gave contact details. */
 export function leadCaptured(conversation: Conversation, lead: Lead): OutboxEvent {
   const data = {
     lead_id: lead.id,
@@ -20,7 +20,7 @@ export function leadCaptured(conversation: Conversation, lead: Lead): OutboxEven
   return { name: 'LEAD_CAPTURED', buildPayload: () => ({ ...originOf(conversation), leadId: lead.id, data }) };
 }
 
-/** The first message of a new conversation has come. */
+/** The first message of a new conversation arrived. */
 export function conversationStarted(conversation: Conversation): OutboxEvent {
   const { channel, ...data } = conversationFields(conversation);
   return {
@@ -29,21 +29,21 @@ export function conversationStarted(conversation: Conversation): OutboxEvent {
   };
 }
 
-/** A visitor has said something. */
+/** A visitor sent a message. */
 export function messageReceived(conversation: Conversation, { id, content }: Message): OutboxEvent {
-  const { channel, ...place } = conversationFields(conversation);
-  const data = { ...place, message_id: id, message: content, channel };
+  const { channel, ...ids } = conversationFields(conversation);
+  const data = { ...ids, message_id: id, message: content, channel };
   return { name: 'MESSAGE_RECEIVED', buildPayload: () => ({ ...originOf(conversation), messageId: id, data }) };
 }
 
-/** A person was asked for, for the first time in the conversation. */
+/** A conversation was escalated to a person for the first time. */
 function conversationEscalated(conversation: Conversation): OutboxEvent {
   const { escalationReason, escalatedAt } = conversation;
   const data = { ...conversationFields(conversation), reason: escalationReason ?? '', escalated_at: escalatedAt };
   return { name: 'CONVERSATION_ESCALATED', buildPayload: () => ({ ...originOf(conversation), data }) };
 }
 
-/** A person takes care of a conversation, or nobody any more. */
+/** A conversation was assigned to a person, or to nobody. */
 function conversationAssigned(conversation: Conversation): OutboxEvent {
   const data = { ...conversationFields(conversation), assignee: conversation.assignee };
   return { name: 'CONVERSATION_ASSIGNED', buildPayload: () => ({ ...originOf(conversation), data }) };
@@ -65,10 +65,10 @@ function handoffEnded(conversation: Conversation): OutboxEvent {
   };
 }
 
-/** What is told of a reply at its end. */
+/** The fields of a finished reply that its events carry. */
 type EndedReply = Pick<Message, 'id' | 'content' | 'finishReason' | 'error' | 'citations' | 'generation'>;
 
-/** A reply is whole. @param find reads the conversation that it stands in. */
+/** A reply was completed. @param find reads the reply's conversation. */
 export function messageCompleted(find: () => Promise<Conversation>, reply: EndedReply): OutboxEvent {
   return {
     name: 'MESSAGE_COMPLETED',
@@ -91,7 +91,7 @@ export function messageCompleted(find: () => Promise<Conversation>, reply: Ended
   };
 }
 
-/** A reply could not be written to its end. */
+/** The generation of a reply failed. */
 export function messageFailed(find: () => Promise<Conversation>, { id, error }: EndedReply): OutboxEvent {
   return {
     name: 'MESSAGE_FAILED',
@@ -106,20 +106,20 @@ export function messageFailed(find: () => Promise<Conversation>, { id, error }: 
   };
 }
 
-/** A visitor has said what they think of a reply. */
+/** A visitor rated a reply. */
 export function messageRated(conversation: Conversation, messageId: string, rating: Rating): OutboxEvent {
   const data = { ...conversationFields(conversation), message_id: messageId, rating: rating.toLowerCase() };
   return { name: 'MESSAGE_RATED', buildPayload: () => ({ ...originOf(conversation), messageId, data }) };
 }
 
-/** What has happened when a conversation has changed. */
+/** Lists the events that a change of a conversation causes. */
 export function diffEvents(before: Conversation, after: Conversation): OutboxEvent[] {
-  const happened: OutboxEvent[] = [];
-  if (before.escalatedAt === null && after.escalatedAt !== null) happened.push(conversationEscalated(after));
-  if (before.assignee !== after.assignee) happened.push(conversationAssigned(after));
-  if (before.silentUntil !== null && after.silentUntil === null) happened.push(handoffEnded(after));
-  if (before.status !== 'CLOSED' && after.status === 'CLOSED') happened.push(conversationClosed(after));
-  return happened;
+  const events: OutboxEvent[] = [];
+  if (before.escalatedAt === null && after.escalatedAt !== null) events.push(conversationEscalated(after));
+  if (before.assignee !== after.assignee) events.push(conversationAssigned(after));
+  if (before.silentUntil !== null && after.silentUntil === null) events.push(handoffEnded(after));
+  if (before.status !== 'CLOSED' && after.status === 'CLOSED') events.push(conversationClosed(after));
+  return events;
 }
 
 function originOf({ id, channel }: Conversation): ConversationOrigin {

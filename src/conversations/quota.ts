@@ -7,12 +7,12 @@ import type { Queryable } from '../store/tables.ts';
 import { reserveReply } from '../store/usage.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 
-/** The shares of a month's quota, in percent, at which an account is warned. */
+/** The percentages of the monthly quota at which the gateway warns an account. */
 export const WARNING_PERCENTAGES = [80, 100];
 
 /**
- * Takes a reply of the account's month, in the transaction of the message, and writes the warnings that this calls for.
- * @returns the warnings, which are to be signalled after the commit.
+ * Reserves one reply of the account's monthly quota, in the transaction of the message, and writes the warnings now due.
+ * @returns the new warnings, which the caller publishes after the commit.
  * @throws QuotaExceededError
  */
 export async function reserveReplyQuota(
@@ -25,8 +25,8 @@ export async function reserveReplyQuota(
   const used = await reserveReply(trx, accountId, month, limit);
   if (used === undefined) throw new QuotaExceededError();
   const warnings: QuotaWarning[] = [];
-  // More than the share, too: a limit may be lowered while it is counted.
-  for (const percent of WARNING_PERCENTAGES.filter((share) => limit > 0 && used * 100 >= limit * share)) {
+  // At or above each percentage, not only at it: the operator may lower the limit during the month.
+  for (const percent of WARNING_PERCENTAGES.filter((each) => limit > 0 && used * 100 >= limit * each)) {
     const warning = await insertWarning(trx, { accountId, month, percent, used, limit, at: toTimestamp(now) });
     if (warning === undefined) continue;
     warnings.push(warning);

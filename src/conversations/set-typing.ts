@@ -5,7 +5,7 @@ import { ForbiddenError } from '../domain/errors.ts';
 import { getConversation } from './handoff.ts';
 
 /**
- * Tells those who follow a conversation that someone types there, or has stopped.
+ * Shows or hides a typing indicator to the clients that follow a conversation.
  * @throws NotFoundError; ForbiddenError for an agent without `MANAGE`.
  */
 export async function setTyping(

@@ -6,8 +6,8 @@ import { deleteEventsBefore, listOldestEvents } from '../store/events.ts';
 const EVENTS_PER_TRANSACTION = 500;
 
 /**
- * Forgets the events of all logs that are older than `EVENT_RETENTION_DAYS`, in short transactions; what they told of
- * stays. The newest event of a chatbot is always kept.
+ * Deletes the events of all logs that are older than `EVENT_RETENTION_DAYS`, in short transactions. The messages and leads
+ * of these events stay, and so does the newest event of each chatbot.
  */
 export async function trimEvents(
   { db, clock, config, background }: Pick<Deps, 'db' | 'clock' | 'config' | 'background'>,
@@ -25,22 +25,22 @@ export async function trimEvents(
 }
 
 /**
- * Looks at some events in the order of their numbers, and forgets those up to the last that is too old: one that is dated
- * in the future, by a clock that was set back since, is as old as those around it.
- * @returns the number after which there may be more.
+ * Reads some events in the order of their numbers and deletes those up to the last that is too old. An event dated in the
+ * future, by a clock that was set back since, counts as old as its neighbours.
+ * @returns the number after which there may be more old events; undefined at the end.
  */
 async function trimBatch(
   db: Deps['db'],
   chatbotId: string,
   { before, now, after }: { before: Timestamp; now: Timestamp; after: number },
 ): Promise<number | undefined> {
-  // One more than is looked at, so that the newest stays.
+  // Reads one more than it checks, so that the newest event stays.
   const found = await listOldestEvents(db.read, { chatbotId, after }, EVENTS_PER_TRANSACTION + 1);
-  const looked = found.slice(0, -1);
-  const young = looked.findIndex(({ at }) => at >= before && at <= now);
-  const candidates = young === -1 ? looked : looked.slice(0, young);
-  const old = candidates.findLastIndex(({ at }) => at < before);
-  const next = found[old + 1];
-  if (old >= 0 && next) await db.transaction((trx) => deleteEventsBefore(trx, chatbotId, next.chatbotNumber));
-  return young === -1 && found.length > EVENTS_PER_TRANSACTION ? looked.at(-1)?.chatbotNumber : undefined;
+  const checked = found.slice(0, -1);
+  const firstKept = checked.findIndex(({ at }) => at >= before && at <= now);
+  const candidates = firstKept === -1 ? checked : checked.slice(0, firstKept);
+  const lastOld = candidates.findLastIndex(({ at }) => at < before);
+  const next = found[lastOld + 1];
+  if (lastOld >= 0 && next) await db.transaction((trx) => deleteEventsBefore(trx, chatbotId, next.chatbotNumber));
+  return firstKept === -1 && found.length > EVENTS_PER_TRANSACTION ? checked.at(-1)?.chatbotNumber : undefined;
 }

@@ -6,17 +6,17 @@ import { lockConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 
-/** Whether a viewer may see private notes: only those who manage. To all others there are none. */
+/** Whether a viewer may see private notes: only with MANAGE. For other viewers private notes do not exist. */
 export function canSeePrivateNotes({ scopes }: Pick<Viewer, 'scopes'>): boolean {
   return scopes.has('MANAGE');
 }
 
-/** Whether a viewer may see leads in a stream: only those who can read them elsewhere, too. To all others there are none. */
+/** Whether a viewer may see leads in a stream: only with READ, as in queries. For other viewers leads do not exist. */
 export function canSeeLeads({ scopes }: Pick<Viewer, 'scopes'>): boolean {
   return scopes.has('READ');
 }
 
-/** Whether a viewer may see a message of the account. */
+/** Whether a viewer may see a message of the viewer's account. */
 export function isVisible(viewer: Pick<Viewer, 'scopes'>, { isPrivate }: Pick<Message, 'isPrivate'>): boolean {
   return !isPrivate || canSeePrivateNotes(viewer);
 }
@@ -36,7 +36,7 @@ export async function getMessage(
 }
 
 /**
- * Finds a message that the viewer may see, and holds its conversation: see `lockConversation`.
+ * Finds a message that the viewer may see, and locks its conversation: see `lockConversation`.
  * @throws NotFoundError
  */
 export async function getLockedMessage(
@@ -46,6 +46,6 @@ export async function getLockedMessage(
 ): Promise<{ message: Message; conversation: Conversation }> {
   const { conversationId } = await getMessage(trx, viewer, messageId);
   const conversation = requireFound('Message', await lockConversation(trx, viewer.accountId, conversationId));
-  // Once more: another may have changed it before the conversation was held.
+  // Reads the message again: another transaction may have changed it before this one got the lock.
   return { message: await getMessage(trx, viewer, messageId), conversation };
 }

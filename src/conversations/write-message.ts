@@ -6,30 +6,30 @@ import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { findLastMessageId, insertMessage } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 
-/** What is said, and after what: `parentId` is null for the first message of a conversation. */
+/** The fields of a new message; `parentId` is null for the first message of a conversation. */
 export type NewMessage = Pick<Message, 'role' | 'status' | 'parentId'> & {
   readonly content?: string;
   readonly metadata?: JsonText | undefined;
   readonly isPrivate?: boolean;
   readonly authorName?: string | null;
-  /** The key that asked for it, for a reply. */
+  /** The API key whose request caused a reply. */
   readonly apiKeyId?: string | null;
-  /** The node that writes on it, for a reply that is begun. */
+  /** The node that generates a started reply. */
   readonly nodeId?: string | null;
 };
 
 const NO_METADATA = toJson({});
 
-/** Writes a new message where its conversation shows it, with the event that tells it. The caller holds the conversation. */
+/** Writes a new message, which its conversation shows, and its event. The caller has locked the conversation. */
 export async function writeMessage(
   trx: Queryable,
   { id: conversationId, accountId }: Pick<Conversation, 'id' | 'accountId'>,
   at: Timestamp,
-  said: NewMessage,
+  fields: NewMessage,
 ): Promise<{ message: Message; event: LoggedEvent }> {
-  const { role, status, parentId, content = '', metadata = NO_METADATA } = said;
+  const { role, status, parentId, content = '', metadata = NO_METADATA } = fields;
   const message: Message = {
-    // Messages stand in the order of their ids, whichever gateway makes them.
+    // Messages are sorted by id, whichever gateway creates them.
     id: createIdAfter('message', await findLastMessageId(trx, accountId, conversationId)),
     accountId,
     conversationId,
@@ -42,18 +42,18 @@ export async function writeMessage(
     generation: null,
     reasoning: null,
     followUps: [],
-    apiKeyId: said.apiKeyId ?? null,
+    apiKeyId: fields.apiKeyId ?? null,
     rating: null,
     parentId,
     isShown: true,
-    isPrivate: said.isPrivate ?? false,
-    authorName: said.authorName ?? null,
+    isPrivate: fields.isPrivate ?? false,
+    authorName: fields.authorName ?? null,
     metadata,
     error: null,
     createdAt: at,
     completedAt: status === 'COMPLETED' ? at : null,
   };
-  await insertMessage(trx, message, said.nodeId);
-  const told = { type: 'MessageCreated', messageId: message.id, conversationId, status, at } as const;
-  return { message, event: await appendEvent(trx, accountId, told) };
+  await insertMessage(trx, message, fields.nodeId);
+  const created = { type: 'MessageCreated', messageId: message.id, conversationId, status, at } as const;
+  return { message, event: await appendEvent(trx, accountId, created) };
 }

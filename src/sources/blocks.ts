@@ -1,10 +1,10 @@
-/** A stretch of a Markdown text that belongs together. UTF-16 offsets, end exclusive. */
+/** A span of a Markdown text that belongs together. Offsets are in UTF-16 units, the end is exclusive. */
 export interface Block {
   readonly start: number;
   readonly end: number;
-  /** The headings above it, outermost first; the very same array for all blocks of a section. */
+  /** The headings above it, outermost first; all blocks of a section share the same array instance. */
   readonly path: readonly string[];
-  /** A table or a block of fenced code. */
+  /** Whether it is a table or fenced code, which is not cut into sentences. */
   readonly isWhole: boolean;
 }
 
@@ -14,7 +14,7 @@ interface Line {
   readonly text: string;
 }
 
-/** In UTF-16 units. Longer headings count as text: each chunk below one would repeat it. */
+/** In UTF-16 units. A longer heading counts as text, because every chunk below a heading repeats it. */
 const MAX_HEADING_LENGTH = 200;
 
 const ATX_HEADING = /^ {0,3}(#{1,6})(?:[ \t]|$)/;
@@ -23,9 +23,9 @@ const FENCE = /^\s*(`{3,}|~{3,})/;
 const TABLE_RULE = /^[ \t|:-]+$/;
 
 /**
- * Finds the blocks of a text, in order: paragraphs, lists and other runs of lines without an empty one between them,
- * tables, fenced code. Headings turn into the paths of what follows; one with nothing below it is a block itself.
- * Everything but white space is in a block or a path. A fence that is never closed is ordinary text.
+ * Finds the blocks of a text, in order: paragraphs, lists and other runs of lines without an empty line between them,
+ * tables, fenced code. A heading becomes part of the path of the blocks below it; without such blocks it is a block itself.
+ * Everything except white space is in a block or a path. A fence that is never closed is ordinary text.
  */
 export function findBlocks(text: string): Block[] {
   const lines = splitLines(text);
@@ -64,10 +64,10 @@ export function findBlocks(text: string): Block[] {
   return outline.blocks;
 }
 
-/** Keeps the headings above the place that has been reached. */
+/** Tracks the headings above the current line. */
 function createOutline() {
   const blocks: Block[] = [];
-  /** Outermost first. `isUsed`: something below carries the words of the heading; otherwise it becomes text itself. */
+  /** Outermost first. `isUsed`: a block below has the heading in its path; otherwise the heading becomes a block. */
   const headings: { level: number; line: Line; path: readonly string[]; isUsed: boolean }[] = [];
   const root: readonly string[] = [];
   const path = () => headings.at(-1)?.path ?? root;
@@ -79,7 +79,7 @@ function createOutline() {
     blocks.push({ start: first.start, end: lines.at(-1)?.end ?? first.end, path: path(), isWhole });
   }
 
-  /** Ends the sections of this level and of those below it. */
+  /** Ends the sections of this level and of deeper levels. */
   function leave(level: number): void {
     for (let last = headings.at(-1); last !== undefined && last.level >= level; last = headings.at(-1)) {
       headings.pop();
@@ -105,7 +105,7 @@ function splitLines(text: string): Line[] {
   });
 }
 
-/** For each line that opens a fence, the line that closes it. */
+/** Maps each line that opens a fence to the line that closes it. */
 function closeFences(lines: readonly Line[]): Map<number, number> {
   const pairs = new Map<number, number>();
   let open: { index: number; mark: string } | undefined;
@@ -122,7 +122,7 @@ function closeFences(lines: readonly Line[]): Map<number, number> {
   return pairs;
 }
 
-/** The last line of the table that starts here, if one does: a row with a rule of dashes below it. */
+/** Finds the last line of the table that starts at this line, if one does: a row with a rule of dashes below it. */
 function findTableEnd(lines: readonly Line[], index: number): number | undefined {
   const rule = lines[index + 1]?.text ?? '';
   if (!lines[index]?.text.includes('|') || !rule.includes('|') || !rule.includes('-') || !TABLE_RULE.test(rule))
@@ -140,7 +140,7 @@ function readHeading(line: string): { level: number; title: string } | undefined
   return title === '' ? undefined : { level, title };
 }
 
-/** Whether a line is a heading by the rule below it. A list item or a quotation is none. */
+/** Whether the rule below a line makes it a heading. A list item or a quotation never is one. */
 function isUnderlined(title: string, rule: string): boolean {
   return SETEXT_RULE.test(rule) && title.length <= MAX_HEADING_LENGTH && !/^\s*(?:[-*+>]|\d+[.)])\s/.test(title);
 }

@@ -9,17 +9,17 @@ export interface Chunk {
 }
 
 /**
- * Sizes in tokens, by estimate: four UTF-16 units are one, and every unit from U+2E80 (Chinese, Japanese, Korean) is
- * one by itself. Neighbours are merged up to the target, small ones up to the maximum; prose beyond that is cut.
+ * Estimated sizes in tokens: four UTF-16 units are one token, and each unit from U+2E80 on (Chinese, Japanese, Korean) is
+ * one. Neighbours are merged up to the target, small ones up to the maximum. Longer prose is cut.
  */
 const MIN_TOKENS = 200;
 const TARGET_TOKENS = 400;
 const MAX_TOKENS = 800;
 
-/** Even a table or a block of code is cut here, at the end of a line: no source may become one endless passage. */
+/** Tables and code are cut at the end of a line above this size, so that no passage grows without bound. */
 const MAX_WHOLE_TOKENS = 8_000;
 
-/** What nobody sees: controls, soft hyphens, direction marks, fillers, tags; not the joiners of Persian and emoji. */
+/** Invisible characters: controls, soft hyphens, direction marks, fillers, tags; not the joiners of Persian and emoji. */
 const INVISIBLE = /(?:(?!\t|\n|\u200c|\u200d|[\ufe00-\ufe0f])[\p{Default_Ignorable_Code_Point}\p{Cc}\ufff9-\ufffb])+/gu;
 const LINE_BREAK = /\r\n|[\r\v\f\x85\u2028\u2029]/g;
 
@@ -31,34 +31,34 @@ interface SizedBlock {
 const segmenter = new Intl.Segmenter('und', { granularity: 'sentence' });
 
 /**
- * Cuts Markdown or plain text into chunks of about 200 to 800 tokens at headings, in the order of the text. The text is
- * cleaned first; after that every word is in the text of one chunk or in heading paths. Tables and fenced code stay
- * whole; paragraphs are cut at sentence ends, only where they are too long. Linear in the length of the text.
+ * Cuts Markdown or plain text at headings into chunks of about 200 to 800 tokens, in the order of the text. The text is
+ * cleaned first; after that, every word is in the text of one chunk or in heading paths. Tables and fenced code stay
+ * whole. A paragraph that is too long is cut at the ends of sentences. Takes time linear in the length of the text.
  */
 export function chunkMarkdown(text: string): Chunk[] {
   const cleaned = cleanText(text);
   const blocks = findBlocks(cleaned).flatMap((block) => cut(cleaned, block));
-  return pack(cleaned, blocks).map(({ start, end, path }) => ({
+  return mergeSmall(cleaned, blocks).map(({ start, end, path }) => ({
     headingPath: path,
     text: cleaned.slice(start, end),
   }));
 }
 
-/** Makes a text fit to be stored: NFC, lines ended by `\n`, invisible and direction-changing characters dropped. */
+/** Cleans a text for storage: NFC, lines ended by `\n`, no invisible or direction-changing characters. */
 export function cleanText(text: string): string {
   return normalizeText(text.toWellFormed().replace(LINE_BREAK, '\n').replace(INVISIBLE, ''), 'NFC');
 }
 
-/** Joins neighbours of one section, so that no chunk is small without need. */
-function pack(text: string, blocks: readonly Block[]): Block[] {
+/** Merges neighbours of one section, so that no chunk is needlessly small. */
+function mergeSmall(text: string, blocks: readonly Block[]): Block[] {
   const sized = blocks.map((block) => ({ block, size: countTokens(text, block.start, block.end) }));
   const filled = join(sized, (a, b) => a + b <= TARGET_TOKENS || (a < MIN_TOKENS && a + b <= MAX_TOKENS));
-  // What was left over at the end of a section, or before a long table.
+  // Merges what was left over at the end of a section, or before a long table.
   const whole = join(filled, (a, b) => Math.min(a, b) < MIN_TOKENS && a + b <= MAX_TOKENS);
   return whole.map(({ block }) => block);
 }
 
-/** What joined blocks span is one stretch of the text, so nothing that stood between them gets lost. */
+/** Joined blocks cover one contiguous span of the text, so nothing between them is lost. */
 function join(blocks: readonly SizedBlock[], fits: (size: number, nextSize: number) => boolean): SizedBlock[] {
   const joined: SizedBlock[] = [];
   for (const next of blocks) {
@@ -72,7 +72,7 @@ function join(blocks: readonly SizedBlock[], fits: (size: number, nextSize: numb
   return joined;
 }
 
-/** A block as it is, or its parts when it is too long for one chunk. */
+/** Returns the block, or its parts if it is too long for one chunk. */
 function cut(text: string, block: Block): Block[] {
   const limit = block.isWhole ? MAX_WHOLE_TOKENS : MAX_TOKENS;
   if (countTokens(text, block.start, block.end) <= limit) return [block];
@@ -92,10 +92,10 @@ function cut(text: string, block: Block): Block[] {
   return parts.map((part) => trim(text, part)).filter(({ start, end }) => end > start);
 }
 
-/** The smallest parts that a block is cut into: lines of a table or code, sentences of prose, stretches of endless ones. */
+/** Yields the smallest parts that a block is cut into: lines of a table or code, sentences of prose, parts of long ones. */
 function* findPieces(text: string, { start, end, isWhole }: Block): Generator<{ start: number; end: number }> {
   if (!isWhole) {
-    // Any line break ends a sentence too. One segmentation of all: to begin one takes longer than a short line.
+    // A line break ends a sentence too. The block is segmented once: starting a segmentation takes longer than a short line.
     for (const { index, segment } of segmenter.segment(text.slice(start, end)))
       yield* cutAnywhere(text, start + index, start + index + segment.length);
     return;
@@ -108,7 +108,7 @@ function* findPieces(text: string, { start, end, isWhole }: Block): Generator<{ 
   }
 }
 
-/** Cuts at white space where there is some, else between any two characters. */
+/** Cuts at white space if there is any, otherwise between any two characters. */
 function* cutAnywhere(text: string, start: number, end: number): Generator<{ start: number; end: number }> {
   let from = start;
   let space = start;

@@ -1,24 +1,24 @@
 import { toTerms } from '../domain/terms.ts';
 import { type Chunk, chunkMarkdown, cleanText } from './chunk.ts';
 
-/** What a source is made from: exactly one of a text and a question with its answer. */
+/** The content of a source: exactly one of a text and a question with its answer. */
 export interface SourceContent {
   readonly text?: string | null | undefined;
   readonly qa?: { readonly question: string; readonly answer: string } | null | undefined;
 }
 
-/** A source to read; without a title it is given the question, or the first heading or line of the text. */
+/** A source to read. Without a title, its title is the question, or the first heading or line of the text. */
 export interface SourceToRead {
   readonly title?: string | undefined;
   readonly content: SourceContent;
 }
 
-/** A piece of a source with the terms that it is found by, in their order, with spaces between. */
+/** A chunk of a source with its search terms, in order, separated by spaces. */
 export interface ReadPassage extends Chunk {
   readonly terms: string;
 }
 
-/** What was read, or the public reason why nothing was. */
+/** The passages of a source, or the public reason why it could not be read. */
 export type ReadResult =
   | { readonly title: string; readonly passages: readonly ReadPassage[]; readonly failure: null }
   | { readonly title: string; readonly passages: readonly []; readonly failure: string };
@@ -27,13 +27,13 @@ export type ReadResult =
 export const MAX_TITLE_CHARS = 255;
 
 /**
- * In UTF-16 units of passages with the headings above them, which each passage below repeats, and in terms: what takes
- * seconds to write. A million units of any language come to less.
+ * Bounds on what the database has to write, which would take seconds: UTF-16 units of passages with their headings, which
+ * every passage repeats, and terms. A million units of text in any language stay below them.
  */
 const MAX_PASSAGE_CHARS = 5_000_000;
 const MAX_TERMS = 1_500_000;
 
-/** Cuts a source into passages and finds their terms. Linear; 1 MB takes a second. */
+/** Cuts a source into passages and finds their terms. Takes linear time: one second for 1 MB. */
 export function readSource(source: SourceToRead): ReadResult {
   const { content, title = deriveTitle(content) } = source;
   const chunks = content.qa
@@ -55,7 +55,7 @@ export function readSource(source: SourceToRead): ReadResult {
   return { title, passages, failure: null };
 }
 
-/** The result for a source that cannot be read, in little time. */
+/** Creates the result for a source that cannot be read. It is fast, as it cleans only the start of the text. */
 export function createReadFailure({ title, content }: SourceToRead, failure: string): ReadResult {
   return { title: title ?? deriveTitle({ ...content, text: content.text?.slice(0, 1_000) }), passages: [], failure };
 }

@@ -1,27 +1,27 @@
 import { Worker } from 'node:worker_threads';
 import { createReadFailure, type ReadResult, readSource, type SourceToRead } from './read-source.ts';
 
-/** Reads sources, whatever is in them, while the process goes on with everything else. */
+/** Reads sources, even hostile ones, without blocking the event loop. */
 export interface SourceReader {
-  /** Reads a source. One that takes too much time or memory is a failure; rejects for a bug only. */
+  /** Reads a source. Too much time or memory gives a result with a failure; the promise rejects only for a bug. */
   read(source: SourceToRead): Promise<ReadResult>;
 }
 
-/** What a source in the worker may take. */
+/** The limits of the worker thread that reads one source. */
 export interface SourceReaderLimits {
-  /** From the start of the thread, which takes a tenth of a second. */
+  /** Includes the start of the thread, which takes a tenth of a second. */
   readonly timeoutMs: number;
   readonly maxHeapMb: number;
 }
 
 const LIMITS: SourceReaderLimits = { timeoutMs: 20_000, maxHeapMb: 256 };
 
-/** In UTF-16 units: a shorter text is read in milliseconds, which is less than a thread takes to start. */
+/** In UTF-16 units. Reading a shorter text takes milliseconds, less than starting a thread. */
 const MAX_INLINE_CHARS = 20_000;
 
 /**
- * Makes a reader. Long texts are read in a worker thread, one after the other, each in a thread of its own, which is
- * ended where it takes more than the limits.
+ * Creates a reader. It reads long texts one after the other, each in a worker thread of its own, and terminates a thread
+ * that exceeds the limits.
  */
 export function createSourceReader(limits = LIMITS): SourceReader {
   let last: Promise<unknown> = Promise.resolve();
@@ -49,7 +49,7 @@ async function readInWorker(source: SourceToRead, { timeoutMs, maxHeapMb }: Sour
     if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') fail('The text took too much memory to read.');
     else reject(error);
   });
-  worker.once('exit', () => reject(new Error('The thread that reads sources has ended early.')));
+  worker.once('exit', () => reject(new Error('The source reader thread exited before it sent a result.')));
   try {
     return await promise;
   } finally {

@@ -1,4 +1,4 @@
-/** The thread of `source-reader.ts`: reads the one source that it is started with. */
+/** The worker thread of `source-reader.ts`: reads the source in its `workerData`. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { readSource } from './read-source.ts';
 

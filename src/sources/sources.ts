@@ -15,10 +15,10 @@ import { enqueueEvents, type OutboxEvent } from '../store/webhooks/outbox.ts';
 import { cleanText } from './chunk.ts';
 import { MAX_TITLE_CHARS, type SourceContent } from './read-source.ts';
 
-/** What to read, and for whom. */
+/** A new source and its chatbot. */
 export interface CreateSourceInput {
   readonly chatbotId: string;
-  /** Absent: the question, or the first heading or line of the text. */
+  /** Absent: the title is the question, or the first heading or line of the text. */
   readonly title?: string | null | undefined;
   /** Exactly one of: Markdown or plain text; a question with its answer. */
   readonly content: SourceContent;
@@ -26,7 +26,7 @@ export interface CreateSourceInput {
 
 const MAX_TEXT_CHARS = 1_000_000;
 
-/** Text that is shown and searched as it is, without the cutting that cleans longer text. */
+/** Text that is not cut into chunks, and so is cleaned here. */
 const cleaned = (min: number, max: number) => text(min, max).transform(cleanText).pipe(text(min, max));
 
 const rules = z.object({
@@ -40,9 +40,9 @@ const rules = z.object({
 });
 
 /**
- * Adds a source to a chatbot and reads it: when this resolves, its passages can be found and cited, or it is FAILED, as
- * the text takes too much time or memory to read.
- * @throws InvalidInputError, also when the text holds nothing to read; NotFoundError when there is no such chatbot.
+ * Adds a source to a chatbot and reads it. When this resolves, search finds its passages; or the source is FAILED because
+ * reading it takes too much time or memory.
+ * @throws InvalidInputError, also when the text is empty after cleaning; NotFoundError when there is no such chatbot.
  */
 export async function createSource(
   deps: Pick<Deps, 'db' | 'clock' | 'sourceReader'>,
@@ -50,9 +50,9 @@ export async function createSource(
   input: CreateSourceInput,
 ): Promise<Source> {
   const given = parseInput(rules, { ...input });
-  const { title, passages: read, failure } = await deps.sourceReader.read(given);
-  if (read.length === 0 && failure === null)
-    throw new InvalidInputError([{ path: ['content'], message: 'There is no text in it.' }]);
+  const { title, passages: chunks, failure } = await deps.sourceReader.read(given);
+  if (chunks.length === 0 && failure === null)
+    throw new InvalidInputError([{ path: ['content'], message: 'Must contain text.' }]);
 
   const { accountId } = viewer;
   const chatbotId = parseId('chatbot', input.chatbotId);
@@ -74,7 +74,7 @@ export async function createSource(
       createdAt: at,
       updatedAt: at,
     };
-    const passages = read.map(
+    const passages = chunks.map(
       ({ headingPath, text }, position): Passage => ({
         id: createId('passage'),
         accountId,
@@ -91,15 +91,15 @@ export async function createSource(
       trx,
       passages.map(({ id: passageId }, index) => ({
         ...{ passageId, accountId, chatbotId, sourceId: source.id },
-        terms: splitTerms(read[index]?.terms ?? ''),
+        terms: splitTerms(chunks[index]?.terms ?? ''),
       })),
     );
-    await enqueueEvents(trx, { accountId, chatbotId, at }, [sourceRead(source)]);
+    await enqueueEvents(trx, { accountId, chatbotId, at }, [sourceFinished(source)]);
     return source;
   });
 }
 
-function sourceRead({ id, title, type, pageCount, error }: Source): OutboxEvent {
+function sourceFinished({ id, title, type, pageCount, error }: Source): OutboxEvent {
   const about = { source_id: id, title, type: type.toLowerCase() };
   return error === null
     ? { name: 'SOURCE_DONE', buildPayload: () => ({ sourceId: id, data: { ...about, page_count: pageCount } }) }
@@ -107,7 +107,7 @@ function sourceRead({ id, title, type, pageCount, error }: Source): OutboxEvent 
 }
 
 /**
- * Deletes a source with its passages, and returns its id. Citations of it keep their quote.
+ * Deletes a source with its passages, and returns its id. Citations of the source keep their quotes.
  * @throws NotFoundError
  */
 export async function deleteSource(

@@ -20,7 +20,7 @@ describeEngines('deleting a chatbot', (engineOf) => {
     return { gateway, engine, chatbotId: await createChatbot(gateway) };
   }
 
-  it('stops its models and ends each of its streams with one last event', async () => {
+  it('stops its models, and ends each of its streams with one last event', async () => {
     const { gateway, engine, chatbotId } = await open();
     const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'Well?' });
     const targets = [{ conversationId }, { messageId: replyId }, { chatbotId }];
@@ -47,7 +47,7 @@ describeEngines('deleting a chatbot', (engineOf) => {
     expect(gateway.logs.filter(({ level }) => Number(level) >= 50)).toEqual([]);
   });
 
-  it('answers a REST chat that waits with 404', async () => {
+  it('answers a waiting REST chat with 404', async () => {
     const { gateway, engine, chatbotId } = await open();
     const answered = gateway.fetch(`/v1/chatbots/${chatbotId}/chat`, {
       method: 'POST',
@@ -62,7 +62,7 @@ describeEngines('deleting a chatbot', (engineOf) => {
     expect([response.status, await response.json()]).toEqual([404, { detail: 'Not Found' }]);
   });
 
-  it('gives back the replies of which no character was produced, and no other', async () => {
+  it('returns to the quota only the replies of which no character was produced', async () => {
     const { gateway, engine, chatbotId } = await open();
     const first = await send(gateway, { chatbotId, content: 'One?' });
     const reader = webSocket.subscribe(gateway, { messageId: first.replyId });
@@ -79,7 +79,7 @@ describeEngines('deleting a chatbot', (engineOf) => {
     expect(await used(gateway)).toBe(2);
   });
 
-  it('ends the sessions of its chat page, and no other', async () => {
+  it('ends the sessions of its chat page only', async () => {
     const { gateway, chatbotId } = await open();
     const { sessions } = gateway.deps.keyring;
     const other = await createChatbot(gateway, { name: 'Other' });

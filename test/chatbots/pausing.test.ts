@@ -7,7 +7,7 @@ import { readMessage, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
 const LIMIT = { timeout: 90_000 };
-/** The watcher looks every two seconds; a busy machine gets longer. */
+/** The reply watcher polls every two seconds; a busy machine needs longer. */
 const SOON = { timeout: 30_000, interval: 50 };
 const NOTICE = 'A person has taken over this conversation and will reply here.';
 
@@ -25,7 +25,7 @@ const setActive = (gateway: TestGateway, id: string, isActive: boolean) =>
   mutate(gateway, 'updateChatbot', { id, isActive });
 
 describeEngines('a paused chatbot', (kind) => {
-  it('lets a visitor write to the person who has taken over, and nobody else', LIMIT, async () => {
+  it('accepts a visitor message only during a handoff', LIMIT, async () => {
     const { gateway, engine } = await open(await createDatabase(kind));
     const chatbotId = await createChatbot(gateway);
     engine.push(delta('Hello.'), finish);
@@ -59,7 +59,7 @@ describeEngines('a paused chatbot', (kind) => {
     expect(engine.asked).toBe(1);
   });
 
-  it('begins no reply that waits, also after a restart, until it is active again', LIMIT, async () => {
+  it('starts no queued reply until it is active again, even after a restart', LIMIT, async () => {
     const database = await createDatabase(kind);
     const before = await open(database);
     const chatbotId = await createChatbot(before.gateway);
@@ -81,12 +81,12 @@ describeEngines('a paused chatbot', (kind) => {
     const { gateway, engine } = await open(database, before.gateway);
     const update = (id: string, values: object) =>
       gateway.deps.db.transaction((trx) => trx.updateTable('messages').set(values).where('id', '=', id).execute());
-    // As if its gateway had died before visitors saw anything of it.
+    // As if the gateway had died before it streamed anything of the reply.
     await update(lost.replyId, { status: 'STREAMING', node_id: 'gone', attempts: 1, finish_reason: null });
     const other = await createChatbot(gateway, { name: 'Other' });
     const first = await send(gateway, { chatbotId: other, sessionId: 'other', content: 'First?' });
     const second = await send(gateway, { chatbotId: other, sessionId: 'other', content: 'Second?' });
-    // As if nobody had begun the second one: the watcher does, and has looked at the others then.
+    // As if no gateway had started the second reply: the watcher starts it, and has checked the others by then.
     await update(first.replyId, { status: 'INTERRUPTED', finish_reason: 'ABORTED' });
     engine.push(finish, delta('Second.'), finish);
     await webSocket.subscribe(gateway, { messageId: second.replyId }).ended;

@@ -11,7 +11,7 @@ import { webSocket } from '../helpers/streams.ts';
 import { SECRET_KEY, subscribe, writeDelivery } from '../helpers/webhooks/webhooks.ts';
 import { mutate, openGateway } from '../schema/support.ts';
 
-/** How many messages a large chatbot has; `DELETED_MESSAGES=100000` is the long form. */
+/** The number of messages of a large chatbot; `DELETED_MESSAGES=100000` runs the long form. */
 const MESSAGES = Number(process.env.DELETED_MESSAGES ?? 6_000);
 const TABLES = [
   'chatbots',
@@ -24,7 +24,7 @@ const TABLES = [
 ] as const;
 const OTHERS = ['idempotency_keys', 'webhook_subscriptions', 'webhook_deliveries', 'search_entries'] as const;
 
-/** Makes a chatbot with one of everything; gives the ids by which a client may ask for it. */
+/** Creates a chatbot with one row of everything; returns the ids that a client can query. */
 async function fill(gateway: TestGateway) {
   const chatbotId = await createChatbot(gateway, { sources: ['Towers are tall.'] });
   const { conversationId, messageId, replyId } = await send(gateway, {
@@ -44,7 +44,7 @@ async function fill(gateway: TestGateway) {
   return { chatbotId, conversationId, replyId, ids };
 }
 
-/** How many rows are left of anything that belongs to a chatbot. */
+/** Counts the remaining rows that belong to a chatbot. */
 async function countRows({ deps }: TestGateway): Promise<number> {
   let count = 0;
   for (const table of [...TABLES, ...OTHERS]) {
@@ -61,7 +61,7 @@ async function countRows({ deps }: TestGateway): Promise<number> {
 describeEngines('a deleted chatbot', (engine) => {
   const open = (given: TestEngine) => openGateway({ engine: given, env: { SECRET_KEY } });
 
-  it('is gone for every reader before its rows are, and frees its slug', async () => {
+  it('is not found by any query before its rows are removed, and its slug is free', async () => {
     const gateway = await open(engine);
     const { chatbotId, conversationId, replyId, ids } = await fill(gateway);
     const { db, clock } = gateway.deps;
@@ -101,7 +101,7 @@ describeEngines('a deleted chatbot', (engine) => {
     expect(made.chatbot.slug).toBe('helper');
   });
 
-  it('is removed by the next start where its removal was cut off', async () => {
+  it('is removed at the next start if its removal was interrupted', async () => {
     const database = await engine.create();
     onTestFinished(() => database.drop());
     const first = await startGateway({ database, env: { SECRET_KEY } });
@@ -117,7 +117,7 @@ describeEngines('a deleted chatbot', (engine) => {
     await expect.poll(() => countRows(second), { timeout: 30_000 }).toBe(0);
   });
 
-  it('is removed in small steps, between which others are answered', { timeout: 300_000 }, async () => {
+  it('is removed in short transactions between which other requests are answered', { timeout: 300_000 }, async () => {
     const gateway = await open(engine);
     const { chatbotId, conversationId } = await fill(gateway);
     const { db } = gateway.deps;

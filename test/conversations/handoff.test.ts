@@ -28,13 +28,13 @@ interface Sent {
   readonly conversation: State & { id: string };
 }
 
-/** A gateway with a conversation whose only question was answered. */
+/** Opens a gateway with a conversation whose only question was answered. */
 async function open() {
   const clock = createTurnedClock();
   const engine = createScriptedEngine();
   const gateway = await startGateway({ replaced: { clock, engines: new Map([['builtin', engine]]) } });
   onTestFinished(() => gateway.close());
-  // Whatever a test leaves unfinished would be waited for.
+  // Otherwise the gateway would wait for what a test leaves unfinished.
   onTestFinished(() => engine.push(finish, finish, finish, finish));
   const chatbotId = await createChatbot(gateway);
   engine.push(delta('Hello.'), finish);
@@ -82,7 +82,7 @@ async function messagesUsed(gateway: TestGateway): Promise<number> {
 }
 
 describe('sendAgentMessage', () => {
-  it('silences the chatbot: the next message is stored, gets the notice, and no reply', async () => {
+  it('silences the chatbot: the next message is stored and gets the handoff message, but no reply', async () => {
     const { gateway, chatbotId, say, ask, read } = await open();
     await mutate(gateway, 'updateChatbot', { id: chatbotId, handoffMessage: 'Ada is here.' });
     const said = await say('This is Ada.', { authorName: 'Ada' });
@@ -95,7 +95,7 @@ describe('sendAgentMessage', () => {
     expect((await read()).unreadCount).toBe(1);
   });
 
-  it('gives the notice again to a message that is sent again, whatever was said since', async () => {
+  it('returns the handoff message again when a client retries a message, whatever was sent since', async () => {
     const { say, ask } = await open();
     await say('This is Ada.');
     const first = await ask('Are you there?', { clientMessageId: 'a' });
@@ -106,7 +106,7 @@ describe('sendAgentMessage', () => {
     expect([again.reply, again.notice]).toEqual([null, first.notice]);
   });
 
-  it('silences for a rolling 24 hours, which end by themselves', async () => {
+  it('silences the chatbot for 24 hours after the last message of a person', async () => {
     const { gateway, clock, engine, say, ask, read } = await open();
     await say('One');
     clock.turn(23 * HOUR_MS);
@@ -129,7 +129,7 @@ describe('sendAgentMessage', () => {
     ]);
   });
 
-  it('stops the reply under way, and those that wait are never begun', async () => {
+  it('stops the reply that is being generated, and never starts the queued ones', async () => {
     const { gateway, engine, conversationId, say } = await open();
     const running = await send(gateway, { conversationId, content: 'One?' });
     const waiting = await send(gateway, { conversationId, content: 'Two?' });
@@ -150,7 +150,7 @@ describe('sendAgentMessage', () => {
     reader.leave();
   });
 
-  it('sends once under one clientMessageId', async () => {
+  it('sends one message for each clientMessageId', async () => {
     const { gateway, conversationId, say } = await open();
     const [one, two] = await Promise.all([1, 2].map(() => say('Once', { clientMessageId: 'a' })));
     expect(one?.message.id).toBe(two?.message.id);
@@ -158,7 +158,7 @@ describe('sendAgentMessage', () => {
     expect((await readLog(gateway, conversationId)).filter(({ type }) => type === 'HandoffChanged')).toHaveLength(1);
   });
 
-  it('opens a closed conversation again, and refuses what cannot be said', async () => {
+  it('reopens a closed conversation, and rejects invalid content', async () => {
     const { act, say } = await open();
     expect(await act('closeConversation')).toMatchObject({ status: 'CLOSED' });
     expect((await say('Back')).conversation).toMatchObject({ status: 'OPEN', answeredBy: 'PERSON' });
@@ -169,7 +169,7 @@ describe('sendAgentMessage', () => {
     });
   });
 
-  it('is refused without the scope, and changes nothing', async () => {
+  it('rejects a viewer without the scope, and changes nothing', async () => {
     const { gateway, conversationId, read } = await open();
     const key = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
     const input = { conversationId, content: 'No' };
@@ -178,7 +178,7 @@ describe('sendAgentMessage', () => {
     expect(await read()).toMatchObject({ answeredBy: 'AI' });
   });
 
-  it('lets no reply be regenerated meanwhile, and gives an edited question the notice', async () => {
+  it('refuses to regenerate a reply during a handoff, and returns the handoff message for an edited question', async () => {
     const { gateway, replyId, say, ask } = await open();
     await say('Here');
     expect(await mutate(gateway, 'regenerateMessage', { messageId: replyId })).toMatchObject({ code: 'INVALID_INPUT' });
@@ -192,7 +192,7 @@ describe('sendAgentMessage', () => {
     });
   });
 
-  it('makes the REST chat answer with the notice', async () => {
+  it('makes the REST chat answer with the handoff message', async () => {
     const { gateway, chatbotId } = await open();
     const chat = (message: string) =>
       gateway.fetch(`/v1/chatbots/${chatbotId}/chat`, {
@@ -216,7 +216,7 @@ describe('sendAgentMessage', () => {
 });
 
 describe('escalateConversation', () => {
-  it('asks for a person once, keeps the first time, and lets the chatbot answer until one comes', async () => {
+  it('escalates once, keeps the first time, and lets the chatbot answer until a person replies', async () => {
     const { gateway, clock, conversationId, act, ask } = await open();
     expect(await act('escalateConversation', { reason: ' No answer ' })).toMatchObject({
       status: 'ESCALATED',
@@ -238,7 +238,7 @@ describe('escalateConversation', () => {
     expect(await changes()).toBe(3);
   });
 
-  it('opens a closed conversation, and refuses a reason that is too long', async () => {
+  it('reopens a closed conversation, and rejects a reason that is too long', async () => {
     const { act, gateway, conversationId } = await open();
     await act('closeConversation');
     expect(await act('escalateConversation')).toMatchObject({ status: 'ESCALATED' });
@@ -247,8 +247,8 @@ describe('escalateConversation', () => {
   });
 });
 
-describe('a conversation with people', () => {
-  it('is assigned, handed back and closed, and tells of each change once', async () => {
+describe('a conversation in handoff', () => {
+  it('can be assigned, handed back and closed, and emits one event for each change', async () => {
     const { gateway, conversationId, act, say, ask, engine } = await open();
     expect(await act('assignConversation', { assignee: 'ada@example.com' })).toMatchObject({
       assignee: 'ada@example.com',
@@ -276,7 +276,7 @@ describe('a conversation with people', () => {
     expect(await act('assignConversation', { assignee: null })).toMatchObject({ assignee: null });
   });
 
-  it('counts what the visitor said since somebody has read it', async () => {
+  it('counts the unread messages of the visitor', async () => {
     const { act, ask, say, read } = await open();
     expect((await read()).unreadCount).toBe(1);
     await ask('Two', { whenBusy: 'ENQUEUE' });
@@ -290,21 +290,24 @@ describe('a conversation with people', () => {
     expect((await read()).unreadCount).toBe(0);
   });
 
-  it.each(TRANSPORTS)('tells an inbox over $name, which takes up where it was', async ({ subscribe }) => {
-    const { gateway, chatbotId, act } = await open();
-    const inbox = subscribe(gateway, { chatbotId });
-    await expect.poll(() => gateway.deps.bus.size).toBe(1);
-    await act('escalateConversation');
-    const { cursor } = await inbox.until(({ conversation }) => conversation?.status === 'ESCALATED');
-    inbox.vanish();
-    await act('assignConversation', { assignee: 'Ada' });
-    await act('closeConversation');
-    const again = subscribe(gateway, { chatbotId, after: cursor });
-    await expect.poll(() => again.events.length).toBe(2);
-    expect(again.events.every(({ conversation }) => conversation?.status === 'CLOSED')).toBe(true);
-    expect(again.events.map(({ __typename }) => __typename)).toEqual(['HandoffChanged', 'HandoffChanged']);
-    again.leave();
-  });
+  it.each(TRANSPORTS)(
+    'streams its changes to an inbox over $name, which resumes after a reconnect',
+    async ({ subscribe }) => {
+      const { gateway, chatbotId, act } = await open();
+      const inbox = subscribe(gateway, { chatbotId });
+      await expect.poll(() => gateway.deps.bus.size).toBe(1);
+      await act('escalateConversation');
+      const { cursor } = await inbox.until(({ conversation }) => conversation?.status === 'ESCALATED');
+      inbox.vanish();
+      await act('assignConversation', { assignee: 'Ada' });
+      await act('closeConversation');
+      const again = subscribe(gateway, { chatbotId, after: cursor });
+      await expect.poll(() => again.events.length).toBe(2);
+      expect(again.events.every(({ conversation }) => conversation?.status === 'CLOSED')).toBe(true);
+      expect(again.events.map(({ __typename }) => __typename)).toEqual(['HandoffChanged', 'HandoffChanged']);
+      again.leave();
+    },
+  );
 
   it.each([
     'escalateConversation',
@@ -314,7 +317,7 @@ describe('a conversation with people', () => {
     'markConversationRead',
     'sendAgentMessage',
     'setTyping',
-  ])("%s answers the same to another account's id as to one that names nothing", async (name) => {
+  ])("%s returns the same error for another account's id as for an unknown id", async (name) => {
     const { gateway, conversationId, read } = await open();
     const before = await read();
     const rest = { sendAgentMessage: { content: 'No' }, setTyping: { isTyping: true } }[name];
@@ -331,7 +334,7 @@ describe('a conversation with people', () => {
 });
 
 describe('a private note', () => {
-  it.each(TRANSPORTS)('is told over $name to those who manage, and to nobody else', async ({ subscribe }) => {
+  it.each(TRANSPORTS)('is streamed over $name to viewers with MANAGE only', async ({ subscribe }) => {
     const { gateway, chatbotId, conversationId, engine, say } = await open();
     const visitor = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
     const readers = (key: string) => [
@@ -341,7 +344,7 @@ describe('a private note', () => {
     const managing = readers(gateway.key);
     const others = readers(visitor);
     await expect.poll(() => gateway.deps.bus.size).toBe(4);
-    // More than are read at once, so that a reader has to get past a page of nothing.
+    // More than one read returns, so that a reader has to get past a batch without visible events.
     const notes = [];
     for (let n = 0; n < 120; n++) notes.push((await say(`Note ${n}`, { isPrivate: true })).message.id);
     const { messageId, replyId } = await send(gateway, { conversationId, content: 'Hello?' });
@@ -359,7 +362,7 @@ describe('a private note', () => {
     for (const reader of [...managing, ...others, late]) reader.leave();
   });
 
-  it('is found by those who manage in every query, and by nobody else', async () => {
+  it('is returned by every query to viewers with MANAGE only', async () => {
     const { gateway, conversationId, replyId, say } = await open();
     const { message } = await say('Difficult customer', { isPrivate: true });
     const query = `query ($conversation: ID!, $note: ID!, $reply: ID!) {
@@ -392,7 +395,7 @@ describe('a private note', () => {
     expect(follower.errors).toEqual(['NOT_FOUND']);
   });
 
-  it('stands beside the branches: it is no part of the history, and stays when another is shown', async () => {
+  it('belongs to no branch: it is not in the history, and stays when another branch is selected', async () => {
     const { gateway, engine, conversationId, replyId, say } = await open();
     await say('A note', { isPrivate: true });
     const { message } = await mutate<Sent>(

@@ -16,7 +16,7 @@ const capture = (gateway: TestGateway, input: object) =>
   mutate<Captured>(gateway, 'captureLead', input, { selection: `lead { ${LEAD} }` });
 
 describe('captureLead', () => {
-  it('keeps what was given, lists it newest first, and finds it by its id', async () => {
+  it('stores the given fields, lists leads newest first, and finds a lead by its id', async () => {
     const { gateway, chatbotId, conversationId } = await startConversation();
     const one = await capture(gateway, {
       conversationId,
@@ -38,22 +38,19 @@ describe('captureLead', () => {
     expect(data.node).toEqual(one.lead);
   });
 
-  it.each(TRANSPORTS)(
-    'is told to those who follow the conversation and the inbox over $name',
-    async ({ subscribe }) => {
-      const { gateway, chatbotId, conversationId } = await startConversation();
-      const readers = [subscribe(gateway, { conversationId }), subscribe(gateway, { chatbotId })];
-      await expect.poll(() => gateway.deps.bus.size).toBe(2);
-      const { lead } = await capture(gateway, { conversationId, email: 'ada@example.com' });
-      for (const reader of readers) {
-        const told = await reader.until(({ __typename }) => __typename === 'LeadCaptured');
-        expect(told.lead).toEqual({ id: lead.id, email: 'ada@example.com' });
-        reader.leave();
-      }
-    },
-  );
+  it.each(TRANSPORTS)('emits an event to the conversation and to the inbox over $name', async ({ subscribe }) => {
+    const { gateway, chatbotId, conversationId } = await startConversation();
+    const readers = [subscribe(gateway, { conversationId }), subscribe(gateway, { chatbotId })];
+    await expect.poll(() => gateway.deps.bus.size).toBe(2);
+    const { lead } = await capture(gateway, { conversationId, email: 'ada@example.com' });
+    for (const reader of readers) {
+      const told = await reader.until(({ __typename }) => __typename === 'LeadCaptured');
+      expect(told.lead).toEqual({ id: lead.id, email: 'ada@example.com' });
+      reader.leave();
+    }
+  });
 
-  it('asks for what the form of the chatbot requires', async () => {
+  it('requires the required fields of the lead form', async () => {
     const { gateway, chatbotId, conversationId } = await startConversation();
     const leadForm = {
       title: 'Call me',
@@ -87,7 +84,7 @@ describe('captureLead', () => {
     [{ email: 'a@example.com', name: 'x'.repeat(256) }, ['name']],
     [{ email: 'a@example.com', customData: [] }, ['customData']],
     [{ email: 'a@example.com', customData: { a: 'x'.repeat(20_000) } }, ['customData']],
-  ])('refuses %j', async (input, path) => {
+  ])('rejects %j', async (input, path) => {
     const { gateway, conversationId } = await startConversation();
     expect(await capture(gateway, { conversationId, ...input })).toMatchObject({
       code: 'INVALID_INPUT',
@@ -95,14 +92,14 @@ describe('captureLead', () => {
     });
   });
 
-  it('refuses nothing at all, where the form requires nothing', async () => {
+  it('rejects an empty lead even if the form requires no field', async () => {
     const { gateway, chatbotId, conversationId } = await startConversation();
     const leadForm = { title: 'Call me', fields: [{ name: 'phone', label: 'Phone' }] };
     await mutate(gateway, 'updateChatbot', { id: chatbotId, leadForm });
     expect(await capture(gateway, { conversationId })).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: [] }] });
   });
 
-  it("answers the same to another account's id as to one that names nothing", async () => {
+  it("returns the same error for another account's id as for an unknown id", async () => {
     const { gateway, conversationId } = await startConversation();
     const answers = await askAsStranger(gateway, {
       query: mutation('captureLead'),
@@ -126,7 +123,7 @@ describe('a lead form', () => {
       { title: 'A', fields: Array.from({ length: 21 }, (_, n) => ({ name: `a${n}`, label: 'A' })) },
       ['leadForm', 'fields'],
     ],
-  ])('cannot be %j', async (leadForm, path) => {
+  ])('rejects %j', async (leadForm, path) => {
     const { gateway, chatbotId } = await startConversation();
     expect(await mutate(gateway, 'updateChatbot', { id: chatbotId, leadForm })).toMatchObject({
       code: 'INVALID_INPUT',

@@ -16,7 +16,7 @@ const WARNINGS = `query ($month: String) { viewer { account { usage(month: $mont
   warnings { cursor at month percent used limit }
 } } } }`;
 
-/** A gateway whose account may have five replies in March 2026. */
+/** Opens a gateway whose account has a quota of five replies in March 2026. */
 async function openFive(limit = 5) {
   const clock = createTurnedClock();
   const billed = await startBilled({ env: { MONTHLY_MESSAGE_LIMIT: String(limit) }, replaced: { clock } });
@@ -26,8 +26,8 @@ async function openFive(limit = 5) {
   return { ...billed, clock, use };
 }
 
-const told = ({ events }: Reader) => events.map(({ percent }) => percent);
-const next = (reader: Reader, count: number) => vi.waitFor(() => expect(told(reader)).toHaveLength(count));
+const percentsOf = ({ events }: Reader) => events.map(({ percent }) => percent);
+const next = (reader: Reader, count: number) => vi.waitFor(() => expect(percentsOf(reader)).toHaveLength(count));
 const subscribe = async (gateway: TestGateway, after: string, key = gateway.key) => {
   const socket = openSocket(gateway, { 'x-api-key': key });
   return socket.ask(SUBSCRIBE, { after }).finally(() => socket.close());
@@ -41,7 +41,7 @@ const listWarnings = async (gateway: TestGateway, month = '2026-03') => {
 };
 
 describe.each(TRANSPORTS)('quotaWarnings over $name', ({ subscribe }) => {
-  it('tells at 80 and at 100 percent, when the reply is taken, and once', async () => {
+  it('warns at 80 and at 100 percent, once each, when the reply is reserved', async () => {
     const { gateway, use } = await openFive();
     const reader = subscribe(gateway, {});
     await waitForReaders(gateway, 1);
@@ -65,7 +65,7 @@ describe.each(TRANSPORTS)('quotaWarnings over $name', ({ subscribe }) => {
     await waitForReaders(gateway, 0);
   });
 
-  it('tells exactly the rest after any cursor, and goes on', async () => {
+  it('resumes after any cursor without loss or repetition', async () => {
     const { gateway, use, clock } = await openFive();
     await use(5);
     const whole = subscribe(gateway, {});
@@ -75,15 +75,15 @@ describe.each(TRANSPORTS)('quotaWarnings over $name', ({ subscribe }) => {
     clock.turn(MONTH_MS);
     await use(4);
     await Promise.all([whole, ...readers].map((reader) => reader.until(({ month }) => month === '2026-04')));
-    expect([whole, ...readers].map(told)).toEqual([[80, 100, 80], [100, 80], [80]]);
-    // Without a cursor it begins with the month.
+    expect([whole, ...readers].map(percentsOf)).toEqual([[80, 100, 80], [100, 80], [80]]);
+    // Without a cursor the stream starts with the month.
     const late = subscribe(gateway, {});
     await next(late, 1);
     expect(late.events).toEqual(whole.events.slice(2));
     for (const reader of [whole, late, ...readers]) reader.leave();
   });
 
-  it('ends with the key that asked for it', async () => {
+  it('ends when the API key that opened it is revoked', async () => {
     const { gateway, use } = await openFive();
     const key = await keyWith(gateway, 'MANAGE');
     const { data } = await gateway.graphql<{ viewer: { apiKey: { id: string } } }>('{viewer{apiKey{id}}}', {}, key);
@@ -94,11 +94,11 @@ describe.each(TRANSPORTS)('quotaWarnings over $name', ({ subscribe }) => {
     await doomed.ended;
     await use(5);
     await next(reader, 2);
-    expect(told(doomed)).toEqual([]);
+    expect(percentsOf(doomed)).toEqual([]);
     reader.leave();
   });
 
-  it('is refused to those who do not manage', async () => {
+  it('rejects a viewer without MANAGE', async () => {
     const { gateway } = await openFive();
     const reader = subscribe(gateway, { key: await keyWith(gateway, 'READ', 'CHAT') });
     await reader.ended;
@@ -107,7 +107,7 @@ describe.each(TRANSPORTS)('quotaWarnings over $name', ({ subscribe }) => {
 });
 
 describe('quotaWarnings', () => {
-  it('are of the own account alone', async () => {
+  it('contain warnings of the own account only', async () => {
     const { gateway, use, ask } = await openFive();
     const stranger = await gateway.createTenant();
     const reader = webSocket.subscribe(gateway, { key: stranger.key });
@@ -118,13 +118,13 @@ describe('quotaWarnings', () => {
     const chatbotId = await createChatbot(gateway, { key: stranger.key });
     for (let i = 0; i < 4; i++) await ask(byModel('gpt-4.1'), { chatbotId, key: stranger.key });
     await next(reader, 1);
-    expect([told(reader), told(own)]).toEqual([[80], [80, 100]]);
+    expect([percentsOf(reader), percentsOf(own)]).toEqual([[80], [80, 100]]);
     const [cursor = ''] = own.events.map((event) => event.cursor);
     expect(codesOf(await subscribe(gateway, cursor, stranger.key))).toEqual(['BAD_USER_INPUT']);
     for (const one of [reader, own]) one.leave();
   });
 
-  it('refuse what is no cursor of theirs', async () => {
+  it('reject a foreign or malformed cursor', async () => {
     const { gateway } = await openFive();
     const id = gateway.accountId;
     const { cursors } = gateway.deps;
@@ -140,8 +140,8 @@ describe('quotaWarnings', () => {
   });
 });
 
-describe('a warning', () => {
-  it('is not repeated when a reply is given back and its place used again', async () => {
+describe('a quota warning', () => {
+  it('is not repeated when a reply returns to the quota and is used again', async () => {
     const { gateway, use, ask } = await openFive();
     await use(3);
     for (let i = 0; i < 3; i++) await ask([new Error('Gone.')]);
@@ -152,7 +152,7 @@ describe('a warning', () => {
     ]);
   });
 
-  it('tells of both shares where one reply is all there is', async () => {
+  it('is sent for both percentages when the quota is one reply', async () => {
     const { gateway, use } = await openFive(1);
     await use(1);
     expect(await listWarnings(gateway)).toMatchObject([
@@ -161,7 +161,7 @@ describe('a warning', () => {
     ]);
   });
 
-  it('does not exist without a limit, nor in another month', async () => {
+  it('is not sent without a limit, and belongs to one month', async () => {
     const { gateway, use } = await openFive(0);
     await use(3);
     expect(await listWarnings(gateway)).toEqual([]);

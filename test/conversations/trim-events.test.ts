@@ -30,7 +30,7 @@ async function open() {
   return { gateway, clock, engine, chatbotId, ask, trim, numbers };
 }
 
-it('forgets the events that are older than 30 days, but for the newest of a chatbot', async () => {
+it('deletes events older than 30 days, except the newest of each chatbot', async () => {
   const { clock, ask, trim, numbers } = await open();
   await ask('One?');
   clock.turn(20 * DAY_MS);
@@ -49,7 +49,7 @@ it('forgets the events that are older than 30 days, but for the newest of a chat
 });
 
 it.each([1, 600])(
-  'forgets what is old although %i events before it are dated in the future',
+  'deletes old events although %i earlier events are dated in the future',
   async (count) => {
     const { gateway, clock, ask, trim, numbers } = await open();
     const { conversationId } = await ask('One?');
@@ -66,7 +66,7 @@ it.each([1, 600])(
   60_000,
 );
 
-it('keeps what was just written by a clock that was set back since', async () => {
+it('does not delete new events that a clock dated in the future', async () => {
   const { clock, ask, trim, numbers } = await open();
   await ask('One?');
   clock.jump(-3_600_000);
@@ -74,7 +74,7 @@ it('keeps what was just written by a clock that was set back since', async () =>
   expect(await numbers()).toEqual([1, 2, 3]);
 });
 
-it('forgets more than one transaction holds', async () => {
+it('deletes more events than one transaction takes', async () => {
   const { gateway, clock, ask, trim, numbers } = await open();
   const { conversationId } = await ask('One?');
   for (let n = 0; n < 600; n++) {
@@ -86,7 +86,7 @@ it('forgets more than one transaction holds', async () => {
 }, 60_000);
 
 it.each(TRANSPORTS)(
-  'tells those who come back over $name of the gap, then what is under way',
+  'sends a StreamGap to clients that resume over $name, then the reply in progress',
   async ({ subscribe }) => {
     const { gateway, clock, engine, chatbotId, ask, trim } = await open();
     const { conversationId } = await ask('One?');
@@ -129,7 +129,7 @@ it.each(TRANSPORTS)(
   },
 );
 
-it('keeps everything where the operator says so', async () => {
+it('deletes nothing when EVENT_RETENTION_DAYS is 0', async () => {
   const clock = createTurnedClock();
   const gateway = await startGateway({ env: { EVENT_RETENTION_DAYS: '0' }, replaced: { clock } });
   onTestFinished(() => gateway.close());

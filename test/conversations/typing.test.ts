@@ -5,7 +5,7 @@ import { mutate, mutation } from '../schema/support.ts';
 
 describe('setTyping', () => {
   it.each(TRANSPORTS)(
-    'is told to those who follow the conversation over $name, once, and kept nowhere',
+    'streams each change of an indicator once over $name, and stores nothing',
     async ({ subscribe }) => {
       const { gateway, conversationId } = await startConversation();
       const reader = subscribe(gateway, { conversationId });
@@ -26,7 +26,7 @@ describe('setTyping', () => {
       const rows = await gateway.deps.db.read.selectFrom('conversation_events').select('type').execute();
       expect(rows.map(({ type }) => type)).not.toContain('TypingChanged');
 
-      // Who comes back is told what has changed since, and nothing else.
+      // A client that resumes gets the changes since its cursor, and nothing else.
       const same = subscribe(gateway, { conversationId, after: reader.events.at(-1)?.cursor });
       const earlier = subscribe(gateway, { conversationId, after: reader.events[0]?.cursor });
       await earlier.until(({ isTyping }) => isTyping === true);
@@ -36,7 +36,7 @@ describe('setTyping', () => {
     },
   );
 
-  it('ends by itself, and with the message', async () => {
+  it('expires the indicator, and clears it when the message arrives', async () => {
     const { gateway, conversationId } = await startConversation();
     const reader = webSocket.subscribe(gateway, { conversationId });
     await waitForReaders(gateway, 1);
@@ -57,7 +57,7 @@ describe('setTyping', () => {
     reader.leave();
   });
 
-  it('needs MANAGE for an agent, CHAT for the visitor', async () => {
+  it('requires MANAGE for an agent and CHAT for a visitor', async () => {
     const { gateway, conversationId } = await startConversation();
     for (const [scope, role, allowed] of [
       ['CHAT', 'USER', true],

@@ -4,7 +4,7 @@ import { chunkMarkdown, cleanText } from '../../src/sources/chunk.ts';
 const paragraph = (tokens: number, word = 'lorem') => `${`${word} `.repeat((tokens * 4) / (word.length + 1)).trim()}.`;
 const texts = (markdown: string) => chunkMarkdown(markdown).map(({ text }) => text);
 
-/** A document of numbered words, always the same for one seed. */
+/** Creates a document of numbered words, always the same for one seed. */
 function createDocument(seed: number): string {
   let state = seed;
   const random = (limit: number) => {
@@ -29,8 +29,8 @@ function createDocument(seed: number): string {
   return lines(40, random(3) ? '\n\n' : '\n', () => parts[random(parts.length)]?.() ?? '');
 }
 
-describe('headings', () => {
-  it('makes one chunk of each section of a small document, under the path of its headings', () => {
+describe('the headings of chunks', () => {
+  it('makes one chunk of each section of a small document, with the path of its headings', () => {
     expect(chunkMarkdown('Intro\n\n# A\n\none\n\n## B ##\ntwo\n\n### C\nthree\n\n## D\nfour\n\n# E\nfive')).toEqual([
       { headingPath: [], text: 'Intro' },
       { headingPath: ['A'], text: 'one' },
@@ -41,7 +41,7 @@ describe('headings', () => {
     ]);
   });
 
-  it('understands underlined headings, but no list or table above a rule', () => {
+  it('reads underlined headings, but not a list or table above a rule', () => {
     expect(chunkMarkdown('Title\n=====\none\n\nPart\n---\ntwo')).toEqual([
       { headingPath: ['Title'], text: 'one' },
       { headingPath: ['Title', 'Part'], text: 'two' },
@@ -49,17 +49,17 @@ describe('headings', () => {
     expect(chunkMarkdown('- item\n---\ntext')).toEqual([{ headingPath: [], text: '- item\n---\ntext' }]);
   });
 
-  it('takes no heading from within fenced code, nor from hashtags', () => {
+  it('reads no heading in fenced code or in hashtags', () => {
     expect(chunkMarkdown('```sh\n# comment\n```\n\n#hashtag\n\n    # indented')).toEqual([
       { headingPath: [], text: '```sh\n# comment\n```\n\n#hashtag\n\n    # indented' },
     ]);
   });
 
-  it('takes a fence that is never closed for text', () => {
+  it('reads a fence that is never closed as text', () => {
     expect(chunkMarkdown('```\ncode\n\n# After\ntext').at(-1)).toEqual({ headingPath: ['After'], text: 'text' });
   });
 
-  it('keeps a heading with nothing below it as text', () => {
+  it('reads a heading with nothing below it as text', () => {
     expect(chunkMarkdown('# A\ntext\n\n## Coming soon\n\n# B\n')).toEqual([
       { headingPath: ['A'], text: 'text\n\n## Coming soon' },
       { headingPath: [], text: '# B' },
@@ -67,13 +67,13 @@ describe('headings', () => {
   });
 });
 
-describe('sizes', () => {
+describe('the sizes of chunks', () => {
   it('merges short paragraphs of one section', () => {
     const text = Array.from({ length: 6 }, () => paragraph(50)).join('\n\n');
     expect(texts(text)).toEqual([text]);
   });
 
-  it('parts a long section between paragraphs', () => {
+  it('cuts a long section between paragraphs', () => {
     const paragraphs = Array.from({ length: 9 }, (_, index) => paragraph(150, `word${index}`));
     const chunks = texts(paragraphs.join('\n\n'));
     expect(chunks.length).toBeGreaterThan(2);
@@ -82,7 +82,7 @@ describe('sizes', () => {
     for (const chunk of chunks) expect(chunk.length / 4).toBeLessThanOrEqual(800);
   });
 
-  it('parts a long paragraph at the ends of sentences', () => {
+  it('cuts a long paragraph at the ends of sentences', () => {
     const chunks = texts('This sentence is one of very many. '.repeat(300));
     expect(chunks.length).toBeGreaterThan(3);
     for (const chunk of chunks) {
@@ -103,37 +103,37 @@ describe('sizes', () => {
     expect(chunks).toContain(code);
   });
 
-  it('cuts even code where it would make one endless passage', () => {
+  it('cuts very long code at the ends of lines', () => {
     const chunks = texts(`\`\`\`\n${'const line = 1;\n'.repeat(20_000)}\`\`\``);
     for (const chunk of chunks) expect(chunk.length / 4).toBeLessThanOrEqual(8_100);
   });
 });
 
-describe('text', () => {
-  it('is empty when there is nothing but white space', () => {
+describe('the text of chunks', () => {
+  it('is absent when the source is white space only', () => {
     expect(chunkMarkdown(' \n\t\r\n\u200b\n')).toEqual([]);
   });
 
-  it('drops what nobody sees, and keeps what joins letters and emoji', () => {
+  it('loses invisible characters, except the joiners of letters and emoji', () => {
     expect(cleanText('a\u200bb\u202ec\u00ad\ufeff\u2066d\u0000\u{e0041}')).toBe('abcd');
     expect(cleanText('می\u200cخواهم 👩\u200d💻 ❤\ufe0f')).toBe('می\u200cخواهم 👩\u200d💻 ❤\ufe0f');
   });
 
-  it('composes characters and ends lines by line feeds', () => {
+  it('is normalized to NFC, with line feeds as line ends', () => {
     expect(cleanText('e\u0301\r\nx\ry\u2028z')).toBe('é\nx\ny\nz');
   });
 
-  it('replaces halves of surrogate pairs', () => {
+  it('has halves of surrogate pairs replaced', () => {
     expect(cleanText('a\ud83db')).toBe('a\ufffdb');
   });
 
-  it('never splits a surrogate pair', () => {
+  it('is never cut within a surrogate pair', () => {
     const chunks = texts('😀'.repeat(5_001));
     expect(chunks.every((chunk) => chunk.isWellFormed())).toBe(true);
     expect(chunks.join('')).toBe('😀'.repeat(5_001));
   });
 
-  it('loses no word of random documents, and keeps their order', () => {
+  it('keeps every word of random documents, in order', () => {
     for (let seed = 0; seed < 200; seed += 1) {
       const text = createDocument(seed);
       const chunks = chunkMarkdown(text);
@@ -152,7 +152,7 @@ describe('text', () => {
     ['fences', '```\n'.repeat(64_000)],
     ['a table rule', `|${'-|'.repeat(128_000)}\n|${'-|'.repeat(128_000)}`],
     ['brackets', '[('.repeat(128_000)],
-  ])('is done with 256 kB of %s in well under a second', (_, text) => {
+  ])('of 256 kB of %s is chunked in less than a second', (_, text) => {
     const start = performance.now();
     const chunks = chunkMarkdown(text);
     expect(performance.now() - start).toBeLessThan(1_000);

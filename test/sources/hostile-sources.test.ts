@@ -7,7 +7,7 @@ import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { readMessage, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
-/** Each is answered in less than a tenth of that, however busy the machine. */
+/** Each takes less than a tenth of this time on an idle machine. */
 const MAX_HEALTH_MS = 10_000;
 const POLL_MS = 20;
 
@@ -17,7 +17,7 @@ async function openGateway(options: Parameters<typeof startGateway>[0] = {}): Pr
   return gateway;
 }
 
-/** Asks for `/health` again and again until `work` has ended, and gives its result. */
+/** Requests `/health` repeatedly until `work` ends; returns the result of `work`. */
 async function whileHealthy<T>({ fetch }: TestGateway, work: Promise<T>): Promise<T> {
   let isOver = false;
   const end = work.finally(() => {
@@ -51,7 +51,7 @@ const fill = (unit: string, length: number) => unit.repeat(Math.ceil(length / un
 
 const UNITS = ['-', '|', '.', '_', '*', '[', '[1]', '|a|\n|-|\n', '- a:\n  ', ' ', '\n', '> ', '\u0301', '👩\u200d'];
 
-it('answers from a source of 20,000 of any character, and goes on with everything else', {
+it('answers from a source of 20,000 repetitions of any character, and serves other requests meanwhile', {
   timeout: 120_000,
 }, async () => {
   const gateway = await openGateway();
@@ -72,7 +72,9 @@ it('answers from a source of 20,000 of any character, and goes on with everythin
 
 const LARGE = ['-', 'a ', 'a\n', '中'];
 
-it('reads a source of 1 MB while it answers others, and then answers from it', { timeout: 240_000 }, async () => {
+it('reads a source of 1 MB while it serves other requests, and then answers from it', {
+  timeout: 240_000,
+}, async () => {
   const gateway = await openGateway();
   for (const unit of LARGE) {
     const chatbotId = await createChatbot(gateway);
@@ -88,7 +90,7 @@ it('reads a source of 1 MB while it answers others, and then answers from it', {
   }
 });
 
-it('answers a question of 100,000 of any character', { timeout: 120_000 }, async () => {
+it('answers a question of 100,000 repetitions of any character', { timeout: 120_000 }, async () => {
   const gateway = await openGateway({ env: { MAX_MESSAGE_CHARS: '100000' } });
   const chatbotId = await createChatbot(gateway, { sources: ['A thing is what it is.'] });
   for (const unit of UNITS.filter((text) => text.trim() !== '')) {
@@ -99,7 +101,7 @@ it('answers a question of 100,000 of any character', { timeout: 120_000 }, async
 
 const ENDPOINT = { url: 'https://receiver.example/', events: ['SOURCE_FAILED', 'SOURCE_DONE'] };
 
-it('says publicly why a source takes too long to read, and keeps nothing of it', async () => {
+it('marks a source that takes too long to read as FAILED with a public reason, and stores no passage of it', async () => {
   const sourceReader = createSourceReader({ timeoutMs: 1, maxHeapMb: 256 });
   const gateway = await openGateway({ replaced: { sourceReader }, env: { SECRET_KEY: '0'.repeat(64) } });
   await mutate(gateway, 'createWebhookSubscription', ENDPOINT);
@@ -122,7 +124,7 @@ it('says publicly why a source takes too long to read, and keeps nothing of it',
   expect(short.source).toMatchObject({ status: 'DONE', passages: { nodes: [{ text: 'A thing is short.' }] } });
 });
 
-it('ends a thread that takes too much memory, and reads the next source', async () => {
+it('terminates a thread that uses too much memory, and reads the next source', async () => {
   const tight = createSourceReader({ timeoutMs: 60_000, maxHeapMb: 4 });
   const text = Array.from({ length: 160_000 }, (_, number) => number.toString(36)).join(' ');
   expect((await tight.read({ content: { text } })).failure).toBe('The text took too much memory to read.');
@@ -136,7 +138,7 @@ it.each([
     'long headings',
   ],
   ['words', 'ﷺ '.repeat(480_000), 'too many words'],
-])('refuses a text whose %s become more than can be written in seconds', async (_what, text, reason) => {
+])('marks a text with too many or too long %s as failed', async (_what, text, reason) => {
   const reader = createSourceReader();
   expect(await reader.read({ content: { text } })).toMatchObject({
     passages: [],
