@@ -10,6 +10,9 @@ import { findPagedChatbot, type PagedChatbot } from './store/chat-pages.ts';
 /** The id of the demo chatbot, the same in every installation, so that documentation and examples can name it. */
 export const DEMO_CHATBOT_ID = '01900000-0000-7000-8000-000000000003';
 
+/** Pages that are for maintainers; visitors of the demo chatbot ask how to use the gateway. */
+const FOR_MAINTAINERS: readonly string[] = ['architecture.md'];
+
 const PACKAGE_ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /**
@@ -62,6 +65,6 @@ export async function findDemoLink({
 
 async function documentation(): Promise<string[]> {
   const docs = await readdir(join(PACKAGE_ROOT, 'docs')).catch(() => []);
-  const pages = docs.filter((name) => name.endsWith('.md')).sort();
+  const pages = docs.filter((name) => name.endsWith('.md') && !FOR_MAINTAINERS.includes(name)).sort();
   return ['README.md', ...pages.map((name) => join('docs', name))];
 }

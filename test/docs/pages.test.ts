@@ -5,11 +5,14 @@ import { buildSchema, parse, validate } from 'graphql';
 import { expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { SETTINGS } from '../../src/config.ts';
+import { ERRORS } from '../../src/domain/errors.ts';
 import { FAILURES } from '../../src/domain/failures.ts';
 import { runProgram } from '../helpers/process.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PAGES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...globSync('docs/*.md', { cwd: ROOT })];
+const DOCS = globSync('docs/**/*.md', { cwd: ROOT });
+const LINKED = [...new Set([...PAGES, ...DOCS, 'CHANGELOG.md'])];
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 
 /** Names in capitals that are of something else. */
@@ -35,15 +38,68 @@ const TIMES = [
   ['src/http/websocket.ts', 'PING_INTERVAL_MS = 25_000'],
 ] as const;
 
-it('docs/graphql.md says of every reason for a failed answer what to do', () => {
-  const page = read('docs/graphql.md');
-  for (const code of Object.keys(FAILURES)) expect(page).toMatch(new RegExp(`^\\| \`${code}\` \\|.+\\|.+\\|$`, 'm'));
+/** The name that GitHub gives to a heading. */
+const anchorOf = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\w\s-]/g, '')
+    .trim()
+    .replaceAll(' ', '-');
+
+/** The headings of a page, without what stands in its blocks of code. */
+const anchorsIn = (path: string) =>
+  [
+    ...read(path)
+      .replaceAll(/^```[\s\S]*?^```/gm, '')
+      .matchAll(/^#+ (.+)$/gm),
+  ].map(([, heading = '']) => anchorOf(heading));
+
+it.each(LINKED)('%s links only to pages and headings that exist', (page) => {
+  for (const [, target = '', anchor] of read(page).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+    const path = target === '' ? page : join(dirname(page), target);
+    expect(existsSync(join(ROOT, path)), target).toBe(true);
+    if (anchor !== undefined) expect(anchorsIn(path), `${target}#${anchor}`).toContain(anchor);
+  }
 });
 
-it.each(PAGES)('%s leads only to pages that are there', (page) => {
-  for (const [, target = ''] of read(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
-    expect(existsSync(join(ROOT, dirname(page), target)), target).toBe(true);
-  }
+it('docs/README.md links every page of docs, and README.md links it', () => {
+  const index = read('docs/README.md');
+  const pages = DOCS.filter((page) => page !== 'docs/README.md');
+  expect(pages.length).toBeGreaterThan(15);
+  expect(pages.filter((page) => !index.includes(`](${page.replace('docs/', '')})`))).toEqual([]);
+  expect(read('README.md')).toContain('](docs/README.md)');
+});
+
+it('README.md has fewer than 200 lines', () => {
+  expect(read('README.md').split('\n').length).toBeLessThan(200);
+});
+
+it('docs/troubleshooting.md has a row for each error code with its status, and for each reason of a failed reply', () => {
+  const page = read('docs/troubleshooting.md');
+  const [, errors = ''] = page.split('\n## Error codes\n');
+  const [table = '', failures = ''] = errors.split('\n## Failed replies\n');
+  const statuses = [...table.matchAll(/^\| (`[^|]+`) \|[^|]+\| (\d{3}) \|/gm)].flatMap(([, names = '', status]) =>
+    [...names.matchAll(/`(\w+)`/g)].map(([, name = '']) => [name, Number(status)] as const),
+  );
+  // GraphQL itself has two more codes.
+  const own = statuses.filter(([name]) => !name.startsWith('GRAPHQL_'));
+  const expected = Object.entries(ERRORS).map(([name, { status }]) => [name, status]);
+  expect(own.toSorted()).toEqual(expected.toSorted());
+  for (const code of Object.keys(FAILURES))
+    expect(failures).toMatch(new RegExp(`^\\| \`${code}\` \\|.+\\|.+\\|$`, 'm'));
+});
+
+it('docs/troubleshooting.md quotes messages and log lines that the program writes', () => {
+  const program = globSync(['src/**/*.ts', 'bin/*.js', 'node_modules/kysely/dist/migration/migrator.js'], { cwd: ROOT })
+    .map(read)
+    .join('\n');
+  const [, starts = ''] = read('docs/troubleshooting.md').split('\n## The start fails\n');
+  const [quoting = ''] = starts.split('\n## Webhooks\n');
+  const quoted = [...quoting.matchAll(/^\| `([^`]+)` \|/gm)]
+    .map(([, text = '']) => text)
+    .filter((text) => text !== 'msg');
+  expect(quoted.length).toBeGreaterThan(30);
+  expect(quoted.filter((text) => !program.includes(text))).toEqual([]);
 });
 
 it('docs/operations.md names every setting that limits what a client may do', () => {
@@ -60,14 +116,9 @@ it('SECURITY.md names tests that are there', () => {
   expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });
 
-it('is led to from the README, each page', () => {
-  for (const page of PAGES.filter((path) => path.startsWith('docs/')))
-    expect(read('README.md')).toContain(`](${page})`);
-});
-
 it.each(PAGES)('%s names files of the source, scripts and settings as they are', (page) => {
   const text = read(page);
-  for (const [, path = ''] of text.matchAll(/`((?:src|store|chat|coordination|access)\/[\w/-]+\.ts)`/g)) {
+  for (const [, path = ''] of text.matchAll(/`([\w.-]+\/[\w./-]+\.(?:ts|js|graphql|md))`/g)) {
     expect(
       [path, `src/${path}`].some((file) => existsSync(join(ROOT, file))),
       path,
@@ -97,9 +148,11 @@ it.each(TIMES)('docs/scaling.md is right about the times of %s: %s', (file, line
   expect(read(file)).toContain(line);
 });
 
-it('lists in the README the commands that the program lists', async () => {
+it('lists in docs/operations.md the commands that the program lists', async () => {
   const { stdout } = await runProgram({ args: ['--help'] });
   const known = [...stdout.matchAll(/^ {2}(?!-)(\S.*?)(?: {2,}| --name|$)/gm)].map(([, name]) => name);
-  const listed = [...read('README.md').matchAll(/^\| `([a-z][^`]*?)(?: --name[^`]*)?` \|/gm)].map(([, name]) => name);
+  const [, section = ''] = read('docs/operations.md').split('\n## Accounts and keys\n');
+  const [commands = ''] = section.split('\n## ', 1);
+  const listed = [...commands.matchAll(/^\| `([a-z][^`]*?)(?: --name[^`]*)?` \|/gm)].map(([, name]) => name);
   expect(listed).toEqual(known);
 });
