@@ -1,12 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { QueryTooComplexError } from './errors.ts';
 
-/** Rows hold more than what is asked of them, so more may be read than answered; times the limit of the answer. */
+/** Rows hold more than the fields requested of them, so an execution may read a multiple of its response limit. */
 const READ_FACTOR = 2;
 
 /**
- * How many bytes one execution may answer, and how much it may read for that. It is counted while the answer is built, so
- * that memory is bounded too; once it is exceeded, everything that counts throws, and the execution ends soon.
+ * Limits the bytes of one execution's response, and how much it reads for that. It counts while the response is built,
+ * so it bounds memory too. Once the budget is exceeded, every count throws, and the execution ends soon.
  */
 export class AnswerBudget {
   readonly limit: number;
@@ -16,13 +16,13 @@ export class AnswerBudget {
   #isClosed = false;
   #excess: QueryTooComplexError | undefined;
 
-  /** @param outer of the execution that this one is a part of: it counts too. */
+  /** @param outer the budget of the execution that contains this one: it counts too. */
   constructor(limit: number, outer?: AnswerBudget) {
     this.limit = limit;
     this.#outer = outer;
   }
 
-  /** Why the execution has to end; undefined while it may go on. */
+  /** Why the execution has to end; undefined while it may continue. */
   get excess(): QueryTooComplexError | undefined {
     return this.#excess ?? this.#outer?.excess;
   }
@@ -32,20 +32,23 @@ export class AnswerBudget {
     if (!this.#isClosed && this.excess !== undefined) throw this.excess;
   }
 
-  /** Counts bytes of the answer, or fewer than there will be; throws nothing, as thousands of errors cost more. */
+  /** Counts bytes of the response, or a lower bound of them. Throws nothing, as thousands of errors cost more. */
   addAnswered(bytes: number): void {
     this.#answered += bytes;
     if (this.#answered > this.limit) this.#excess ??= answerTooLarge(this.#answered, this.limit);
     this.#outer?.addHeld(bytes);
   }
 
-  /** Counts what is held in memory for the answer, in UTF-16 code units. @throws QueryTooComplexError */
+  /**
+   * Counts memory held for the response, in UTF-16 code units.
+   * @throws QueryTooComplexError
+   */
   addRead(chars: number): void {
     this.addHeld(chars);
     this.check();
   }
 
-  /** Counts the same, and throws nothing. */
+  /** Counts the same without throwing. */
   addHeld(chars: number): void {
     const limit = this.limit * READ_FACTOR;
     this.#held += chars;
@@ -53,7 +56,7 @@ export class AnswerBudget {
     this.#outer?.addHeld(chars);
   }
 
-  /** Ends the counting: what was begun by the execution and outlives it may read what it likes. */
+  /** Stops counting: work that outlives its execution has no limit. */
   close(): void {
     this.#isClosed = true;
   }
@@ -61,17 +64,22 @@ export class AnswerBudget {
 
 const budgets = new AsyncLocalStorage<AnswerBudget>();
 
-/** The budget of the execution under way; undefined outside of one, and in those that have none: mutations and REST. */
+/**
+ * The budget of the current execution; undefined outside one, and in executions without a budget: mutations and REST.
+ */
 export function findBudget(): AnswerBudget | undefined {
   return budgets.getStore();
 }
 
-/** Runs what builds an answer, and what that waits for, under a budget. */
+/** Runs the code that builds a response, and its asynchronous work, under a budget. */
 export function runWithin<T>(budget: AnswerBudget, run: () => T): T {
   return budgets.run(budget, run);
 }
 
-/** Says that an answer would be too large. @param parts of it, the largest first. */
+/**
+ * Creates the error for a response that would be too large.
+ * @param parts its root fields, the largest first.
+ */
 export function answerTooLarge(
   bytes: number,
   limit: number,

@@ -1,14 +1,14 @@
-/** Keeps off something that has failed, so that nobody waits for it in vain. */
+/** A circuit breaker: it blocks attempts at something that keeps failing, so that no caller waits for it. */
 export interface Breaker {
-  /** Whether it may be tried now. Whoever was told so says what became of it. */
+  /** Whether an attempt is allowed now. After an allowed attempt the caller reports its outcome. */
   tryNow(): boolean;
   succeed(): void;
   fail(): void;
 }
 
 /**
- * Makes a breaker. After so many failures in a row nothing is tried but one probe at a time, with a pause before each;
- * one that succeeds ends that.
+ * Creates a breaker. After so many failures in a row it allows one probe at a time, with a pause before each; a
+ * successful probe closes it.
  */
 export function createBreaker({ failures, pauseMs }: { failures: number; pauseMs: number }): Breaker {
   let inARow = 0;

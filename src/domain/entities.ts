@@ -1,6 +1,6 @@
 /**
- * The nouns as the program passes them around. Each stands for one stored row; relations are ids, resolved by the
- * store's loaders. `accountId` is the owner, and every read is limited to it.
+ * The entities of the program. Each is one stored row; relations are ids, which the store's loaders resolve.
+ * `accountId` is the owner, and limits every read.
  */
 
 import type { Answering } from './answering.ts';
@@ -10,37 +10,37 @@ import type { Provider } from './providers.ts';
 import type { Timestamp } from './time.ts';
 import type { Generation, TokenUsage } from './usage.ts';
 
-/** What a credential may do: read the graph, chat, manage. */
+/** The permissions of a credential: read the graph, chat, manage. */
 export const SCOPES = ['READ', 'CHAT', 'MANAGE'] as const;
 /** One of `SCOPES`. */
 export type Scope = (typeof SCOPES)[number];
 
-/** What a source was made from. */
+/** What a source was created from. */
 export const SOURCE_TYPES = ['SITE', 'URL', 'FILE', 'TEXT', 'QA', 'TRANSCRIPT'] as const;
 /** One of `SOURCE_TYPES`. */
 export type SourceType = (typeof SOURCE_TYPES)[number];
 
-/** How far a source has been read. */
+/** The progress of reading a source. */
 export const SOURCE_STATUSES = ['PENDING', 'CRAWLING', 'PROCESSING', 'DONE', 'FAILED'] as const;
 /** One of `SOURCE_STATUSES`. */
 export type SourceStatus = (typeof SOURCE_STATUSES)[number];
 
-/** Where a conversation stands. */
+/** The status of a conversation. */
 export const CONVERSATION_STATUSES = ['OPEN', 'ESCALATED', 'CLOSED'] as const;
 /** One of `CONVERSATION_STATUSES`. */
 export type ConversationStatus = (typeof CONVERSATION_STATUSES)[number];
 
-/** The ways a conversation can come in. */
+/** The channels through which a conversation starts. */
 export const CHANNELS = ['API', 'GRAPHQL', 'CHAT_PAGE', 'WIDGET'] as const;
 /** One of `CHANNELS`. */
 export type Channel = (typeof CHANNELS)[number];
 
-/** Who can say a message. */
+/** The authors of messages. */
 export const MESSAGE_ROLES = ['USER', 'ASSISTANT', 'AGENT', 'SYSTEM'] as const;
 /** One of `MESSAGE_ROLES`. */
 export type MessageRole = (typeof MESSAGE_ROLES)[number];
 
-/** How far a message has come; the last four are ends. */
+/** The progress of a message; the last four are final. */
 export const MESSAGE_STATUSES = ['QUEUED', 'STREAMING', 'COMPLETED', 'FAILED', 'STOPPED', 'INTERRUPTED'] as const;
 /** One of `MESSAGE_STATUSES`. */
 export type MessageStatus = (typeof MESSAGE_STATUSES)[number];
@@ -50,22 +50,22 @@ export const FINISH_REASONS = ['STOP', 'LENGTH', 'CONTENT_FILTER', 'ERROR', 'ABO
 /** One of `FINISH_REASONS`. */
 export type FinishReason = (typeof FINISH_REASONS)[number];
 
-/** What a visitor can think of a reply. */
+/** A visitor's ratings of a reply. */
 export const RATINGS = ['UP', 'DOWN'] as const;
 /** One of `RATINGS`. */
 export type Rating = (typeof RATINGS)[number];
 
-/** Who answers the visitor of a conversation. */
+/** Whether the AI or a person answers the visitor of a conversation. */
 export const ANSWERERS = ['AI', 'PERSON'] as const;
 /** One of `ANSWERERS`. */
 export type Answerer = (typeof ANSWERERS)[number];
 
-/** Who can be seen typing. */
+/** Whose typing is shown. */
 export const TYPING_ROLES = ['USER', 'AGENT'] as const;
 /** One of `TYPING_ROLES`. */
 export type TypingRole = (typeof TYPING_ROLES)[number];
 
-/** Owns everything else. */
+/** The owner of everything else. */
 export interface Account {
   readonly id: string;
   readonly name: string;
@@ -77,7 +77,7 @@ export interface ApiKey {
   readonly id: string;
   readonly accountId: string;
   readonly name: string;
-  /** The first 8 characters of the key: enough to recognise it, useless to a thief. */
+  /** The first 8 characters of the key: enough to recognize it, useless to a thief. */
   readonly prefix: string;
   readonly scopes: readonly Scope[];
   readonly createdAt: Timestamp;
@@ -104,28 +104,28 @@ export interface Chatbot {
   readonly updatedAt: Timestamp;
 }
 
-/** An account's own access to the models of a provider, without its secret. */
+/** An account's own key for a model provider, without its secret. */
 export interface ProviderKey {
   readonly accountId: string;
   readonly provider: Provider;
-  /** The last four characters of the key; null where there is none, or too short a one. */
+  /** The last four characters of the key; null without a key, or for one that is too short. */
   readonly keyEnding: string | null;
-  /** Where its models are; null: at the provider's own address. */
+  /** The address of its models; null: the provider's own. */
   readonly baseUrl: string | null;
   readonly updatedAt: Timestamp;
 }
 
-/** What was seen of a model that an account has used. */
+/** The last outcomes of a model that an account has used. */
 export interface ProviderModel {
   readonly provider: string;
   readonly model: string;
   readonly workedAt: Timestamp | null;
   readonly failedAt: Timestamp | null;
-  /** Why it failed the last time; null when it has worked since. */
+  /** Why the last call failed; null if it succeeded. */
   readonly failure: FailureCode | null;
 }
 
-/** What visitors are asked for when they want to be called back. */
+/** The form for visitors who want to be contacted. */
 export interface LeadForm {
   readonly title: string;
   readonly fields: readonly LeadField[];
@@ -138,7 +138,7 @@ export interface LeadField {
   readonly isRequired: boolean;
 }
 
-/** Something that a chatbot has read. */
+/** A text from which a chatbot answers. */
 export interface Source {
   readonly id: string;
   readonly accountId: string;
@@ -160,12 +160,12 @@ export interface Passage {
   readonly chatbotId: string;
   readonly sourceId: string;
   readonly position: number;
-  /** The headings above the text, outermost first, the source's title not among them. */
+  /** The headings above the text, outermost first, without the source's title. */
   readonly headingPath: readonly string[];
   readonly text: string;
 }
 
-/** What one visitor and one chatbot say to each other. */
+/** The messages between one visitor and one chatbot. */
 export interface Conversation {
   readonly id: string;
   readonly accountId: string;
@@ -173,21 +173,21 @@ export interface Conversation {
   readonly sessionId: string;
   readonly channel: Channel;
   readonly status: ConversationStatus;
-  /** Until when the chatbot is silent because a person has answered; null or past when it answers. */
+  /** The chatbot is silent until then, because a person has answered; null or past while the chatbot answers. */
   readonly silentUntil: Timestamp | null;
-  /** The person who takes care of it, as the account's own systems name them. */
+  /** The person in charge, by a name from the account's own systems. */
   readonly assignee: string | null;
-  /** When a person was first asked for. */
+  /** When a person was first requested. */
   readonly escalatedAt: Timestamp | null;
   readonly escalationReason: string | null;
-  /** The visitor's messages since somebody of the account has read it. */
+  /** How many of the visitor's messages nobody of the account has read. */
   readonly unreadCount: number;
   readonly metadata: JsonText;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
 }
 
-/** Who left how to be reached. */
+/** A visitor who left contact data. */
 export interface Lead {
   readonly id: string;
   readonly accountId: string;
@@ -200,7 +200,7 @@ export interface Lead {
   readonly createdAt: Timestamp;
 }
 
-/** Evidence for a stretch of an answer. `start` and `end` are UTF-16 offsets in the message's content, end exclusive. */
+/** Evidence for a span of a reply. `start` and `end` are UTF-16 offsets in the message's content, `end` exclusive. */
 export interface Citation {
   readonly passageId: string;
   readonly sourceId: string;
@@ -211,13 +211,13 @@ export interface Citation {
   readonly end: number;
 }
 
-/** Why a message failed, in words that anyone may see. */
+/** Why a message failed, in public words. */
 export interface MessageFailure {
   readonly code: string;
   readonly message: string;
 }
 
-/** One thing said in a conversation. */
+/** A message of a conversation. */
 export interface Message {
   readonly id: string;
   readonly accountId: string;
@@ -228,22 +228,22 @@ export interface Message {
   readonly citations: readonly Citation[];
   readonly finishReason: FinishReason | null;
   readonly usage: TokenUsage | null;
-  /** Null but for replies that have ended. */
+  /** How the reply was generated; null except for finished replies. */
   readonly generation: Generation | null;
-  /** What the model thought; null before the end, and unless the chatbot shows it. */
+  /** The model's reasoning; null until the reply has ended, and unless the chatbot shows it. */
   readonly reasoning: string | null;
-  /** Questions that the visitor may want to ask next. */
+  /** Suggested questions for the visitor. */
   readonly followUps: readonly string[];
-  /** The key that asked for it, for a reply; null where that is not known. */
+  /** The API key that requested the reply; null when unknown. */
   readonly apiKeyId: string | null;
   readonly rating: Rating | null;
-  /** What it follows: for a reply the question it answers, for a question what was said before; null for the first. */
+  /** The message before it: for a reply the user message that it answers; null for the first message. */
   readonly parentId: string | null;
-  /** Whether it stands on the branch that its conversation shows. */
+  /** Whether it is on the branch that its conversation shows. */
   readonly isShown: boolean;
-  /** A note between people: only those who manage see it, and it stands beside all branches. */
+  /** A note between people: only viewers with MANAGE see it, and it belongs to no branch. */
   readonly isPrivate: boolean;
-  /** Who wrote it, for a person's message. */
+  /** The name of the person who wrote it; null for other roles. */
   readonly authorName: string | null;
   readonly metadata: JsonText;
   readonly error: MessageFailure | null;

@@ -2,8 +2,8 @@ import type { Scope } from './entities.ts';
 import { MAX_ACTIVE_API_KEYS, MAX_BODY_BYTES } from './limits.ts';
 
 /**
- * Everything that can be refused, and the one table that says how: code → HTTP status → public text. Nothing else in
- * the program chooses a status. In GraphQL a `code` is a union member's `code` or a top-level `extensions.code`.
+ * All refusals, and the only table from code to HTTP status to public text. Nothing else in the program chooses a
+ * status. In GraphQL, `code` is the `code` of a union member or a top-level `extensions.code`.
  */
 export const ERRORS = {
   NOT_FOUND: { status: 404, text: 'Not Found' },
@@ -34,12 +34,12 @@ export const ERRORS = {
 /** A reason that clients can act on, the same in GraphQL, REST and the logs. */
 export type ErrorCode = keyof typeof ERRORS;
 
-/** What every refusal is: an error whose code and message are public. */
+/** The base of all refusals: errors whose code and message are public. */
 export abstract class RefusalError extends Error {
   abstract readonly code: ErrorCode;
 }
 
-/** Makes the class of a refusal that says the same each time: by default the public text of its code. */
+/** Creates the class of a refusal with a fixed message, by default the public text of its code. */
 function refusalOf<Code extends ErrorCode>(code: Code, message: string = ERRORS[code].text) {
   return class extends RefusalError {
     readonly code = code;
@@ -50,7 +50,7 @@ function refusalOf<Code extends ErrorCode>(code: Code, message: string = ERRORS[
   };
 }
 
-/** What was named does not exist, or belongs to someone else: both look the same on purpose. */
+/** The named thing does not exist, or belongs to another account: clients cannot tell the difference. */
 export class NotFoundError extends RefusalError {
   readonly code = 'NOT_FOUND';
 
@@ -60,21 +60,21 @@ export class NotFoundError extends RefusalError {
 }
 
 /**
- * Gives a found thing back.
- * @throws NotFoundError when it was not found.
+ * Returns a found thing.
+ * @throws NotFoundError for undefined and null.
  */
 export function requireFound<T>(noun: string, found: T | undefined | null): T {
   if (found === undefined || found === null) throw new NotFoundError(noun);
   return found;
 }
 
-/** One field of an input, and what is wrong with it. `path` starts inside `input`. */
+/** A field of an input and its problem. `path` starts inside `input`. */
 export interface FieldProblem {
   readonly path: readonly string[];
   readonly message: string;
 }
 
-/** The input breaks a rule of a field. At least one problem is given. */
+/** The input breaks a rule of a field. Has at least one problem. */
 export class InvalidInputError extends RefusalError {
   readonly code = 'INVALID_INPUT';
   readonly fields: readonly FieldProblem[];
@@ -85,33 +85,33 @@ export class InvalidInputError extends RefusalError {
   }
 }
 
-/** The chatbot is switched off and takes no messages. */
+/** The chatbot is paused and accepts no messages. */
 export class ChatbotPausedError extends refusalOf('CHATBOT_PAUSED') {}
 
-/** A reply is under way in the conversation, and the caller did not want to wait. */
+/** A reply is in progress in the conversation, and the client does not want to wait. */
 export class ConversationBusyError extends refusalOf('CONVERSATION_BUSY') {}
 
-/** The client's own id of a message was used before, for something else. */
+/** The client has used its message id before, for another request. */
 export class IdempotencyConflictError extends refusalOf('IDEMPOTENCY_CONFLICT') {}
 
-/** The account already has as many active keys as it may. */
+/** The account has the maximum number of active keys. */
 export class ApiKeyLimitError extends refusalOf('API_KEY_LIMIT') {}
 
 /** The account has used up the AI replies of this UTC month. */
 export class QuotaExceededError extends refusalOf('QUOTA_EXCEEDED') {}
 
-/** No credential where one is needed, or one that does not hold: unknown, malformed and revoked look the same. */
+/** The credential is missing or invalid: unknown, malformed and revoked keys get the same error. */
 export class UnauthenticatedError extends refusalOf('UNAUTHENTICATED') {}
 
-/** The credential holds but lacks a scope. */
+/** The credential is valid but lacks a scope. */
 export class ForbiddenError extends RefusalError {
   readonly code = 'FORBIDDEN';
-  /** The scopes of which one would be enough; empty where none is. */
+  /** Any one of these scopes is enough; empty when none is. */
   readonly requiredScopes: readonly Scope[];
-  /** Where in the document the field is selected: the names that the answer would have, from the root. */
+  /** The path of the field in the response, from the root. */
   readonly path: readonly string[];
 
-  /** @param field what was asked for, as `Type.field`. */
+  /** @param field the selected field, as `Type.field`. */
   constructor(field: string, requiredScopes: readonly Scope[] = [], path: readonly string[] = []) {
     super(`This credential lacks the scope that ${field} needs.`);
     this.requiredScopes = requiredScopes;
@@ -119,13 +119,13 @@ export class ForbiddenError extends RefusalError {
   }
 }
 
-/** How a credential stands with its limit. */
+/** The rate limit status of a credential. */
 export interface RateLimitStatus {
   /** Requests allowed in any 60 seconds. */
   readonly limit: number;
-  /** How many more would be let through right now. */
+  /** How many more requests are allowed now. */
   readonly remaining: number;
-  /** Milliseconds until `remaining` next grows by itself; 0 when nothing is counted. */
+  /** Milliseconds until `remaining` next grows by itself; 0 when no request counts. */
   readonly resetMs: number;
 }
 
@@ -133,7 +133,7 @@ export interface RateLimitStatus {
 export class RateLimitedError extends RefusalError {
   readonly code = 'RATE_LIMITED';
   readonly retryAfterMs: number;
-  /** Absent where no key is known yet. */
+  /** Absent before a key is known. */
   readonly standing: RateLimitStatus | undefined;
 
   constructor(message: string, retryAfterMs: number, standing?: RateLimitStatus) {
@@ -143,24 +143,24 @@ export class RateLimitedError extends RefusalError {
   }
 }
 
-/** An argument that no type can check: a cursor of garbage, `first` with `last`, an impossible combination. */
+/** An argument that is invalid beyond its type: an invalid cursor, `first` with `last`, an impossible combination. */
 export class BadUserInputError extends RefusalError {
   readonly code = 'BAD_USER_INPUT';
 }
 
-/** A field at the root of an operation, by the name that it has in the answer, and its part of the cost. */
+/** A root field of an operation, by its response name, and its part of the cost. */
 export interface CostPart {
   readonly field: string;
   readonly cost: number;
 }
 
-/** The query is nested, long or costly beyond the limits, or its answer too large. */
+/** The query is nested too deep, too long or too expensive, or its response is too large. */
 export class QueryTooComplexError extends RefusalError {
   readonly code = 'QUERY_TOO_COMPLEX';
-  /** What was counted, at least: of it there may be `limit`. */
+  /** The counted cost, or a lower bound of it; the maximum is `limit`. */
   readonly cost: number;
   readonly limit: number;
-  /** What costs most, the dearest first; empty where that is not known, or says nothing. */
+  /** The most expensive parts, largest first; empty when unknown or of no help. */
   readonly parts: readonly CostPart[];
 
   constructor(
@@ -174,36 +174,42 @@ export class QueryTooComplexError extends RefusalError {
   }
 }
 
-/** The body is larger than a request may be. */
+/** The body exceeds the limit of a request. */
 export class PayloadTooLargeError extends refusalOf('PAYLOAD_TOO_LARGE') {}
 
-/** The body is not JSON by its own account. */
+/** The content type of the body is not JSON. */
 export class UnsupportedMediaTypeError extends refusalOf('UNSUPPORTED_MEDIA_TYPE') {}
 
-/** The body says that it is JSON and is not: bad syntax or bytes that are no UTF-8. */
+/** The content type of the body is JSON, but the body is not: bad syntax or invalid UTF-8. */
 export class MalformedBodyError extends refusalOf('MALFORMED_BODY') {}
 
-/** The gateway stops, and nobody can wait for the answer here. Try again after `retryAfterMs`, at its next start. */
+/**
+ * The gateway is stopping, and the client cannot wait for the response here. Try again after `retryAfterMs`, when it
+ * has restarted.
+ */
 export class ShuttingDownError extends refusalOf('SERVICE_UNAVAILABLE') {
   readonly retryAfterMs = 5_000;
 }
 
-/** The conversation has as many messages waiting as it may. */
+/** The conversation has the maximum number of queued messages. */
 export class QueueFullError extends refusalOf(
   'SERVICE_UNAVAILABLE',
   'Too many messages are waiting in this conversation.',
 ) {}
 
-/** An operation took longer than it may. What it had begun to change may yet be done. */
+/** The operation exceeded its time limit. Changes that it has started may still happen. */
 export class OperationTimeoutError extends refusalOf('SERVICE_UNAVAILABLE', 'The operation took too long.') {}
 
 /**
- * The database cannot be read or written: its disk is full or fails, or its server does not answer. Nothing was stored;
- * only where a server was lost while it committed, nobody knows.
+ * The database cannot be read or written: its disk is full or fails, or its server does not respond. Nothing was
+ * stored, except when a server was lost during a commit: then the outcome is unknown.
  */
 export class StorageUnavailableError extends RefusalError {
   readonly code = 'SERVICE_UNAVAILABLE';
-  /** `warn` where it passes by itself, `error` where the operator has to act. It is logged in one line, without a stack. */
+  /**
+   * `warn` when the problem passes by itself, `error` when the operator has to act. Logged in one line, without a
+   * stack.
+   */
   readonly logLevel: 'warn' | 'error';
 
   constructor({ logLevel = 'error', ...options }: ErrorOptions & { logLevel?: 'warn' | 'error' }) {
@@ -212,7 +218,7 @@ export class StorageUnavailableError extends RefusalError {
   }
 }
 
-/** A setting, argument or file that keeps the program from starting; shown to the operator as one line. */
+/** A setting, argument or file that prevents the start; shown to the operator as one line. */
 export class StartupError extends Error {}
 
 /** Another gateway has this database open. */

@@ -2,13 +2,16 @@ import type { Citation, Conversation, Lead, Message, MessageStatus, TypingRole }
 import type { Timestamp } from './time.ts';
 
 interface EventBase {
-  /** Writes where a reader stands after this event; opaque to clients, who give it back as `after`. Not all ask for it. */
+  /**
+   * Creates the cursor after this event: opaque to clients, who pass it as `after`. A function, as few clients select
+   * it.
+   */
   readonly cursor: () => string;
   readonly conversationId: string;
   readonly at: Timestamp;
 }
 
-/** The stages of a message. The last four are ends. */
+/** The stages of a message. The last four are final. */
 export type MessageStageType =
   | 'MessageCreated'
   | 'MessageStarted'
@@ -17,7 +20,7 @@ export type MessageStageType =
   | 'MessageStopped'
   | 'MessageInterrupted';
 
-/** How a message that has ended is told of. */
+/** The event type for each final status of a message. */
 export const ENDINGS = {
   COMPLETED: 'MessageCompleted',
   FAILED: 'MessageFailed',
@@ -25,76 +28,76 @@ export const ENDINGS = {
   INTERRUPTED: 'MessageInterrupted',
 } as const satisfies Partial<Record<MessageStatus, MessageStageType>>;
 
-/** A message has come to a stage, each told once. */
+/** A message has reached a stage; sent once for each. */
 export interface MessageStageEvent extends EventBase {
   readonly type: MessageStageType;
   readonly message: Message;
 }
 
-/** Questions that the visitor may want to ask next were found, after a reply. */
+/** Follow-up questions were suggested after a reply. */
 export interface FollowUpsSuggestedEvent extends EventBase {
   readonly type: 'FollowUpsSuggested';
   readonly message: Message;
 }
 
-/** The conversation shows the branch of a message that it did not show before. */
+/** The conversation now shows the branch of another message. */
 export interface BranchSelectedEvent extends EventBase {
   readonly type: 'BranchSelected';
   readonly message: Message;
 }
 
-/** A piece of an answer: `text` stands at `offset` (UTF-16 code units), so applying it twice is harmless. */
+/** A piece of a reply: `text` starts at `offset` (UTF-16 code units), so applying it twice is harmless. */
 export interface MessageDeltaEvent extends EventBase {
   readonly type: 'MessageDelta';
   readonly messageId: string;
   readonly offset: number;
   readonly text: string;
-  /** All text so far, this piece included. */
+  /** The text so far, this piece included. */
   readonly content: string;
 }
 
-/** A citation; the text it points into was told before. */
+/** A citation; the text that it refers to was sent before. */
 export interface CitationAddedEvent extends EventBase {
   readonly type: 'CitationAdded';
   readonly messageId: string;
   readonly citation: Citation;
 }
 
-/** Who answers, who takes care of it or where it stands has changed. */
+/** The answerer, the assignee or the status of the conversation has changed. */
 export interface HandoffChangedEvent extends EventBase {
   readonly type: 'HandoffChanged';
   readonly conversation: Conversation;
 }
 
-/** A visitor has left how to be reached. */
+/** A visitor has left contact data. */
 export interface LeadCapturedEvent extends EventBase {
   readonly type: 'LeadCaptured';
   readonly lead: Lead;
 }
 
-/** Someone began to type, or has stopped. Not kept. */
+/** Someone has started or stopped typing. Not logged. */
 export interface TypingChangedEvent extends EventBase {
   readonly type: 'TypingChanged';
   readonly role: TypingRole;
   readonly isTyping: boolean;
 }
 
-/** What a reader has missed cannot be told any more; what follows is told from now on. */
+/** The missed events are no longer available; the stream continues with new events. */
 export interface StreamGapEvent extends EventBase {
   readonly type: 'StreamGap';
   readonly reason: string;
 }
 
 /**
- * A conversation was deleted, with its chatbot or alone. Of the chatbot itself, where all of its conversations are
- * followed: then `conversationId` is the chatbot's id.
+ * A conversation was deleted, alone or with its chatbot. In a stream of all conversations of a chatbot, the chatbot was
+ * deleted: then `conversationId` is the chatbot's id.
  */
 export interface ConversationDeletedEvent extends EventBase {
   readonly type: 'ConversationDeleted';
   readonly reason: string;
 }
 
-/** What happens in a conversation, as its readers are told. */
+/** The events of a conversation, as its readers receive them. */
 export type ConversationEvent =
   | MessageStageEvent
   | BranchSelectedEvent
@@ -107,7 +110,7 @@ export type ConversationEvent =
   | StreamGapEvent
   | ConversationDeletedEvent;
 
-/** The events that are numbered and kept. */
+/** The types of events that are numbered and logged. */
 export type LoggedEventType =
   | MessageStageType
   | 'BranchSelected'
@@ -115,5 +118,5 @@ export type LoggedEventType =
   | 'HandoffChanged'
   | 'LeadCaptured';
 
-/** An event that has no place in a stream yet. */
+/** An event that has no position in a stream yet. */
 export type WithoutCursor<E> = E extends unknown ? Omit<E, 'cursor'> : never;

@@ -1,6 +1,6 @@
 /**
- * Why an answer can fail, in words that anyone may see: all that the graph tells. What a provider says itself may hold
- * a secret, and goes nowhere but, redacted, into the logs.
+ * Why an answer can fail, in public words: the graph shows nothing else. A provider's own words may contain a secret,
+ * so they are only logged, redacted.
  */
 export const FAILURES = {
   ANSWER_FAILED: 'The answer could not be produced.',
@@ -15,7 +15,7 @@ export const FAILURES = {
 /** A reason for a failed answer. */
 export type FailureCode = keyof typeof FAILURES;
 
-/** An answer could not be made, or not to its end. `detail` is for logs only, and holds no secret. */
+/** An answer failed, or broke off. `detail` is for logs only, and contains no secret. */
 export class AnswerFailure extends Error {
   readonly code: FailureCode;
 

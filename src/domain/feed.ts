@@ -1,22 +1,22 @@
-/** Something that may be here already. */
+/** A value, or a promise of it. */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** Takes an item; where it gives a promise, the next item has to wait until that resolves. */
+/** Handles an item. If it returns a promise, the next item waits until that resolves. */
 export type Take<T> = (item: T) => Promise<unknown> | undefined;
 
-/** Things that come one after the other, for one reader, who either asks for each or is given them all. */
+/** A sequence of items for one reader, who either pulls each or has all pushed. */
 export interface Feed<T> extends AsyncGenerator<T, void, void> {
   /**
-   * Gives each item to `take` as it comes, which costs a fraction of being asked for each. Resolves at the end, also at
-   * that by `return`; rejects with what went wrong, also in `take`. Only for who has not asked for any.
+   * Pushes each item to `push` as it arrives, which costs a fraction of pulling. Resolves at the end, also after
+   * `return`; rejects with an error of the source or of `push`. Only before the first pull.
    */
   giveTo(take: Take<T>): Promise<void>;
 }
 
 /**
- * Makes a feed of what gives.
- * @param give begins when the first item is wanted, waits where `take` tells it to, and resolves at the end.
- * @param stop lets `give` end soon: the reader has left. Called once at most.
+ * Creates a feed from a producer.
+ * @param produce starts at the first pull, waits while `push` returns a promise, and resolves at the end.
+ * @param stop ends `produce` soon: the reader has left. Called at most once.
  */
 export function createFeed<T>(give: (take: Take<T>) => Promise<void>, stop: () => void): Feed<T> {
   const asked: PromiseWithResolvers<IteratorResult<T, void>>[] = [];
@@ -25,7 +25,7 @@ export function createFeed<T>(give: (take: Take<T>) => Promise<void>, stop: () =
   let isOver = false;
   let goOn: (() => void) | undefined;
 
-  /** Gives an item to who has asked for it, and waits until the next one is asked for. */
+  /** Gives an item to the pending pull, and waits for the next pull. */
   function answer(value: T): Promise<void> | undefined {
     asked.shift()?.resolve({ done: false, value });
     if (isOver || asked.length > 0) return undefined;
@@ -51,7 +51,7 @@ export function createFeed<T>(give: (take: Take<T>) => Promise<void>, stop: () =
     isOver = true;
     stop();
     goOn?.();
-    // What went wrong was told to who had asked, or nobody asked.
+    // A pending pull has received the error, or there was none.
     await given?.catch(() => {});
   }
 
@@ -85,7 +85,10 @@ export function createFeed<T>(give: (take: Take<T>) => Promise<void>, stop: () =
   return feed;
 }
 
-/** Makes of each item another, which may take its time. @param left is called once, when there will be no more. */
+/**
+ * Maps each item, possibly asynchronously.
+ * @param left called once, when no more items will follow.
+ */
 export function mapFeed<T, R>(source: Feed<T>, map: (item: T) => MaybePromise<R>, left: () => void): Feed<R> {
   let hasLeft = false;
   const leave = () => {

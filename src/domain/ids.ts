@@ -1,8 +1,8 @@
 import { UUID, V7Generator } from 'uuidv7';
 
 /**
- * The nouns that have an id, each with the number that marks its ids. Numbers are part of every stored id: append,
- * never change. Below ten they also keep the last hex digit of an id a decimal one.
+ * The entities with ids, each with the number that marks its ids. Numbers are part of every stored id: append, never
+ * change. Numbers below ten also keep the last hex digit of an id a decimal one.
  */
 const KINDS = {
   account: 1,
@@ -19,20 +19,20 @@ const KINDS = {
   conversationEvent: 12,
 } as const;
 
-/** A noun that has an id. */
+/** An entity with ids. */
 export type IdKind = keyof typeof KINDS;
 
 const KIND_BITS = 0b11111;
 const kindByNumber = new Map<number, IdKind>(Object.entries(KINDS).map(([kind, number]) => [number, kind as IdKind]));
 const FORM = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** It goes on from its last moment for as long as the clock is behind that, however far the clock was set back. */
+/** Continues from its last moment while the clock is behind that, however far the clock was set back. */
 const generator = new V7Generator();
 generator.setRollbackAllowance(2 ** 48 - 1);
 
 /**
- * Makes a new id: a UUIDv7 whose last five bits say what it names, so that one bare UUID serves GraphQL, REST and the
- * database, and `node(id)` needs no table. Ids made in one process sort in the order of their making, whatever its clock.
+ * Creates an id: a UUIDv7 whose last five bits mark the entity. So one bare UUID serves GraphQL, REST and the database,
+ * and `node(id)` needs no table. Ids of one process sort in the order of their creation, whatever its clock.
  */
 export function createId(kind: IdKind): string {
   const bytes = Uint8Array.from(generator.generate().bytes);
@@ -40,12 +40,12 @@ export function createId(kind: IdKind): string {
   return UUID.ofInner(bytes).toString();
 }
 
-/** Has all ids that are made from now on sort after one, which an earlier process may have made by a clock that was ahead. */
+/** Makes all later ids sort after one that an earlier process may have created by a clock that was ahead. */
 export function continueIdsAfter(newest: string): void {
   generator.generateOrResetWithTs(timeOf(newest) + 1);
 }
 
-/** Makes a new id that sorts after another, which may come from a machine whose clock is ahead. */
+/** Creates an id that sorts after another, which may come from a machine whose clock is ahead. */
 export function createIdAfter(kind: IdKind, other: string | undefined): string {
   const id = createId(kind);
   if (other === undefined || id > other) return id;
@@ -55,15 +55,15 @@ export function createIdAfter(kind: IdKind, other: string | undefined): string {
 
 const timeOf = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 
-/** What `id` names, or `undefined` for anything that is no id of ours. Expects lower case: see `parseId`. */
+/** The entity of `id`; `undefined` for any text that is no id of this program. Expects lower case: see `parseId`. */
 export function kindOfId(id: string): IdKind | undefined {
   if (!FORM.test(id)) return undefined;
   return kindByNumber.get(Number.parseInt(id.slice(-2), 16) & KIND_BITS);
 }
 
 /**
- * Reads an id as a client typed it: lower-cased, and `undefined` when malformed or an id of another noun. Callers
- * treat `undefined` like an unknown id, so a malformed one reveals nothing.
+ * Reads an id from a client: lower-cased; `undefined` when malformed or an id of another entity. Callers treat
+ * `undefined` like an unknown id, so the response to a malformed id reveals nothing.
  */
 export function parseId(kind: IdKind, text: string): string | undefined {
   const id = text.toLowerCase();

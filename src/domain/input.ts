@@ -7,9 +7,9 @@ import { limitMarks } from './text.ts';
 const MAX_METADATA_BYTES = 16_384;
 
 /**
- * Text that a person wrote: trimmed, runs of more than 30 combining marks cut, then `min` to `max` UTF-16 code units, with
- * no NUL (which Postgres cannot store) and no half of a surrogate pair (which UTF-8 cannot). Rules that are added see
- * none that is too long.
+ * A text from a person: trimmed, with runs of more than 30 combining marks cut, `min` to `max` UTF-16 code units,
+ * without NUL (which Postgres cannot store) and unpaired surrogates (which UTF-8 cannot encode). Added rules run only
+ * on texts within the maximum.
  */
 export function text(min: number, max: number) {
   return z
@@ -22,32 +22,32 @@ export function text(min: number, max: number) {
 }
 
 /**
- * Text of one line, such as a name or a title: without what would control a terminal that shows it, and without the marks
- * that make a text read otherwise than it is written.
+ * A single-line text, such as a name or a title: without characters that control a terminal, and without marks that
+ * change the reading direction.
  */
 export function line(min: number, max: number) {
   return text(min, max).refine(
-    // NUL is told of already.
+    // The rule above reports NUL already.
     (value) => !hasControls(value.replaceAll('\0', '')),
     'Must not contain control characters, line breaks, tabs or marks that change the direction of text.',
   );
 }
 
-/** A name that is shown in lists. */
+/** A name shown in lists. */
 export const nameText = line(1, 255);
 
-/** An id that the client chose. */
+/** An id chosen by the client. */
 export const clientIdText = text(1, 255);
 
-/** Free data of the client's: a JSON object of at most 16 kB. */
+/** A client's own data: a JSON object of at most 16 kB. */
 export const metadataObject = z
   .custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'Must be an object.')
   .transform((value): JsonText => toJson(value))
   .refine((json) => Buffer.byteLength(json) <= MAX_METADATA_BYTES, 'Must have at most 16 kB as JSON.');
 
 /**
- * Checks an input against its rules and gives back what they make of it. `null` counts as absent.
- * @throws InvalidInputError that names every field at fault.
+ * Validates an input and returns its parsed form. `null` counts as absent.
+ * @throws InvalidInputError that names every invalid field.
  */
 export function parseInput<S extends z.ZodType>(rules: S, input: Readonly<Record<string, unknown>>): z.output<S> {
   const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null));

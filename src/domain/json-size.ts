@@ -1,10 +1,10 @@
-/** The most bytes that one UTF-16 code unit becomes in JSON: a control character, as `\u0001`. */
+/** The most bytes of one UTF-16 code unit in JSON: a control character, as `\u0001`. */
 const MAX_BYTES_PER_UNIT = 6;
 const MAX_NUMBER_BYTES = 24;
 
 /**
- * An upper bound of the bytes of a value as JSON, found without a look at its texts.
- * @param limit where it stops to count, and gives a number that is larger.
+ * An upper bound of the bytes of a value as JSON, without reading its texts.
+ * @param limit counting stops above it, and returns a larger number.
  */
 export function boundJsonSize(value: unknown, limit: number): number {
   return sizeOf(value, limit, boundText);
@@ -12,7 +12,7 @@ export function boundJsonSize(value: unknown, limit: number): number {
 
 /**
  * The bytes of a value as JSON in UTF-8; numbers count as the longest.
- * @param limit where it stops to count, and gives a number that is larger.
+ * @param limit counting stops above it, and returns a larger number.
  */
 export function measureJsonSize(value: unknown, limit: number): number {
   return sizeOf(value, limit, measureText);

@@ -1,12 +1,12 @@
-/** A JSON document as text, the way it is stored; parsed only where someone asks for its inside. */
+/** A JSON document as text, as it is stored; parsed only on demand. */
 export type JsonText = string & { readonly __json: true };
 
-/** Serialises a value as `JsonText`. The value must be JSON: `undefined` inside arrays becomes `null`. */
+/** Serializes a value as `JsonText`. The value must be JSON: `undefined` inside arrays becomes `null`. */
 export function toJson(value: unknown): JsonText {
   return JSON.stringify(value) as JsonText;
 }
 
-/** Parses what `toJson` wrote; the caller names the type that was written. */
+/** Parses a text of `toJson`; the caller names the type. */
 export function fromJson<T>(text: JsonText): T {
   return JSON.parse(text) as T;
 }

@@ -2,30 +2,30 @@ import { hash, randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /**
- * The form of an API key: `ic_`, 36 random base62 characters (214 bits), and 6 that are the CRC32 of the 39 before
- * them. The check lets a mistyped or invented key be refused without a look-up, and scanners recognise a leaked one.
+ * The form of an API key: `ic_`, 36 random base62 characters (214 bits), and 6 with the CRC32 of the 39 before them.
+ * The checksum rejects a mistyped or invented key without a lookup, and lets scanners recognize a leaked key.
  */
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const FORM = /^ic_[0-9A-Za-z]{42}$/;
 const CHECKED_LENGTH = 39;
 const CHECK_LENGTH = 6;
 
-/** How many characters of a key may be shown to tell it from others. */
+/** How many characters of a key may be shown to identify it. */
 export const PREFIX_LENGTH = 8;
 
-/** Makes a new random key. */
+/** Generates a random key. */
 export function generateKey(): string {
   let key = 'ic_';
   while (key.length < CHECKED_LENGTH) key += ALPHABET[randomInt(ALPHABET.length)];
   return key + checkOf(key);
 }
 
-/** Whether `text` has the form of a key, its check included. */
+/** Whether `text` has the form of a key with a correct checksum. */
 export function isKeyForm(text: string): boolean {
   return FORM.test(text) && checkOf(text.slice(0, CHECKED_LENGTH)) === text.slice(CHECKED_LENGTH);
 }
 
-/** What is stored of a key. A plain SHA-256 is right for a secret with this much randomness. */
+/** The stored hash of a key. A plain SHA-256 is right for a secret with this much randomness. */
 export function hashKey(key: string): string {
   return hash('sha256', key, 'hex');
 }

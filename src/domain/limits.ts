@@ -1,13 +1,13 @@
-/** Bounds that more than one part of the program knows: the part that holds to them, and those that tell clients. */
+/** Bounds that several parts share: the part that enforces each, and those that document it. */
 
-/** How many bytes the body of a request, or a message of a socket, may have. */
+/** The maximum bytes of a request body or a socket message. */
 export const MAX_BODY_BYTES = 256 * 1_024;
 
-/** How many API keys of an account may be active at once. */
+/** The maximum number of active API keys of an account. */
 export const MAX_ACTIVE_API_KEYS = 5;
 
-/** How many citations a reply may have. */
+/** The maximum number of citations of a reply. */
 export const MAX_CITATIONS = 10;
 
-/** How many follow-up questions may be suggested after a reply. */
+/** The maximum number of follow-up questions after a reply. */
 export const MAX_FOLLOW_UPS = 3;

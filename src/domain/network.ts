@@ -1,8 +1,9 @@
 import ipaddr from 'ipaddr.js';
 
 /**
- * Names the network that counts as one client: an IPv4 address itself, the first 64 bits of an IPv6 address, of which one
- * household or server has as many as it likes. IPv4 written as IPv6 counts as IPv4. What is no address is given back.
+ * The network that counts as one client: an IPv4 address itself; the first 64 bits of an IPv6 address, as one household
+ * or server has as many addresses within them as it likes. IPv4 written as IPv6 counts as IPv4. Returns any other text
+ * unchanged.
  */
 export function networkOf(address: string): string {
   if (!ipaddr.isValid(address)) return address;

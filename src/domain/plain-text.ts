@@ -1,20 +1,28 @@
-/** What moves a cursor, ends a line or turns the direction of text: C0, DEL, C1, and the marks of Unicode for both. */
+/**
+ * Characters that move a cursor, end a line or change the direction of text: C0, DEL, C1, and the Unicode marks for
+ * both.
+ */
 const CONTROLS = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;
 const ALL_CONTROLS = new RegExp(CONTROLS, 'gu');
-/** The same without line feeds. */
+/** The same without the line feed. */
 const INLINE_CONTROLS = /[^\P{Cc}\n]|[\p{Bidi_Control}\u2028\u2029]/gu;
 
-/** Whether a text holds a character that controls a terminal or the direction of text; tabs and line breaks are such. */
+/**
+ * Whether a text contains a character that controls a terminal or the direction of text, tabs and line breaks included.
+ */
 export function hasControls(text: string): boolean {
   return CONTROLS.test(text);
 }
 
-/** Writes what controls a terminal or the direction of text as `\u001b`: the text is one line, and nothing but text. */
+/**
+ * Escapes characters that control a terminal or the direction of text, as `\u001b`: the result is a single line of
+ * plain text.
+ */
 export function toPlainLine(text: string): string {
   return text.replace(ALL_CONTROLS, toEscape);
 }
 
-/** The same, but keeps line feeds. Of JSON it makes the same JSON, as what it escapes stands in strings alone. */
+/** The same, but keeps line feeds. JSON stays equivalent JSON, as only strings contain such characters. */
 export function toPlainLines(text: string): string {
   return text.replace(INLINE_CONTROLS, toEscape);
 }

@@ -1,12 +1,12 @@
-/** The families of hosted and self-hosted models, by the name that a chatbot's `provider` says. */
+/** The providers of hosted and self-hosted models, by the name in a chatbot's `provider`. */
 export const PROVIDERS = ['openai', 'anthropic', 'google', 'xai', 'deepseek', 'qwen', 'glm', 'open'] as const;
 /** One of `PROVIDERS`. */
 export type Provider = (typeof PROVIDERS)[number];
 
-/** The engine that needs no model. */
+/** The engine without a model. */
 export const BUILTIN = 'builtin';
 
-/** Whether a name is that of a family of models. */
+/** Whether a name is that of a model provider. */
 export function isProvider(name: string): name is Provider {
   return (PROVIDERS as readonly string[]).includes(name);
 }

@@ -2,16 +2,16 @@ import { setTimeout } from 'node:timers/promises';
 import { StorageUnavailableError } from './errors.ts';
 import type { MaybePromise } from './feed.ts';
 
-/** How long a storage may be away, and be asked again in the meantime. */
+/** How long reads are retried while the storage is unavailable. */
 const PATIENCE_MS = 120_000;
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 2_000;
 
 /**
- * Waits for what is read, and reads again while the storage is unavailable, with growing pauses for two minutes. Resolves
- * with `undefined` when `signal` aborts during a pause.
- * @param first what the first attempt gave.
- * @throws StorageUnavailableError after that time; whatever else `read` throws, at once.
+ * Awaits a read, and retries it while the storage is unavailable, with growing pauses for two minutes. Resolves with
+ * `undefined` when `signal` aborts during a pause.
+ * @param first the result of the first attempt.
+ * @throws StorageUnavailableError after that time; any other error of `read` at once.
  */
 export async function retryWhileUnavailable<T>(
   first: Promise<T>,
@@ -27,7 +27,7 @@ export async function retryWhileUnavailable<T>(
       giveUpAt ??= performance.now() + PATIENCE_MS;
       if (!(error instanceof StorageUnavailableError) || performance.now() > giveUpAt) throw error;
     }
-    // Many readers lost it at once, and are not to come back at once.
+    // Many readers lose the storage at once, and should not retry at once.
     const isOver = await setTimeout(pauseMs * (0.5 + Math.random() / 2), false, { signal }).catch(() => true);
     if (isOver || signal.aborted) return undefined;
     attempt = read();

@@ -1,7 +1,7 @@
 /**
- * Words that say how something is asked, not what about, accents folded. Words that mean something in another of these
- * languages are left out ("war", "die", "man"). The short ones of English are also what an apostrophe leaves behind
- * (`don't`, `it's`).
+ * Words that express how a question is asked, not what it is about, without accents. Leaves out words that have a
+ * meaning in another of these languages ("war", "die", "man"). The short English ones are also the remainders of an
+ * apostrophe (`don't`, `it's`).
  */
 const LISTS = [
   // English
@@ -36,8 +36,8 @@ const LISTS = [
   '的 了 是 在 和 有 吗 呢 什么 怎么 哪 谁 คือ อะไร ที่ ของ',
 ];
 
-/** The words by language, or by a few languages that are alike. */
+/** The words by language, or by a few similar languages. */
 export const STOP_WORD_LISTS: readonly ReadonlySet<string>[] = LISTS.map((list) => new Set(list.split(/\s+/)));
 
-/** What a question is not searched by, as long as other words remain. */
+/** The words that a search ignores while other words remain. */
 export const STOP_WORDS: ReadonlySet<string> = new Set(STOP_WORD_LISTS.flatMap((list) => [...list]));

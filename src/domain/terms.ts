@@ -2,18 +2,21 @@ import { stemmer } from 'stemmer';
 import { STOP_WORDS } from './stop-words.ts';
 import { normalizeText } from './text.ts';
 
-/** As many terms as one question is searched by; what follows is ignored, so a hostile question stays cheap. */
+/** The maximum number of terms of a search; it ignores the rest, so a hostile question stays cheap. */
 export const MAX_QUERY_TERMS = 32;
 
-/** In UTF-16 units. Real words are shorter; a longer one is cut, alike in the index and in the question. */
+/** In UTF-16 units. Real words are shorter; longer ones are cut, in the index as in the question. */
 const MAX_TERM_LENGTH = 64;
 
 const RUN = /[\p{L}\p{M}\p{N}]+/gu;
 
-/** Accents of European scripts, Hebrew points, Arabic vowels and its stretch; marks of other scripts carry meaning. */
+/**
+ * Accents of European scripts, Hebrew points, Arabic vowels and the Arabic tatweel; marks of other scripts carry
+ * meaning.
+ */
 const DIACRITICS = /[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0640\u064b-\u065f\u0670]+/g;
 
-/** Scripts written without spaces: only a dictionary finds their words. */
+/** Scripts without spaces: only a dictionary finds their words. */
 const UNSPACED = /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]/u;
 
 const ENGLISH = /^[a-z]{3,}$/;
@@ -21,25 +24,25 @@ const ENGLISH = /^[a-z]{3,}$/;
 const segmenter = new Intl.Segmenter('und', { granularity: 'word' });
 
 /**
- * The terms of a text in their order, repetitions included: the one definition of a word for indexing, searching and
- * scoring, whatever the language and the database. A term holds letters, marks and digits only, in lower case, accents
- * folded, and is stemmed when it is plain ASCII. Punctuation always separates, so `Newton's` is `newton` and `s`.
+ * The terms of a text in order, repetitions included: the one definition of a word for indexing, searching and scoring,
+ * in every language and database. A term contains letters, marks and digits only, in lower case, without accents; plain
+ * ASCII is stemmed. Punctuation always separates, so `Newton's` becomes `newton` and `s`.
  */
 export function toTerms(text: string): string[] {
   return toWords(text).map(toTerm);
 }
 
 /**
- * The terms of a text without stop words, in the order of their first occurrence, each once. Empty for a text that says
- * nothing by itself ("Why is that?").
+ * The distinct terms of a text without stop words, in the order of their first occurrence. Empty for a text without
+ * content words ("Why is that?").
  */
 export function toContentTerms(text: string): string[] {
   return [...new Set(toWords(text).filter(isContent).map(toTerm))];
 }
 
 /**
- * What to search for when someone asks `question`: its terms without stop words (all of them if no others are left),
- * each once, at most `MAX_QUERY_TERMS`. Empty when the question holds no word at all.
+ * The search terms of a question: its distinct terms without stop words (with them if no others remain), at most
+ * `MAX_QUERY_TERMS`. Empty for a question without words.
  */
 export function toQueryTerms(question: string): string[] {
   const words = toWords(question);

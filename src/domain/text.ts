@@ -1,32 +1,32 @@
-/** Combining marks in a row that are kept. No script needs so many; text that only decorates its letters has thousands. */
+/** The maximum run of combining marks. No script needs so many; decorative text has thousands. */
 const MAX_MARKS = 30;
 
 const MARKS = /\p{M}+/gu;
-/** A mark, or half of a character that may be one. */
+/** A mark, or a surrogate that may be half of one. */
 const MARK_UNIT = /[\p{M}\p{Cs}]/u;
 const FIRST_MARK = 0x300;
 
 /**
- * Cuts each run of more than 30 combining marks (general category M) down to its first 30. Normalization sorts every run
- * of marks, in time that grows with the square of its length. Linear; returns the text itself where nothing is cut.
+ * Cuts each run of more than 30 combining marks (general category M) to its first 30. Normalization sorts every run of
+ * marks, in time quadratic in its length. Linear; returns the text itself if nothing is cut.
  */
 export function limitMarks(text: string): string {
   return mayHoldLongRun(text) ? text.replace(MARKS, cutMarks) : text;
 }
 
-/** Normalizes a text in linear time: runs of more than 30 combining marks are cut before. */
+/** Normalizes a text in linear time: cuts runs of more than 30 combining marks first. */
 export function normalizeText(text: string, form: 'NFC' | 'NFKD'): string {
   return limitMarks(text).normalize(form);
 }
 
-/** Takes all slashes from the end of a text. */
+/** Removes all slashes from the end of a text. */
 export function trimSlashes(text: string): string {
   let end = text.length;
   while (text[end - 1] === '/') end -= 1;
   return text.slice(0, end);
 }
 
-/** Looks at every 31st UTF-16 unit only: one of them is in any run of 31. */
+/** Checks every 31st UTF-16 unit only: any run of 31 contains one of them. */
 function mayHoldLongRun(text: string): boolean {
   for (let at = MAX_MARKS; at < text.length; at += MAX_MARKS + 1) {
     if (!isMarkUnit(text, at)) continue;

@@ -1,21 +1,24 @@
 /**
- * A moment as it is stored and as REST shows it: ISO 8601 in UTC with six fraction digits and an explicit offset,
- * `2026-03-15T10:30:00.123456+00:00`. Text of this form sorts in the order of time.
+ * A moment as the store and REST write it: ISO 8601 in UTC with six fraction digits and an explicit offset,
+ * `2026-03-15T10:30:00.123456+00:00`. Texts of this form sort by time.
  */
 export type Timestamp = string & { readonly __timestamp: true };
 
-/** The source of time; a value of its own so that tests can turn it. */
+/** The source of time; an object, so that tests can replace it. */
 export interface Clock {
-  /** The wall clock in milliseconds since the epoch, for what is stored and shown. It may be set back or forth. */
+  /** The wall clock in milliseconds since the epoch, for stored and shown times. It may be set back or forward. */
   now(): number;
-  /** Milliseconds since some moment, for durations within this process: however the wall clock is set, they only grow. */
+  /**
+   * Milliseconds since an arbitrary moment, for durations within this process: they only grow, however the wall clock
+   * is set.
+   */
   monotonicMs(): number;
 }
 
-/** The machine's own clock. */
+/** The system clock. */
 export const systemClock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() };
 
-/** The last moment that was formatted: all that happens in one millisecond need not be formatted again. */
+/** Caches the last formatted moment, as many events share a millisecond. */
 let last: { readonly ms: number; readonly text: Timestamp } | undefined;
 
 /** Formats milliseconds since the epoch as a `Timestamp`. */
@@ -24,7 +27,7 @@ export function toTimestamp(ms: number): Timestamp {
   return last.text;
 }
 
-/** The UTC month of a moment, `YYYY-MM`: the period in which usage is counted. */
+/** The UTC month of a moment, `YYYY-MM`: the period of a quota. */
 export function monthOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 7);
 }

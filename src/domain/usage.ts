@@ -1,37 +1,37 @@
-/** What replies take and cost. */
+/** The usage and the price of replies. */
 import type { ModelName } from './answering.ts';
 import type { Timestamp } from './time.ts';
 
-/** What a reply cost, in tokens. */
+/** The tokens of a reply. */
 export interface TokenUsage {
-  /** All that was given to the model, `cachedTokens` of it from the provider's cache. */
+  /** All input of the model, `cachedTokens` of it from the provider's cache. */
   readonly inputTokens: number;
   readonly cachedTokens: number;
-  /** All that the model wrote, `reasoningTokens` of it thoughts. */
+  /** All output of the model, `reasoningTokens` of it reasoning. */
   readonly outputTokens: number;
   readonly reasoningTokens: number;
-  /** Whether it was counted here, by the length of the text, because nobody else did. */
+  /** Whether the gateway estimated them by the length of the text, because the provider gave no count. */
   readonly isEstimated: boolean;
 }
 
-/** Who wrote a reply, and how. */
+/** How a reply was generated, and by which model. */
 export interface Generation extends ModelName {
-  /** From the start of the answer to its first text; null when there was none. */
+  /** From the start of the answer to its first text; null without text. */
   readonly firstTokenMs: number | null;
-  /** In billionths of a US dollar; null when the price is not known. */
+  /** In billionths of a US dollar; null when the price is unknown. */
   readonly priceNano: number | null;
 }
 
-/** What replies that have ended took; also those that failed, as they may have cost something. */
+/** The usage of finished replies, failed ones included, as they may have a price. */
 export interface UsageCounts extends Omit<TokenUsage, 'isEstimated'> {
   readonly messages: number;
-  /** In billionths of a US dollar, of the replies whose price is known. */
+  /** In billionths of a US dollar, for the replies whose price is known. */
   readonly priceNano: number;
-  /** Those whose price is not. */
+  /** The number of replies without a known price. */
   readonly unpricedMessages: number;
 }
 
-/** An account has used a share of its month's quota: told once for each month and share. */
+/** An account has used a share of its month's quota; sent once per month and share. */
 export interface QuotaWarning {
   readonly accountId: string;
   /** Counts the warnings of the account, from 1. */
@@ -39,7 +39,7 @@ export interface QuotaWarning {
   /** In UTC, `YYYY-MM`. */
   readonly month: string;
   readonly percent: number;
-  /** The replies that were used, and that a month allowed, when it was told. */
+  /** The used and the allowed replies of the month at the time of the warning. */
   readonly used: number;
   readonly limit: number;
   readonly at: Timestamp;

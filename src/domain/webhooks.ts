@@ -1,9 +1,9 @@
-/** What is told to the systems of an account, and to whom. */
+/** Webhook subscriptions, events, deliveries and attempts. */
 import type { Channel } from './entities.ts';
 import type { JsonText } from './json.ts';
 import type { Timestamp } from './time.ts';
 
-/** The events that endpoints can be told of, by the names that the graph has for them; these are those on the wire. */
+/** The webhook events, by their names in the graph; the values are their names on the wire. */
 export const WEBHOOK_EVENTS = {
   LEAD_CAPTURED: 'lead.captured',
   CONVERSATION_STARTED: 'conversation.started',
@@ -20,54 +20,54 @@ export const WEBHOOK_EVENTS = {
   QUOTA_WARNING: 'quota.warning',
   WEBHOOK_DISABLED: 'webhook.disabled',
 } as const;
-/** The events that tell of the account and its webhooks alone: nothing that was said, and nothing that was read. */
+/** Events about the account and its webhooks only: without messages and sources. */
 export const ADMINISTRATIVE_EVENTS: ReadonlySet<WebhookEventName> = new Set(['QUOTA_WARNING', 'WEBHOOK_DISABLED']);
 /** One of `WEBHOOK_EVENTS`. */
 export type WebhookEventName = keyof typeof WEBHOOK_EVENTS;
 
-/** Whether a delivery was never tried, is done, will be tried again, or will not. */
+/** A delivery was not attempted yet, was delivered, will be retried, or will not be retried. */
 export const DELIVERY_STATUSES = ['PENDING', 'DELIVERED', 'FAILED', 'EXHAUSTED'] as const;
 /** One of `DELIVERY_STATUSES`. */
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
-/** The retry schedules of a webhook subscription: a few minutes, or about three days. */
+/** When failed deliveries are retried: as the REST contract says, or for days. */
 export const WEBHOOK_SCHEDULES = ['SHORT', 'LONG'] as const;
 /** One of `WEBHOOK_SCHEDULES`. */
 export type WebhookSchedule = (typeof WEBHOOK_SCHEDULES)[number];
 
-/** An endpoint, and what it is told. */
+/** An endpoint and the events that it receives. */
 export interface WebhookSubscription {
   readonly id: string;
   readonly accountId: string;
-  /** Null: all chatbots of the account, and what belongs to none. */
+  /** Null: all chatbots of the account, and events without a chatbot. */
   readonly chatbotId: string | null;
   readonly url: string;
   readonly description: string;
   readonly events: readonly WebhookEventName[];
-  /** Only of conversations that came in these ways; null: whatever the way. Events of no conversation are told always. */
+  /** Only events of conversations in these channels; null: all. Events without a conversation are always sent. */
   readonly channels: readonly Channel[] | null;
   readonly schedule: WebhookSchedule;
-  /** What its payloads are: a GraphQL document; null: the default bodies. */
+  /** The GraphQL document that selects the payloads; null: the default bodies. */
   readonly document: string | null;
   readonly isActive: boolean;
-  /** Why it was switched off, for people; null while it is active. */
+  /** Why it was disabled, for people; null while it is active. */
   readonly disabledReason: string | null;
-  /** Since when nothing has been delivered although it was tried; null when the last attempt succeeded. */
+  /** Since when every attempt has failed; null after a success. */
   readonly failingSince: Timestamp | null;
-  /** When it had failed for so long that it will be switched off; null while there is no need. */
+  /** When the owner was warned that it will be disabled; null before that. */
   readonly warnedAt: Timestamp | null;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
 }
 
-/** Something that happened, as endpoints are told: `data` is the inside of the default body. */
+/** An event for endpoints: `data` is the `data` of the default body. */
 export interface WebhookEvent {
   readonly id: string;
   readonly accountId: string;
-  /** Null for what belongs to no chatbot. */
+  /** Null for an event without a chatbot. */
   readonly chatbotId: string | null;
   readonly name: WebhookEventName;
-  /** What it is about, as far as it is about such a thing. */
+  /** The subjects of the event; null if it has none of the kind. */
   readonly conversationId: string | null;
   readonly messageId: string | null;
   readonly leadId: string | null;
@@ -76,7 +76,7 @@ export interface WebhookEvent {
   readonly at: Timestamp;
 }
 
-/** One event to one endpoint. */
+/** One event for one endpoint. */
 export interface WebhookDelivery {
   readonly id: string;
   readonly accountId: string;
@@ -84,12 +84,12 @@ export interface WebhookDelivery {
   readonly eventId: string;
   readonly name: WebhookEventName;
   readonly status: DeliveryStatus;
-  /** The bytes that are sent, the same each time; null until they are made, before the first attempt. */
+  /** The bytes of the body, the same in each attempt; null before the first attempt. */
   readonly body: string | null;
-  /** Why `body` is the default one although the subscription has a document; null where it is not. */
+  /** Why `body` is the default one although the subscription has a document; null otherwise. */
   readonly bodyProblem: string | null;
   readonly attemptCount: number;
-  /** Null when there will be none. */
+  /** Null without a next attempt. */
   readonly nextAttemptAt: Timestamp | null;
   readonly createdAt: Timestamp;
 }
@@ -101,10 +101,10 @@ export interface WebhookAttempt {
   readonly number: number;
   readonly at: Timestamp;
   readonly durationMs: number;
-  /** Null where no answer came. */
+  /** Null without a response. */
   readonly statusCode: number | null;
-  /** Why it failed, for people; null when it succeeded. */
+  /** Why it failed, for people; null after a success. */
   readonly error: string | null;
-  /** The first kilobyte of the answer. */
+  /** The first kilobyte of the response body. */
   readonly response: string;
 }

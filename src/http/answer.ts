@@ -5,13 +5,13 @@ import type { MaybePromise } from '../domain/feed.ts';
 import { boundJsonSize, measureJsonSize } from '../domain/json-size.ts';
 import { toGraphQLError } from './graphql-errors.ts';
 
-/** What an error is about besides its message and its path, written out. */
+/** The estimated bytes of an error besides its message and its path. */
 const ERROR_BYTES = 300;
 const MAX_PARTS = 5;
 
 /**
- * Lets an execution build an answer of at most `limit` bytes, as JSON. One that is larger is stopped while it is built,
- * and is an error without data instead.
+ * Limits the response of an execution to `limit` bytes of JSON. A larger response is stopped while it is built, and
+ * becomes an error without data.
  */
 export function answerWithin(
   limit: number,
@@ -33,7 +33,7 @@ function close(budget: AnswerBudget, result: ExecutionResult): ExecutionResult {
 function findExcess({ data, errors = [] }: ExecutionResult, limit: number): QueryTooComplexError | undefined {
   let rest = limit;
   for (const { message, path = [] } of errors) rest -= ERROR_BYTES + measureJsonSize([message, path], limit);
-  // What fits even if every character were of the longest kind needs no closer look.
+  // A response that fits even with the longest encoding of every character needs no exact count.
   if (rest >= 0 && boundJsonSize(data, rest) <= rest) return undefined;
   const parts: CostPart[] = [];
   let bytes = limit - rest;
@@ -46,7 +46,7 @@ function findExcess({ data, errors = [] }: ExecutionResult, limit: number): Quer
   return bytes > limit ? answerTooLarge(bytes, limit, listDearest(parts)) : undefined;
 }
 
-/** The few parts that cost most, the dearest first. */
+/** The few most expensive parts, largest first. */
 export function listDearest(parts: readonly CostPart[]): CostPart[] {
   return parts
     .toSorted((one, other) => other.cost - one.cost)

@@ -15,43 +15,43 @@ import type { RateLimitStatus } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import type { Client } from './pending-bytes.ts';
 
-/** Whom the door let in, and how that one stands with its limit; nobody where no credential was sent. */
+/** The authenticated viewer and its rate limit status; without a viewer if the request has no credential. */
 export interface Admission {
   readonly viewer: Viewer | undefined;
   readonly standing: RateLimitStatus;
 }
 
-/** What the transports hand over with each operation. */
+/** What the transports pass with each operation. */
 export interface OperationSource extends Admission {
   readonly requestId: string;
   readonly transport: 'http' | 'websocket';
-  /** Aborts when nobody waits any more. */
+  /** Aborts when the client no longer waits. */
   readonly signal: AbortSignal;
-  /** Tells the client how it stands with its limit, where the transport has a place for it; the last word counts. */
+  /** Reports the rate limit status to the client, if the transport can; the last report counts. */
   readonly tellStanding: ReportRateLimit;
   /**
-   * Counts a stream that is about to be opened; absent on a WebSocket, whose operations are counted by itself.
-   * @throws RateLimitedError when the key has as many as it may.
+   * Counts a stream before it opens; absent on a WebSocket, which counts its operations itself.
+   * @throws RateLimitedError when the key has the maximum number of streams.
    */
   readonly claimStream?: (viewer: Viewer) => void;
 }
 
-/** Tells how a client stands with its limit; `retryAfterMs` where it was refused. */
+/** Reports a client's rate limit status; `retryAfterMs` after a refusal. */
 export type ReportRateLimit = (standing: RateLimitStatus, retryAfterMs?: number) => void;
 
-/** What the door is shown. */
+/** The credential and the address of a request. */
 export interface PresentedCredential {
   readonly credential: Credential;
   readonly address: string;
 }
 
-/** What the door says to those who show no credential. */
+/** The admission of a request without a credential. */
 export const ANONYMOUS: Admission = { viewer: undefined, standing: { limit: 0, remaining: 0, resetMs: 0 } };
 
 /**
- * The one way in: says who asks and counts the request, once per HTTP request or WebSocket operation. Without a
- * credential it lets in nobody, whose requests count for their network.
- * @throws UnauthenticatedError for a credential that does not hold; RateLimitedError.
+ * Authenticates and counts a request, once per HTTP request or WebSocket operation. A request without a credential has
+ * no viewer, and counts for its network.
+ * @throws UnauthenticatedError for an invalid credential; RateLimitedError.
  */
 export async function createAuthenticator(
   deps: Deps,
@@ -65,7 +65,7 @@ export async function createAuthenticator(
   return { viewer, standing: await consumeRateLimit(deps, viewer) };
 }
 
-/** Makes what resolvers get; `channel` is that of the transport. */
+/** Creates the context of resolvers; `channel` is that of the transport. */
 export function createContext(
   deps: Deps,
   viewer: Viewer,
@@ -81,7 +81,7 @@ export function createContext(
   };
 }
 
-/** What an HTTP request shows at the door. */
+/** Reads the credential and the address of an HTTP request. */
 export function readCredential(deps: Pick<Deps, 'config'>, request: IncomingMessage): PresentedCredential {
   const apiKey = request.headers['x-api-key'];
   return {
@@ -93,20 +93,20 @@ export function readCredential(deps: Pick<Deps, 'config'>, request: IncomingMess
   };
 }
 
-/** Where a request comes from; a proxy's word counts only if it is one of ours. */
+/** The client's address; forwarding headers count only from trusted proxies. */
 export function addressOf({ config }: Pick<Deps, 'config'>, request: IncomingMessage): string {
   const { isTrustedProxy } = config;
   return isTrustedProxy === undefined ? (request.socket.remoteAddress ?? '') : proxyAddr(request, isTrustedProxy);
 }
 
-/** The client that bytes wait for: the viewer's key, else the network that the request came from. */
+/** The client that buffered bytes count for: the viewer's key, else the network of the request. */
 export function clientFor(deps: Pick<Deps, 'config'>, viewer: Viewer | undefined, request: IncomingMessage): Client {
   return viewer === undefined
     ? { name: `address:${networkOf(addressOf(deps, request))}`, hasKey: false }
     : { name: `key:${viewer.apiKeyId}`, hasKey: true };
 }
 
-/** Tells it in headers. Source: draft-ietf-httpapi-ratelimit-headers-11. */
+/** Reports the status in headers. Source: draft-ietf-httpapi-ratelimit-headers-11. */
 export function reportRateLimitIn(response: ServerResponse): ReportRateLimit {
   return ({ limit, remaining, resetMs }, retryAfterMs) => {
     response.setHeader('RateLimit-Policy', `"burst";q=${limit};w=60`);

@@ -7,7 +7,7 @@ import { addressOf } from './auth.ts';
 import { sendDetail, sendJson } from './operator.ts';
 import { createPageRoute, type PageRoute } from './pages.ts';
 
-/** What of an exchange is looked at. */
+/** The parts of an exchange that the route uses. */
 interface ChatExchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -18,7 +18,7 @@ type ChatDeps = Pick<Deps, 'config' | 'db' | 'keyring'>;
 
 /** The route of the chat page. */
 export interface ChatRoute extends PageRoute {
-  /** Answers under `/chat`. */
+  /** Responds to requests under `/chat`. */
   answer(exchange: ChatExchange): Promise<void>;
 }
 
@@ -31,9 +31,9 @@ const EXAMPLES = [
 const isLoopback = proxyAddr.compile('loopback');
 
 /**
- * Makes the route of the chat page: `GET /chat/<name>` is the page, the same for every name, and
- * `POST /chat/<name>/session` exchanges the secret of a link for a session token. Every refusal of the latter is the
- * same 404, so that it tells nothing about names, secrets or settings.
+ * Creates the route of the chat page: `GET /chat/<name>` serves the page, the same for every name, and `POST
+ * /chat/<name>/session` exchanges the secret of a link for a session token. Every refusal of the latter is the same
+ * 404, so it reveals nothing about names, secrets or settings.
  */
 export function createChatRoute(deps: ChatDeps): ChatRoute {
   const page = createPageRoute(prepareChatPage);
@@ -68,7 +68,7 @@ export function createChatRoute(deps: ChatDeps): ChatRoute {
   };
 }
 
-/** The demo is for the operator, who sits at this machine and tries it out. */
+/** The demo is for the operator, on this machine. */
 function isOpen(deps: ChatDeps, request: IncomingMessage): boolean {
   const addresses = [request.socket.remoteAddress ?? '', addressOf(deps, request)];
   return !deps.config.isProduction && addresses.every((address) => isLoopback(address, 0));

@@ -15,13 +15,13 @@ import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
 import { LRUCache } from 'lru-cache';
 import type { Deps } from '../deps.ts';
 
-/** Runs one operation; its variables must be known to be good. */
+/** Runs one operation; its variables must be valid. */
 export type RunOperation = (args: ExecutionArgs) => ExecutionResult | Promise<ExecutionResult>;
 
-/** Counts one use of an operation, and finds its compiled form; `undefined` where it has none, or not yet. */
+/** Counts one use of an operation, and returns its compiled form; `undefined` if there is none, or none yet. */
 export type FindCompiled = (args: ExecutionArgs) => RunOperation | undefined;
 
-/** What is known of one operation of a document. */
+/** The use count of one operation, and its compiled form. */
 interface Use {
   count: number;
   run: RunOperation | undefined;
@@ -33,8 +33,8 @@ const MAX_DOCUMENTS = 300;
 const MAX_SELECTIONS = 1_000;
 
 /**
- * Makes what compiles operations to functions when they have come often enough (`compileAtUse`): that takes as long as a
- * few executions, of which each is cheaper afterwards. What cannot be compiled never is.
+ * Creates the compiler, which turns operations into functions after `compileAtUse` uses: a compilation takes as long as
+ * a few executions, and makes each later one cheaper. Operations that it cannot compile stay interpreted.
  */
 export function createCompiler({ config, metrics }: Pick<Deps, 'config' | 'metrics'>): FindCompiled {
   const { compileAtUse } = config;
@@ -58,7 +58,7 @@ export function createCompiler({ config, metrics }: Pick<Deps, 'config' | 'metri
 
 function compile({ schema, document, operationName }: ExecutionArgs): RunOperation | undefined {
   if (isTooLarge(document) || hasTraps(document)) return undefined;
-  // The compiler writes into the document, and what it wrote for one operation would hold for the next.
+  // The compiler writes into the document, and its notes for one operation would affect the next.
   const own = document.loc === undefined ? structuredClone(document) : parse(document.loc.source);
   const compiled = compileQuery(schema, own, operationName ?? undefined);
   if (!isCompiledQuery(compiled)) return undefined;
@@ -75,7 +75,7 @@ function compile({ schema, document, operationName }: ExecutionArgs): RunOperati
   };
 }
 
-/** Whether a document is too large with its fragments written out: the compiler writes them out, again and again. */
+/** Whether a document is too large with its fragments inlined: the compiler inlines them at every use. */
 function isTooLarge(document: DocumentNode): boolean {
   const fragments = new Map<string, SelectionSetNode>();
   for (const definition of document.definitions) {
@@ -97,10 +97,10 @@ function isTooLarge(document: DocumentNode): boolean {
 }
 
 /**
- * Whether a document has what is better left to graphql-js. The compiler takes twice as long for each further condition
- * at one place (`@skip`, `@include`): ten of them would stop the gateway. And a variable in an object or a list that is
- * absent would hide the default of its place, and one that must be is missed although it has a default. Questions about the schema are asked once, also by people without a key, and
- * take longest to compile.
+ * Whether a document has parts that only graphql-js should execute. The compiler's time doubles with each further
+ * condition at one place (`@skip`, `@include`): ten of them would block the gateway. An absent variable in an object or
+ * a list would hide the default of its place, and a required one would count as missing despite its default.
+ * Introspection runs once, also for clients without a key, and takes longest to compile.
  */
 function hasTraps(document: DocumentNode): boolean {
   let isFound = false;
@@ -120,8 +120,8 @@ function hasTraps(document: DocumentNode): boolean {
 }
 
 /**
- * Makes of an error what graphql-js would have thrown: with `extensions`, and with an origin where a resolver gave null
- * and must not, which is a fault of ours and not of who asks.
+ * Converts an error to the form of graphql-js: with `extensions`, and with an original error when a resolver returned
+ * null for a non-null field, which is a bug and not the client's fault.
  */
 function toOwnError(
   { message, path, locations, originalError }: GraphQLError,
@@ -133,7 +133,7 @@ function toOwnError(
   return new GraphQLError(message, { source, positions, path, originalError: origin });
 }
 
-/** The place in the text that graphql-js tells as a line and a column. */
+/** The offset of a position that graphql-js gives as line and column. */
 function positionOf({ body }: Source, { line, column }: SourceLocation): number {
   const lineBreak = [...body.matchAll(/\r\n|[\n\r]/g)][line - 2];
   return (lineBreak === undefined ? 0 : lineBreak.index + lineBreak[0].length) + column - 1;

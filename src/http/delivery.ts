@@ -5,9 +5,9 @@ import type { Results } from './executor.ts';
 import type { WriteResult } from './sharing.ts';
 
 /**
- * Sends the results of a subscription, each when the connection can take it. It is given to graphql-ws in place of the
- * results, and tells it nothing but their end.
- * @param connection what carries the socket.
+ * Sends the results of a subscription, each when the connection has capacity. graphql-ws receives it in place of the
+ * results, and sees only their end.
+ * @param connection the connection of the socket.
  */
 export function deliver(
   socket: WebSocket,
@@ -26,7 +26,7 @@ export function deliver(
   );
 }
 
-/** Resolves when a connection has taken what waits, or will take nothing more. */
+/** Resolves when a connection has sent its buffer, or is closed. */
 function drained(connection: Socket): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

@@ -15,34 +15,35 @@ import { createCompiler, type RunOperation } from './compiler.ts';
 import { requireScopes } from './scopes.ts';
 import { createSharing } from './sharing.ts';
 
-/** Results of a subscription, one for each event. */
+/** Results of a subscription, one per event. */
 export type Results = Feed<ExecutionResult>;
 
-/** Runs an execution, and may give another result. */
+/** Wraps an execution, and may replace its result. */
 export type Around = (execute: () => MaybePromise<ExecutionResult>) => MaybePromise<ExecutionResult>;
 
 /**
- * Executes what is validated, as graphql-js does, and faster where the operation is known. Both throw a `ForbiddenError`
- * before anything runs where the viewer lacks a scope for what is selected.
+ * Executes validated operations as graphql-js does, and faster if compiled. Both methods throw a `ForbiddenError`
+ * before anything runs when the viewer lacks a scope of a selected field.
  */
 export interface Executor {
   /** Runs a query or a mutation. */
   execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult>;
   /**
-   * Starts a subscription, whose source must be a feed. Gives a result with errors when there will be no events.
-   * @param around runs the execution of each event; absent: nothing does.
+   * Starts a subscription, whose source must be a feed. Returns a result with errors instead if there will be no
+   * events.
+   * @param around wraps the execution of each event; absent: no wrapper.
    */
   subscribe(args: ExecutionArgs, around?: Around): Promise<Results | ExecutionResult>;
 }
 
-/** Makes the executor of one process. */
+/** Creates the executor of one process. */
 export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor {
   const findCompiled = createCompiler(deps);
   const joinGroup = createSharing();
   const run = (args: ExecutionArgs) => (findCompiled(args) ?? executePlainly)(args);
 
   return {
-    // Compiled operations are less strict with their variables: graphql-js looks at them first, and tells what is wrong.
+    // Compiled operations check variables less strictly: graphql-js checks them first, and reports errors.
     execute(args) {
       requireScopesOf(args);
       return hasGoodVariables(args) ? run(args) : executePlainly(args);
@@ -55,7 +56,7 @@ export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor
       const share = joinGroup(args);
       let runEvent: RunOperation | undefined;
       const executeEvent = (event: unknown) => {
-        // Once it is compiled it stays so: what comes often is not looked up each time.
+        // A compiled operation stays compiled, so frequent events need no lookup.
         runEvent ??= findCompiled(args);
         const execute = runEvent ?? executePlainly;
         const executeOnce = () => around(() => execute({ ...args, rootValue: event }));
@@ -68,7 +69,7 @@ export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor
 }
 
 /**
- * Checks that the viewer may select what an operation selects.
+ * Checks the scopes for the fields that an operation selects.
  * @throws ForbiddenError
  */
 export function requireScopesOf({
@@ -80,12 +81,12 @@ export function requireScopesOf({
 }: ExecutionArgs): void {
   const operation = getOperationAST(document, operationName);
   const { viewer } = (contextValue ?? {}) as Partial<GraphContext>;
-  // Without a viewer nothing runs but questions about the schema.
+  // Without a viewer only introspection runs.
   if (operation == null || viewer === undefined) return;
   requireScopes({ schema, document, operation, variables: variableValues ?? {} }, viewer.scopes);
 }
 
-/** Executes an event again whose data could not be read: it is told once, so half of it would be missing for good. */
+/** Executes an event again if its data could not be read: it is sent once, so missing data would be lost. */
 async function executeUntilRead(
   first: Promise<ExecutionResult>,
   execute: () => MaybePromise<ExecutionResult>,

@@ -1,6 +1,6 @@
 import { type GraphQLField, type GraphQLLeafType, getNamedType, isLeafType } from 'graphql';
 
-/** Texts that hold no more than a line. Every other text counts as one that can be large, also those to come. */
+/** Texts of one line at most. Every other text counts as potentially large, new ones included. */
 const SHORT: ReadonlySet<string> = new Set([
   'assignee',
   'authorName',
@@ -30,7 +30,7 @@ const SHORT: ReadonlySet<string> = new Set([
   'wireName',
 ]);
 
-/** How many bytes a text or a JSON value may have at most, by the name of its field; see the rules of what is stored. */
+/** The maximum bytes of a text or a JSON value, by field name; see the rules for stored values. */
 const MAX_BYTES: Readonly<Record<string, number>> = {
   content: 200_000,
   reasoning: 200_000,
@@ -59,13 +59,13 @@ const PLAIN_BYTES = 48;
 
 type Field = Pick<GraphQLField<unknown, unknown>, 'name' | 'type'>;
 
-/** Whether a field is a value that can be large: selected once more under another name, it costs once more. */
+/** Whether a field's value can be large: each further alias of it costs extra. */
 export function isLarge(field: Field): boolean {
   const { name } = getNamedType(field.type);
   return name === 'JSON' || (name === 'String' && !SHORT.has(field.name));
 }
 
-/** How many bytes the value of a field that has no fields of its own may have in an answer, leaving escapes aside. */
+/** The maximum bytes of a leaf field's value in a response, without escapes. */
 export function maxBytesOf(field: Field): number {
   if (isLarge(field)) return MAX_BYTES[field.name] ?? DEFAULT_BYTES;
   const type = getNamedType(field.type);

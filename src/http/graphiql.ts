@@ -1,7 +1,7 @@
 import type { GraphiQLOptions } from 'graphql-yoga';
 import { DEMO_CHATBOT_ID } from '../demo.ts';
 
-// Empty counts as absent, so the documentation loads before a key is put in.
+// An empty value counts as absent, so the documentation loads before a key is entered.
 const HEADERS = '{\n  "x-api-key": ""\n}';
 
 const LIST = `# Welcome to ChatGraph! These tabs tour the graph.
@@ -100,10 +100,10 @@ query Search($chatbotId: ID!, $query: String!) {
 
 const QUESTION = 'How do I follow an answer while it is written?';
 
-/** What the page opens on: tabs that tour the schema. */
+/** The initial tabs of the page: a tour of the schema. */
 export const graphiqlOptions: GraphiQLOptions = {
   title: 'ChatGraph',
-  // The key stays in the window; GraphiQL would keep it for good.
+  // The key stays in the window; GraphiQL would store it permanently.
   shouldPersistHeaders: false,
   defaultHeaders: HEADERS,
   defaultTabs: [

@@ -11,7 +11,10 @@ import {
   StorageUnavailableError,
 } from '../domain/errors.ts';
 
-/** Codes that decide the HTTP status whatever the client accepts; others only where it asked for the newer media type. */
+/**
+ * Codes that determine the HTTP status for every client; other codes do only for clients that accept the newer media
+ * type.
+ */
 const ALWAYS_STATUS: ReadonlySet<ErrorCode> = new Set([
   'UNAUTHENTICATED',
   'FORBIDDEN',
@@ -22,17 +25,17 @@ const ALWAYS_STATUS: ReadonlySet<ErrorCode> = new Set([
   'SERVICE_UNAVAILABLE',
 ]);
 
-/** Codes of the layer below for a body of the wrong shape, and for an operation that the document does not have. */
+/** Codes of the server library, for a malformed body and for an operation that the document does not contain. */
 const FOREIGN_CODES: ReadonlySet<unknown> = new Set(['BAD_REQUEST', 'OPERATION_RESOLUTION_FAILURE']);
 
-/** Makes the public form of a refusal. `source` is the error in which GraphQL wrapped it, for its place in the query. */
+/** Creates the public form of a refusal. `source` is the GraphQL error that wraps it, for its position in the query. */
 export function toGraphQLError(refusal: RefusalError, source?: unknown): GraphQLError {
   const { code, message } = refusal;
   const { status } = ERRORS[code];
   const always = ALWAYS_STATUS.has(code);
   const isPassing = refusal instanceof RateLimitedError || refusal instanceof ShuttingDownError;
   const retryAfterMs = isPassing ? Math.ceil(refusal.retryAfterMs) : undefined;
-  // A refused field leaves the rest of the answer standing, so it decides no status.
+  // A refused field leaves the rest of the response valid, so it does not determine the status.
   const isField = source instanceof GraphQLError && source.path !== undefined;
   return createPublicError(message, source, {
     code,
@@ -47,18 +50,21 @@ const sizeOf = ({ cost, limit, parts }: QueryTooComplexError) => ({ cost, limit,
 
 const DISCONNECTS: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'ECANCELED', 'ERR_STREAM_PREMATURE_CLOSE']);
 
-/** Whether an error says no more than that the client hung up while it was being answered. */
+/** Whether an error only means that the client has disconnected. */
 export function isDisconnect(error: unknown): boolean {
   return error instanceof Error && 'code' in error && DISCONNECTS.has(error.code);
 }
 
-/** Logs what is not the client's fault: in one line without a stack where the storage is unavailable, else as a bug. */
+/**
+ * Logs an error that is not the client's fault: in one line without a stack if the storage is unavailable, else as a
+ * bug.
+ */
 export function logFailure(logger: Logger, error: unknown, about: Readonly<Record<string, unknown>> = {}): void {
   if (error instanceof StorageUnavailableError) logger[error.logLevel]({ ...about, err: error }, error.message);
   else logger.error({ ...about, err: error }, 'unexpected error');
 }
 
-/** Makes a function that turns any error into what clients may see of it; what is our fault is logged, and masked. */
+/** Creates a function that converts any error to its public form; it logs and masks internal errors. */
 export function createErrorMask(logger: Logger): (error: unknown) => GraphQLError {
   return (error) => {
     const original = error instanceof GraphQLError ? originOf(error) : error;
@@ -78,12 +84,12 @@ export function createErrorMask(logger: Logger): (error: unknown) => GraphQLErro
 
 function createPublicError(message: string, source: unknown, extensions: Record<string, unknown>): GraphQLError {
   if (!(source instanceof GraphQLError)) return new GraphQLError(message, { extensions });
-  // The errors of compiled operations have no nodes, but know where they come from.
+  // Errors of compiled operations have no nodes, but have a position.
   const { nodes, source: text, positions, path } = source;
   return new GraphQLError(message, { nodes: nodes ?? null, source: text, positions, path: path ?? null, extensions });
 }
 
-/** What was thrown in the first place. */
+/** The error that was thrown originally. */
 function originOf(error: GraphQLError): unknown {
   let origin: unknown = error;
   while (origin instanceof GraphQLError && origin.originalError != null) origin = origin.originalError;

@@ -19,12 +19,12 @@ import {
 import { QUERY_LIMITS } from './parse-document.ts';
 import { fragmentOf } from './query-cost.ts';
 
-/** What the whole schema costs, asked for once: such that nobody can ask for it twice in a document. */
+/** The cost of introspecting the whole schema once: too high for a second time in the same document. */
 const WHOLE_COST = 6_000;
 
-/** What is selected of each object of the schema, its fragments written out. */
+/** The selections of each schema object, fragments inlined. */
 interface Plan {
-  /** What is counted for each object besides 1: the further names of its values. */
+  /** The extra cost of each object besides 1: further aliases of its values. */
   readonly further: number;
   readonly steps: readonly Step[];
 }
@@ -41,10 +41,10 @@ const wholes = new WeakMap<GraphQLSchema, number>();
 const costs = new WeakMap<DocumentNode, number>();
 
 /**
- * What a document asks of the schema itself, in all of its operations: each type, field, argument and value that there is
- * counts as an object, once for each time that it is answered, and once more for each further name of one of its values.
- * The scale is such that the whole schema costs 6,000.
- * @param variables of the operation that is executed; the others get their defaults.
+ * Computes the cost of a document's introspection, over all its operations: each type, field, argument and value counts
+ * once for each time that it is in the response, and once more for each further alias of one of its values. The whole
+ * schema costs 6,000.
+ * @param variables of the operation that runs; the others get their defaults.
  */
 export function countIntrospection(
   schema: GraphQLSchema,
@@ -73,7 +73,7 @@ export function countIntrospection(
   return cost;
 }
 
-/** Whether a field at the root asks of the schema itself. */
+/** Whether a root field is introspection. */
 export function isOfSchema({ name }: FieldNode): boolean {
   return name.value === SchemaMetaFieldDef.name || name.value === TypeMetaFieldDef.name;
 }
@@ -82,7 +82,7 @@ function asksOfSchema(document: DocumentNode, selections: SelectionSetNode): boo
   return [...collectFields(document, [selections]).values()].flat().some(isOfSchema);
 }
 
-/** How many objects the whole schema is, for those who ask for all there is. */
+/** The number of objects in the whole schema. */
 function wholeOf(schema: GraphQLSchema): number {
   const known = wholes.get(schema);
   if (known !== undefined) return known;
@@ -99,7 +99,7 @@ function defaultsOf(schema: GraphQLSchema, { variableDefinitions = [] }: Operati
   return getVariableValues(schema, variableDefinitions, {}).coerced ?? {};
 }
 
-/** Counts up to a limit, beyond which it stops. */
+/** Counts up to a limit, and stops beyond it. */
 function countIn(
   schema: GraphQLSchema,
   document: DocumentNode,
@@ -108,7 +108,7 @@ function countIn(
 ): number {
   const root = operation.operation === 'query' ? schema.getQueryType() : undefined;
   if (root == null) return 0;
-  // As resolvers of the schema itself are asked: nothing else of it is looked at.
+  // Introspection resolvers read only the schema from it.
   const info = { schema } as GraphQLResolveInfo;
   let count = 0;
 
@@ -160,7 +160,7 @@ function countIn(
   return count;
 }
 
-/** The fields of selections by the names that they have in the answer, as they are executed: each fragment once. */
+/** The fields of selections by their response names, as in an execution: each fragment once. */
 function collectFields(document: DocumentNode, sets: readonly SelectionSetNode[]): Map<string, FieldNode[]> {
   const fields = new Map<string, FieldNode[]>();
   const seen = new Set<string>();

@@ -4,8 +4,8 @@ import { readJson } from '../dialects/rest/body.ts';
 import { ERRORS, MalformedBodyError } from '../domain/errors.ts';
 
 /**
- * Reads the bodies of GraphQL requests as those of REST are read: JSON and nothing else, bounded, in valid UTF-8. What
- * an address holds is read by the framework, which would take JSON that is none for an error of ours.
+ * Reads the bodies of GraphQL requests like those of REST: JSON only, bounded, in valid UTF-8. The framework reads
+ * query parameters; it would treat invalid JSON in them as an internal error.
  */
 export function useJsonBody(): Plugin {
   return {
@@ -16,7 +16,7 @@ export function useJsonBody(): Plugin {
             return await requestParser(asked);
           } catch (error) {
             if (!(error instanceof SyntaxError)) throw error;
-            // Whatever the client accepts, as for a body of the wrong shape.
+            // For every client, as for a malformed body.
             const extensions = { code: 'BAD_USER_INPUT', http: { status: ERRORS.BAD_USER_INPUT.status } };
             throw new GraphQLError('`variables` and `extensions` must be JSON.', { extensions });
           }
@@ -25,7 +25,7 @@ export function useJsonBody(): Plugin {
       if (request.method !== 'POST') return;
       setRequestParser(async () => {
         const params = await readJson(request);
-        // Neither a list (a batch) nor anything else that names no query.
+        // Refuses lists (batches) and anything else without a query.
         if (typeof params !== 'object' || params === null || Array.isArray(params)) throw new MalformedBodyError();
         return params;
       });

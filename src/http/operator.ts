@@ -4,7 +4,7 @@ import proxyAddr from 'proxy-addr';
 import type { Deps } from '../deps.ts';
 import { ERRORS, RateLimitedError, RefusalError, ShuttingDownError } from '../domain/errors.ts';
 
-/** What of an exchange is looked at. */
+/** The parts of an exchange that these routes use. */
 interface OperatorExchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -13,8 +13,8 @@ interface OperatorExchange {
 }
 
 /**
- * Answers what operators ask: `/health` (the process runs), `/ready` (it takes requests, and its database answers) and
- * `/metrics` (for Prometheus; with METRICS_TOKEN as bearer, else from this machine only).
+ * Responds to operators: `/health` (the process runs), `/ready` (it accepts requests, and its database responds) and
+ * `/metrics` (for Prometheus; with METRICS_TOKEN as bearer token, else from this machine only).
  */
 export async function answerOperator(
   deps: Deps,
@@ -45,7 +45,7 @@ export function sendJson(response: ServerResponse, status: number, body: object)
   response.end(JSON.stringify(body));
 }
 
-/** Sends a refusal in the form of REST. */
+/** Sends a refusal in the REST format. */
 export function sendDetail(
   response: ServerResponse,
   code: keyof typeof ERRORS,
@@ -54,7 +54,7 @@ export function sendDetail(
   sendJson(response, ERRORS[code].status, { detail });
 }
 
-/** Sends what a request was refused with, in the form of its API; of what is no refusal, nothing but that it failed. */
+/** Sends the response to a refused request, in the format of its API; for any other error, only that it failed. */
 export function sendRefusal(response: ServerResponse, error: unknown, route?: string): void {
   const isPassing = error instanceof RateLimitedError || error instanceof ShuttingDownError;
   if (isPassing) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1_000));
@@ -76,7 +76,7 @@ function mayReadMetrics(deps: Pick<Deps, 'config'>, request: IncomingMessage): b
     const wanted = Buffer.from(`Bearer ${metricsToken}`);
     return given.length === wanted.length && timingSafeEqual(given, wanted);
   }
-  // Behind a proxy everybody seems to be this machine, and so does a page whose name was made to lead here.
+  // Behind a proxy every client seems to be on this machine; so does a page whose host name resolves to it.
   if (Object.keys(request.headers).some((name) => FORWARDING_HEADER.test(name))) return false;
   return isLoopback(request.socket.remoteAddress ?? '', 0) && LOCAL_HOST.test(request.headers.host ?? '');
 }

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 const ALLOWED_HEADERS = 'authorization, content-type, idempotency-key, last-event-id, x-api-key, x-request-id';
 const EXPOSED_HEADERS = 'link, ratelimit, ratelimit-policy, retry-after, x-request-id';
 
-/** Whether a page may talk to us: those without an origin (servers), of our own, or on the list. */
+/** Whether the origin of a request is allowed: absent (servers), the gateway's own, or on the list. */
 export function isAllowedOrigin(config: Pick<Config, 'allowedOrigins'>, request: IncomingMessage): boolean {
   const { origin, host } = request.headers;
   if (origin === undefined) return true;
@@ -12,8 +12,8 @@ export function isAllowedOrigin(config: Pick<Config, 'allowedOrigins'>, request:
 }
 
 /**
- * Says to a browser which pages may read the answer: exact origins, never a reflected one.
- * @returns true when that was all that was asked (a preflight), and the answer is sent.
+ * Tells browsers which pages may read the response: exact origins, never a reflected one.
+ * @returns true if the request was a preflight, which it has answered.
  */
 export function answerOrigin(
   config: Pick<Config, 'allowedOrigins'>,

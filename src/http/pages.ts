@@ -2,14 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Document, Page, PageWithAssets, Prepared } from '../web/prepared.ts';
 import { sendDetail } from './operator.ts';
 
-/** What of an exchange is looked at. */
+/** The parts of an exchange that pages use. */
 interface PageExchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly path: string;
 }
 
-/** The policy of every answer that is no page: opened in a browser, it does nothing. */
+/** The policy of every response that is not a page: opened in a browser, it does nothing. */
 export const ANSWER_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 const PAGE_HEADERS = {
@@ -17,11 +17,11 @@ const PAGE_HEADERS = {
   'Referrer-Policy': 'no-referrer',
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
-  // Browsers would look up the hosts of links before anybody follows them.
+  // Browsers would resolve the hosts of links before a click.
   'X-DNS-Prefetch-Control': 'off',
 };
 
-// A worker has the policy of the answer that its script came in: it may ask nobody.
+// A worker has the policy of its script's response: no requests.
 const ASSET_HEADERS = {
   'Cache-Control': 'public, max-age=31536000, immutable',
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -29,14 +29,14 @@ const ASSET_HEADERS = {
   Vary: 'Accept-Encoding',
 };
 
-/** A page that is prepared when it is first asked for. */
+/** A page that is prepared on its first request. */
 export interface PageRoute {
   sendPage(exchange: PageExchange): Promise<void>;
-  /** Sends the file at the path of the exchange; 404 where the page has none there. */
+  /** Sends the file at the path of the exchange; 404 if the page has none. */
   sendAsset(exchange: PageExchange): Promise<void>;
 }
 
-/** Makes what serves a page and its files. */
+/** Creates the route of a page and its files. */
 export function createPageRoute(prepare: () => Promise<PageWithAssets>): PageRoute {
   let preparing: Promise<PageWithAssets> | undefined;
   const prepared = () => {
@@ -59,7 +59,7 @@ export function createPageRoute(prepare: () => Promise<PageWithAssets>): PageRou
   };
 }
 
-/** Makes what serves a document that is prepared when it is first asked for. */
+/** Creates the route of a document that is prepared on its first request. */
 export function createDocumentRoute(prepare: () => Promise<Document>): (exchange: PageExchange) => Promise<void> {
   let preparing: Promise<Document> | undefined;
   return async (exchange) => {
@@ -71,7 +71,10 @@ export function createDocumentRoute(prepare: () => Promise<Document>): (exchange
   };
 }
 
-/** Answers 405 to everything but reading. @returns whether it did. */
+/**
+ * Responds with 405 to all methods except GET and HEAD.
+ * @returns whether it did.
+ */
 export function refuseMethod({ request, response }: PageExchange): boolean {
   if (request.method === 'GET' || request.method === 'HEAD') return false;
   response.setHeader('Allow', 'GET, HEAD');
@@ -112,7 +115,7 @@ function takesGzip({ headers }: IncomingMessage): boolean {
   });
 }
 
-/** Whether a browser has this very document. Source: RFC 9110, 13.1.2. */
+/** Whether the browser's cache has the current document. Source: RFC 9110, 13.1.2. */
 function isKnown({ headers }: IncomingMessage, { etag }: Document): boolean {
   const known = String(headers['if-none-match'] ?? '')
     .split(',')

@@ -1,7 +1,7 @@
 import { type DocumentNode, GraphQLError, parse, type Source } from 'graphql';
 import { QueryTooComplexError } from '../domain/errors.ts';
 
-/** How large an operation may be. They are what keeps the gateway up: one query of 300 bytes can ask for billions of items. */
+/** The limits of an operation. They protect the gateway: a query of 300 bytes can select billions of items. */
 export const QUERY_LIMITS = {
   nesting: 50,
   tokens: 1_000,
@@ -15,7 +15,7 @@ export const QUERY_LIMITS = {
 
 /**
  * Parses a document of bounded size.
- * @throws QueryTooComplexError; GraphQLError for what is no GraphQL.
+ * @throws QueryTooComplexError; GraphQLError for invalid GraphQL.
  */
 export function parseWithinLimits(source: string | Source): DocumentNode {
   checkNesting(typeof source === 'string' ? source : source.body);
@@ -31,7 +31,7 @@ export function parseWithinLimits(source: string | Source): DocumentNode {
   }
 }
 
-/** Says which limit an operation exceeds; `size` is left out where it was not counted to its end. */
+/** Creates the error for an exceeded limit; `size` is absent if it was not fully counted. */
 export function tooComplex(
   what: string,
   limit: number,
@@ -42,8 +42,8 @@ export function tooComplex(
 }
 
 /**
- * Refuses a document whose brackets are nested too deep, in one pass and before it is parsed: the parser is recursive
- * and would exhaust the stack, on a process just started at fewer than 2,000 brackets.
+ * Refuses a document with brackets nested too deep, in one pass before parsing: the parser is recursive and would
+ * exhaust the stack, in a new process at fewer than 2,000 brackets.
  * @throws QueryTooComplexError
  */
 export function checkNesting(source: string): void {
@@ -91,7 +91,7 @@ function endOfString(source: string, start: number): number {
   return source.length;
 }
 
-/** Whether the parser gave up for the number of tokens: only its words tell, which have a slip that may be mended. */
+/** Whether the parser stopped at its token limit: only its message tells, whose typo may be fixed one day. */
 function isOfTokens({ message }: GraphQLError): boolean {
   return /^Syntax Error: Document contains more tha[tn] \d+ tokens/.test(message);
 }

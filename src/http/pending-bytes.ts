@@ -1,60 +1,59 @@
 import type { Socket } from 'node:net';
 import type { Deps } from '../deps.ts';
 
-/** An answer or a socket whose bytes may have to wait for the client. */
+/** A response or a socket whose bytes may wait in memory for the client. */
 export interface Sending {
-  /** The connection that carries it. */
+  /** The connection that sends it. */
   readonly connection: Socket;
-  /** The client it counts for: a key, or the network of an address where no key is known. */
+  /** The client that it counts for: a key, or the network of an address if no key is known. */
   readonly client: Client;
-  /** Bytes of it that the connection has not taken yet. */
+  /** Its bytes that the connection has not sent yet. */
   countBytes(): number;
-  /** How many of them may wait at most; absent: as many as the client may keep waiting. */
+  /** How many of them may wait at most; absent: the client's limit. */
   readonly maxBytes?: number;
-  /** Gives it up: `stalled` when nothing was taken for 30 seconds, `too much` when more waits than may. */
+  /** Closes it: `stalled` after 30 seconds without progress, `too much` above a limit. */
   cut(reason: CutReason): void;
 }
 
-/** Whom bytes are kept for. Clients without a key share a quarter of what may wait in all. */
+/** The client that buffered bytes count for. Clients without a key share a quarter of the total limit. */
 export interface Client {
   readonly name: string;
   readonly hasKey: boolean;
 }
 
-/** Why an answer was given up; also its name in the metrics. */
+/** Why a response was closed; also the label in the metrics. */
 export type CutReason = 'stalled' | 'too much';
 
-/** Bounds what waits in memory for clients to take it. */
+/** Limits the bytes buffered in memory for clients. */
 export interface PendingBytes {
-  /** Watches until the returned function is called. */
+  /** Watches it until the returned function is called. */
   watch(sending: Sending): () => void;
-  /** Counts bytes that have just begun to wait, and checks the bounds at once where they are many. */
+  /** Counts newly buffered bytes, and checks the limits at once if they are many. */
   note(bytes: number): void;
-  /** Watches no longer. */
+  /** Stops watching. */
   close(): void;
 }
 
-/** How far a client has come with what it is sent. */
+/** A client's progress in reading a response. */
 interface Progress {
   bytes: number;
-  /** When its bytes began to wait; meaningless while there are none. */
+  /** When its bytes began to wait; meaningless without any. */
   waitingSince: number;
-  /** Bytes that the connection has taken, and since when it has taken no more. */
+  /** The bytes that the connection has sent, and since when it has sent no more. */
   taken: number;
   takenAt: number;
 }
 
 const STALL_MS = 30_000;
 const CHECK_MS = 1_000;
-/** A part of all that may wait: when that much has come since the last look, it is time for another. */
+/** A share of the total limit: after so many new bytes the limits are checked at once. */
 const NOTED_SHARE = 1 / 16;
 const SHARE_WITHOUT_KEY = 1 / 4;
 
 /**
- * Bounds the memory of one process that holds what clients have asked for and do not read: HTTP answers, streams and
- * WebSockets. It checks once a second, and at once where many bytes come together. No request is refused for bytes that
- * wait: over a bound, the answers that have waited longest are cut, of the client whose bound it is, of all clients
- * without a key, or of all clients.
+ * Limits the memory of one process for responses that clients do not read: HTTP responses, streams and WebSockets. It
+ * checks once a second, and at once after many new bytes. It refuses no requests. Above a limit it closes the responses
+ * that have waited longest: of that client, of all clients without a key, or of all clients.
  */
 export function createPendingBytes({ clock, config, metrics, logger }: PendingDeps): PendingBytes {
   const sendings = new Map<Sending, Progress>();
@@ -81,7 +80,7 @@ export function createPendingBytes({ clock, config, metrics, logger }: PendingDe
     metrics.pendingBytes.set(total);
   }
 
-  /** Cuts what has waited longest until the rest is within `maxBytes`. */
+  /** Closes the responses that have waited longest until the rest is within `maxBytes`. */
   function holdTo(maxBytes: number, waiting: readonly (readonly [Sending, Progress])[]): void {
     const left = waiting.filter(([sending]) => sendings.has(sending));
     let total = left.reduce((sum, [, { bytes }]) => sum + bytes, 0);

@@ -33,7 +33,7 @@ import { guardSession } from './session-guard.ts';
 const MAX_VALIDATION_ERRORS = 5;
 const TIMEOUT_MS = { query: 15_000, mutation: 30_000, subscription: 15_000 };
 
-/** Parses within the limits. What Yoga has parsed before does not come here again. */
+/** Parses within the limits. Yoga caches parsed documents, which do not come here again. */
 export function useParser(): Plugin {
   return {
     onParse({ setParseFn }) {
@@ -45,7 +45,7 @@ export function useParser(): Plugin {
   };
 }
 
-/** Validates a document, and gives the first few errors. */
+/** Validates a document, and returns the first few errors. */
 export function validateBriefly(
   schema: GraphQLSchema,
   document: DocumentNode,
@@ -55,9 +55,8 @@ export function validateBriefly(
 }
 
 /**
- * Answers nothing to those without a credential but `__typename` and, outside production, introspection. It stands
- * before validation, whose messages tell about the schema; in production those of an open but invalid document are
- * kept from them too.
+ * Without a credential, responds to `__typename` only and, outside production, to introspection. It runs before
+ * validation, whose messages reveal the schema; in production it hides them from requests without a credential too.
  */
 export function useAccess({ config }: Pick<Deps, 'config'>): Plugin<OperationSource> {
   const open = new Set(config.isProduction ? ['__typename'] : ['__typename', '__schema', '__type']);
@@ -83,7 +82,7 @@ export function useAccess({ config }: Pick<Deps, 'config'>): Plugin<OperationSou
   };
 }
 
-/** Executes or subscribes, whichever the operation is. */
+/** Executes or subscribes, depending on the operation. */
 export type Engine = (args: ExecutionArgs) => Promise<ExecutionResult | Results>;
 
 /** Lets an engine execute. */
@@ -95,8 +94,8 @@ export function useEngine(engine: Engine): Plugin<OperationSource> {
 }
 
 /**
- * Makes what executes, after what depends on variables has been checked: their types, the size of the operation, and
- * the rate limit where a mutation has more than one field. Nothing is executed of an operation that is refused.
+ * Creates the engine. It first checks what depends on variables: their types, the size of the operation, and the rate
+ * limit of a mutation with more than one field. A refused operation executes nothing.
  */
 export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engine {
   const answerBounded: Around = (run) => answerWithin(deps.config.maxAnswerBytes, run);
@@ -117,12 +116,12 @@ export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engi
           return answerBounded(execute);
         });
       default:
-        // What it does is done: its answer was bounded before.
+        // A mutation cannot be undone: its response was bounded before.
         return execute(args);
     }
   }
 
-  /** The door has counted one request; each further field of a mutation is one more. */
+  /** Authentication has counted one request; each further field of a mutation counts one more. */
   async function countFurtherFields({ document, contextValue }: ExecutionArgs, operation: OperationDefinitionNode) {
     const { viewer, tellStanding } = contextValue as OperationSource;
     const further = rootFieldsOf(document, operation).length - 1;
@@ -150,7 +149,7 @@ export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engi
       if (!(error instanceof RefusalError)) throw error;
       const { message, extensions } = toGraphQLError(error);
       const { http, ...visible } = extensions;
-      // Whoever follows is told by an event: a stream that does not open says nothing to its client.
+      // A stream reports by an event: a stream that does not open gives its client no error.
       const isTold = kind === 'subscription' && error instanceof ForbiddenError;
       return { errors: [new GraphQLError(message, { extensions: isTold ? visible : extensions })] };
     } finally {
@@ -160,7 +159,7 @@ export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engi
   };
 }
 
-/** @throws BadUserInputError that tells of the first variables at fault. */
+/** @throws BadUserInputError with the errors of the first invalid variables. */
 function coerceVariables(
   { schema, variableValues }: ExecutionArgs,
   operation: OperationDefinitionNode,
@@ -180,7 +179,7 @@ function codeOf(error: unknown): string {
   return 'INTERNAL_SERVER_ERROR';
 }
 
-/** @throws OperationTimeoutError when `promise` takes longer; its work goes on unheard. */
+/** @throws OperationTimeoutError when `promise` takes longer; its work continues, and its result is ignored. */
 export async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_resolve, reject) => {

@@ -23,17 +23,17 @@ import { RefusalError } from '../domain/errors.ts';
 import { isLarge, maxBytesOf } from './field-sizes.ts';
 import { parseWithinLimits } from './parse-document.ts';
 
-/** Sums over a selection. */
+/** The measured size of a selection. */
 export interface Size {
   readonly depth: number;
   readonly aliases: number;
   readonly directives: number;
   readonly cost: number;
-  /** How large its answer may be. */
+  /** The maximum bytes of its response. */
   readonly bytes: number;
-  /** What counts for each item of the connection that it belongs to. */
+  /** What counts for each item of the enclosing connection. */
   readonly perItem: Pick<Size, 'cost' | 'bytes'>;
-  /** The names under which each large value is selected. */
+  /** The response names of each large value. */
   readonly large: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
@@ -43,19 +43,21 @@ export interface Ruler {
   measureField(node: FieldNode, parent: GraphQLCompositeType): Size;
 }
 
-/** An object is read whole, whatever is asked of it: as much as most have. */
+/** An object is read as a whole, whatever is selected: the size of most objects. */
 const OBJECT_BYTES = 4_000;
 const FREE = { cost: 0, bytes: 0 };
 const NONE: ReadonlyMap<string, ReadonlySet<string>> = new Map();
 const NOTHING: Size = { depth: 0, aliases: 0, directives: 0, ...FREE, perItem: FREE, large: NONE };
 
-/** Makes what measures selections, with the values of the variables. */
+/** Creates the measure of a document, with the values of its variables. */
 export function createRuler(
   schema: GraphQLSchema,
   document: DocumentNode,
   variables: Readonly<Record<string, unknown>>,
 ): Ruler {
-  /** Each fragment is measured once, however often it is spread: fragments of fragments would else take for ever. */
+  /**
+   * Each fragment is measured once, however often it is spread: nested fragments would otherwise take exponential time.
+   */
   const measured = new Map<string, Size>();
 
   function measure({ selections }: SelectionSetNode, parent: GraphQLCompositeType): Size {
@@ -74,7 +76,7 @@ export function createRuler(
   function measureFragment(name: string): Size {
     const known = measured.get(name);
     if (known !== undefined) return known;
-    // Until it is known, for one that spreads itself.
+    // A preliminary size, for a fragment that spreads itself.
     measured.set(name, NOTHING);
     const fragment = fragmentOf(document, name);
     const type = typeNamed(fragment?.typeCondition.name.value);
@@ -96,7 +98,7 @@ export function createRuler(
     }
     const inner = measure(node.selectionSet, type);
     const sums = { aliases: inner.aliases + aliases, directives: inner.directives, perItem: FREE, large: NONE };
-    // It is counted by itself, and is as deep as it likes: validation and what there is bound it.
+    // Introspection is counted separately, at any depth: validation and the schema bound it.
     if (field === SchemaMetaFieldDef || field === TypeMetaFieldDef) return { ...sums, depth: 1, ...FREE };
     return { ...sums, depth: inner.depth + 1, ...amountOf(field, node, inner, key.length) };
   }
@@ -111,12 +113,12 @@ export function createRuler(
     const own = { cost: 1 + inner.cost + furtherOf(inner), bytes: OBJECT_BYTES + inner.bytes };
     const size = typeof listSize === 'function' ? Math.max(0, listSize(args)) : undefined;
     if (!isListType(getNullableType(field.type))) {
-      // A connection, or one object.
+      // A connection, or a single object.
       const amount = plus(own, inner.perItem, size ?? 1);
       return { cost: amount.cost + fixed, bytes: amount.bytes + keyBytes };
     }
     const item = plus(own, inner.perItem, 1);
-    // As many as the connection has that they belong to.
+    // As many as the enclosing connection has items.
     if (size === undefined) return { ...FREE, perItem: { ...item, cost: item.cost + fixed } };
     return { cost: fixed + size * item.cost, bytes: size * item.bytes + keyBytes };
   }
@@ -129,7 +131,7 @@ export function createRuler(
   return { measure, measureField };
 }
 
-/** The fragment of a name; undefined where a document is not valid. */
+/** The fragment with a name; undefined in an invalid document. */
 export function fragmentOf(document: DocumentNode, name: string): FragmentDefinitionNode | undefined {
   return document.definitions.find(
     (definition) => definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === name,
@@ -166,14 +168,14 @@ function merge(one: Size['large'], other: Size['large']): Size['large'] {
   return merged;
 }
 
-/** How many names there are for large values beyond the first of each. */
+/** The number of aliases of large values beyond the first of each. */
 function furtherOf({ large }: Size): number {
   let further = 0;
   for (const names of large.values()) further += names.size - 1;
   return further;
 }
 
-/** What a document costs that a field executes; nothing where it could not be executed, which its resolver says. */
+/** The cost of a document that a field executes; 0 if it cannot be executed, which its resolver reports. */
 function costOfDocument(schema: GraphQLSchema, text: unknown): number {
   if (typeof text !== 'string') return 0;
   try {

@@ -12,10 +12,10 @@ import { QUERY_LIMITS, tooComplex } from './parse-document.ts';
 import { createRuler, fragmentOf } from './query-cost.ts';
 
 /**
- * Measures a validated operation and refuses it where it is too large. An object costs 1, its plain values included; a
- * list as many times that as it may have items; some fields a fixed cost besides; a value that can be large once more for
- * each further name that it is selected under. Of the schema's own fields everything counts that is there: see
- * `countIntrospection`. The worst case of a mutation's answer has to fit, as nothing can be refused once it has run.
+ * Measures a validated operation and refuses it if it is too large. An object costs 1, with its plain values; a list
+ * that times its maximum number of items. Some fields have a fixed extra cost; each further alias of a large value
+ * costs extra. Introspection counts what the schema contains: see `countIntrospection`. The largest possible response
+ * of a mutation must fit, as nothing can be refused after it has run.
  * @throws QueryTooComplexError
  */
 export function measureOperation(
@@ -49,16 +49,16 @@ export function measureOperation(
       parts: listDearest(parts),
     });
   }
-  // Without variables it is as large the next time.
+  // Without variables its size never changes.
   if (!operation.variableDefinitions?.length) measured.add(operation);
 }
 
 const measured = new WeakSet<OperationDefinitionNode>();
 
 /**
- * The names of the fields at the root of an operation, its fragments written out; repeated as often as selected. The
- * document need not be valid: each fragment is looked at once, however often it is spread, also by itself.
- * @throws QueryTooComplexError where fragments multiply them beyond the limit.
+ * The names of an operation's root fields, fragments inlined; repeated as often as selected. The document may be
+ * invalid: each fragment is read once, however often it is spread, even by itself.
+ * @throws QueryTooComplexError if fragments multiply them beyond the limit.
  */
 export function rootFieldsOf(document: DocumentNode, operation: OperationDefinitionNode): string[] {
   return rootFieldNodesOf(document, operation).map(({ name }) => name.value);

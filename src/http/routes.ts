@@ -27,24 +27,27 @@ import { createDocumentRoute, createPageRoute } from './pages.ts';
 import { createStreamCounts, type StreamCounts } from './stream-counts.ts';
 import type { GraphQLServer } from './yoga.ts';
 
-/** What a path belongs to; also its name in the metrics. */
+/** The kinds of paths; also the labels in the metrics. */
 export type Route = 'graphql' | 'rest' | 'docs' | 'chat' | 'assets' | 'operator' | 'other';
 
-/** One HTTP request on its way through. */
+/** An HTTP request and its response. */
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly path: string;
   readonly requestId: string;
-  /** Aborts when the client has left or the answer is sent; with a `ShuttingDownError` when the gateway closes. */
+  /**
+   * Aborts when the client has disconnected or the response is sent; with a `ShuttingDownError` when the gateway
+   * closes.
+   */
   readonly signal: AbortSignal;
-  /** Aborts when the gateway begins to stop. */
+  /** Aborts when the gateway starts to stop. */
   readonly stopping: AbortSignal;
-  /** Says who asks, as soon as that is known. */
+  /** Sets the viewer, as soon as it is known. */
   readonly identify: (viewer: Viewer) => void;
 }
 
-/** Says what a path belongs to. */
+/** The kind of a path. */
 export function routeOf(path: string): Route {
   if (path === '/graphql' || path === '/graphql/') return 'graphql';
   if (/^\/(api\/)?v1(\/|$)/.test(path)) return 'rest';
@@ -54,7 +57,7 @@ export function routeOf(path: string): Route {
   return path === '/health' || path === '/ready' || path === '/metrics' ? 'operator' : 'other';
 }
 
-/** Makes what answers each route. */
+/** Creates the handlers of all routes. */
 export function createRoutes(
   deps: Deps,
   graphql: GraphQLServer,
@@ -90,7 +93,7 @@ export function createRoutes(
       sendDetail(exchange.response, 'NOT_FOUND');
     },
     async operator(exchange) {
-      // What watches the gateway must never be told that it asks too often.
+      // Health checks must never be rate limited.
       if (exchange.path === '/metrics') await countVisitor(exchange);
       return answerOperator(deps, { ...exchange, isDraining: exchange.stopping.aborted });
     },
@@ -150,7 +153,7 @@ function createRestRoute(
   );
   return async (exchange) => {
     const { request, response, requestId, signal, stopping } = exchange;
-    // The one thing that is told without a key.
+    // Only this document needs no key.
     if (DOCUMENT_PATH.test(exchange.path)) {
       await countVisitor(exchange);
       return sendDocument(exchange);
@@ -162,7 +165,7 @@ function createRestRoute(
       openDoor: async () => {
         const { viewer, standing } = await enter(deps, exchange);
         if (viewer === undefined) throw new UnauthenticatedError();
-        // Its guard looks at operations of the graph, which REST builds by itself.
+        // The session guard checks operations of the graph, but REST creates its own.
         if (viewer.session !== undefined) throw new ForbiddenError('REST');
         const context = createContext(deps, viewer, 'API', { requestId, standing, signal });
         return {
@@ -176,7 +179,10 @@ function createRestRoute(
   };
 }
 
-/** Counts a stream that is about to be opened. @throws RateLimitedError when the key has as many as it may. */
+/**
+ * Counts a stream before it opens.
+ * @throws RateLimitedError when the key has the maximum number of streams.
+ */
 function claimStream(streams: StreamCounts, viewer: Viewer, { response, signal }: Exchange): void {
   try {
     streams.claim(viewer.apiKeyId, signal);
@@ -186,7 +192,7 @@ function claimStream(streams: StreamCounts, viewer: Viewer, { response, signal }
   }
 }
 
-/** The door of one exchange; how the client stands is told on the answer whether it opens or not. */
+/** Authenticates an exchange; the response has the rate limit status, also after a refusal. */
 async function enter(deps: Deps, { request, response, identify }: Exchange): Promise<Admission> {
   const tellStanding = reportRateLimitIn(response);
   try {

@@ -21,17 +21,17 @@ import { scopesOf } from '../../schema/scopes.ts';
 import type { Scope } from '../domain/entities.ts';
 import { ForbiddenError } from '../domain/errors.ts';
 
-/** A field of an operation that not every credential may select. */
+/** A field of an operation that needs a scope. */
 interface Requirement {
   /** The field as `Type.field`. */
   readonly field: string;
-  /** Where it is selected: the names that the answer would have, from the root. */
+  /** Its path in the response, from the root. */
   readonly path: readonly string[];
-  /** One of these is enough. */
+  /** Any one of these is enough. */
   readonly scopes: readonly Scope[];
 }
 
-/** An operation of a document, with the variables that may leave parts of it out. */
+/** An operation of a document, with the variables of its conditions. */
 interface Selected {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
@@ -42,10 +42,10 @@ interface Selected {
 const known = new WeakMap<OperationDefinitionNode, readonly Requirement[]>();
 
 /**
- * Checks an operation before it runs: every field that it selects, by whatever way, needs the scopes of that field. What a
- * fragment selects counts whether or not an object of its type will be met, so that nothing depends on what is stored, and
- * a mutation has no effect that its answer may not be told of.
- * @throws ForbiddenError that tells of the first field at fault.
+ * Checks an operation before it runs: every selected field needs one of the field's scopes. The fields of a fragment
+ * count whether or not an object of its type occurs, so the result does not depend on stored data, and a mutation has
+ * no effect that its response may not show.
+ * @throws ForbiddenError that names the first forbidden field.
  */
 export function requireScopes(selected: Selected, scopes: ReadonlySet<Scope>): void {
   for (const requirement of listRequirements(selected)) {
@@ -54,7 +54,7 @@ export function requireScopes(selected: Selected, scopes: ReadonlySet<Scope>): v
   }
 }
 
-/** What an operation needs; found once for each, unless variables decide what is left out. */
+/** The requirements of an operation; computed once, unless variables decide what is left out. */
 function listRequirements(selected: Selected): readonly Requirement[] {
   const found = known.get(selected.operation);
   if (found !== undefined) return found;
@@ -65,13 +65,13 @@ function listRequirements(selected: Selected): readonly Requirement[] {
 }
 
 class Collector {
-  /** Whether anything is left out or kept by a directive. */
+  /** Whether a directive leaves anything out. */
   isConditional = false;
   readonly #selected: Selected;
   readonly #fragments = new Map<string, FragmentDefinitionNode>();
-  /** Each fragment is looked at once: fragments of fragments would else take for ever. */
+  /** Each fragment is read once: nested fragments would otherwise take exponential time. */
   readonly #seen = new Set<string>();
-  /** By the scopes, as one field of those that need the same tells enough. */
+  /** By scopes: one field per requirement is enough. */
   readonly #requirements = new Map<string, Requirement>();
   #variables: Readonly<Record<string, unknown>> | 'bad' | undefined;
 
@@ -102,7 +102,7 @@ class Collector {
   #visitField(node: FieldNode, parent: GraphQLCompositeType, path: readonly string[]): void {
     const name = node.name.value;
     const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
-    // The schema's own fields, which are guarded elsewhere.
+    // Introspection, which other code guards.
     if (field === undefined) return;
     const inner = [...path, node.alias?.value ?? name];
     const scopes = scopesOf(field);
@@ -126,7 +126,7 @@ class Collector {
     if (!selection.directives?.length) return false;
     this.isConditional = true;
     this.#variables ??= coerceVariables(this.#selected);
-    // Bad variables are refused elsewhere: here nothing is left out for them.
+    // Other code refuses invalid variables: here they leave nothing out.
     if (this.#variables === 'bad') return false;
     return (
       getDirectiveValues(GraphQLSkipDirective, selection, this.#variables)?.if === true ||

@@ -18,22 +18,25 @@ import { isStreamType } from './stream-counts.ts';
 import { createSocketServer, type SocketServer } from './websocket.ts';
 import { createGraphQLServer } from './yoga.ts';
 
-/** The HTTP server with everything behind it. */
+/** The HTTP server with all its routes. */
 export interface HttpServer {
-  /** Takes the port, and tells it; who comes before `open` waits. @throws the system's error, such as `EADDRINUSE`. */
+  /**
+   * Opens the port and returns it; requests before `open` wait.
+   * @throws the system's error, such as `EADDRINUSE`.
+   */
   listen(port: number, host: string): Promise<number>;
-  /** Begins to answer. */
+  /** Starts to respond. */
   open(): void;
   /**
-   * Accepts no more connections, and says so at `/ready`. Resolves when all requests but streams are answered, within 10
-   * seconds.
+   * Accepts no more connections, and reports that at `/ready`. Resolves when all requests except streams are answered,
+   * within 10 seconds.
    */
   stopAccepting(): Promise<void>;
-  /** Ends streams, refuses requests that are still not answered, and closes every connection, within 4 seconds. */
+  /** Ends streams, refuses unanswered requests, and closes every connection, within 4 seconds. */
   close(): Promise<void>;
 }
 
-/** An exchange that is under way. */
+/** An exchange in progress. */
 interface InFlight {
   readonly response: ServerResponse;
   readonly path: string;
@@ -41,32 +44,32 @@ interface InFlight {
   readonly left: AbortController;
 }
 
-// Made once: an abort without a reason makes an exception each time.
+// Created once: an abort without a reason creates an exception each time.
 const OVER = new Error('The exchange is over.');
 
 const MAX_LOGGED_PATH = 200;
-/** How long requests are waited for when the gateway begins to stop. */
+/** How long the stop waits for requests. */
 const REQUESTS_MS = 10_000;
-/** How long streams may go on after everything else has ended, to tell how; then they are ended. */
+/** How long streams stay open after all other work has ended, to report how it ended; then they are closed. */
 const LAST_EVENTS_MS = 500;
-/** After so long each request that has no answer yet is refused; the rest is for the refusals to be sent. */
+/** When the stop refuses requests without a response; the rest of the time is for sending the refusals. */
 const REFUSAL_MS = 1_500;
 const CLOSE_MS = 2_000;
 const CLOSE_POLL_MS = 10;
 
-/** What every request is answered with. */
+/** What every request needs. */
 interface Serving {
   readonly deps: Deps;
   readonly routes: ReturnType<typeof createRoutes>;
   readonly pendingBytes: PendingBytes;
   /** Requests wait for it. */
   readonly opened: Promise<void>;
-  /** Aborts when the gateway begins to stop. */
+  /** Aborts when the gateway starts to stop. */
   readonly stopping: AbortSignal;
   readonly inFlight: Set<InFlight>;
 }
 
-/** Makes the HTTP server; it accepts nothing before `listen`, and answers nothing before `open`. */
+/** Creates the HTTP server; it accepts nothing before `listen`, and responds to nothing before `open`. */
 export function createHttpServer(deps: Deps): HttpServer {
   const executor = createExecutor(deps);
   const engine = createEngine(deps, executor);
@@ -75,7 +78,7 @@ export function createHttpServer(deps: Deps): HttpServer {
   const sockets = createSocketServer(deps, graphql, engine, pendingBytes);
   const routes = createRoutes(deps, graphql, executor);
   const opened = Promise.withResolvers<void>();
-  // A start that fails refuses those who wait for it, if any do.
+  // A failed start refuses waiting requests, if any.
   opened.promise.catch(() => {});
   const stopping = new AbortController();
   const inFlight = new Set<InFlight>();
@@ -130,7 +133,7 @@ async function handle(serving: Serving, request: IncomingMessage, response: Serv
       return clientFor(deps, viewer, request);
     },
     countBytes: () => response.writableLength,
-    // What the system has taken and the client has not is dropped as well.
+    // Also drops what the system has buffered and the client has not read.
     cut: () => request.socket.resetAndDestroy(),
   });
   const exchange = { response, path, left };
@@ -161,7 +164,7 @@ async function handle(serving: Serving, request: IncomingMessage, response: Serv
   if (response.writableLength > 0) pendingBytes.note(response.writableLength);
 }
 
-/** Sets the headers that every answer has. */
+/** Sets the headers of every response. */
 function setHeaders(response: ServerResponse, requestId: string): void {
   response.setHeader('X-Request-Id', requestId);
   response.setHeader('X-Content-Type-Options', 'nosniff');
@@ -169,13 +172,13 @@ function setHeaders(response: ServerResponse, requestId: string): void {
   response.setHeader('Cache-Control', 'private, no-store');
 }
 
-/** Waits for streams to end, cuts those that go on, and refuses what has no answer yet; in `CLOSE_MS` at most. */
+/** Waits for streams to end, closes the remaining ones, and refuses requests without a response; within `CLOSE_MS`. */
 async function endRequests(inFlight: ReadonlySet<InFlight>, sockets: SocketServer): Promise<void> {
   const isOver = () => inFlight.size + sockets.operations === 0;
   await waitUntil(isOver, LAST_EVENTS_MS);
   const reason = new ShuttingDownError();
   for (const { response, left } of inFlight) {
-    // A stream that ended whole would tell its client that there is nothing to come back for.
+    // A complete end would tell the client that there is nothing to reconnect for.
     if (isStream(response)) response.destroy();
     else left.abort(reason);
   }
@@ -193,12 +196,12 @@ async function waitUntil(isSo: () => boolean, maxMs: number): Promise<void> {
   }
 }
 
-/** Whether an answer goes on until somebody ends it. */
+/** Whether a response is a stream. */
 function isStream(response: ServerResponse): boolean {
   return isStreamType(response.getHeader('Content-Type'));
 }
 
-/** Node's server, which cuts off what is slow or too large, and hands WebSockets over. */
+/** Node's server: it closes slow or oversized requests, and passes WebSockets on. */
 function createNodeServer(
   { keepAliveMs }: Pick<Config, 'keepAliveMs'>,
   handle: (request: IncomingMessage, response: ServerResponse) => void,
@@ -222,7 +225,7 @@ function createNodeServer(
   return server;
 }
 
-/** Measures and logs an exchange when it is over. */
+/** Measures and logs an exchange at its end. */
 function observe(deps: Deps, request: IncomingMessage, response: ServerResponse, requestId: string): void {
   const startedAt = performance.now();
   response.once('close', () => {
@@ -236,13 +239,13 @@ function observe(deps: Deps, request: IncomingMessage, response: ServerResponse,
   });
 }
 
-/** The path without its query, which may hold what people wrote. Proxies may send the whole address (RFC 9112). */
+/** The path without its query, which may contain private text. Proxies may send an absolute URL (RFC 9112). */
 function pathOf({ url = '/' }: IncomingMessage): string {
   if (!url.startsWith('/') && URL.canParse(url)) return new URL(url).pathname;
   return url.split('?', 1)[0] ?? '/';
 }
 
-/** The client's own request id where it is usable, else a new one. */
+/** The client's own request id if valid, else a new one. */
 function readRequestId(request: IncomingMessage): string {
   const given = request.headers['x-request-id'];
   return typeof given === 'string' && /^[\w.-]{1,128}$/.test(given) ? given : randomUUID();

@@ -19,16 +19,16 @@ import type { Deps } from '../deps.ts';
 import { ForbiddenError, NotFoundError } from '../domain/errors.ts';
 import { findMessage } from '../store/messages.ts';
 
-/** What an argument has to name. */
+/** The kinds of ids that an argument may contain. */
 type Target = 'chatbot' | 'conversation' | 'message' | 'conversation or message';
 
-/** The argument that says what a root field is about, and what it may name; none where it is about the viewer. */
+/** The argument that names the subject of a root field, and its kind; undefined if the subject is the viewer. */
 type Subject = { readonly argument: string; readonly target: Target } | undefined;
 
 const OF_CONVERSATION: Subject = { argument: 'conversationId', target: 'conversation' };
 const OF_MESSAGE: Subject = { argument: 'messageId', target: 'message' };
 
-/** The root fields that a session may ask for, each about its own conversation only. Every other one is forbidden. */
+/** The root fields that a session may select, each about its own conversation only. All others are forbidden. */
 export const SESSION_ROOT_FIELDS: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   Query: {
     viewer: undefined,
@@ -50,7 +50,7 @@ export const SESSION_ROOT_FIELDS: Readonly<Record<string, Readonly<Record<string
   Subscription: { messageStream: OF_MESSAGE, conversationEvents: OF_CONVERSATION },
 };
 
-/** The fields of other types that a session may select. Errors and events of conversations are open as a whole. */
+/** The fields of other types that a session may select. Errors and events of conversations are allowed as a whole. */
 export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
   Viewer: ['kind', 'rateLimit', 'scopes'],
   RateLimitStatus: ['limit', 'remaining', 'resetAt'],
@@ -77,11 +77,11 @@ export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
 const OPEN_INTERFACES = new Set(['ConversationEvent', 'Error']);
 
 /**
- * The one place that says what a session reaches: it looks at an operation before anything of it is executed, and lets
- * through what is on the lists above and about the session's own conversation.
+ * The only place that limits a session: it checks an operation before it runs, and allows only fields of the lists
+ * above, about the session's own conversation.
  * @param args of a validated operation; `variables` are coerced.
- * @throws ForbiddenError for a field that is not on the lists; NotFoundError for whatever is not the session's own, the
- * same whether it exists or not.
+ * @throws ForbiddenError for a field that is not on the lists; NotFoundError for anything that is not the session's
+ * own, whether or not it exists.
  */
 export async function guardSession(
   deps: Pick<Deps, 'db'>,
@@ -114,7 +114,7 @@ function requireListedFields({ schema, document }: Pick<ExecutionArgs, 'schema' 
 
 function isListed(type: GraphQLNamedType, field: string): boolean {
   const { name } = type;
-  // The schema is open to everybody who may see it: `useAccess` has looked at that.
+  // `useAccess` has checked introspection already.
   if (name.startsWith('__') || field.startsWith('__')) return true;
   const rootFields = SESSION_ROOT_FIELDS[name];
   if (rootFields !== undefined) return Object.hasOwn(rootFields, field);
@@ -124,14 +124,14 @@ function isListed(type: GraphQLNamedType, field: string): boolean {
   return interfaces.some((one) => OPEN_INTERFACES.has(one.name));
 }
 
-/** What the listed mutations give back holds no more than the other types let out. */
+/** The payloads of allowed mutations contain nothing that the other types do not allow. */
 function isPayload(name: string): boolean {
   return Object.keys(SESSION_ROOT_FIELDS.Mutation ?? {}).some(
     (field) => name === `${field.charAt(0).toUpperCase()}${field.slice(1)}Payload`,
   );
 }
 
-/** The fields at the root, those of fragments included; those that directives leave out are looked at as well. */
+/** The root fields, those of fragments included; also fields that directives leave out. */
 function rootNodesOf({ document }: Pick<ExecutionArgs, 'document'>, selection: SelectionSetNode): FieldNode[] {
   return selection.selections.flatMap((node) => {
     if (node.kind === Kind.FIELD) return node.name.value.startsWith('__') ? [] : [node];
@@ -143,7 +143,7 @@ function rootNodesOf({ document }: Pick<ExecutionArgs, 'document'>, selection: S
   });
 }
 
-/** What a root field is about. */
+/** The subject of a root field. */
 function subjectOf(root: GraphQLObjectType, node: FieldNode, variables: Readonly<Record<string, unknown>>) {
   const name = node.name.value;
   const field = root.getFields()[name];

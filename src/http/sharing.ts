@@ -4,10 +4,10 @@ import { describeView } from '../domain/view.ts';
 
 type MaybeResult = ExecutionResult | Promise<ExecutionResult>;
 
-/** Writes a result as JSON. */
+/** Serializes a result as JSON. */
 export type WriteResult = (result: ExecutionResult) => string;
 
-/** A result that several subscribers are told. */
+/** A result that several subscribers receive. */
 class SharedResult implements ExecutionResult {
   declare readonly data: Exclude<ExecutionResult['data'], undefined>;
   declare readonly errors?: NonNullable<ExecutionResult['errors']>;
@@ -17,36 +17,38 @@ class SharedResult implements ExecutionResult {
     Object.assign(this, result);
   }
 
-  /** The same text for all of them: they are told over the same transport. */
+  /** The same text for all of them: they use the same transport. */
   writtenBy(write: WriteResult): string {
     this.#text ??= write(this);
     return this.#text;
   }
 }
 
-/** Makes a writer that writes a result once, however many subscribers share it. One process needs only one. */
+/**
+ * Creates a writer that serializes a shared result once, whatever the number of subscribers. A process needs only one.
+ */
 export function createWriter(write: WriteResult): WriteResult {
   return (result) => (result instanceof SharedResult ? result.writtenBy(write) : write(result));
 }
 
-/** Those who would be told the same of an event. */
+/** Subscribers that receive the same result for an event. */
 interface Group {
   size: number;
-  /** By event, the very object. */
+  /** By event, compared by identity. */
   readonly results: WeakMap<object, MaybeResult>;
 }
 
 /** One subscriber's share in a group. */
 export interface Share {
-  /** Executes an event, or gives what another of the group has made of it. */
+  /** Executes an event, or returns the result that another subscriber of the group has computed. */
   run(event: unknown, execute: (event: unknown) => MaybeResult): MaybeResult;
   /** Leaves the group. Called once. */
   leave(): void;
 }
 
 /**
- * Makes what lets subscribers share the execution of an event where nothing could come out differently: with the same
- * operation, the same variables, the same account and the same scopes. Whoever is alone shares nothing.
+ * Lets subscribers share the execution of an event when all results are equal: with the same operation, variables,
+ * account and scopes. A single subscriber shares nothing.
  */
 export function createSharing(): (args: ExecutionArgs) => Share {
   const groups = new Map<string, Group>();
@@ -80,7 +82,7 @@ export function createSharing(): (args: ExecutionArgs) => Share {
 
 const toShared = (result: ExecutionResult): SharedResult => new SharedResult(result);
 
-/** Gives every object a number of its own. */
+/** Gives every object its own number. */
 function createNames<T extends object>(): (object: T) => number {
   const names = new WeakMap<T, number>();
   let last = 0;

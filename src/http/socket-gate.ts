@@ -17,32 +17,32 @@ import { type Admission, addressOf, clientFor, createAuthenticator } from './aut
 import { logFailure } from './graphql-errors.ts';
 import type { Client } from './pending-bytes.ts';
 
-/** What belongs to one socket. */
+/** The state of one socket. */
 export interface SocketState extends Record<PropertyKey, unknown> {
-  /** Who connected; absent where no credential came with the connection. */
+  /** The viewer of the connection; absent if it has no credential. */
   viewer: Viewer;
-  /** Whom the socket counts for, against the limit of sockets. */
+  /** The owner that the socket counts for, for the limit of sockets. */
   owner: string;
-  /** The operations under way, by their ids. */
+  /** The running operations, by their ids. */
   operations: Map<string, AbortController>;
 }
 
-/** A socket as graphql-ws knows it. */
+/** The type of a socket in graphql-ws. */
 export type SocketContext = Context<Record<string, unknown>, Extra & Partial<SocketState>>;
 
-/** Decides which sockets stay, and which operations run on them. */
+/** Decides which sockets stay open, and which operations run on them. */
 export interface SocketGate {
   /**
-   * Whether a socket may stay; one that may not is closed: 4401 for a bad credential, 1013 for one socket or failed
-   * attempt too many, and while keys cannot be looked up.
+   * Whether a socket may stay open; otherwise closes it: 4401 for an invalid credential, 1013 above a limit of sockets
+   * or failed attempts, and while keys cannot be looked up.
    */
   connect(context: SocketContext): Promise<boolean>;
-  /** The client that a socket counts for: its key, or the network it comes from. */
+  /** The client that a socket counts for: its key, or its network. */
   clientOf(socket: WebSocket, request: IncomingMessage): Client;
-  /** Forgets a socket that was closed. */
+  /** Removes a closed socket. */
   leave(context: SocketContext): void;
   /**
-   * The door of one operation: by the socket's credential, else by the one that came with the operation.
+   * Authenticates and counts one operation: with the socket's credential, else with the operation's own.
    * @throws UnauthenticatedError, RateLimitedError
    */
   admit(context: SocketContext, payload: SubscribePayload): Promise<Admission>;
@@ -53,14 +53,14 @@ const MAX_SOCKETS_PER_ADDRESS = 20;
 const OVERLOAD = 1013;
 const UNAUTHORIZED = 4401;
 
-/** Makes the gate of one process. */
+/** Creates the gate of one process. */
 export function createSocketGate(deps: Deps): SocketGate {
   const counts = new Map<string, number>();
   const viewers = new WeakMap<WebSocket, Viewer>();
 
-  /** Counts a socket for its owner; closes it when that one has as many as it may. */
+  /** Counts a socket for its owner; closes it if the owner has the maximum. */
   function claim({ extra }: SocketContext, owner: string, limit: number): boolean {
-    // It may have been closed while its credential was looked up, and would be counted for ever.
+    // It may have closed during the lookup of its credential, and would never be removed.
     if (extra.socket.readyState !== extra.socket.OPEN) return false;
     const count = counts.get(owner) ?? 0;
     if (count >= limit) return refuse(extra.socket, OVERLOAD, 'Too many sockets');
@@ -86,7 +86,7 @@ export function createSocketGate(deps: Deps): SocketGate {
         return claim(context, `key:${viewer.apiKeyId}`, MAX_SOCKETS_PER_KEY);
       } catch (error) {
         if (error instanceof UnauthenticatedError) return refuse(extra.socket, UNAUTHORIZED, 'Unauthorized');
-        // Clients take 4401 for final; these they may try again after a while.
+        // Clients treat 4401 as final; after these codes they may retry.
         if (error instanceof RateLimitedError) return refuse(extra.socket, OVERLOAD, error.message);
         logFailure(deps.logger, error);
         return refuse(extra.socket, OVERLOAD, 'Try again later');
@@ -117,15 +117,15 @@ function closeWhenRevoked(socket: WebSocket, { revoked }: Viewer): void {
   socket.once('close', () => revoked.removeEventListener('abort', close));
 }
 
-/** Closes with our code; graphql-ws, told false, would close with 4403, which means something else to clients. */
+/** Closes with our own code; if told false, graphql-ws would close with 4403, which has another meaning for clients. */
 function refuse(socket: WebSocket, code: number, reason: string): false {
   socket.close(code, reason);
   return false;
 }
 
 /**
- * The credential in a connection's or an operation's parameters: `authorization` or `x-api-key` in any case, at the top
- * or inside `headers`, where GraphiQL puts what its header pane holds.
+ * The credential in the parameters of a connection or an operation: `authorization` or `x-api-key` in any case, at the
+ * top or inside `headers`, where GraphiQL puts its header pane.
  */
 function credentialIn(params: Readonly<Record<string, unknown>> | undefined): Credential {
   const { headers } = params ?? {};

@@ -4,10 +4,9 @@ import type { Extra } from 'graphql-ws/use/ws';
 import type { WebSocket } from 'ws';
 
 /**
- * Makes what speaks graphql-transport-ws on each socket it is given, and pings it. It stands in for the `useServer` of
- * graphql-ws, which prints to the console what a client did wrong, and takes a write that fails because the client left
- * for a fault of ours.
- * @param onError told of what went wrong with a message; its socket is closed.
+ * Creates the graphql-transport-ws protocol of each socket, with pings. It replaces `useServer` of graphql-ws, which
+ * prints client errors to the console, and treats a failed write to a disconnected client as an internal error.
+ * @param onError called with the error of a message; its socket is closed.
  */
 export function createProtocol<E extends Record<PropertyKey, unknown>>(
   options: ServerOptions<Record<string, unknown>, Extra & Partial<E>>,
@@ -19,7 +18,7 @@ export function createProtocol<E extends Record<PropertyKey, unknown>>(
     const closed = server.opened(
       {
         protocol: socket.protocol,
-        // Resolves when the connection has taken it, or will take nothing more.
+        // Resolves when the connection has sent it, or is closed.
         send: (text) => new Promise((resolve) => socket.send(text, () => resolve())),
         close: (code, reason) => socket.close(code, reason),
         onMessage: (listen) =>
@@ -39,7 +38,7 @@ export function createProtocol<E extends Record<PropertyKey, unknown>>(
   };
 }
 
-/** Pings every so often; who has not answered by the next time is gone. */
+/** Pings at intervals; closes a socket without a pong before the next ping. */
 function startPinging(socket: WebSocket, intervalMs: number): () => void {
   let isAlive = true;
   socket.on('pong', () => {

@@ -7,11 +7,11 @@ const CLOSE_TIMEOUT_MS = 5_000;
 const OVERLOAD = 1013;
 
 /**
- * Bounds what waits for the peer of a WebSocket. A subscription sends its next event when the last one was taken, so one
- * that is not read grows by no more than that. Everything else is written as it is asked for: queries, pongs. A peer that
- * lets more than 4 MB pile up, or takes nothing of something for 30 seconds, is closed with 1013: it shall come back, and
- * go on from where it was. One that does not even read that is cut off five seconds later.
- * @param connection what carries the socket.
+ * Limits the buffered bytes of a WebSocket. A subscription sends its next event after the last was sent, so an unread
+ * one adds nothing more. Everything else is written on demand: queries, pongs. A peer with more than 4 MB buffered, or
+ * without progress for 30 seconds, is closed with 1013: it should reconnect and resume. If it does not even read that,
+ * its connection is cut five seconds later.
+ * @param connection the connection of the socket.
  */
 export function watchSocket(
   pendingBytes: PendingBytes,
@@ -31,7 +31,7 @@ export function watchSocket(
     countBytes: () => socket.bufferedAmount,
     cut,
   });
-  // It grows by what the peer asks for: between two looks of the timer that can be a lot.
+  // The peer's own requests fill the buffer: a lot between two checks of the timer.
   const checkSize = () => {
     if (socket.bufferedAmount > MAX_BUFFERED_BYTES) pendingBytes.note(Number.POSITIVE_INFINITY);
   };

@@ -1,23 +1,23 @@
 import type { Config } from '../config.ts';
 import { RateLimitedError } from '../domain/errors.ts';
 
-/** Counts the streams that each key has open over HTTP: server-sent events, and parts of `multipart/mixed`. */
+/** Counts the open HTTP streams of each key: server-sent events, and parts of `multipart/mixed`. */
 export interface StreamCounts {
   /**
    * Counts one more stream until `signal` aborts.
-   * @throws RateLimitedError when the key has as many as it may.
+   * @throws RateLimitedError when the key has the maximum.
    */
   claim(apiKeyId: string, signal: AbortSignal): void;
 }
 
 const RETRY_MS = 10_000;
 
-/** Whether an answer of a content type goes on until somebody ends it. */
+/** Whether a response of a content type is a stream. */
 export function isStreamType(contentType: unknown): boolean {
   return /^(text\/event-stream|multipart\/mixed)\b/.test(String(contentType));
 }
 
-/** Makes the counts of one process. */
+/** Creates the counts of one process. */
 export function createStreamCounts({ maxStreamsPerKey }: Pick<Config, 'maxStreamsPerKey'>): StreamCounts {
   const counts = new Map<string, number>();
 
@@ -29,7 +29,7 @@ export function createStreamCounts({ maxStreamsPerKey }: Pick<Config, 'maxStream
 
   return {
     claim(apiKeyId, signal) {
-      // Nobody would release it.
+      // An aborted signal would never release it.
       if (signal.aborted) return;
       const count = counts.get(apiKeyId) ?? 0;
       if (count >= maxStreamsPerKey) {

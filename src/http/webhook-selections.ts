@@ -24,21 +24,21 @@ import { validateBriefly, withTimeout } from './pipeline.ts';
 import { measureOperation, rootFieldsOf } from './query-limits.ts';
 import { requireScopes } from './scopes.ts';
 
-/** Shorter than a delivery is held for. */
+/** Shorter than the lease of a delivery. */
 const TIMEOUT_MS = 5_000;
 const CACHED_DOCUMENTS = 500;
-/** What documents read with, whoever saved them: it was checked then that those might read as much. */
+/** The scope of documents, whoever saved them: it was checked then that the owner has it. */
 const READER_SCOPES: ReadonlySet<Scope> = new Set(['READ']);
 
-/** A document that was looked at. */
+/** A parsed and checked document. */
 type Prepared =
   | { readonly document: DocumentNode; readonly operation: OperationDefinitionNode }
   | { readonly problem: string };
 
 /**
- * Makes what executes the documents of webhook subscriptions: within the limits of any client, once for each event, with
- * `READ` alone.
- * @param getDeps asked when an event is told; resolvers get them.
+ * Creates the executor of webhook documents: within the limits of any client, once per event, with the scope `READ`
+ * only.
+ * @param getDeps called for each event, for the resolvers.
  */
 export function createSelections(getDeps: () => Deps): Selections {
   const known = new LRUCache<string, Prepared>({ max: CACHED_DOCUMENTS });
@@ -65,7 +65,7 @@ export function createSelections(getDeps: () => Deps): Selections {
       const selection = toSelection(result, (error) => {
         deps.logger.error({ err: error, event: event.id }, 'a webhook document could not be executed');
       });
-      // An operation that tries a document holds what it selects.
+      // The operation that tests a document keeps its selection in memory.
       if ('data' in selection) findBudget()?.addHeld(selection.data.length);
       return selection;
     } catch (error) {
@@ -124,7 +124,7 @@ function createReader(accountId: string): Viewer {
   return { kind: 'API_KEY', accountId, apiKeyId: '', scopes: READER_SCOPES, revoked };
 }
 
-/** What went wrong inside is logged by `report`, and not told: it may say what nobody outside should know. */
+/** `report` logs internal errors; the result hides them, as they may contain secrets. */
 function toSelection({ data, errors = [] }: ExecutionResult, report: (error: GraphQLError) => void): Selection {
   if (errors.length === 0 && data != null) return { data: toJson(data) };
   const problems = errors.map((error) => {

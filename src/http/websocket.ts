@@ -29,11 +29,11 @@ import type { GraphQLServer } from './yoga.ts';
 
 /** GraphQL over WebSocket: graphql-transport-ws at the path of GraphQL over HTTP. */
 export interface SocketServer {
-  /** Takes over a connection that asks to become a WebSocket. */
+  /** Upgrades a connection to a WebSocket. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** How many operations are under way. */
+  /** The number of running operations. */
   readonly operations: number;
-  /** Closes every socket with 1012, which tells clients to come back. */
+  /** Closes every socket with 1012, which tells clients to reconnect. */
   close(): Promise<void>;
 }
 
@@ -43,17 +43,17 @@ const PING_INTERVAL_MS = 25_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 const RESTART = 1012;
 
-/** What the operations of all sockets share. */
+/** The state that the operations of all sockets share. */
 interface Operations {
   readonly deps: Deps;
   readonly graphql: GraphQLServer;
   readonly gate: SocketGate;
   lastRequest: number;
-  /** How many are under way. */
+  /** The number of running operations. */
   count: number;
 }
 
-/** Makes the WebSocket server. */
+/** Creates the WebSocket server. */
 export function createSocketServer(
   deps: Deps,
   graphql: GraphQLServer,
@@ -76,7 +76,7 @@ export function createSocketServer(
     const clientOf = () => gate.clientOf(client, request);
     watchSocket(pendingBytes, client, { connection: socket as Socket, clientOf });
     speak(client, request);
-    // What a client did wrong has closed the socket.
+    // A client error has closed the socket.
     client.on('error', (error) => deps.logger.debug({ err: error }, 'socket failed'));
   }
 
@@ -95,7 +95,7 @@ export function createSocketServer(
   };
 }
 
-/** Makes what speaks graphql-transport-ws with each socket. */
+/** Creates the graphql-transport-ws protocol of each socket. */
 function createOperationProtocol(operations: Operations, engine: Engine) {
   const { deps, gate } = operations;
   const maskError = createErrorMask(deps.logger);
@@ -116,7 +116,7 @@ function createOperationProtocol(operations: Operations, engine: Engine) {
           return [maskError(error)];
         }
       },
-      // As it came from the engine, past the plugins of HTTP: what they do to results is done by `toPublic`.
+      // Results come directly from the engine, without the plugins of HTTP: `toPublic` does their work.
       execute: engine,
       subscribe: engine,
       onOperation: ({ extra }, id, _payload, _args, results) =>
@@ -138,7 +138,7 @@ function createOperationProtocol(operations: Operations, engine: Engine) {
   );
 }
 
-/** Admits, parses and validates an operation, and counts it as begun. Returns the errors of one that is not valid. */
+/** Authenticates, parses and validates an operation, and counts it as started. Returns the errors of an invalid one. */
 async function prepareOperation(
   operations: Operations,
   context: SocketContext,
@@ -165,9 +165,9 @@ async function prepareOperation(
   }
   const contextValue = await contextFactory();
   const { operationName, variables: variableValues } = payload;
-  // The engine would refuse it too, as a result; whoever may not run an operation is told by an error for it.
+  // The engine would refuse it too, in a result; clients expect an error for a forbidden operation.
   requireScopesOf({ schema, document, operationName, variableValues, contextValue });
-  // One that is refused before here is never told to be complete.
+  // An operation that was refused earlier never completes.
   beginOperation(operations, context, { id, abort });
   return { schema, document, operationName, variableValues, contextValue };
 }
@@ -187,7 +187,7 @@ function endOperation(operations: Operations, { extra }: SocketContext, id: stri
   if (extra.operations?.delete(id)) operations.count--;
 }
 
-/** Asks every client to come back, and cuts those that have not closed their socket in time. */
+/** Asks every client to reconnect, and cuts the connections that stay open too long. */
 async function closeSockets(sockets: WebSocketServer): Promise<void> {
   const closing = [...sockets.clients].map(
     (client) => new Promise<void>((resolve) => client.once('close', () => resolve())),
@@ -201,7 +201,7 @@ async function closeSockets(sockets: WebSocketServer): Promise<void> {
   sockets.close();
 }
 
-/** Over HTTP the status is taken from `extensions.http`; here it only has to be left out. */
+/** HTTP takes the status from `extensions.http`; here it is only removed. */
 function publicError(error: GraphQLError): GraphQLFormattedError {
   const { http, unexpected, ...extensions } = error.extensions;
   return { ...error.toJSON(), extensions };

@@ -11,7 +11,7 @@ import { isStreamType } from './stream-counts.ts';
 
 const CACHED_QUERY_CHARS = 4_000_000;
 
-/** Makes the GraphQL server: the pipeline that every transport sends its operations through. */
+/** Creates the GraphQL server: the pipeline of all operations, whatever the transport. */
 export function createGraphQLServer(deps: Deps, engine: Engine) {
   const maskError = createErrorMask(deps.logger);
   return createYoga<OperationSource>({
@@ -21,7 +21,7 @@ export function createGraphQLServer(deps: Deps, engine: Engine) {
       viewer === undefined ? {} : createContext(deps, viewer, 'GRAPHQL', source),
     plugins: [useStreamHeaders, useJsonBody(), useParser(), useAccess(deps), useEngine(engine)],
     maskedErrors: { maskError },
-    // Whole texts are the keys, so they are bounded by length; errors are cheap to find again.
+    // The keys are whole documents, so their length is bounded; errors are cheap to compute again.
     parserAndValidationCache: {
       documentCache: new LRUCache<string, DocumentNode>({
         maxSize: CACHED_QUERY_CHARS,
@@ -29,7 +29,7 @@ export function createGraphQLServer(deps: Deps, engine: Engine) {
       }),
       errorCache: { get: () => undefined, set: () => undefined },
     },
-    // The server answers for these before, and for everything else beside GraphQL.
+    // The HTTP server handles these, and everything else besides GraphQL.
     graphiql: false,
     cors: false,
     landingPage: false,
@@ -39,7 +39,7 @@ export function createGraphQLServer(deps: Deps, engine: Engine) {
   });
 }
 
-/** A proxy must neither keep a stream nor gather or change what is meant for now; the framework says less. */
+/** A proxy must not store, delay or transform a stream; the framework's headers say less. */
 const useStreamHeaders: Plugin = {
   onResponse({ response: { headers } }) {
     if (isStreamType(headers.get('content-type'))) {
