@@ -2,11 +2,11 @@ import { APICallError } from '@ai-sdk/provider';
 import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
 import type { Redact } from './redact.ts';
 
-/** A model could not be asked, or did not answer to the end. Holds nothing of the question, of the answer or of a key. */
+/** A call of a model failed. Contains nothing of the question, the answer or a key. */
 export class ModelFailure extends AnswerFailure {
-  /** Whether the same may succeed if it is tried again. */
+  /** Whether a retry may succeed. */
   readonly isTransient: boolean;
-  /** When the provider wants to be asked again; undefined where it said nothing. */
+  /** The provider's `Retry-After`; undefined when it sent none. */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: FailureCode, detail: string, { isTransient = false, retryAfterMs }: RetryHint = {}) {
@@ -16,21 +16,21 @@ export class ModelFailure extends AnswerFailure {
   }
 }
 
-/** How a failure passes; absent: it does not. */
+/** Whether and when to retry; absent: a retry cannot succeed. */
 interface RetryHint {
   readonly isTransient?: boolean;
   readonly retryAfterMs?: number | undefined;
 }
 
-/** What a provider, or the package that speaks to it, said of a failure. */
+/** A failure as the provider or its package reports it. */
 interface ProviderError {
   readonly status: number | undefined;
-  /** Its own names for the error: type, code. */
+  /** The provider's names for the error: type, code, status. */
   readonly names: string;
   readonly message: string;
 }
 
-// The vendors' own words, as they answer over HTTP and in mid-stream; their codes are among them as whole words.
+// The vendors' own words, from HTTP responses and from streams; numeric codes match as whole words.
 const CONTEXT =
   /context[ _](length|window|size|limit)|(context|prompt|model|input) length|exceed_context|prompt (is )?too long|input is too long|input token count|exceeds max length|exceeds the maximum size|request_too_large|longer than the maximum|overflows|\b1261\b/;
 const CONTENT =
@@ -40,30 +40,29 @@ const MONEY =
 const RATE = /rate[ _-]?limit|too[ _]many[ _]requests|resource_exhausted|throttl|\b130[235]\b/;
 const OURS =
   /authentication|unauthenticated|permission|invalid_api_key|invalid_request|bad_request|badrequest|invalid_argument|not_found|unsupported/;
-/** Errors of the packages that say what frame could not be read, with all of the frame. */
+/** Errors of the packages whose message contains the whole frame that could not be parsed. */
 const UNREADABLE = /JSONParse|TypeValidation|InvalidResponseData|EmptyResponseBody|Download/;
 const MISUSED = /LoadAPIKey|LoadSetting|NoSuchModel|InvalidArgument|UnsupportedFunctionality|InvalidPrompt/;
-/** Statuses of 4xx that say nothing against the request. */
-const PASSING_STATUSES = [408, 409, 425, 499];
+/** 4xx statuses that a retry may resolve. */
+const TRANSIENT_STATUSES = [408, 409, 425, 499];
 const MAX_CAUSES = 5;
 
 /**
- * Reads whatever a package has thrown, or told in mid-stream, into a failure with a public code. Its detail is made of
- * the status, the provider's names for the error and its redacted message; nothing of `error` is kept.
+ * Converts an error that a package threw or streamed into a failure with a public code. The detail consists of the status,
+ * the provider's names for the error and the redacted message; the failure keeps no reference to `error`.
  */
 export function toModelFailure(error: unknown, redact: Redact): ModelFailure {
   const known = findKnown(error);
   if (known !== undefined) return new ModelFailure(known.code, redact(known.message));
-  const told = parseError(error);
-  const { status, names, message } = told;
+  const { status, names, message } = parseError(error);
   const detail = redact([status, names, message].filter((part) => part !== undefined && part !== '').join(' '));
   const retryAfterMs = readRetryAfter(error);
   const words = `${names} ${message}`.toLowerCase();
 
-  const speaksOfAccess = status === 401 || status === 404 || status === 429;
-  if (status === 413 || (!speaksOfAccess && status !== 403 && CONTEXT.test(words)))
+  const isAccessStatus = status === 401 || status === 404 || status === 429;
+  if (status === 413 || (!isAccessStatus && status !== 403 && CONTEXT.test(words)))
     return new ModelFailure('CONTEXT_TOO_LONG', detail);
-  if (!speaksOfAccess && CONTENT.test(words)) return new ModelFailure('CONTENT_FILTERED', detail);
+  if (!isAccessStatus && CONTENT.test(words)) return new ModelFailure('CONTENT_FILTERED', detail);
   if (status === 402 || MONEY.test(words)) return new ModelFailure('PROVIDER_RATE_LIMITED', detail);
   if (status === 429 || (status === undefined && RATE.test(words)))
     return new ModelFailure('PROVIDER_RATE_LIMITED', detail, { isTransient: true, retryAfterMs });
@@ -72,13 +71,13 @@ export function toModelFailure(error: unknown, redact: Redact): ModelFailure {
 }
 
 function isOurFault(error: unknown, status: number | undefined, words: string): boolean {
-  if (status !== undefined && status >= 300) return status < 500 && !PASSING_STATUSES.includes(status);
+  if (status !== undefined && status >= 300) return status < 500 && !TRANSIENT_STATUSES.includes(status);
   if (error instanceof Error && (MISUSED.test(error.name) || ('code' in error && error.code === 'ERR_INVALID_URL')))
     return true;
   return status === undefined && OURS.test(words);
 }
 
-/** A failure of our own that a package has passed on, such as an address that may not be reached. */
+/** Finds a failure of the gateway itself that a package has wrapped, such as a refused address. */
 function findKnown(error: unknown): AnswerFailure | undefined {
   let cause = error;
   for (let depth = 0; depth < MAX_CAUSES && cause instanceof Error; depth++) {
@@ -90,24 +89,24 @@ function findKnown(error: unknown): AnswerFailure | undefined {
 
 function parseError(error: unknown): ProviderError {
   if (typeof error === 'string') return { status: undefined, names: '', message: error };
-  if (!isRecord(error)) return { status: undefined, names: '', message: 'nothing is said' };
+  if (!isRecord(error)) return { status: undefined, names: '', message: 'no message' };
   if (APICallError.isInstance(error)) {
     const body = findError(error.data ?? parse(error.responseBody));
-    const told = body && readRecord(body);
+    const parsed = body && readRecord(body);
     return {
-      status: error.statusCode ?? told?.status,
-      names: told?.names ?? '',
-      message: told?.message || error.message,
+      status: error.statusCode ?? parsed?.status,
+      names: parsed?.names ?? '',
+      message: parsed?.message || error.message,
     };
   }
   if (error instanceof Error) {
-    const message = UNREADABLE.test(error.name) ? 'It cannot be read.' : error.message;
+    const message = UNREADABLE.test(error.name) ? 'The response cannot be parsed.' : error.message;
     return { status: undefined, names: error.name, message };
   }
   return readRecord(findError(error) ?? error);
 }
 
-/** Finds the error in what a provider sent: in `error`, in the `error` of a `response`, in a list, or all of it. */
+/** Finds the error object in a provider's body: in `error`, in the `error` of a `response`, in a list, or the body itself. */
 function findError(body: unknown): Record<string, unknown> | undefined {
   if (Array.isArray(body)) return findError(body[0]);
   if (!isRecord(body)) return undefined;

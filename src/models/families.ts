@@ -2,45 +2,47 @@ import type { LanguageModelV4, LanguageModelV4CallOptions } from '@ai-sdk/provid
 import type { ModelName } from '../domain/answering.ts';
 import { isProvider, type Provider } from '../domain/providers.ts';
 
-/** A family of models: what they are called, where they are and how they are reached. */
+/** A family of models: names, address and protocol. */
 export interface ModelFamily {
   readonly label: string;
-  /** Asked where a chatbot names no model; null where nobody can know which there are. */
+  /** The model for chatbots that name none; null when the family has no known models. */
   readonly defaultModel: string | null;
-  /** The vendor's own address; null where there is none. */
+  /** The vendor's address; null when there is none. */
   readonly baseUrl: string | null;
   readonly needsKey: boolean;
-  /** Whether servers of such models may let through the marks by which these end their turns. */
+  /** Whether servers of these models may stream the markers that end a turn. */
   readonly leaksStopMarkers?: true;
-  /** What calls say besides the question; thoughts are shown where they are asked for, or come by themselves. */
-  options?(asked: ModelRequest): Pick<LanguageModelV4CallOptions, 'providerOptions' | 'reasoning' | 'maxOutputTokens'>;
-  /** Loads the package that speaks its protocol; nothing is asked of the provider. */
-  load(reach: ModelEndpoint): Promise<(model: string) => LanguageModelV4>;
+  /** Returns the family's call options. Reasoning is streamed when requested, or by default in some families. */
+  options?(
+    request: ModelRequest,
+  ): Pick<LanguageModelV4CallOptions, 'providerOptions' | 'reasoning' | 'maxOutputTokens'>;
+  /** Loads the package that speaks the family's protocol; sends nothing to the provider. */
+  load(endpoint: ModelEndpoint): Promise<(model: string) => LanguageModelV4>;
 }
 
-/** What is asked of a model. */
+/** The parameters of a call that affect its options. */
 export interface ModelRequest {
   readonly model: string;
-  /** Of thoughts and text together. */
+  /** The limit of reasoning and text together. */
   readonly maxOutputTokens: number;
   readonly showsReasoning: boolean;
 }
 
-/** How a family is reached. All is said: what is left out, the packages read from the environment. */
+/** The endpoint of a provider. Every field is set, because the packages read missing ones from the environment. */
 export interface ModelEndpoint {
   readonly apiKey: string;
   readonly baseUrl: string;
   readonly fetch: typeof globalThis.fetch;
 }
 
-/** Every family, by the name that chatbots say. */
+/** Every family, by provider name. */
 export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
   openai: {
     label: 'OpenAI',
     defaultModel: 'gpt-6-luna',
     baseUrl: 'https://api.openai.com/v1',
     needsKey: true,
-    // What visitors say is not kept there; thoughts come back encrypted instead, for the next round.
+    // OpenAI stores no messages; it returns the reasoning encrypted instead, for the next round.
     options: ({ showsReasoning }) => ({
       providerOptions: { openai: { store: false, ...(showsReasoning && { reasoningSummary: 'auto' }) } },
     }),
@@ -54,7 +56,7 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     defaultModel: 'claude-haiku-5-5',
     baseUrl: 'https://api.anthropic.com/v1',
     needsKey: true,
-    options: (asked) => (asked.showsReasoning ? buildClaudeReasoning(asked) : {}),
+    options: (request) => (request.showsReasoning ? buildClaudeReasoning(request) : {}),
     async load({ apiKey, baseUrl, fetch }) {
       const { createAnthropic } = await import('@ai-sdk/anthropic');
       return createAnthropic({ apiKey, baseURL: baseUrl, fetch });
@@ -100,7 +102,7 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
     needsKey: true,
     leaksStopMarkers: true,
-    load: (reach) => loadCompatible('qwen', reach),
+    load: (endpoint) => loadCompatible('qwen', endpoint),
   },
   glm: {
     label: 'GLM',
@@ -108,7 +110,7 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     baseUrl: 'https://open.bigmodel.cn/api/paas/v4',
     needsKey: true,
     leaksStopMarkers: true,
-    load: (reach) => loadCompatible('glm', reach),
+    load: (endpoint) => loadCompatible('glm', endpoint),
   },
   open: {
     label: 'OpenAI-compatible',
@@ -116,17 +118,17 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     baseUrl: null,
     needsKey: false,
     leaksStopMarkers: true,
-    load: (reach) => loadCompatible('open', reach),
+    load: (endpoint) => loadCompatible('open', endpoint),
   },
 };
 
-/** The least that Claude may be given to think. */
+/** The smallest reasoning budget that Claude accepts. */
 const MIN_BUDGET_TOKENS = 1_024;
 
 /**
- * Shown thoughts are thoughts of their own, which take time and tokens. Models up to 4.5 want to be told how many, which
- * the package adds to `max_tokens`: so the answer is given the rest, where that is as much. Others decide by themselves,
- * within `max_tokens`.
+ * Builds the options for Claude's reasoning, which takes time and tokens. Models up to 4.5 need a token budget, which the
+ * package adds to `max_tokens`: the answer gets the rest, if that is at least as large. Newer models choose a budget
+ * within `max_tokens` themselves.
  */
 function buildClaudeReasoning({ model, maxOutputTokens }: ModelRequest) {
   const isAdaptive =
@@ -138,13 +140,13 @@ function buildClaudeReasoning({ model, maxOutputTokens }: ModelRequest) {
   return { maxOutputTokens: maxOutputTokens - budgetTokens, providerOptions: { anthropic: { thinking } } };
 }
 
-/** Speaks OpenAI's chat protocol, which most servers of open models do. An empty key is not sent. */
+/** Loads OpenAI's chat protocol, which most servers of open models speak. An empty key is not sent. */
 async function loadCompatible(name: Provider, { apiKey, baseUrl, fetch }: ModelEndpoint) {
   const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
   return createOpenAICompatible({ name, apiKey, baseURL: baseUrl, fetch, includeUsage: true });
 }
 
-/** A model by its name, where only the provider is given: its default, which it may not have. */
+/** Completes a model name with the provider's default model, which may be null. */
 export function withDefaultModel({ provider, model }: ModelName): ModelName {
   return { provider, model: model ?? (isProvider(provider) ? FAMILIES[provider].defaultModel : null) };
 }

@@ -1,16 +1,16 @@
 import type { LanguageModelV4FinishReason, LanguageModelV4Usage } from '@ai-sdk/provider';
 import type { TokenUsage } from '../domain/usage.ts';
 
-/** How an answer has ended: as it should, cut at its longest, held back by a filter, or not at all. */
+/** The outcome of an answer: complete, cut at its limit, withheld by a filter, or broken off. */
 export type AnswerOutcome = 'WHOLE' | 'LENGTH' | 'FILTERED' | 'CUT_OFF';
 
-/** What GLM says, which the packages do not know. */
-const RAW_ENDINGS: Readonly<Record<string, AnswerOutcome>> = {
+/** Finish reasons of GLM that the packages do not map. */
+const RAW_OUTCOMES: Readonly<Record<string, AnswerOutcome>> = {
   sensitive: 'FILTERED',
   model_context_window_exceeded: 'LENGTH',
 };
 
-/** Reads how an answer ended. Whatever does not say that it is whole was cut off. */
+/** Maps a finish reason to an outcome. An unknown reason means that the answer was cut off. */
 export function readOutcome({ unified, raw }: LanguageModelV4FinishReason): AnswerOutcome {
   switch (unified) {
     case 'stop':
@@ -21,11 +21,11 @@ export function readOutcome({ unified, raw }: LanguageModelV4FinishReason): Answ
     case 'content-filter':
       return 'FILTERED';
     default:
-      return RAW_ENDINGS[raw ?? ''] ?? 'CUT_OFF';
+      return RAW_OUTCOMES[raw ?? ''] ?? 'CUT_OFF';
   }
 }
 
-/** Reads what an answer took; null where the provider told nothing, which some do by zeros. */
+/** Reads the usage of an answer; null when the provider reported none. Some providers report zeros instead. */
 export function readUsage({ inputTokens, outputTokens }: LanguageModelV4Usage): TokenUsage | null {
   const [input, output] = [inputTokens.total ?? 0, outputTokens.total ?? 0];
   if (input === 0 && output === 0) return null;

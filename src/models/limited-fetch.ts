@@ -1,10 +1,10 @@
 import { AnswerFailure } from '../domain/failures.ts';
 
-/** In bytes; of an event: from one blank line to the next. */
+/** Limits in bytes. An event lasts from one blank line to the next. */
 export interface ResponseLimits {
   readonly maxBytes: number;
   readonly maxEventBytes: number;
-  /** Of a response that is no success. */
+  /** The limit of a response without a success status. */
   readonly maxErrorBytes: number;
 }
 
@@ -12,9 +12,9 @@ const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
 /**
- * Wraps a fetch so that it follows no redirect, on which a key would travel along, and reads no response beyond its
- * limits: what parses it keeps an event that never ends in memory, and parses at once one that does. A response that
- * exceeds them breaks off with an `AnswerFailure`.
+ * Wraps a fetch so that it follows no redirect, which would leak the key, and reads no response beyond the limits: the
+ * parser buffers an event until it ends, and then parses it synchronously. A response that exceeds a limit fails with an
+ * `AnswerFailure`.
  */
 export function createLimitedFetch(fetch: typeof globalThis.fetch, limits: ResponseLimits): typeof globalThis.fetch {
   return async (input, init) => {
@@ -51,7 +51,7 @@ function limitStream(
   );
 }
 
-/** Makes what says, chunk by chunk, whether every event is within its limit. */
+/** Creates a function that checks, chunk by chunk, that every event is within the limit. */
 function createEventGauge(maxBytes: number): (chunk: Uint8Array) => boolean {
   let eventBytes = 0;
   let isLineStart = true;

@@ -3,62 +3,62 @@ import type { ModelName } from '../domain/answering.ts';
 import type { FinishReason } from '../domain/entities.ts';
 import type { TokenUsage } from '../domain/usage.ts';
 
-/** One question to one hosted model. */
+/** One call of one hosted model. */
 export interface ModelCall extends ModelName {
-  /** Whose key is used, where it has one of its own. */
+  /** The account whose own key is used, if it has one. */
   readonly accountId: string;
   readonly messages: readonly LanguageModelV4Message[];
   readonly tools?: readonly LanguageModelV4FunctionTool[];
-  /** That none of the tools is used, although they are told; absent: the model chooses. */
+  /** `none`: the model sees the tools but must not use them; absent: the model chooses. */
   readonly toolChoice?: 'none';
   readonly maxOutputTokens: number;
-  /** The longest text, in UTF-16 units, which ends there with `LENGTH`; absent: `MAX_ANSWER_CHARS`. */
+  /** The greatest text length in UTF-16 units; the text ends there with `LENGTH`. Absent: `MAX_ANSWER_CHARS`. */
   readonly maxChars?: number;
-  /** Whether thoughts are wanted: some families give them only when asked. Absent: they are not. */
+  /** Whether to request reasoning, which some families send only on request. Absent: false. */
   readonly showsReasoning?: boolean;
-  /** Whether it is asked once only, and however often it has failed lately: somebody wants to know how it is now. */
+  /** Whether this is a test of the connection: no retry, and no circuit breaker. Absent: false. */
   readonly isTest?: boolean;
 }
 
-/** One step of what a model writes; `finish` is the last. Usage is null where the provider told none. */
+/** One step of a model's output; `finish` is the last. `usage` is null when the provider reported none. */
 export type ModelStep =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'reasoning'; readonly text: string }
   | { readonly type: 'tool'; readonly call: LanguageModelV4ToolCall }
   | { readonly type: 'finish'; readonly reason: FinishReason | 'TOOLS'; readonly usage: TokenUsage | null };
 
-/** What a model writes, while it writes. Whoever opened it closes it. */
+/** The output of a model, streamed. The caller that opened the stream closes it. */
 export interface ModelStream {
   readonly provider: string;
-  /** The model that was asked for, or the provider's default. */
+  /** The requested model, or the provider's default. */
   readonly model: string;
   /**
-   * The next step; nothing after `finish`.
-   * @throws AnswerFailure when the model falls silent, is cut off, says nothing that can be read, or says why it fails.
+   * Reads the next step; not to be called after `finish`.
+   * @throws AnswerFailure when the stream times out, breaks off, cannot be parsed, or reports an error.
    */
   next(): Promise<ModelStep>;
-  /** What it has written so far, as a message of its own: text, thoughts and calls of tools. */
+  /** The output so far as an assistant message: text, reasoning and tool calls. */
   readonly assistantMessage: LanguageModelV4Message & { role: 'assistant' };
-  /** Closes the connection, whether or not all was read. */
+  /** Closes the connection, whether or not the stream was read to its end. */
   close(): void;
 }
 
-/** Asks hosted models. */
+/** Calls hosted models. */
 export interface Models {
   /**
-   * Asks, and resolves with the first step in sight. What may pass is tried again, twice at most, before that and never
-   * after; a model that has failed too often lately is not asked.
+   * Calls a model, and resolves when its first step has arrived. Transient failures before the first step are retried twice
+   * at most; later failures are not retried. A model whose circuit breaker is open is not called.
    * @throws AnswerFailure, also when `signal` aborts.
    */
   open(call: ModelCall, signal: AbortSignal): Promise<ModelStream>;
 }
 
-/** How an account reaches a provider. */
+/** The key and address with which an account reaches a provider. */
 export interface ProviderCredentials {
   readonly apiKey: string | undefined;
-  /** Absent: the provider's own. */
+  /** Absent: the provider's own address. */
   readonly baseUrl: string | undefined;
-  /** The same as long as key and address are: what is seen of one access does not count against another. */
+  /** Stable while key and address are the same; circuit breakers are kept for each identity. */
   readonly identity: string;
   readonly fetch: typeof globalThis.fetch;
 }

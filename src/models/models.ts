@@ -13,71 +13,71 @@ import { createRedact, type Redact } from './redact.ts';
 import { readModelSteps, type StepReader, type StepSource } from './steps.ts';
 import { MAX_ANSWER_CHARS } from './stream-parts.ts';
 
-/** What asking models needs. */
+/** The options of `createModels`. */
 export interface ModelsOptions {
-  /** Finds how an account reaches a provider; undefined where it is not configured. */
+  /** Finds an account's credentials for a provider; undefined when the provider is not configured. */
   findCredentials(accountId: string, provider: Provider): Promise<ProviderCredentials | undefined>;
   /**
-   * Told what came of each question that was asked: null when the model began to answer. Not told of those that were
-   * given up, nor of those that a breaker kept off.
+   * Called with the result of each call: null when the model started to answer. Not called for calls that were aborted or
+   * that a circuit breaker refused.
    */
   onOutcome(accountId: string, name: ModelName, failure: FailureCode | null): void;
-  /** Until the first word, thought or call; each sign of life before it counts anew. */
+  /** Timeout until the first text, reasoning or tool call; every stream part before that restarts it. */
   readonly firstByteMs: number;
-  /** Between any two parts after that. */
+  /** Timeout between two stream parts after that. */
   readonly silenceMs: number;
 }
 
-/** How often the same model is asked again, and how long that waits at most. */
+/** How often a call is retried, and the first and longest delay. */
 const RETRIES = 2;
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 10_000;
-/** A model that failed so often in a row, to one access, is left alone for so long. */
+/** After this many failures in a row with one identity, a model is not called for this time. */
 const BREAKER = { failures: 5, pauseMs: 30_000 };
-/** How many accesses are kept ready, and of how many models is known how they are; what is not asked is forgotten. */
+/** Cache sizes; the least recently used entry is dropped. */
 const MAX_CLIENTS = 500;
 const MAX_BREAKERS = 2_000;
-/** More than the longest answer takes, whoever frames it; an event is parsed at once, while everybody else waits. */
+/** More than the longest answer takes in any protocol. An event is parsed synchronously, which blocks other requests. */
 const RESPONSE_LIMITS = { maxBytes: 64 * 1_024 * 1_024, maxEventBytes: 1_024 * 1_024, maxErrorBytes: 1_024 * 1_024 };
 
-/** The way to one provider by one access. */
+/** A loaded provider package with one identity's credentials. */
 interface ProviderClient {
   readonly identity: string;
-  readonly language: Promise<(model: string) => LanguageModelV4>;
+  readonly createModel: Promise<(model: string) => LanguageModelV4>;
   readonly redact: Redact;
 }
 
-/** A call of which all is known. */
+/** A call with its model, client and circuit breaker. */
 interface ResolvedCall {
   readonly call: ModelCall;
   readonly provider: Provider;
   readonly model: string;
-  readonly line: ProviderClient;
+  readonly client: ProviderClient;
   readonly breaker: Breaker;
   readonly signal: AbortSignal;
 }
 
-/** Makes what asks hosted models. */
+/** Creates the service that calls hosted models. */
 export function createModels(options: ModelsOptions): Models {
-  const lines = createBoundedCache<ProviderClient>(MAX_CLIENTS);
+  const clients = createBoundedCache<ProviderClient>(MAX_CLIENTS);
   const breakers = createBoundedCache<Breaker>(MAX_BREAKERS);
 
-  function getClient(provider: Provider, access: ProviderCredentials | undefined): ProviderClient {
-    const reach = toEndpoint(provider, access);
-    if (access === undefined || reach === undefined) throw misconfigured(`${provider} is not set up.`);
-    const key = `${provider} ${access.identity}`;
-    const known = lines.get(key);
+  function getClient(provider: Provider, credentials: ProviderCredentials | undefined): ProviderClient {
+    const endpoint = toEndpoint(provider, credentials);
+    if (credentials === undefined || endpoint === undefined) throw misconfigured(`${provider} is not configured.`);
+    const key = `${provider} ${credentials.identity}`;
+    const known = clients.get(key);
     if (known !== undefined) return known;
-    const line = {
-      identity: access.identity,
-      language: FAMILIES[provider].load(reach),
-      redact: createRedact([access.apiKey]),
+    const client = {
+      identity: credentials.identity,
+      createModel: FAMILIES[provider].load(endpoint),
+      redact: createRedact([credentials.apiKey]),
     };
-    lines.set(key, line);
-    return line;
+    clients.set(key, client);
+    return client;
   }
 
-  /** One for each model: one that does not load shuts off no other. */
+  /** Returns the model's own breaker, so that one failing model does not block the others. */
   function getBreaker(provider: Provider, { identity }: ProviderClient, model: string): Breaker {
     const key = `${provider} ${identity} ${model}`;
     const known = breakers.get(key);
@@ -90,20 +90,20 @@ export function createModels(options: ModelsOptions): Models {
   return {
     async open(call, signal) {
       const { accountId, provider } = call;
-      if (!isProvider(provider)) throw misconfigured('There is no such provider.');
+      if (!isProvider(provider)) throw misconfigured('The provider does not exist.');
       const model = call.model ?? FAMILIES[provider].defaultModel;
-      let isTold = true;
+      let isReported = true;
       try {
-        const line = getClient(provider, await options.findCredentials(accountId, provider));
-        if (model === null) throw misconfigured(`${provider} has no model of its own, and none is named.`);
-        const breaker = getBreaker(provider, line, model);
-        isTold = call.isTest === true || breaker.tryNow();
-        if (!isTold) throw new ModelFailure('PROVIDER_UNAVAILABLE', `${provider} has failed too often lately.`);
-        const stream = await askWithRetries({ call, provider, model, line, breaker, signal }, options);
+        const client = getClient(provider, await options.findCredentials(accountId, provider));
+        if (model === null) throw misconfigured(`${provider} has no default model, and the chatbot names none.`);
+        const breaker = getBreaker(provider, client, model);
+        isReported = call.isTest === true || breaker.tryNow();
+        if (!isReported) throw new ModelFailure('PROVIDER_UNAVAILABLE', `${provider} has failed too often lately.`);
+        const stream = await askWithRetries({ call, provider, model, client, breaker, signal }, options);
         options.onOutcome(accountId, { provider, model }, null);
         return stream;
       } catch (error) {
-        if (error instanceof AnswerFailure && isTold && !signal.aborted)
+        if (error instanceof AnswerFailure && isReported && !signal.aborted)
           options.onOutcome(accountId, { provider, model }, error.code);
         throw error;
       }
@@ -111,16 +111,16 @@ export function createModels(options: ModelsOptions): Models {
   };
 }
 
-/** Asks, and asks again where that may help, until the first step is in sight. */
-async function askWithRetries(question: ResolvedCall, options: ModelsOptions): Promise<ModelStream> {
-  const { call, provider, model, signal, breaker } = question;
+/** Calls a model, with retries of transient failures, until its first step has arrived. */
+async function askWithRetries(resolved: ResolvedCall, options: ModelsOptions): Promise<ModelStream> {
+  const { call, provider, model, signal, breaker } = resolved;
   const retries = call.isTest ? 0 : RETRIES;
   for (let tries = 1; ; tries++) {
     let isOpen = false;
-    const noteEnd = (failure: ModelFailure | undefined) => {
-      if (isOpen && failure !== undefined) recordFailure(question, failure);
+    const onEnd = (failure: ModelFailure | undefined) => {
+      if (isOpen && failure !== undefined) recordFailure(resolved, failure);
     };
-    const steps = readModelSteps(createSource(question, options, noteEnd));
+    const steps = readModelSteps(createSource(resolved, options, onEnd));
     try {
       await steps.ready();
       isOpen = true;
@@ -130,7 +130,7 @@ async function askWithRetries(question: ResolvedCall, options: ModelsOptions): P
       if (!(error instanceof ModelFailure)) throw error;
       const pauseMs = error.retryAfterMs ?? FIRST_PAUSE_MS * 2 ** (tries - 1) * (1 + Math.random() / 2);
       if (!error.isTransient || tries > retries || pauseMs > MAX_PAUSE_MS) {
-        recordFailure(question, error);
+        recordFailure(resolved, error);
         throw error;
       }
       await wait(pauseMs, undefined, { signal }).catch(() => {
@@ -141,27 +141,27 @@ async function askWithRetries(question: ResolvedCall, options: ModelsOptions): P
 }
 
 function createSource(
-  { call, provider, model, line, signal }: ResolvedCall,
+  { call, provider, model, client, signal }: ResolvedCall,
   { firstByteMs, silenceMs }: ModelsOptions,
   onEnd: StepSource['onEnd'],
 ): StepSource {
-  const say: Redact = (text) => `${provider}/${line.redact(model)}: ${line.redact(text)}`;
+  const describe: Redact = (text) => `${provider}/${client.redact(model)}: ${client.redact(text)}`;
   const { messages, tools = [], toolChoice, maxOutputTokens, showsReasoning = false } = call;
   return {
     ...{ firstByteMs, silenceMs, signal, onEnd },
     hidesStopMarkers: FAMILIES[provider].leaksStopMarkers ?? false,
     maxChars: call.maxChars ?? MAX_ANSWER_CHARS,
     async start(abortSignal) {
-      const language = await line.language;
-      return language(model).doStream({
+      const createModel = await client.createModel;
+      return createModel(model).doStream({
         ...{ prompt: [...messages], maxOutputTokens, abortSignal },
         ...(tools.length > 0 && { tools: [...tools] }),
         ...(tools.length > 0 && toolChoice && { toolChoice: { type: toolChoice } }),
         ...FAMILIES[provider].options?.({ model, maxOutputTokens, showsReasoning }),
       });
     },
-    toFailure: (error) => toModelFailure(error, say),
-    createFailure: (code, detail, passing) => new ModelFailure(code, say(detail), passing),
+    toFailure: (error) => toModelFailure(error, describe),
+    createFailure: (code, detail, passing) => new ModelFailure(code, describe(detail), passing),
   };
 }
 
@@ -176,16 +176,16 @@ function createStream(name: { provider: Provider; model: string }, steps: StepRe
   };
 }
 
-/** Notes whether the model is well: it is when it answers, if only to refuse. A test only says where it is. */
+/** Updates the circuit breaker. An answer counts as success even if it refuses; a failed test changes nothing. */
 function recordFailure({ call, breaker, signal }: ResolvedCall, { code }: ModelFailure): void {
   if (code !== 'PROVIDER_UNAVAILABLE') breaker.succeed();
   else if (!signal.aborted && !call.isTest) breaker.fail();
 }
 
-/** All that a package needs; undefined where a key or an address is missing. */
-function toEndpoint(provider: Provider, access: ProviderCredentials | undefined): ModelEndpoint | undefined {
+/** Returns the endpoint of a provider; undefined when a key or an address is missing. */
+function toEndpoint(provider: Provider, credentials: ProviderCredentials | undefined): ModelEndpoint | undefined {
   const family = FAMILIES[provider];
-  const { apiKey = '', baseUrl = family.baseUrl, fetch } = access ?? { fetch: globalThis.fetch };
+  const { apiKey = '', baseUrl = family.baseUrl, fetch } = credentials ?? { fetch: globalThis.fetch };
   if (baseUrl === null || (family.needsKey && apiKey === '')) return undefined;
   return { apiKey, baseUrl, fetch: createLimitedFetch(fetch, RESPONSE_LIMITS) };
 }

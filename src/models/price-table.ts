@@ -1,16 +1,16 @@
-/** What a model costs, in US dollars for a million tokens. */
+/** The price of a model in US dollars per million tokens. */
 export interface Price {
   readonly input: number;
-  /** Of input from the provider's cache; absent: as other input. */
+  /** The price of input from the provider's cache; absent: the price of other input. */
   readonly cachedInput?: number | undefined;
   readonly output: number;
 }
 
 /**
- * What the vendors publish, by `provider/model`, for text at their standard tier. A price that depends on the length of the
- * prompt is that of the shortest; one that depends on the hour is that of the busiest. What is not sure is left out: an
- * unknown price is told as unknown, and `MODEL_PRICES_FILE` can name it. Dated snapshots cost what their models do unless
- * they are named here.
+ * The vendors' published prices, by `provider/model`, for text at the standard tier. If a price depends on the length of the
+ * prompt, this is the price of the shortest; if it depends on the hour, the price at peak hours. Uncertain prices are left
+ * out: the gateway reports them as unknown, and `MODEL_PRICES_FILE` can add them. A dated snapshot costs as much as its
+ * model unless it is listed here.
  */
 export const PRICES: Readonly<Record<string, Price>> = {
   // https://developers.openai.com/api/docs/pricing, November 2026; prompts up to 272k tokens

@@ -6,16 +6,16 @@ import { BUILTIN, isProvider, PROVIDERS } from '../domain/providers.ts';
 import type { TokenUsage } from '../domain/usage.ts';
 import { PRICES, type Price } from './price-table.ts';
 
-/** Knows what models cost. */
+/** The prices of models. */
 export interface Prices {
-  /** In billionths of a US dollar, rounded; null when the model's price is not known. */
+  /** Returns the price in billionths of a US dollar, rounded; null when the model's price is unknown. */
   priceOf(name: ModelName, usage: Pick<TokenUsage, 'inputTokens' | 'cachedTokens' | 'outputTokens'>): number | null;
 }
 
 /**
- * Makes the prices that are known, behind those of the operator's file where one is set. The built-in engine costs nothing,
- * and a dated snapshot what its model does unless it has a price of its own.
- * @throws StartupError for a file that cannot be read, or is wrong: it names every problem.
+ * Creates the known prices; those of the operator's file take precedence. The built-in engine costs nothing. A dated
+ * snapshot costs as much as its model unless it has a price of its own.
+ * @throws StartupError for a file that cannot be read or is invalid; it lists every problem.
  */
 export function createPrices(pricesFile: string | undefined): Prices {
   const prices = new Map(Object.entries({ ...PRICES, ...(pricesFile && readPrices(pricesFile)) }));
@@ -58,7 +58,7 @@ function readPrices(file: string): Record<string, Price> {
   const parsed = priceFile.safeParse(parseFile(file));
   if (parsed.success) return parsed.data;
   const lines = parsed.error.issues.map((issue) => {
-    // What is wrong with a key is told one level below.
+    // Zod reports the problem of a key one level below.
     const message = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
     return `  ${[...issue.path, message].join(': ')}`;
   });

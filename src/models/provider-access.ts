@@ -21,24 +21,24 @@ import { writeModelOutcome } from '../store/provider-models.ts';
 import type { ProviderCredentials } from './model-call.ts';
 import { unsealProviderKey } from './sealed-keys.ts';
 
-/** Who may ask which models, and what came of it. */
+/** The credentials with which accounts call models, and the outcomes of the calls. */
 export interface ProviderAccess {
   /**
-   * Finds what an account reaches a provider with: its own access, which goes before that of the operator as a whole.
-   * Undefined where there is neither, where its own cannot be unsealed, and for a name that is no provider's.
+   * Finds an account's credentials for a provider: its own, or else the operator's; the two are never mixed. Undefined when
+   * there are none, when the account's own cannot be unsealed, and for an unknown provider.
    */
   findCredentials(accountId: string, provider: string): Promise<ProviderCredentials | undefined>;
   /**
-   * Counts a failure, and remembers in the background how a call ended, null for well: whenever that is another end than
-   * the last, and else once a minute at most. Where no model is named there is nothing to remember.
+   * Counts a failure, and stores the outcome of a call in the background: at once when it differs from the last one, and
+   * otherwise once a minute at most. `failure` is null for a success. Without a model nothing is stored.
    */
   recordOutcome(accountId: string, name: ModelName, failure: FailureCode | null): void;
-  /** Reads again what an account has of its own, or all have, when it is needed next. */
+  /** Drops the cached credentials of an account, or of all accounts. */
   invalidate(accountId?: string): void;
   close(): Promise<void>;
 }
 
-/** What access needs. */
+/** The services that provider access uses. */
 export interface ProviderAccessDeps {
   readonly config: Pick<Config, 'models' | 'allowedAddresses'>;
   readonly db: Database;
@@ -49,15 +49,15 @@ export interface ProviderAccessDeps {
   readonly sealer: Sealer;
 }
 
-/** By provider; null where the account's own cannot be unsealed. */
-type OwnAccess = ReadonlyMap<string, ProviderCredentials | null>;
+/** An account's own credentials by provider; null when they cannot be unsealed. */
+type OwnCredentials = ReadonlyMap<string, ProviderCredentials | null>;
 
 const MAX_AGE_MS = 10_000;
 const OUTCOME_INTERVAL_MS = 60_000;
 const MAX_ACCOUNTS = 1_000;
 const MAX_OUTCOMES = 10_000;
 
-/** Makes the access of one process. What it has read of an account is read again after 10 seconds. */
+/** Creates the provider access of one process, which caches an account's credentials for 10 seconds. */
 export function createProviderAccess(deps: ProviderAccessDeps): ProviderAccess {
   const { config, metrics } = deps;
   const plain = openPlainFetch();
@@ -67,7 +67,7 @@ export function createProviderAccess(deps: ProviderAccessDeps): ProviderAccess {
     deps,
     identify,
     plainFetch: plain.fetch,
-    guardedFetch: explainRefusals(createGuardedFetch(createAddressRules(config.allowedAddresses))),
+    guardedFetch: convertRefusals(createGuardedFetch(createAddressRules(config.allowedAddresses))),
     accounts: createBoundedCache(MAX_ACCOUNTS),
     closed: new AbortController(),
   };
@@ -101,7 +101,7 @@ export function createProviderAccess(deps: ProviderAccessDeps): ProviderAccess {
   };
 }
 
-/** What the operator reaches providers with, by provider. */
+/** Reads the operator's credentials, by provider. */
 function readOperatorAccess(
   models: Config['models'],
   identify: Identify,
@@ -117,17 +117,17 @@ function readOperatorAccess(
   return found;
 }
 
-/** What accounts have of their own, as it was read last. */
+/** The cached credentials of accounts. */
 interface OwnAccessCache {
   readonly deps: ProviderAccessDeps;
   readonly identify: Identify;
   readonly plainFetch: ProviderCredentials['fetch'];
   readonly guardedFetch: ProviderCredentials['fetch'];
-  readonly accounts: LRUCache<string, { readonly at: number; readonly own: Promise<OwnAccess> }>;
+  readonly accounts: LRUCache<string, { readonly at: number; readonly own: Promise<OwnCredentials> }>;
   readonly closed: AbortController;
 }
 
-function getOwnAccess(cache: OwnAccessCache, accountId: string): Promise<OwnAccess> {
+function getOwnAccess(cache: OwnAccessCache, accountId: string): Promise<OwnCredentials> {
   const { accounts } = cache;
   const { clock } = cache.deps;
   const known = accounts.get(accountId);
@@ -141,7 +141,7 @@ function getOwnAccess(cache: OwnAccessCache, accountId: string): Promise<OwnAcce
   return own;
 }
 
-async function readOwnAccess(cache: OwnAccessCache, accountId: string): Promise<OwnAccess> {
+async function readOwnAccess(cache: OwnAccessCache, accountId: string): Promise<OwnCredentials> {
   const { db, logger } = cache.deps;
   const keys = await retryStep(() => listProviderKeys(db.read, accountId), {
     signal: cache.closed.signal,
@@ -165,10 +165,10 @@ function unsealAccess(cache: OwnAccessCache, key: StoredProviderKey): ProviderCr
   return { apiKey, baseUrl, identity, fetch: baseUrl === undefined ? cache.plainFetch : cache.guardedFetch };
 }
 
-/** How the last call of a model ended that was written down, by account, provider and model. */
+/** The last stored outcome of each model's calls, by account, provider and model. */
 type Outcomes = LRUCache<string, { readonly at: number; readonly failure: FailureCode | null }>;
 
-/** Writes down in the background how a call ended, unless the same was written just before. */
+/** Stores the outcome of a call in the background, unless the same outcome was just stored. */
 function writeOutcome(
   { db, clock, background }: ProviderAccessDeps,
   outcomes: Outcomes,
@@ -182,11 +182,13 @@ function writeOutcome(
   if (known?.failure === failure && now - known.at < OUTCOME_INTERVAL_MS) return;
   outcomes.set(name, { at: now, failure });
   const outcome = { ...call, at: toTimestamp(clock.now()) };
-  background.run('note how a model answers', () => db.transaction((trx) => writeModelOutcome(trx, accountId, outcome)));
+  background.run('store the outcome of a model call', () =>
+    db.transaction((trx) => writeModelOutcome(trx, accountId, outcome)),
+  );
 }
 
-/** Says of an address that is not reached that the model is not set up rightly: to try again is of no use. */
-function explainRefusals(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
+/** Turns a refused address into a misconfiguration, which is not retried. */
+function convertRefusals(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
   return async (input, init) => {
     try {
       return await fetch(input, init);
@@ -199,7 +201,7 @@ function explainRefusals(fetch: typeof globalThis.fetch): typeof globalThis.fetc
 
 type Identify = ReturnType<typeof createIdentities>;
 
-/** Names are of this process alone, so that nobody can find a key by trying. */
+/** Creates identities that are valid in this process only, so that nobody can find a key by trying values. */
 function createIdentities() {
   const salt = randomBytes(32);
   return (accountId: string, provider: Provider, apiKey: string | undefined, baseUrl: string | undefined): string =>

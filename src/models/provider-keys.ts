@@ -16,7 +16,7 @@ import { deleteProviderModels } from '../store/provider-models.ts';
 import type { ProviderAccess } from './provider-access.ts';
 import { sealProviderKey } from './sealed-keys.ts';
 
-/** What an account's own access is changed with. */
+/** The services that change an account's own keys. */
 export interface ProviderKeyDeps {
   readonly config: Pick<Config, 'allowedAddresses'>;
   readonly db: Database;
@@ -26,12 +26,12 @@ export interface ProviderKeyDeps {
   readonly announcements: Pick<Announcements, 'announce'>;
 }
 
-/** A shorter key would be told by its ending. */
+/** The ending of a shorter key would reveal too much of it. */
 const MIN_LENGTH_TO_SHOW = 8;
 const ENDING_LENGTH = 4;
 const MAX_URL_LENGTH = 2_048;
 
-/** A name of `PROVIDERS`. */
+/** One of `PROVIDERS`. */
 const providerName = z.enum(PROVIDERS, `Must be one of: ${PROVIDERS.join(', ')}.`);
 
 const keyText = z
@@ -39,7 +39,7 @@ const keyText = z
   .transform((text) => text.trim())
   .refine((text) => /^[\x21-\x7e]{1,512}$/.test(text), 'Must be 1 to 512 printable characters without spaces.');
 
-/** An address that paths are appended to, without a slash at its end. */
+/** A base URL, to which paths are appended; without a slash at its end. */
 function baseUrlText(rules: AddressRules) {
   return z
     .string()
@@ -66,20 +66,24 @@ function rulesFor(addresses: AddressRules) {
         context.addIssue({
           code: 'custom',
           path: ['baseUrl'],
-          message: 'Must name the server: `open` has none of its own.',
+          message: 'Must be given: `open` has no default address.',
         });
       }
       if (provider !== 'open' && apiKey === undefined) {
-        context.addIssue({ code: 'custom', path: ['apiKey'], message: 'Must be given: only `open` may do without.' });
+        context.addIssue({
+          code: 'custom',
+          path: ['apiKey'],
+          message: 'Must be given: only `open` works without a key.',
+        });
       }
     });
 }
 
 /**
- * Gives the viewer's account an access of its own to a provider, in place of the one that it had. It goes before the
- * operator's at once; what was seen of the provider's models is forgotten.
- * @param input `apiKey` may be absent for `open` alone, which needs a `baseUrl`; that has to be public, or allowed.
- * @throws InvalidInputError, also where nothing can be sealed.
+ * Sets the account's own key for a provider, in place of the previous one. It takes precedence over the operator's at once.
+ * The stored outcomes of the provider's models are deleted.
+ * @param input `apiKey` may be absent for `open` only, which needs a `baseUrl`; the address must be public or allowed.
+ * @throws InvalidInputError, also when the gateway has no key to seal with.
  */
 export async function setProviderKey(
   deps: ProviderKeyDeps,
@@ -106,7 +110,7 @@ export async function setProviderKey(
 }
 
 /**
- * Takes the account's own access to a provider away; from then on the operator's counts, if there is one.
+ * Deletes the account's own key for a provider; from then on the operator's credentials apply, if there are any.
  * @throws InvalidInputError; NotFoundError when the account has none.
  */
 export async function deleteProviderKey(

@@ -1,18 +1,18 @@
 import type { LanguageModelV4Message, LanguageModelV4ToolCall, SharedV4ProviderMetadata } from '@ai-sdk/provider';
 
-/** What a model says in one round, as the message that goes back to it in the next. */
+/** A model's output of one round, as the message that the next round sends back. */
 export type ProviderMessage = LanguageModelV4Message & { role: 'assistant' };
 
 /**
- * Gathers what a model says. What a provider attaches to a block of text or thoughts stays with it, the latest only, as
- * models that think need it back.
+ * Collects a model's output. Each block of text or reasoning keeps the latest metadata that the provider attached to it,
+ * because reasoning models need it back.
  */
 export interface ProviderText {
-  /** Begins a block: providers use ids again. */
+  /** Starts a new block, even with a known id: providers reuse ids. */
   begin(type: BlockType, part: BlockPart): void;
-  /** Goes on with a block, which is begun where it was not. */
+  /** Continues a block, or starts it. */
   resume(type: BlockType, part: BlockPart): void;
-  /** Appends to the block that was last begun or turned to. */
+  /** Appends to the block that was last started or continued. */
   append(text: string): void;
   call(call: LanguageModelV4ToolCall): void;
   readonly message: ProviderMessage;
@@ -20,7 +20,7 @@ export interface ProviderText {
 
 type BlockType = 'text' | 'reasoning';
 
-/** A part of a stream that belongs to a block, by the provider's id. */
+/** A stream part that belongs to a block, which the provider's id names. */
 interface BlockPart {
   readonly id: string;
   readonly providerMetadata?: SharedV4ProviderMetadata;
@@ -31,10 +31,10 @@ interface Block {
   readonly part: { readonly type: BlockType; text: string; providerOptions?: SharedV4ProviderMetadata };
 }
 
-/** Makes what gathers one answer. */
+/** Creates the collector of one answer. */
 export function createProviderText(): ProviderText {
   const content: ProviderMessage['content'] = [];
-  /** The latest of each type and id. */
+  /** The latest block of each type and id. */
   const blocks = new Map<string, Block>();
   let current: Block | undefined;
 
@@ -59,7 +59,7 @@ export function createProviderText(): ProviderText {
       content.push({ type: 'tool-call', toolCallId, toolName, input: readInput(input), ...attach(providerMetadata) });
     },
     get message(): ProviderMessage {
-      // An empty text with nothing attached is refused by some when it comes back.
+      // Some providers reject an empty text without metadata in the next round.
       const parts = content.filter((part) => part.type !== 'text' || part.text !== '' || part.providerOptions);
       return { role: 'assistant', content: parts };
     },
@@ -72,7 +72,7 @@ function attach(metadata: SharedV4ProviderMetadata | undefined) {
   return metadata && { providerOptions: metadata };
 }
 
-/** What a tool is given; an empty object where the model wrote none, as nothing else may come back to it. */
+/** Parses a tool's input; an empty object when it is no object, because providers accept nothing else in the next round. */
 function readInput(text: string): unknown {
   try {
     const input: unknown = JSON.parse(text);

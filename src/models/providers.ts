@@ -7,24 +7,24 @@ import { listProviderKeys } from '../store/provider-keys.ts';
 import { listProviderModels } from '../store/provider-models.ts';
 import type { ProviderAccess } from './provider-access.ts';
 
-/** What an account's providers are read with. */
+/** The services that read an account's providers. */
 export interface ProviderDeps {
   readonly db: Database;
   readonly providerAccess: Pick<ProviderAccess, 'findCredentials'>;
 }
 
-/** How an account stands with a provider. */
+/** The status of a provider for an account. */
 export interface ProviderStatus {
   readonly name: Provider | typeof BUILTIN;
-  /** Whether its models can be asked. */
+  /** Whether the provider's models can be called. */
   readonly isConfigured: boolean;
-  /** What they are asked with; null where nothing is needed, or nothing is there. */
+  /** Where the credentials come from; null when none are needed or none exist. */
   readonly keySource: 'ACCOUNT' | 'ENVIRONMENT' | null;
-  /** The account's own access, which may be one that cannot be unsealed. */
+  /** The account's own key, which may be one that cannot be unsealed. */
   readonly own: ProviderKey | undefined;
-  /** What the account has asked of it, used last first. */
+  /** The provider's models that the account has called, the most recent first. */
   readonly models: readonly ProviderModel[];
-  /** Why it would fail now, or did the last time. */
+  /** The reason why a call would fail now, or the failure of the last call; null for none. */
   readonly lastError: MessageFailure | null;
 }
 
@@ -37,14 +37,14 @@ const BUILTIN_STATUS: ProviderStatus = {
   lastError: null,
 };
 
-/** All that can answer: the built-in engine first, then the providers. */
+/** Lists the built-in engine, then all providers, with their status for an account. */
 export async function listProviders(
   { db, providerAccess }: ProviderDeps,
   { accountId }: Pick<Viewer, 'accountId'>,
 ): Promise<ProviderStatus[]> {
   const keys = await listProviderKeys(db.read, accountId);
   const used = await listProviderModels(db.read, accountId);
-  const standings = PROVIDERS.map(async (name): Promise<ProviderStatus> => {
+  const statuses = PROVIDERS.map(async (name): Promise<ProviderStatus> => {
     const isConfigured = (await providerAccess.findCredentials(accountId, name)) !== undefined;
     const own = keys.find(({ provider }) => provider === name);
     const models = used.filter(({ provider }) => provider === name);
@@ -52,10 +52,10 @@ export async function listProviders(
     const keySource = isConfigured ? (own ? 'ACCOUNT' : 'ENVIRONMENT') : null;
     return { name, isConfigured, keySource, own, models, lastError: describeFailure(failure) };
   });
-  return [BUILTIN_STATUS, ...(await Promise.all(standings))];
+  return [BUILTIN_STATUS, ...(await Promise.all(statuses))];
 }
 
-/** How an account stands with one of them. */
+/** Returns the status of one provider. */
 export async function getProvider(
   deps: ProviderDeps,
   viewer: Pick<Viewer, 'accountId'>,
@@ -66,7 +66,7 @@ export async function getProvider(
   return found;
 }
 
-/** A reason in public words; null for none. */
+/** Returns a failure with its public message; null for none. */
 export function describeFailure(code: FailureCode | null): MessageFailure | null {
   return code && { code, message: FAILURES[code] };
 }

@@ -8,14 +8,14 @@ import { resealRows } from '../store/reseal.ts';
 const PURPOSE = 'provider-key';
 
 /**
- * Seals the key of an account for a provider.
- * @throws InvalidInputError where nothing can be sealed.
+ * Seals an account's key for a provider.
+ * @throws InvalidInputError when the gateway has no key to seal with.
  */
 export function sealProviderKey(sealer: Sealer, accountId: string, provider: Provider, apiKey: string): string {
   return sealer.seal(PURPOSE, locationOf(accountId, provider), apiKey);
 }
 
-/** Gives the key of a stored access: null where it has none, undefined where it cannot be unsealed. */
+/** Unseals a stored key: null when none is stored, undefined when it cannot be unsealed. */
 export function unsealProviderKey(
   sealer: Sealer,
   { accountId, provider, sealedKey }: StoredProviderKey,
@@ -23,7 +23,7 @@ export function unsealProviderKey(
   return sealedKey === null ? null : sealer.unseal(PURPOSE, locationOf(accountId, provider), sealedKey);
 }
 
-/** Seals with the newest key what an earlier one has sealed. What nobody can unseal stays as it is. */
+/** Seals stored keys again with the newest sealing key. A key that cannot be unsealed stays as it is. */
 export async function resealProviderKeys({
   db,
   sealer,

@@ -4,27 +4,27 @@ import type { ModelStep } from './model-call.ts';
 import type { ProviderMessage } from './provider-text.ts';
 import { type AnswerEnd, type AnswerParser, type AnswerRules, createAnswerParser, parsePart } from './stream-parts.ts';
 
-/** How long a connection may take to end after its answer, so that it can be used again. */
+/** How long a connection may take to end after its answer, so that it can be reused. */
 const DRAIN_MS = 1_000;
 
-/** The steps of one answer. */
+/** Reads the steps of one answer. */
 export interface StepReader {
-  /** Resolves when the first step is in sight, which `next` gives. @throws ModelFailure */
+  /** Resolves when the first step has arrived, which `next` returns. @throws ModelFailure */
   ready(): Promise<void>;
-  /** The next step. @throws ModelFailure */
+  /** Reads the next step. @throws ModelFailure */
   next(): Promise<ModelStep>;
   readonly assistantMessage: ProviderMessage;
   close(): void;
 }
 
-/** What a reader reads, how long it waits, and what it says when that was in vain. */
+/** The source of a reader: its stream, its timeouts and its callbacks. */
 export interface StepSource extends AnswerRules {
-  /** Asks the model. */
+  /** Calls the model. */
   start(signal: AbortSignal): Promise<PartStream>;
   readonly firstByteMs: number;
   readonly silenceMs: number;
   readonly signal: AbortSignal;
-  /** Called once: with the failure, or without one when the answer has come to its end or was closed. */
+  /** Called once: with the failure, or with undefined when the answer was complete or closed. */
   onEnd(failure: ModelFailure | undefined): void;
 }
 
@@ -34,30 +34,29 @@ interface PartStream {
 
 type PartReader = ReadableStreamDefaultReader<LanguageModelV4StreamPart>;
 
-/** How far the reading of one answer has come. */
+/** The state of reading one answer. */
 interface ReadingState {
   readonly source: StepSource;
   readonly connection: AbortController;
   readonly parser: AnswerParser;
-  /** Set once the provider has begun to answer. */
+  /** Set once the provider has started to answer. */
   reader: PartReader | undefined;
-  isAsked: boolean;
-  /** The caller of `next` that waits for a step. */
+  isStarted: boolean;
+  /** The pending call of `next`. */
   waiting: PromiseWithResolvers<ModelStep> | undefined;
   waitsSince: number;
-  /** What later calls of `next` are refused with; set when nothing more is read. */
-  over: ModelFailure | undefined;
+  /** The error of later calls of `next`; set when reading has stopped. */
+  stopped: ModelFailure | undefined;
   timer: NodeJS.Timeout | undefined;
-  // Made once, as each token needs them.
+  // Created once, because every token uses them.
   readonly onRead: (result: ReadableStreamReadResult<LanguageModelV4StreamPart>) => void;
   readonly onError: (error: unknown) => void;
   readonly onAbort: () => void;
 }
 
 /**
- * Asks a model and reads what its package streams. Whoever waits for a step is answered in time, whether or not the
- * package heeds the abort. A token costs one promise besides the package's own; time is kept by one timer, which looks
- * up since when somebody has been waiting.
+ * Calls a model and reads the stream of its package. A call of `next` ends in time, whether or not the package obeys the
+ * abort signal. A token costs one promise besides the package's own. One timer checks how long a call has been waiting.
  */
 export function readModelSteps(source: StepSource): StepReader {
   const { signal, firstByteMs, silenceMs, createFailure } = source;
@@ -66,14 +65,14 @@ export function readModelSteps(source: StepSource): StepReader {
     connection: new AbortController(),
     parser: createAnswerParser(source),
     reader: undefined,
-    isAsked: false,
+    isStarted: false,
     waiting: undefined,
     waitsSince: 0,
-    over: undefined,
+    stopped: undefined,
     timer: undefined,
     onRead: (result) => handleRead(reading, result),
     onError: (error) => handleError(reading, error),
-    onAbort: () => fail(reading, createFailure('PROVIDER_UNAVAILABLE', 'The question was given up.')),
+    onAbort: () => fail(reading, createFailure('PROVIDER_UNAVAILABLE', 'The call was aborted.')),
   };
   reading.timer = setTimeout(checkSilence, Math.min(firstByteMs, silenceMs), reading);
   signal.addEventListener('abort', reading.onAbort, { once: true });
@@ -93,7 +92,7 @@ export function readModelSteps(source: StepSource): StepReader {
 function nextStep(reading: ReadingState): Promise<ModelStep> {
   const step = reading.parser.steps.shift();
   if (step !== undefined) return Promise.resolve(step);
-  if (reading.over !== undefined) return Promise.reject(reading.over);
+  if (reading.stopped !== undefined) return Promise.reject(reading.stopped);
   reading.waiting = Promise.withResolvers();
   readNextPart(reading);
   return reading.waiting.promise;
@@ -103,14 +102,14 @@ function nextStep(reading: ReadingState): Promise<ModelStep> {
 function readNextPart(reading: ReadingState): void {
   reading.waitsSince = performance.now();
   if (reading.reader !== undefined) reading.reader.read().then(reading.onRead, reading.onError);
-  else if (!reading.isAsked) {
-    reading.isAsked = true;
+  else if (!reading.isStarted) {
+    reading.isStarted = true;
     reading.source.start(reading.connection.signal).then((answer) => openStream(reading, answer), reading.onError);
   }
 }
 
 function openStream(reading: ReadingState, { stream }: PartStream): void {
-  if (reading.over !== undefined) {
+  if (reading.stopped !== undefined) {
     stream.cancel().catch(() => {});
     return;
   }
@@ -119,7 +118,7 @@ function openStream(reading: ReadingState, { stream }: PartStream): void {
 }
 
 function handleRead(reading: ReadingState, { done, value }: ReadableStreamReadResult<LanguageModelV4StreamPart>): void {
-  if (reading.over !== undefined) return;
+  if (reading.stopped !== undefined) return;
   const { parser, source } = reading;
   try {
     const end = done
@@ -133,11 +132,11 @@ function handleRead(reading: ReadingState, { done, value }: ReadableStreamReadRe
   if (step !== undefined) {
     reading.waiting?.resolve(step);
     reading.waiting = undefined;
-  } else if (reading.over === undefined) readNextPart(reading);
+  } else if (reading.stopped === undefined) readNextPart(reading);
 }
 
 function handleError(reading: ReadingState, error: unknown): void {
-  if (reading.over === undefined) fail(reading, reading.source.toFailure(error));
+  if (reading.stopped === undefined) fail(reading, reading.source.toFailure(error));
 }
 
 function endAnswer(reading: ReadingState, end: AnswerEnd): void {
@@ -146,60 +145,60 @@ function endAnswer(reading: ReadingState, end: AnswerEnd): void {
     return;
   }
   reading.parser.steps.push(end);
-  const over = reading.source.createFailure('ANSWER_FAILED', 'The answer is over.');
-  stopReading(reading, { over, failure: undefined, lingers: end.usage !== null });
+  const stopped = reading.source.createFailure('ANSWER_FAILED', 'The answer has ended.');
+  stopReading(reading, { stopped, failure: undefined, drains: end.usage !== null });
 }
 
 function fail(reading: ReadingState, failure: ModelFailure): void {
-  if (reading.over !== undefined) return;
-  stopReading(reading, { over: failure, failure, lingers: false });
-  // What was written before is given first.
+  if (reading.stopped !== undefined) return;
+  stopReading(reading, { stopped: failure, failure, drains: false });
+  // Steps from before the failure are returned first.
   if (reading.parser.steps.length > 0) return;
   reading.waiting?.reject(failure);
   reading.waiting = undefined;
 }
 
 function close(reading: ReadingState): void {
-  if (reading.over !== undefined) return;
-  const over = reading.source.createFailure('ANSWER_FAILED', 'The answer was closed.');
-  stopReading(reading, { over, failure: undefined, lingers: false });
-  reading.waiting?.reject(over);
+  if (reading.stopped !== undefined) return;
+  const stopped = reading.source.createFailure('ANSWER_FAILED', 'The answer was closed.');
+  stopReading(reading, { stopped, failure: undefined, drains: false });
+  reading.waiting?.reject(stopped);
 }
 
-/** @param lingers whether the connection may be used again, once its end has come. */
+/** @param drains whether to wait for the end of the response, so that the connection can be reused. */
 function stopReading(
   reading: ReadingState,
-  { over, failure, lingers }: { over: ModelFailure; failure: ModelFailure | undefined; lingers: boolean },
+  { stopped, failure, drains }: { stopped: ModelFailure; failure: ModelFailure | undefined; drains: boolean },
 ): void {
   const { source, reader, connection } = reading;
-  reading.over = over;
+  reading.stopped = stopped;
   clearTimeout(reading.timer);
   source.signal.removeEventListener('abort', reading.onAbort);
-  if (lingers && reader !== undefined) drain(reader, connection);
+  if (drains && reader !== undefined) drain(reader, connection);
   else disconnect(reader, connection);
   source.onEnd(failure);
 }
 
-/** Fails an answer whose next part has been waited for too long, or sets the timer again. */
+/** Fails an answer whose next part takes too long, or restarts the timer. */
 function checkSilence(reading: ReadingState): void {
   const { firstByteMs, silenceMs, createFailure } = reading.source;
   const limit = reading.parser.hasBegun ? silenceMs : firstByteMs;
   const left = reading.waiting === undefined ? limit : reading.waitsSince + limit - performance.now();
-  // Never longer than the limit that may count by then.
+  // At most `silenceMs`: the shorter limit may apply by then.
   if (left > 0) reading.timer = setTimeout(checkSilence, Math.ceil(Math.min(left, silenceMs)), reading);
-  else fail(reading, createFailure('PROVIDER_UNAVAILABLE', `Nothing has come for ${limit} ms.`));
+  else fail(reading, createFailure('PROVIDER_UNAVAILABLE', `Nothing arrived for ${limit} ms.`));
 }
 
-/** Waits a little for the end that follows the last part, and drops a connection that does not come to it. */
+/** Waits briefly for the end of the response after the last part, and closes the connection otherwise. */
 function drain(reader: PartReader, connection: AbortController): void {
   const timer = setTimeout(disconnect, DRAIN_MS, reader, connection).unref();
-  const see = (isDone: boolean) => {
+  const finish = (isDone: boolean) => {
     clearTimeout(timer);
     if (!isDone) disconnect(reader, connection);
   };
   reader.read().then(
-    ({ done }) => see(done),
-    () => see(false),
+    ({ done }) => finish(done),
+    () => finish(false),
   );
 }
 

@@ -1,52 +1,52 @@
-/** Takes out of a text the marks by which open models end their turns, where a server lets one through. */
+/** Removes from a text the markers with which open models end a turn, when a server streams one. */
 export interface StopFilter {
-  /** What of the text so far may be shown now; what may become a marker is held back. */
+  /** Returns the text that can be shown now; the possible start of a marker is buffered. */
   push(text: string): string;
-  /** What was held back and became no marker, at the end of the text. */
+  /** Returns the buffered text, which became no marker, at the end of the text. */
   flush(): string;
-  /** Whether a marker was met: nothing after it belongs to the answer. */
+  /** Whether a marker was found: the answer ends before it. */
   readonly isOver: boolean;
 }
 
 /**
- * How the turns of Llama, Mistral, Qwen, GLM, Gemma, Phi, gpt-oss and DeepSeek end. All begin alike, so that a text is
- * searched for one character.
+ * The markers of Llama, Mistral, Qwen, GLM, Gemma, Phi, gpt-oss and DeepSeek. All start with the same character, so that a
+ * text is searched for one character.
  */
 const MARKERS = [
   ...['<eos>', '<end_of_turn>', '<start_of_turn>', '<｜end▁of▁sentence｜>'],
   ...['<|im_end|>', '<|im_start|>', '<|eot_id|>', '<|eom_id|>', '<|start_header_id|>', '<|end_of_text|>'],
   ...['<|endoftext|>', '<|end|>', '<|return|>', '<|user|>', '<|assistant|>', '<|observation|>'],
 ];
-/** Also a tag of HTML, for struck text: a marker only where nothing but white space comes after it. */
-const LAST = '</s>';
-const FIRST = '<';
-const BEGUN = [...MARKERS, LAST];
-const LONGEST = Math.max(...BEGUN.map((marker) => marker.length));
+/** Also an HTML tag for struck text: a marker only if nothing but white space follows. */
+const FINAL_MARKER = '</s>';
+const MARKER_START = '<';
+const ALL_MARKERS = [...MARKERS, FINAL_MARKER];
+const MAX_MARKER_LENGTH = Math.max(...ALL_MARKERS.map((marker) => marker.length));
 
-/** Makes the filter of one answer. */
+/** Creates the filter of one answer. */
 export function createStopFilter(): StopFilter {
-  /** The beginning of what may become a marker. */
-  let held = '';
-  /** `</s>` and the white space behind it. */
+  /** The possible start of a marker. */
+  let buffered = '';
+  /** `</s>` and the white space after it. */
   let last = '';
   let isOver = false;
 
   function filter(text: string): string {
-    if (held === '' && !text.includes(FIRST)) return text;
-    const whole = held + text;
-    held = '';
-    for (let at = whole.indexOf(FIRST); at !== -1; at = whole.indexOf(FIRST, at + 1)) {
+    if (buffered === '' && !text.includes(MARKER_START)) return text;
+    const whole = buffered + text;
+    buffered = '';
+    for (let at = whole.indexOf(MARKER_START); at !== -1; at = whole.indexOf(MARKER_START, at + 1)) {
       if (MARKERS.some((marker) => whole.startsWith(marker, at))) {
         isOver = true;
         return whole.slice(0, at);
       }
-      if (whole.startsWith(LAST, at) && isBlank(whole.slice(at + LAST.length))) {
+      if (whole.startsWith(FINAL_MARKER, at) && isBlank(whole.slice(at + FINAL_MARKER.length))) {
         last = whole.slice(at);
         return whole.slice(0, at);
       }
-      const rest = whole.slice(at, at + LONGEST);
-      if (at + rest.length === whole.length && BEGUN.some((marker) => marker.startsWith(rest))) {
-        held = rest;
+      const rest = whole.slice(at, at + MAX_MARKER_LENGTH);
+      if (at + rest.length === whole.length && ALL_MARKERS.some((marker) => marker.startsWith(rest))) {
+        buffered = rest;
         return whole.slice(0, at);
       }
     }
@@ -66,8 +66,8 @@ export function createStopFilter(): StopFilter {
       return shown + filter(text);
     },
     flush() {
-      const text = held;
-      held = '';
+      const text = buffered;
+      buffered = '';
       last = '';
       return text;
     },

@@ -7,39 +7,39 @@ import type { ModelStep } from './model-call.ts';
 import { createProviderText, type ProviderText } from './provider-text.ts';
 import { createStopFilter, type StopFilter } from './stop-markers.ts';
 
-/** The longest answer unless another is named, in UTF-16 units; as much for thoughts and the input of tools. */
+/** The default limit of an answer's text in UTF-16 units; the same limit applies to reasoning plus tool input. */
 export const MAX_ANSWER_CHARS = 200_000;
 
 type FinishStep = ModelStep & { readonly type: 'finish' };
 
-/** How an answer ends: with its last step, or with a failure instead of one. */
+/** The end of an answer: its last step, or a failure. */
 export type AnswerEnd = FinishStep | ModelFailure;
 
-/** How an answer is read, and its failures made. */
+/** The rules by which an answer is parsed. */
 export interface AnswerRules {
-  /** Whether marks of the ends of turns are taken out of the text. */
+  /** Whether stop markers are removed from the text. */
   readonly hidesStopMarkers: boolean;
-  /** The longest text, in UTF-16 units. */
+  /** The greatest text length in UTF-16 units. */
   readonly maxChars: number;
-  /** Reads what the package has thrown or told. */
+  /** Converts an error that the package threw or streamed. */
   toFailure(error: unknown): ModelFailure;
   createFailure(code: FailureCode, detail: string, passing?: { readonly isTransient: boolean }): ModelFailure;
 }
 
-/** Makes steps of the parts that a package streams. */
+/** Converts the stream parts of a package to steps. */
 export interface AnswerParser {
   readonly rules: AnswerRules;
   readonly filter: StopFilter | undefined;
   readonly providerText: ProviderText;
-  /** The steps that nobody has taken yet, the oldest first. */
+  /** The steps that were not read yet, the oldest first. */
   readonly steps: ModelStep[];
-  /** How much there was: text as it was read and as it is shown, thoughts and input of tools, and calls of tools. */
+  /** Sizes so far: text as read and as shown, reasoning plus tool input (`other`), and the number of tool calls. */
   readonly size: { read: number; text: number; other: number; calls: number };
-  /** Whether the model has begun to answer, be it by thoughts. */
+  /** Whether the model has started to answer, even with reasoning only. */
   hasBegun: boolean;
 }
 
-/** Makes the parser of one answer. */
+/** Creates the parser of one answer. */
 export function createAnswerParser(rules: AnswerRules): AnswerParser {
   return {
     rules,
@@ -52,8 +52,8 @@ export function createAnswerParser(rules: AnswerRules): AnswerParser {
 }
 
 /**
- * Adds the steps that a part makes. Returns the end of the answer when the part brings it, which is not among the steps;
- * nothing is parsed afterwards.
+ * Adds the steps of a stream part. Returns the end of the answer if the part contains it; the end is not among the steps,
+ * and nothing is parsed after it.
  */
 export function parsePart(parser: AnswerParser, part: LanguageModelV4StreamPart): AnswerEnd | undefined {
   const { providerText } = parser;
@@ -113,7 +113,7 @@ function show({ size, providerText, steps }: AnswerParser, text: string): void {
   steps.push({ type: 'text', text });
 }
 
-/** Shows what was held back as the possible beginning of a stop marker. */
+/** Shows the buffered text, which became no stop marker. */
 function flush(parser: AnswerParser): void {
   show(parser, parser.filter?.flush() ?? '');
 }
@@ -141,13 +141,13 @@ function addCall(parser: AnswerParser, call: LanguageModelV4ToolCall): void {
   parser.steps.push({ type: 'tool', call });
 }
 
-function readEnd({ rules, size }: AnswerParser, ending: AnswerOutcome, usage: TokenUsage | null): AnswerEnd {
-  if (ending === 'WHOLE') return finish(size.calls > 0 ? 'TOOLS' : 'STOP', usage);
-  if (ending === 'LENGTH') return finish('LENGTH', usage);
-  if (ending === 'CUT_OFF')
+function readEnd({ rules, size }: AnswerParser, outcome: AnswerOutcome, usage: TokenUsage | null): AnswerEnd {
+  if (outcome === 'WHOLE') return finish(size.calls > 0 ? 'TOOLS' : 'STOP', usage);
+  if (outcome === 'LENGTH') return finish('LENGTH', usage);
+  if (outcome === 'CUT_OFF')
     return rules.createFailure('PROVIDER_UNAVAILABLE', 'The answer was cut off.', { isTransient: true });
   if (size.text > 0) return finish('CONTENT_FILTER', usage);
-  return rules.createFailure('CONTENT_FILTERED', 'The provider has held all of the answer back.');
+  return rules.createFailure('CONTENT_FILTERED', 'The provider withheld the whole answer.');
 }
 
 const finish = (reason: FinishStep['reason'], usage: TokenUsage | null): FinishStep => ({

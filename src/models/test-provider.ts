@@ -5,14 +5,14 @@ import { line, parseInput } from '../domain/input.ts';
 import { BUILTIN, PROVIDERS } from '../domain/providers.ts';
 import type { ModelStream, Models } from './model-call.ts';
 
-/** What came of a test. */
+/** The result of a test. */
 export interface ProviderTest {
   readonly provider: (typeof NAMES)[number];
-  /** The model that was asked; null for none: that of the built-in engine, or of a provider that was not reached. */
+  /** The tested model; null for the built-in engine, and for a provider without a model that could not be called. */
   readonly model: string | null;
-  /** To the end of the answer, or of the failure. */
+  /** The time until the answer ended or the test failed. */
   readonly latencyMs: number;
-  /** Why it does not work; null where it does. */
+  /** The reason of the failure; null for a success. */
   readonly failure: FailureCode | null;
 }
 
@@ -25,8 +25,8 @@ const rules = z.object({
 });
 
 /**
- * Asks a model for a word, once, with the access of the viewer's account, for 10 seconds at most. One that was left alone
- * because it had failed is asked again by everybody when it answers.
+ * Calls a model for a one-word answer, once, with the account's credentials, for 10 seconds at most. A success closes the
+ * model's circuit breaker.
  * @param input `model` absent means the provider's default.
  * @throws InvalidInputError
  */

@@ -1,33 +1,33 @@
 const MAX_IN_FLIGHT = 100;
 const MAX_PER_ENDPOINT = 5;
-/** When so few are free, an endpoint gets a second one no more: those that hang together leave room for others. */
-const RESERVED = 20;
+/** Once only this many slots are free, an endpoint gets no second one: slow endpoints leave room for others. */
+const RESERVED_SLOTS = 20;
 
-/** What an endpoint may have next. */
+/** How many deliveries of an endpoint the worker may claim next. */
 export interface ClaimAllowance {
   readonly subscriptionId: string;
-  /** How many of its deliveries may be under way, with those that are. */
+  /** The greatest number of the endpoint's deliveries in flight, including those already in flight. */
   readonly maxUnderWay: number;
-  /** How many may be added. */
+  /** The greatest number of deliveries to claim. */
   readonly limit: number;
-  /** Whether it is what may end processes that is added, and nothing else; absent: everything else. */
+  /** Whether to claim only deliveries suspected of crashing processes; absent: only all others. */
   readonly isAlone?: boolean;
 }
 
-/** What is under way in this process. */
+/** The deliveries in flight in this process. */
 export interface InFlight {
-  /** The endpoint of each delivery that is. */
+  /** The subscription of each delivery in flight. */
   readonly subscriptionIds: readonly string[];
-  /** Whether an endpoint fails so much that one at a time is enough. */
+  /** Whether the endpoint's circuit is open, which limits it to one delivery at a time. */
   isOpen(subscriptionId: string): boolean;
-  /** The endpoint that was served last. */
+  /** The subscription of the last claimed delivery. */
   readonly lastServed: string;
 }
 
 /**
- * Divides what is free among the endpoints that something is due for, those first that come after the one that was served
- * last: at most 5 under way for each, and 100 in all.
- * @param due in the order of their ids.
+ * Divides the free slots among the endpoints with due deliveries, round robin from the one served last: at most 5 in flight
+ * for each endpoint, and 100 in all.
+ * @param due the subscriptions, ordered by id.
  */
 export function allocateClaims(
   due: readonly string[],
@@ -38,13 +38,13 @@ export function allocateClaims(
   for (const id of subscriptionIds) counts.set(id, (counts.get(id) ?? 0) + 1);
   const inTurn = [...due.filter((id) => id > lastServed), ...due.filter((id) => id <= lastServed)];
   const maxEach = Math.max(1, Math.floor(free / Math.max(1, due.length)));
-  const shares: ClaimAllowance[] = [];
+  const allowances: ClaimAllowance[] = [];
   for (const subscriptionId of inTurn) {
-    const maxUnderWay = isOpen(subscriptionId) || free <= RESERVED ? 1 : MAX_PER_ENDPOINT;
+    const maxUnderWay = isOpen(subscriptionId) || free <= RESERVED_SLOTS ? 1 : MAX_PER_ENDPOINT;
     const limit = Math.min(maxEach, free, maxUnderWay - (counts.get(subscriptionId) ?? 0));
     if (limit <= 0) continue;
     free -= limit;
-    shares.push({ subscriptionId, maxUnderWay, limit });
+    allowances.push({ subscriptionId, maxUnderWay, limit });
   }
-  return shares;
+  return allowances;
 }

@@ -1,7 +1,7 @@
 import { WEBHOOK_EVENTS, type WebhookEvent } from '../domain/webhooks.ts';
 import type { Selections } from './selections.ts';
 
-/** Makes the body that endpoints are sent of an event unless they want another: that of the contract of the REST API. */
+/** Builds the default body of an event, as the contract of the REST API defines it. */
 export function buildDefaultBody({
   name,
   chatbotId,
@@ -9,17 +9,17 @@ export function buildDefaultBody({
   data,
 }: Pick<WebhookEvent, 'name' | 'chatbotId' | 'at' | 'data'>): string {
   const head = JSON.stringify({ event: WEBHOOK_EVENTS[name], chatbot_id: chatbotId, timestamp: at });
-  // It is JSON already.
+  // `data` is JSON text already.
   return `${head.slice(0, -1)},"data":${data}}`;
 }
 
-/** A body, and why it is the default one although another was wanted; null where it is not. */
+/** A body. `problem`: the reason why it is the default body although the subscription has a document; null otherwise. */
 export interface WebhookBody {
   readonly body: string;
   readonly problem: string | null;
 }
 
-/** Makes the body that a document wants; where it selects nothing, the default one: an endpoint is always told. */
+/** Builds the body that a document selects. If the document fails, it builds the default body: an event is always sent. */
 export async function buildBody(selections: Selections, document: string, event: WebhookEvent): Promise<WebhookBody> {
   const selection = await selections.select(document, event);
   return 'problem' in selection

@@ -1,7 +1,7 @@
 import type { Deps } from '../deps.ts';
 import { listDocuments } from '../store/webhooks/subscriptions.ts';
 
-/** Tells the operator of stored documents that a change of the schema has broken: their endpoints are sent default bodies. */
+/** Logs the stored documents that a schema change has broken. Their endpoints get default bodies. */
 export async function logBrokenDocuments({
   db,
   logger,
@@ -12,7 +12,7 @@ export async function logBrokenDocuments({
     if (problem === undefined) continue;
     logger.warn(
       { account: accountId, subscription: id, problem },
-      'the document of a webhook subscription is broken; it is sent default bodies',
+      'the document of a webhook subscription is broken; its endpoint gets default bodies',
     );
   }
 }

@@ -4,15 +4,15 @@ const FAILURES = 5;
 const WINDOW_MS = 60_000;
 const MAX_ENDPOINTS = 10_000;
 
-/** Which endpoints fail again and again at the moment, as this process sees it. */
+/** Circuit breakers of one process: which endpoints fail repeatedly at the moment. */
 export interface Circuits {
-  /** @param at when an attempt ended, in ms by a clock that is never set. */
+  /** Records the result of an attempt. @param at the end of the attempt, in ms of the monotonic clock. */
   record(subscriptionId: string, hasSucceeded: boolean, at: number): void;
-  /** Whether the last five attempts failed within a minute, and none has succeeded since. */
+  /** Whether five attempts in a row failed within a minute, and none has succeeded since. */
   isOpen(subscriptionId: string): boolean;
 }
 
-/** Makes the circuits of one process. */
+/** Creates the circuits of one process. */
 export function createCircuits(): Circuits {
   const open = createBoundedCache<true>(MAX_ENDPOINTS);
   const failures = createBoundedCache<readonly number[]>(MAX_ENDPOINTS);

@@ -6,33 +6,33 @@ import { composeHeaders } from './headers.ts';
 import { ATTEMPT_TIMEOUT_MS, describeFailedRequest, readResponseStart, readRetryAfter } from './receiver.ts';
 import { unsealParts } from './sealed.ts';
 
-/** What came of one attempt. */
+/** The outcome of one attempt. */
 export interface AttemptOutcome {
-  /** Null where no answer came. */
+  /** Null when the receiver did not answer. */
   readonly statusCode: number | null;
-  /** Why it failed, for people; null when it succeeded. */
+  /** The reason of the failure, for people; null when the attempt succeeded. */
   readonly error: string | null;
-  /** The first kilobyte of the answer. */
+  /** The first kilobyte of the response body. */
   readonly response: string;
-  /** Until the answer began, or the attempt failed. */
+  /** The time until the response started or the attempt failed. */
   readonly durationMs: number;
-  /** For how long the receiver wants to be left alone; null where it did not say. */
+  /** The receiver's `Retry-After`; null when it sent none. */
   readonly retryAfterMs: number | null;
-  /** Whether it is of no use to try again. */
+  /** Whether a retry cannot succeed. */
   readonly isPermanent: boolean;
 }
 
-/** What sending needs. */
+/** The services that an attempt uses. */
 export interface DeliverDeps {
   readonly clock: Clock;
   readonly sealer: Sealer;
-  /** One that checks addresses. */
+  /** A fetch that checks addresses. */
   readonly fetch: typeof globalThis.fetch;
 }
 
 /**
- * Sends a delivery once. A status of 200 to 299 is the acknowledgement, whatever follows it. Whatever the receiver does is
- * told by the outcome, within 10 seconds, and no connection stays open.
+ * Sends a delivery once. A status of 200 to 299 acknowledges it, whatever the body. Whatever the receiver does, the attempt
+ * ends with an outcome: its response must start within 10 seconds, and no connection stays open.
  */
 export async function attemptDelivery(
   { clock, sealer, fetch }: DeliverDeps,
@@ -43,7 +43,7 @@ export async function attemptDelivery(
   try {
     const parts = unsealParts(sealer, subscription.id, sealed);
     if (parts === undefined) {
-      return { ...UNANSWERED, error: 'its secret cannot be read: SECRET_KEY is another one', isPermanent: true };
+      return { ...UNANSWERED, error: 'its secret cannot be read: SECRET_KEY has changed', isPermanent: true };
     }
     const now = clock.now();
     const sent = { id: delivery.eventId, body, oldSecretUntil: sealed.oldSecretUntil };
@@ -77,7 +77,7 @@ const UNANSWERED: Omit<AttemptOutcome, 'error'> = {
   isPermanent: false,
 };
 
-/** What came of a delivery that is tried no more, as processes were ended while they tried it. */
+/** The outcome of a delivery that is not tried again, because processes crashed while they tried it. */
 export const PROCESS_ENDED: AttemptOutcome = {
   ...UNANSWERED,
   error: 'the gateway was ended three times while it tried this',

@@ -15,23 +15,23 @@ import {
 import { findWebhookSubscription } from '../store/webhooks/subscriptions.ts';
 import { type EventStream, type StreamDeps, subscribe } from '../streams/subscribe.ts';
 
-/** How many of the newest, and how many of those that are tried next, are watched. */
+/** How many of the newest deliveries, and how many of those tried next, a stream watches. */
 const WATCHED = 100;
 
-/** How the deliveries that are watched stood when a reader last looked, by their ids. */
+/** The states of the watched deliveries, by id, at a reader's last read. */
 interface DeliverySnapshot {
   readonly states: ReadonlyMap<string, string>;
-  /** Those that will change. */
+  /** The ids of deliveries that will be tried again. */
   readonly open: readonly string[];
-  /** The same for the same states. */
+  /** A hash of the states. */
   readonly name: string;
 }
 
 /**
- * Follows the deliveries of an account, or of one of its subscriptions, for as long as it is listened to: each is told when
- * it has been made or has changed. It is the log that is looked at, so a reader that is slow is told of several changes of
- * a delivery at once, and under load may miss some: they stand in the log.
- * @throws NotFoundError before the first one.
+ * Streams the deliveries of an account, or of one of its subscriptions: each when it is created and when it changes. The
+ * stream reads the delivery log, so a slow reader gets several changes of a delivery as one, and under load may miss some;
+ * the log has them all.
+ * @throws NotFoundError before the first event.
  */
 export async function subscribeToDeliveries(
   deps: Pick<StreamDeps, 'db' | 'bus'>,
@@ -43,10 +43,10 @@ export async function subscribeToDeliveries(
   const subscription = givenId == null ? undefined : await requireSubscription(deps.db.read, accountId, givenId);
   const of = { accountId, subscriptionId: subscription?.id };
   const start = toSnapshot(await readWatchedDeliveries(deps.db.read, of));
-  const story = createDeliveryStream(deps.db.read, of);
+  const stream = createDeliveryStream(deps.db.read, of);
   const chatbotId = subscription?.chatbotId;
   const deletion = chatbotId == null ? {} : { deletionTopic: deletionTopic(chatbotId) };
-  return subscribe(deps.bus, viewer, { ...story, ...deletion }, start, signal);
+  return subscribe(deps.bus, viewer, { ...stream, ...deletion }, start, signal);
 }
 
 async function requireSubscription(db: Queryable, accountId: string, givenId: string): Promise<WebhookSubscription> {
@@ -65,7 +65,7 @@ function createDeliveryStream(db: Queryable, of: DeliveriesOf): EventStream<Deli
       if (isGone) return undefined;
       const watched = await readWatchedDeliveries(db, of);
       const lost = before.open.filter((id) => !watched.has(id));
-      // Among the newest and the next no more, because it is done or comes later.
+      // These are no longer among the newest or the next: they are done, or are tried later.
       const changed = lost.length === 0 ? [] : await findWebhookDeliveries(db, accountId, lost);
       const seen = [...watched.values(), ...changed].filter(
         (delivery) => before.states.get(delivery.id) !== stateOf(delivery),

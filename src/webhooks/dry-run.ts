@@ -10,7 +10,7 @@ import { MAX_DOCUMENT_LENGTH } from './rules.ts';
 import { createSample, sampleContext } from './samples.ts';
 import type { Selections } from './selections.ts';
 
-/** What to try: a document, or none; and a stored event, or an example of one. */
+/** The input of a dry run: an optional document, and a stored event or a sample event. */
 interface DryRun {
   readonly document?: string | null | undefined;
   readonly eventId?: string | null | undefined;
@@ -18,9 +18,9 @@ interface DryRun {
 }
 
 /**
- * Makes the body of an event, and sends it to nobody; undefined where there is no such event.
+ * Builds the body of an event without sending it; undefined when the event does not exist.
  * @throws BadUserInputError for a document that could not be saved, and unless there is either an event or a sample;
- * ForbiddenError where the viewer lacks a scope for what the document reads, or READ for an event that has happened.
+ * ForbiddenError when the viewer lacks a scope for what the document reads, or READ for a stored event.
  */
 export async function dryRunWebhook(
   { db, selections }: Pick<Deps, 'db' | 'selections'>,
@@ -34,7 +34,7 @@ export async function dryRunWebhook(
   if (sample != null) event = createSample(sample, { accountId, ...sampleContext(sample) });
   else if (eventId != null) {
     const id = parseId('webhookEvent', eventId);
-    // Before it is looked up: whether there is such an event is part of what is read.
+    // Checked before the lookup: whether an event exists is information that needs READ.
     if (!scopes.has('READ')) throw new ForbiddenError('Query.dryRunWebhook', ['READ'], ['dryRunWebhook']);
     event = id === undefined ? undefined : await findWebhookEvent(db.read, accountId, id);
   }

@@ -5,16 +5,16 @@ import type { SealedParts } from '../store/webhooks/subscriptions.ts';
 import { type UnsealedParts, unsealParts } from './sealed.ts';
 import { signDelivery } from './sign.ts';
 
-/** What is sent. */
+/** The content of a delivery that its headers sign. */
 export interface SignedContent {
-  /** Of the event. */
+  /** The event's id. */
   readonly id: string;
   readonly body: string;
-  /** Until when both secrets count; null where there is but one. */
+  /** The end of the time in which both secrets sign; null when there is only one. */
   readonly oldSecretUntil: Timestamp | null;
 }
 
-/** The headers of an attempt that is made now, without those that the endpoint wants: none of which these can change. */
+/** Builds the gateway's headers of an attempt made now; the subscription's custom headers cannot replace them. */
 export function composeHeaders(
   { secret, oldSecret }: UnsealedParts,
   { id, body, oldSecretUntil }: SignedContent,
@@ -22,18 +22,18 @@ export function composeHeaders(
 ): Record<string, string> {
   const isRotating = oldSecretUntil !== null && oldSecretUntil > toTimestamp(now);
   const secrets = isRotating && oldSecret !== null ? [secret, oldSecret] : [secret];
-  return { ...ALWAYS, ...signDelivery({ id, timestamp: Math.floor(now / 1_000), body, secrets }) };
+  return { ...FIXED_HEADERS, ...signDelivery({ id, timestamp: Math.floor(now / 1_000), body, secrets }) };
 }
 
-const ALWAYS = {
+const FIXED_HEADERS = {
   'content-type': 'application/json',
   'user-agent': 'ChatGraph-Webhooks',
   'accept-encoding': 'identity',
 };
 
 /**
- * Signs a delivery as if it were sent now, so that it can be handed on without its secret; null before it has a body, and
- * where the secret cannot be read. What the endpoint wants to be sent besides is left out, as nobody can read it again.
+ * Signs a delivery as if it were sent now, so that a client can forward it without the secret; null before it has a body, and
+ * when the secret cannot be unsealed. The custom headers are left out, because no client may read their values.
  */
 export function signAgain(
   { sealer, clock }: { readonly sealer: Sealer; readonly clock: Clock },

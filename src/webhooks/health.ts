@@ -2,12 +2,12 @@ import { toTimestamp } from '../domain/time.ts';
 import type { EndpointHealth } from '../store/webhooks/health.ts';
 
 const HOUR_MS = 3_600_000;
-/** Half the time that an endpoint has to come back: after the first half it is said, after the second it is switched off. */
+/** An endpoint that has failed for this time gets a warning; after the same time again it is switched off. */
 export const FAILURE_STAGE_MS = 60 * HOUR_MS;
 
 const GONE = 410;
 
-/** What an attempt says of an endpoint. */
+/** The result of an attempt, as far as it concerns the endpoint's health. */
 export interface AttemptSummary {
   readonly hasSucceeded: boolean;
   readonly statusCode: number | null;
@@ -16,9 +16,8 @@ export interface AttemptSummary {
 }
 
 /**
- * Gives how an endpoint does after an attempt. One that says that it is gone for good is switched off at once; one that has
- * taken nothing for 60 hours is warned of, and one that has taken nothing for 60 more is switched off. The same object, when
- * nothing is new.
+ * Returns an endpoint's health after an attempt. An endpoint that answers 410 is switched off at once. An endpoint without a
+ * success for 60 hours gets a warning, and after 60 more hours is switched off. Returns the same object when nothing changes.
  */
 export function updateHealth(health: EndpointHealth, { hasSucceeded, statusCode, at }: AttemptSummary): EndpointHealth {
   if (!health.isActive) return health;

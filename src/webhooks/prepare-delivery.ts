@@ -4,9 +4,9 @@ import { type ClaimedDelivery, type ReadyDelivery, storeBody } from '../store/we
 import { buildBody } from './body.ts';
 
 /**
- * Gives a delivery that has been taken the body that the document of its subscription wants: it is stored, and never changes.
- * Undefined where there is nothing to send: it is gone, another node has taken it, or the database failed, in which case it
- * is tried again when the lease has ended.
+ * Builds the body of a claimed delivery from its subscription's document and stores it; a stored body never changes.
+ * Undefined when there is nothing to send: the delivery is gone, another node has claimed it, or the database failed. After
+ * a database failure the delivery is tried again when its lease expires.
  */
 export async function prepareDelivery(
   { db, logger, selections }: Pick<Deps, 'db' | 'logger' | 'selections'>,
@@ -22,11 +22,11 @@ export async function prepareDelivery(
     const made = await buildBody(selections, document, event);
     const ready = await db.transaction((trx) => storeBody(trx, claimed, made));
     if (ready !== undefined && made.problem !== null) {
-      logger.warn({ ...about, problem: made.problem }, 'a webhook document selects nothing; the default body is sent');
+      logger.warn({ ...about, problem: made.problem }, 'a webhook document failed; the default body is sent');
     }
     return ready;
   } catch (error) {
-    logger.error({ ...about, err: error }, 'cannot make the body of a webhook delivery; trying again');
+    logger.error({ ...about, err: error }, 'cannot build the body of a webhook delivery; trying again');
     return undefined;
   }
 }

@@ -6,15 +6,15 @@ import { enqueueEvents } from '../store/webhooks/outbox.ts';
 import { type AttemptResult, recordAttempts } from '../store/webhooks/queue.ts';
 import { updateHealth } from './health.ts';
 
-/** How an endpoint was, and how it is now. */
+/** An endpoint's health before and after a batch of attempts. */
 export interface HealthChange {
   readonly before: EndpointHealth;
   readonly after: EndpointHealth;
 }
 
 /**
- * Writes what came of attempts, and what that says of their endpoints: one that is switched off is told of to the others.
- * Returns the changes, to be logged after the commit.
+ * Writes the results of attempts and the new health of their endpoints. A switched-off endpoint causes a WEBHOOK_DISABLED
+ * event. Returns the health changes, which the caller logs after the commit.
  */
 export async function recordResults(
   trx: Queryable,
@@ -22,7 +22,7 @@ export async function recordResults(
   now: number,
 ): Promise<HealthChange[]> {
   if (results.length === 0) return [];
-  // Held first, by everyone who needs both.
+  // Every transaction locks endpoints before deliveries, which prevents deadlocks.
   const healths = await lockEndpointHealth(
     trx,
     results.map(({ claimed }) => claimed.endpoint.subscription.id),
@@ -51,7 +51,7 @@ function applyAttempt(health: EndpointHealth, { attempt }: AttemptResult): Endpo
   return updateHealth(health, { hasSucceeded: error === null, statusCode, at: Date.parse(at) + durationMs });
 }
 
-/** Tells the operator what has become of endpoints, where it is for long. */
+/** Logs endpoints that were switched off, or will be. */
 export function logHealth(logger: Logger, changes: readonly HealthChange[]): void {
   for (const { before, after } of changes) {
     const about = { account: after.accountId, subscription: after.id };

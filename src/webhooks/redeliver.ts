@@ -10,8 +10,8 @@ import { requireActive } from './send-test.ts';
 import { getLockedSubscription } from './subscriptions.ts';
 
 /**
- * Sends a delivery once more: the same event with the same id and the same bytes. Its attempts go on counting.
- * @throws NotFoundError; InvalidInputError where the subscription is switched off.
+ * Sends a delivery again: the same event with the same id and the same bytes. The attempt count continues.
+ * @throws NotFoundError; InvalidInputError when the subscription is switched off.
  */
 export async function redeliverWebhook(
   { db, clock, bus }: Pick<Deps, 'db' | 'clock' | 'bus'>,

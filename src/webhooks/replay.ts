@@ -15,37 +15,37 @@ import { eventList } from './rules.ts';
 import { requireActive } from './send-test.ts';
 import { getLockedSubscription } from './subscriptions.ts';
 
-/** How far back events are sent again. */
+/** The greatest age of an event that can be replayed. */
 const MAX_AGE_MS = 30 * 24 * 60 * 60 * 1_000;
 
-/** How many events are sent again at once. */
+/** The greatest number of events that one replay sends. */
 export const MAX_REPLAYED_EVENTS = 10_000;
 
 const EVENTS_PER_TRANSACTION = 500;
 
-/** What was sent again. */
+/** The result of a replay. */
 export interface Replay {
   readonly subscription: WebhookSubscription;
   readonly count: number;
-  /** From when to go on; null when everything was sent. */
+  /** The `since` of the next replay; null when all events were sent. */
   readonly nextSince: Timestamp | null;
 }
 
-/** How far a replay has come. */
+/** The result of one transaction of a replay. */
 interface ReplayBatch {
   readonly subscription: WebhookSubscription;
   readonly count: number;
-  /** The last event that was looked at; undefined when there was none. */
+  /** The last event that was read; undefined when there was none. */
   readonly last: WebhookEvent | undefined;
   readonly isMore: boolean;
 }
 
 /**
- * Sends an endpoint once more what has happened since a moment and what it wants to be told, oldest first, with the ids
- * that the events had: at most 10,000. Only what somebody wanted to be told when it happened is known.
+ * Sends an endpoint the events since a moment again, oldest first and with their original ids, at most 10,000. It sends
+ * those that match the subscription now. Only events that matched some subscription when they happened are stored.
  * @param input `events` absent: all that the subscription lists.
- * @throws NotFoundError; InvalidInputError for a moment over 30 days ago, for events that it does not list, and where it is
- * switched off.
+ * @throws NotFoundError; InvalidInputError for a moment over 30 days ago, for events that the subscription does not list,
+ * and when the subscription is switched off.
  */
 export async function replayWebhooks(
   { db, clock, bus }: Pick<Deps, 'db' | 'clock' | 'bus'>,
@@ -64,13 +64,13 @@ export async function replayWebhooks(
   let [count, after] = [0, ''];
   while (true) {
     const limit = Math.min(EVENTS_PER_TRANSACTION, MAX_REPLAYED_EVENTS - count);
-    const stretch = await db.transaction(async (trx): Promise<ReplayBatch> => {
+    const batch = await db.transaction(async (trx): Promise<ReplayBatch> => {
       const { subscription } = await getLockedSubscription(trx, accountId, subscriptionId);
       requireActive(subscription);
       const { chatbotId } = subscription;
       const names = namesOf(subscription, events);
       const found = await listWebhookEvents(trx, accountId, { chatbotId, names, since, after, limit });
-      const wanted = await pickWanted(trx, subscription, found);
+      const wanted = await filterByChannel(trx, subscription, found);
       const at = toTimestamp(now);
       await insertWebhookDeliveries(
         trx,
@@ -78,8 +78,8 @@ export async function replayWebhooks(
       );
       return { subscription, count: wanted.length, last: found.at(-1), isMore: found.length === limit };
     });
-    const { subscription, last, isMore } = stretch;
-    count += stretch.count;
+    const { subscription, last, isMore } = batch;
+    count += batch.count;
     bus.publish(deliveriesTopic(accountId));
     if (!isMore || last === undefined) return { subscription, count, nextSince: null };
     if (count === MAX_REPLAYED_EVENTS) return { subscription, count, nextSince: last.at };
@@ -88,16 +88,16 @@ export async function replayWebhooks(
 }
 
 /** @throws InvalidInputError */
-function namesOf({ events }: WebhookSubscription, asked: readonly WebhookEventName[] | undefined) {
-  const other = asked?.find((name) => !events.includes(name));
+function namesOf({ events }: WebhookSubscription, requested: readonly WebhookEventName[] | undefined) {
+  const other = requested?.find((name) => !events.includes(name));
   if (other !== undefined) {
     throw new InvalidInputError([{ path: ['events'], message: `The subscription does not list ${other}.` }]);
   }
-  return asked ?? events;
+  return requested ?? events;
 }
 
-/** Leaves out what came in another way; what the conversation is gone of tells nobody its way, and is left out, too. */
-async function pickWanted(
+/** Keeps the events of the subscription's channels. An event whose conversation was deleted has no known channel and is left out. */
+async function filterByChannel(
   trx: Queryable,
   { accountId, channels }: WebhookSubscription,
   events: readonly WebhookEvent[],

@@ -1,35 +1,35 @@
 import type { Clock, Timestamp } from '../domain/time.ts';
 import { toTimestamp } from '../domain/time.ts';
 
-/** A delivery that is stored as due at a moment. */
+/** A delivery and its stored due time. */
 export interface DueDelivery {
   readonly id: string;
   readonly nextAttemptAt: Timestamp;
 }
 
-/** When deliveries are due that this process has tried, by a clock that is never set. */
+/** The due times of deliveries that this process has tried, by the monotonic clock. */
 export interface RetryTimes {
-  /** Remembers that a delivery is due in so long. */
+  /** Remembers that a delivery is due after a delay. */
   record(delivery: DueDelivery, delayMs: number): void;
-  /** Those that are due and that the wall clock, which was set back, calls due later; each is given once. */
+  /** Returns, once each, the deliveries that are due although the wall clock, which was set back, says later. */
   takeOverdue(): readonly DueDelivery[];
 }
 
-/** More are due by the wall clock alone. */
+/** For deliveries above this number only the wall clock counts. */
 const MAX_REMEMBERED = 100_000;
 const MAX_DRIFT_MS = 1_000;
 
-/** Makes the memory of one process. */
+/** Creates the retry times of one process. */
 export function createRetryTimes(clock: Clock): RetryTimes {
   const due = new Map<string, DueDelivery & { readonly dueMs: number }>();
-  /** How far the wall clock was ahead of the other when it was furthest. */
-  let furthest = Number.NEGATIVE_INFINITY;
+  /** The greatest lead of the wall clock over the monotonic clock so far. */
+  let greatestLead = Number.NEGATIVE_INFINITY;
   let sweptAt = clock.monotonicMs();
 
   function isSetBack(): boolean {
     const ahead = clock.now() - clock.monotonicMs();
-    furthest = Math.max(furthest, ahead);
-    return ahead < furthest - MAX_DRIFT_MS;
+    greatestLead = Math.max(greatestLead, ahead);
+    return ahead < greatestLead - MAX_DRIFT_MS;
   }
 
   return {
@@ -42,7 +42,7 @@ export function createRetryTimes(clock: Clock): RetryTimes {
 
     takeOverdue() {
       const now = clock.monotonicMs();
-      // As a rule both clocks agree, and there is nothing to look for.
+      // Usually both clocks agree, and there is nothing to search.
       if (!isSetBack() && now - sweptAt < 60_000) return [];
       sweptAt = now;
       const past = [...due.values()].filter(({ dueMs }) => dueMs <= now);

@@ -7,20 +7,20 @@ import { AddressRefusedError, checkUrl } from '../outbound/guard.ts';
 
 const MAX_URL_LENGTH = 2_048;
 
-/** How long the document of a subscription may be. */
+/** The greatest length of a subscription's document. */
 export const MAX_DOCUMENT_LENGTH = 10_000;
 
-/** How many custom headers a subscription may have. */
+/** The greatest number of custom headers of a subscription. */
 export const MAX_HEADERS = 10;
 
-/** How long the value of one may be. */
+/** The greatest length of a custom header's value. */
 const MAX_HEADER_LENGTH = 1_000;
 
-/** Characters of a token of HTTP: RFC 9110. */
+/** An HTTP token. Source: RFC 9110. */
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 
-/** What is sent anyway, and what is between two hops. */
-const TAKEN_HEADERS: ReadonlySet<string> = new Set([
+/** Headers that the gateway sets, and hop-by-hop headers. */
+const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   ...[
     'host',
     'content-length',
@@ -33,18 +33,18 @@ const TAKEN_HEADERS: ReadonlySet<string> = new Set([
   ...['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer'],
   ...['transfer-encoding', 'upgrade', 'expect'],
 ]);
-const TAKEN_PREFIX = 'webhook-';
+const RESERVED_PREFIX = 'webhook-';
 
-/** The names of events, as the graph has them. */
+/** The names of events in the GraphQL schema. */
 const EVENT_NAMES = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
 
-/** Events, each once. */
+/** A list of events without repetition. */
 export const eventList = z
   .array(z.enum(EVENT_NAMES))
-  .min(1, 'Must name one event at least.')
+  .min(1, 'Must name at least one event.')
   .refine((events) => new Set(events).size === events.length, 'Must name each event once.');
 
-// Empty stands for null, which counts as absent.
+// An empty list stands for null, because null in an input counts as absent.
 const channelList = z
   .array(z.enum(CHANNELS))
   .refine((channels) => new Set(channels).size === channels.length, 'Must name each channel once.')
@@ -54,7 +54,7 @@ const header = z.object({
   name: z
     .string()
     .regex(HEADER_NAME, "Must be 1 to 128 letters, digits and characters of !#$%&'*+-.^_`|~.")
-    .refine((name) => !isTaken(name.toLowerCase()), 'Is set by the gateway or by HTTP itself.'),
+    .refine((name) => !isReserved(name.toLowerCase()), 'Is set by the gateway or by HTTP itself.'),
   value: z
     .string()
     .regex(/^[\x20-\x7e]*$/, 'Must be printable ASCII characters.')
@@ -62,8 +62,8 @@ const header = z.object({
     .refine((value) => value.length <= MAX_HEADER_LENGTH, `Must have at most ${MAX_HEADER_LENGTH} characters.`),
 });
 
-function isTaken(name: string): boolean {
-  return TAKEN_HEADERS.has(name) || name.startsWith(TAKEN_PREFIX);
+function isReserved(name: string): boolean {
+  return RESERVED_HEADERS.has(name) || name.startsWith(RESERVED_PREFIX);
 }
 
 const headerList = z
@@ -92,7 +92,7 @@ function endpointUrl(rules: AddressRules) {
     });
 }
 
-/** The rules of what an owner sets of a subscription; only `url` and `events` must be given. */
+/** Creates the input rules of a subscription; only `url` and `events` are required. */
 export function rulesFor(addresses: AddressRules) {
   return z.object({
     url: endpointUrl(addresses),

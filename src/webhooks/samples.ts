@@ -4,7 +4,7 @@ import { toJson } from '../domain/json.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import type { WebhookEvent, WebhookEventName } from '../domain/webhooks.ts';
 
-/** An event that endpoints can be told of: when it fires, and the inside of a body as an example. */
+/** A webhook event: when it is sent, and sample data of its body. */
 interface Sample {
   readonly description: string;
   readonly data: Readonly<Record<string, unknown>>;
@@ -20,9 +20,9 @@ const CONVERSATION = {
   session_id: 'visitor-42',
   channel: 'widget',
 } as const;
-const { channel, ...PLACE } = CONVERSATION;
+const { channel, ...CONVERSATION_IDS } = CONVERSATION;
 
-/** Every event, with its example: in the form of `chat/happenings.ts` and of the other places that tell of events. */
+/** Every event with its sample, in the form that `conversations/outbox-events.ts` and the other event sources produce. */
 export const WEBHOOK_SAMPLES: Readonly<Record<WebhookEventName, Sample>> = {
   LEAD_CAPTURED: {
     description: 'A visitor has left how to be reached.',
@@ -36,11 +36,11 @@ export const WEBHOOK_SAMPLES: Readonly<Record<WebhookEventName, Sample>> = {
   },
   CONVERSATION_STARTED: {
     description: 'The first message of a new conversation has come.',
-    data: { ...PLACE, channel },
+    data: { ...CONVERSATION_IDS, channel },
   },
   MESSAGE_RECEIVED: {
     description: 'A visitor has said something; on the first message after `conversation.started`.',
-    data: { ...PLACE, message_id: MESSAGE_ID, message: 'When do you open on Sundays?', channel },
+    data: { ...CONVERSATION_IDS, message_id: MESSAGE_ID, message: 'When do you open on Sundays?', channel },
   },
   CONVERSATION_ESCALATED: {
     description: 'A person was asked for; once for each conversation.',
@@ -99,24 +99,24 @@ export const WEBHOOK_SAMPLES: Readonly<Record<WebhookEventName, Sample>> = {
   },
 };
 
-/** Which chatbot an example of an event is about: the given one, where such events belong to a chatbot. */
+/** The chatbot of a sample: the given one if events of this name belong to a chatbot, otherwise null. */
 export function sampleChatbotId(name: WebhookEventName, chatbotId: string | null): string | null {
   return name === 'QUOTA_WARNING' ? null : chatbotId;
 }
 
-/** The chatbot and the moment of examples that are only shown. */
+/** The chatbot and the time of samples that are only shown, never sent. */
 export function sampleContext(name: WebhookEventName): { chatbotId: string | null; at: Timestamp } {
   return { chatbotId: sampleChatbotId(name, CHATBOT_ID), at: AT };
 }
 
-/** Makes an example of an event, which is about nothing that exists. */
+/** Creates a sample event, which refers to nothing that exists. */
 export function createSample(
   name: WebhookEventName,
-  place: Pick<WebhookEvent, 'accountId' | 'chatbotId' | 'at'>,
+  context: Pick<WebhookEvent, 'accountId' | 'chatbotId' | 'at'>,
 ): WebhookEvent {
   return {
     id: createId('webhookEvent'),
-    ...{ ...place, name },
+    ...{ ...context, name },
     ...{ conversationId: null, messageId: null, leadId: null, sourceId: null },
     data: toJson(WEBHOOK_SAMPLES[name].data),
   };

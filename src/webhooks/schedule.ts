@@ -6,31 +6,31 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** The pauses between the ten attempts of the long schedule: three days. */
+/** The delays between the ten attempts of the long schedule: three days. */
 const LONG_DELAYS_MS = [5 * SECOND, 5 * MINUTE, 30 * MINUTE, ...[2, 5, 10, 14, 20, 24].map((hours) => hours * HOUR)];
 
-/** How far a pause is moved, so that what failed together is not tried again together. The short schedule never retries early. */
+/** Jitter, so that deliveries that failed together are not retried together. The short schedule never retries early. */
 const JITTER: Readonly<Record<WebhookSchedule, { readonly from: number; readonly to: number }>> = {
   SHORT: { from: 1, to: 1.1 },
   LONG: { from: 0.8, to: 1.2 },
 };
 
-/** What decides when to try again. */
+/** The input of the retry decision. */
 export interface Retry {
   readonly schedule: WebhookSchedule;
-  /** The pauses of the short schedule: `WEBHOOK_RETRY_SCHEDULE`. */
+  /** The delays of the short schedule: `WEBHOOK_RETRY_SCHEDULE`. */
   readonly shortDelaysMs: readonly number[];
-  /** The number of the attempt that has failed, from 1. */
+  /** The number of the failed attempt, from 1. */
   readonly number: number;
-  /** For how long the receiver wants to be left alone; null where it did not say. */
+  /** The receiver's `Retry-After`; null when it sent none. */
   readonly retryAfterMs: number | null;
   /** From 0 to 1. */
   readonly random: number;
 }
 
 /**
- * Gives the pause before the next attempt; undefined when there is none. A receiver can make it twice as long as the
- * schedule has it, and no shorter.
+ * Returns the delay before the next attempt; undefined when there is none. A receiver can extend the delay of the schedule
+ * up to twice its length, and cannot shorten it.
  */
 export function findDelay({ schedule, shortDelaysMs, number, retryAfterMs, random }: Retry): number | undefined {
   const delayMs = (schedule === 'LONG' ? LONG_DELAYS_MS : shortDelaysMs)[number - 1];
@@ -39,15 +39,15 @@ export function findDelay({ schedule, shortDelaysMs, number, retryAfterMs, rando
   return Math.max(Math.round(delayMs * (from + (to - from) * random)), Math.min(retryAfterMs ?? 0, 2 * delayMs));
 }
 
-/** For how long a node can hold a delivery at most, by any of the nodes' clocks. */
+/** The longest that a node can lease a delivery, by the clock of any node. */
 const MAX_LEASE_MS = 10 * MINUTE;
 
-/** How far from a moment anything can be due or leased. What is further was written by a clock that was set back since. */
+/** Returns the latest due and lease times that are possible now. A clock that was set back since wrote any later time. */
 export function computeTimeBounds(
   { webhookRetryDelaysMs }: { webhookRetryDelaysMs: readonly number[] },
   now: number,
 ): TimeBounds {
-  // A receiver can make a pause twice as long.
+  // A receiver can double a delay.
   const furthest = (delays: readonly number[]) => toTimestamp(now + 2 * Math.max(0, ...delays) + MINUTE);
   return {
     now: toTimestamp(now),

@@ -9,7 +9,7 @@ type Column = 'sealed_secret' | 'sealed_old_secret' | 'sealed_headers';
 
 const locationOf = (subscriptionId: string, column: Column) => ({ table: TABLE, row: subscriptionId, column });
 
-/** Seals a secret of a subscription for its column: the one that is new, or the one before it. */
+/** Seals a secret of a subscription for its column: the current or the old secret. */
 export function sealSecret(
   sealer: Sealer,
   subscriptionId: string,
@@ -19,7 +19,7 @@ export function sealSecret(
   return sealer.seal(PURPOSE, locationOf(subscriptionId, column), secret);
 }
 
-/** Seals the headers that an endpoint wants to be sent; null where there are none. */
+/** Seals the custom headers of a subscription; null when there are none. */
 export function sealHeaders(
   sealer: Sealer,
   subscriptionId: string,
@@ -29,26 +29,26 @@ export function sealHeaders(
   return sealer.seal(PURPOSE, locationOf(subscriptionId, 'sealed_headers'), toJson(headers));
 }
 
-/** What a subscription's sealed parts say. */
+/** A subscription's secrets and custom headers in plain text. */
 export interface UnsealedParts {
   readonly secret: string;
-  /** The one before it, whether or not it still counts. */
+  /** The previous secret, whether or not it is still valid; null when there is none. */
   readonly oldSecret: string | null;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Gives a subscription's sealed parts; undefined where one of them cannot be unsealed. */
+/** Unseals a subscription's secrets and headers; undefined when one of them cannot be unsealed. */
 export function unsealParts(sealer: Sealer, subscriptionId: string, sealed: SealedParts): UnsealedParts | undefined {
-  const open = (column: Column, text: string | null) =>
+  const unseal = (column: Column, text: string | null) =>
     text === null ? null : sealer.unseal(PURPOSE, locationOf(subscriptionId, column), text);
-  const secret = open('sealed_secret', sealed.sealedSecret);
-  const oldSecret = open('sealed_old_secret', sealed.sealedOldSecret);
-  const headers = open('sealed_headers', sealed.sealedHeaders);
+  const secret = unseal('sealed_secret', sealed.sealedSecret);
+  const oldSecret = unseal('sealed_old_secret', sealed.sealedOldSecret);
+  const headers = unseal('sealed_headers', sealed.sealedHeaders);
   if (typeof secret !== 'string' || oldSecret === undefined || headers === undefined) return undefined;
   return { secret, oldSecret, headers: headers === null ? {} : fromJson(headers as JsonText) };
 }
 
-/** The names of a subscription's own headers; none where they cannot be unsealed. */
+/** Lists the names of a subscription's custom headers; none when they cannot be unsealed. */
 export function readHeaderNames(sealer: Sealer, subscriptionId: string, sealed: string | null): string[] {
   const text = sealed && sealer.unseal(PURPOSE, locationOf(subscriptionId, 'sealed_headers'), sealed);
   return text ? Object.keys(fromJson<object>(text as JsonText)) : [];

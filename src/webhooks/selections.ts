@@ -2,18 +2,18 @@ import type { Scope } from '../domain/entities.ts';
 import type { JsonText } from '../domain/json.ts';
 import type { WebhookEvent } from '../domain/webhooks.ts';
 
-/** What a document has selected: the `data` of the body; or why there is none, for people. */
+/** The result of a document: the `data` of the body, or the reason why it failed, for people. */
 export type Selection = { readonly data: JsonText } | { readonly problem: string };
 
-/** Selects from the graph what endpoints are sent. */
+/** Executes the documents of subscriptions, which select the data of webhook bodies. */
 export interface Selections {
-  /** Says what is wrong with a document, for people; undefined where nothing is. */
+  /** Describes the first problem of a document, for people; undefined when it is valid. */
   findProblem(document: string): string | undefined;
   /**
-   * Checks that a document without a mistake selects nothing that these scopes do not allow.
+   * Checks that a valid document selects only what the scopes allow.
    * @throws ForbiddenError
    */
   requireScopes(document: string, scopes: ReadonlySet<Scope>): void;
-  /** Executes a document over an event, with READ alone in the account of the event. Whatever fails is a problem. */
+  /** Executes a document for an event, with the scope READ in the event's account. Every failure becomes a `problem`. */
   select(document: string, event: WebhookEvent): Promise<Selection>;
 }

@@ -13,9 +13,9 @@ import { createSample, sampleChatbotId } from './samples.ts';
 import { getLockedSubscription } from './subscriptions.ts';
 
 /**
- * Sends an endpoint an example of an event, as a delivery like any other, whether or not it lists that event. Nobody else
- * is told, and it is never replayed.
- * @throws NotFoundError; InvalidInputError where the subscription is switched off.
+ * Sends a sample event to an endpoint, as an ordinary delivery, whether or not the subscription lists the event. No other
+ * endpoint gets it, and it is never replayed.
+ * @throws NotFoundError; InvalidInputError when the subscription is switched off.
  */
 export async function sendTestWebhook(
   { db, clock, bus }: Pick<Deps, 'db' | 'clock' | 'bus'>,
@@ -29,16 +29,16 @@ export async function sendTestWebhook(
     const chatbotId = subscription.chatbotId ?? (await findAnyChatbot(trx, accountId));
     const event = createSample(name, { accountId, chatbotId: sampleChatbotId(name, chatbotId), at });
     await insertWebhookEvent(trx, event, { isTest: true });
-    const made = createDelivery(event, subscription.id, at);
-    await insertWebhookDeliveries(trx, [made]);
-    return made;
+    const created = createDelivery(event, subscription.id, at);
+    await insertWebhookDeliveries(trx, [created]);
+    return created;
   });
   bus.publish(deliveriesTopic(accountId));
   return delivery;
 }
 
 /**
- * Checks that a subscription is sent anything.
+ * Checks that a subscription is active.
  * @throws InvalidInputError
  */
 export function requireActive({ isActive }: WebhookSubscription): void {

@@ -2,20 +2,20 @@ import { createHmac } from 'node:crypto';
 
 const PREFIX = 'whsec_';
 
-/** What is signed. */
+/** The input of a delivery's signatures. */
 export interface SigningInput {
-  /** The event's: the same each time. */
+  /** The event's id, the same for each attempt. */
   readonly id: string;
-  /** Of the attempt, in Unix seconds. */
+  /** The time of the attempt in Unix seconds. */
   readonly timestamp: number;
   readonly body: string;
-  /** All that count, the newest first; one at least. */
+  /** All valid secrets, the newest first; at least one. */
   readonly secrets: readonly string[];
 }
 
 /**
- * Signs a delivery twice over: by the contract of the REST API, whose one signature is of the body alone, with the newest
- * secret as it is written; and by Standard Webhooks, with one signature for each secret, by the bytes that it stands for.
+ * Signs a delivery in two ways. The contract of the REST API has one signature of the body alone, keyed with the text of the
+ * newest secret. Standard Webhooks has one signature for each secret, keyed with the secret's decoded bytes.
  */
 export function signDelivery({ id, timestamp, body, secrets }: SigningInput): Record<string, string> {
   const [newest = ''] = secrets;

@@ -27,35 +27,35 @@ import { rulesFor } from './rules.ts';
 import { sealHeaders, sealSecret, unsealParts } from './sealed.ts';
 import { createSecret } from './secret.ts';
 
-/** How many subscriptions an account may have. */
+/** The greatest number of subscriptions of an account. */
 export const MAX_SUBSCRIPTIONS = 50;
 
-/** How long the secret before the newest counts. */
+/** How long the previous secret stays valid after a rotation. */
 const OLD_SECRET_MS = 24 * 60 * 60 * 1_000;
 
-/** The fields of a subscription that its owner sets; absent and null leave them as they are, or at their default. */
+/** The fields of a subscription that its owner sets; absent and null leave a field as it is, or at its default. */
 export interface SubscriptionFields {
   readonly url?: string | null | undefined;
   readonly events?: readonly WebhookEventName[] | null | undefined;
   readonly description?: string | null | undefined;
-  /** Empty: whatever the way. */
+  /** Empty: all channels. */
   readonly channels?: readonly Channel[] | null | undefined;
   readonly schedule?: WebhookSchedule | null | undefined;
-  /** What its bodies are to say; null: the default bodies, also where it had a document. */
+  /** The document that selects the bodies' data; null removes it, so that default bodies are sent. */
   readonly document?: string | null | undefined;
-  /** All custom headers, in place of those before; at most 10. */
+  /** All custom headers, which replace the previous ones; at most 10. */
   readonly headers?: readonly { readonly name: string; readonly value: string }[] | null | undefined;
 }
 
 type ChangeDeps = Pick<Deps, 'config' | 'db' | 'clock' | 'sealer' | 'selections'>;
 type Owner = Pick<Viewer, 'accountId'>;
-/** Whoever decides what goes where has to be allowed to read it. */
+/** A viewer who decides what is sent where, and therefore must be allowed to read it. */
 type Author = Pick<Viewer, 'accountId' | 'scopes'>;
 
 /**
- * Subscribes an endpoint, which is told from now on.
- * @param input `chatbotId` absent: of all chatbots, and of what belongs to none.
- * @returns the subscription with its secret, which nobody is shown again.
+ * Subscribes an endpoint to events from now on.
+ * @param input `chatbotId` absent: the events of all chatbots, and those that belong to no chatbot.
+ * @returns the subscription with its secret, which is never shown again.
  * @throws ForbiddenError for a document that reads what the viewer may not; InvalidInputError, also for events that tell of
  * it, where the account has 50 subscriptions or nothing can be sealed; NotFoundError for the
  * chatbot.
@@ -105,8 +105,8 @@ export async function createWebhookSubscription(
 }
 
 /**
- * Changes what is given of a subscription. Switching it on again forgets why it was off and that it failed.
- * @throws InvalidInputError, NotFoundError; ForbiddenError as when it is made, also where only its address changes.
+ * Changes the given fields of a subscription. Switching it on again clears its failure state.
+ * @throws InvalidInputError, NotFoundError; ForbiddenError as for a new subscription, also when only the URL changes.
  */
 export async function updateWebhookSubscription(
   deps: ChangeDeps,
@@ -118,7 +118,7 @@ export async function updateWebhookSubscription(
   requireDocument(deps, scopes, fields.document);
   return deps.db.transaction(async (trx) => {
     const { subscription, sealed } = await getLockedSubscription(trx, accountId, givenId);
-    const isBack = fields.isActive === true && !subscription.isActive;
+    const isReactivated = fields.isActive === true && !subscription.isActive;
     const changed: WebhookSubscription = {
       ...subscription,
       url: fields.url ?? subscription.url,
@@ -128,10 +128,10 @@ export async function updateWebhookSubscription(
       schedule: fields.schedule ?? subscription.schedule,
       document: input.document === null ? null : (fields.document ?? subscription.document),
       isActive: fields.isActive ?? subscription.isActive,
-      ...(isBack && { disabledReason: null, failingSince: null }),
+      ...(isReactivated && { disabledReason: null, failingSince: null }),
       updatedAt: toTimestamp(deps.clock.now()),
     };
-    // Nobody is to lead elsewhere what they may not read, nor have more of it told.
+    // A viewer must not redirect or extend data that the viewer may not read.
     if (fields.url !== undefined || fields.events !== undefined || input.document !== undefined) {
       if (changed.document !== null) deps.selections.requireScopes(changed.document, scopes);
       requireEvents(scopes, changed.events, fields.events === undefined ? 'url' : 'events');
@@ -147,7 +147,7 @@ export async function updateWebhookSubscription(
 }
 
 /**
- * Deletes a subscription with the log of its deliveries; what was due is not sent.
+ * Deletes a subscription with its delivery log; due deliveries are not sent.
  * @throws NotFoundError
  */
 export async function deleteWebhookSubscription(
@@ -163,10 +163,10 @@ export async function deleteWebhookSubscription(
 }
 
 /**
- * Gives a subscription a new secret. What is sent is signed with the one before it, too, for 24 hours; an older one that
- * still counted counts no more. Where the one before it cannot be unsealed any more, it is gone, and the headers with it.
- * @returns the secret, which nobody is shown again, and until when the one before it counts; null where it is gone.
- * @throws NotFoundError; InvalidInputError where nothing can be sealed.
+ * Gives a subscription a new secret. For 24 hours deliveries are signed with the previous secret too; an even older secret
+ * is no longer valid. If the previous secret cannot be unsealed, it is removed, and the custom headers with it.
+ * @returns the secret, which is never shown again, and the end of the previous secret's validity; null when it was removed.
+ * @throws NotFoundError; InvalidInputError when the gateway has no key to seal with.
  */
 export async function rotateWebhookSecret(
   deps: Pick<Deps, 'db' | 'clock' | 'sealer'>,
@@ -192,7 +192,7 @@ export async function rotateWebhookSecret(
 }
 
 /**
- * Finds a subscription of the account as a client names it, and holds it to the end of the transaction.
+ * Finds a subscription by the id that a client gave, and locks it until the transaction ends.
  * @throws NotFoundError
  */
 export async function getLockedSubscription(trx: Queryable, accountId: string, givenId: string) {
@@ -213,13 +213,13 @@ function requireDocument(
 }
 
 /**
- * Checks that an author may read what the default bodies of events tell, which are sent also where a document fails.
+ * Checks that an author may read the default bodies of events, which are also sent when a document fails.
  * @throws InvalidInputError
  */
 function requireEvents(scopes: ReadonlySet<Scope>, events: readonly WebhookEventName[], field: string): void {
-  const told = scopes.has('READ') ? [] : events.filter((name) => !ADMINISTRATIVE_EVENTS.has(name));
-  if (told.length === 0) return;
-  const message = `${told.join(', ')} would tell what this credential may not read: it lacks READ.`;
+  const unreadable = scopes.has('READ') ? [] : events.filter((name) => !ADMINISTRATIVE_EVENTS.has(name));
+  if (unreadable.length === 0) return;
+  const message = `This credential lacks READ, so it may not subscribe to ${unreadable.join(', ')}.`;
   throw new InvalidInputError([{ path: [field], message }]);
 }
 

@@ -5,8 +5,8 @@ import { deleteWebhookEventsBefore } from '../store/webhooks/events.ts';
 const EVENTS_PER_TRANSACTION = 500;
 
 /**
- * Forgets what webhooks were told longer ago than `EVENT_RETENTION_DAYS`, and what became of it, in short transactions.
- * What is still due is kept.
+ * Deletes webhook events older than `EVENT_RETENTION_DAYS`, with their deliveries, in short transactions. Events with due
+ * deliveries stay.
  */
 export async function trimWebhooks(
   { db, clock, config, background }: Pick<Deps, 'db' | 'clock' | 'config' | 'background'>,

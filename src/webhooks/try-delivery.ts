@@ -9,7 +9,7 @@ import { prepareDelivery } from './prepare-delivery.ts';
 import type { RetryTimes } from './retry-times.ts';
 import { findDelay } from './schedule.ts';
 
-/** What an attempt needs, and what it reports to. */
+/** The services that an attempt uses and reports to. */
 export interface TryDeps
   extends DeliverDeps,
     Pick<Deps, 'config' | 'db' | 'clock' | 'logger' | 'metrics' | 'sealer' | 'selections'> {
@@ -18,13 +18,14 @@ export interface TryDeps
 }
 
 /**
- * Makes one attempt at a delivery that was claimed; one that has ended the process too often is given up without it.
- * @returns what is to be written of it; undefined when the delivery could not be prepared, and nothing was sent.
+ * Makes one attempt at a claimed delivery. A delivery during which processes crashed too often is given up without one.
+ * @returns the result to write; undefined when the delivery could not be prepared, and nothing was sent.
  */
 export async function tryDelivery(deps: TryDeps, claimed: ClaimedDelivery): Promise<AttemptResult | undefined> {
   const { circuits, clock, logger, metrics } = deps;
   const isGivenUp = claimed.uncleanEnds >= MAX_UNCLEAN_ENDS;
-  if (isGivenUp) logger.error(logFieldsOf(claimed), 'a webhook delivery may be what ends the process');
+  if (isGivenUp)
+    logger.error(logFieldsOf(claimed), 'a webhook delivery is given up: processes crashed while they tried it');
   const ready = isGivenUp ? undefined : await prepareDelivery(deps, claimed);
   if (ready === undefined && !isGivenUp) return undefined;
   const startedAt = clock.now();
@@ -36,7 +37,7 @@ export async function tryDelivery(deps: TryDeps, claimed: ClaimedDelivery): Prom
   return result;
 }
 
-/** Decides what becomes of a delivery, and when it is tried again. */
+/** Decides the new status of a delivery, and when it is tried again. */
 function toResult(
   { clock, config, retryTimes }: TryDeps,
   claimed: ClaimedDelivery,
@@ -56,11 +57,11 @@ function toResult(
   const delayMs = outcome.error === null || isPermanent ? undefined : findDelay(retry);
   const nextAttemptAt = delayMs === undefined ? null : toTimestamp(clock.now() + delayMs);
   if (delayMs !== undefined && nextAttemptAt !== null) retryTimes.record({ id: delivery.id, nextAttemptAt }, delayMs);
-  const failed: DeliveryStatus = delayMs === undefined ? 'EXHAUSTED' : 'FAILED';
+  const failedStatus: DeliveryStatus = delayMs === undefined ? 'EXHAUSTED' : 'FAILED';
   return {
     claimed,
     attempt: { deliveryId: delivery.id, number, at: toTimestamp(startedAt), ...attempt },
-    status: outcome.error === null ? 'DELIVERED' : failed,
+    status: outcome.error === null ? 'DELIVERED' : failedStatus,
     nextAttemptAt,
   };
 }

@@ -22,55 +22,56 @@ import { createRetryTimes } from './retry-times.ts';
 import { computeTimeBounds } from './schedule.ts';
 import { type TryDeps, tryDelivery } from './try-delivery.ts';
 
-/** How often it looks for what is due by time, or was written by other processes. */
+/** How often the worker checks for deliveries that became due or that other processes wrote. */
 const POLL_MS = 500;
-/** How long what came of an attempt waits for that of others, to be written with it. */
+/** How long a result waits for the results of other attempts, to be written in one transaction. */
 const RESULT_BATCH_MS = 10;
-/** How often it looks for what a clock has made due too late that was set back since. */
+/** How often the worker corrects due times that a clock, set back since, wrote too late. */
 const CLOCK_CHECK_MS = 60_000;
 /** Longer than an attempt can take. */
 const LEASE_MS = 30_000;
 
-/** What delivering needs. */
+/** The services that the worker uses. */
 export interface WorkerDeps
   extends Pick<Deps, 'bus' | 'config' | 'db' | 'clock' | 'logger' | 'metrics' | 'node' | 'sealer' | 'selections'> {
   readonly onNewDeliveries: WatchedDatabase['onNewDeliveries'];
 }
 
-/** The deliveries of one process. */
+/** The state of one process's worker. */
 interface Worker {
   readonly deps: WorkerDeps & TryDeps;
-  /** The subscriptions of deliveries that are taken, until what came of them is written; by the ids of the deliveries. */
+  /** The subscriptions of claimed deliveries whose results are not written yet, by delivery id. */
   readonly inFlight: Map<string, string>;
   readonly attempts: Set<Promise<void>>;
-  /** What came of attempts and is not written yet. */
+  /** Results that are not written yet. */
   results: AttemptResult[];
-  /** Runs until results are written together. */
+  /** Runs until the next batch of results is written. */
   batchTimer: NodeJS.Timeout | undefined;
-  /** The subscription whose turn was last. */
+  /** The subscription of the last claimed delivery. */
   lastServed: string;
-  /** Where something is due that may end the process, and is tried when nothing else is: then its delivery. */
+  /** Set while a delivery is due that may crash the process; the worker tries it when no other is in flight. */
   suspected: ClaimAllowance | undefined;
+  /** The delivery that is being tried alone. */
   exclusiveId: string | undefined;
   isStopping: boolean;
   polling: Promise<void> | undefined;
-  /** Whether it has to look again, as something may be due since. */
+  /** Whether the worker has to check again, because something may have become due. */
   isWoken: boolean;
   isFailing: boolean;
 }
 
 /**
- * Sends what is due: at once what is written by this process, and within a second what becomes due or others write. Each
- * delivery is sent at least once, whatever happens to the processes that do so.
- * @returns a function that ends it: it begins no more attempts, and waits for those under way.
+ * Starts the worker that sends due deliveries: those that this process writes at once, others within a second. Each
+ * delivery is sent at least once, even if processes crash.
+ * @returns a function that stops the worker: it starts no more attempts, and waits for those in flight.
  */
 export function startWebhookWorker(deps: WorkerDeps): () => Promise<void> {
   const worker = createWorker(deps);
   const { db, logger } = deps;
-  // Whoever holds the database alone knows that what is leased was leased by a process that is gone.
+  // A process that has the database to itself knows that every lease belongs to a dead process.
   const starting = db.isShared ? Promise.resolve() : db.transaction(endAllLeases);
   const started = starting
-    .catch((error: unknown) => logger.error({ err: error }, 'cannot let go of deliveries'))
+    .catch((error: unknown) => logger.error({ err: error }, 'cannot release the deliveries of the previous process'))
     .then(() => correctClockErrors(worker))
     .then(() => poll(worker));
   deps.onNewDeliveries((accountIds) => {
@@ -78,11 +79,11 @@ export function startWebhookWorker(deps: WorkerDeps): () => Promise<void> {
     poll(worker);
   });
   const timer = setInterval(poll, POLL_MS, worker);
-  const pulling = setInterval(() => void correctClockErrors(worker), CLOCK_CHECK_MS);
+  const clockTimer = setInterval(() => void correctClockErrors(worker), CLOCK_CHECK_MS);
   return async () => {
     worker.isStopping = true;
     clearInterval(timer);
-    clearInterval(pulling);
+    clearInterval(clockTimer);
     await started;
     await finishAttempts(worker);
   };
@@ -110,7 +111,7 @@ function createWorker(deps: WorkerDeps): Worker {
   };
 }
 
-/** Looks for what is due, now or as soon as the look under way is done. */
+/** Checks for due deliveries, now or as soon as the running check ends. */
 function poll(worker: Worker): void {
   worker.isWoken = true;
   worker.polling ??= pollUntilIdle(worker).finally(() => {
@@ -130,28 +131,29 @@ async function pollUntilIdle(worker: Worker): Promise<void> {
     }
   } catch (error) {
     worker.isWoken = false;
-    // Once, however long the database is away.
+    // Logs once, however long the database is unreachable.
     if (!worker.isFailing) logger.error({ err: error }, 'cannot deliver to webhook endpoints; trying again');
     worker.isFailing = true;
   }
 }
 
-/** Writes what came of attempts, and begins others. Returns whether it has begun any. */
+/** Writes the results of finished attempts, and starts new ones. Returns whether it has started any. */
 async function runBatch(worker: Worker): Promise<boolean> {
   const { clock, db, logger, retryTimes } = worker.deps;
   const finished = [...worker.results];
   const overdue = retryTimes.takeOverdue();
   if (overdue.length > 0) await db.transaction((trx) => makeDueNow(trx, overdue, toTimestamp(clock.now())));
-  const held = new Map(worker.inFlight);
-  for (const { claimed } of finished) held.delete(claimed.delivery.id);
-  if (worker.exclusiveId !== undefined && !held.has(worker.exclusiveId)) worker.exclusiveId = undefined;
-  const shares = worker.isStopping || worker.exclusiveId !== undefined ? [] : await chooseAllowances(worker, held);
-  if (finished.length === 0 && shares.length === 0) return false;
+  const inFlight = new Map(worker.inFlight);
+  for (const { claimed } of finished) inFlight.delete(claimed.delivery.id);
+  if (worker.exclusiveId !== undefined && !inFlight.has(worker.exclusiveId)) worker.exclusiveId = undefined;
+  const allowances =
+    worker.isStopping || worker.exclusiveId !== undefined ? [] : await chooseAllowances(worker, inFlight);
+  if (finished.length === 0 && allowances.length === 0) return false;
   const { changes, claimed, waiting } = await db.transaction(async (trx) => ({
     changes: await recordResults(trx, finished, clock.now()),
-    ...(await claimAllowances(worker.deps, trx, shares)),
+    ...(await claimAllowances(worker.deps, trx, allowances)),
   }));
-  if (shares.length > 0) worker.suspected = waiting;
+  if (allowances.length > 0) worker.suspected = waiting;
   worker.exclusiveId =
     claimed.find(({ uncleanEnds }) => uncleanEnds >= SUSPECTED_AFTER)?.delivery.id ?? worker.exclusiveId;
   worker.results = worker.results.slice(finished.length);
@@ -163,19 +165,22 @@ async function runBatch(worker: Worker): Promise<boolean> {
   return claimed.length > 0;
 }
 
-/** What may be taken: as soon as something waits to be tried alone, nothing else until it was. */
-async function chooseAllowances(worker: Worker, held: ReadonlyMap<string, string>): Promise<readonly ClaimAllowance[]> {
+/** Decides what to claim. While a delivery waits to be tried alone, nothing else is claimed. */
+async function chooseAllowances(
+  worker: Worker,
+  inFlight: ReadonlyMap<string, string>,
+): Promise<readonly ClaimAllowance[]> {
   const { circuits, clock, db } = worker.deps;
-  if (worker.suspected !== undefined) return held.size === 0 ? [worker.suspected] : [];
+  if (worker.suspected !== undefined) return inFlight.size === 0 ? [worker.suspected] : [];
   const due = await listDueEndpoints(db.read, toTimestamp(clock.now()));
   return allocateClaims(due, {
-    subscriptionIds: [...held.values()],
+    subscriptionIds: [...inFlight.values()],
     isOpen: circuits.isOpen,
     lastServed: worker.lastServed,
   });
 }
 
-/** What was taken, and where something waits to be tried alone. */
+/** The claimed deliveries, and the allowance for one that has to be tried alone. */
 interface ClaimedBatch {
   readonly claimed: readonly ClaimedDelivery[];
   readonly waiting: ClaimAllowance | undefined;
@@ -184,16 +189,16 @@ interface ClaimedBatch {
 async function claimAllowances(
   { clock, node }: Pick<WorkerDeps, 'clock' | 'node'>,
   trx: Queryable,
-  shares: readonly ClaimAllowance[],
+  allowances: readonly ClaimAllowance[],
 ): Promise<ClaimedBatch> {
   const now = clock.now();
   const all: ClaimedDelivery[] = [];
   let waiting: ClaimAllowance | undefined;
-  for (const share of shares) {
+  for (const allowance of allowances) {
     const lease = { nodeId: node.id, now: toTimestamp(now), until: toTimestamp(now + LEASE_MS) };
-    const { claimed, hasOthers } = await claimDeliveries(trx, { ...share, ...lease }, buildDefaultBody);
+    const { claimed, hasOthers } = await claimDeliveries(trx, { ...allowance, ...lease }, buildDefaultBody);
     all.push(...claimed);
-    if (hasOthers && !share.isAlone) waiting ??= { ...share, limit: 1, isAlone: true };
+    if (hasOthers && !allowance.isAlone) waiting ??= { ...allowance, limit: 1, isAlone: true };
   }
   return { claimed: all, waiting };
 }
@@ -216,25 +221,26 @@ async function runAttempt(worker: Worker, claimed: ClaimedDelivery): Promise<voi
   else worker.results.push(result);
 }
 
-/** Tells those who watch that deliveries of accounts have been made or have changed. */
+/** Notifies delivery streams that deliveries of accounts were created or changed. */
 function announceDeliveries({ deps }: Worker, accountIds: ReadonlySet<string>): void {
   for (const accountId of accountIds) deps.bus.publish(deliveriesTopic(accountId));
 }
 
 async function correctClockErrors({ deps: { clock, config, db }, isStopping }: Worker): Promise<void> {
   if (isStopping) return;
-  // Where the database is away, what looks for due deliveries says so.
+  // Does not log an unreachable database: the check for due deliveries logs it.
   await db.transaction((trx) => correctFutureTimes(trx, computeTimeBounds(config, clock.now()))).catch(() => {});
 }
 
-/** Waits for the attempts under way, and writes what came of them. */
+/** Waits for the attempts in flight, and writes their results. */
 async function finishAttempts(worker: Worker): Promise<void> {
   while (worker.polling !== undefined) await worker.polling;
   await Promise.all(worker.attempts);
   clearTimeout(worker.batchTimer);
   poll(worker);
   while (worker.polling !== undefined) await worker.polling;
-  // What could not be prepared was not being tried when this process ended. Where the database is away, that counts.
+  // Releases deliveries that could not be prepared, so that they do not count as being tried when the process ended. If the
+  // database is unreachable, they do count.
   const { db, node } = worker.deps;
   await db.transaction((trx) => releaseDeliveries(trx, node.id)).catch(() => {});
 }

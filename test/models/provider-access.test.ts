@@ -287,6 +287,6 @@ describeEngines('recordOutcome', (engine) => {
     providerAccess.recordOutcome(gateway.accountId, { provider: 'openai', model: null }, 'PROVIDER_MISCONFIGURED');
     await background.drain(1_000);
     expect(await models()).toEqual([]);
-    expect(gateway.logs).toContainEqual(expect.objectContaining({ task: 'note how a model answers' }));
+    expect(gateway.logs).toContainEqual(expect.objectContaining({ task: 'store the outcome of a model call' }));
   });
 });

@@ -183,7 +183,7 @@ describe('reading steps', () => {
     give(write('b'));
     expect(await steps.next()).toEqual({ type: 'text', text: 'b' });
     const startedAt = performance.now();
-    await expect(steps.next()).rejects.toThrow('Nothing has come for 100 ms.');
+    await expect(steps.next()).rejects.toThrow('Nothing arrived for 100 ms.');
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(99);
     expect(performance.now() - startedAt).toBeLessThan(250);
   });
@@ -192,7 +192,7 @@ describe('reading steps', () => {
     const { steps, readAll, onEnd } = start([write('a'), finish('stop')]);
     await readAll();
     steps.close();
-    await expect(steps.next()).rejects.toThrow('The answer is over.');
+    await expect(steps.next()).rejects.toThrow('The answer has ended.');
     expect(onEnd).toHaveBeenCalledOnce();
   });
 });

@@ -83,7 +83,7 @@ describe('an attempt', () => {
     const other = await startReceiver();
     const receiver = await startReceiver(answer(status, '', { location: other.url }));
     const outcome = await attempt(receiver.url).outcome;
-    expect(outcome).toMatchObject({ statusCode: status, error: 'leads to another address' });
+    expect(outcome).toMatchObject({ statusCode: status, error: 'redirects to another address' });
     expect(other.received).toEqual([]);
     await vi.waitFor(() => expect(receiver.open).toBe(0));
   });
@@ -160,13 +160,13 @@ describe('a receiver that misbehaves', () => {
     const { port } = server.address() as { port: number };
     const outcome = await attempt(`http://127.0.0.1:${port}/`).outcome;
     server.close();
-    expect(outcome).toMatchObject({ ...NO_ANSWER, error: 'answered in something that is not HTTP' });
+    expect(outcome).toMatchObject({ ...NO_ANSWER, error: 'answered with something other than HTTP' });
   });
 
   it('that speaks no TLS where it should has failed', async () => {
     const receiver = await startReceiver();
     const outcome = await attempt(receiver.url.replace('http:', 'https:')).outcome;
-    expect(outcome).toMatchObject({ ...NO_ANSWER, error: 'speaks no TLS' });
+    expect(outcome).toMatchObject({ ...NO_ANSWER, error: 'does not speak TLS' });
   });
 });
 

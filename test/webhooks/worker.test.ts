@@ -289,7 +289,7 @@ describeEngines('delivering', (engine) => {
       soon,
     );
     expect(await readDeliveries(gateway, broken)).toMatchObject([
-      { attempts: [{ number: 1, statusCode: null, error: 'its secret cannot be read: SECRET_KEY is another one' }] },
+      { attempts: [{ number: 1, statusCode: null, error: 'its secret cannot be read: SECRET_KEY has changed' }] },
     ]);
     expect(receiver.received).toHaveLength(1);
   });

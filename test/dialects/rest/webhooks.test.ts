@@ -88,7 +88,7 @@ describe('POST /webhooks', () => {
     [{ url: 42 }, /^url: /],
     [{ url: 'http://127.0.0.1/' }, /^url: Must be on the public internet/],
     [{ events: undefined }, /^events: /],
-    [{ events: [] }, /^events: Must name one event at least\.$/],
+    [{ events: [] }, /^events: Must name at least one event\.$/],
     [{ events: ['LEAD_CAPTURED'] }, /^events\.0: /],
     [{ events: ['lead.captured', 'lead.captured'] }, /^events: Must name each event once\.$/],
     [{ channels: ['API'] }, /^channels\.0: /],
