@@ -13,8 +13,8 @@ export const conversationPayload = (description: string) => ({
 /** The payload of a mutation that makes or changes a reply. */
 export const replyPayload = (description: string, reply: string) => ({
   description,
-  outputFields: (t: ObjectFields<{ message: Message }>) => ({
-    message: t.expose('message', { type: MessageRef, description: reply }),
+  outputFields: (t: ObjectFields<{ reply: Message }>) => ({
+    reply: t.expose('reply', { type: MessageRef, description: reply }),
   }),
 });
 

@@ -96,7 +96,7 @@ builder.relayMutationField(
   {
     description: 'What was said.',
     outputFields: (t) => ({
-      message: t.expose('message', storedMessage),
+      agentMessage: t.expose('agentMessage', storedMessage),
       conversation: t.expose('conversation', itsConversation),
     }),
   },

@@ -29,7 +29,7 @@ builder.relayMutationField(
       'Answers the question of a reply once more. The new reply stands beside the old one; the conversation shows it, and no longer what followed the old one. Needs `CHAT`.',
     authScopes: { CHAT: true },
     errors: { types: REPLY_ERRORS },
-    resolve: async (_root, { input }, { deps, viewer }) => ({ message: await regenerateMessage(deps, viewer, input) }),
+    resolve: async (_root, { input }, { deps, viewer }) => ({ reply: await regenerateMessage(deps, viewer, input) }),
   },
   replyPayload('The other reply.', 'The new reply, STREAMING or QUEUED.'),
 );
@@ -62,7 +62,7 @@ builder.relayMutationField(
   {
     description: 'The other message, and the reply that it gets.',
     outputFields: (t) => ({
-      message: t.expose('message', storedMessage),
+      userMessage: t.expose('userMessage', storedMessage),
       reply: t.expose('reply', itsReply),
       notice: t.exposeString('notice', itsNotice),
     }),

@@ -232,7 +232,7 @@ builder.relayMutationField(
     description: 'What was sent, and the reply that it gets.',
     outputFields: (t) => ({
       conversation: t.expose('conversation', itsConversation),
-      message: t.expose('message', storedMessage),
+      userMessage: t.expose('userMessage', storedMessage),
       reply: t.expose('reply', itsReply),
       notice: t.exposeString('notice', itsNotice),
     }),
@@ -250,7 +250,7 @@ builder.relayMutationField(
       'Stops a reply: one that is being written keeps what it has, one that waits is never begun. One that has ended stays as it is. Needs `CHAT`.',
     authScopes: { CHAT: true },
     errors: { types: [NotFoundError] },
-    resolve: async (_root, { input }, { deps, viewer }) => ({ message: await stopMessage(deps, viewer, input) }),
+    resolve: async (_root, { input }, { deps, viewer }) => ({ reply: await stopMessage(deps, viewer, input) }),
   },
   replyPayload('What was stopped.', 'The reply as it stands now.'),
 );
@@ -268,7 +268,7 @@ builder.relayMutationField(
     description: 'Keeps what the visitor thinks of a reply; the last rating counts. Needs `CHAT`.',
     authScopes: { CHAT: true },
     errors: { types: [NotFoundError, InvalidInputError] },
-    resolve: async (_root, { input }, { deps, viewer }) => ({ message: await rateMessage(deps, viewer, input) }),
+    resolve: async (_root, { input }, { deps, viewer }) => ({ reply: await rateMessage(deps, viewer, input) }),
   },
   replyPayload('What was rated.', 'The reply with its rating.'),
 );

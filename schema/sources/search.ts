@@ -16,9 +16,20 @@ const SearchHit = builder.objectRef<Hit>('SearchHit').implement({
   }),
 });
 
+const SearchResult = builder.objectRef<{ query: string; hits: Hit[] }>('SearchResult').implement({
+  description: 'The passages that a search found.',
+  fields: (t) => ({
+    query: t.exposeString('query', { description: 'The question or words that were searched for.' }),
+    hits: t.expose('hits', {
+      type: [SearchHit],
+      description: 'The passages, best match first; at most `first` of `search`.',
+    }),
+  }),
+});
+
 builder.queryField('search', (t) =>
   t.field({
-    type: [SearchHit],
+    type: SearchResult,
     authScopes: { READ: true },
     description:
       "Finds the passages of a chatbot's sources that match a question best, best first; writes no answer. An unknown chatbot is the error `NOT_FOUND`.",
@@ -34,7 +45,8 @@ builder.queryField('search', (t) =>
       if (query.length > MAX_QUERY_CHARS) throw new BadUserInputError('`query` must have at most 8,000 characters.');
       const id = parseId('chatbot', chatbotId);
       const chatbot = requireFound('Chatbot', id === undefined ? id : await loaders.chatbot.load(id));
-      return [...(await retrieve(deps.db.read, viewer.accountId, chatbot.id, query, first)).hits];
+      const { hits } = await retrieve(deps.db.read, viewer.accountId, chatbot.id, query, first);
+      return { query, hits: [...hits] };
     },
   }),
 );

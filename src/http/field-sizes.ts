@@ -49,6 +49,7 @@ const MAX_BYTES: Readonly<Record<string, number>> = {
   message: 1_000,
   error: 1_000,
   reason: 1_000,
+  query: 32_000,
   headerNames: 4_000,
   headingPath: 2_000,
   followUps: 1_000,

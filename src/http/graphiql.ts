@@ -88,11 +88,13 @@ subscription Follow($messageId: ID!) {
 const SEARCH = `# Look into the sources without asking.
 query Search($chatbotId: ID!, $query: String!) {
   search(chatbotId: $chatbotId, query: $query, first: 3) {
-    score
-    passage {
-      headingPath
-      text
-      source { title }
+    hits {
+      score
+      passage {
+        headingPath
+        text
+        source { title }
+      }
     }
   }
 }

@@ -66,7 +66,7 @@ export async function editMessage(deps: GenerateDeps, viewer: Viewer, input: Edi
     await requireFork(trx, fork, { role: 'USER', refusal: 'Only messages of the visitor can be edited.' });
     const turn = await enqueueReply(trx, deps.config, fork, { now, whenBusy: input.whenBusy });
     const written = await write(trx, fork, given, { turn, now, nodeId: nodeForNewReplies(deps), apiKeyId });
-    if (once !== undefined) await recordSend(trx, accountId, once, written.edited.message.id);
+    if (once !== undefined) await recordSend(trx, accountId, once, written.edited.userMessage.id);
     return { ...written, turn };
   });
   dispatchReply(deps, { reply: edited.reply, ...after });
@@ -99,7 +99,7 @@ async function write(
   await enqueueEvents(trx, { accountId, chatbotId, at }, [messageReceived(conversation, message)]);
   const reply = turn && (await writeReply(trx, conversation, { question: message, turn, now, ...asker }));
   return {
-    edited: { message, reply: reply?.message ?? null, notice: turn ? null : chatbot.handoffMessage },
+    edited: { userMessage: message, reply: reply?.message ?? null, notice: turn ? null : chatbot.handoffMessage },
     events: [event, ...(reply ? [reply.event] : [])],
   };
 }

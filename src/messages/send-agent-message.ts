@@ -52,7 +52,7 @@ export async function sendAgentMessage(
   deps: AgentDeps,
   viewer: Viewer,
   input: SendAgentMessageInput,
-): Promise<{ message: Message; conversation: Conversation }> {
+): Promise<{ agentMessage: Message; conversation: Conversation }> {
   const given = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
   const isPrivate = input.isPrivate === true;
   const { accountId } = viewer;
@@ -62,11 +62,11 @@ export async function sendAgentMessage(
     const once = onceOf(conversation, given, isPrivate, now);
     const earlier = once && (await findRecordedSend(trx, accountId, once));
     if (earlier !== undefined) {
-      const message = requireFound('Message', await findMessage(trx, accountId, earlier));
-      return { message, conversation, ...(await repeatEffects(trx, conversation)) };
+      const agentMessage = requireFound('Message', await findMessage(trx, accountId, earlier));
+      return { agentMessage, conversation, ...(await repeatEffects(trx, conversation)) };
     }
     const written = await (isPrivate ? writeNote : takeOver)(trx, deps, conversation, given, now);
-    if (once !== undefined) await recordSend(trx, accountId, once, written.message.id);
+    if (once !== undefined) await recordSend(trx, accountId, once, written.agentMessage.id);
     return written;
   });
   if (!isPrivate) deps.typing.set(sent.conversation.id, 'AGENT', false);
@@ -77,7 +77,7 @@ export async function sendAgentMessage(
 
 /** What a message did. `stopping` are the replies that are being written. */
 interface Sent {
-  readonly message: Message;
+  readonly agentMessage: Message;
   readonly conversation: Conversation;
   readonly events: readonly Pick<LoggedEvent, 'conversationId' | 'chatbotId'>[];
   readonly stopping: readonly Message[];
@@ -95,7 +95,7 @@ async function writeNote(
 ): Promise<Sent> {
   const said = { ...saidBy(given), parentId: null, isPrivate: true };
   const { message, event } = await writeMessage(trx, conversation, toTimestamp(now), said);
-  return { message, conversation, events: [event], stopping: [] };
+  return { agentMessage: message, conversation, events: [event], stopping: [] };
 }
 
 async function takeOver(
@@ -122,7 +122,7 @@ async function takeOver(
   if (answererOf(conversation, now) === 'AI' || status === 'CLOSED') {
     events.push(await appendEvent(trx, accountId, { conversationId: id, type: 'HandoffChanged', at }));
   }
-  return { message, conversation: changed, events, stopping: stopped.stopping };
+  return { agentMessage: message, conversation: changed, events, stopping: stopped.stopping };
 }
 
 function onceOf(

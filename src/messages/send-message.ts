@@ -46,7 +46,7 @@ export interface SendMessageInput extends TargetInput {
 /** What was written: the message, and the reply that will be. */
 export interface SentMessage {
   readonly conversation: Conversation;
-  readonly message: Message;
+  readonly userMessage: Message;
   /** Null while a person answers; `notice` says so to the visitor then. */
   readonly reply: Message | null;
   readonly notice: string | null;
@@ -101,7 +101,7 @@ export async function sendMessage(
       apiKeyId: viewer.apiKeyId,
       conversationId: viewer.session?.conversationId,
     });
-    if (once !== undefined) await recordSend(trx, accountId, once, written.sent.message.id);
+    if (once !== undefined) await recordSend(trx, accountId, once, written.sent.userMessage.id);
     return { ...written, turn };
   });
   deps.typing.set(sent.conversation.id, 'USER', false);
@@ -138,10 +138,10 @@ export async function readSentMessage(
   messageId: string,
 ): Promise<SentMessage> {
   const { accountId, handoffMessage } = chatbot;
-  const message = requireFound('Message', await findMessage(trx, accountId, messageId));
-  const conversation = requireFound('Conversation', await findConversation(trx, accountId, message.conversationId));
-  const reply = (await findReply(trx, accountId, message.id)) ?? null;
-  return { conversation, message, reply, notice: reply ? null : handoffMessage };
+  const userMessage = requireFound('Message', await findMessage(trx, accountId, messageId));
+  const conversation = requireFound('Conversation', await findConversation(trx, accountId, userMessage.conversationId));
+  const reply = (await findReply(trx, accountId, userMessage.id)) ?? null;
+  return { conversation, userMessage, reply, notice: reply ? null : handoffMessage };
 }
 
 /** Who writes when, and whether a reply follows. */
@@ -177,7 +177,7 @@ async function write(
   return {
     sent: {
       conversation,
-      message: question.message,
+      userMessage: question.message,
       reply: reply?.message ?? null,
       notice: turn ? null : chatbot.handoffMessage,
     },

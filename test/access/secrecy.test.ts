@@ -39,9 +39,9 @@ it('writes no key, no message and no answer to the log, also when things fail, a
   await reader.until(({ content }) => content === 'The answerword');
   engine.fail(new Error('The engine broke.'));
   expect((await reader.until(({ __typename }) => __typename === 'MessageFailed')).message?.status).toBe('FAILED');
-  await gateway.graphql('{ search(chatbotId: "searchword", query: "searchword") { score } }');
+  await gateway.graphql('{ search(chatbotId: "searchword", query: "searchword") { hits { score } } }');
   await gateway.graphql('{ searchword');
-  await gateway.fetch(`/graphql?query={search(chatbotId:"1",query:"searchword"){score}}`);
+  await gateway.fetch(`/graphql?query={search(chatbotId:"1",query:"searchword"){hits{score}}}`);
   socket.close();
   await gateway.close();
 

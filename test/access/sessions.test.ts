@@ -191,7 +191,7 @@ describe('a session', () => {
 
 describe('in its own conversation a session', () => {
   const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
-    ... on SendMessagePayload { conversation { id channel } message { id } reply { id } }
+    ... on SendMessagePayload { conversation { id channel } userMessage { id } reply { id } }
     ... on Error { code }
   } }`;
 
@@ -199,7 +199,7 @@ describe('in its own conversation a session', () => {
     readonly sendMessage: {
       readonly code?: string;
       readonly conversation: { id: string; channel: string };
-      readonly message: { id: string };
+      readonly userMessage: { id: string };
       readonly reply: { id: string };
     };
   }
@@ -209,7 +209,7 @@ describe('in its own conversation a session', () => {
     const { conversationId } = own;
     const input = { conversationId, content: 'How do I follow an answer?' };
     const { data } = await ask<Sent>(SEND, { input }, own.token);
-    const { conversation, message, reply } = data.sendMessage;
+    const { conversation, userMessage, reply } = data.sendMessage;
     expect(conversation).toEqual({ id: conversationId, channel: 'CHAT_PAGE' });
     const socket = openSocket(gateway, { authorization: `Bearer ${own.token}` });
     expect(
@@ -220,7 +220,7 @@ describe('in its own conversation a session', () => {
       `stopMessage(input: { messageId: "${reply.id}" })`,
       `rateMessage(input: { messageId: "${reply.id}", rating: UP })`,
       `regenerateMessage(input: { messageId: "${reply.id}", whenBusy: INTERRUPT })`,
-      `editMessage(input: { messageId: "${message.id}", content: "Again?", whenBusy: INTERRUPT })`,
+      `editMessage(input: { messageId: "${userMessage.id}", content: "Again?", whenBusy: INTERRUPT })`,
       `selectBranch(input: { messageId: "${reply.id}" })`,
       `escalateConversation(input: { conversationId: "${conversationId}" })`,
       `captureLead(input: { conversationId: "${conversationId}", email: "grace@example.com" })`,
@@ -243,7 +243,7 @@ describe('in its own conversation a session', () => {
       {},
       own.token,
     );
-    expect(read.data.conversation.messages.nodes[0]?.id).toBe(message.id);
+    expect(read.data.conversation.messages.nodes[0]?.id).toBe(userMessage.id);
     expect(read.data.chatbot.name).toBe('ChatGraph guide');
     expect(JSON.stringify(read)).not.toContain(INSTRUCTIONS);
     // The next session has a conversation of its own, and cannot reach this one.

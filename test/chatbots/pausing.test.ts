@@ -35,7 +35,7 @@ describeEngines('a paused chatbot', (kind) => {
     await setActive(gateway, chatbotId, false);
 
     const ask = (name: string, input: object) =>
-      mutate<object>(gateway, name, input, { selection: 'message { status } reply { id } notice' });
+      mutate<object>(gateway, name, input, { selection: 'userMessage { status } reply { id } notice' });
     const chat = async (session_id: string) => {
       const response = await gateway.fetch(`/v1/chatbots/${chatbotId}/chat`, {
         method: 'POST',
@@ -44,7 +44,7 @@ describeEngines('a paused chatbot', (kind) => {
       });
       return [response.status, await response.json()];
     };
-    const noticed = { message: { status: 'COMPLETED' }, reply: null, notice: NOTICE };
+    const noticed = { userMessage: { status: 'COMPLETED' }, reply: null, notice: NOTICE };
     expect(await ask('sendMessage', { chatbotId, sessionId: 'here', content: 'Ada?' })).toMatchObject(noticed);
     expect(await ask('editMessage', { messageId: first.messageId, content: 'Hi, Ada' })).toMatchObject(noticed);
     expect(await chat('here')).toEqual([200, { response: NOTICE }]);

@@ -22,10 +22,14 @@ interface State {
 }
 
 interface Sent {
-  readonly message: { id: string; status: string };
+  readonly userMessage: { id: string; status: string };
   readonly reply: { id: string; status: string } | null;
   readonly notice: string | null;
   readonly conversation: State & { id: string };
+}
+
+interface SentByAgent extends Pick<Sent, 'conversation'> {
+  readonly agentMessage: { id: string; status: string };
 }
 
 /** Opens a gateway with a conversation whose only question was answered. */
@@ -51,18 +55,18 @@ async function open() {
     return answer.conversation;
   };
   const say = (content: string, input: object = {}, key = gateway.key) =>
-    mutate<Sent>(
+    mutate<SentByAgent>(
       gateway,
       'sendAgentMessage',
       { conversationId, content, ...input },
-      { selection: `message { id status } conversation { ${STATE} }`, key },
+      { selection: `agentMessage { id status } conversation { ${STATE} }`, key },
     );
   const ask = (content: string, input: object = {}) =>
     mutate<Sent>(
       gateway,
       'sendMessage',
       { conversationId, content, ...input },
-      { selection: `message { id status } reply { id status } notice conversation { ${STATE} }` },
+      { selection: `userMessage { id status } reply { id status } notice conversation { ${STATE} }` },
     );
   const read = async () => {
     const { data } = await gateway.graphql<{ conversation: State }>(
@@ -90,7 +94,7 @@ describe('sendAgentMessage', () => {
     expect(said.conversation.silentUntil).toBe('2026-03-16T10:30:00.000Z');
     const used = await messagesUsed(gateway);
     const sent = await ask('Are you there?');
-    expect(sent).toMatchObject({ reply: null, notice: 'Ada is here.', message: { status: 'COMPLETED' } });
+    expect(sent).toMatchObject({ reply: null, notice: 'Ada is here.', userMessage: { status: 'COMPLETED' } });
     expect(await messagesUsed(gateway)).toBe(used);
     expect((await read()).unreadCount).toBe(1);
   });
@@ -102,7 +106,7 @@ describe('sendAgentMessage', () => {
     await ask('Hello?');
     await say('Yes.');
     const again = await ask('Are you there?', { clientMessageId: 'a' });
-    expect(again.message).toEqual(first.message);
+    expect(again.userMessage).toEqual(first.userMessage);
     expect([again.reply, again.notice]).toEqual([null, first.notice]);
   });
 
@@ -136,12 +140,12 @@ describe('sendAgentMessage', () => {
     engine.push(delta('A part'));
     const reader = webSocket.subscribe(gateway, { conversationId });
     await reader.until(({ text }) => text === 'A part');
-    const { message } = await say('I take over.');
+    const { agentMessage } = await say('I take over.');
     await stageOf(reader, 'MessageStopped', running.replyId);
     expect(await readMessage(gateway, running.replyId)).toMatchObject({ status: 'STOPPED', content: 'A part' });
     expect(await readMessage(gateway, waiting.replyId)).toMatchObject({ status: 'STOPPED', content: '' });
     expect(await messagesUsed(gateway)).toBe(2);
-    const names = { [running.replyId]: 'running', [waiting.replyId]: 'waiting', [message.id]: 'agent' };
+    const names = { [running.replyId]: 'running', [waiting.replyId]: 'waiting', [agentMessage.id]: 'agent' };
     const told = describeEvents(reader.events, names);
     expect(told).toContain('HandoffChanged OPEN PERSON');
     expect(told.indexOf('MessageStopped waiting')).toBeLessThan(told.indexOf('MessageCreated agent'));
@@ -153,7 +157,7 @@ describe('sendAgentMessage', () => {
   it('sends one message for each clientMessageId', async () => {
     const { gateway, conversationId, say } = await open();
     const [one, two] = await Promise.all([1, 2].map(() => say('Once', { clientMessageId: 'a' })));
-    expect(one?.message.id).toBe(two?.message.id);
+    expect(one?.agentMessage.id).toBe(two?.agentMessage.id);
     expect(await say('Other', { clientMessageId: 'a' })).toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
     expect((await readLog(gateway, conversationId)).filter(({ type }) => type === 'HandoffChanged')).toHaveLength(1);
   });
@@ -182,10 +186,10 @@ describe('sendAgentMessage', () => {
     const { gateway, replyId, say, ask } = await open();
     await say('Here');
     expect(await mutate(gateway, 'regenerateMessage', { messageId: replyId })).toMatchObject({ code: 'INVALID_INPUT' });
-    const { message } = await ask('So?');
-    const selection = 'message { id } reply { id } notice';
+    const { userMessage } = await ask('So?');
+    const selection = 'userMessage { id } reply { id } notice';
     expect(
-      await mutate(gateway, 'editMessage', { messageId: message.id, content: 'So!' }, { selection }),
+      await mutate(gateway, 'editMessage', { messageId: userMessage.id, content: 'So!' }, { selection }),
     ).toMatchObject({
       reply: null,
       notice: 'A person has taken over this conversation and will reply here.',
@@ -346,7 +350,7 @@ describe('a private note', () => {
     await expect.poll(() => gateway.deps.bus.size).toBe(4);
     // More than one read returns, so that a reader has to get past a batch without visible events.
     const notes = [];
-    for (let n = 0; n < 120; n++) notes.push((await say(`Note ${n}`, { isPrivate: true })).message.id);
+    for (let n = 0; n < 120; n++) notes.push((await say(`Note ${n}`, { isPrivate: true })).agentMessage.id);
     const { messageId, replyId } = await send(gateway, { conversationId, content: 'Hello?' });
     engine.push(delta('Yes.'), finish);
     for (const reader of [...managing, ...others]) await stageOf(reader, 'MessageCompleted', replyId);
@@ -364,7 +368,7 @@ describe('a private note', () => {
 
   it('is returned by every query to viewers with MANAGE only', async () => {
     const { gateway, conversationId, replyId, say } = await open();
-    const { message } = await say('Difficult customer', { isPrivate: true });
+    const { agentMessage: note } = await say('Difficult customer', { isPrivate: true });
     const query = `query ($conversation: ID!, $note: ID!, $reply: ID!) {
       node(id: $note) { id }
       nodes(ids: [$note]) { id }
@@ -372,8 +376,8 @@ describe('a private note', () => {
       conversation(id: $conversation) { lastMessage { id } messages { nodes { id isPrivate } } }
     }`;
     const look = async (key: string) => {
-      const variables = { conversation: conversationId, note: message.id, reply: replyId };
-      return JSON.stringify((await gateway.graphql(query, variables, key)).data).split(message.id).length - 1;
+      const variables = { conversation: conversationId, note: note.id, reply: replyId };
+      return JSON.stringify((await gateway.graphql(query, variables, key)).data).split(note.id).length - 1;
     };
     expect(await look(gateway.key)).toBe(5);
     const visitor = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
@@ -387,10 +391,10 @@ describe('a private note', () => {
       ['selectBranch', {}],
     ] as const) {
       const ask = (messageId: string) => mutate(gateway, verb, { messageId, ...rest }, { key: visitor });
-      expect(await ask(message.id)).toMatchObject({ code: 'NOT_FOUND' });
-      expect(await ask(message.id)).toEqual(await ask(createId('message')));
+      expect(await ask(note.id)).toMatchObject({ code: 'NOT_FOUND' });
+      expect(await ask(note.id)).toEqual(await ask(createId('message')));
     }
-    const follower = webSocket.subscribe(gateway, { messageId: message.id, key: visitor });
+    const follower = webSocket.subscribe(gateway, { messageId: note.id, key: visitor });
     await follower.ended;
     expect(follower.errors).toEqual(['NOT_FOUND']);
   });
@@ -398,14 +402,14 @@ describe('a private note', () => {
   it('belongs to no branch: it is not in the history, and stays when another branch is selected', async () => {
     const { gateway, engine, conversationId, replyId, say } = await open();
     await say('A note', { isPrivate: true });
-    const { message } = await mutate<Sent>(
+    const { reply } = await mutate<{ reply: { id: string } }>(
       gateway,
       'regenerateMessage',
       { messageId: replyId },
-      { selection: 'message { id }' },
+      { selection: 'reply { id }' },
     );
     engine.push(delta('Again.'), finish);
-    await webSocket.subscribe(gateway, { messageId: message.id }).ended;
+    await webSocket.subscribe(gateway, { messageId: reply.id }).ended;
     const next = await send(gateway, { conversationId, content: 'Next?' });
     engine.push(finish);
     await webSocket.subscribe(gateway, { messageId: next.replyId }).ended;

@@ -49,7 +49,7 @@ export async function send(
 ): Promise<{ conversationId: string; messageId: string; replyId: string; status: string }> {
   const { data, errors } = await gateway.graphql<{ sendMessage: SentPayload }>(
     `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
-      ... on SendMessagePayload { conversation { id } message { id } reply { id status } }
+      ... on SendMessagePayload { conversation { id } userMessage { id } reply { id status } }
       ... on Error { code reason: message }
     } }`,
     { input },
@@ -59,7 +59,7 @@ export async function send(
   if (!sent?.reply) throw new Error(`The message was refused: ${JSON.stringify(sent ?? errors)}`);
   return {
     conversationId: sent.conversation.id,
-    messageId: sent.message.id,
+    messageId: sent.userMessage.id,
     replyId: sent.reply.id,
     status: sent.reply.status,
   };
@@ -67,6 +67,6 @@ export async function send(
 
 interface SentPayload {
   readonly conversation: { id: string };
-  readonly message: { id: string };
+  readonly userMessage: { id: string };
   readonly reply: { id: string; status: string } | null;
 }

@@ -28,7 +28,7 @@ const CONVERSATION = `query ($id: ID!) { conversation(id: $id) {
   } }
 } }`;
 const SEARCH = `query ($id: ID!, $query: String!) { search(chatbotId: $id, query: $query) {
-  score passage { id text source { title } }
+  hits { score passage { id text source { title } } }
 } }`;
 
 /** What is written of the reply that is left open. */
@@ -98,25 +98,25 @@ export async function fillDatabase() {
   });
   await createChatbot(gateway, { name: 'Other', sources: ['# Returns\n\nAnother chatbot knows of returns too.'] });
   const sent = { chatbotId, sessionId: 'one', content: 'When does it open?', clientMessageId: 'mine-1' };
-  const { message, conversation, reply } = await ask(
-    'sendMessage message { id } conversation { id } reply { id }',
+  const { userMessage, conversation, reply } = await ask(
+    'sendMessage userMessage { id } conversation { id } reply { id }',
     sent,
   );
   await settled();
   const conversationId = conversation?.id ?? '';
-  await ask('rateMessage message { id }', { messageId: reply?.id, rating: 'UP' });
-  await ask('regenerateMessage message { id }', { messageId: reply?.id });
+  await ask('rateMessage reply { id }', { messageId: reply?.id, rating: 'UP' });
+  await ask('regenerateMessage reply { id }', { messageId: reply?.id });
   await settled();
-  await ask('editMessage message { id }', { messageId: message?.id, content: 'When does it close?' });
+  await ask('editMessage userMessage { id }', { messageId: userMessage?.id, content: 'When does it close?' });
   await settled();
   await ask('escalateConversation conversation { id }', { conversationId, reason: 'Wants a person' });
-  await ask('sendAgentMessage message { id }', {
+  await ask('sendAgentMessage agentMessage { id }', {
     conversationId,
     content: 'A note',
     isPrivate: true,
     authorName: 'Ann',
   });
-  await ask('sendAgentMessage message { id }', { conversationId, content: 'Hello, Ann here.', authorName: 'Ann' });
+  await ask('sendAgentMessage agentMessage { id }', { conversationId, content: 'Hello, Ann here.', authorName: 'Ann' });
   await ask('captureLead lead { id }', { conversationId, email: 'a@example.com', customData: { plan: 'gold' } });
   const other = await send(gateway, { chatbotId, sessionId: 'two', content: 'And now?' });
   engine.push(delta(HALF));
@@ -128,7 +128,7 @@ export async function fillDatabase() {
 
   const filled = {
     ...{ key: gateway.key, chatbotId, conversationId, openReplyId: other.replyId },
-    ...{ sent, sentId: message?.id ?? '' },
+    ...{ sent, sentId: userMessage?.id ?? '' },
   } satisfies Filled;
   const everything = await readEverything(gateway, filled);
   const path = join(dataDir, 'chatgraph.db');

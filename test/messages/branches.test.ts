@@ -9,19 +9,25 @@ import { askAsStranger, distinct, mutate, mutation } from '../schema/support.ts'
 
 interface Branched {
   readonly __typename: string;
-  readonly message: { id: string; status: string; parent: { id: string } | null };
-  readonly reply: { id: string; status: string };
+  readonly userMessage: Identified;
+  readonly reply: Identified;
 }
 
-const SELECTION = 'message { id status parent { id } }';
+interface Identified {
+  readonly id: string;
+  readonly status: string;
+  readonly parent: { readonly id: string } | null;
+}
+
+const SELECTION = '{ id status parent { id } }';
 
 const regenerate = (gateway: TestGateway, input: { messageId: string; whenBusy?: string }, key = gateway.key) =>
-  mutate<Branched>(gateway, 'regenerateMessage', input, { selection: SELECTION, key });
+  mutate<Branched>(gateway, 'regenerateMessage', input, { selection: `reply ${SELECTION}`, key });
 
 const edit = (
   gateway: TestGateway,
   input: { messageId: string; content: string; whenBusy?: string; metadata?: object },
-) => mutate<Branched>(gateway, 'editMessage', input, { selection: `${SELECTION} reply { id status }` });
+) => mutate<Branched>(gateway, 'editMessage', input, { selection: `userMessage ${SELECTION} reply ${SELECTION}` });
 
 const select = (gateway: TestGateway, messageId: string) =>
   mutate<{ conversation: { id: string } }>(
@@ -73,16 +79,16 @@ async function startExchange() {
 describe('regenerateMessage', () => {
   it('answers once more beside the old reply; the conversation shows the new one and nothing that followed the old', async () => {
     const { gateway, engine, conversationId, first } = await startExchange();
-    const { message } = await regenerate(gateway, { messageId: first.replyId });
-    expect(message).toMatchObject({ status: 'STREAMING', parent: { id: first.messageId } });
-    await answer(gateway, engine, message.id, 'A1 again');
+    const { reply } = await regenerate(gateway, { messageId: first.replyId });
+    expect(reply).toMatchObject({ status: 'STREAMING', parent: { id: first.messageId } });
+    await answer(gateway, engine, reply.id, 'A1 again');
     expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1 again']);
     const versions = [
       { id: first.replyId, isShown: false },
-      { id: message.id, isShown: true },
+      { id: reply.id, isShown: true },
     ];
     expect(await siblings(gateway, first.replyId)).toEqual(versions);
-    expect(await siblings(gateway, message.id)).toEqual(versions);
+    expect(await siblings(gateway, reply.id)).toEqual(versions);
     expect((await readMessage(gateway, first.replyId)).content).toBe('A1');
     await readLog(gateway, conversationId);
   });
@@ -91,12 +97,12 @@ describe('regenerateMessage', () => {
     const { gateway, engine, conversationId, second } = await startExchange();
     const reader = subscribe(gateway, { conversationId });
     await expect.poll(() => gateway.deps.bus.size).toBe(1);
-    const { message } = await regenerate(gateway, { messageId: second.replyId });
+    const { reply } = await regenerate(gateway, { messageId: second.replyId });
     engine.push(delta('A2 again'), finish);
-    await stageOf(reader, 'MessageCompleted', message.id);
+    await stageOf(reader, 'MessageCompleted', reply.id);
     await select(gateway, second.replyId);
     await stageOf(reader, 'BranchSelected', second.replyId);
-    expect(listStages(reader.events, { [message.id]: 'new', [second.replyId]: 'old' })).toEqual([
+    expect(listStages(reader.events, { [reply.id]: 'new', [second.replyId]: 'old' })).toEqual([
       'MessageCreated new',
       'MessageCompleted new',
       'BranchSelected old',
@@ -106,11 +112,11 @@ describe('regenerateMessage', () => {
 
   it('shows the engine only what led to the question', async () => {
     const { gateway, engine, first, second } = await startExchange();
-    const { message } = await regenerate(gateway, { messageId: second.replyId });
-    await answer(gateway, engine, message.id, 'A2 again');
+    const { reply } = await regenerate(gateway, { messageId: second.replyId });
+    await answer(gateway, engine, reply.id, 'A2 again');
     expect(engine.questions.at(-1)).toMatchObject({ content: 'Q2', history: [{ content: 'Q1' }, { content: 'A1' }] });
     const again = await regenerate(gateway, { messageId: first.replyId });
-    await answer(gateway, engine, again.message.id, 'A1 again');
+    await answer(gateway, engine, again.reply.id, 'A1 again');
     expect(engine.questions.at(-1)).toMatchObject({ content: 'Q1', history: [] });
   });
 
@@ -124,12 +130,12 @@ describe('regenerateMessage', () => {
     });
     expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2', 'Q3', 'A part']);
     const queued = await regenerate(gateway, { messageId: second.replyId });
-    expect(queued.message.status).toBe('QUEUED');
+    expect(queued.reply.status).toBe('QUEUED');
     const urgent = await regenerate(gateway, { messageId: running.replyId, whenBusy: 'INTERRUPT' });
-    expect(urgent.message.status).toBe('QUEUED');
+    expect(urgent.reply.status).toBe('QUEUED');
     await expect.poll(async () => (await readMessage(gateway, running.replyId)).status).toBe('STOPPED');
-    expect((await readMessage(gateway, queued.message.id)).status).toBe('STOPPED');
-    await answer(gateway, engine, urgent.message.id, 'A3 again');
+    expect((await readMessage(gateway, queued.reply.id)).status).toBe('STOPPED');
+    await answer(gateway, engine, urgent.reply.id, 'A3 again');
     expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2', 'Q3', 'A3 again']);
     expect((await siblings(gateway, first.replyId)).length).toBe(1);
     await readLog(gateway, conversationId);
@@ -146,18 +152,18 @@ describe('regenerateMessage', () => {
 
   it('takes up one that a restart left open', async () => {
     const { gateway, engine, first } = await startExchange();
-    const { message } = await regenerate(gateway, { messageId: first.replyId });
-    await mutate(gateway, 'stopMessage', { messageId: message.id });
-    const third = await regenerate(gateway, { messageId: message.id });
-    await answer(gateway, engine, third.message.id, 'Third');
+    const { reply } = await regenerate(gateway, { messageId: first.replyId });
+    await mutate(gateway, 'stopMessage', { messageId: reply.id });
+    const third = await regenerate(gateway, { messageId: reply.id });
+    await answer(gateway, engine, third.reply.id, 'Third');
     expect((await siblings(gateway, first.replyId)).map(({ isShown }) => isShown)).toEqual([false, false, true]);
   });
 
   it('makes at most 50 versions', async () => {
     const { gateway, second } = await startExchange();
     for (let n = 1; n < 50; n++) {
-      const { message } = await regenerate(gateway, { messageId: second.replyId });
-      await mutate(gateway, 'stopMessage', { messageId: message.id });
+      const { reply } = await regenerate(gateway, { messageId: second.replyId });
+      await mutate(gateway, 'stopMessage', { messageId: reply.id });
     }
     expect(await regenerate(gateway, { messageId: second.replyId })).toMatchObject({ code: 'INVALID_INPUT' });
     expect(await siblings(gateway, second.replyId)).toHaveLength(50);
@@ -167,20 +173,20 @@ describe('regenerateMessage', () => {
 describe('editMessage', () => {
   it('asks in other words beside the old question, with a reply of its own', async () => {
     const { gateway, engine, conversationId, first, second } = await startExchange();
-    const { message, reply } = await edit(gateway, { messageId: second.messageId, content: ' Q2b ' });
-    expect(message).toMatchObject({ status: 'COMPLETED', parent: { id: first.replyId } });
+    const { userMessage, reply } = await edit(gateway, { messageId: second.messageId, content: ' Q2b ' });
+    expect(userMessage).toMatchObject({ status: 'COMPLETED', parent: { id: first.replyId } });
     expect(reply.status).toBe('STREAMING');
     await answer(gateway, engine, reply.id, 'A2b');
     expect(engine.questions.at(-1)).toMatchObject({ content: 'Q2b', history: [{ content: 'Q1' }, { content: 'A1' }] });
     expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2b', 'A2b']);
 
     const beginning = await edit(gateway, { messageId: first.messageId, content: 'Q1b' });
-    expect(beginning.message.parent).toBeNull();
+    expect(beginning.userMessage.parent).toBeNull();
     await answer(gateway, engine, beginning.reply.id, 'A1b');
     expect(await shown(gateway, conversationId)).toEqual(['Q1b', 'A1b']);
     expect((await siblings(gateway, first.messageId)).map(({ id }) => id)).toEqual([
       first.messageId,
-      beginning.message.id,
+      beginning.userMessage.id,
     ]);
     await readLog(gateway, conversationId);
   });
@@ -191,7 +197,7 @@ describe('editMessage', () => {
       gateway,
       'sendMessage',
       { chatbotId, content: 'Hi', metadata: { page: '/a' } },
-      { selection: 'message { id }' },
+      { selection: 'userMessage { id }' },
     );
     const read = async (id: string) => {
       const { data } = await gateway.graphql<{ node: { metadata: object } }>(
@@ -200,10 +206,10 @@ describe('editMessage', () => {
       );
       return data.node.metadata;
     };
-    const kept = await edit(gateway, { messageId: sent.message.id, content: 'Hello' });
-    expect(await read(kept.message.id)).toEqual({ page: '/a' });
-    const given = await edit(gateway, { messageId: sent.message.id, content: 'Hello', metadata: { page: '/b' } });
-    expect(await read(given.message.id)).toEqual({ page: '/b' });
+    const kept = await edit(gateway, { messageId: sent.userMessage.id, content: 'Hello' });
+    expect(await read(kept.userMessage.id)).toEqual({ page: '/a' });
+    const given = await edit(gateway, { messageId: sent.userMessage.id, content: 'Hello', metadata: { page: '/b' } });
+    expect(await read(given.userMessage.id)).toEqual({ page: '/b' });
   });
 
   it('refuses a text that cannot be sent', async () => {
@@ -221,10 +227,10 @@ describe('selectBranch', () => {
   it('shows a message with what leads to it and what followed it, and goes on from there', async () => {
     const { gateway, engine, conversationId, first, second } = await startExchange();
     const again = await regenerate(gateway, { messageId: first.replyId });
-    await answer(gateway, engine, again.message.id, 'A1 again');
+    await answer(gateway, engine, again.reply.id, 'A1 again');
     expect(await select(gateway, first.replyId)).toMatchObject({ conversation: { id: conversationId } });
     expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2']);
-    await select(gateway, again.message.id);
+    await select(gateway, again.reply.id);
     expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1 again']);
     const next = await send(gateway, { conversationId, content: 'Q2 again' });
     await answer(gateway, engine, next.replyId, 'A2 again');

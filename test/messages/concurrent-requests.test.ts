@@ -10,11 +10,11 @@ import { mutate } from '../schema/support.ts';
 interface Answer {
   readonly __typename: string;
   readonly conversation?: { id: string };
-  readonly message?: { id: string };
+  readonly userMessage?: { id: string };
   readonly source?: { id: string };
 }
 
-const SENT = { selection: 'conversation { id } message { id }' };
+const SENT = { selection: 'conversation { id } userMessage { id }' };
 
 describeEngines('many at once', (engine) => {
   /** Gateways with the same database and the same account: two where they may share one. */
@@ -75,7 +75,7 @@ describeEngines('many at once', (engine) => {
   it('sends a message once that comes 50 times with the same id', async () => {
     const { db, all, waitForAnswers, chatbotId } = await open();
     const sent = await all(50, 'sendMessage', () => ({ chatbotId, clientMessageId: 'one', content: 'Well?' }), SENT);
-    expect(new Set(sent.map(({ message }) => message?.id)).size).toBe(1);
+    expect(new Set(sent.map(({ userMessage }) => userMessage?.id)).size).toBe(1);
     await waitForAnswers();
     expect(await db.read.selectFrom('messages').select('id').execute()).toHaveLength(2);
     expect(await db.read.selectFrom('conversations').select('id').execute()).toHaveLength(1);

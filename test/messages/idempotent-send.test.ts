@@ -14,14 +14,14 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 
 const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
   __typename
-  ... on SendMessagePayload { conversation { id } message { id content } reply { id } }
+  ... on SendMessagePayload { conversation { id } userMessage { id content } reply { id } }
   ... on InvalidInputError { fields { path message } }
 } }`;
 
 interface Sent {
   readonly __typename: string;
   readonly conversation?: { id: string };
-  readonly message?: { id: string; content: string };
+  readonly userMessage?: { id: string; content: string };
   readonly reply?: { id: string };
   readonly fields?: readonly { path: string[]; message: string }[];
 }
@@ -163,7 +163,7 @@ describe('a message that is sent again with its clientMessageId', () => {
     const stranger = await gateway.createTenant();
     const chatbotId = await createChatbot(gateway, { key: stranger.key });
     const third = await send({ chatbotId }, stranger.key);
-    const ids = [first, second, third].map(({ message }) => message?.id);
+    const ids = [first, second, third].map(({ userMessage }) => userMessage?.id);
     expect(new Set(ids).size).toBe(3);
     expect(ids).not.toContain(undefined);
     expect((await send({}, stranger.key)).__typename).toBe('NotFoundError');
@@ -172,7 +172,7 @@ describe('a message that is sent again with its clientMessageId', () => {
   it('is another one without the id, and with another', async () => {
     const { send } = await open();
     const all = [await send({}), await send({ clientMessageId: 'two' }), await send({ clientMessageId: null })];
-    expect(new Set(all.map(({ message }) => message?.id)).size).toBe(3);
+    expect(new Set(all.map(({ userMessage }) => userMessage?.id)).size).toBe(3);
   });
 
   it('is sent anew when 24 hours have passed, and what is older is forgotten', async () => {
@@ -186,7 +186,7 @@ describe('a message that is sent again with its clientMessageId', () => {
     clock.turn(1);
     const second = await send({ content: 'What?' });
     expect(second.__typename).toBe('SendMessagePayload');
-    expect(second.message?.id).not.toBe(first.message?.id);
+    expect(second.userMessage?.id).not.toBe(first.userMessage?.id);
     expect(await send({ content: 'What?' })).toEqual(second);
     expect((await countAll(gateway)).keys).toBe(2);
     clock.turn(DAY_MS);
@@ -276,7 +276,7 @@ describe('a process that is killed between the commit and its answer', () => {
     const first = await askProcess(next);
     expect(await askProcess(next)).toEqual(first);
     expect(first.sendMessage.conversation.messages.nodes.map(({ id }) => id)).toEqual([
-      first.sendMessage.message.id,
+      first.sendMessage.userMessage.id,
       first.sendMessage.reply.id,
     ]);
   });
@@ -285,7 +285,7 @@ describe('a process that is killed between the commit and its answer', () => {
 /** Sends one and the same message to the demo chatbot. */
 async function askProcess({ url, key }: { url: string; key: string }): Promise<{ sendMessage: ProcessSent }> {
   const query = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { ... on SendMessagePayload {
-    conversation { id messages { nodes { id } } } message { id } reply { id }
+    conversation { id messages { nodes { id } } } userMessage { id } reply { id }
   } } }`;
   const input = { chatbotId: '01900000-0000-7000-8000-000000000003', clientMessageId: 'one', content: 'Well?' };
   const response = await fetch(`${url}/graphql`, {
@@ -299,7 +299,7 @@ async function askProcess({ url, key }: { url: string; key: string }): Promise<{
 
 interface ProcessSent {
   readonly conversation: { id: string; messages: { nodes: { id: string }[] } };
-  readonly message: { id: string };
+  readonly userMessage: { id: string };
   readonly reply: { id: string };
 }
 

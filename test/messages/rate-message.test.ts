@@ -7,7 +7,7 @@ import { readMessage, startReply, webSocket } from '../helpers/streams.ts';
 import { distinct, mutate } from '../schema/support.ts';
 
 interface Rated {
-  readonly message: { id: string; rating: string | null; content: string };
+  readonly reply: { id: string; rating: string | null; content: string };
 }
 
 function rate(gateway: TestGateway, messageId: string, rating: string, key = gateway.key): Promise<Rated> {
@@ -15,7 +15,7 @@ function rate(gateway: TestGateway, messageId: string, rating: string, key = gat
     gateway,
     'rateMessage',
     { messageId, rating },
-    { selection: 'message { id rating content }', key },
+    { selection: 'reply { id rating content }', key },
   );
 }
 
@@ -30,7 +30,7 @@ describe('rateMessage', () => {
     const log = await readLog(gateway, conversationId);
     expect(await readRating(gateway, replyId)).toBeNull();
     for (const rating of ['UP', 'DOWN', 'DOWN', 'UP']) {
-      expect((await rate(gateway, replyId, rating)).message).toMatchObject({ id: replyId, rating });
+      expect((await rate(gateway, replyId, rating)).reply).toMatchObject({ id: replyId, rating });
       expect(await readRating(gateway, replyId)).toBe(rating);
     }
     expect(await readLog(gateway, conversationId)).toEqual(log);
@@ -41,7 +41,7 @@ describe('rateMessage', () => {
     const reader = webSocket.subscribe(gateway, { messageId: replyId });
     engine.push(delta('Bad '));
     await reader.until(({ text }) => text === 'Bad ');
-    expect((await rate(gateway, replyId, 'DOWN')).message).toEqual({ id: replyId, rating: 'DOWN', content: 'Bad ' });
+    expect((await rate(gateway, replyId, 'DOWN')).reply).toEqual({ id: replyId, rating: 'DOWN', content: 'Bad ' });
     engine.push(delta('answer.'), finish);
     await reader.ended;
     expect(await readRating(gateway, replyId)).toBe('DOWN');

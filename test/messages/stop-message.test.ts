@@ -10,11 +10,11 @@ import { distinct, mutate } from '../schema/support.ts';
 
 interface Stopped {
   readonly __typename: string;
-  readonly message: Pick<StreamMessage, 'id' | 'status' | 'content' | 'finishReason'> & { completedAt: string | null };
+  readonly reply: Pick<StreamMessage, 'id' | 'status' | 'content' | 'finishReason'> & { completedAt: string | null };
 }
 
 async function stop(gateway: TestGateway, messageId: string, key = gateway.key): Promise<Stopped> {
-  const selection = 'message { id status content finishReason completedAt }';
+  const selection = 'reply { id status content finishReason completedAt }';
   return mutate<Stopped>(gateway, 'stopMessage', { messageId }, { selection, key });
 }
 
@@ -34,9 +34,9 @@ describe('stopMessage', () => {
       const listener = subscribe(gateway, { conversationId });
       engine.push(delta('A part'));
       await Promise.all([reader, listener].map((one) => one.until(({ text }) => text === 'A part')));
-      const { message } = await stop(gateway, replyId);
-      expect(message).toMatchObject({ id: replyId, status: 'STOPPED', content: 'A part', finishReason: 'ABORTED' });
-      expect(message.completedAt).not.toBeNull();
+      const { reply } = await stop(gateway, replyId);
+      expect(reply).toMatchObject({ id: replyId, status: 'STOPPED', content: 'A part', finishReason: 'ABORTED' });
+      expect(reply.completedAt).not.toBeNull();
 
       expect(await reader.ended).toBeUndefined();
       await stageOf(listener, 'MessageStopped', replyId);
@@ -57,7 +57,7 @@ describe('stopMessage', () => {
   it('gives back the quota of a reply that had no word yet', async () => {
     const { gateway, replyId } = await startReply();
     expect(await messagesUsed(gateway)).toBe(1);
-    expect((await stop(gateway, replyId)).message).toMatchObject({ status: 'STOPPED', content: '' });
+    expect((await stop(gateway, replyId)).reply).toMatchObject({ status: 'STOPPED', content: '' });
     expect(await messagesUsed(gateway)).toBe(0);
   });
 
@@ -79,7 +79,7 @@ describe('stopMessage', () => {
     const { replyId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Well?' });
     const reader = webSocket.subscribe(gateway, { messageId: replyId });
     await reader.until(({ text }) => text === 'A part');
-    expect((await stop(gateway, replyId)).message).toMatchObject({ status: 'STOPPED', content: 'A part' });
+    expect((await stop(gateway, replyId)).reply).toMatchObject({ status: 'STOPPED', content: 'A part' });
     expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
     await reader.ended;
     end.resolve();
@@ -106,9 +106,9 @@ describe('stopMessage', () => {
     const reader = webSocket.subscribe(gateway, { messageId: waiting.replyId });
     await stageOf(reader, 'MessageCreated', waiting.replyId);
     expect(await messagesUsed(gateway)).toBe(3);
-    const { message } = await stop(gateway, waiting.replyId);
-    expect(message).toMatchObject({ status: 'STOPPED', content: '', finishReason: 'ABORTED' });
-    expect((await stop(gateway, waiting.replyId)).message).toEqual(message);
+    const { reply } = await stop(gateway, waiting.replyId);
+    expect(reply).toMatchObject({ status: 'STOPPED', content: '', finishReason: 'ABORTED' });
+    expect((await stop(gateway, waiting.replyId)).reply).toEqual(reply);
     expect(await reader.ended).toBeUndefined();
     expect(reader.events.map(({ __typename }) => __typename)).toEqual(['MessageCreated', 'MessageStopped']);
     expect(await messagesUsed(gateway)).toBe(2);
@@ -130,7 +130,7 @@ describe('stopMessage', () => {
       const reader = webSocket.subscribe(gateway, { messageId: first.replyId });
       engine.push(finish);
       if (round % 2 === 0) await reader.ended;
-      expect((await stop(gateway, second.replyId)).message.status).toBe('STOPPED');
+      expect((await stop(gateway, second.replyId)).reply.status).toBe('STOPPED');
       await reader.ended;
     }
     await readLog(gateway, conversationId);
@@ -156,7 +156,7 @@ describe('stopMessage', () => {
       [messageId, 'COMPLETED'],
     ] as const) {
       const before = await readMessage(gateway, id);
-      expect((await stop(gateway, id)).message).toMatchObject({ id, status, content: before.content });
+      expect((await stop(gateway, id)).reply).toMatchObject({ id, status, content: before.content });
       expect(await readMessage(gateway, id)).toEqual(before);
     }
     expect(await readLog(gateway, conversationId)).toEqual(log);

@@ -109,7 +109,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     const reply = await askGraphQL<{ node: object }>({ url: gateway.url, key }, READ_STATUS, { id: openReplyId });
     expect(reply.data.node).toEqual({ status: 'INTERRUPTED', content: HALF });
     const again = await askGraphQL<{ sendMessage: object }>({ url: gateway.url, key }, SEND, { input: sent });
-    expect(again.data.sendMessage).toEqual({ message: { id: sentId } });
+    expect(again.data.sendMessage).toEqual({ userMessage: { id: sentId } });
   });
 
   it('finds that all of it is there when it is run again', async () => {
@@ -332,5 +332,5 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
 
 const READ_STATUS = 'query ($id: ID!) { node(id: $id) { ... on Message { status content } } }';
 const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
-  ... on SendMessagePayload { message { id } }
+  ... on SendMessagePayload { userMessage { id } }
 } }`;

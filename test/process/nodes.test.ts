@@ -159,11 +159,11 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
     }
     for (const reader of readers) reader.leave();
 
-    const again = await b.graphql<{ regenerateMessage: { message: { id: string } } }>(
-      mutation('regenerateMessage', 'message { id }'),
+    const again = await b.graphql<{ regenerateMessage: { reply: { id: string } } }>(
+      mutation('regenerateMessage', 'reply { id }'),
       { input: { messageId: replyId } },
     );
-    const { id: newId } = again.data.regenerateMessage.message;
+    const { id: newId } = again.data.regenerateMessage.reply;
     await webSocket.subscribe(b, { messageId: newId }).ended;
     expect(await storedOf(cluster, newId)).toMatchObject({ status: 'COMPLETED', content: FALLBACK });
 

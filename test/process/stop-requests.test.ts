@@ -9,11 +9,11 @@ const DEMO = '01900000-0000-7000-8000-000000000003';
 const LIMIT = { timeout: 120_000 };
 /** Other gateways take one for dead after 16 seconds. */
 const RECOVERED = { timeout: 60_000, interval: 100 };
-const SENT = 'conversation { id } message { id } reply { id }';
+const SENT = 'conversation { id } userMessage { id } reply { id }';
 
 interface Sent {
   readonly conversation: { id: string };
-  readonly message: { id: string };
+  readonly userMessage: { id: string };
   readonly reply: { id: string };
 }
 

@@ -23,7 +23,7 @@ const RETRY_MS = 10;
 const REFUSED_RETRY_MS = 250;
 
 const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
-  ... on SendMessagePayload { conversation { id } message { id } reply { id } }
+  ... on SendMessagePayload { conversation { id } userMessage { id } reply { id } }
   ... on Error { code }
 } }`;
 
@@ -59,7 +59,7 @@ interface Sent extends Acknowledged {
   readonly at: number;
 }
 
-type Payload = Record<'conversation' | 'message' | 'reply', { id: string }>;
+type Payload = Record<'conversation' | 'userMessage' | 'reply', { id: string }>;
 
 /** Sends a message until it is acknowledged, as a client that does not know whether it has arrived. */
 export async function send(host: Host, input: Input): Promise<Acknowledged> {
@@ -67,8 +67,8 @@ export async function send(host: Host, input: Input): Promise<Acknowledged> {
     const answer = await host.graphql<{ sendMessage: Payload }>(SEND, { input }).catch(() => undefined);
     const payload = answer?.data?.sendMessage;
     if (payload?.reply) {
-      const { conversation, message, reply } = payload;
-      return { conversationId: conversation.id, messageId: message.id, replyId: reply.id };
+      const { conversation, userMessage, reply } = payload;
+      return { conversationId: conversation.id, messageId: userMessage.id, replyId: reply.id };
     }
     if (answer !== undefined && answer.status !== 503) throw new Error(`It was refused: ${JSON.stringify(answer)}`);
     await setTimeout(answer ? REFUSED_RETRY_MS : RETRY_MS);

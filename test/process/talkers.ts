@@ -141,36 +141,36 @@ export function createTalker(fleet: Fleet, random: Random) {
     const content = `${questions[random.below(questions.length)]} (${++said} of ${chatbotId})`;
     const whenBusy = random.below(4) === 0 ? 'INTERRUPT' : 'ENQUEUE';
     const input = { ...where, content, whenBusy, clientMessageId: randomUUID() };
-    const result = await insist<{ conversation: Identified; message: Identified; reply: Identified | null }>(
+    const result = await insist<{ conversation: Identified; userMessage: Identified; reply: Identified | null }>(
       'sendMessage',
       input,
-      'conversation { id } message { id } reply { id }',
+      'conversation { id } userMessage { id } reply { id }',
     );
     fleet.countOne(`sendMessage ${result.kind}`);
     if (result.kind !== 'done') return undefined;
-    const { conversation, message, reply } = result.payload;
-    return { conversationId: conversation.id, messageId: message.id, replyId: reply?.id, content };
+    const { conversation, userMessage, reply } = result.payload;
+    return { conversationId: conversation.id, messageId: userMessage.id, replyId: reply?.id, content };
   }
 
   async function stop(talk: Talk): Promise<void> {
     const replyId = talk.sent.findLast((sent) => sent.replyId !== undefined)?.replyId;
     if (replyId === undefined) return;
-    const result = await insist<{ message: { status: string; content: string } }>(
+    const result = await insist<{ reply: { status: string; content: string } }>(
       'stopMessage',
       { messageId: replyId },
-      'message { status content }',
+      'reply { status content }',
     );
     fleet.countOne(`stopMessage ${result.kind}`);
-    if (result.kind === 'done') talk.stopped.push({ replyId, ...result.payload.message });
+    if (result.kind === 'done') talk.stopped.push({ replyId, ...result.payload.reply });
   }
 
   async function takeOver(talk: Talk): Promise<void> {
     const { id: conversationId } = talk;
     const input = { conversationId, content: 'I take over.', clientMessageId: randomUUID() };
-    const result = await insist<{ message: Identified }>('sendAgentMessage', input, 'message { id }');
+    const result = await insist<{ agentMessage: Identified }>('sendAgentMessage', input, 'agentMessage { id }');
     fleet.countOne(`sendAgentMessage ${result.kind}`);
     if (result.kind !== 'done') return;
-    talk.takeovers.push(result.payload.message.id);
+    talk.takeovers.push(result.payload.agentMessage.id);
     if (random.below(2) === 0) await say({ conversationId });
     await setTimeout(random.below(1_000));
     const back = await insist('handBackConversation', { conversationId }, 'conversation { id }');

@@ -56,11 +56,11 @@ async function openNodes({ settings }: Sharing, more: Readonly<Record<string, st
 }
 
 const stop = (gateway: TestGateway, messageId: string) =>
-  mutate<{ message: { status: string; content: string } }>(
+  mutate<{ reply: { status: string; content: string } }>(
     gateway,
     'stopMessage',
     { messageId },
-    { selection: 'message { status content }' },
+    { selection: 'reply { status content }' },
   );
 
 describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible))('nodes with $name', (sharing) => {
@@ -100,7 +100,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     const reader = webSocket.subscribe(a.gateway, { messageId: replyId });
     a.engine.push(delta('A part'));
     await reader.until(({ content }) => content === 'A part');
-    expect((await stop(b.gateway, replyId)).message).toEqual({ status: 'STOPPED', content: 'A part' });
+    expect((await stop(b.gateway, replyId)).reply).toEqual({ status: 'STOPPED', content: 'A part' });
     expect(await reader.ended).toBeUndefined();
   });
 

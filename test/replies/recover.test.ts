@@ -18,7 +18,7 @@ async function ask<T>(gateway: RunningGateway, query: string, variables: object)
 interface Sent {
   readonly sendMessage: {
     conversation: { id: string };
-    message: { id: string };
+    userMessage: { id: string };
     reply: { id: string; status: string };
   };
 }
@@ -27,7 +27,7 @@ async function send(gateway: RunningGateway, content: string) {
   const { sendMessage } = await ask<Sent>(
     gateway,
     `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
-      ... on SendMessagePayload { conversation { id } message { id } reply { id status } }
+      ... on SendMessagePayload { conversation { id } userMessage { id } reply { id status } }
     } }`,
     { input: { chatbotId: DEMO, sessionId: 'one', content } },
   );
@@ -88,11 +88,11 @@ describe('a gateway whose process was killed', () => {
 
     const { conversation, viewer } = await ask<Told>(again, READ, { id: running.conversation.id });
     expect(conversation.messages.nodes.map(({ id, role, status }) => [id, role, status])).toEqual([
-      [running.message.id, 'USER', 'COMPLETED'],
+      [running.userMessage.id, 'USER', 'COMPLETED'],
       [running.reply.id, 'ASSISTANT', 'INTERRUPTED'],
-      [waiting.message.id, 'USER', 'COMPLETED'],
+      [waiting.userMessage.id, 'USER', 'COMPLETED'],
       [waiting.reply.id, 'ASSISTANT', 'COMPLETED'],
-      [last.message.id, 'USER', 'COMPLETED'],
+      [last.userMessage.id, 'USER', 'COMPLETED'],
       [last.reply.id, 'ASSISTANT', 'COMPLETED'],
     ]);
     expect(conversation.messages.nodes[0]?.content).toBe(question);

@@ -13,7 +13,7 @@ const LIMIT = { timeout: 120_000 };
 const SOON = { timeout: 20_000, interval: 50 };
 
 interface Asked {
-  readonly message: { id: string; status: string };
+  readonly reply: { id: string; status: string };
 }
 
 describeEngines('a gateway that stops', (kind) => {
@@ -36,14 +36,10 @@ describeEngines('a gateway that stops', (kind) => {
     const closing = gateway.close();
     const ask = async (name: string, input: object, selection: string) => {
       const { data } = await socket.ask(mutation(name, selection), { input });
-      return (data as Record<string, Asked>)[name]?.message;
+      return (data as Record<string, Asked>)[name]?.reply;
     };
-    const sent = await ask(
-      'sendMessage',
-      { chatbotId, sessionId: 'new', content: 'Now?' },
-      'message: reply { id status }',
-    );
-    const regenerated = await ask('regenerateMessage', { messageId: ended?.replyId }, 'message { id status }');
+    const sent = await ask('sendMessage', { chatbotId, sessionId: 'new', content: 'Now?' }, 'reply { id status }');
+    const regenerated = await ask('regenerateMessage', { messageId: ended?.replyId }, 'reply { id status }');
     expect([sent?.status, regenerated?.status]).toEqual(['QUEUED', 'QUEUED']);
     expect(engine.asked).toBe(2);
     engine.push(delta('Whole.'), finish);

@@ -75,14 +75,14 @@ describe('a reply whose end cannot be stored', () => {
     engine.push(delta('First.'), finish);
     await vi.waitFor(() => expect(gateway.deps.liveReplies.size).toBe(0), FOUND);
     repair();
-    const selection = 'message { status }';
-    const { message } = await mutate<{ message: { status: string } }>(
+    const selection = 'reply { status }';
+    const { reply } = await mutate<{ reply: { status: string } }>(
       gateway,
       'stopMessage',
       { messageId: replyId },
       { selection },
     );
-    expect(['STOPPED', 'INTERRUPTED']).toContain(message.status);
+    expect(['STOPPED', 'INTERRUPTED']).toContain(reply.status);
   });
 });
 
@@ -92,8 +92,8 @@ describe('a stop whose end cannot be stored by the writer', () => {
     const { replyId } = await send(gateway, { chatbotId, content: 'One?' });
     await vi.waitFor(() => expect(engine.asked).toBe(1), FOUND);
     const repair = breakEndings(gateway);
-    const answer = await mutate(gateway, 'stopMessage', { messageId: replyId }, { selection: 'message { id }' });
-    expect(answer).toMatchObject({ message: { id: replyId } });
+    const answer = await mutate(gateway, 'stopMessage', { messageId: replyId }, { selection: 'reply { id }' });
+    expect(answer).toMatchObject({ reply: { id: replyId } });
     expect(gateway.logs.map(({ msg }) => msg)).toContain('cannot end a reply that was asked to stop; trying again');
     repair();
     await vi.waitFor(async () => {

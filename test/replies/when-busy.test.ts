@@ -7,13 +7,13 @@ import { mutate } from '../schema/support.ts';
 
 interface Sent {
   readonly __typename: string;
-  readonly message: { id: string };
+  readonly userMessage: { id: string };
   readonly reply: { id: string; status: string };
 }
 
 /** Sends a message with what it means while a reply is under way. */
 function say(gateway: TestGateway, input: { conversationId: string; whenBusy?: string | null; content?: string }) {
-  const selection = 'message { id } reply { id status }';
+  const selection = 'userMessage { id } reply { id status }';
   return mutate<Sent>(gateway, 'sendMessage', { content: 'And?', ...input }, { selection });
 }
 
@@ -66,12 +66,12 @@ describe('a message to a conversation in which a reply is under way', () => {
     const listener = webSocket.subscribe(gateway, { conversationId });
     engine.push(delta('A part'));
     await listener.until(({ text }) => text === 'A part');
-    const { message, reply } = await say(gateway, { conversationId, whenBusy: 'INTERRUPT' });
+    const { userMessage, reply } = await say(gateway, { conversationId, whenBusy: 'INTERRUPT' });
     expect(reply.status).toBe('QUEUED');
     await stageOf(listener, 'MessageStarted', reply.id);
     engine.push(delta('Instead.'), finish);
     await stageOf(listener, 'MessageCompleted', reply.id);
-    expect(describeEvents(listener.events, { [replyId]: 'A1', [message.id]: 'Q2', [reply.id]: 'A2' })).toEqual([
+    expect(describeEvents(listener.events, { [replyId]: 'A1', [userMessage.id]: 'Q2', [reply.id]: 'A2' })).toEqual([
       'MessageCreated A1',
       'MessageDelta A1 "A part"',
       'MessageCreated Q2',

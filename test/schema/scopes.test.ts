@@ -17,7 +17,7 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
   chatbot: { scopes: ['READ'], operation: '{ chatbot(id: "$id") { id } }' },
   chatbots: { scopes: ['READ'], operation: '{ chatbots { nodes { id } } }' },
   conversation: { scopes: ['READ'], operation: '{ conversation(id: "1") { id } }' },
-  search: { scopes: ['READ'], operation: '{ search(chatbotId: "$id", query: "a") { score } }' },
+  search: { scopes: ['READ'], operation: '{ search(chatbotId: "$id", query: "a") { hits { score } } }' },
   estimateMessage: {
     scopes: ['READ', 'MANAGE'],
     operation: '{ estimateMessage(input: { chatbotId: "$id", content: "a" }) { provider } }',

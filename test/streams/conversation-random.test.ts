@@ -42,7 +42,7 @@ async function startTalk(percent: number, random: Random) {
       gateway,
       'sendMessage',
       { chatbotId, sessionId: 'one', content: 'And?', whenBusy },
-      { selection: 'conversation { id } message { id } reply { id }' },
+      { selection: 'conversation { id } userMessage { id } reply { id }' },
     );
     if (sent.reply) replies.push(sent.reply.id);
     if (sent.conversation) conversationId = sent.conversation.id;

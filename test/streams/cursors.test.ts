@@ -27,7 +27,7 @@ async function startWithSecrets() {
     gateway,
     'sendAgentMessage',
     { conversationId, content: SECRET, isPrivate: true },
-    { selection: 'agentMessage: message { id }' },
+    { selection: 'agentMessage { id }' },
   );
   const noted = await cursorOfNow(gateway, conversationId);
   await mutate(gateway, 'captureLead', { conversationId, email: 'ada@example.com' });
@@ -65,14 +65,14 @@ describe.each(EVERYWHERE)('a key that may only CHAT, over $name', ({ subscribe }
     ];
     const readers = handed.map((after) => subscribe(gateway, { conversationId, after, key }));
     await waitForReaders(gateway, readers.length);
-    const last = await mutate<{ message: { id: string } }>(
+    const last = await mutate<{ agentMessage: { id: string } }>(
       gateway,
       'sendAgentMessage',
       { conversationId, content: 'Hello' },
-      { selection: 'message { id }' },
+      { selection: 'agentMessage { id }' },
     );
     for (const reader of readers) {
-      await reader.until(({ message }) => message?.id === last.message.id);
+      await reader.until(({ message }) => message?.id === last.agentMessage.id);
       expect(JSON.stringify(reader.events)).not.toMatch(/Do not tell|ada@example|LeadCaptured/);
       reader.leave();
     }

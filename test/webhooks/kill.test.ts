@@ -57,12 +57,12 @@ async function chat(survivor: KillableGateway, chatbotId: string, signal: AbortS
   for (let number = 1; !signal.aborted; number++) {
     const input = { chatbotId, content: `Question ${number}` };
     const answered = await survivor
-      .graphql<{ sendMessage: { message: { id: string } } }>(
-        'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { ... on SendMessagePayload { message { id } } } }',
+      .graphql<{ sendMessage: { userMessage: { id: string } } }>(
+        'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { ... on SendMessagePayload { userMessage { id } } } }',
         { input },
       )
       .catch(() => undefined);
-    const id = answered?.data?.sendMessage?.message?.id;
+    const id = answered?.data?.sendMessage?.userMessage?.id;
     if (id !== undefined) acknowledged.push(id);
   }
   return acknowledged;

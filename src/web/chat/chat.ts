@@ -63,13 +63,13 @@ export function createChat({ session, memory, store }: ChatDeps): Chat {
   async function send({ clientMessageId, conversationId, content }: PendingMessage): Promise<void> {
     const input = { conversationId, clientMessageId, content };
     const { sendMessage } = await graph.ask(SendDocument, { input });
-    const { conversation, message, reply, notice } = payloadOf(sendMessage);
+    const { conversation, userMessage, reply, notice } = payloadOf(sendMessage);
     store.update({ isOnline: true });
     if (conversationId !== session.ticket.conversationId) return;
     store.update({ conversation, notice: notice ?? undefined });
     // One that was stored long ago, and is sent again because its answer was lost, may not be shown any more.
-    for (const told of [message, reply]) {
-      if (told?.isShown) sync.change(withMessage(store.state.messages, told));
+    for (const message of [userMessage, reply]) {
+      if (message?.isShown) sync.change(withMessage(store.state.messages, message));
     }
     begin(conversationId);
   }

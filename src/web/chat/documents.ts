@@ -178,7 +178,7 @@ export type SendMutation = { sendMessage:
     | { __typename: 'InvalidInputError', code: string, reason: string }
     | { __typename: 'NotFoundError', code: string, reason: string }
     | { __typename: 'QuotaExceededError', code: string, reason: string }
-    | { __typename: 'SendMessagePayload', notice: string | null, conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null }, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }, reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } | null }
+    | { __typename: 'SendMessagePayload', notice: string | null, conversation: { id: string, status: ConversationStatus, answeredBy: Answerer, assignee: string | null }, userMessage: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }, reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } | null }
    };
 
 export type StopMutationVariables = Exact<{
@@ -188,7 +188,7 @@ export type StopMutationVariables = Exact<{
 
 export type StopMutation = { stopMessage:
     | { __typename: 'NotFoundError', code: string, reason: string }
-    | { __typename: 'StopMessagePayload', message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'StopMessagePayload', reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
    };
 
 export type RateMutationVariables = Exact<{
@@ -200,7 +200,7 @@ export type RateMutationVariables = Exact<{
 export type RateMutation = { rateMessage:
     | { __typename: 'InvalidInputError', code: string, reason: string }
     | { __typename: 'NotFoundError', code: string, reason: string }
-    | { __typename: 'RateMessagePayload', message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'RateMessagePayload', reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
    };
 
 export type RegenerateMutationVariables = Exact<{
@@ -215,7 +215,7 @@ export type RegenerateMutation = { regenerateMessage:
     | { __typename: 'InvalidInputError', code: string, reason: string }
     | { __typename: 'NotFoundError', code: string, reason: string }
     | { __typename: 'QuotaExceededError', code: string, reason: string }
-    | { __typename: 'RegenerateMessagePayload', message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
+    | { __typename: 'RegenerateMessagePayload', reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } }
    };
 
 export type EditMutationVariables = Exact<{
@@ -227,7 +227,7 @@ export type EditMutationVariables = Exact<{
 export type EditMutation = { editMessage:
     | { __typename: 'ChatbotPausedError', code: string, reason: string }
     | { __typename: 'ConversationBusyError', code: string, reason: string }
-    | { __typename: 'EditMessagePayload', notice: string | null, message: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }, reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } | null }
+    | { __typename: 'EditMessagePayload', notice: string | null, userMessage: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null }, reply: { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null } | null }
     | { __typename: 'IdempotencyConflictError', code: string, reason: string }
     | { __typename: 'InvalidInputError', code: string, reason: string }
     | { __typename: 'NotFoundError', code: string, reason: string }
@@ -593,7 +593,7 @@ export const SendDocument = /*#__PURE__*/ new TypedDocumentString(`
       conversation {
         ...ConversationFields
       }
-      message {
+      userMessage {
         ...MessageFields
       }
       reply {
@@ -651,7 +651,7 @@ export const StopDocument = /*#__PURE__*/ new TypedDocumentString(`
   stopMessage(input: {messageId: $messageId}) {
     __typename
     ... on StopMessagePayload {
-      message {
+      reply {
         ...MessageFields
       }
     }
@@ -699,7 +699,7 @@ export const RateDocument = /*#__PURE__*/ new TypedDocumentString(`
   rateMessage(input: {messageId: $messageId, rating: $rating}) {
     __typename
     ... on RateMessagePayload {
-      message {
+      reply {
         ...MessageFields
       }
     }
@@ -747,7 +747,7 @@ export const RegenerateDocument = /*#__PURE__*/ new TypedDocumentString(`
   regenerateMessage(input: {messageId: $messageId, whenBusy: INTERRUPT}) {
     __typename
     ... on RegenerateMessagePayload {
-      message {
+      reply {
         ...MessageFields
       }
     }
@@ -797,7 +797,7 @@ export const EditDocument = /*#__PURE__*/ new TypedDocumentString(`
   ) {
     __typename
     ... on EditMessagePayload {
-      message {
+      userMessage {
         ...MessageFields
       }
       reply {

@@ -16,8 +16,8 @@ export function stopReply({ store, graph, sync, attempt }: Chat): void {
   if (open === undefined) return;
   void attempt(async () => {
     const { stopMessage } = await graph.ask(StopDocument, { messageId: open.id });
-    const { message } = payloadOf(stopMessage);
-    sync.change({ messages: updateMessage(store.state.messages, message) });
+    const { reply } = payloadOf(stopMessage);
+    sync.change({ messages: updateMessage(store.state.messages, reply) });
   });
 }
 
@@ -25,8 +25,8 @@ export function stopReply({ store, graph, sync, attempt }: Chat): void {
 export function rateReply({ store, graph, attempt }: Chat, { id }: Message, rating: Rating): void {
   void attempt(async () => {
     const { rateMessage } = await graph.ask(RateDocument, { messageId: id, rating });
-    const { message } = payloadOf(rateMessage);
-    store.update({ messages: updateMessage(store.state.messages, message) });
+    const { reply } = payloadOf(rateMessage);
+    store.update({ messages: updateMessage(store.state.messages, reply) });
   });
 }
 
@@ -34,8 +34,8 @@ export function rateReply({ store, graph, attempt }: Chat, { id }: Message, rati
 export function regenerateReply({ store, graph, sync, attempt }: Chat, { id }: Message): void {
   void attempt(async () => {
     const { regenerateMessage } = await graph.ask(RegenerateDocument, { messageId: id });
-    const { message } = payloadOf(regenerateMessage);
-    const messages = addMessage(store.state.messages, message);
+    const { reply } = payloadOf(regenerateMessage);
+    const messages = addMessage(store.state.messages, reply);
     sync.change(messages && { messages });
   });
 }
@@ -44,11 +44,11 @@ export function regenerateReply({ store, graph, sync, attempt }: Chat, { id }: M
 export function editQuestion({ store, graph, sync, attempt }: Chat, { id }: Message, content: string) {
   return attempt(async () => {
     const { editMessage } = await graph.ask(EditDocument, { messageId: id, content });
-    const { message, reply, notice } = payloadOf(editMessage);
+    const { userMessage, reply, notice } = payloadOf(editMessage);
     store.update({ notice: notice ?? undefined });
-    for (const told of [message, reply]) {
-      if (told === null) continue;
-      const messages = addMessage(store.state.messages, told);
+    for (const message of [userMessage, reply]) {
+      if (message === null) continue;
+      const messages = addMessage(store.state.messages, message);
       sync.change(messages && { messages });
     }
   });

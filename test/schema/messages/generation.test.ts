@@ -99,12 +99,12 @@ describe('what a reply took', () => {
     await webSocket.subscribe(gateway, { messageId: replyId }).ended;
     const stop = (selection: string) =>
       gateway.graphql(
-        `mutation { stopMessage(input: { messageId: "${replyId}" }) { ... on StopMessagePayload { message { ${selection} } } } }`,
+        `mutation { stopMessage(input: { messageId: "${replyId}" }) { ... on StopMessagePayload { reply { ${selection} } } } }`,
         {},
         key,
       );
     expect((await stop('usage { inputTokens }')).data).toEqual({
-      stopMessage: { message: { usage: { inputTokens: 1_000 } } },
+      stopMessage: { reply: { usage: { inputTokens: 1_000 } } },
     });
     const refused = await stop('generation { provider }');
     expect(codesOf(refused)).toEqual(['FORBIDDEN']);

@@ -9,7 +9,7 @@ import { webSocket } from '../../helpers/streams.ts';
 import { askAsStranger, distinct, mutate, mutation, openGateway, textOf } from '../support.ts';
 
 const FIELDS = `notice conversation { id sessionId status channel metadata chatbot { id } }
-  sent: message { id role status content metadata parent { id } rating error { code } completedAt }
+  sent: userMessage { id role status content metadata parent { id } rating error { code } completedAt }
   reply { id role status content citations { quote } finishReason usage { inputTokens } parent { id } metadata completedAt }`;
 
 interface Sent {

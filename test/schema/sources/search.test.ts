@@ -5,11 +5,14 @@ import { codesOf } from '../../helpers/sockets.ts';
 import { askAsStranger, distinct, openGateway, textOf } from '../support.ts';
 
 const SEARCH = `query ($id: ID!, $query: String!, $first: Int) {
-  search(chatbotId: $id, query: $query, first: $first) { score passage { text headingPath source { title chatbot { id } } } }
+  search(chatbotId: $id, query: $query, first: $first) { query hits { score passage { text headingPath source { title chatbot { id } } } } }
 }`;
 
 interface Found {
-  readonly search: { score: number; passage: { text: string; headingPath: string[]; source: { title: string } } }[];
+  readonly search: {
+    query: string;
+    hits: { score: number; passage: { text: string; headingPath: string[]; source: { title: string } } }[];
+  };
 }
 
 const search = (gateway: TestGateway, id: string, query: string, first?: number | null) =>
@@ -25,7 +28,8 @@ describe('search', () => {
     const id = await createChatbot(gateway, { sources: [LAKE, BRIDGE, TOWER] });
     await createChatbot(gateway, { sources: [TOWER] });
     const { data } = await search(gateway, id, 'How tall is the tower?');
-    expect(data.search.map(({ passage }) => passage)).toEqual([
+    expect(data.search.query).toBe('How tall is the tower?');
+    expect(data.search.hits.map(({ passage }) => passage)).toEqual([
       {
         text: 'The tower is 300 metres tall.',
         headingPath: ['Sights', 'Tower'],
@@ -33,7 +37,7 @@ describe('search', () => {
       },
       { text: BRIDGE, headingPath: [], source: { title: 'Source 2', chatbot: { id } } },
     ]);
-    const [best = 0, next = 0] = data.search.map(({ score }) => score);
+    const [best = 0, next = 0] = data.search.hits.map(({ score }) => score);
     expect(best).toBeLessThanOrEqual(1);
     expect(best).toBeGreaterThan(next);
     expect(next).toBeGreaterThan(0);
@@ -45,7 +49,7 @@ describe('search', () => {
     const id = await createChatbot(gateway, { sources });
     const counts = [];
     for (const first of [undefined, null, 0, 1, 7, 100])
-      counts.push((await search(gateway, id, 'tower', first)).data.search.length);
+      counts.push((await search(gateway, id, 'tower', first)).data.search.hits.length);
     expect(counts).toEqual([5, 5, 0, 1, 7, 7]);
   });
 
@@ -58,7 +62,7 @@ describe('search', () => {
     const gateway = await openGateway();
     const id = await createChatbot(gateway, { sources: [TOWER] });
     expect(codesOf(await search(gateway, id, textOf(8_001)))).toEqual(['BAD_USER_INPUT']);
-    expect((await search(gateway, id, textOf(8_000))).data).toEqual({ search: [] });
+    expect((await search(gateway, id, textOf(8_000))).data.search.hits).toEqual([]);
   });
 
   it.each(['', ' ', '\0', '\ud800', '"', '*', 'tower" OR "1', 'NEAR(tower, 1)', '-', '\\', '🗼', 'a '.repeat(4_000)])(
@@ -67,7 +71,7 @@ describe('search', () => {
       const gateway = await openGateway();
       const { errors, data } = await search(gateway, await createChatbot(gateway, { sources: [TOWER] }), query);
       expect(errors).toBeUndefined();
-      expect(data.search.length).toBeLessThanOrEqual(1);
+      expect(data.search.hits.length).toBeLessThanOrEqual(1);
     },
   );
 
@@ -75,7 +79,7 @@ describe('search', () => {
     const gateway = await openGateway();
     const id = await createChatbot(gateway, { sources: [TOWER] });
     const answers = await askAsStranger(gateway, {
-      query: 'query ($id: ID!) { search(chatbotId: $id, query: "tower") { score } }',
+      query: 'query ($id: ID!) { search(chatbotId: $id, query: "tower") { hits { score } } }',
       id,
       kind: 'chatbot',
     });

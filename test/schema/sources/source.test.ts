@@ -177,8 +177,8 @@ describe('deleteSource', () => {
       before.map((citation) => ({ ...citation, passage: null, source: null })),
     );
     expect(await countRows(gateway)).toEqual([0, 0]);
-    const search = 'query ($id: ID!) { search(chatbotId: $id, query: "tower") { score } }';
-    expect((await gateway.graphql(search, { id: chatbotId })).data).toEqual({ search: [] });
+    const search = 'query ($id: ID!) { search(chatbotId: $id, query: "tower") { hits { score } } }';
+    expect((await gateway.graphql(search, { id: chatbotId })).data).toEqual({ search: { hits: [] } });
     expect(await mutate(gateway, 'deleteSource', { id: source.id })).toMatchObject({ code: 'NOT_FOUND' });
   });
 
