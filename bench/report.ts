@@ -2,6 +2,7 @@ import { cpus } from 'node:os';
 import { type Figure, ratiosOf, spreadOf } from './benchmark.ts';
 import { hasSchedstat } from './cpu.ts';
 import { CORES, canPin } from './server.ts';
+import { formatTable } from './table.ts';
 
 /** How the figures came about. */
 export interface Circumstances {
@@ -14,15 +15,9 @@ export interface Circumstances {
 
 const HEAD = ['goal', 'measured', 'ratio to the floor', 'range', 'aim', 'gateway', 'floor'];
 
-/** The figures as a Markdown table, aligned, so that a terminal shows it as well. */
-export function formatTable(figures: readonly Figure[]): string {
-  return alignTable(figures.map(rowOf));
-}
-
-function alignTable(rows: readonly (readonly string[])[]): string {
-  const widths = HEAD.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
-  return [line(HEAD), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+/** Formats figures as a Markdown table. */
+export function formatFigures(figures: readonly Figure[]): string {
+  return formatTable(HEAD, figures.map(rowOf));
 }
 
 /** What `RESULTS.md` tells already: its figures as rows, and when they were measured. */
@@ -80,7 +75,7 @@ export function formatResults(
 
 Written by \`npm run bench\`; run it again rather than edit this.
 
-${alignTable(mergeRows(earlier.rows, figures))}
+${formatTable(HEAD, mergeRows(earlier.rows, figures))}
 
 **How to read it.** The ratio is the server's CPU time per request or token (where it says so: the lag) divided by that of the floor in the
 same round, the median of ${rounds} rounds with the lowest and the highest beside it; 1.00 costs what the floor costs, less is

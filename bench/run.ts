@@ -9,7 +9,7 @@ import { heap } from './heap.ts';
 import { findLoadGenerator } from './load.ts';
 import { models } from './models.ts';
 import { dashboard, small } from './queries.ts';
-import { formatResults, formatTable, readResults } from './report.ts';
+import { formatFigures, formatResults, readResults } from './report.ts';
 import { scale } from './scale.ts';
 import { audience, crowd, lag, tokens } from './tokens.ts';
 import { webhooks } from './webhooks.ts';
@@ -60,7 +60,7 @@ const figures: Figure[] = [];
 for (const benchmark of BENCHMARKS) {
   if (positionals.length === 0 || positionals.includes(benchmark.name)) figures.push(...(await benchmark.run(bench)));
 }
-console.log(`\n${formatTable(figures)}\n`);
+console.log(`\n${formatFigures(figures)}\n`);
 
 if (values.rounds === DEFAULTS.rounds && values.seconds === DEFAULTS.seconds && !values.load) {
   const path = new URL('RESULTS.md', import.meta.url);

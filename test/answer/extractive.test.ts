@@ -2,16 +2,17 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createExtractiveEngine } from '../../src/answer/extractive.ts';
 import { retrieve } from '../../src/answer/retrieve.ts';
 import { estimateTokens } from '../../src/answer/tokens.ts';
-import { addChatbot, addSource, openCorpus, type SourceFixture } from '../helpers/corpus.ts';
+import { addChatbot, addSource, type SourceFixture } from '../helpers/corpus.ts';
+import { openTestDatabase } from '../helpers/databases.ts';
 import { readAnswer, UNASKED } from '../helpers/models/answers.ts';
 
 const FALLBACK = "I don't know. 我不知道。";
 const engine = createExtractiveEngine({ delayMs: 0 });
-let corpus: Awaited<ReturnType<typeof openCorpus>>;
+let corpus: Awaited<ReturnType<typeof openTestDatabase>>;
 let chatbot: Awaited<ReturnType<typeof addChatbot>>;
 
 beforeEach(async () => {
-  corpus = await openCorpus();
+  corpus = await openTestDatabase();
   chatbot = await addChatbot(corpus.db);
 });
 afterEach(() => corpus.close());

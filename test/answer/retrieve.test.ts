@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { retrieve } from '../../src/answer/retrieve.ts';
-import { addChatbot, addSource, openCorpus, type SourceFixture } from '../helpers/corpus.ts';
+import { addChatbot, addSource, type SourceFixture } from '../helpers/corpus.ts';
+import { openTestDatabase } from '../helpers/databases.ts';
 
-let corpus: Awaited<ReturnType<typeof openCorpus>>;
+let corpus: Awaited<ReturnType<typeof openTestDatabase>>;
 let ours: Awaited<ReturnType<typeof addChatbot>>;
 
 beforeEach(async () => {
-  corpus = await openCorpus();
+  corpus = await openTestDatabase();
   ours = await addChatbot(corpus.db);
 });
 afterEach(() => corpus.close());

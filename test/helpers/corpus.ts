@@ -3,10 +3,9 @@ import { createId } from '../../src/domain/ids.ts';
 import { toJson } from '../../src/domain/json.ts';
 import { toTerms } from '../../src/domain/terms.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
-import { type Database, openDatabase } from '../../src/store/database.ts';
+import type { Database } from '../../src/store/database.ts';
 import { insertPassages } from '../../src/store/search/passages.ts';
 import { addIndexEntries } from '../../src/store/search/search.ts';
-import { STACK_ENGINE, type TestEngine } from './databases.ts';
 
 const NOW = toTimestamp(Date.UTC(2026, 0, 1));
 
@@ -16,19 +15,6 @@ export interface SourceFixture {
   type?: SourceType;
   url?: string;
   passages: readonly { headingPath?: readonly string[]; text: string }[];
-}
-
-/** An empty database; `close` removes it. */
-export async function openCorpus(engine: TestEngine = STACK_ENGINE) {
-  const { url, drop } = await engine.create();
-  const db = await openDatabase({ url, role: 'tool' });
-  return {
-    db,
-    async close() {
-      await db.close();
-      await drop();
-    },
-  };
 }
 
 /** Writes a chatbot, in a new account unless one is named. */

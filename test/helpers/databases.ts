@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { describe, inject, onTestFinished } from 'vitest';
+import { openDatabase } from '../../src/store/database.ts';
 import { isThere, TEST_DATABASE_URL as SERVER } from './servers.ts';
 
 /** An empty database of its own, for one test. */
@@ -113,6 +114,19 @@ export const hasPostgres: boolean = await isThere(SERVER);
 
 /** The engine that the stack of this run has: Postgres where `TEST_STACK` is `scale`. */
 export const STACK_ENGINE = process.env.TEST_STACK === 'scale' ? POSTGRES : SQLITE;
+
+/** Opens an empty database; `close` removes it. */
+export async function openTestDatabase(engine: TestEngine = STACK_ENGINE) {
+  const { url, drop } = await engine.create();
+  const db = await openDatabase({ url, role: 'tool' });
+  return {
+    db,
+    async close() {
+      await db.close();
+      await drop();
+    },
+  };
+}
 
 /** Runs the same tests on every engine; those of Postgres are skipped, by their name, where there is none. */
 export function describeEngines(name: string, run: (engine: TestEngine) => void): void {

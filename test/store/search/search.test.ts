@@ -1,15 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toQueryTerms, toTerms } from '../../../src/domain/terms.ts';
 import { findCandidates, unindexChatbot, unindexSource } from '../../../src/store/search/search.ts';
-import { addChatbot, addSource, openCorpus } from '../../helpers/corpus.ts';
-import { describeEngines } from '../../helpers/databases.ts';
+import { addChatbot, addSource } from '../../helpers/corpus.ts';
+import { describeEngines, openTestDatabase } from '../../helpers/databases.ts';
 
 describeEngines('the index', (engine) => {
-  let corpus: Awaited<ReturnType<typeof openCorpus>>;
+  let corpus: Awaited<ReturnType<typeof openTestDatabase>>;
   let ours: Awaited<ReturnType<typeof addChatbot>>;
 
   beforeEach(async () => {
-    corpus = await openCorpus(engine);
+    corpus = await openTestDatabase(engine);
     ours = await addChatbot(corpus.db);
   });
   afterEach(() => corpus.close());

@@ -1,0 +1,64 @@
+import { readFile } from 'node:fs/promises';
+import type { Database } from '../../src/store/database.ts';
+import { addChatbot, addSource } from '../../test/helpers/corpus.ts';
+
+/** A text in paragraphs, with questions that one of them answers. */
+export interface Article {
+  readonly title: string;
+  readonly paragraphs: readonly {
+    readonly context: string;
+    /** Each answer is a string of the paragraph; SQuAD itself wraps it in an object. */
+    readonly qas: readonly { readonly question: string; readonly answers: readonly (string | { text: string })[] }[];
+  }[];
+}
+
+/** Articles, and questions that none of them answers. */
+export interface ArticleSet {
+  readonly data: readonly Article[];
+  /** Absent in SQuAD's own files. */
+  readonly offTopic?: readonly string[];
+}
+
+/** A question with the passage that answers it, and the words that do. */
+export interface AnsweredQuestion {
+  readonly question: string;
+  readonly passageId: string;
+  readonly answers: readonly string[];
+}
+
+/** A chatbot, as its passages are searched. */
+export interface Corpus {
+  readonly db: Database;
+  readonly accountId: string;
+  readonly chatbotId: string;
+}
+
+/** A chatbot whose sources are articles. */
+export interface ArticleCorpus extends Corpus {
+  readonly questions: readonly AnsweredQuestion[];
+}
+
+/** Reads a file in the form of SQuAD 1.1. Rejects with `ENOENT` when there is none. */
+export async function readArticles(path: string | URL): Promise<ArticleSet> {
+  return JSON.parse(await readFile(path, 'utf8'));
+}
+
+/** Makes a chatbot of articles, each a source whose passages are its paragraphs. */
+export async function addArticles(db: Database, articles: readonly Article[]): Promise<ArticleCorpus> {
+  const chatbot = await addChatbot(db);
+  const questions: AnsweredQuestion[] = [];
+  for (const { title, paragraphs } of articles) {
+    const { passages } = await addSource(db, chatbot.accountId, chatbot.chatbotId, {
+      title,
+      passages: paragraphs.map(({ context }) => ({ text: context })),
+    });
+    for (const [index, { id: passageId }] of passages.entries())
+      for (const { question, answers } of paragraphs[index]?.qas ?? [])
+        questions.push({ question, passageId, answers: answers.map(toText) });
+  }
+  return { db, ...chatbot, questions };
+}
+
+/** The text of an answer in either form. */
+export const toText = (answer: string | { text: string }): string =>
+  typeof answer === 'string' ? answer : answer.text;

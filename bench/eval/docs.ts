@@ -1,0 +1,139 @@
+import { existsSync, globSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createExtractiveEngine } from '../../src/answer/extractive.ts';
+import { systemClock } from '../../src/domain/time.ts';
+import { createSourceReader } from '../../src/sources/source-reader.ts';
+import { createSource } from '../../src/sources/sources.ts';
+import type { Database } from '../../src/store/database.ts';
+import { addChatbot } from '../../test/helpers/corpus.ts';
+import { readAnswer } from '../../test/helpers/models/answers.ts';
+import type { Corpus } from './articles.ts';
+import { type DataSet, type Figure, percent } from './data-set.ts';
+import { rankOf, recallAt, shareOf } from './figures.ts';
+import { askAfter } from './follow-ups.ts';
+
+/** A question about a documentation. */
+interface PageQuestion {
+  readonly question: string;
+  /** The pages that answer it, as paths; empty: none does. */
+  readonly pages: readonly string[];
+  /** Regular expressions, all of which match a right answer. */
+  readonly mustContain: readonly string[];
+}
+
+/** The form of `questions.json`; `tree` names the folder of the pages beside it. */
+interface QuestionFile {
+  readonly questions: readonly (PageQuestion & { readonly tree: string })[];
+  readonly followUps: readonly {
+    readonly tree: string;
+    readonly first: PageQuestion;
+    readonly followUp: PageQuestion;
+  }[];
+}
+
+/** A chatbot whose sources are the pages of a documentation. */
+interface PageCorpus extends Corpus {
+  /** The path of each source's page. */
+  readonly paths: ReadonlyMap<string, string>;
+}
+
+interface Outcome {
+  readonly pageRank: number;
+  readonly isAnswered: boolean;
+  readonly hasFacts: boolean;
+}
+
+/** So many passages are searched for the first ten pages. */
+const LIMIT = 50;
+
+const engine = createExtractiveEngine({ delayMs: 0 });
+
+/** Documentations in Markdown with questions: the right page, the facts of the answer, "I don't know", follow-ups. */
+export const docs: DataSet = {
+  path: 'docs',
+  async measure(path, db) {
+    const { questions, followUps }: QuestionFile = JSON.parse(await readFile(join(path, 'questions.json'), 'utf8'));
+    const figures = [];
+    for (const [tree, ofTree] of Map.groupBy(questions, (question) => question.tree)) {
+      const pairs = followUps.filter((pair) => pair.tree === tree);
+      figures.push(...(await measureTree(db, path, tree, ofTree, pairs)));
+    }
+    return figures;
+  },
+};
+
+async function measureTree(
+  db: Database,
+  path: string,
+  tree: string,
+  questions: QuestionFile['questions'],
+  followUps: QuestionFile['followUps'],
+): Promise<Figure[]> {
+  const folder = join(path, tree);
+  if (!existsSync(folder)) return [{ measured: tree, result: 'no data', questions: questions.length }];
+  const corpus = await addPages(db, folder);
+  const known: Outcome[] = [];
+  const unknown: Outcome[] = [];
+  for (const question of questions) (question.pages.length > 0 ? known : unknown).push(await ask(corpus, [], question));
+  const afterwards: Outcome[] = [];
+  for (const { first, followUp } of followUps) afterwards.push(await ask(corpus, [first.question], followUp));
+  return listFigures(tree, known, unknown, afterwards);
+}
+
+async function addPages(db: Database, folder: string): Promise<PageCorpus> {
+  const { accountId, chatbotId } = await addChatbot(db);
+  const deps = { db, clock: systemClock, sourceReader: createSourceReader() };
+  const paths = new Map<string, string>();
+  for (const path of globSync('**/*.{md,mdx}', { cwd: folder }).toSorted()) {
+    const text = await readFile(join(folder, path), 'utf8');
+    if (text.trim() === '') continue;
+    const { id } = await createSource(deps, { accountId }, { chatbotId, content: { text } });
+    paths.set(id, path);
+  }
+  return { db, accountId, chatbotId, paths };
+}
+
+async function ask(
+  corpus: PageCorpus,
+  earlier: readonly string[],
+  { question, pages, mustContain }: PageQuestion,
+): Promise<Outcome> {
+  const retrieval = await askAfter(corpus, earlier, question, LIMIT);
+  const { text, citations } = await readAnswer(engine, { content: question, retrieval });
+  const found = new Set(retrieval.hits.map(({ passage }) => corpus.paths.get(passage.sourceId) ?? ''));
+  return {
+    pageRank: rankOf([...found], (page) => pages.includes(page)),
+    isAnswered: citations.length > 0,
+    hasFacts: mustContain.every((pattern) => new RegExp(pattern, 'i').test(text)),
+  };
+}
+
+function listFigures(
+  tree: string,
+  known: readonly Outcome[],
+  unknown: readonly Outcome[],
+  followUps: readonly Outcome[],
+): Figure[] {
+  const row = (measured: string, value: number, { length }: readonly Outcome[]): Figure => ({
+    measured: `${tree}: ${measured}`,
+    result: percent(value),
+    questions: length,
+  });
+  const [ranks = [], followUpRanks = []] = [known, followUps].map((outcomes) =>
+    outcomes.map(({ pageRank }) => pageRank),
+  );
+  return [
+    row('right page first', recallAt(1, ranks), known),
+    row('right page in the first five', recallAt(5, ranks), known),
+    row('right page in the first ten', recallAt(10, ranks), known),
+    row('answered', shareOf(known, isAnswered), known),
+    row('all facts in the answer', shareOf(known, hasFacts), known),
+    row('answered without a page that answers', shareOf(unknown, isAnswered), unknown),
+    row('follow-up: right page first', recallAt(1, followUpRanks), followUps),
+    row('follow-up: right page in the first five', recallAt(5, followUpRanks), followUps),
+  ];
+}
+
+const isAnswered = (outcome: Outcome) => outcome.isAnswered;
+const hasFacts = (outcome: Outcome) => outcome.hasFacts;

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AnswerFigures, measureAnswers } from '../../bench/eval/answers.ts';
+import { articles, offTopic } from '../helpers/articles.ts';
+import { describeEngines, openTestDatabase } from '../helpers/databases.ts';
+
+describeEngines('retrieval', (engine) => {
+  let database: Awaited<ReturnType<typeof openTestDatabase>>;
+
+  beforeAll(async () => {
+    database = await openTestDatabase(engine);
+  });
+  afterAll(() => database.close());
+
+  describe('twelve articles as one corpus', () => {
+    let figures: AnswerFigures;
+
+    beforeAll(async () => {
+      figures = await measureAnswers(database.db, [articles], offTopic);
+    });
+
+    it('ranks the right passage first for 86 % of the questions', () => {
+      expect(figures.first).toBeGreaterThanOrEqual(86);
+    });
+
+    it('ranks the right passage among the first five for 93 % of the questions', () => {
+      expect(figures.firstFive).toBeGreaterThanOrEqual(93);
+    });
+
+    it('reaches a mean reciprocal rank of 90 %', () => {
+      expect(figures.reciprocalRank).toBeGreaterThanOrEqual(90);
+    });
+
+    it('chooses at most three quotes, which contain a right answer for 83 % of the questions', () => {
+      expect(figures.mostQuotes).toBe(3);
+      expect(figures.rightQuotes).toBeGreaterThanOrEqual(83);
+    });
+
+    it('is right in 86 % of the answers that it gives', () => {
+      expect(figures.rightAnswers).toBeGreaterThanOrEqual(86);
+    });
+
+    it('answers 75 % of the questions, and 8 % of the off-topic ones', () => {
+      expect(figures.answered).toBeGreaterThanOrEqual(75);
+      expect(figures.offTopicAnswered).toBeLessThanOrEqual(8);
+    });
+
+    it('is sure of 32 % of the questions and right in 87 % of them, and sure of no off-topic one', () => {
+      expect(figures.sure).toBeGreaterThanOrEqual(32);
+      expect(figures.rightWhenSure).toBeGreaterThanOrEqual(87);
+      expect(figures.offTopicSure).toBe(0);
+    });
+
+    it('separates the questions from off-topic ones by confidence, with an area under the curve of 0.93', () => {
+      expect(figures.areaUnderCurve).toBeGreaterThanOrEqual(0.93);
+    });
+  });
+
+  it('answers 70 % of the questions to one article, and 1 % of the off-topic ones', async () => {
+    const groups = articles.map((article) => [article]);
+    const { answered, offTopicAnswered } = await measureAnswers(database.db, groups, offTopic);
+    expect(answered).toBeGreaterThanOrEqual(70);
+    expect(offTopicAnswered).toBeLessThanOrEqual(1);
+  });
+
+  it('answers 75 % of the questions to one paragraph, and 1 % of the off-topic ones', async () => {
+    const groups = articles.map((article) => [{ ...article, paragraphs: article.paragraphs.slice(0, 1) }]);
+    const { answered, offTopicAnswered } = await measureAnswers(database.db, groups, offTopic);
+    expect(answered).toBeGreaterThanOrEqual(75);
+    expect(offTopicAnswered).toBeLessThanOrEqual(1);
+  });
+});
