@@ -23,9 +23,9 @@ const DELETED = 'The chatbot was deleted.';
 const CURSOR = new RegExp(`^${LOG_POSITION_PATTERN}$`);
 
 /**
- * Follows all conversations of a chatbot for as long as it is listened to: everything that is kept in their logs, but
- * not the text of replies while it is written, nor who types. That the chatbot is deleted is the last that it tells.
- * @param after the cursor of the last event seen; absent tells only what comes.
+ * Subscribes to the logged events of all conversations of a chatbot, without deltas and typing. The subscription has no
+ * end of its own; if the chatbot is deleted, it ends with ConversationDeleted.
+ * @param after the cursor of the last event received; absent: the subscription begins with the next event.
  * @throws NotFoundError, BadUserInputError before the first event.
  */
 export async function subscribeToChatbot(
@@ -60,36 +60,37 @@ function createChatbotStream(
   };
   const positionAfter = ({ chatbotNumber: number, id }: LoggedEvent) => positionAt({ number, id });
 
-  /** Tells that something was missed; an event is of a conversation, so it names that of the oldest event kept. */
-  async function tellGap() {
+  /** Reports a gap. Each event names a conversation, so this one names that of the oldest logged event. */
+  async function createGapSlice() {
     const last = await log.findLast();
     if (last === undefined) return undefined;
     const [oldest] = await log.list(0, 1);
     const conversationId = oldest?.conversationId ?? chatbotId;
     const gap = { type: 'StreamGap', conversationId, at: toTimestamp(clock.now()), reason: EVENTS_LOST } as const;
-    return { steps: [{ place: positionAt(last), event: gap }], next: 'read on' } as const;
+    return { events: [{ position: positionAt(last), event: gap }], next: 'read again' } as const;
   }
 
   return {
     name: `chatbot:${chatbotId}`,
     topic: chatbotTopic(chatbotId),
     cursors,
-    describe: encodePosition,
-    async read(place) {
-      const slice = await readLog(log, place);
+    encode: encodePosition,
+    async read(position) {
+      const slice = await readLog(log, position);
       if (slice === undefined) {
         const at = toTimestamp(clock.now());
         const deleted = { type: 'ConversationDeleted', conversationId: chatbotId, at, reason: DELETED } as const;
-        return { steps: [{ place, event: deleted }], next: 'end' };
+        return { events: [{ position, event: deleted }], next: 'end' };
       }
-      if (slice.isGap) return tellGap();
-      const told = await readLoggedEvents(db.read, viewer, slice.events);
-      const steps = slice.events.flatMap((logged, index): PositionedEvent<LogPosition>[] => {
-        const event = told[index];
-        return event === undefined ? [] : [{ place: positionAfter(logged), event }];
+      if (slice.isGap) return createGapSlice();
+      const visible = await readLoggedEvents(db.read, viewer, slice.events);
+      const events = slice.events.flatMap((logged, index): PositionedEvent<LogPosition>[] => {
+        const event = visible[index];
+        return event === undefined ? [] : [{ position: positionAfter(logged), event }];
       });
       const last = slice.events.at(-1);
-      return { steps, end: last ? positionAfter(last) : place, next: slice.isMore ? 'read on' : 'wait' };
+      const endPosition = last ? positionAfter(last) : position;
+      return { events, endPosition, next: slice.isMore ? 'read again' : 'wait' };
     },
   };
 }

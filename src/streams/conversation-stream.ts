@@ -31,31 +31,32 @@ import type { StreamCursors } from './cursor.ts';
 import { listTextEvents, type MessageSnapshot, readLiveSnapshot, readSnapshot } from './message-stream.ts';
 import { type EventSlice, type EventStream, type PositionedEvent, type StreamDeps, subscribe } from './subscribe.ts';
 
-/** The reply under way, and how much of it was told; `undefined` when not even that there is one. */
-interface Writing {
+/** A position in the reply that is being generated. */
+interface ReplyPosition {
   readonly messageId: string;
+  /** `undefined`: the reader has not received the MessageCreated of the reply. */
   readonly text: TextPosition | undefined;
 }
 
-/** How far a reader of a conversation has come. */
+/** The position of a reader of a conversation. */
 interface ConversationPosition {
-  /** The last logged event told. */
+  /** The position of the last logged event that the reader has passed. */
   readonly log: LogPosition;
-  /** The reply that is being written at that event. */
-  readonly writing: Writing | undefined;
-  /** Who is known to be typing, one bit for each role. */
+  /** The reply that is being generated at that event. */
+  readonly reply: ReplyPosition | undefined;
+  /** The roles whose typing the reader knows of, one bit for each role. */
   readonly typing: number;
 }
 
 const CURSOR = new RegExp(
   `^${LOG_POSITION_PATTERN}_(?:(?<messageId>[0-9a-f-]{36})_(?:${TEXT_POSITION_PATTERN}|-))?_(?<typing>[0-3])$`,
 );
-const ENDS: ReadonlySet<LoggedEventType> = new Set(Object.values(ENDINGS));
+const END_TYPES: ReadonlySet<LoggedEventType> = new Set(Object.values(ENDINGS));
 
 /**
- * Follows a conversation for as long as it is listened to: every message, and the text of replies while it is written,
- * who answers and who types. That the conversation is deleted is the last that it tells.
- * @param after the cursor of the last event seen; absent tells the reply that is under way, then what comes.
+ * Subscribes to a conversation: its logged events, the deltas and citations of its replies, and typing. The subscription
+ * has no end of its own; if the conversation is deleted, it ends with ConversationDeleted.
+ * @param after the cursor of the last event received; absent: the subscription begins with the reply that is being generated.
  * @throws NotFoundError, BadUserInputError before the first event.
  */
 export async function subscribeToConversation(
@@ -67,29 +68,28 @@ export async function subscribeToConversation(
   const { accountId } = viewer;
   const id = requireFound('Conversation', parseId('conversation', conversationId));
   const { chatbotId } = requireFound('Conversation', await findConversation(deps.db.read, accountId, id));
-  const now = await readNow(deps, accountId, id);
+  const current = await readCurrentPosition(deps, accountId, id);
   const cursors = deps.cursors.of('conversation', accountId, id);
-  const start = after == null ? now : readCursor(cursors, after);
-  return subscribe(
-    deps.bus,
-    viewer,
-    createConversationStream(deps, viewer, { chatbotId, conversationId: id, cursors }),
-    start,
-    signal,
-  );
+  const start = after == null ? current : readCursor(cursors, after);
+  const stream = createConversationStream(deps, viewer, { chatbotId, conversationId: id, cursors });
+  return subscribe(deps.bus, viewer, stream, start, signal);
 }
 
-/** The position of one who wants to know what is under way, and what comes. */
-async function readNow({ db }: StreamDeps, accountId: string, conversationId: string): Promise<ConversationPosition> {
+/** Reads the position after the last logged event and before the reply that is being generated. */
+async function readCurrentPosition(
+  { db }: StreamDeps,
+  accountId: string,
+  conversationId: string,
+): Promise<ConversationPosition> {
   const readLast = async () =>
     positionAt(requireFound('Conversation', await findLastEvent(db.read, accountId, 'conversations', conversationId)));
   while (true) {
     const log = await readLast();
     const [first] = await listOpenReplies(db.read, accountId, conversationId);
-    const writing = first?.status === 'STREAMING' ? { messageId: first.id, text: undefined } : undefined;
-    // Both have to be of one moment: a reply that began or ended between the two reads would be told by half.
+    const reply = first?.status === 'STREAMING' ? { messageId: first.id, text: undefined } : undefined;
+    // If a reply began or ended between the two reads, they do not fit together, and both are repeated.
     const again = await readLast();
-    if (again.number === log.number && again.identity === log.identity) return { log, writing, typing: 0 };
+    if (again.number === log.number && again.identity === log.identity) return { log, reply, typing: 0 };
   }
 }
 
@@ -98,7 +98,7 @@ function readCursor(cursors: StreamCursors, after: string): ConversationPosition
   const text = groups.offset === undefined ? undefined : decodeTextPosition(groups);
   return {
     log: { number: Number(number), identity },
-    writing: messageId === undefined ? undefined : { messageId, text },
+    reply: messageId === undefined ? undefined : { messageId, text },
     typing: Number(typing),
   };
 }
@@ -110,7 +110,7 @@ function createConversationStream(
 ): EventStream<ConversationPosition> {
   const { accountId } = viewer;
   const { read } = deps.db;
-  const writings = createWritingReader(deps, viewer, conversationId);
+  const replyReader = createReplyReader(deps, viewer, conversationId);
   const now = () => toTimestamp(deps.clock.now());
   const log: Log = {
     findLast: () => findLastEvent(read, accountId, 'conversations', conversationId),
@@ -118,29 +118,30 @@ function createConversationStream(
     numberOf: ({ number }) => number,
   };
 
-  /** Tells logged events, each reply's text before its end; `undefined` where a text is another one by now. */
-  async function tellLogged(place: ConversationPosition, logged: readonly LoggedEvent[]) {
-    const told = await readLoggedEvents(read, viewer, logged);
-    // Who has just come is told first of the reply that is under way, also when there is more to tell by now.
-    const steps = place.writing?.text === undefined ? await tellWriting(writings, place, { now: now() }) : [];
-    let end = steps?.at(-1)?.place ?? place;
-    for (const [index, event] of logged.entries()) {
-      const isEnd = ENDS.has(event.type) && event.messageId === end.writing?.messageId;
-      const rest = isEnd ? await tellWriting(writings, end, { now: now(), hasEnded: true }) : [];
-      if (steps === undefined || rest === undefined) return undefined;
-      steps.push(...rest);
-      end = positionAfter(rest.at(-1)?.place ?? end, event, isEnd);
-      const what = told[index];
-      if (what !== undefined) steps.push({ place: end, event: what });
+  /** Lists logged events, each reply's text before its end; `undefined` where the reader has received another text. */
+  async function listLoggedEvents(position: ConversationPosition, logged: readonly LoggedEvent[]) {
+    const visible = await readLoggedEvents(read, viewer, logged);
+    // A new reader first receives the reply that was being generated, even if newer events are logged by now.
+    const isNew = position.reply?.text === undefined;
+    const events = isNew ? await listReplyEvents(replyReader, position, { now: now() }) : [];
+    let endPosition = events?.at(-1)?.position ?? position;
+    for (const [index, entry] of logged.entries()) {
+      const isEnd = END_TYPES.has(entry.type) && entry.messageId === endPosition.reply?.messageId;
+      const rest = isEnd ? await listReplyEvents(replyReader, endPosition, { now: now(), hasEnded: true }) : [];
+      if (events === undefined || rest === undefined) return undefined;
+      events.push(...rest);
+      endPosition = positionAfter(rest.at(-1)?.position ?? endPosition, entry, isEnd);
+      const event = visible[index];
+      if (event !== undefined) events.push({ position: endPosition, event });
     }
-    return steps && { steps, end };
+    return events && { events, endPosition };
   }
 
-  /** Tells that something was missed, and goes on with what is under way. */
-  async function tellGap({ typing }: ConversationPosition): Promise<EventSlice<ConversationPosition>> {
-    const place = { ...(await readNow(deps, accountId, conversationId)), typing };
+  /** Reports a gap, and moves the reader to the reply that is being generated. */
+  async function createGapSlice({ typing }: ConversationPosition): Promise<EventSlice<ConversationPosition>> {
+    const position = { ...(await readCurrentPosition(deps, accountId, conversationId)), typing };
     const gap = { type: 'StreamGap', conversationId, at: now(), reason: EVENTS_LOST } as const;
-    return { steps: [{ place, event: gap }], next: 'read on' };
+    return { events: [{ position, event: gap }], next: 'read again' };
   }
 
   return {
@@ -148,114 +149,115 @@ function createConversationStream(
     topic: conversationTopic(conversationId),
     deletionTopic: deletionTopic(chatbotId),
     cursors,
-    describe({ log, writing, typing }) {
-      // After a gap a reader may not even know that there is a reply.
-      const reply = writing ? `${writing.messageId}_${writing.text ? encodeTextPosition(writing.text) : '-'}` : '';
-      return `${encodePosition(log)}_${reply}_${typing}`;
+    encode({ log, reply, typing }) {
+      // After a gap, the reader may not have received the MessageCreated of the reply.
+      const encoded = reply ? `${reply.messageId}_${reply.text ? encodeTextPosition(reply.text) : '-'}` : '';
+      return `${encodePosition(log)}_${encoded}_${typing}`;
     },
-    read(place, news) {
-      const { writing } = place;
-      const progress = news === 'text' && writing?.text ? writings.live(writing.messageId) : undefined;
-      const steps = progress && tellText(deps, place, progress, now());
-      return steps ? { steps, next: 'wait' } : readAll(place);
+    read(position, hint) {
+      const { reply } = position;
+      const snapshot = hint === 'text' && reply?.text ? replyReader.readLive(reply.messageId) : undefined;
+      const events = snapshot && listReplyText(deps, position, snapshot, now());
+      return events ? { events, next: 'wait' } : readAll(position);
     },
   };
 
-  async function readAll(place: ConversationPosition): Promise<EventSlice<ConversationPosition>> {
-    const slice = await readLog(log, place.log);
+  async function readAll(position: ConversationPosition): Promise<EventSlice<ConversationPosition>> {
+    const slice = await readLog(log, position.log);
     if (slice === undefined) {
       const deleted = { type: 'ConversationDeleted', conversationId, at: now(), reason: CONVERSATION_DELETED } as const;
-      return { steps: [{ place, event: deleted }], next: 'end' };
+      return { events: [{ position, event: deleted }], next: 'end' };
     }
-    const told = slice.isGap ? undefined : await tellLogged(place, slice.events);
-    if (slice.isGap || told === undefined) return tellGap(place);
-    const { steps, end } = told;
-    if (slice.isMore) return { steps, end, next: 'read on' };
-    const writing = await tellWriting(writings, end, { now: now() });
-    if (writing === undefined) return tellGap(place);
-    const written = writing.at(-1)?.place ?? end;
-    const typing = tellTyping(deps, conversationId, written);
-    return { steps: [...steps, ...writing, ...typing], end: typing.at(-1)?.place ?? written, next: 'wait' };
+    const logged = slice.isGap ? undefined : await listLoggedEvents(position, slice.events);
+    if (slice.isGap || logged === undefined) return createGapSlice(position);
+    const { events, endPosition: afterLog } = logged;
+    if (slice.isMore) return { events, endPosition: afterLog, next: 'read again' };
+    const reply = await listReplyEvents(replyReader, afterLog, { now: now() });
+    if (reply === undefined) return createGapSlice(position);
+    const afterReply = reply.at(-1)?.position ?? afterLog;
+    const typing = listTypingEvents(deps, conversationId, afterReply);
+    const endPosition = typing.at(-1)?.position ?? afterReply;
+    return { events: [...events, ...reply, ...typing], endPosition, next: 'wait' };
   }
 }
 
-/** Where a reader stands after a logged event: it may begin or end the reply under way. */
-function positionAfter(place: ConversationPosition, event: LoggedEvent, isEnd: boolean): ConversationPosition {
+/** The position after a logged event, which may begin or end the reply that is being generated. */
+function positionAfter(position: ConversationPosition, event: LoggedEvent, isEnd: boolean): ConversationPosition {
   const { type, messageId, status } = event;
-  const begins = type === 'MessageStarted' || (type === 'MessageCreated' && status === 'STREAMING');
-  const writing = begins && messageId ? { messageId, text: TEXT_START } : isEnd ? undefined : place.writing;
-  return { ...place, log: positionAt(event), writing };
+  const isStart = type === 'MessageStarted' || (type === 'MessageCreated' && status === 'STREAMING');
+  const reply = isStart && messageId ? { messageId, text: TEXT_START } : isEnd ? undefined : position.reply;
+  return { ...position, log: positionAt(event), reply };
 }
 
-/** Tells who began to type, and who has stopped, since it was last told. */
-function tellTyping({ typing, clock }: StreamDeps, conversationId: string, place: ConversationPosition) {
+/** Lists the changes of typing since the position. */
+function listTypingEvents({ typing, clock }: StreamDeps, conversationId: string, position: ConversationPosition) {
   const typers = typing.of(conversationId);
-  const steps: PositionedEvent<ConversationPosition>[] = [];
-  let told = place.typing;
+  const events: PositionedEvent<ConversationPosition>[] = [];
+  let known = position.typing;
   for (const [index, role] of TYPING_ROLES.entries()) {
     const bit = 1 << index;
     const isTyping = typers.has(role);
-    if (isTyping === ((told & bit) !== 0)) continue;
-    told ^= bit;
+    if (isTyping === ((known & bit) !== 0)) continue;
+    known ^= bit;
     const event = { type: 'TypingChanged', conversationId, at: toTimestamp(clock.now()), role, isTyping } as const;
-    steps.push({ place: { ...place, typing: told }, event });
+    events.push({ position: { ...position, typing: known }, event });
   }
-  return steps;
+  return events;
 }
 
-/** Reads what stands written of the reply under way; its row need not be read again for every piece of its text. */
-function createWritingReader(deps: StreamDeps, viewer: Viewer, conversationId: string) {
-  let known: Message | undefined;
-  const live = (id: string) => (known?.id === id ? readLiveSnapshot(deps, known) : undefined);
+/** Creates a reader of the reply that is being generated. It caches the row, so that a delta needs no query. */
+function createReplyReader(deps: StreamDeps, viewer: Viewer, conversationId: string) {
+  let cached: Message | undefined;
+  const readLive = (id: string) => (cached?.id === id ? readLiveSnapshot(deps, cached) : undefined);
   return {
     deps,
 
-    /** Where it is being written at this moment, as far as is known. */
-    live,
+    /** Reads the live text; `undefined` where this node does not know it or has not read the row. */
+    readLive,
 
-    /** All of it, where it is known to have ended; `undefined` where the viewer may not see it. */
+    /** Reads the text, the stored one where the reply has ended; `undefined` where the viewer may not see the reply. */
     async read(id: string, hasEnded = false): Promise<MessageSnapshot | undefined> {
       const { accountId } = viewer;
-      const progress = (hasEnded ? undefined : live(id)) ?? (await readSnapshot(deps, { accountId, id }));
-      const isSeen = progress?.message.conversationId === conversationId && isVisible(viewer, progress.message);
-      known = isSeen ? progress.message : undefined;
-      return isSeen ? progress : undefined;
+      const snapshot = (hasEnded ? undefined : readLive(id)) ?? (await readSnapshot(deps, { accountId, id }));
+      const isSeen = snapshot?.message.conversationId === conversationId && isVisible(viewer, snapshot.message);
+      cached = isSeen ? snapshot.message : undefined;
+      return isSeen ? snapshot : undefined;
     },
   };
 }
 
 /**
- * Tells what is new of the reply under way, and that it is, to one who does not know; `undefined` where its text is another
- * one than the reader was told.
+ * Lists what is new of the reply that is being generated, after its MessageCreated where the reader has not received that;
+ * `undefined` where the reader has received another text.
  */
-async function tellWriting(
-  writings: ReturnType<typeof createWritingReader>,
-  place: ConversationPosition,
+async function listReplyEvents(
+  replyReader: ReturnType<typeof createReplyReader>,
+  position: ConversationPosition,
   { now, hasEnded }: { now: Timestamp; hasEnded?: boolean },
 ): Promise<PositionedEvent<ConversationPosition>[] | undefined> {
-  const { writing } = place;
-  const progress = writing && (await writings.read(writing.messageId, hasEnded));
-  if (progress === undefined) return [];
-  const text = tellText(writings.deps, place, progress, now);
-  if (writing?.text !== undefined || text === undefined) return text;
-  const { message } = progress;
+  const { reply } = position;
+  const snapshot = reply && (await replyReader.read(reply.messageId, hasEnded));
+  if (snapshot === undefined) return [];
+  const text = listReplyText(replyReader.deps, position, snapshot, now);
+  if (reply?.text !== undefined || text === undefined) return text;
+  const { message } = snapshot;
   const { conversationId, createdAt: at, id: messageId } = message;
   const created = { type: 'MessageCreated', conversationId, at, message } as const;
-  return [{ event: created, place: { ...place, writing: { messageId, text: TEXT_START } } }, ...text];
+  return [{ event: created, position: { ...position, reply: { messageId, text: TEXT_START } } }, ...text];
 }
 
-/** Tells what is new of the text and citations of the reply under way; `undefined` where it is another text. */
-function tellText(
+/** Lists what is new of the reply's text and citations; `undefined` where the reader has received another text. */
+function listReplyText(
   deps: StreamDeps,
-  place: ConversationPosition,
-  progress: MessageSnapshot,
+  position: ConversationPosition,
+  snapshot: MessageSnapshot,
   now: Timestamp,
 ): PositionedEvent<ConversationPosition>[] | undefined {
-  const start = place.writing?.text ?? TEXT_START;
-  if (isDifferentText(deps, start, progress)) return undefined;
-  const { id: messageId } = progress.message;
-  return Array.from(listTextEvents(start, progress, now), ({ event, place: text }) => ({
+  const start = position.reply?.text ?? TEXT_START;
+  if (isDifferentText(deps, start, snapshot)) return undefined;
+  const { id: messageId } = snapshot.message;
+  return Array.from(listTextEvents(start, snapshot, now), ({ event, position: text }) => ({
     event,
-    place: { ...place, writing: { messageId, text } },
+    position: { ...position, reply: { messageId, text } },
   }));
 }

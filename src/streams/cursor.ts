@@ -1,42 +1,42 @@
 import { hash, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { BadUserInputError } from '../domain/errors.ts';
 
-/** A kind of stream, by the letter that its cursors have. */
+/** The letter that each kind of stream has in its cursors. */
 const KINDS = { conversation: 'c', chatbot: 'b', message: 'm', quota: 'q' } as const;
 
-/** The cursors of one stream: positions that this gateway has signed, and nobody else can. */
+/** Writes and reads the cursors of one stream: positions that the gateway signs, so that no client can forge one. */
 export interface StreamCursors {
-  /** Writes a position, of ASCII letters, digits, `-` and `_`, as a signed cursor. */
+  /** Writes a position as a signed cursor. A position consists of ASCII letters, digits, `-` and `_`. */
   write(position: string): string;
   /**
-   * Reads a cursor back, as the groups of `form`, which describes a whole position.
-   * @throws BadUserInputError for whatever was not written for this stream with a key that is still at hand.
+   * Reads a cursor, and returns the groups of `pattern`, which matches a whole position.
+   * @throws BadUserInputError for a text that was not written for this stream with a current or previous key.
    */
-  read(cursor: string, form: RegExp): Readonly<Record<string, string | undefined>>;
+  read(cursor: string, pattern: RegExp): Readonly<Record<string, string | undefined>>;
 }
 
-/** Makes the cursors of streams. */
+/** Gives each stream its cursors. */
 export interface Cursors {
   /**
-   * The cursors of a stream of an account: that of a conversation, chatbot or message, or of the quota, whose owner is the
+   * Returns the cursors of one stream of an account. `ownerId` is the conversation, chatbot or message, and for the quota the
    * account itself.
    */
   of(kind: keyof typeof KINDS, accountId: string, ownerId: string): StreamCursors;
 }
 
-/** Changes with the form of any position, so that one of another version is refused and never misread. */
+/** Changes with the format of any position, so that a cursor of another version is refused and never misread. */
 const VERSION = '2';
-/** 84 bits: more than anybody can try, and too few of the hash to go on from. */
+/** 84 bits: too many to guess, and too few of the hash for a length extension attack. */
 const MAC_CHARS = 14;
 /** Longer than any position. */
 const MAX_CHARS = 256;
 
 /**
- * Makes the cursors of a gateway. A cursor is version, kind, position and MAC, and its key is that of one stream: HKDF of
- * the gateway's key with the kind, the account and the owner. So everything that the gateway believes is signed, and a
- * cursor is worth nothing to another stream. The MAC is a cut SHA-256 over key and text: what is cut off is what one would
- * need to append something. Each token has a cursor, and HMAC costs three times as much.
- * @param getKeys gives the first for writing and all for reading; asked when a stream begins.
+ * Creates the cursors of a gateway. A cursor consists of version, kind, position and MAC. Each stream has a key of its own:
+ * HKDF of the gateway's key with the kind, the account and the owner. So all that the gateway trusts is signed, and a
+ * cursor is valid for one stream only. The MAC is a truncated SHA-256 over key and text; the truncation prevents length
+ * extension. Each delta has a cursor, and HMAC would cost three times as much.
+ * @param getKeys returns the keys, called when a stream begins: the first signs, all verify.
  */
 export function createCursors(getKeys: () => readonly Buffer[]): Cursors {
   return {
@@ -56,17 +56,18 @@ export function createCursors(getKeys: () => readonly Buffer[]): Cursors {
           return text + signText(key, text);
         },
 
-        read(cursor, form) {
+        read(cursor, pattern) {
           const text = cursor.slice(0, -MAC_CHARS);
           const mac = Buffer.from(cursor.slice(-MAC_CHARS));
-          const holds = (candidate: string) => {
+          const isSignedWith = (candidate: string) => {
             const expected = Buffer.from(signText(candidate, text));
             return mac.length === expected.length && timingSafeEqual(mac, expected);
           };
-          const isSigned = cursor.length <= MAX_CHARS && (holds(key) || earlier.some((one) => holds(derive(one))));
+          const isSigned =
+            cursor.length <= MAX_CHARS && (isSignedWith(key) || earlier.some((other) => isSignedWith(derive(other))));
           const position = isSigned && text.startsWith(prefix) ? text.slice(prefix.length, -1) : undefined;
-          const groups = position === undefined ? undefined : form.exec(position)?.groups;
-          if (groups === undefined) throw notACursor();
+          const groups = position === undefined ? undefined : pattern.exec(position)?.groups;
+          if (groups === undefined) throw createInvalidCursorError();
           return groups;
         },
       };
@@ -78,8 +79,8 @@ function signText(key: string, text: string): string {
   return hash('sha256', key + text, 'base64url').slice(0, MAC_CHARS);
 }
 
-/** Makes what is answered to a cursor that does not hold. */
-function notACursor(): BadUserInputError {
+/** Creates the error for a cursor that this stream did not write. */
+function createInvalidCursorError(): BadUserInputError {
   return new BadUserInputError(
     '`after` is not a cursor of this stream, or an earlier version or another secret key has signed it. Subscribe without `after`.',
   );

@@ -23,14 +23,17 @@ import { findMessage } from '../store/messages.ts';
 import type { StreamCursors } from './cursor.ts';
 import { type EventSlice, type EventStream, type PositionedEvent, type StreamDeps, subscribe } from './subscribe.ts';
 
-/** How far a reader of one message has come. */
+/** The position of a reader of one message. */
 interface MessagePosition {
-  /** 0: nothing told; 1: told that it waits; 2: told that it is being written; from 3 on: told its end, by its status. */
+  /**
+   * What the reader has received: 0 nothing, 1 the message while it is queued, 2 the start of its generation, from 3 on its
+   * end, by its status.
+   */
   readonly stage: number;
   readonly text: TextPosition;
 }
 
-/** What stands written of a message right now. */
+/** A message with its text and citations at one moment, which may be newer than the stored ones. */
 export interface MessageSnapshot {
   readonly message: Message;
   readonly content: string;
@@ -43,8 +46,8 @@ const START: MessagePosition = { stage: 0, text: TEXT_START };
 const CURSOR = new RegExp(`^(?<stage>[0-6])_${TEXT_POSITION_PATTERN}$`);
 
 /**
- * Follows one message to its end, or until its conversation is deleted.
- * @param after the cursor of the last event seen; absent starts at the beginning of the text.
+ * Subscribes to one message. The subscription ends with the message, or when the conversation is deleted.
+ * @param after the cursor of the last event received; absent: the subscription starts at the beginning of the text.
  * @throws NotFoundError, BadUserInputError before the first event.
  */
 export async function subscribeToMessage(
@@ -71,52 +74,53 @@ function createMessageStream(
   first: Message,
   { chatbotId, cursors }: { chatbotId: string; cursors: StreamCursors },
 ): EventStream<MessagePosition> {
-  let last: MessageSnapshot | undefined;
+  let latest: MessageSnapshot | undefined;
   return {
     name: `message:${first.id}`,
     topic: conversationTopic(first.conversationId),
     deletionTopic: deletionTopic(chatbotId),
     cursors,
-    describe: ({ stage, text }) => `${stage}_${encodeTextPosition(text)}`,
-    read(place, news) {
-      // Where more than text may have changed, the row says whether there is such a message still.
-      const progress = (news === 'text' && readLiveSnapshot(deps, last?.message)) || readSnapshot(deps, first);
-      return progress instanceof Promise
-        ? progress.then((read) => createSlice(place, read))
-        : createSlice(place, progress);
+    encode: ({ stage, text }) => `${stage}_${encodeTextPosition(text)}`,
+    read(position, hint) {
+      // If more than text may have changed, the message may be deleted: only its row shows that.
+      const snapshot = (hint === 'text' && readLiveSnapshot(deps, latest?.message)) || readSnapshot(deps, first);
+      return snapshot instanceof Promise
+        ? snapshot.then((read) => createSlice(position, read))
+        : createSlice(position, snapshot);
     },
   };
 
-  function createSlice(place: MessagePosition, progress: MessageSnapshot | undefined): EventSlice<MessagePosition> {
-    last = progress;
+  function createSlice(position: MessagePosition, snapshot: MessageSnapshot | undefined): EventSlice<MessagePosition> {
+    latest = snapshot;
     const about = { conversationId: first.conversationId, at: toTimestamp(deps.clock.now()) };
-    if (progress === undefined) {
+    if (snapshot === undefined) {
       const deleted = { ...about, type: 'ConversationDeleted', reason: CONVERSATION_DELETED } as const;
-      return { steps: [{ place, event: deleted }], next: 'end' };
+      return { events: [{ position, event: deleted }], next: 'end' };
     }
-    if (isDifferentMessage(deps, place, progress)) {
+    if (isDifferentMessage(deps, position, snapshot)) {
       const gap = { ...about, type: 'StreamGap', reason: EVENTS_LOST } as const;
-      return { steps: [{ place: START, event: gap }], next: 'read on' };
+      return { events: [{ position: START, event: gap }], next: 'read again' };
     }
     return {
-      steps: listMessageEvents(place, progress, about.at),
-      next: END_STAGES[progress.message.status] ? 'end' : 'wait',
+      events: listMessageEvents(position, snapshot, about.at),
+      next: END_STAGES[snapshot.message.status] ? 'end' : 'wait',
     };
   }
 }
 
-/** Whether a reader was told what the message has not come to: it was told before a restore or a failover. */
-function isDifferentMessage(deps: StreamDeps, { stage, text }: MessagePosition, progress: MessageSnapshot): boolean {
-  const { status } = progress.message;
-  const isLate = stage === STARTED && status === 'QUEUED';
-  const isOtherEnd = stage > STARTED && (END_STAGES[status] !== stage || text.offset < progress.content.length);
-  return isLate || isOtherEnd || isDifferentText(deps, text, progress);
+/** Whether the reader has received a state that the message does not have, because a restore or a failover undid it. */
+function isDifferentMessage(deps: StreamDeps, { stage, text }: MessagePosition, snapshot: MessageSnapshot): boolean {
+  const { status } = snapshot.message;
+  const isBeforeStart = stage === STARTED && status === 'QUEUED';
+  const hasOtherEnd = stage > STARTED && (END_STAGES[status] !== stage || text.offset < snapshot.content.length);
+  return isBeforeStart || hasOtherEnd || isDifferentText(deps, text, snapshot);
 }
 
 /**
- * What stands written of a message that is being written at this moment, here or elsewhere; `undefined` when it is not, or
- * that is not known yet.
- * @param known its row, where that was read before: as long as the run goes on, it is ahead of it.
+ * Reads the live text of a reply that this or another node is generating; `undefined` when none is, or this node does not
+ * know of it yet.
+ * @param known the row of the message, where it was read before. While the reply is being generated, the row does not change
+ * except for its text, and the live text is ahead of that.
  */
 export function readLiveSnapshot(
   { liveReplies, liveTexts }: StreamDeps,
@@ -126,7 +130,7 @@ export function readLiveSnapshot(
   return known && live && createSnapshot(known, live);
 }
 
-/** Reads what stands written of a message; `undefined` when it is gone. */
+/** Reads the current text of a message; `undefined` when the message is deleted. */
 export async function readSnapshot(
   deps: StreamDeps,
   { accountId, id }: Pick<Message, 'accountId' | 'id'>,
@@ -134,51 +138,51 @@ export async function readSnapshot(
   const message = await findMessage(deps.db.read, accountId, id);
   if (message === undefined) return undefined;
   if (message.status !== 'STREAMING') return createSnapshot(message, message);
-  // A run that ended while the row was read has signalled, so the row is read again.
+  // If the generation ended while the row was read, it has signalled a change, and the reader will read the row again.
   const live = readLiveSnapshot(deps, message);
   if (live !== undefined) return live;
-  const heard = await deps.liveTexts.read(message.id, conversationTopic(message.conversationId));
-  return createSnapshot(message, longerOf(message, heard));
+  const remote = await deps.liveTexts.read(message.id, conversationTopic(message.conversationId));
+  return createSnapshot(message, longerOf(message, remote));
 }
 
-/** A live answer goes on while a reader is told of it: a citation must not overtake the text that it points into. */
+/** Copies the citations: a live reply grows while its events are emitted, and no citation may come before its text. */
 function createSnapshot(message: Message, { content, citations }: WrittenText): MessageSnapshot {
   return { message, content, citations: [...citations] };
 }
 
 function* listMessageEvents(
   start: MessagePosition,
-  progress: MessageSnapshot,
+  snapshot: MessageSnapshot,
   now: Timestamp,
 ): Generator<PositionedEvent<MessagePosition>> {
-  const { message } = progress;
+  const { message } = snapshot;
   if (start.stage > STARTED) return;
   const about = { conversationId: message.conversationId, message };
   let { stage, text } = start;
   const isQueued = message.status === 'QUEUED';
   if (stage === 0) {
     stage = isQueued ? 1 : STARTED;
-    yield { place: { stage, text }, event: { ...about, type: 'MessageCreated', at: message.createdAt } };
+    yield { position: { stage, text }, event: { ...about, type: 'MessageCreated', at: message.createdAt } };
   }
   if (isQueued) return;
-  // One that was stopped without a word tells no more than its end: as a rule it was never begun.
-  if (stage === 1 && !(message.status === 'STOPPED' && progress.content === '')) {
+  // A reply that was stopped without text emits its end only: as a rule its generation never began.
+  if (stage === 1 && !(message.status === 'STOPPED' && snapshot.content === '')) {
     stage = STARTED;
-    yield { place: { stage, text }, event: { ...about, type: 'MessageStarted', at: now } };
+    yield { position: { stage, text }, event: { ...about, type: 'MessageStarted', at: now } };
   }
-  for (const step of listTextEvents(text, progress, now)) {
-    text = step.place;
-    yield { place: { stage, text }, event: step.event };
+  for (const { event, position } of listTextEvents(text, snapshot, now)) {
+    text = position;
+    yield { position: { stage, text }, event };
   }
   if (message.status === 'STREAMING') return;
   const end = END_STAGES[message.status] ?? stage;
   yield {
-    place: { stage: end, text },
+    position: { stage: end, text },
     event: { ...about, type: ENDINGS[message.status], at: message.completedAt ?? now },
   };
 }
 
-/** Tells what is new of a message's text and citations: one delta at most, then the citations. */
+/** Lists the events after a position in a text: at most one delta, then the citations. */
 export function* listTextEvents(
   start: TextPosition,
   { message, content, citations }: MessageSnapshot,
@@ -186,13 +190,13 @@ export function* listTextEvents(
 ): Generator<PositionedEvent<TextPosition>> {
   const about = { conversationId: message.conversationId, messageId: message.id, at: now };
   const { offset } = start;
-  let place = start;
+  let position = start;
   if (content.length > offset) {
-    place = { ...place, offset: content.length, checksum: checksumAt(content, content.length) };
-    yield { place, event: { ...about, type: 'MessageDelta', offset, text: content.slice(offset), content } };
+    position = { ...position, offset: content.length, checksum: checksumAt(content, content.length) };
+    yield { position, event: { ...about, type: 'MessageDelta', offset, text: content.slice(offset), content } };
   }
   for (const citation of citations.slice(start.citations)) {
-    place = { ...place, citations: place.citations + 1 };
-    yield { place, event: { ...about, type: 'CitationAdded', citation } };
+    position = { ...position, citations: position.citations + 1 };
+    yield { position, event: { ...about, type: 'CitationAdded', citation } };
   }
 }

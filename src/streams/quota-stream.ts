@@ -8,13 +8,13 @@ import { findLastWarning, listWarnings, listWarningsOfMonth } from '../store/quo
 import type { StreamCursors } from './cursor.ts';
 import { type EventStream, type StreamDeps, subscribe } from './subscribe.ts';
 
-/** A warning, with the position of a reader that was told it. */
+/** A quota warning with its cursor. */
 export interface QuotaWarningEvent extends QuotaWarning {
-  /** Writes the position, opaque to clients, who give it back as `after`. */
+  /** Creates the cursor. Clients send it back as `after` and must not interpret it. */
   readonly cursor: () => string;
 }
 
-/** How far a reader has come: the last warning told, by its number and a checksum; 0 before the first. */
+/** The number and a checksum of the last warning that a reader received; 0 before the first. */
 interface QuotaPosition {
   readonly number: number;
   readonly checksum: number;
@@ -25,9 +25,9 @@ const CURSOR = /^(?<number>\d{1,9})_(?<checksum>[0-9a-z]{1,7})$/;
 const WARNINGS_PER_READ = 100;
 
 /**
- * Follows the warnings of an account's quota for as long as it is listened to. Who comes from a log that a restore has
- * undone is told those of this month again.
- * @param after the cursor of the last warning seen; absent begins with those of this month.
+ * Subscribes to the quota warnings of an account. The subscription has no end of its own. If a restore has removed the
+ * warning of the cursor, the subscription begins again with the warnings of this month.
+ * @param after the cursor of the last warning received; absent: the subscription begins with the warnings of this month.
  * @throws BadUserInputError before the first warning.
  */
 export async function subscribeToQuotaWarnings(
@@ -42,7 +42,7 @@ export async function subscribeToQuotaWarnings(
   return subscribe(deps.bus, viewer, createQuotaStream(deps, accountId, cursors), start, signal);
 }
 
-/** The warnings of a month, oldest first, as those who follow them were told them. */
+/** Lists the warnings of a month, oldest first, with the same cursors as the subscription. */
 export async function listWarningEvents(
   { db, cursors }: Pick<StreamDeps, 'db' | 'cursors'>,
   accountId: string,
@@ -54,7 +54,7 @@ export async function listWarningEvents(
 }
 
 async function findStart({ db, clock }: Pick<StreamDeps, 'db' | 'clock'>, accountId: string): Promise<QuotaPosition> {
-  // In this order: one that is written in between is of the month, or comes after the last.
+  // The order matters: a warning that is written between the two reads is one of this month, or comes after `last`.
   const last = await findLastWarning(db.read, accountId);
   const [first] = await listWarningsOfMonth(db.read, accountId, monthOf(clock.now()));
   if (first === undefined) return positionAt(last);
@@ -85,17 +85,16 @@ function createQuotaStream(
     name: `quota:${accountId}`,
     topic: quotaTopic(accountId),
     cursors,
-    describe: encodePosition,
-    async read(place) {
-      const { number, checksum } = place;
+    encode: encodePosition,
+    async read({ number, checksum }) {
       const limit = WARNINGS_PER_READ + 1;
       const found = await listWarnings(deps.db.read, accountId, { after: number - 1, limit });
-      const told = number === 0 ? undefined : found.shift();
-      if (positionAt(told).number !== number || positionAt(told).checksum !== checksum)
-        return { steps: [], end: await findStart(deps, accountId), next: 'read on' };
+      const last = positionAt(number === 0 ? undefined : found.shift());
+      if (last.number !== number || last.checksum !== checksum)
+        return { events: [], endPosition: await findStart(deps, accountId), next: 'read again' };
       return {
-        steps: found.map((warning) => ({ event: warning, place: positionAt(warning) })),
-        next: found.length >= WARNINGS_PER_READ ? 'read on' : 'wait',
+        events: found.map((warning) => ({ event: warning, position: positionAt(warning) })),
+        next: found.length >= WARNINGS_PER_READ ? 'read again' : 'wait',
       };
     },
   };

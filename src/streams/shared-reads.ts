@@ -1,55 +1,55 @@
 import type { LiveBus } from '../coordination/live-bus.ts';
 import type { MaybePromise } from '../domain/feed.ts';
 
-/** One reader's seat among those who follow the same with the same rights. */
+/** A reader's access to the reads that it shares with all readers of the same stream that have the same rights. */
 export interface SharedRead {
-  /** Reads; what another has just read from the same place is not read again. @param name names the place. */
-  read<T>(name: () => string, read: () => MaybePromise<T>): MaybePromise<T>;
-  /** Says that there are news: what was read before them is old. */
+  /** Reads, or returns what another reader has just read for the same key. */
+  read<T>(key: () => string, read: () => MaybePromise<T>): MaybePromise<T>;
+  /** Drops all shared results, because something has changed since they were read. */
   invalidate(): void;
   leave(): void;
 }
 
-/** Those who follow the same with the same rights. */
-interface Audience {
+/** The readers of one stream that have the same rights. */
+interface ReaderGroup {
   size: number;
-  /** What was read in this turn of the event loop, and since the last news, by place. */
-  readonly found: Map<string, { readonly order: number; readonly content: unknown }>;
+  /** The results of this turn of the event loop that no change has made stale, by key. */
+  readonly results: Map<string, { readonly order: number; readonly content: unknown }>;
 }
 
-const audiences = new WeakMap<LiveBus, Map<string, Audience>>();
+const groups = new WeakMap<LiveBus, Map<string, ReaderGroup>>();
 let lastOrder = 0;
 
 /**
- * Takes a seat; whoever does must listen for news from now on. What was read is shared only with those who listened before:
- * what it lacks is signalled to them, as it is to who read it.
- * @param view names what is followed and what the reader may see of it.
+ * Adds a reader to its group. The reader has to listen for changes from this call on. It shares only results that were
+ * read after it joined: a change that such a result lacks is signalled to every reader that shares it.
+ * @param view identifies the stream and what the reader may see of it.
  */
 export function joinSharedReads(bus: LiveBus, view: string): SharedRead {
-  const all = audiences.get(bus) ?? new Map<string, Audience>();
-  audiences.set(bus, all);
-  const audience = all.get(view) ?? { size: 0, found: new Map() };
-  all.set(view, audience);
-  audience.size++;
-  const since = ++lastOrder;
+  const groupsOfBus = groups.get(bus) ?? new Map<string, ReaderGroup>();
+  groups.set(bus, groupsOfBus);
+  const group = groupsOfBus.get(view) ?? { size: 0, results: new Map() };
+  groupsOfBus.set(view, group);
+  group.size++;
+  const joinedAt = ++lastOrder;
 
   return {
-    read<T>(name: () => string, read: () => MaybePromise<T>): MaybePromise<T> {
-      if (audience.size === 1) return read();
-      const place = name();
-      const known = audience.found.get(place);
-      if (known !== undefined && known.order > since) return known.content as MaybePromise<T>;
-      if (audience.found.size === 0) setImmediate(() => audience.found.clear());
+    read<T>(createKey: () => string, read: () => MaybePromise<T>): MaybePromise<T> {
+      if (group.size === 1) return read();
+      const key = createKey();
+      const shared = group.results.get(key);
+      if (shared !== undefined && shared.order > joinedAt) return shared.content as MaybePromise<T>;
+      if (group.results.size === 0) setImmediate(() => group.results.clear());
       const content = read();
-      audience.found.set(place, { order: ++lastOrder, content });
+      group.results.set(key, { order: ++lastOrder, content });
       return content;
     },
 
-    invalidate: () => audience.found.clear(),
+    invalidate: () => group.results.clear(),
 
     leave() {
-      audience.size--;
-      if (audience.size === 0) all.delete(view);
+      group.size--;
+      if (group.size === 0) groupsOfBus.delete(view);
     },
   };
 }

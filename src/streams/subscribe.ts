@@ -8,142 +8,148 @@ import { describeView } from '../domain/view.ts';
 import type { StreamCursors } from './cursor.ts';
 import { joinSharedReads } from './shared-reads.ts';
 
-/** How often a reader asks itself whether it has waited long enough. */
+/** How often a reader checks whether it has waited for `maxWaitMs`. */
 const TICK_MS = 1_000;
 
-/** What following needs. */
+/** The dependencies of a stream. */
 export type StreamDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'cursors' | 'liveReplies' | 'liveTexts' | 'typing'>;
 
-/** An event, with the place `P` that it brings the reader to. */
+/** An event and the position `P` of a reader that has received it. */
 export interface PositionedEvent<P, E = ConversationEvent> {
   readonly event: WithoutCursor<E>;
-  readonly place: P;
+  readonly position: P;
 }
 
-/** What a reader is told in one go. */
+/** The events that one read of a stream returns. */
 export interface EventSlice<P, E = ConversationEvent> {
-  readonly steps: Iterable<PositionedEvent<P, E>>;
-  /** Where the reader stands afterwards, if that is further than the last step: past what is not the reader's to know. */
-  readonly end?: P;
-  readonly next: 'read on' | 'wait' | 'end';
+  readonly events: Iterable<PositionedEvent<P, E>>;
+  /**
+   * The position after the slice; absent: that of its last event. It is further where the viewer may not see the last
+   * events of the slice.
+   */
+  readonly endPosition?: P;
+  readonly next: 'read again' | 'wait' | 'end';
 }
 
-/** Something that goes on and can be followed. `P` says how far a reader has come, `E` what it is told. */
+/** A sequence of events that clients subscribe to. `P` is the position of a reader, `E` an event. */
 export interface EventStream<P, E = ConversationEvent> {
-  /** Names what is followed: readers share what they read under the same name, and under no other. */
+  /** Identifies what the stream reads: readers of streams with the same name share their reads. */
   readonly name: string;
-  /** Where its news are signalled; other streams may have the same. */
+  /** The topic of the bus that signals changes; other streams may use the same topic. */
   readonly topic: string;
-  /** Where it is signalled as well, but for text, that it may be gone. */
+  /** A second topic, which signals that the stream may be deleted. */
   readonly deletionTopic?: string;
   /**
-   * What a reader at `place` has not been told; `undefined` when the story is gone. It depends on the place, the news and
-   * what stands written, and on nothing else that readers with the same rights may differ in: they are given the same
-   * chapter. Gives no promise where it need not wait, as most pieces of text need not.
+   * Reads the events after `position`; `undefined` ends the stream. The result depends on nothing but the position, the
+   * hint and the current state, because readers with the same rights share it. It is no promise where there is nothing to
+   * wait for: most deltas need no read of the database.
    */
-  read(place: P, news: ChangeHint): MaybePromise<EventSlice<P, E> | undefined>;
-  /** Writes all of a place down, as the position in a cursor. */
-  describe(place: P): string;
-  /** The cursors that its events carry; absent: they carry none. */
+  read(position: P, hint: ChangeHint): MaybePromise<EventSlice<P, E> | undefined>;
+  /** Encodes a whole position, for a cursor. */
+  encode(position: P): string;
+  /** Signs the cursors of the events; absent: the events have no cursor. */
   readonly cursors?: StreamCursors;
 }
 
 /**
- * Tells a story from a place on: the one function behind WebSocket, SSE and REST. A reader holds a place, not a queue of
- * events: whenever it is free and there are news, it is told the difference between its place and what stands written.
- * So nothing comes twice or is missing, whenever it attaches and however slow it is; a slow one gets larger pieces
- * instead of growing memory, and the bus may lose or reorder what it likes. Readers with the same rights that are woken
- * together at the same place get the same events, the very objects. While the storage is unavailable a reader waits, for
- * two minutes at most, and goes on where it was.
+ * Emits the events of a stream after a position. WebSocket, SSE and REST all use this function. A reader has a position
+ * instead of a queue of events: after each change it reads what is new after its position. So no event is repeated or
+ * missed, whenever the reader starts and however slow it is. A slow consumer gets larger deltas and uses no more memory,
+ * and the bus may lose or reorder hints. Readers with the same rights that read from the same position at the same time
+ * receive the same event objects. While the storage is unavailable, a reader retries for up to two minutes.
  *
- * @param signal ends the following, and nothing else.
+ * @param signal ends this subscription and nothing else.
  */
 export function subscribe<P, E = ConversationEvent>(
   bus: LiveBus,
   viewer: Viewer,
-  story: EventStream<P, E>,
+  stream: EventStream<P, E>,
   start: P,
   signal: AbortSignal,
 ): Feed<E> {
-  const left = new AbortController();
-  const over = AbortSignal.any([signal, viewer.revoked, left.signal]);
+  const stop = new AbortController();
+  const anySignal = AbortSignal.any([signal, viewer.revoked, stop.signal]);
   return createFeed(
-    (take) => streamEvents(bus, viewer, { story, start, signal: over }, take),
-    () => left.abort(),
+    (emit) => emitEvents(bus, viewer, { stream, start, signal: anySignal }, emit),
+    () => stop.abort(),
   );
 }
 
-async function streamEvents<P, E>(
+async function emitEvents<P, E>(
   bus: LiveBus,
   viewer: Viewer,
-  { story, start, signal }: { story: EventStream<P, E>; start: P; signal: AbortSignal },
-  take: Take<E>,
+  { stream, start, signal }: { stream: EventStream<P, E>; start: P; signal: AbortSignal },
+  emit: Take<E>,
 ): Promise<void> {
-  // 1. Backfill. The reader listens for changes first. Then it reads what is stored after its position, emits that, and
-  //    moves its position on, slice by slice, until nothing is left.
-  // 2. Switch to live. A change that came while the reader was reading has left a hint: the reader does not wait, but
-  //    reads once more. So nothing is missed. As it reads from its position, nothing comes twice.
-  // 3. Live. The reader waits for a hint, then reads and emits as in step 1. If the hint is lost, it reads after a while
-  //    without one.
-  // It awaits only what is a promise: a piece of text costs one, that of the wait for it.
-  const seat = joinSharedReads(bus, `${story.name} ${describeView(viewer)}`);
-  const changes = listenForChanges(bus, story, signal, seat.invalidate);
+  // 1. Backfill. Start to listen for changes. Then read the events after the position, emit them and advance the
+  //    position, slice by slice, until none is left.
+  // 2. Switch to live. A change during the backfill has left a hint. With a hint, read again from the position before
+  //    waiting: no event is missed, and none is emitted twice.
+  // 3. Live. Wait for a hint, then read and emit as in step 1. A lost hint only delays: after `maxWaitMs` without one,
+  //    read anyway.
+  const sharedRead = joinSharedReads(bus, `${stream.name} ${describeView(viewer)}`);
+  const changes = listenForChanges(bus, stream, signal, sharedRead.invalidate);
   try {
     let position = start;
     while (!changes.isOver) {
-      const kind = changes.take();
+      const hint = changes.takeHint();
       const from = position;
       const read = () =>
-        seat.read(
-          () => `${kind} ${story.describe(from)}`,
-          () => readSlice(story, from, kind),
+        sharedRead.read(
+          () => `${hint} ${stream.encode(from)}`,
+          () => readSlice(stream, from, hint),
         );
+      // Only promises are awaited, as each await costs: a delta costs one promise, that of `waitForChange`.
       const found = read();
       const slice = found instanceof Promise ? await retryWhileUnavailable(found, read, signal) : found;
       if (slice === undefined) return;
-      for (const { event, place } of slice.events) {
+      for (const { event, position: reached } of slice.events) {
         if (changes.isOver) return;
-        position = place;
-        const taken = take(event);
-        if (taken !== undefined) await taken;
+        position = reached;
+        const emitted = emit(event);
+        if (emitted !== undefined) await emitted;
       }
-      position = slice.end ?? position;
+      position = slice.endPosition ?? position;
       if (slice.next === 'end') return;
-      if (slice.next === 'wait') await changes.wait();
-      else changes.note('anything');
+      if (slice.next === 'wait') await changes.waitForChange();
+      else changes.add('anything');
     }
   } finally {
-    seat.leave();
+    sharedRead.leave();
     changes.stop();
   }
 }
 
-/** A chapter with its events as all who share it receive them. */
-interface Slice<P, E> extends EventSlice<P, E> {
-  readonly events: readonly { readonly event: E; readonly place: P }[];
+/** A slice whose events have their cursors; all readers that share the read receive these objects. */
+interface EmittedSlice<P, E> extends Omit<EventSlice<P, E>, 'events'> {
+  readonly events: readonly { readonly event: E; readonly position: P }[];
 }
 
-function readSlice<P, E>(story: EventStream<P, E>, from: P, news: ChangeHint): MaybePromise<Slice<P, E> | undefined> {
-  const chapter = story.read(from, news);
-  return chapter instanceof Promise
-    ? chapter.then((read) => read && withCursors(story, read))
-    : chapter && withCursors(story, chapter);
+function readSlice<P, E>(
+  stream: EventStream<P, E>,
+  from: P,
+  hint: ChangeHint,
+): MaybePromise<EmittedSlice<P, E> | undefined> {
+  const slice = stream.read(from, hint);
+  return slice instanceof Promise
+    ? slice.then((read) => read && withCursors(stream, read))
+    : slice && withCursors(stream, slice);
 }
 
-function withCursors<P, E>(story: EventStream<P, E>, chapter: EventSlice<P, E>): Slice<P, E> {
-  const events = Array.from(chapter.steps, ({ event, place }) => {
-    const { cursors } = story;
-    if (cursors === undefined) return { event: event as E, place };
+function withCursors<P, E>(stream: EventStream<P, E>, slice: EventSlice<P, E>): EmittedSlice<P, E> {
+  const events = Array.from(slice.events, ({ event, position }) => {
+    const { cursors } = stream;
+    if (cursors === undefined) return { event: event as E, position };
     let text: string | undefined;
-    const cursor = () => (text ??= cursors.write(story.describe(place)));
-    return { event: { ...event, cursor } as E, place };
+    const cursor = () => (text ??= cursors.write(stream.encode(position)));
+    return { event: { ...event, cursor } as E, position };
   });
-  return { ...chapter, events };
+  return { ...slice, events };
 }
 
 /**
- * Listens for hints that something has changed, from now on: one that comes between a read and a wait is not missed. When
- * none has come for a while, anything may have changed.
+ * Listens for hints that something has changed, from this call on: a hint between a read and a wait is not missed. After
+ * `maxWaitMs` without a hint, it assumes that anything may have changed.
  */
 function listenForChanges(
   bus: LiveBus,
@@ -151,22 +157,23 @@ function listenForChanges(
   signal: AbortSignal,
   onHint: () => void,
 ) {
-  let kind: ChangeHint | undefined = 'anything';
+  let pending: ChangeHint | undefined = 'anything';
   let isOver = signal.aborted;
   let wake: (() => void) | undefined;
-  const note = (news: ChangeHint) => {
-    if (kind !== 'anything') kind = news;
+  const add = (hint: ChangeHint) => {
+    if (pending !== 'anything') pending = hint;
     wake?.();
   };
-  const receive = (news: ChangeHint) => {
+  const receive = (hint: ChangeHint) => {
     onHint();
-    note(news);
+    add(hint);
   };
-  const subscriptions = [topic, ...(deletionTopic ? [deletionTopic] : [])].map((one) => bus.subscribe(one, receive));
+  const topics = deletionTopic === undefined ? [topic] : [topic, deletionTopic];
+  const unsubscribes = topics.map((each) => bus.subscribe(each, receive));
   let leftMs = bus.maxWaitMs;
   const timer = setInterval(() => {
     leftMs -= TICK_MS;
-    if (leftMs <= 0) note('anything');
+    if (leftMs <= 0) add('anything');
   }, TICK_MS).unref();
   const end = () => {
     isOver = true;
@@ -174,24 +181,25 @@ function listenForChanges(
   };
   signal.addEventListener('abort', end);
   return {
-    /** Whether the signal has aborted; to ask a signal that depends on others costs more. */
+    /** Whether the signal has aborted. Reading `aborted` of a signal made by `AbortSignal.any` costs more. */
     get isOver() {
       return isOver;
     },
 
-    note,
+    /** Adds a hint, as if the bus had signalled it. */
+    add,
 
-    /** What may have changed; from now on it counts as read. */
-    take(): ChangeHint {
-      const news = kind ?? 'anything';
-      kind = undefined;
-      if (news === 'anything') leftMs = bus.maxWaitMs;
-      return news;
+    /** Returns what may have changed, and clears it. */
+    takeHint(): ChangeHint {
+      const hint = pending ?? 'anything';
+      pending = undefined;
+      if (hint === 'anything') leftMs = bus.maxWaitMs;
+      return hint;
     },
 
-    /** Resolves when something may have changed, or the signal aborts. */
-    async wait(): Promise<void> {
-      if (kind !== undefined || isOver) return;
+    /** Resolves when something may have changed, or when the signal aborts. */
+    async waitForChange(): Promise<void> {
+      if (pending !== undefined || isOver) return;
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
@@ -200,7 +208,7 @@ function listenForChanges(
 
     stop(): void {
       clearInterval(timer);
-      for (const leave of subscriptions) leave();
+      for (const unsubscribe of unsubscribes) unsubscribe();
       signal.removeEventListener('abort', end);
     },
   };

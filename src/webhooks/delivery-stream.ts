@@ -59,7 +59,7 @@ function createDeliveryStream(db: Queryable, of: DeliveriesOf): EventStream<Deli
   return {
     name: `deliveries:${accountId}:${subscriptionId ?? ''}`,
     topic: deliveriesTopic(accountId),
-    describe: ({ name }) => name,
+    encode: ({ name }) => name,
     async read(before) {
       const isGone = subscriptionId !== undefined && !(await findWebhookSubscription(db, accountId, subscriptionId));
       if (isGone) return undefined;
@@ -70,8 +70,9 @@ function createDeliveryStream(db: Queryable, of: DeliveriesOf): EventStream<Deli
       const seen = [...watched.values(), ...changed].filter(
         (delivery) => before.states.get(delivery.id) !== stateOf(delivery),
       );
-      const end = toSnapshot(watched);
-      return { steps: seen.toSorted(byId).map((event) => ({ event, place: end })), end, next: 'wait' };
+      const position = toSnapshot(watched);
+      const events = seen.toSorted(byId).map((event) => ({ event, position }));
+      return { events, endPosition: position, next: 'wait' };
     },
   };
 }
