@@ -22,16 +22,16 @@ import { type Fork, findFork, requireFork } from './fork.ts';
 import { findRecordedSend, type IdempotentSend, recordSend, repeatEffects } from './idempotent-send.ts';
 import { readSentMessage, type SendMessageInput, type SentMessage } from './send-message.ts';
 
-/** What to say instead, and of what. Without `metadata` the new message has that of the one that is edited. */
+/** The message to edit and its new text. Without `metadata`, the new message has the metadata of the edited one. */
 export interface EditMessageInput extends Omit<SendMessageInput, keyof TargetInput> {
   readonly messageId: string;
 }
 
-/** What was written instead: the question, and the reply that will be. */
+/** The new user message and its reply. */
 export type EditedMessage = Omit<SentMessage, 'conversation'>;
 
-/** What an edit did, and what follows its commit. */
-interface Editing extends Omit<DispatchInput, 'reply'> {
+/** A committed edit, and what has to follow the commit. */
+interface CommittedEdit extends Omit<DispatchInput, 'reply'> {
   readonly edited: EditedMessage;
 }
 
@@ -42,64 +42,73 @@ const rulesFor = (maxChars: number) =>
     clientMessageId: clientIdText.optional(),
   });
 
-type Given = z.output<ReturnType<typeof rulesFor>>;
+type ParsedInput = z.output<ReturnType<typeof rulesFor>>;
 
 /**
- * Asks a question in other words. The new question stands beside the old one with a reply of its own, and the
- * conversation shows them and no longer what followed the old one, which is kept.
- * @returns the new question and its reply; while a person answers, the handoff message instead of a reply.
+ * Edits a message of the visitor: writes a new version beside it, with a reply of its own. The conversation shows the new
+ * version; the old one and the messages after it are kept.
+ * @returns the new message and its reply; while a person answers, the handoff message instead of a reply.
  * @throws InvalidInputError, also for a message that is not the visitor's, and see `requireFork`; NotFoundError,
  * IdempotencyConflictError, ChatbotPausedError, ConversationBusyError, QuotaExceededError, QueueFullError. Nothing is stored
  * then.
  */
 export async function editMessage(deps: GenerateDeps, viewer: Viewer, input: EditMessageInput): Promise<EditedMessage> {
-  const given = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
+  const parsed = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
   const { accountId, apiKeyId } = viewer;
   const now = deps.clock.now();
-  const { edited, ...after } = await deps.db.transaction(async (trx): Promise<Editing> => {
+  const { edited, ...committed } = await deps.db.transaction(async (trx): Promise<CommittedEdit> => {
     const fork = await findFork(trx, viewer, input.messageId);
-    const once = onceOf(fork, given, now);
-    const earlier = once && (await findRecordedSend(trx, accountId, once));
-    if (earlier !== undefined) {
-      return { edited: await readSentMessage(trx, fork, earlier), ...(await repeatEffects(trx, fork.conversation)) };
+    const send = idempotentSendOf(fork, parsed, now);
+    const recordedId = send && (await findRecordedSend(trx, accountId, send));
+    if (recordedId !== undefined) {
+      return { edited: await readSentMessage(trx, fork, recordedId), ...(await repeatEffects(trx, fork.conversation)) };
     }
     await requireFork(trx, fork, { role: 'USER', refusal: 'Only messages of the visitor can be edited.' });
-    const turn = await enqueueReply(trx, deps.config, fork, { now, whenBusy: input.whenBusy });
-    const written = await write(trx, fork, given, { turn, now, nodeId: nodeForNewReplies(deps), apiKeyId });
-    if (once !== undefined) await recordSend(trx, accountId, once, written.edited.userMessage.id);
-    return { ...written, turn };
+    const enqueued = await enqueueReply(trx, deps.config, fork, { now, whenBusy: input.whenBusy });
+    const written = await writeNewVersion(trx, fork, parsed, {
+      enqueued,
+      now,
+      nodeId: nodeForNewReplies(deps),
+      apiKeyId,
+    });
+    if (send !== undefined) await recordSend(trx, accountId, send, written.edited.userMessage.id);
+    return { ...written, enqueued };
   });
-  dispatchReply(deps, { reply: edited.reply, ...after });
+  dispatchReply(deps, { reply: edited.reply, ...committed });
   return edited;
 }
 
-/** What makes an edit the same: which message is edited, and to what. */
-function onceOf(
+/** Identifies an edit by its idempotency key, the message and the new content; `undefined` without a key. */
+function idempotentSendOf(
   { message, conversation: { chatbotId } }: Fork,
-  { clientMessageId: key, content, metadata }: Given,
+  { clientMessageId: key, content, metadata }: ParsedInput,
   now: number,
 ): IdempotentSend | undefined {
   if (key === undefined) return undefined;
-  const asked = { messageId: message.id, content, metadata: metadata && JSON.parse(metadata) };
-  return { scope: { chatbotId, operation: 'editMessage', key }, asked, now };
+  const request = { messageId: message.id, content, metadata: metadata && JSON.parse(metadata) };
+  return { scope: { chatbotId, operation: 'editMessage', key }, request, now };
 }
 
-async function write(
+async function writeNewVersion(
   trx: Queryable,
   { message: old, conversation, chatbot }: Fork,
-  { content, metadata = old.metadata }: Given,
-  { turn, now, ...asker }: { turn: EnqueuedReply | undefined; now: number; nodeId: string | null; apiKeyId: string },
-): Promise<Omit<Editing, 'turn'>> {
+  { content, metadata = old.metadata }: ParsedInput,
+  {
+    enqueued,
+    now,
+    ...origin
+  }: { enqueued: EnqueuedReply | undefined; now: number; nodeId: string | null; apiKeyId: string },
+): Promise<Omit<CommittedEdit, 'enqueued'>> {
   const { accountId, id, chatbotId, unreadCount } = conversation;
   const at = toTimestamp(now);
   await updateConversation(trx, { ...conversation, unreadCount: unreadCount + 1, updatedAt: at });
   await showBranch(trx, accountId, id, old.parentId);
-  const said = { role: 'USER', status: 'COMPLETED', parentId: old.parentId, content, metadata } as const;
-  const { message, event } = await writeMessage(trx, conversation, at, said);
+  const fields = { role: 'USER', status: 'COMPLETED', parentId: old.parentId, content, metadata } as const;
+  const { message, event } = await writeMessage(trx, conversation, at, fields);
   await enqueueEvents(trx, { accountId, chatbotId, at }, [messageReceived(conversation, message)]);
-  const reply = turn && (await writeReply(trx, conversation, { question: message, turn, now, ...asker }));
+  const reply = enqueued && (await writeReply(trx, conversation, { question: message, enqueued, now, ...origin }));
   return {
-    edited: { userMessage: message, reply: reply?.message ?? null, notice: turn ? null : chatbot.handoffMessage },
+    edited: { userMessage: message, reply: reply?.message ?? null, notice: enqueued ? null : chatbot.handoffMessage },
     events: [event, ...(reply ? [reply.event] : [])],
   };
 }

@@ -17,15 +17,15 @@ import { withDefaultModel } from '../models/families.ts';
 import { composeQuestion } from '../replies/prepare-question.ts';
 import { findTip } from '../store/branches.ts';
 
-/** The least and the most that something may be. */
+/** A lower and an upper bound, both inclusive. */
 export interface Range {
   readonly min: number;
   readonly max: number;
 }
 
-/** What a message would cost. */
+/** The estimated cost of answering a message. */
 export interface MessageEstimate {
-  /** Who would answer, the default model of a provider by its name. */
+  /** The model that would answer; the default model of a provider is named. */
   readonly author: ModelName;
   readonly inputTokens: Range;
   readonly outputTokens: Range;
@@ -33,15 +33,15 @@ export interface MessageEstimate {
   readonly priceNano: Range | null;
 }
 
-/** By how much the true number of tokens may be off on either side. */
+/** The relative error of estimated token counts, in both directions. */
 const TOLERANCE = 0.25;
 
-/** Every answer has some tokens. */
+/** Every answer has at least one token. */
 const MIN_OUTPUT_TOKENS = 1;
 
 /**
- * Says what it would take to answer a message now, and asks no model: its sources are searched and its prompt is
- * composed as they would be. Without tools and fallbacks: each round with a tool costs the prompt again.
+ * Estimates the cost of answering a message now, without asking a model: it searches the sources and composes the prompt as
+ * for a reply. The estimate contains no tool calls and no fallbacks; each tool call costs the prompt again.
  * @throws InvalidInputError, NotFoundError
  */
 export async function estimateMessage(
@@ -52,10 +52,10 @@ export async function estimateMessage(
   const rules = z.object({ content: text(1, deps.config.maxMessageChars), sessionId: clientIdText.optional() });
   const { content, sessionId } = parseInput(rules, { content: input.content, sessionId: input.sessionId });
   validateTarget(input);
-  const place = await resolveTarget(deps.db.read, accountId, { ...input, sessionId }, READ_ONLY_LOOKUP);
-  const { conversation } = place;
+  const target = await resolveTarget(deps.db.read, accountId, { ...input, sessionId }, READ_ONLY_LOOKUP);
+  const { conversation } = target;
   const fromId = (conversation && (await findTip(deps.db.read, accountId, conversation.id))) ?? null;
-  const question = await composeQuestion(deps, place, { content, fromId });
+  const question = await composeQuestion(deps, target, { content, fromId });
   if (question.author.provider === BUILTIN || !shouldAskModel(question)) {
     const inputTokens = estimateTokens(content);
     const author = { provider: BUILTIN, model: null };

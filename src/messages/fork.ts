@@ -6,10 +6,10 @@ import { findFollowing } from '../store/branches.ts';
 import { findChatbot } from '../store/chatbots.ts';
 import type { Queryable } from '../store/tables.ts';
 
-/** How many messages may follow the same one. */
+/** The maximum number of messages with the same parent. */
 export const MAX_SIBLINGS = 50;
 
-/** A message that is to get a sibling, and where it stands. */
+/** A message that will get a sibling, with its conversation and chatbot. */
 export interface Fork {
   readonly message: Message;
   readonly conversation: Conversation;
@@ -17,7 +17,7 @@ export interface Fork {
 }
 
 /**
- * Finds the message that is to get a sibling, and holds its conversation.
+ * Finds the message that will get a sibling, and locks its conversation.
  * @throws NotFoundError
  */
 export async function findFork(trx: Queryable, viewer: Viewer, messageId: string): Promise<Fork> {
@@ -28,8 +28,8 @@ export async function findFork(trx: Queryable, viewer: Viewer, messageId: string
 
 /**
  * Checks that a message can get a sibling.
- * @param role who must have said it; `refusal` says so to those who name another.
- * @throws InvalidInputError for another role, in a closed conversation, and for one sibling too many.
+ * @param role the role that the message must have; `refusal` is the error message for another role.
+ * @throws InvalidInputError for another role, in a closed conversation, and where the message has 50 versions.
  */
 export async function requireFork(
   trx: Queryable,
@@ -42,7 +42,7 @@ export async function requireFork(
   if (siblings.length >= MAX_SIBLINGS) throw refuseFork(`There are ${MAX_SIBLINGS} versions already.`);
 }
 
-/** What is answered to one who asks for a sibling that cannot be. */
+/** Creates the error for a message that cannot get a sibling. */
 export function refuseFork(message: string): InvalidInputError {
   return new InvalidInputError([{ path: ['messageId'], message }]);
 }

@@ -12,65 +12,64 @@ import {
 import { listStoppingReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 
-const KEPT_MS = 24 * 60 * 60 * 1_000;
+const RETENTION_MS = 24 * 60 * 60 * 1_000;
 
-/** One send under a client's key: the key's scope, and what was asked. */
+/** A request with an idempotency key: the scope of the key, and the content of the request. */
 export interface IdempotentSend {
   readonly scope: IdempotencyScope;
-  readonly asked: unknown;
+  readonly request: unknown;
   readonly now: number;
 }
 
 /**
- * Finds the message that the same send has written before, within 24 hours.
- * @throws IdempotencyConflictError when the key was used for something else.
+ * Finds the message that the same request has written within the last 24 hours.
+ * @throws IdempotencyConflictError when the key was used for a different request.
  */
 export async function findRecordedSend(
   trx: Queryable,
   accountId: string,
-  { scope, asked, now }: IdempotentSend,
+  { scope, request, now }: IdempotentSend,
 ): Promise<string | undefined> {
   const effect = await findIdempotentEffect(trx, accountId, scope, expiryOf(now));
-  if (effect !== undefined && effect.fingerprint !== fingerprintOf(asked)) throw new IdempotencyConflictError();
+  if (effect !== undefined && effect.fingerprint !== fingerprintOf(request)) throw new IdempotencyConflictError();
   return effect?.messageId;
 }
 
-/** Keeps what a send has written, in its transaction, so that there is no moment between effect and key. */
+/** Records the message that a request has written, in the same transaction: either both exist or neither. */
 export async function recordSend(
   trx: Queryable,
   accountId: string,
-  { scope, asked, now }: IdempotentSend,
+  { scope, request, now }: IdempotentSend,
   messageId: string,
 ): Promise<void> {
-  const effect = { messageId, fingerprint: fingerprintOf(asked) };
+  const effect = { messageId, fingerprint: fingerprintOf(request) };
   await recordIdempotentEffect(trx, accountId, scope, effect, { at: toTimestamp(now), since: expiryOf(now) });
 }
 
 /**
- * Reads what a request that is sent again has to repeat, because what follows a commit may not have been done the first
- * time: readers are woken, and replies that were asked to stop are made to. One that was to begin is begun by the watcher
- * for replies that nobody writes.
+ * Reads what a repeated request has to repeat, because the first one may have failed right after its commit: readers are
+ * signalled, and replies that are marked to stop are stopped. The reply watcher starts a reply that did not start.
  */
 export async function repeatEffects(
   trx: Queryable,
   { id: conversationId, accountId, chatbotId }: Conversation,
-): Promise<{ turn: undefined; stopping: Message[]; events: [{ conversationId: string; chatbotId: string }] }> {
+): Promise<{ enqueued: undefined; stopping: Message[]; events: [{ conversationId: string; chatbotId: string }] }> {
   const stopping = await listStoppingReplies(trx, accountId, conversationId);
-  return { turn: undefined, stopping, events: [{ conversationId, chatbotId }] };
+  return { enqueued: undefined, stopping, events: [{ conversationId, chatbotId }] };
 }
 
-/** Forgets the keys that do not count any more. */
+/** Deletes the idempotency keys that are older than 24 hours. */
 export async function deleteExpiredSends({ db, clock }: Pick<Deps, 'db' | 'clock'>): Promise<void> {
   await db.transaction((trx) => deleteIdempotentEffects(trx, expiryOf(clock.now())));
 }
 
-const expiryOf = (now: number): Timestamp => toTimestamp(now - KEPT_MS);
+const expiryOf = (now: number): Timestamp => toTimestamp(now - RETENTION_MS);
 
-/** The same for the same values, whatever the order of their keys. */
-function fingerprintOf(asked: unknown): string {
+/** Computes a hash of a request that does not depend on the order of its keys. */
+function fingerprintOf(request: unknown): string {
   return hash(
     'sha256',
-    JSON.stringify(asked, (_key, value) => sortKeys(value)),
+    JSON.stringify(request, (_key, value) => sortKeys(value)),
     'hex',
   );
 }

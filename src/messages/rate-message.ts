@@ -10,8 +10,8 @@ import { setRating } from '../store/messages.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 
 /**
- * Keeps what the visitor thinks of a reply; the last rating counts.
- * @throws NotFoundError; InvalidInputError for a message that is the visitor's own.
+ * Stores the visitor's rating of a reply, in place of an earlier rating.
+ * @throws NotFoundError; InvalidInputError for a message of the visitor.
  */
 export async function rateMessage(
   deps: Pick<Deps, 'db' | 'clock'>,

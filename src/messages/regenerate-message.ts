@@ -19,27 +19,27 @@ import { findMessage } from '../store/messages.ts';
 import { findFork, refuseFork, requireFork } from './fork.ts';
 import { findRecordedSend, recordSend, repeatEffects } from './idempotent-send.ts';
 
-/** What to answer once more. */
+/** The reply to regenerate. */
 export interface RegenerateMessageInput {
   readonly messageId: string;
   /** Absent: `ENQUEUE`. */
   readonly whenBusy?: WhenBusy | null | undefined;
-  /** The same id regenerates once: the second time the first answer is given again. */
+  /** The idempotency key: a repeated request returns the reply of the first one. */
   readonly clientMessageId?: string | null | undefined;
 }
 
-/** What was opened, and what follows its commit. */
-interface Regenerating extends DispatchInput {
+/** A committed regeneration, and what has to follow the commit. */
+interface CommittedRegeneration extends DispatchInput {
   readonly reply: Message;
 }
 
 const RULES = z.object({ clientMessageId: clientIdText.optional() });
 
 /**
- * Answers the question of a reply once more. The new reply stands beside the old one, and the conversation shows it and
- * no longer what followed the old one.
+ * Generates another reply to the same user message, beside the old one. The conversation shows the new reply instead of the
+ * old one and the messages after it, which are kept.
  * @returns the new reply.
- * @throws NotFoundError; InvalidInputError for what is no reply of the chatbot's, while a person answers, and see
+ * @throws NotFoundError; InvalidInputError for a message that is not a reply of the chatbot, while a person answers, and see
  * `requireFork`; IdempotencyConflictError, ChatbotPausedError, ConversationBusyError, QuotaExceededError, QueueFullError.
  * Nothing is stored then.
  */
@@ -51,27 +51,27 @@ export async function regenerateMessage(
   const { clientMessageId: key } = parseInput(RULES, { clientMessageId });
   const { accountId, apiKeyId } = viewer;
   const now = deps.clock.now();
-  const opened = await deps.db.transaction(async (trx): Promise<Regenerating> => {
+  const committed = await deps.db.transaction(async (trx): Promise<CommittedRegeneration> => {
     const fork = await findFork(trx, viewer, messageId);
     const { message: old, conversation } = fork;
     const scope = { chatbotId: conversation.chatbotId, operation: 'regenerateMessage' };
-    const once = key === undefined ? undefined : { scope: { ...scope, key }, asked: { messageId: old.id }, now };
-    const earlier = once && (await findRecordedSend(trx, accountId, once));
-    if (earlier !== undefined) {
-      const reply = requireFound('Message', await findMessage(trx, accountId, earlier));
+    const send = key === undefined ? undefined : { scope: { ...scope, key }, request: { messageId: old.id }, now };
+    const recordedId = send && (await findRecordedSend(trx, accountId, send));
+    if (recordedId !== undefined) {
+      const reply = requireFound('Message', await findMessage(trx, accountId, recordedId));
       return { reply, ...(await repeatEffects(trx, conversation)) };
     }
     await requireFork(trx, fork, { role: 'ASSISTANT', refusal: 'Only replies of the chatbot can be regenerated.' });
     const question = requireFound('Message', await findMessage(trx, accountId, old.parentId ?? ''));
-    const turn = await enqueueReply(trx, deps.config, fork, { now, whenBusy });
-    if (turn === undefined) throw refuseFork('A person has taken over the conversation; hand it back first.');
+    const enqueued = await enqueueReply(trx, deps.config, fork, { now, whenBusy });
+    if (enqueued === undefined) throw refuseFork('A person has taken over the conversation; hand it back first.');
     await updateConversation(trx, { ...conversation, updatedAt: toTimestamp(now) });
     await showBranch(trx, accountId, conversation.id, question.id);
-    const asker = { nodeId: nodeForNewReplies(deps), apiKeyId };
-    const { message: reply, event } = await writeReply(trx, conversation, { question, turn, now, ...asker });
-    if (once !== undefined) await recordSend(trx, accountId, once, reply.id);
-    return { reply, turn, events: [event] };
+    const origin = { nodeId: nodeForNewReplies(deps), apiKeyId };
+    const { message: reply, event } = await writeReply(trx, conversation, { question, enqueued, now, ...origin });
+    if (send !== undefined) await recordSend(trx, accountId, send, reply.id);
+    return { reply, enqueued, events: [event] };
   });
-  dispatchReply(deps, opened);
-  return opened.reply;
+  dispatchReply(deps, committed);
+  return committed.reply;
 }

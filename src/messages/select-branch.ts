@@ -8,8 +8,8 @@ import { findEndOfBranch, showBranch } from '../store/branches.ts';
 import { appendEvent } from '../store/events.ts';
 
 /**
- * Makes a conversation show a message with what leads to it and what followed it: where that forks, what came last.
- * Selecting what is shown already changes nothing.
+ * Makes a conversation show a message, the messages that lead to it and those that follow it; where these have several
+ * versions, the newest. Has no effect for a message that is already shown.
  * @throws NotFoundError
  */
 export async function selectBranch(
@@ -23,10 +23,10 @@ export async function selectBranch(
     const { id, conversationId } = message;
     if (message.isShown) return { conversation, events: [] };
     await showBranch(trx, accountId, conversationId, await findEndOfBranch(trx, accountId, id));
-    const told = { type: 'BranchSelected', messageId: id, conversationId, status: message.status } as const;
+    const selected = { type: 'BranchSelected', messageId: id, conversationId, status: message.status } as const;
     return {
       conversation,
-      events: [await appendEvent(trx, accountId, { ...told, at: toTimestamp(deps.clock.now()) })],
+      events: [await appendEvent(trx, accountId, { ...selected, at: toTimestamp(deps.clock.now()) })],
     };
   });
   publishEvents(deps.bus, events);

@@ -17,16 +17,16 @@ import { listOpenReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { findRecordedSend, type IdempotentSend, recordSend, repeatEffects } from './idempotent-send.ts';
 
-/** What a person says, and where. */
+/** A person's message, and its conversation. */
 export interface SendAgentMessageInput {
   readonly conversationId: string;
   readonly content: string;
-  /** What the visitor may call that person. */
+  /** The person's name, which the visitor sees. */
   readonly authorName?: string | null | undefined;
-  /** A note that the visitor does not see. */
+  /** Whether the message is a note that the visitor does not see. */
   readonly isPrivate?: boolean | null | undefined;
   readonly metadata?: unknown;
-  /** The same id sends once. */
+  /** The idempotency key: a repeated request returns the message of the first one. */
   readonly clientMessageId?: string | null | undefined;
 }
 
@@ -40,12 +40,12 @@ const rulesFor = (maxChars: number) =>
     clientMessageId: clientIdText.optional(),
   });
 
-type Given = z.output<ReturnType<typeof rulesFor>>;
+type ParsedInput = z.output<ReturnType<typeof rulesFor>>;
 
 /**
- * Stores what a person says to the visitor. From then on the chatbot is silent for a while (`HANDOFF_HOURS`), which
- * begins anew with each such message: the reply under way is stopped and those that wait are never begun. A private
- * note does nothing but stand there for those who manage.
+ * Stores a person's message to the visitor. The chatbot then answers nothing for `HANDOFF_HOURS` after the last such message:
+ * open replies of the conversation are stopped. A private note has no such effect; only viewers who manage the chatbot see
+ * it.
  * @throws InvalidInputError, NotFoundError, IdempotencyConflictError; nothing is stored.
  */
 export async function sendAgentMessage(
@@ -53,20 +53,20 @@ export async function sendAgentMessage(
   viewer: Viewer,
   input: SendAgentMessageInput,
 ): Promise<{ agentMessage: Message; conversation: Conversation }> {
-  const given = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
+  const parsed = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
   const isPrivate = input.isPrivate === true;
   const { accountId } = viewer;
   const now = deps.clock.now();
   const { stopping, events, ...sent } = await deps.db.transaction(async (trx): Promise<Sent> => {
     const conversation = await getLockedConversation(trx, accountId, input.conversationId);
-    const once = onceOf(conversation, given, isPrivate, now);
-    const earlier = once && (await findRecordedSend(trx, accountId, once));
-    if (earlier !== undefined) {
-      const agentMessage = requireFound('Message', await findMessage(trx, accountId, earlier));
+    const send = idempotentSendOf(conversation, parsed, isPrivate, now);
+    const recordedId = send && (await findRecordedSend(trx, accountId, send));
+    if (recordedId !== undefined) {
+      const agentMessage = requireFound('Message', await findMessage(trx, accountId, recordedId));
       return { agentMessage, conversation, ...(await repeatEffects(trx, conversation)) };
     }
-    const written = await (isPrivate ? writeNote : takeOver)(trx, deps, conversation, given, now);
-    if (once !== undefined) await recordSend(trx, accountId, once, written.agentMessage.id);
+    const written = await (isPrivate ? writeNote : takeOver)(trx, deps, conversation, parsed, now);
+    if (send !== undefined) await recordSend(trx, accountId, send, written.agentMessage.id);
     return written;
   });
   if (!isPrivate) deps.typing.set(sent.conversation.id, 'AGENT', false);
@@ -75,7 +75,7 @@ export async function sendAgentMessage(
   return sent;
 }
 
-/** What a message did. `stopping` are the replies that are being written. */
+/** A written message, and what has to follow the commit. `stopping` are the replies that are being generated. */
 interface Sent {
   readonly agentMessage: Message;
   readonly conversation: Conversation;
@@ -83,18 +83,18 @@ interface Sent {
   readonly stopping: readonly Message[];
 }
 
-const saidBy = ({ content, authorName, metadata }: Given) =>
+const agentFieldsOf = ({ content, authorName, metadata }: ParsedInput) =>
   ({ role: 'AGENT', status: 'COMPLETED', content, authorName: authorName ?? null, metadata }) as const;
 
 async function writeNote(
   trx: Queryable,
   _deps: AgentDeps,
   conversation: Conversation,
-  given: Given,
+  parsed: ParsedInput,
   now: number,
 ): Promise<Sent> {
-  const said = { ...saidBy(given), parentId: null, isPrivate: true };
-  const { message, event } = await writeMessage(trx, conversation, toTimestamp(now), said);
+  const fields = { ...agentFieldsOf(parsed), parentId: null, isPrivate: true };
+  const { message, event } = await writeMessage(trx, conversation, toTimestamp(now), fields);
   return { agentMessage: message, conversation, events: [event], stopping: [] };
 }
 
@@ -102,7 +102,7 @@ async function takeOver(
   trx: Queryable,
   { config }: AgentDeps,
   conversation: Conversation,
-  given: Given,
+  parsed: ParsedInput,
   now: number,
 ): Promise<Sent> {
   const { id, accountId, status } = conversation;
@@ -117,7 +117,7 @@ async function takeOver(
   };
   await updateConversation(trx, changed);
   const parentId = (await findTip(trx, accountId, id)) ?? null;
-  const { message, event } = await writeMessage(trx, changed, at, { ...saidBy(given), parentId });
+  const { message, event } = await writeMessage(trx, changed, at, { ...agentFieldsOf(parsed), parentId });
   const events = [...stopped.events, event];
   if (answererOf(conversation, now) === 'AI' || status === 'CLOSED') {
     events.push(await appendEvent(trx, accountId, { conversationId: id, type: 'HandoffChanged', at }));
@@ -125,13 +125,13 @@ async function takeOver(
   return { agentMessage: message, conversation: changed, events, stopping: stopped.stopping };
 }
 
-function onceOf(
+function idempotentSendOf(
   { id: conversationId, chatbotId }: Conversation,
-  { clientMessageId: key, content, authorName, metadata }: Given,
+  { clientMessageId: key, content, authorName, metadata }: ParsedInput,
   isPrivate: boolean,
   now: number,
 ): IdempotentSend | undefined {
   if (key === undefined) return undefined;
-  const asked = { conversationId, content, authorName, isPrivate, metadata: metadata && JSON.parse(metadata) };
-  return { scope: { chatbotId, operation: 'sendAgentMessage', key }, asked, now };
+  const request = { conversationId, content, authorName, isPrivate, metadata: metadata && JSON.parse(metadata) };
+  return { scope: { chatbotId, operation: 'sendAgentMessage', key }, request, now };
 }

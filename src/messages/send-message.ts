@@ -33,27 +33,27 @@ import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 import { findRecordedSend, type IdempotentSend, recordSend, repeatEffects } from './idempotent-send.ts';
 
-/** What to send, and where. */
+/** A visitor's message, and its conversation or chatbot. */
 export interface SendMessageInput extends TargetInput {
   readonly content: string;
   readonly metadata?: unknown;
-  /** The same id sends once: the second time the first answer is given again. */
+  /** The idempotency key: a repeated request returns the messages of the first one. */
   readonly clientMessageId?: string | null | undefined;
   /** Absent: `ENQUEUE`. */
   readonly whenBusy?: WhenBusy | null | undefined;
 }
 
-/** What was written: the message, and the reply that will be. */
+/** The stored message and its reply. */
 export interface SentMessage {
   readonly conversation: Conversation;
   readonly userMessage: Message;
-  /** Null while a person answers; `notice` says so to the visitor then. */
+  /** Null while a person answers; `notice` is then the handoff message. */
   readonly reply: Message | null;
   readonly notice: string | null;
 }
 
-/** What a send did, and what follows its commit. */
-interface Sending extends Omit<DispatchInput, 'reply'> {
+/** A committed send, and what has to follow the commit. */
+interface CommittedSend extends Omit<DispatchInput, 'reply'> {
   readonly sent: SentMessage;
 }
 
@@ -66,9 +66,8 @@ const rulesFor = (maxChars: number) =>
   });
 
 /**
- * Stores a visitor's message and opens its reply, in one transaction; then the reply is written in the background, at
- * once, or when those before it in the conversation have ended. While a person answers there is no reply. Resolves as
- * soon as all is durable.
+ * Stores a visitor's message and its reply in one transaction, and resolves after the commit. The reply is generated in the
+ * background, after the open replies of the conversation. While a person answers, there is no reply.
  * @throws InvalidInputError, NotFoundError, IdempotencyConflictError, ChatbotPausedError, ConversationBusyError,
  * QuotaExceededError, QueueFullError; nothing is stored.
  */
@@ -76,62 +75,66 @@ export async function sendMessage(
   deps: GenerateDeps & Pick<Deps, 'typing'>,
   viewer: Viewer,
   channel: Channel,
-  asked: SendMessageInput,
+  requested: SendMessageInput,
 ): Promise<SentMessage> {
-  const input = placeOfSession(viewer, asked);
-  const given = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
+  const input = withSessionTarget(viewer, requested);
+  const parsed = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
   validateTarget(input);
   const now = deps.clock.now();
   const { accountId } = viewer;
 
-  const { sent, ...after } = await deps.db.transaction(async (trx): Promise<Sending> => {
-    const place = await resolveTarget(trx, accountId, { ...input, sessionId: given.sessionId });
-    const once = onceOf(place, input, given, now);
-    const earlier = once && (await findRecordedSend(trx, accountId, once));
-    if (earlier !== undefined) {
-      const sent = await readSentMessage(trx, place, earlier);
+  const { sent, ...committed } = await deps.db.transaction(async (trx): Promise<CommittedSend> => {
+    const target = await resolveTarget(trx, accountId, { ...input, sessionId: parsed.sessionId });
+    const send = idempotentSendOf(target, input, parsed, now);
+    const recordedId = send && (await findRecordedSend(trx, accountId, send));
+    if (recordedId !== undefined) {
+      const sent = await readSentMessage(trx, target, recordedId);
       return { sent, ...(await repeatEffects(trx, sent.conversation)) };
     }
 
-    const turn = await enqueueReply(trx, deps.config, place, { now, whenBusy: input.whenBusy });
-    const written = await write(trx, place, channel, given, {
-      turn,
+    const enqueued = await enqueueReply(trx, deps.config, target, { now, whenBusy: input.whenBusy });
+    const written = await writeQuestion(trx, target, channel, parsed, {
+      enqueued,
       now,
       nodeId: nodeForNewReplies(deps),
       apiKeyId: viewer.apiKeyId,
       conversationId: viewer.session?.conversationId,
     });
-    if (once !== undefined) await recordSend(trx, accountId, once, written.sent.userMessage.id);
-    return { ...written, turn };
+    if (send !== undefined) await recordSend(trx, accountId, send, written.sent.userMessage.id);
+    return { ...written, enqueued };
   });
   deps.typing.set(sent.conversation.id, 'USER', false);
-  dispatchReply(deps, { reply: sent.reply, ...after });
+  dispatchReply(deps, { reply: sent.reply, ...committed });
   return sent;
 }
 
-/** A session speaks in the conversation that was drawn with it, which begins with its first message. */
-function placeOfSession({ session }: Viewer, input: SendMessageInput): SendMessageInput {
+/** Replaces the target by the conversation of the session token, which begins with its first message. */
+function withSessionTarget({ session }: Viewer, input: SendMessageInput): SendMessageInput {
   if (session === undefined) return input;
   const { chatbotId, conversationId: sessionId } = session;
   return { ...input, conversationId: null, chatbotId, sessionId };
 }
 
-/** The fields of an input, checked. */
-type Given = z.output<ReturnType<typeof rulesFor>>;
+/** The validated fields of an input. */
+type ParsedInput = z.output<ReturnType<typeof rulesFor>>;
 
-/** What makes a send the same: what is said and where, as the client named it. */
-function onceOf(place: ConversationTarget, input: TargetInput, given: Given, now: number): IdempotentSend | undefined {
-  const { clientMessageId: key, content, sessionId, metadata } = given;
+/** Identifies a send by its idempotency key, its content and the target as the client named it; `undefined` without a key. */
+function idempotentSendOf(
+  target: ConversationTarget,
+  input: TargetInput,
+  { clientMessageId: key, content, sessionId, metadata }: ParsedInput,
+  now: number,
+): IdempotentSend | undefined {
   if (key === undefined) return undefined;
-  const conversationId = input.conversationId == null ? undefined : place.conversation?.id;
+  const conversationId = input.conversationId == null ? undefined : target.conversation?.id;
   return {
-    scope: { chatbotId: place.chatbot.id, operation: 'sendMessage', key },
-    asked: { conversationId, sessionId, content, metadata: metadata && JSON.parse(metadata) },
+    scope: { chatbotId: target.chatbot.id, operation: 'sendMessage', key },
+    request: { conversationId, sessionId, content, metadata: metadata && JSON.parse(metadata) },
     now,
   };
 }
 
-/** Reads what an earlier send or edit wrote, as it stands now. */
+/** Reads the messages of an earlier send or edit in their current state. */
 export async function readSentMessage(
   trx: Queryable,
   { chatbot }: Pick<ConversationTarget, 'chatbot'>,
@@ -144,42 +147,43 @@ export async function readSentMessage(
   return { conversation, userMessage, reply, notice: reply ? null : handoffMessage };
 }
 
-/** Who writes when, and whether a reply follows. */
-interface Writing {
-  readonly turn: EnqueuedReply | undefined;
+/** The circumstances of a message: its reply, time, node, API key and conversation id. */
+interface WriteOptions {
+  readonly enqueued: EnqueuedReply | undefined;
   readonly now: number;
   readonly nodeId: string | null;
   readonly apiKeyId: string;
-  /** Of the conversation, where it begins with this and was drawn before. */
+  /** The id of a new conversation; absent: a new id. */
   readonly conversationId: string | undefined;
 }
 
-async function write(
+async function writeQuestion(
   trx: Queryable,
   { chatbot, conversation: found }: ConversationTarget,
   channel: Channel,
-  { content, sessionId, metadata }: Given,
-  { turn, now, conversationId, ...asker }: Writing,
+  { content, sessionId, metadata }: ParsedInput,
+  { enqueued, now, conversationId, ...origin }: WriteOptions,
 ): Promise<{ sent: SentMessage; events: LoggedEvent[] }> {
   const at = toTimestamp(now);
   const conversation = found
     ? await reopenConversation(trx, found, at)
     : await startConversation(trx, chatbot, { id: conversationId, channel, sessionId, metadata, at });
   const parentId = (found && (await findTip(trx, found.accountId, found.id))) ?? null;
-  const said = { role: 'USER', status: 'COMPLETED', content, metadata, parentId } as const;
-  const question = await writeMessage(trx, conversation, at, said);
+  const fields = { role: 'USER', status: 'COMPLETED', content, metadata, parentId } as const;
+  const question = await writeMessage(trx, conversation, at, fields);
   const reopened = { type: 'HandoffChanged', conversationId: conversation.id, at } as const;
   const handoff = found?.status === 'CLOSED' ? [await appendEvent(trx, conversation.accountId, reopened)] : [];
-  const happened = [messageReceived(conversation, question.message)];
-  if (found === undefined) happened.unshift(conversationStarted(conversation));
-  await enqueueEvents(trx, { accountId: conversation.accountId, chatbotId: chatbot.id, at }, happened);
-  const reply = turn && (await writeReply(trx, conversation, { question: question.message, turn, now, ...asker }));
+  const outboxEvents = [messageReceived(conversation, question.message)];
+  if (found === undefined) outboxEvents.unshift(conversationStarted(conversation));
+  await enqueueEvents(trx, { accountId: conversation.accountId, chatbotId: chatbot.id, at }, outboxEvents);
+  const reply =
+    enqueued && (await writeReply(trx, conversation, { question: question.message, enqueued, now, ...origin }));
   return {
     sent: {
       conversation,
       userMessage: question.message,
       reply: reply?.message ?? null,
-      notice: turn ? null : chatbot.handoffMessage,
+      notice: enqueued ? null : chatbot.handoffMessage,
     },
     events: [question.event, ...handoff, ...(reply ? [reply.event] : [])],
   };

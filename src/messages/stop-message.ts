@@ -8,10 +8,10 @@ import { requestStop, type StopDeps, stopReplies } from '../replies/stop-reply.t
 import { findMessage } from '../store/messages.ts';
 
 /**
- * Stops a reply: one that is being written keeps what it has, one that waits is never begun. A message that has ended
- * stays as it is, so stopping twice does no harm.
- * @returns the message as it stands then; still STREAMING where its end cannot be stored within some seconds, which is
- * done as soon as it can.
+ * Stops a reply. A reply that is being generated keeps its text; a queued reply is never generated. A message that has ended
+ * is left unchanged, so stopping is idempotent.
+ * @returns the message after that. It is still STREAMING where its end cannot be stored within some seconds; the end is
+ * then stored as soon as possible.
  * @throws NotFoundError
  */
 export async function stopMessage(deps: StopDeps, viewer: Viewer, input: { messageId: string }): Promise<Message> {

@@ -4,35 +4,35 @@ import { saveAnswer } from '../store/open-replies.ts';
 import type { LiveReply } from './live-replies.ts';
 
 const SAVE_INTERVAL_MS = 1_000;
-/** How long readers wait at most for the first text to be saved. */
-const FIRST_SAVE_MS = 500;
+/** How long readers wait at most for the first checkpoint. */
+const MAX_FIRST_SAVE_MS = 500;
 
 /**
- * Saves what has been written of the answers under way, every second in which it changed, all in one transaction: more
- * than the last second is never lost with the process. What could not be saved is tried again a second later.
- * @returns a function that ends it.
+ * Saves the text of the live replies every second in which it changed, all in one transaction. So a crash loses at most the
+ * last second. A failed save is retried a second later.
+ * @returns a function that stops it.
  */
 export function startCheckpoints(deps: Pick<Deps, 'db' | 'liveReplies' | 'background'>): () => void {
   let isSaving = false;
-  let isRefused = false;
+  let isFailing = false;
 
   async function save(): Promise<void> {
-    // Copied in one go: they are written on while they are saved.
+    // All texts are copied at once, as they grow while they are saved.
     const changed = [...deps.liveReplies]
-      .map(([id, answer]) => ({ id, answer, size: sizeOf(answer), ...copyText(answer) }))
-      .filter(({ answer, size }) => size > answer.savedSize);
+      .map(([id, reply]) => ({ id, reply, size: sizeOf(reply), ...copyText(reply) }))
+      .filter(({ reply, size }) => size > reply.savedSize);
     if (changed.length === 0) return;
     isSaving = true;
     try {
       await deps.db.transaction(async (trx) => {
-        for (const { answer, ...written } of changed) await saveAnswer(trx, answer.accountId, written);
+        for (const { reply, ...text } of changed) await saveAnswer(trx, reply.accountId, text);
       });
-      for (const { answer, size } of changed) answer.savedSize = size;
-      isRefused = false;
+      for (const { reply, size } of changed) reply.savedSize = size;
+      isFailing = false;
     } catch (error) {
-      // That is said once, however long it lasts.
-      if (isRefused && error instanceof StorageUnavailableError) return;
-      isRefused = true;
+      // An outage is logged once, however long it lasts.
+      if (isFailing && error instanceof StorageUnavailableError) return;
+      isFailing = true;
       throw error;
     } finally {
       isSaving = false;
@@ -40,32 +40,32 @@ export function startCheckpoints(deps: Pick<Deps, 'db' | 'liveReplies' | 'backgr
   }
 
   const timer = setInterval(() => {
-    if (!isSaving) deps.background.run('save answers', save);
+    if (!isSaving) deps.background.run('save checkpoints', save);
   }, SAVE_INTERVAL_MS);
   return () => clearInterval(timer);
 }
 
 /**
- * Saves the first text of an answer before anybody is told of it, so that what a crash leaves shows whether anybody has
- * seen any of the answer. Where that takes long or fails, readers do not wait for it.
+ * Saves the first text of a reply before any reader receives it. So after a crash, a reply without saved text is one that no
+ * reader has seen. If saving takes longer than 500 ms or fails, readers receive the text anyway.
  */
-export async function saveFirstText(deps: Pick<Deps, 'db'>, id: string, answer: LiveReply): Promise<void> {
-  const size = sizeOf(answer);
-  const written = { id, ...copyText(answer) };
+export async function saveFirstText(deps: Pick<Deps, 'db'>, id: string, reply: LiveReply): Promise<void> {
+  const size = sizeOf(reply);
+  const text = { id, ...copyText(reply) };
   const saving = deps.db
-    .transaction((trx) => saveAnswer(trx, answer.accountId, written), { isLazy: true })
+    .transaction((trx) => saveAnswer(trx, reply.accountId, text), { isLazy: true })
     .then(() => {
-      answer.savedSize = Math.max(answer.savedSize, size);
+      reply.savedSize = Math.max(reply.savedSize, size);
     })
-    // It is saved with the next second's text.
+    // The next checkpoint saves it.
     .catch(() => {});
   const { promise: isLate, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, FIRST_SAVE_MS);
+  const timer = setTimeout(resolve, MAX_FIRST_SAVE_MS);
   await Promise.race([saving, isLate]);
   clearTimeout(timer);
 }
 
-/** Grows with everything that is written. */
+/** The size of a text, which only grows: characters plus citations. */
 const sizeOf = ({ content, citations }: LiveReply): number => content.length + citations.length;
 
 const copyText = ({ content, citations }: LiveReply) => ({ content, citations: [...citations] });

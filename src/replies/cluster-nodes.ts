@@ -9,16 +9,19 @@ import { OWNERSHIP_LOST } from './live-replies.ts';
 import { recoverReplies } from './recover.ts';
 import { storeStop } from './stop-reply.ts';
 
-/** How often a node says that it lives, and looks after the others. */
-const BEAT_MS = 2_000;
+/** How often a node sends a heartbeat, and checks its replies and the other nodes. */
+const HEARTBEAT_INTERVAL_MS = 2_000;
 
 /**
- * After so long without a word a node is dead. It is the one who watches that counts, by its own clock and only while it
- * can look: so clocks may differ, and nobody is dead because the database was away.
+ * How long a node lives without a heartbeat. Each node measures this with its own clock, and only while it can read the
+ * database: so clocks may differ, and no lease expires because the database was away.
  */
 const LEASE_MS = 12_000;
 
-/** Joins the nodes; comes before any answer is begun. Whoever holds the database alone knows that all others are dead. */
+/**
+ * Adds this node to the cluster; precedes the first reply. A node that has the database to itself removes all others, as
+ * they must be dead.
+ */
 export async function joinCluster({ db, node }: Pick<Deps, 'db' | 'node'>): Promise<void> {
   await db.transaction(async (trx) => {
     if (!db.isShared) await deleteAllNodes(trx);
@@ -27,78 +30,78 @@ export async function joinCluster({ db, node }: Pick<Deps, 'db' | 'node'>): Prom
 }
 
 /**
- * Watches every two seconds for replies that nobody writes, and recovers them: what a dead node has left open, at the
- * latest 16 seconds after its death, what this node has given up or should write without knowing, and queued replies
- * whose turn has come. What is written here and was asked to stop or was deleted is stopped. Where the database is shared,
- * it also tells the other nodes that this one lives.
- * @returns a function that ends it and leaves: what waits here is taken up by the others at once.
+ * Checks every two seconds for open replies that no node generates, and recovers them: the replies of a dead node within 16
+ * seconds of its death, replies whose end this node could not store or whose start it missed, and queued replies whose turn
+ * has come. It stops replies that a client has asked to stop, or that were deleted. Where the database is shared, it also
+ * sends the heartbeat of this node.
+ * @returns a function that stops the watcher and leaves the cluster, so that other nodes recover queued replies at once.
  */
 export function startReplyWatcher(deps: GenerateDeps): () => Promise<void> {
   const { db, logger, announcements } = deps;
-  announcements.on('stop', (messageId) => stopReply(deps, messageId));
-  const watch: Watch = {
+  announcements.on('stop', (messageId) => abortGeneration(deps, messageId));
+  const watcher: Watcher = {
     deps,
-    heartbeat: db.isShared ? startHeartbeat(deps, BEAT_MS) : undefined,
-    seen: new Map(),
-    idleBefore: new Set(),
-    lookedAt: performance.now(),
+    heartbeat: db.isShared ? startHeartbeat(deps, HEARTBEAT_INTERVAL_MS) : undefined,
+    lastBeats: new Map(),
+    idleAtLastCheck: new Set(),
+    checkedAt: performance.now(),
   };
-  let looking: Promise<void> | undefined;
+  let checking: Promise<void> | undefined;
   let isFailing = false;
   const timer = setInterval(() => {
-    looking ??= look(watch)
+    checking ??= check(watcher)
       .then(() => {
-        if (isFailing) logger.info('watching for replies that nobody writes again');
+        if (isFailing) logger.info('checking open replies again');
         isFailing = false;
       })
       .catch((error: unknown) => {
-        // Once, however long the database is away.
-        if (!isFailing) logger.error({ err: error }, 'cannot watch for replies that nobody writes; trying again');
+        // Logged once, however long the database is away.
+        if (!isFailing) logger.error({ err: error }, 'cannot check open replies; retrying');
         isFailing = true;
       })
       .finally(() => {
-        looking = undefined;
+        checking = undefined;
       });
-  }, BEAT_MS);
+  }, HEARTBEAT_INTERVAL_MS);
   return async () => {
     clearInterval(timer);
-    await looking;
-    watch.heartbeat?.close();
-    await leaveNodes(deps);
+    await checking;
+    watcher.heartbeat?.close();
+    await leaveCluster(deps);
   };
 }
 
-/** What a node remembers from one look to the next. */
-interface Watch {
+/** The state that a node keeps between checks. */
+interface Watcher {
   readonly deps: GenerateDeps;
   readonly heartbeat: Heartbeat | undefined;
-  /** The last heartbeat of each node, and since when it is the last. */
-  readonly seen: Map<string, { readonly beat: number; readonly since: number }>;
-  /** The replies of this node that nobody wrote at the last look. */
-  idleBefore: ReadonlySet<string>;
-  lookedAt: number;
+  /** The last heartbeat of each node, and when this node first read it. */
+  readonly lastBeats: Map<string, { readonly beat: number; readonly since: number }>;
+  /** The replies of this node that it was not generating at the last check. */
+  idleAtLastCheck: ReadonlySet<string>;
+  checkedAt: number;
 }
 
-async function look(watch: Watch): Promise<void> {
-  const { deps, heartbeat } = watch;
+async function check(watcher: Watcher): Promise<void> {
+  const { deps, heartbeat } = watcher;
   const { db, node, liveReplies } = deps;
-  if (heartbeat && !(await heartbeat.beat())) await rejoin(deps);
+  if (heartbeat && !(await heartbeat.send())) await rejoin(deps);
   await disownAbandoned(deps);
-  const written = [...liveReplies.keys()];
+  const liveIds = [...liveReplies.keys()];
   const own = await listRepliesOfNode(db.read, node.id);
-  // Ended by another, or deleted: whatever is written of it has nowhere to go.
+  // A reply that another node has ended, or that was deleted: its text cannot be stored any more.
   const ownIds = new Set(own.map(({ id }) => id));
-  for (const id of written) if (!ownIds.has(id)) liveReplies.get(id)?.stop.abort(OWNERSHIP_LOST);
-  for (const { id, isAskedToStop } of own) if (isAskedToStop) stopReply(deps, id);
-  await beginForgotten(
-    watch,
+  for (const id of liveIds) if (!ownIds.has(id)) liveReplies.get(id)?.stop.abort(OWNERSHIP_LOST);
+  for (const { id, isAskedToStop } of own) if (isAskedToStop) abortGeneration(deps, id);
+  await startMissedReplies(
+    watcher,
     own.filter(({ id }) => !liveReplies.has(id)),
   );
-  if (db.isShared) await removeExpiredNodes(watch);
+  if (db.isShared) await removeExpiredNodes(watcher);
   await recoverReplies(deps);
 }
 
-function stopReply({ liveReplies }: GenerateDeps, messageId: string): void {
+function abortGeneration({ liveReplies }: GenerateDeps, messageId: string): void {
   liveReplies.get(messageId)?.stop.abort();
 }
 
@@ -110,15 +113,15 @@ async function disownAbandoned({ db, node }: GenerateDeps): Promise<void> {
 }
 
 /**
- * Begins replies that are this node's and that nobody writes: the commit that gave them to it was done, and the answer to
- * it lost. Just after any commit it looks the same, so only what is found twice is one of them. One that was asked to stop
- * meanwhile is ended.
+ * Starts replies that belong to this node but are not being generated: the commit that assigned them succeeded, and its
+ * confirmation was lost. Right after any commit the state looks the same, so only a reply that is idle at two checks counts.
+ * A reply that a client has meanwhile asked to stop is ended.
  */
-async function beginForgotten(watch: Watch, idle: readonly OwnReply[]): Promise<void> {
-  const { deps } = watch;
-  const forgotten = idle.filter(({ id }) => watch.idleBefore.has(id));
-  watch.idleBefore = new Set(idle.map(({ id }) => id));
-  for (const { accountId, id, isAskedToStop } of forgotten) {
+async function startMissedReplies(watcher: Watcher, idle: readonly OwnReply[]): Promise<void> {
+  const { deps } = watcher;
+  const missed = idle.filter(({ id }) => watcher.idleAtLastCheck.has(id));
+  watcher.idleAtLastCheck = new Set(idle.map(({ id }) => id));
+  for (const { accountId, id, isAskedToStop } of missed) {
     const reply = await findMessage(deps.db.read, accountId, id);
     if (reply?.status !== 'STREAMING') continue;
     if (isAskedToStop) await storeStop(deps, reply);
@@ -126,42 +129,42 @@ async function beginForgotten(watch: Watch, idle: readonly OwnReply[]): Promise<
   }
 }
 
-/** Joins anew as another node: the others have ended what was written here. */
+/** Joins the cluster under a new id: the other nodes have removed this one and ended its replies. */
 async function rejoin(deps: GenerateDeps): Promise<void> {
   const { node, logger, liveReplies } = deps;
-  logger.warn('other nodes took this one for dead; its answers were interrupted');
+  logger.warn('the lease of this node has expired; other nodes have interrupted its replies');
   Object.assign(node, createNode());
-  for (const answer of liveReplies.values()) answer.stop.abort(OWNERSHIP_LOST);
+  for (const reply of liveReplies.values()) reply.stop.abort(OWNERSHIP_LOST);
   await joinCluster(deps);
 }
 
 /** Removes the other nodes whose lease has expired. */
-async function removeExpiredNodes(watch: Watch): Promise<void> {
-  const { seen } = watch;
-  const { db, node, logger } = watch.deps;
+async function removeExpiredNodes(watcher: Watcher): Promise<void> {
+  const { lastBeats } = watcher;
+  const { db, node, logger } = watcher.deps;
   const nodes = await listNodes(db.read);
   const now = performance.now();
-  // The others may have been cut off as well, and need time to say that they live.
-  if (now - watch.lookedAt > LEASE_MS / 2) seen.clear();
-  watch.lookedAt = now;
+  // After a long pause of this node: the others may have been cut off as well, and need time to send a heartbeat.
+  if (now - watcher.checkedAt > LEASE_MS / 2) lastBeats.clear();
+  watcher.checkedAt = now;
   const ids = new Set(nodes.map(({ id }) => id));
-  for (const id of seen.keys()) if (!ids.has(id)) seen.delete(id);
+  for (const id of lastBeats.keys()) if (!ids.has(id)) lastBeats.delete(id);
   for (const other of nodes) {
-    const known = seen.get(other.id);
-    if (known?.beat !== other.beat) seen.set(other.id, { beat: other.beat, since: now });
-    else if (now - known.since > LEASE_MS && other.id !== node.id) {
-      logger.warn({ node: other.id }, 'a node is dead');
+    const last = lastBeats.get(other.id);
+    if (last?.beat !== other.beat) lastBeats.set(other.id, { beat: other.beat, since: now });
+    else if (now - last.since > LEASE_MS && other.id !== node.id) {
+      logger.warn({ node: other.id }, 'the lease of a node has expired');
       await db.transaction((trx) => deleteNode(trx, other));
     }
   }
 }
 
-async function leaveNodes({ db, node, logger }: GenerateDeps): Promise<void> {
+async function leaveCluster({ db, node, logger }: GenerateDeps): Promise<void> {
   await db
     .transaction(async (trx) => {
       await forgetAttempts(trx, node.id);
       await deleteNodeById(trx, node.id);
     })
-    // They find out by themselves.
-    .catch((error: unknown) => logger.error({ err: error }, 'cannot leave the other nodes'));
+    // Without this, the other nodes remove this one when its lease has expired.
+    .catch((error: unknown) => logger.error({ err: error }, 'cannot leave the cluster'));
 }

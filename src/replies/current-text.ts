@@ -2,7 +2,7 @@ import type { WrittenText } from '../coordination/live-texts.ts';
 import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
 
-/** What stands written of a message, as far as this process knows. */
+/** Returns the newest text of a message that this process knows without reading anything. */
 export function currentTextOf(
   { liveReplies, liveTexts }: Pick<Deps, 'liveReplies' | 'liveTexts'>,
   message: Message,
@@ -12,7 +12,7 @@ export function currentTextOf(
   return longerOf(message, live);
 }
 
-/** What was heard of an answer, unless it is older than what was saved of it. */
-export function longerOf(message: Message, heard: WrittenText | undefined): WrittenText {
-  return heard !== undefined && heard.content.length >= message.content.length ? heard : message;
+/** Returns the live text of a reply, or the saved text where that is longer. */
+export function longerOf(message: Message, live: WrittenText | undefined): WrittenText {
+  return live !== undefined && live.content.length >= message.content.length ? live : message;
 }

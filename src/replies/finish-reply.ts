@@ -12,43 +12,43 @@ import { countReply, releaseReply } from '../store/usage.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 
 /**
- * Writes how a reply ended, what it cost and the event that tells it, in the caller's transaction. A reply of which no
- * character was produced is given back. One that has ended already stays as it is. The caller holds the conversation.
- * @param nodeId given by the writer of the reply: one that another node has taken over stays as it is.
+ * Stores the end of a reply, its usage and its events in the caller's transaction, which has locked the conversation. A
+ * reply without text does not count against the quota. A reply that has already ended is left unchanged.
+ * @param nodeId the node that generated the reply; a reply that another node has taken over is left unchanged. Absent: any.
  */
 export async function storeReplyEnd(
   trx: Queryable,
   reply: Message,
-  ending: ReplyEnd,
+  end: ReplyEnd,
   nodeId?: string,
 ): Promise<LoggedEvent[]> {
   const { accountId, conversationId, createdAt } = reply;
-  if (!(await endMessage(trx, accountId, ending, nodeId))) return [];
-  if (ending.content === '') await releaseReply(trx, accountId, createdAt.slice(0, 7));
-  const { id: messageId, status, completedAt: at } = ending;
+  if (!(await endMessage(trx, accountId, end, nodeId))) return [];
+  if (end.content === '') await releaseReply(trx, accountId, createdAt.slice(0, 7));
+  const { id: messageId, status, completedAt: at } = end;
   const event = await appendEvent(trx, accountId, { conversationId, messageId, type: ENDINGS[status], status, at });
-  const { usage, generation } = ending;
-  if (usage !== null || ending.content !== '') {
+  const { usage, generation } = end;
+  if (usage !== null || end.content !== '') {
     const priceNano = generation?.priceNano ?? null;
     await countReply(trx, reply, { chatbotId: event.chatbotId, usage: usage ?? UNKNOWN_USAGE, priceNano });
   }
   const find = async () => requireFound('Conversation', await findConversation(trx, accountId, conversationId));
-  const happened = { COMPLETED: [messageCompleted(find, ending)], FAILED: [messageFailed(find, ending)] };
+  const outboxEvents = { COMPLETED: [messageCompleted(find, end)], FAILED: [messageFailed(find, end)] };
   if (status === 'COMPLETED' || status === 'FAILED') {
-    await enqueueEvents(trx, { accountId, chatbotId: event.chatbotId, at }, happened[status]);
+    await enqueueEvents(trx, { accountId, chatbotId: event.chatbotId, at }, outboxEvents[status]);
   }
-  for (const took of ending.spent ?? []) {
-    await countReply(trx, reply, { chatbotId: event.chatbotId, messages: 0, ...took });
+  for (const spent of end.spent ?? []) {
+    await countReply(trx, reply, { chatbotId: event.chatbotId, messages: 0, ...spent });
   }
   return [event];
 }
 
-/** What a reply took that was lost with its process. */
+/** The usage of a reply whose process died before reporting it. */
 const UNKNOWN_USAGE = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0 };
 
 /**
- * Starts the turn of the reply that waits next in the conversation, if none is being written and the chatbot is not paused:
- * on the node of the caller, who holds the conversation.
+ * Marks the next queued reply of a conversation as STREAMING on a node, unless another reply is STREAMING or the chatbot is
+ * paused. The caller has locked the conversation, and starts the generation after the commit.
  */
 export async function startNextReply(
   trx: Queryable,

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 
-/** This process among those that share the database, as the writer of answers. */
+/** This process as a member of the cluster of gateways that share the database. */
 export interface GatewayNode {
-  /** What its answers are marked with; it gets a new one when the others have taken it for dead. */
+  /** The id in the rows of its replies. It changes when the lease of the node has expired. */
   id: string;
-  /** The ids of replies whose end it has given up to store: whoever watches has them recovered. */
+  /** The ids of replies whose end the node could not store; the reply watcher recovers them. */
   abandoned: Set<string>;
 }
 
-/** Makes the node of this process, which has yet to join. */
+/** Creates the node of this process. `joinCluster` adds it to the cluster. */
 export function createNode(): GatewayNode {
   return { id: randomUUID(), abandoned: new Set() };
 }

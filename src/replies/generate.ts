@@ -15,7 +15,7 @@ import { type LiveReply, OWNERSHIP_LOST } from './live-replies.ts';
 import { prepareQuestion } from './prepare-question.ts';
 import { suggestFollowUps } from './suggest-follow-ups.ts';
 
-/** What generating needs. */
+/** The dependencies of generating replies. */
 export type GenerateDeps = Pick<
   Deps,
   | 'db'
@@ -34,13 +34,13 @@ export type GenerateDeps = Pick<
   | 'prices'
 >;
 
-/** For how long the end of a reply is tried to be stored after errors that should not be. */
+/** How long storing the end of a reply is retried after unexpected errors. */
 const MAX_BROKEN_MS = 8_000;
 
 /**
- * Writes a reply in the background, and after it the one that waits next in its conversation, until none waits. One that
- * is being written here goes on as it is.
- * @param isAlone whether no other may be written beside it: see `recoverReplies`.
+ * Generates a reply in the background, then the queued replies of its conversation, one after another. Does nothing for a
+ * reply that this process is already generating.
+ * @param isAlone whether no other reply may be generated at the same time: see `recoverReplies`.
  */
 export function startGenerating(deps: GenerateDeps, reply: Message, isAlone = false): void {
   if (deps.liveReplies.has(reply.id)) return;
@@ -51,55 +51,55 @@ export function startGenerating(deps: GenerateDeps, reply: Message, isAlone = fa
 }
 
 /**
- * Writes one reply: the only writer of its text. What comes from the engine goes into the live answer, whose readers
- * are signalled; the end is stored in one transaction with what it costs. However the engine behaves, the reply ends;
- * but while the gateway stops, one of which nothing is written is left to the next start or to other gateways.
- * @returns the reply whose turn is next.
+ * Generates one reply. The engine's answer goes into the live reply, and the bus signals each change to the readers. The
+ * end of the reply and its usage are stored in one transaction. However the engine behaves, the reply ends. If the gateway
+ * stops before there is any text, the reply is left to another node or the next start.
+ * @returns the next reply of the conversation.
  */
 async function generate(
   deps: GenerateDeps,
   { reply, isAlone }: { reply: Message; isAlone: boolean },
   signal: AbortSignal,
 ): Promise<Message | undefined> {
-  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const { promise: ended, resolve: resolveEnded } = Promise.withResolvers<void>();
   const stop = new AbortController();
   const live: LiveReply = { accountId: reply.accountId, content: '', citations: [], savedSize: 0, stop, ended };
   deps.liveReplies.set(reply.id, live);
   deps.metrics.answersUnderWay.inc();
   let events: readonly LoggedEvent[] = [];
   const nodeId = deps.node.id;
-  const over = AbortSignal.any([signal, stop.signal]);
-  const leave = await deps.replyGate.enter(isAlone, over);
+  const anySignal = AbortSignal.any([signal, stop.signal]);
+  const leaveGate = await deps.replyGate.enter(isAlone, anySignal);
   try {
-    // A stop is stored as the end of the reply, also of one that has not begun.
-    if (!stop.signal.aborted && !(await mayBegin(deps, { reply, isAlone, nodeId }, signal))) return undefined;
-    const { ending, question } = await write(deps, reply, live, over);
+    // A reply that is stopped before its generation begins still needs its end stored.
+    if (!stop.signal.aborted && !(await tryBegin(deps, { reply, isAlone, nodeId }, signal))) return undefined;
+    const { end: replyEnd, question } = await generateText(deps, reply, live, anySignal);
     const isUnseen = live.content === '' && live.citations.length === 0;
-    const isHandedOver = signal.aborted && ending.status === 'INTERRUPTED' && isUnseen;
-    if (stop.signal.reason === OWNERSHIP_LOST || isHandedOver) return undefined;
-    const stored = await store(deps, { reply, nodeId }, ending, signal);
+    const isLeftToOthers = signal.aborted && replyEnd.status === 'INTERRUPTED' && isUnseen;
+    if (stop.signal.reason === OWNERSHIP_LOST || isLeftToOthers) return undefined;
+    const stored = await storeEnd(deps, { reply, nodeId }, replyEnd, signal);
     events = stored.events;
-    const isLastWord = ending.status === 'COMPLETED' && stored.next === undefined && !deps.background.isDraining;
-    if (question && isLastWord) suggestFollowUps(deps, question, { ...reply, ...ending });
+    const isLastReply = replyEnd.status === 'COMPLETED' && stored.next === undefined && !deps.background.isDraining;
+    if (question && isLastReply) suggestFollowUps(deps, question, { ...reply, ...replyEnd });
     return stored.next;
   } catch (error) {
-    // Left to whoever watches for what is lost; after a stop, to the next start or the other gateways.
+    // The reply watcher recovers it; while the gateway stops, another node or the next start does.
     deps.node.abandoned.add(reply.id);
     throw error;
   } finally {
-    leave?.();
+    leaveGate?.();
     deps.liveReplies.delete(reply.id);
     deps.liveTexts.end(reply.id);
     deps.metrics.answersUnderWay.dec();
-    // Where the answer to a commit was lost, nobody has the events of what it did.
+    // If the confirmation of the commit was lost, `events` lacks what it wrote.
     deps.bus.publish(conversationTopic(reply.conversationId));
     publishEvents(deps.bus, events);
-    end();
+    resolveEnded();
   }
 }
 
-/** Whether a reply can begin, which is counted where it runs alone: the others were counted with their turn. */
-async function mayBegin(
+/** Returns whether the reply may begin. Counts the attempt of a reply that runs alone; others are counted when they start. */
+async function tryBegin(
   { db, background }: GenerateDeps,
   { reply, isAlone, nodeId }: { reply: Message; isAlone: boolean; nodeId: string },
   signal: AbortSignal,
@@ -110,13 +110,13 @@ async function mayBegin(
   return retryStep(count, { signal, unavailableMs: Number.POSITIVE_INFINITY, brokenMs: 0 });
 }
 
-async function write(
+async function generateText(
   deps: GenerateDeps,
   reply: Message,
   live: LiveReply,
   signal: AbortSignal,
-): Promise<{ ending: ReplyEnd; question: Question | undefined }> {
-  const run = createGenerationState();
+): Promise<{ end: ReplyEnd; question: Question | undefined }> {
+  const state = createGenerationState();
   let failure: FailureCode | undefined;
   let question: Question | undefined;
   try {
@@ -124,31 +124,31 @@ async function write(
       signal,
       unavailableMs: ANSWER_STEP_MS,
       brokenMs: 0,
-      onFirstFailure: (err) => deps.logger.warn({ err, messageId: reply.id }, 'cannot read a question; trying again'),
+      onFirstFailure: (err) => deps.logger.warn({ err, messageId: reply.id }, 'cannot read a question; retrying'),
     });
-    run.author = question.author;
+    state.author = question.author;
     const engine = deps.engines.get(question.author.provider);
     if (engine === undefined) throw new Error(`There is no engine for the provider ${question.author.provider}.`);
     const topic = conversationTopic(reply.conversationId);
-    const show = () => {
+    const publish = () => {
       deps.liveTexts.grow(reply.id, live);
       deps.bus.publish(topic, 'text');
     };
-    let isShown = false;
-    const take = (event: AnswerEvent): Promise<void> | undefined => {
-      if (!applyAnswerEvent(run, live, event)) return undefined;
-      if (isShown || (live.content === '' && live.citations.length === 0)) return void show();
-      isShown = true;
-      return saveFirstText(deps, reply.id, live).then(show);
+    let isPublished = false;
+    const receive = (event: AnswerEvent): Promise<void> | undefined => {
+      if (!applyAnswerEvent(state, live, event)) return undefined;
+      if (isPublished || (live.content === '' && live.citations.length === 0)) return void publish();
+      isPublished = true;
+      return saveFirstText(deps, reply.id, live).then(publish);
     };
-    await takeSteps(engine.answer(question, signal), take, signal);
-    if (run.finish === undefined && !signal.aborted) throw new Error('The engine ended without a finish.');
+    await consumeAnswer(engine.answer(question, signal), receive, signal);
+    if (state.finish === undefined && !signal.aborted) throw new Error('The engine ended without a finish.');
   } catch (error) {
     failure = error instanceof AnswerFailure ? error.code : 'ANSWER_FAILED';
-    if (!signal.aborted) deps.logger.error({ err: error, messageId: reply.id, ...run.author }, 'answer failed');
+    if (!signal.aborted) deps.logger.error({ err: error, messageId: reply.id, ...state.author }, 'answer failed');
   }
 
-  const { finish, author, firstTokenMs } = run;
+  const { finish, author, firstTokenMs } = state;
   const status = finish
     ? 'COMPLETED'
     : live.stop.signal.aborted && live.stop.signal.reason !== OWNERSHIP_LOST
@@ -156,18 +156,18 @@ async function write(
       : signal.aborted
         ? 'INTERRUPTED'
         : 'FAILED';
-  const usage = finish?.usage ?? usageOf(run, live);
+  const usage = finish?.usage ?? usageOf(state, live);
   const engine = author?.provider ?? 'none';
   deps.metrics.answers.inc({ engine, status });
   if (firstTokenMs !== null) deps.metrics.firstDeltaSeconds.observe({ engine }, firstTokenMs / 1_000);
   const priceNano = author && usage && deps.prices.priceOf(author, usage);
   if (usage !== null) recordUsageMetrics(deps.metrics, engine, usage, priceNano);
-  const spent = run.spent.map((took) => {
-    const priceNano = deps.prices.priceOf(took.author, took.usage);
-    recordUsageMetrics(deps.metrics, took.author.provider, took.usage, priceNano);
-    return { usage: took.usage, priceNano };
+  const spent = state.spent.map(({ author, usage }) => {
+    const priceNano = deps.prices.priceOf(author, usage);
+    recordUsageMetrics(deps.metrics, author.provider, usage, priceNano);
+    return { usage, priceNano };
   });
-  const ending: ReplyEnd = {
+  const end: ReplyEnd = {
     id: reply.id,
     status,
     content: live.content,
@@ -175,68 +175,68 @@ async function write(
     finishReason: finish?.reason ?? (status === 'FAILED' ? 'ERROR' : 'ABORTED'),
     usage,
     generation: author && { ...author, firstTokenMs, priceNano },
-    reasoning: question?.answering.showsReasoning ? run.reasoning.toWellFormed() || null : null,
+    reasoning: question?.answering.showsReasoning ? state.reasoning.toWellFormed() || null : null,
     error: status === 'FAILED' && failure ? { code: failure, message: FAILURES[failure] } : null,
     completedAt: toTimestamp(deps.clock.now()),
     spent,
   };
-  return { ending, question };
+  return { end, question };
 }
 
 /**
- * Stores the end, and starts the turn of the reply that waits next; when the gateway stops, that is left for the next
- * start. Tries again for as long as the storage is unavailable, and for a while after any other error.
+ * Stores the end of a reply, and marks the next one as started, unless the gateway stops. Retries for as long as the storage
+ * is unavailable, and for 8 seconds after any other error.
  */
-function store(
+function storeEnd(
   deps: GenerateDeps,
   { reply, nodeId }: { reply: Message; nodeId: string },
-  ending: ReplyEnd,
+  end: ReplyEnd,
   shutdown: AbortSignal,
 ): Promise<{ next: Message | undefined; events: LoggedEvent[] }> {
   const { db, background, logger, node } = deps;
   const storeOnce = () =>
     db.transaction(async (trx) => {
       const conversation = await lockConversation(trx, reply.accountId, reply.conversationId);
-      // Deleted with its chatbot, which gives back what was not begun.
+      // The chatbot was deleted, and its deletion gave the quota back.
       if (conversation === undefined) return { next: undefined, events: [] };
-      const ended = await storeReplyEnd(trx, reply, ending, nodeId);
+      const ended = await storeReplyEnd(trx, reply, end, nodeId);
       if (background.isDraining) return { next: undefined, events: ended };
-      const { next, events } = await startNextReply(trx, reply, { at: ending.completedAt, nodeId: node.id });
+      const { next, events } = await startNextReply(trx, reply, { at: end.completedAt, nodeId: node.id });
       return { next, events: [...ended, ...events] };
     });
   return retryStep(storeOnce, {
     signal: shutdown,
     unavailableMs: Number.POSITIVE_INFINITY,
     brokenMs: MAX_BROKEN_MS,
-    onFirstFailure: (err) => logger.error({ err, messageId: reply.id }, 'cannot store an answer; trying again'),
+    onFirstFailure: (err) => logger.error({ err, messageId: reply.id }, 'cannot store the end of a reply; retrying'),
   });
 }
 
 /**
- * Takes an engine's steps as they come, and leaves at once when `signal` aborts, whether the engine listens to it or not.
- * A token costs one promise, unless `take` wants a pause: a generator that passes the steps on would cost three, a race with the abort would keep
- * something of each step to the end.
+ * Passes the events of an answer to `receive`, and resolves as soon as `signal` aborts, even if the engine ignores the signal.
+ * Each event costs one promise, plus that of `receive` if it returns one. A generator around the answer would cost three,
+ * and `Promise.race` with the abort would retain memory for each event until the end.
  */
-function takeSteps(
+function consumeAnswer(
   answer: AsyncIterable<AnswerEvent>,
-  take: (event: AnswerEvent) => Promise<void> | undefined,
+  receive: (event: AnswerEvent) => Promise<void> | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const steps = answer[Symbol.asyncIterator]();
+  const events = answer[Symbol.asyncIterator]();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let isOver = signal.aborted;
   const end = () => {
     isOver = true;
     resolve();
   };
-  const readOn = () => void steps.next().then(takeOne, reject);
-  const takeOne = ({ done, value }: IteratorResult<AnswerEvent>) => {
+  const readNext = () => void events.next().then(receiveNext, reject);
+  const receiveNext = ({ done, value }: IteratorResult<AnswerEvent>) => {
     try {
       if (isOver || done) end();
       else {
-        const pause = take(value);
-        if (pause === undefined) readOn();
-        else pause.then(readOn, reject);
+        const pause = receive(value);
+        if (pause === undefined) readNext();
+        else pause.then(readNext, reject);
       }
     } catch (error) {
       reject(error);
@@ -244,11 +244,11 @@ function takeSteps(
   };
   signal.addEventListener('abort', end, { once: true });
   if (isOver) resolve();
-  else readOn();
+  else readNext();
   return promise.finally(() => {
     isOver = true;
     signal.removeEventListener('abort', end);
-    // Not awaited: an engine that does not listen would not come to its end.
-    steps.return?.().catch(() => {});
+    // Not awaited: an engine that ignores the signal would delay this.
+    events.return?.().catch(() => {});
   });
 }

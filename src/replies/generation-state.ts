@@ -7,22 +7,22 @@ import { toJson } from '../domain/json.ts';
 import type { TokenUsage } from '../domain/usage.ts';
 import type { LiveReply } from './live-replies.ts';
 
-/** What is known of an answer besides its text. */
+/** The state of a generation, besides the text and the citations of the live reply. */
 export interface GenerationState {
   readonly startedAt: number;
   author: ModelName | null;
-  /** Tokens that the author was given, as it was estimated; undefined while nobody was asked, and once it is known. */
+  /** The estimated input tokens of the current model; `undefined` before it is asked, and once its usage is known. */
   inputTokens: number | undefined;
-  /** What others took whose work was thrown away. */
+  /** The usage of models whose answers were discarded. */
   readonly spent: { readonly author: ModelName; readonly usage: TokenUsage }[];
   firstTokenMs: number | null;
   reasoning: string;
-  /** The first half of a surrogate pair, whose second has yet to come. */
-  held: string;
+  /** The first half of a surrogate pair at the end of the last delta, or an empty string. */
+  pendingSurrogate: string;
   finish: (AnswerEvent & { type: 'finish' }) | undefined;
 }
 
-/** Begins an answer that nobody has written anything of. */
+/** Creates the state at the beginning of a generation. */
 export function createGenerationState(): GenerationState {
   const startedAt = performance.now();
   return {
@@ -32,45 +32,46 @@ export function createGenerationState(): GenerationState {
     spent: [],
     firstTokenMs: null,
     reasoning: '',
-    held: '',
+    pendingSurrogate: '',
     finish: undefined,
   };
 }
 
-/** Takes one step of an engine; returns whether there is news for readers. */
-export function applyAnswerEvent(run: GenerationState, live: LiveReply, event: AnswerEvent): boolean {
+/** Applies one event of an engine's answer. Returns whether readers have something new to receive. */
+export function applyAnswerEvent(state: GenerationState, live: LiveReply, event: AnswerEvent): boolean {
   switch (event.type) {
     case 'delta':
-      run.firstTokenMs ??= Math.round(performance.now() - run.startedAt);
-      run.held = append(live, run.held + event.text);
+      state.firstTokenMs ??= Math.round(performance.now() - state.startedAt);
+      state.pendingSurrogate = append(live, state.pendingSurrogate + event.text);
       return true;
     case 'citation':
-      live.citations.push(writable(event.citation));
+      live.citations.push(requireWritable(event.citation));
       return true;
     case 'reasoning':
-      run.reasoning += event.text;
+      state.reasoning += event.text;
       return false;
     case 'author':
-      if (run.author?.provider !== event.author.provider || run.author.model !== event.author.model) run.reasoning = '';
-      run.author = event.author;
-      run.inputTokens = event.inputTokens;
+      if (state.author?.provider !== event.author.provider || state.author.model !== event.author.model)
+        state.reasoning = '';
+      state.author = event.author;
+      state.inputTokens = event.inputTokens;
       return false;
     case 'spent':
-      if (run.author !== null) run.spent.push({ author: run.author, usage: event.usage });
-      run.inputTokens = undefined;
+      if (state.author !== null) state.spent.push({ author: state.author, usage: event.usage });
+      state.inputTokens = undefined;
       return false;
     case 'finish':
-      run.finish = event;
+      state.finish = event;
       return false;
   }
 }
 
-/** What an answer took that came to no end: nobody else counts it. */
+/** Estimates the usage of an answer that did not finish, because its engine reports none. */
 export function usageOf({ inputTokens, reasoning }: GenerationState, { content }: LiveReply): TokenUsage | null {
   return inputTokens === undefined ? null : estimateUsage(inputTokens, content, reasoning);
 }
 
-/** Counts for the operator what an answer took. */
+/** Adds the usage and the price of an answer to the metrics. */
 export function recordUsageMetrics(
   { tokens, priceUsd }: Deps['metrics'],
   engine: string,
@@ -78,7 +79,7 @@ export function recordUsageMetrics(
   priceNano: number | null,
 ) {
   const { inputTokens, cachedTokens, outputTokens, reasoningTokens } = usage;
-  // A provider may say what does not add up.
+  // The numbers of a provider may contradict each other.
   tokens.inc({ engine, kind: 'input' }, Math.max(0, inputTokens - cachedTokens));
   tokens.inc({ engine, kind: 'cached' }, cachedTokens);
   tokens.inc({ engine, kind: 'output' }, Math.max(0, outputTokens - reasoningTokens));
@@ -86,15 +87,15 @@ export function recordUsageMetrics(
   if (priceNano !== null) priceUsd.inc({ engine }, priceNano / 1e9);
 }
 
-/** @throws what cannot be written as JSON: it would keep all that is saved and told with it from being so. */
-function writable(citation: Citation): Citation {
+/** @throws for a citation that cannot be written as JSON: it would fail every checkpoint and event that contains it. */
+function requireWritable(citation: Citation): Citation {
   toJson(citation);
   return citation;
 }
 
 /**
- * Appends text, but for the first half of a surrogate pair at its end: that is given back, to go in front of what comes
- * next. So no character is ever told or stored in halves, and a half that belongs to nothing becomes U+FFFD.
+ * Appends text to a live reply. The first half of a surrogate pair at the end of the text is returned instead; the caller
+ * puts it before the next text. So no character is ever split, and a half without its pair becomes U+FFFD.
  */
 function append(live: LiveReply, text: string): string {
   const isCut = (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800;

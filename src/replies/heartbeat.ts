@@ -1,28 +1,28 @@
 import type { Deps } from '../deps.ts';
 import { renewLease } from '../store/cluster-nodes.ts';
 
-/** What tells the other nodes that this one lives. */
+/** The heartbeat of this node, which renews its lease. */
 export interface Heartbeat {
-  /** Tells them now. Returns whether they still take this node for alive. */
-  beat(): Promise<boolean>;
+  /** Sends a heartbeat now. Returns whether the lease still existed. */
+  send(): Promise<boolean>;
   close(): void;
 }
 
 /**
- * Tells the other nodes at an interval that this one lives, on a connection of its own: a node whose connections are all
- * busy is not dead. A beat that fails is followed by the next one.
+ * Sends a heartbeat at an interval, on a database connection of its own: a node whose other connections are all busy is not
+ * dead. A failed heartbeat is not retried before the next interval.
  */
 export function startHeartbeat({ db, node }: Pick<Deps, 'db' | 'node'>, intervalMs: number): Heartbeat {
-  let beating: Promise<boolean> | undefined;
+  let sending: Promise<boolean> | undefined;
 
-  function beat(): Promise<boolean> {
-    beating ??= renewLease(db.heartbeat, node.id).finally(() => {
-      beating = undefined;
+  function send(): Promise<boolean> {
+    sending ??= renewLease(db.heartbeat, node.id).finally(() => {
+      sending = undefined;
     });
-    return beating;
+    return sending;
   }
 
-  // Whoever looks after the nodes says that the database is away.
-  const timer = setInterval(() => void beat().catch(() => {}), intervalMs);
-  return { beat, close: () => clearInterval(timer) };
+  // The reply watcher logs that the database is away.
+  const timer = setInterval(() => void send().catch(() => {}), intervalMs);
+  return { send, close: () => clearInterval(timer) };
 }

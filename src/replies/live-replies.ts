@@ -1,20 +1,20 @@
 import type { Citation } from '../domain/entities.ts';
 
-/** An answer that is still under way. */
+/** A reply that this process is generating. */
 export interface LiveReply {
   readonly accountId: string;
   content: string;
   readonly citations: Citation[];
-  /** How much of it is saved: characters and citations. */
+  /** The size of the last checkpoint: characters plus citations. */
   savedSize: number;
-  /** Aborts when someone asks for the answer to stop, or when it is `LOST`. */
+  /** Aborts when a client asks to stop the reply, or with `OWNERSHIP_LOST`. */
   readonly stop: AbortController;
-  /** Resolves when its end is stored. */
+  /** Resolves when the generation is over: its end is stored, or storing it was given up. */
   readonly ended: Promise<void>;
 }
 
-/** The answers that this process is writing, by message id: fresher than the store until they end. */
+/** The replies that this process is generating, by message id. Their text is newer than the stored text. */
 export type LiveReplies = Map<string, LiveReply>;
 
-/** Why an answer is stopped that the other nodes have ended: they took this one for dead. */
-export const OWNERSHIP_LOST = Symbol('lost');
+/** The reason for stopping a reply that this node no longer owns: another node has ended it, or it was deleted. */
+export const OWNERSHIP_LOST = Symbol('ownership lost');

@@ -11,24 +11,28 @@ import { createTools } from './tools.ts';
 
 type QuestionDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'background' | 'config'>;
 
-/** How many passages an engine is given. */
+/** The maximum number of passages that an engine receives. */
 const EVIDENCE_LIMIT = 8;
 
-/** Gathers what an engine is asked for a reply. */
+/** Reads the question that a reply answers, with everything else that an engine needs. */
 export async function prepareQuestion(deps: QuestionDeps, reply: Message): Promise<Question> {
   const { read } = deps.db;
   const { accountId, conversationId } = reply;
-  const asked = reply.parentId === null ? undefined : await findMessage(read, accountId, reply.parentId);
+  const userMessage = reply.parentId === null ? undefined : await findMessage(read, accountId, reply.parentId);
   const conversation = await findConversation(read, accountId, conversationId);
   const chatbot = conversation && (await findChatbot(read, accountId, conversation.chatbotId));
-  if (asked === undefined || chatbot === undefined) throw new Error('The question is gone.');
-  return composeQuestion(deps, { chatbot, conversation }, { content: asked.content, fromId: asked.parentId });
+  if (userMessage === undefined || chatbot === undefined) throw new Error('The user message of the reply is deleted.');
+  return composeQuestion(
+    deps,
+    { chatbot, conversation },
+    { content: userMessage.content, fromId: userMessage.parentId },
+  );
 }
 
 /**
- * Makes the question that a text is to an engine.
- * @param conversation absent for one that has yet to begin.
- * @param fromId the last of the messages before it; null when it is the first.
+ * Composes the question for an engine from a text: its history, its passages and the settings of the chatbot.
+ * @param conversation absent where the text begins a conversation.
+ * @param fromId the message before the text; null where the text is the first message.
  */
 export async function composeQuestion(
   deps: QuestionDeps,
@@ -38,10 +42,10 @@ export async function composeQuestion(
   const { read } = deps.db;
   const { accountId, instructions, fallbackMessage, handoffMessage, answering, provider, model } = chatbot;
   const limit = deps.config.historyTurns * 2;
-  const said = fromId === null || limit === 0 ? [] : await listHistory(read, accountId, { fromId, limit });
-  const history = said.map(toTurn);
-  // The built-in engine answers each question by itself.
-  const known = provider === BUILTIN ? [] : history;
+  const earlier = fromId === null || limit === 0 ? [] : await listHistory(read, accountId, { fromId, limit });
+  const history = earlier.map(toTurn);
+  // The built-in engine answers each question without its history.
+  const searchHistory = provider === BUILTIN ? [] : history;
   return {
     accountId,
     chatbotId: chatbot.id,
@@ -51,7 +55,7 @@ export async function composeQuestion(
     tools: createTools(deps, chatbot, conversation?.id ?? ''),
     visitor: (answering.sharesMetadata && conversation?.metadata) || null,
     history,
-    retrieval: await retrieveWithHistory(read, accountId, chatbot.id, content, known, EVIDENCE_LIMIT),
+    retrieval: await retrieveWithHistory(read, accountId, chatbot.id, content, searchHistory, EVIDENCE_LIMIT),
   };
 }
 

@@ -20,24 +20,26 @@ import { type GenerateDeps, startGenerating } from './generate.ts';
 
 const BATCH_SIZE = 50;
 
-/** What a step of recovery did: the events to publish and the replies to begin, after the commit. */
+/** What a recovery did in its transaction: the events to publish and the replies to start, after the commit. */
 interface Recovered {
   readonly events: LoggedEvent[];
   readonly started: readonly { readonly reply: Message; readonly isAlone: boolean }[];
 }
 
-/** A reply that was under way at so many unclean ends is begun alone, with no other beside it in its process. */
-const SUSPECTED_AFTER = 2;
-/** It is not begun again after so many, the last of which it met alone. */
+/** After this many crashes during its generation, a reply is generated alone: its process generates no other meanwhile. */
+const ALONE_AFTER_ATTEMPTS = 2;
+/** After this many crashes, the last of them alone, a reply is not generated again. */
 const MAX_ATTEMPTS = 3;
 
 /**
- * Recovers every reply that no gateway writes. One in STREAMING whose gateway is gone becomes STOPPED with its saved text
- * where it was asked to stop, else INTERRUPTED: visitors may have seen more of it, so it is not written anew. Where nothing
- * is saved nobody has seen any of it, and it is written here; as it may be what ends processes, alone after two unclean
- * ends, and not at all after a third: then it is FAILED. In each conversation where none is in STREAMING, the first queued
- * reply is begun here. For a paused chatbot and by a gateway that is stopping nothing is begun. A conversation that another
- * gateway holds at this moment is left to it.
+ * Recovers every open reply that no node generates.
+ * - A STREAMING reply with saved text becomes STOPPED where a client has asked to stop it, else INTERRUPTED. It is not
+ *   generated again, because visitors may have seen more text than was saved.
+ * - A STREAMING reply without saved text, which no visitor has seen, is generated again by this node. It may be the cause of
+ *   the crashes: after two of them it is generated alone, after three it becomes FAILED.
+ * - In each conversation without a STREAMING reply, this node starts the first QUEUED reply.
+ *
+ * Nothing starts for a paused chatbot, or while this gateway stops. A conversation that another node has locked is skipped.
  */
 export async function recoverReplies(deps: GenerateDeps): Promise<void> {
   await recoverEach(deps, {
@@ -49,20 +51,20 @@ export async function recoverReplies(deps: GenerateDeps): Promise<void> {
   await recoverEach(deps, {
     list: (after) => listStalledConversations(deps.db.read, after, BATCH_SIZE),
     keyOf: ({ conversationId }) => conversationId,
-    recover: (trx, conversation) => beginFirst(deps, trx, conversation),
+    recover: (trx, conversation) => startFirstQueued(deps, trx, conversation),
   });
 }
 
-/** What is recovered, and how. */
+/** A kind of items to recover. */
 interface Recovery<T extends ConversationKey> {
-  /** Reads up to `BATCH_SIZE` items in the order of their keys, after one. */
+  /** Lists up to `BATCH_SIZE` items after a key, in the order of their keys. */
   list(after: string): Promise<T[]>;
   keyOf(item: T): string;
-  /** Recovers one item whose conversation is held. */
+  /** Recovers one item. Its conversation is locked. */
   recover(trx: Queryable, item: T): Promise<Recovered>;
 }
 
-/** Walks through all items once, in batches of one transaction; one that fails is logged and keeps no other waiting. */
+/** Recovers all items in batches, each in one transaction. An item that fails is logged and does not block the others. */
 async function recoverEach<T extends ConversationKey>(deps: GenerateDeps, recovery: Recovery<T>): Promise<void> {
   let after = '';
   let items: T[];
@@ -84,8 +86,8 @@ async function recoverBatch<T extends ConversationKey>(
     const recovered = await db.transaction(async (trx) => {
       const all: Recovered[] = [];
       for (const item of items) {
-        const isHeld = await tryLockConversation(trx, item.accountId, item.conversationId);
-        if (isHeld) all.push(await recovery.recover(trx, item));
+        const isLocked = await tryLockConversation(trx, item.accountId, item.conversationId);
+        if (isLocked) all.push(await recovery.recover(trx, item));
       }
       return all;
     });
@@ -97,8 +99,8 @@ async function recoverBatch<T extends ConversationKey>(
   } catch (error) {
     if (error instanceof StorageUnavailableError) throw error;
     const [item] = items;
-    if (items.length > 1) for (const one of items) await recoverBatch(deps, [one], recovery);
-    else logger.error({ err: error, conversationId: item?.conversationId }, 'cannot recover a reply; trying again');
+    if (items.length > 1) for (const each of items) await recoverBatch(deps, [each], recovery);
+    else logger.error({ err: error, conversationId: item?.conversationId }, 'cannot recover a reply; retrying');
   }
 }
 
@@ -106,25 +108,26 @@ async function recoverLost(deps: GenerateDeps, trx: Queryable, { accountId, id }
   const lost = await findLostReply(trx, accountId, id);
   if (lost === undefined) return { events: [], started: [] };
   const { reply, attempts } = lost;
-  const outcome = judge(lost);
+  const outcome = outcomeOf(lost);
   if (outcome === undefined) {
-    // It waits until its chatbot is active again, as those that are queued.
+    // As a queued reply, it waits until its chatbot is active again.
     if (deps.background.isDraining || !(await isActiveIn(trx, reply))) return { events: [], started: [] };
-    const isAlone = attempts >= SUSPECTED_AFTER;
-    deps.logger.warn({ messageId: id, attempts, isAlone }, 'writing a reply anew whose gateway was ended');
-    // One that waits until it can run alone has not begun: that attempt is counted when it does.
+    const isAlone = attempts >= ALONE_AFTER_ATTEMPTS;
+    deps.logger.warn({ messageId: id, attempts, isAlone }, 'generating a reply again after a crash');
+    // A reply that is to be generated alone may have to wait; its attempt is counted when the generation begins.
     await takeOverReply(trx, reply, { nodeId: deps.node.id, attempts: isAlone ? attempts : attempts + 1 });
     return { events: [], started: [{ reply, isAlone }] };
   }
-  if (outcome.error !== null) deps.logger.error({ messageId: id, attempts }, 'a reply may be what ends the process');
+  if (outcome.error !== null)
+    deps.logger.error({ messageId: id, attempts }, 'a reply may have crashed the process; giving it up');
   const completedAt = toTimestamp(deps.clock.now());
   const ended = await storeReplyEnd(trx, reply, { ...reply, ...outcome, usage: null, completedAt });
-  const { events, started } = await beginFirst(deps, trx, reply);
+  const { events, started } = await startFirstQueued(deps, trx, reply);
   return { events: [...ended, ...events], started };
 }
 
-/** How a lost reply ends; undefined for one that is written anew. */
-function judge({ reply, attempts, isGivenUp, isAskedToStop }: LostReply) {
+/** Decides how a lost reply ends; `undefined` where it is generated again. */
+function outcomeOf({ reply, attempts, isGivenUp, isAskedToStop }: LostReply) {
   if (isAskedToStop) return { status: 'STOPPED', finishReason: 'ABORTED', error: null } as const;
   const wasSeen = reply.content !== '' || reply.citations.length > 0;
   if (wasSeen || isGivenUp) return { status: 'INTERRUPTED', finishReason: 'ABORTED', error: null } as const;
@@ -133,7 +136,7 @@ function judge({ reply, attempts, isGivenUp, isAskedToStop }: LostReply) {
   return { status: 'FAILED', finishReason: 'ERROR', error } as const;
 }
 
-async function beginFirst(deps: GenerateDeps, trx: Queryable, conversation: ConversationKey): Promise<Recovered> {
+async function startFirstQueued(deps: GenerateDeps, trx: Queryable, conversation: ConversationKey): Promise<Recovered> {
   if (deps.background.isDraining) return { events: [], started: [] };
   const at = toTimestamp(deps.clock.now());
   const { next, events } = await startNextReply(trx, conversation, { at, nodeId: deps.node.id });

@@ -1,52 +1,52 @@
-/** Decides when generations may begin: any number beside each other, but none beside one that has to run alone. */
+/** Decides when generations may begin: any number at the same time, or a single one that has to run alone. */
 export interface ReplyGate {
   /**
-   * Waits for permission to begin, in the order of asking.
-   * @returns what is called at the end of the generation; undefined where `signal` was aborted before it could begin.
+   * Waits for permission to begin. Permission is given in the order of the calls.
+   * @returns a function to call at the end of the generation; `undefined` if `signal` aborts before it may begin.
    */
   enter(isAlone: boolean, signal: AbortSignal): Promise<(() => void) | undefined>;
 }
 
-interface Waiting {
+interface Waiter {
   readonly isAlone: boolean;
   readonly begin: () => void;
 }
 
-/** Makes the gate of one process. */
+/** Creates the gate of one process. */
 export function createReplyGate(): ReplyGate {
-  const waiting = new Set<Waiting>();
+  const waiting = new Set<Waiter>();
   let running = 0;
-  let hasLoner = false;
+  let isExclusive = false;
 
-  function admit(): void {
+  function admitWaiters(): void {
     for (const next of waiting) {
-      if (hasLoner || (next.isAlone && running > 0)) return;
+      if (isExclusive || (next.isAlone && running > 0)) return;
       waiting.delete(next);
       running++;
-      hasLoner = next.isAlone;
+      isExclusive = next.isAlone;
       next.begin();
     }
   }
 
   function leave(): void {
     running--;
-    hasLoner = false;
-    admit();
+    isExclusive = false;
+    admitWaiters();
   }
 
   return {
     async enter(isAlone, signal) {
       if (signal.aborted) return undefined;
       const { promise, resolve } = Promise.withResolvers<boolean>();
-      const own: Waiting = { isAlone, begin: () => resolve(true) };
+      const own: Waiter = { isAlone, begin: () => resolve(true) };
       const giveUp = () => {
         if (!waiting.delete(own)) return;
         resolve(false);
-        admit();
+        admitWaiters();
       };
       signal.addEventListener('abort', giveUp, { once: true });
       waiting.add(own);
-      admit();
+      admitWaiters();
       const isAdmitted = await promise;
       signal.removeEventListener('abort', giveUp);
       return isAdmitted ? leave : undefined;

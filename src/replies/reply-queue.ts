@@ -12,23 +12,23 @@ import type { Queryable } from '../store/tables.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { requestStop, type StopRequest, stopReplies } from './stop-reply.ts';
 
-/** What open replies of a conversation mean for the next one: it waits, it is refused, or they all give way to it. */
+/** What happens to a message while the conversation has open replies: it is queued or rejected, or it stops them. */
 export type WhenBusy = 'ENQUEUE' | 'REJECT' | 'INTERRUPT';
 
-/** A turn in a conversation, which is taken but has no reply yet, and what was stopped for it. */
+/** A place in the queue of a conversation whose reply is not written yet, and the replies that were stopped for it. */
 export interface EnqueuedReply extends StopRequest {
-  /** Whether it has to wait. */
+  /** Whether another reply is generated first. */
   readonly isBusy: boolean;
-  /** What there is to be said of the quota that it is taken from. */
+  /** The quota warnings that this reply causes. */
   readonly warnings: readonly QuotaWarning[];
 }
 
-const MAX_WAITING_REPLIES = 100;
+const MAX_QUEUED_REPLIES = 100;
 
 /**
- * Takes the next turn of a conversation, and a reply of the month's quota; `undefined` while a person answers, when there
- * will be no reply.
- * @param conversation held by the caller; absent where it has yet to be started.
+ * Reserves the next place in the queue of a conversation, and one reply of the monthly quota; `undefined` while a person
+ * answers, because then there is no reply.
+ * @param conversation locked by the caller; absent where the message begins it.
  * @param whenBusy absent: `ENQUEUE`.
  * @throws ChatbotPausedError, ConversationBusyError, QueueFullError, QuotaExceededError
  */
@@ -43,64 +43,65 @@ export async function enqueueReply(
   if (!chatbot.isActive) throw new ChatbotPausedError();
   const open = conversation ? await listOpenReplies(trx, accountId, conversation.id) : [];
   if (open.length > 0 && whenBusy === 'REJECT') throw new ConversationBusyError();
-  // Before the quota is asked for: what those take that are never begun is given back.
+  // Stops queued replies first, as each gives its quota back.
   const { stopping, events } = await requestStop(trx, whenBusy === 'INTERRUPT' ? open : [], toTimestamp(now));
   const ahead = whenBusy === 'INTERRUPT' ? stopping : open;
-  if (ahead.length > MAX_WAITING_REPLIES) throw new QueueFullError();
+  if (ahead.length > MAX_QUEUED_REPLIES) throw new QueueFullError();
   const warnings = await reserveReplyQuota(trx, config, accountId, now);
   return { isBusy: ahead.length > 0, stopping, events, warnings };
 }
 
-/** A reply that is to be opened, and the key that asks for it. */
-interface Opening {
+/** A reply to write, and the API key of its request. */
+interface NewReply {
   readonly question: Message;
-  readonly turn: EnqueuedReply;
+  readonly enqueued: EnqueuedReply;
   readonly now: number;
-  /** The node that begins the reply when its turn has come; null where none does here: see `beginnerOf`. */
+  /** The node that generates the reply; null: see `nodeForNewReplies`. */
   readonly nodeId: string | null;
   readonly apiKeyId: string;
 }
 
-/** The node that begins new replies in this process: none while the gateway stops, which would cut them. */
+/** The id of this node; null while the gateway stops, because it would interrupt new replies. */
 export function nodeForNewReplies({ background, node }: Pick<GenerateDeps, 'background' | 'node'>): string | null {
   return background.isDraining ? null : node.id;
 }
 
 /**
- * Opens the reply to a question in the turn that was taken for it. Where no node begins it, it is QUEUED, for the next
- * start or another gateway.
+ * Writes the reply to a user message at its place in the queue. It is QUEUED where another reply comes first, or where
+ * `nodeId` is null: then another node or the next start generates it.
  */
 export async function writeReply(
   trx: Queryable,
   conversation: Conversation,
-  { question, turn, now, nodeId, apiKeyId }: Opening,
+  { question, enqueued, now, nodeId, apiKeyId }: NewReply,
 ): Promise<{ message: Message; event: LoggedEvent }> {
-  const isWaiting = turn.isBusy || nodeId === null;
-  const state = isWaiting ? ({ status: 'QUEUED' } as const) : ({ status: 'STREAMING', nodeId } as const);
+  const isQueued = enqueued.isBusy || nodeId === null;
+  const state = isQueued ? ({ status: 'QUEUED' } as const) : ({ status: 'STREAMING', nodeId } as const);
   const reply = { role: 'ASSISTANT', ...state, parentId: question.id, apiKeyId } as const;
   return writeMessage(trx, conversation, toTimestamp(now), reply);
 }
 
 /**
- * Does what follows the commit: tells of what was written; with a turn that was taken begins the reply if that has come,
- * and clears its way. Of a request that is sent again, see `repeatEffects`, what may not have been done the first time.
+ * Completes a request after its commit: publishes its events and quota warnings, starts its reply if that is not queued, and
+ * stops the replies before it. For a repeated request, it repeats what the first one may not have completed: see
+ * `repeatEffects`.
  */
 export function dispatchReply(
   deps: GenerateDeps,
-  { reply, turn, events, stopping = turn?.stopping ?? [] }: DispatchInput,
+  { reply, enqueued, events, stopping = enqueued?.stopping ?? [] }: DispatchInput,
 ): void {
-  publishEvents(deps.bus, [...(turn?.events ?? []), ...events]);
-  for (const { accountId } of turn?.warnings ?? []) deps.bus.publish(quotaTopic(accountId));
-  if (turn && reply?.status === 'STREAMING') startGenerating(deps, reply);
-  // Their ends start the turn of those that wait.
-  if (stopping.length > 0) deps.background.run('interrupt', () => stopReplies(deps, stopping));
+  publishEvents(deps.bus, [...(enqueued?.events ?? []), ...events]);
+  for (const { accountId } of enqueued?.warnings ?? []) deps.bus.publish(quotaTopic(accountId));
+  if (enqueued && reply?.status === 'STREAMING') startGenerating(deps, reply);
+  // The end of each starts the next queued reply.
+  if (stopping.length > 0) deps.background.run('stop replies', () => stopReplies(deps, stopping));
 }
 
-/** What was committed of a reply, and what has to follow. */
+/** A committed request, and what has to follow the commit. */
 export interface DispatchInput {
   readonly reply: Message | null;
-  readonly turn: EnqueuedReply | undefined;
+  readonly enqueued: EnqueuedReply | undefined;
   readonly events: readonly Pick<LoggedEvent, 'conversationId' | 'chatbotId'>[];
-  /** The replies to stop; absent: those of the turn. */
+  /** The replies to stop; absent: those of `enqueued`. */
   readonly stopping?: readonly Message[];
 }

@@ -10,19 +10,19 @@ import { askReplyToStop } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { storeReplyEnd } from './finish-reply.ts';
 
-/** How long the writer of a reply is waited for. */
+/** How long stopping waits at most for the node that generates the reply. */
 const MAX_WAIT_MS = 5_000;
-const LOOK_AGAIN_MS = 250;
+const POLL_INTERVAL_MS = 250;
 
-/** What stopping needs. */
+/** The dependencies of stopping. */
 export type StopDeps = Pick<Deps, 'db' | 'clock' | 'logger' | 'bus' | 'announcements' | 'liveReplies' | 'node'>;
 
-/** A reply that is stopped. */
-type Stopped = Pick<Message, 'id' | 'accountId' | 'conversationId'>;
+/** Identifies a reply to stop. */
+type ReplyKey = Pick<Message, 'id' | 'accountId' | 'conversationId'>;
 
-/** What was stopped in a transaction. */
+/** The replies that a transaction has stopped or asked to stop. */
 export interface StopRequest {
-  /** The replies that are being written and were asked to stop: for `stopReplies`, after the commit. */
+  /** The replies that are being generated: `stopReplies` stops them after the commit. */
   readonly stopping: readonly Message[];
   readonly events: readonly LoggedEvent[];
 }
@@ -30,10 +30,9 @@ export interface StopRequest {
 const STOPPED = { status: 'STOPPED', finishReason: 'ABORTED', usage: null, error: null } as const;
 
 /**
- * Stops replies of one conversation in the caller's transaction, which holds it: one that waits is STOPPED and never begun,
- * and gives its quota back; one that is being written is asked to stop. That is stored, so it is obeyed whatever happens
- * after the commit: by its writer within seconds, or by the gateway that recovers the reply. One that has ended stays as
- * it is.
+ * Stops replies of one conversation in the caller's transaction, which has locked the conversation. A queued reply becomes
+ * STOPPED and gives its quota back. A reply that is being generated is marked: its node stops it within seconds, or the node
+ * that recovers it does, whatever happens after the commit. A reply that has ended is left unchanged.
  */
 export async function requestStop(trx: Queryable, replies: readonly Message[], at: Timestamp): Promise<StopRequest> {
   const stopping: Message[] = [];
@@ -50,24 +49,24 @@ export async function requestStop(trx: Queryable, replies: readonly Message[], a
 }
 
 /**
- * Makes replies that were asked to stop do so now, and resolves when their ends are stored, or after some seconds where
- * that cannot be: then the watcher for replies that nobody writes sees to it.
+ * Stops replies that are marked to stop. Resolves when their ends are stored, or after some seconds where that is not
+ * possible; the reply watcher then ends them later.
  */
-export async function stopReplies(deps: StopDeps, replies: readonly Stopped[]): Promise<void> {
-  const stop = (reply: Stopped) =>
-    stopAnswer(deps, reply).catch((err: unknown) =>
-      deps.logger.warn({ err, messageId: reply.id }, 'cannot end a reply that was asked to stop; trying again'),
+export async function stopReplies(deps: StopDeps, replies: readonly ReplyKey[]): Promise<void> {
+  const stop = (reply: ReplyKey) =>
+    stopReply(deps, reply).catch((err: unknown) =>
+      deps.logger.warn({ err, messageId: reply.id }, 'cannot stop a reply; retrying'),
     );
   await Promise.all(replies.map(stop));
 }
 
 /**
- * Stops one reply. Where this gateway writes it and cannot store the end within 5 seconds, or nobody writes it, its end is
- * stored here. Where another gateway writes it and cannot be reached, resolves after 5 seconds at most: that gateway will
- * see then that it was asked.
+ * Stops one reply. This node stores the end itself where it generates the reply and does not store the end within 5 seconds,
+ * or where no node generates the reply. If another node generates the reply, this one waits for up to 5 seconds; the other
+ * node also reads the mark in the database.
  */
-async function stopAnswer(deps: StopDeps, reply: Stopped): Promise<void> {
-  // Its turn may have begun a moment ago, and its run not yet.
+async function stopReply(deps: StopDeps, reply: ReplyKey): Promise<void> {
+  // The reply may have become STREAMING just now, without having entered `liveReplies`.
   await setImmediate();
   const live = deps.liveReplies.get(reply.id);
   live?.stop.abort();
@@ -80,33 +79,33 @@ async function stopAnswer(deps: StopDeps, reply: Stopped): Promise<void> {
   if (isStored !== true || deps.node.abandoned.has(reply.id)) await storeStop(deps, reply);
 }
 
-/** Stores the end of a reply in place of its writer, with as much text as this gateway knows. */
-export async function storeStop(deps: StopDeps, { id, accountId, conversationId }: Stopped): Promise<void> {
+/** Stores the end of a reply instead of the node that generates it, with the text that this node knows. */
+export async function storeStop(deps: StopDeps, { id, accountId, conversationId }: ReplyKey): Promise<void> {
   const { db, bus, clock, liveReplies } = deps;
   const events = await db.transaction(async (trx) => {
     await lockConversation(trx, accountId, conversationId);
     const message = await findMessage(trx, accountId, id);
     if (message?.status !== 'STREAMING') return [];
     const { content, citations } = liveReplies.get(id) ?? message;
-    const ending = { ...message, content, citations, ...STOPPED, completedAt: toTimestamp(clock.now()) };
-    return storeReplyEnd(trx, message, ending);
+    const end = { ...message, content, citations, ...STOPPED, completedAt: toTimestamp(clock.now()) };
+    return storeReplyEnd(trx, message, end);
   });
   publishEvents(bus, events);
 }
 
-async function waitForEnd({ db, bus }: StopDeps, { id, accountId, conversationId }: Stopped): Promise<void> {
+async function waitForEnd({ db, bus }: StopDeps, { id, accountId, conversationId }: ReplyKey): Promise<void> {
   const until = performance.now() + MAX_WAIT_MS;
   while (performance.now() < until) {
-    const news = Promise.withResolvers<void>();
-    const leave = bus.subscribe(conversationTopic(conversationId), () => news.resolve());
-    const timer = setTimeout(news.resolve, LOOK_AGAIN_MS);
+    const change = Promise.withResolvers<void>();
+    const unsubscribe = bus.subscribe(conversationTopic(conversationId), () => change.resolve());
+    const timer = setTimeout(change.resolve, POLL_INTERVAL_MS);
     try {
       const message = await findMessage(db.read, accountId, id);
       if (message?.status !== 'STREAMING') return;
-      await news.promise;
+      await change.promise;
     } finally {
       clearTimeout(timer);
-      leave();
+      unsubscribe();
     }
   }
 }

@@ -14,12 +14,12 @@ import { addUsage, findMessage, setFollowUps } from '../store/messages.ts';
 import { countReply } from '../store/usage.ts';
 import { recordUsageMetrics } from './generation-state.ts';
 
-const PATIENCE_MS = 20_000;
+const TIMEOUT_MS = 20_000;
 
 /**
- * Suggests what the visitor may ask next, in the background, after a reply that cites something, where the chatbot wants
- * that. Only what the sources answer is suggested. A failure is logged and told to nobody: the reply is whole without.
- * @param question what was answered.
+ * Suggests follow-up questions in the background, after a reply with citations, where the chatbot has them enabled. Only
+ * questions that the sources answer are stored. A failure is logged and does not affect the reply.
+ * @param question the question that the reply answers.
  */
 export function suggestFollowUps(
   deps: Pick<Deps, 'db' | 'clock' | 'bus' | 'background' | 'engines' | 'prices' | 'metrics' | 'logger'>,
@@ -31,14 +31,16 @@ export function suggestFollowUps(
   if (!question.answering.suggestsFollowUps || citations.length === 0 || generation === null) return;
   deps.background.run('suggest follow-ups', async (signal) => {
     const deletion = watchDeletion(deps, question);
-    const inTime = AbortSignal.any([signal, deletion.signal, AbortSignal.timeout(PATIENCE_MS)]);
-    const asking = engine?.suggest?.({ ...question, author: generation }, reply, inTime).finally(deletion.leave);
-    const found = await asking?.catch((error: unknown) => {
+    const anySignal = AbortSignal.any([signal, deletion.signal, AbortSignal.timeout(TIMEOUT_MS)]);
+    const suggesting = engine
+      ?.suggest?.({ ...question, author: generation }, reply, anySignal)
+      .finally(deletion.unsubscribe);
+    const found = await suggesting?.catch((error: unknown) => {
       if (deletion.signal.aborted) return undefined;
       if (!(error instanceof AnswerFailure)) throw error;
       deps.logger.warn(
         { messageId: reply.id, code: error.code, detail: error.message },
-        'no follow-ups were suggested',
+        'cannot suggest follow-up questions',
       );
       return undefined;
     });
@@ -49,18 +51,18 @@ export function suggestFollowUps(
   });
 }
 
-/** A signal that aborts when a chatbot is deleted, until it is left. */
+/** Creates a signal that aborts when the chatbot is deleted. */
 function watchDeletion({ db, bus }: Pick<Deps, 'db' | 'bus'>, { accountId, chatbotId }: Question) {
   const deletion = new AbortController();
-  const look = async () => {
+  const check = async () => {
     if ((await findChatbot(db.read, accountId, chatbotId)) === undefined) deletion.abort();
   };
-  // Where that cannot be read, the suggestions end in time anyway.
-  const leave = bus.subscribe(deletionTopic(chatbotId), () => void look().catch(() => {}));
-  return { signal: deletion.signal, leave };
+  // If the database is unavailable, the timeout ends the suggestions.
+  const unsubscribe = bus.subscribe(deletionTopic(chatbotId), () => void check().catch(() => {}));
+  return { signal: deletion.signal, unsubscribe };
 }
 
-/** The questions that the sources answer. */
+/** Selects the questions that the sources answer. */
 async function selectAnswerable(
   { db }: Pick<Deps, 'db'>,
   { accountId, chatbotId }: Question,
@@ -74,7 +76,7 @@ async function selectAnswerable(
   return answerable;
 }
 
-/** Writes what is suggested after a reply, and counts what that took as a part of it; once, however often it is called. */
+/** Stores the suggestions of a reply, and adds their usage to it. Repeated calls have no further effect. */
 async function storeSuggestions(
   { db, clock, bus, prices, metrics }: Pick<Deps, 'db' | 'clock' | 'bus' | 'prices' | 'metrics'>,
   reply: Message,
@@ -87,11 +89,11 @@ async function storeSuggestions(
     const conversation = await lockConversation(trx, accountId, conversationId);
     const stored = await findMessage(trx, accountId, messageId);
     if (conversation === undefined || stored === undefined) return [];
-    // Nothing else adds to what a reply took.
+    // Nothing else adds to the usage of a reply.
     const isCounted = stored.usage?.inputTokens !== reply.usage?.inputTokens;
     if (isCounted || stored.followUps.length > 0) return [];
-    const told = { type: 'FollowUpsSuggested', conversationId, messageId, status: 'COMPLETED', at } as const;
-    const events = questions.length === 0 ? [] : [await appendEvent(trx, accountId, told)];
+    const suggested = { type: 'FollowUpsSuggested', conversationId, messageId, status: 'COMPLETED', at } as const;
+    const events = questions.length === 0 ? [] : [await appendEvent(trx, accountId, suggested)];
     if (questions.length > 0) await setFollowUps(trx, accountId, messageId, questions);
     if (usage !== null) {
       await addUsage(trx, reply, usage, priceNano);

@@ -10,12 +10,12 @@ import { ANSWER_STEP_MS, retryStep } from '../store/engines/retry.ts';
 
 type ToolDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'background'>;
 
-/** Said where a lead was kept and the model says nothing. */
+/** The reply's text where a lead was saved and the model writes nothing. */
 const LEAD_NOTICE = 'Thank you. We have noted how to reach you.';
 
 /**
- * What the models of a chatbot may do in a conversation, as its owner has chosen. It is done by the same verbs as when a
- * person asks for it, with the same rules and events; what they refuse is said to the model.
+ * Creates the tools that the chatbot's owner has enabled for its models. A tool calls the same function as the API, with the
+ * same rules and events. If that function refuses, the model receives the reason.
  */
 export function createTools(deps: ToolDeps, chatbot: Chatbot, conversationId: string): AnswerTool[] {
   return chatbot.answering.tools.map((name) => TOOLS[name](deps, chatbot, conversationId));
@@ -32,7 +32,7 @@ const TOOLS: Record<ChatbotTool, (deps: ToolDeps, chatbot: Chatbot, conversation
       additionalProperties: false,
     },
     run: (input) =>
-      use(deps, handoffMessage, async () => {
+      runTool(deps, handoffMessage, async () => {
         const reason = textOf(input, 'reason')?.slice(0, 1_000);
         await escalateConversation(deps, { accountId }, { conversationId, reason });
         return 'A person has been asked for, and will see this conversation. Tell the visitor so.';
@@ -41,7 +41,7 @@ const TOOLS: Record<ChatbotTool, (deps: ToolDeps, chatbot: Chatbot, conversation
 
   CAPTURE_LEAD: (deps, { accountId, leadForm }, conversationId) => ({
     name: 'capture_lead',
-    description: `Keeps how the visitor can be reached. Use it only with what the visitor has said. The form asks: ${leadForm.title}`,
+    description: `Saves the visitor's contact details. Use it only with what the visitor has written. The form asks: ${leadForm.title}`,
     parameters: {
       type: 'object',
       properties: Object.fromEntries(
@@ -51,27 +51,27 @@ const TOOLS: Record<ChatbotTool, (deps: ToolDeps, chatbot: Chatbot, conversation
       additionalProperties: false,
     },
     run(input) {
-      // Kept with its id, an attempt whose outcome is unknown is found by the next one.
+      // Shared by all retries: a retry finds the lead of an attempt whose outcome is unknown.
       const lead = { id: undefined };
-      return use(deps, LEAD_NOTICE, async () => {
-        const given = leadForm.fields.map(({ name }) => [name, textOf(input, name)] as const);
-        const standard = given.filter(([name]) => STANDARD_FIELDS.has(name));
-        const custom = given.filter(([name, value]) => !STANDARD_FIELDS.has(name) && value !== undefined);
+      return runTool(deps, LEAD_NOTICE, async () => {
+        const values = leadForm.fields.map(({ name }) => [name, textOf(input, name)] as const);
+        const standard = values.filter(([name]) => STANDARD_FIELDS.has(name));
+        const custom = values.filter(([name, value]) => !STANDARD_FIELDS.has(name) && value !== undefined);
         const customData = custom.length > 0 ? Object.fromEntries(custom) : undefined;
-        const asked = { conversationId, ...Object.fromEntries(standard), customData };
-        await captureLead(deps, { accountId }, asked, lead);
-        return 'It has been kept. Thank the visitor.';
+        const fields = { conversationId, ...Object.fromEntries(standard), customData };
+        await captureLead(deps, { accountId }, fields, lead);
+        return 'The contact details are saved. Thank the visitor.';
       });
     },
   }),
 };
 
 /**
- * Does something for a model, as background work: it is finished even where nobody waits for the answer any more.
- * @param act does it, and reports to the model; what it refuses is reported as well. It is tried again while the storage is
- * unavailable, and so has the same effect once and twice.
+ * Runs a tool as background work, so that it finishes even if the reply is stopped.
+ * @param act has the effect, and returns the report to the model; its refusal is reported, too. It must be idempotent,
+ * because it is retried while the storage is unavailable.
  */
-function use({ background }: ToolDeps, notice: string, act: () => Promise<string>): Promise<ToolResult> {
+function runTool({ background }: ToolDeps, notice: string, act: () => Promise<string>): Promise<ToolResult> {
   return new Promise((resolve, reject) => {
     background.run('use a tool', async (signal) => {
       try {
@@ -79,14 +79,14 @@ function use({ background }: ToolDeps, notice: string, act: () => Promise<string
         resolve({ hasSucceeded: true, report, notice });
       } catch (error) {
         if (error instanceof RefusalError) {
-          resolve({ hasSucceeded: false, report: `It was not done: ${error.message}`, notice: '' });
+          resolve({ hasSucceeded: false, report: `The tool failed: ${error.message}`, notice: '' });
         } else reject(error);
       }
     });
   });
 }
 
-/** One of a model's arguments, where it is text that says anything. */
+/** Returns an argument of a model's call if it is a text that is not blank. */
 function textOf(input: unknown, name: string): string | undefined {
   const value =
     typeof input === 'object' && input !== null ? Object.entries(input).find(([key]) => key === name)?.[1] : '';

@@ -80,7 +80,7 @@ describe('an answer under way', () => {
     engine.push(delta('nine'));
     await vi.waitFor(async () => expect(await read()).toMatchObject({ content: 'nine' }), SOON);
     expect(saves()).toBe(3);
-    expect(gateway.logs.filter(({ task }) => task === 'save answers')).toHaveLength(1);
+    expect(gateway.logs.filter(({ task }) => task === 'save checkpoints')).toHaveLength(1);
   });
 
   it('is saved in one transaction with the others', async () => {

@@ -78,7 +78,7 @@ describe.runIf(hasPostgres)('an answer that is written while connections to Post
       expect(await readReplies()).toMatchObject([{ status: 'COMPLETED', content: 'Thank you, Ada.' }]);
     }, SOON);
     const reports = vendor.requests.map(({ body }) => JSON.stringify(body));
-    expect(reports[1]).toContain('It has been kept.');
+    expect(reports[1]).toContain('The contact details are saved.');
     expect(reports[2]).toContain('A person has been asked for');
     const { data } = await gateway.graphql<{ conversation: object; chatbot: object }>(
       `query ($id: ID!, $chatbotId: ID!) {

@@ -39,7 +39,7 @@ describe('a reply whose end cannot be stored', () => {
     const repair = breakEndings(gateway);
     engine.push(delta('First.'), finish);
     await vi.waitFor(() =>
-      expect(gateway.logs.map(({ msg }) => msg)).toContain('cannot store an answer; trying again'),
+      expect(gateway.logs.map(({ msg }) => msg)).toContain('cannot store the end of a reply; retrying'),
     );
     repair();
     engine.push(delta('Second.'), finish);
@@ -94,7 +94,7 @@ describe('a stop whose end cannot be stored by the writer', () => {
     const repair = breakEndings(gateway);
     const answer = await mutate(gateway, 'stopMessage', { messageId: replyId }, { selection: 'reply { id }' });
     expect(answer).toMatchObject({ reply: { id: replyId } });
-    expect(gateway.logs.map(({ msg }) => msg)).toContain('cannot end a reply that was asked to stop; trying again');
+    expect(gateway.logs.map(({ msg }) => msg)).toContain('cannot stop a reply; retrying');
     repair();
     await vi.waitFor(async () => {
       expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'STOPPED', content: '' });
