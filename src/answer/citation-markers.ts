@@ -1,118 +1,122 @@
-/** Text to show, or the number of a source that is cited at this place. */
+/** Text to show, or the number of the source that is cited at this position. */
 export type AnswerSegment = string | number;
 
-/** Takes the markers of sources out of what a model writes, while it writes. */
+/** Removes citation markers from a model's output while it is streamed. */
 export interface MarkerReader {
-  /** What is certain once `text` has come: in order, neighbouring texts in one piece. */
+  /** Returns the segments that are certain after `text`, in order; neighbouring texts are one segment. */
   read(text: string): AnswerSegment[];
-  /** What was held back, when nothing more comes. */
+  /** Returns the buffered rest, at the end of the output. */
   end(): AnswerSegment[];
 }
 
-/** More is never held back, in UTF-16 units: the longest marker there is, and the spaces before it. */
+/** The greatest length of buffered text in UTF-16 units: the longest marker and the spaces before it. */
 export const MAX_BUFFERED_CHARS = 96;
 
 const NUMBERS = String.raw`\d{1,2}(?:[ \u00a0]?[–—,;，、-][ \u00a0]?\d{1,2}){0,7}`;
 const BODY = String.raw`[ ^]?(?:(?:source|citation)s?[ :#]{0,2})?(${NUMBERS}) ?(?::\d{1,2})?(?:†[^\[\]【】\n]{0,32})?`;
 /** `[1]`, `[1, 2]`, `[1-3]`, `[^1]`, `[[1]]`, `[Source 1]`, `【1】`, `【1†source】`. */
 const MARKER = new RegExp(String.raw`\[\[${BODY}\]\]|\[${BODY}\]|［${BODY}］|【${BODY}】`, 'iy');
-/** What may become one. It is looser: it must let every beginning of a marker pass. */
-const BEGUN = /[[［【]{1,2}[ ^]?[a-z]{0,9}[ :#]{0,2}(?:\d[\d \u00a0–—,;，、:-]{0,40}(?:†[^[\]【】\n]{0,32})?)?\]?$/iy;
+/** A possible start of a marker. It is looser than `MARKER`, because it must match every start of one. */
+const MARKER_PREFIX =
+  /[[［【]{1,2}[ ^]?[a-z]{0,9}[ :#]{0,2}(?:\d[\d \u00a0–—,;，、:-]{0,40}(?:†[^[\]【】\n]{0,32})?)?\]?$/iy;
 
-/** What ends a stretch in which nothing can begin, by what is being read. */
+/** The characters at which something can start or end, in prose, code blocks and inline code. */
 const PROSE_END = /[[［【`~]/g;
 const BLOCK_END = /[`~]/g;
 const INLINE_END = /[`\n]/g;
 
 const SPACE = /[ \t\u00a0]/;
 const MAX_SPACES = 4;
-/** What may stand between markers that belong together. */
+/** Text that may be between markers that belong together. */
 const GAP = /^[ \u00a0]?[,;、]?[ \u00a0]?$/;
 const MAX_GAP = 3;
 
-/** A word or number of prose, rather than a name of code, at the end of a text. */
+/** A word or number of prose, not an identifier of code, at the end of a text. */
 const PROSE = /(?:^|[\s"'“‘(*])(?:\p{L}[\p{L}'’-]{2,}|\p{Sc}?\d[\d.,:]*%?)$/u;
-/** How prose goes on behind a marker. */
+/** The characters that follow a marker in prose. */
 const AFTER_PROSE = /[.,!?:\n[]/;
-/** In UTF-16 units: so much of the text before a marker is looked at. */
+/** In UTF-16 units: the length of the text before a marker that is checked. */
 const LOOKBACK = 32;
 
-/** What may stand before a fence that opens a block. */
+/** Text that may precede a fence that opens a block. */
 const LINE_START = /^[\s>*+\d.)-]*$/;
-/** Longer ones count as several. */
+/** A run of fence characters; a longer run counts as several. */
 const RUN = /`{1,32}|~{1,32}/y;
 const MAX_RUN = 32;
 
-/** Code that has been opened, and by what. */
+/** An open code span or block, and the fence that opened it. */
 interface Code {
   readonly fence: string;
   readonly isBlock: boolean;
 }
 
 /**
- * Makes a reader for the markers of `count` sources. A marker is taken out with the spaces before it; its numbers up to
- * `count` come as pieces, others vanish. What stays as it is: code, in backticks or between fences; links (`[1](…)`,
- * `[text][1]`, a line that begins with `[1]:`); numbers above 99, and zero; brackets right behind a word (`list[1]`), unless
- * the word and what follows are prose ("10 days[1]."). At most `MAX_BUFFERED_CHARS` units are held back; text without brackets and
- * backticks passes at the cost of looking for them.
+ * Creates a reader for the markers of `count` sources. It removes a marker with the spaces before it; the marker's numbers
+ * up to `count` become segments, others are dropped. It leaves unchanged: code in backticks or between fences; links
+ * (`[1](…)`, `[text][1]`, a line that starts with `[1]:`); numbers above 99, and zero; brackets right after a word (`list[1]`),
+ * unless the word and what follows are prose ("10 days[1]."). It buffers at most `MAX_BUFFERED_CHARS` units. Text without
+ * brackets and backticks costs only the search for them.
  */
 export function createMarkerReader(count: number): MarkerReader {
   const scan: ScanState = {
     count,
-    pieces: [],
-    held: '',
+    segments: [],
+    buffered: '',
     before: '',
     isLineStart: true,
     isBehindMarker: false,
     code: undefined,
   };
-  return { read: (text) => scanText(scan, scan.held + text, false), end: () => scanText(scan, scan.held, true) };
+  return {
+    read: (text) => scanText(scan, scan.buffered + text, false),
+    end: () => scanText(scan, scan.buffered, true),
+  };
 }
 
-/** How far the text of one answer was read. */
+/** The state of scanning one answer. */
 interface ScanState {
-  /** How many sources there are. */
+  /** The number of sources. */
   readonly count: number;
-  pieces: AnswerSegment[];
-  held: string;
+  segments: AnswerSegment[];
+  buffered: string;
   /** The end of the text that was emitted. */
   before: string;
   isLineStart: boolean;
-  /** Whether nothing was emitted since a marker was taken out. */
+  /** Whether no text was emitted since a marker was removed. */
   isBehindMarker: boolean;
   code: Code | undefined;
 }
 
 function scanText(scan: ScanState, text: string, isEnd: boolean): AnswerSegment[] {
-  scan.pieces = [];
-  scan.held = '';
+  scan.segments = [];
+  scan.buffered = '';
   for (let at = 0; at < text.length; ) {
     at = scan.code === undefined ? scanProse(scan, text, at, isEnd) : scanCode(scan, text, at, isEnd);
   }
-  return scan.pieces;
+  return scan.segments;
 }
 
 function emit(scan: ScanState, text: string): void {
   if (text === '') return;
-  const { pieces } = scan;
-  const last = pieces.length - 1;
-  if (typeof pieces[last] === 'string') pieces[last] += text;
-  else pieces.push(text);
+  const { segments } = scan;
+  const last = segments.length - 1;
+  if (typeof segments[last] === 'string') segments[last] += text;
+  else segments.push(text);
   const line = text.lastIndexOf('\n') + 1;
   scan.isLineStart = (line > 0 || scan.isLineStart) && LINE_START.test(text.slice(line));
   scan.before = (scan.before + text).slice(-LOOKBACK);
   scan.isBehindMarker = false;
 }
 
-/** Holds back the rest of the text, and ends the scan. */
+/** Buffers the rest of the text, and ends the scan. */
 function bufferRest(scan: ScanState, text: string): number {
-  scan.held = text;
+  scan.buffered = text;
   return Number.POSITIVE_INFINITY;
 }
 
-/** Reads prose up to its first marker or fence, with it. Returns where to go on. */
+/** Scans prose up to and including its first marker or fence. Returns the next offset. */
 function scanProse(scan: ScanState, text: string, at: number, isEnd: boolean): number {
-  // A marker that opens its line takes the spaces behind it along.
+  // A marker at the start of a line is removed with the spaces after it.
   if (scan.isBehindMarker && /(?:^|\n)$/.test(scan.before) && SPACE.test(text.charAt(at))) return at + 1;
   const found = search(PROSE_END, text, at);
   const isGap = scan.isBehindMarker && found - at <= MAX_GAP && GAP.test(text.slice(at, found));
@@ -127,7 +131,7 @@ function scanProse(scan: ScanState, text: string, at: number, isEnd: boolean): n
   }
   const marker = matchAt(MARKER, text, found);
   const end = found + (marker?.[0].length ?? 1);
-  const isOpen = marker === null ? matchAt(BEGUN, text, found) !== null : end === text.length;
+  const isOpen = marker === null ? matchAt(MARKER_PREFIX, text, found) !== null : end === text.length;
   if (isOpen && !isEnd) {
     emit(scan, text.slice(at, start));
     return bufferRest(scan, text.slice(start));
@@ -139,23 +143,23 @@ function scanProse(scan: ScanState, text: string, at: number, isEnd: boolean): n
   if (numbers === null) emit(scan, text.slice(at, end));
   else {
     emit(scan, text.slice(at, start));
-    scan.pieces.push(...numbers);
+    scan.segments.push(...numbers);
     scan.isBehindMarker = true;
   }
   return end;
 }
 
-/** Reads code up to what may close it. Returns where to go on. */
+/** Scans code up to a possible end. Returns the next offset. */
 function scanCode(scan: ScanState, text: string, at: number, isEnd: boolean): number {
   const found = search(scan.code?.isBlock ? BLOCK_END : INLINE_END, text, at);
   emit(scan, text.slice(at, found));
   if (text[found] !== '\n') return found === text.length ? found : scanFence(scan, text, found, isEnd);
-  // A backtick that nothing closes on its line was none.
+  // A backtick that is not closed on its line opened no code.
   scan.code = undefined;
   return found;
 }
 
-/** Reads backticks or tildes, which may open or close code. Returns where to go on. */
+/** Scans backticks or tildes, which may open or close code. Returns the next offset. */
 function scanFence(scan: ScanState, text: string, at: number, isEnd: boolean): number {
   const run = matchAt(RUN, text, at)?.[0] ?? '';
   const end = at + run.length;
@@ -171,7 +175,7 @@ function scanFence(scan: ScanState, text: string, at: number, isEnd: boolean): n
   return end;
 }
 
-/** The numbers of a marker that are those of sources; null when it is none after all. */
+/** Returns the source numbers of a marker; null when the text is no marker. */
 function readMarker(
   [marker, ...groups]: RegExpExecArray,
   { count, previous, next }: { count: number; previous: string; next: string },
@@ -185,7 +189,7 @@ function readMarker(
   return isGlued && !(isProse && supported.length === numbers.length) ? null : [...new Set(supported)];
 }
 
-/** The numbers of `1, 3-5`; null when there is a zero, or a range that no sources have. */
+/** Expands `1, 3-5` to numbers; null when it contains a zero or an invalid range. */
 function expand(list: string, count: number): number[] | null {
   const numbers: number[] = [];
   for (const part of list.split(/[,;，、]/)) {
@@ -196,14 +200,14 @@ function expand(list: string, count: number): number[] | null {
   return numbers;
 }
 
-/** Where the spaces begin that end at `end`: at most a few, and none before `from`. */
+/** Returns the start of the spaces that end at `end`: at most `MAX_SPACES`, and none before `from`. */
 function skipSpacesBack(text: string, from: number, end: number): number {
   let start = end;
   while (start > from && end - start < MAX_SPACES && SPACE.test(text.charAt(start - 1))) start -= 1;
   return start;
 }
 
-/** The first place from `at` on where `pattern` matches, or the end. */
+/** Returns the first offset from `at` on at which `pattern` matches, or the end. */
 function search(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at;
   return pattern.exec(text)?.index ?? text.length;

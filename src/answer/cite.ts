@@ -8,40 +8,40 @@ import { createQuoteFinder } from './quotes.ts';
 import type { Hit } from './retrieve.ts';
 import { findStatement } from './statements.ts';
 
-/** Turns what a model writes into text and the citations that hold. */
+/** Splits a model's output into text and supported citations. */
 export interface CitationReader {
-  /** Deltas and citations, a citation after all of the text that it points into. */
+  /** Returns deltas and citations; a citation comes after all of the text that it points into. */
   read(text: string): AnswerEvent[];
-  /** What was held back, when the model writes no more. */
+  /** Returns the buffered rest, at the end of the output. */
   end(): AnswerEvent[];
 }
 
-/** A passage that was given, and what its statements are compared with. */
+/** A passage in the prompt, prepared for comparison with statements. */
 interface Evidence {
   readonly hit: Hit;
   readonly terms: ReadonlySet<string>;
-  readonly tongue: Language;
-  /** Made at the first statement that the passage supports. */
+  readonly language: Language;
+  /** Created at the first statement that the passage supports. */
   findQuote: ReturnType<typeof createQuoteFinder> | undefined;
 }
 
-/** Each takes time, whether or not a citation comes of it. */
+/** Every marker takes time, even one without a citation. */
 const MAX_MARKERS = 200;
 
 /**
- * The share of a statement's content words that its passage must hold, headings and title included. On the sample of
- * SQuAD all questions with their answers reach it in their passage, and 1.9 % in one of another article; a fifth: 4.2 %.
+ * The share of a statement's content words that its passage, with headings and title, must contain. On the sample of SQuAD
+ * all questions with their answers reach it in their own passage, and 1.9 % in a passage of another article (with 0.2: 4.2 %).
  */
 const MIN_SHARE = 0.25;
 
-/** What speaks for a passage by itself: a number of some length, and a name, which is capital inside a sentence. */
+/** Strong evidence: a number of two or more digits, and a name, which is capitalized inside a sentence. */
 const NUMBER = /(?<!\p{N})\d{2,}/gu;
 const NAME = /(?<=[\p{Ll}\p{N},] )\p{Lu}[\p{L}\p{N}]+/gu;
 
 /**
- * Makes a reader for the answer of a model that was given `passages`, numbered from 1. Markers become citations of the
- * statement before them, or vanish: where no such passage was given, where nothing in it supports the statement, beyond
- * ten and behind 200 markers, and for the same passage and statement again.
+ * Creates a reader for the answer of a model whose prompt contained `passages`, numbered from 1. A marker becomes a citation
+ * of the statement before it. It is removed without a citation when the passage does not exist or does not support the
+ * statement, after ten citations or 200 markers, and when the same passage and statement were cited before.
  */
 export function createCitationReader(passages: readonly Hit[]): CitationReader {
   const markers = createMarkerReader(passages.length);
@@ -50,24 +50,24 @@ export function createCitationReader(passages: readonly Hit[]): CitationReader {
   let text = '';
   let markerCount = 0;
   let lastMarker = 0;
-  /** What the last marker stood behind. */
+  /** The statement before the last marker. */
   let statement: ReturnType<typeof findStatement>;
 
-  function toEvents(piece: AnswerSegment): AnswerEvent[] {
-    if (typeof piece === 'string') {
-      text += piece;
-      return [{ type: 'delta', text: piece }];
+  function toEvents(segment: AnswerSegment): AnswerEvent[] {
+    if (typeof segment === 'string') {
+      text += segment;
+      return [{ type: 'delta', text: segment }];
     }
     if (cited.size >= MAX_CITATIONS || markerCount >= MAX_MARKERS) return [];
     markerCount += 1;
     if (text.length > lastMarker) statement = findStatement(text, lastMarker);
     lastMarker = text.length;
-    const hit = passages[piece - 1];
+    const hit = passages[segment - 1];
     if (statement === undefined || hit === undefined) return [];
     const key = `${hit.passage.id} ${statement.start} ${statement.end}`;
-    const given = evidence.get(piece) ?? readEvidence(hit);
-    evidence.set(piece, given);
-    const citation = cited.has(key) ? undefined : cite(text, statement, given);
+    const found = evidence.get(segment) ?? readEvidence(hit);
+    evidence.set(segment, found);
+    const citation = cited.has(key) ? undefined : cite(text, statement, found);
     if (citation === undefined) return [];
     cited.add(key);
     return [{ type: 'citation', citation }];
@@ -79,7 +79,7 @@ export function createCitationReader(passages: readonly Hit[]): CitationReader {
   };
 }
 
-/** Makes one delta of those between which a marker has vanished: each goes to everybody who listens. */
+/** Joins deltas between which a marker was removed: every delta is sent to all subscribers. */
 function joinDeltas(events: readonly AnswerEvent[]): AnswerEvent[] {
   const joined: AnswerEvent[] = [];
   for (const event of events) {
@@ -94,7 +94,7 @@ function joinDeltas(events: readonly AnswerEvent[]): AnswerEvent[] {
 function readEvidence(hit: Hit): Evidence {
   const { headingPath, text } = hit.passage;
   const words = [hit.title, ...headingPath, text].join('\n');
-  return { hit, terms: new Set(toTerms(words)), tongue: readLanguage(text), findQuote: undefined };
+  return { hit, terms: new Set(toTerms(words)), language: readLanguage(text), findQuote: undefined };
 }
 
 function cite(text: string, { start, end }: { start: number; end: number }, evidence: Evidence): Citation | undefined {
@@ -110,13 +110,13 @@ function cite(text: string, { start, end }: { start: number; end: number }, evid
 }
 
 /**
- * Whether a passage says anything of what is stated: it shares enough words, a number or a name. Between languages words
- * prove nothing, and the model's word stands.
+ * Whether a passage supports a statement: they share enough words, a number or a name. If the two are in different
+ * languages, words prove nothing, and the citation is accepted.
  */
-function isSupported(statement: string, terms: readonly string[], { terms: known, tongue }: Evidence): boolean {
+function isSupported(statement: string, terms: readonly string[], { terms: known, language }: Evidence): boolean {
   if (terms.length === 0) return false;
   const shared = terms.filter((term) => known.has(term)).length;
   if (shared >= MIN_SHARE * terms.length) return true;
   const marks = [...statement.matchAll(NUMBER), ...statement.matchAll(NAME)].flatMap(([mark]) => toTerms(mark));
-  return marks.some((mark) => known.has(mark)) || differInLanguage(readLanguage(statement), tongue);
+  return marks.some((mark) => known.has(mark)) || differInLanguage(readLanguage(statement), language);
 }

@@ -4,92 +4,95 @@ import type { JsonText } from '../domain/json.ts';
 import type { TokenUsage } from '../domain/usage.ts';
 import type { Retrieval } from './retrieve.ts';
 
-/** What an engine is asked. */
+/** The input of an engine: the visitor's message, the chatbot's settings and the retrieved passages. */
 export interface Question {
-  /** Whose chatbot it is, and which. */
+  /** The account of the chatbot. */
   readonly accountId: string;
   readonly chatbotId: string;
   /** The visitor's text. */
   readonly content: string;
   /** The chatbot's own instructions, for engines that follow any. */
   readonly instructions: string;
-  /** What to say when the sources hold no answer. */
+  /** The answer when the sources contain none. */
   readonly fallbackMessage: string;
   /** Said to a visitor for whom a person was asked. */
   readonly handoffMessage: string;
-  /** Who is to answer. */
+  /** The provider and model that answer. */
   readonly author: ModelName;
   readonly answering: Answering;
-  /** What is known of the visitor, for models that may know it: free data; null when they may not. */
+  /** The conversation's metadata about the visitor; null when models may not see it. */
   readonly visitor: JsonText | null;
-  /** What a model may do besides writing. */
+  /** The tools that a model may call. */
   readonly tools: readonly AnswerTool[];
   /** Earlier turns, oldest first. */
   readonly history: readonly Turn[];
-  /** What the chatbot's sources have to say about it. */
+  /** The passages of the chatbot's sources that match the question. */
   readonly retrieval: Retrieval;
 }
 
-/** Something that a model may do. */
+/** A tool that a model may call. */
 export interface AnswerTool {
   readonly name: string;
-  /** For the model. */
+  /** The description for the model. */
   readonly description: string;
   /** JSON schema of an object. */
   readonly parameters: Readonly<Record<string, unknown>>;
   /**
-   * Does it. Never rejects for what the model got wrong.
-   * @returns what came of it.
+   * Runs the tool. Wrong input of the model gives a result, never a rejection.
    */
   run(input: unknown): Promise<ToolResult>;
 }
 
-/** What came of using a tool. */
+/** The result of a tool call. */
 export interface ToolResult {
   readonly hasSucceeded: boolean;
-  /** For the model. */
+  /** The result for the model. */
   readonly report: string;
-  /** For the visitor, where the model says nothing more. */
+  /** The text for the visitor if the model writes nothing more. */
   readonly notice: string;
 }
 
-/** One earlier message, as an engine sees it. */
+/** One earlier message of the conversation. */
 export interface Turn {
   readonly role: 'USER' | 'ASSISTANT';
   readonly content: string;
 }
 
 /**
- * One step of an answer. `delta` appends to the text; a `citation` points into text that was already given; `reasoning`
- * is what a model thinks, and no text; `author` says who writes from now on, and what that was given in tokens, as far as
- * they can be estimated, `spent` what an author took whose work was thrown away; `finish` comes once, last. A surrogate pair may be split between two deltas, as hosted models do.
+ * One event of an answer. `delta` appends to the text; two deltas may split a surrogate pair, as hosted models do. A
+ * `citation` points into earlier text. `reasoning` is a model's reasoning, which is not part of the text. `author` names the
+ * model that writes from now on, with its estimated input tokens. `discarded` is the usage of an author whose output was
+ * discarded. `finish` comes once, last.
  */
 export type AnswerEvent =
   | { readonly type: 'delta'; readonly text: string }
   | { readonly type: 'citation'; readonly citation: Citation }
   | { readonly type: 'reasoning'; readonly text: string }
-  | { readonly type: 'spent'; readonly usage: TokenUsage }
+  | { readonly type: 'discarded'; readonly usage: TokenUsage }
   | { readonly type: 'author'; readonly author: ModelName; readonly inputTokens: number }
   | { readonly type: 'finish'; readonly reason: FinishReason; readonly usage: TokenUsage };
 
-/** Turns a question into a stream of steps. Knows no GraphQL, no HTTP and no database. */
+/** Turns a question into a stream of events. An engine knows no GraphQL, no HTTP and no database. */
 export interface AnswerEngine {
-  /** Rejects the iteration when no answer can be made, with an `AnswerFailure` where the reason is known; ends early when `signal` aborts. */
+  /**
+   * Streams an answer. The iteration rejects when no answer can be produced, with an `AnswerFailure` when the reason is
+   * known; it ends early when `signal` aborts.
+   */
   answer(question: Question, signal: AbortSignal): AsyncIterable<AnswerEvent>;
   /**
-   * Finds questions that the visitor may want to ask next, at most three; absent: there are none.
-   * @param question what was answered, its `author` the one that did.
+   * Suggests at most three questions that the visitor may want to ask next; absent: the engine suggests none.
+   * @param question the answered question; its `author` is the one that answered.
    */
   suggest?(question: Question, answer: Answer, signal: AbortSignal): Promise<Suggestions>;
 }
 
-/** An answer that was given to its end. */
+/** A complete answer. */
 export interface Answer {
   readonly content: string;
   readonly citations: readonly Citation[];
 }
 
-/** Questions, and what it took to find them; null: nothing. */
+/** Suggested questions, and the usage of the model that found them; null when no model was called. */
 export interface Suggestions {
   readonly questions: readonly string[];
   readonly usage: TokenUsage | null;

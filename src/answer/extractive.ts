@@ -9,17 +9,17 @@ import { estimateUsage } from './usage.ts';
 
 const segmenter = new Intl.Segmenter('und', { granularity: 'word' });
 
-/** How the built-in engine speaks. */
+/** The options of the built-in engine. */
 export interface ExtractiveOptions {
-  /** The pause between two deltas; 0 only lets others have their turn. */
+  /** The delay between two deltas; 0 only yields to the event loop. */
   readonly delayMs: number;
 }
 
 /**
- * Makes the engine that needs no model: it answers in the words of the sources, each sentence with its citation, and
- * with the chatbot's fallback message, without citations, when they have none. Deltas are words with what follows
- * them; a citation comes right after the text that it covers. Once `signal` aborts nothing more comes, no `finish`
- * either. Usage is an estimate: the question in, the answer out.
+ * Creates the engine that needs no model. It answers with sentences of the sources, each with its citation, or with the
+ * chatbot's fallback message when the sources contain no answer. A delta is a word with the text up to the next word; a
+ * citation comes right after the text that it covers. After `signal` aborts, the engine yields nothing more, no `finish`
+ * either. The usage is an estimate of the question and the answer.
  */
 export function createExtractiveEngine({ delayMs }: ExtractiveOptions): AnswerEngine {
   return {
@@ -56,7 +56,7 @@ function* compose({ content, retrieval, fallbackMessage }: Question): Generator<
   }
 }
 
-/** Sentences of one passage read on; another passage, a list and a whole entry begin a paragraph. */
+/** Separates quotes: sentences of one passage by a space; another passage, a list or a whole entry by a new paragraph. */
 function separate(previous: Quote | undefined, next: Quote): string {
   if (previous === undefined) return '';
   const isSamePassage = previous.hit.passage.id === next.hit.passage.id;
@@ -76,7 +76,7 @@ function cite({ hit, text }: Quote, start: number): Citation {
   };
 }
 
-/** A delta is a word and all up to the next one. Segments never end inside a character, so no delta does. */
+/** Splits a text into deltas of one word and the text up to the next. No delta ends inside a character. */
 function* toDeltas(text: string): Generator<AnswerEvent> {
   let start = 0;
   let hasWord = false;

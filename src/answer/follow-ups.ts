@@ -6,37 +6,37 @@ import { composeSources } from './prompt.ts';
 
 const MAX_CHARS = 160;
 
-/** In UTF-16 units: what was asked at greater length is like no suggestion. */
+/** In UTF-16 units: no suggestion resembles a longer question. */
 const MAX_OTHER_CHARS = 1_000;
 
-/** In UTF-16 units: so much of a passage shows what it is about. */
+/** In UTF-16 units: the part of a passage that the prompt contains. */
 const MAX_PASSAGE_CHARS = 600;
 
-/** Arrays that are tried, in what a model wrote. */
+/** How many brackets in a model's output are tried as the start of an array. */
 const MAX_TRIES = 20;
 
 /**
- * Questions that the sources answer, up to three, best first: those of question-answer entries, and headings that ask
- * something, from what was found for a question and not cited in its answer. None that was asked, or is the heading of
- * what was cited.
+ * Suggests up to three questions that the sources answer, best first: the questions of question-answer entries, and headings
+ * that are questions, from passages that were retrieved but not cited. It leaves out questions that were asked, and the
+ * headings of cited passages.
  */
 export function suggestFromSources({ content, history, retrieval }: Question, citedIds: readonly string[]): string[] {
   const cited = new Set(citedIds);
   const asked = listUserQuestions({ content, history });
-  const answered = retrieval.hits.filter(({ passage }) => cited.has(passage.id));
-  const open = retrieval.hits.filter(({ passage }) => !cited.has(passage.id));
-  const suggested = open.flatMap(({ passage, sourceType }) =>
+  const citedHits = retrieval.hits.filter(({ passage }) => cited.has(passage.id));
+  const otherHits = retrieval.hits.filter(({ passage }) => !cited.has(passage.id));
+  const suggested = otherHits.flatMap(({ passage, sourceType }) =>
     sourceType === 'QA' ? passage.headingPath : passage.headingPath.filter((heading) => /[?？؟]$/.test(heading.trim())),
   );
-  return selectNew(suggested, [...asked, ...answered.flatMap(({ passage }) => passage.headingPath)]);
+  return selectNew(suggested, [...asked, ...citedHits.flatMap(({ passage }) => passage.headingPath)]);
 }
 
-/** What the visitor has asked so far. */
+/** Lists the visitor's questions so far. */
 export function listUserQuestions({ content, history }: Pick<Question, 'content' | 'history'>): string[] {
   return [content, ...history.filter(({ role }) => role === 'USER').map((turn) => turn.content)];
 }
 
-/** Asks a model for questions that the visitor may ask next, to be read by `readFollowUps`. */
+/** Composes the prompt that asks a model for follow-up questions; `readFollowUps` reads its output. */
 export function composeFollowUpPrompt({ content, retrieval }: Question, answer: string): LanguageModelV4Message[] {
   const passages = retrieval.hits.map((hit) => ({
     ...hit,
@@ -61,8 +61,9 @@ export function composeFollowUpPrompt({ content, retrieval }: Question, answer: 
 }
 
 /**
- * Reads the questions out of what a model wrote: the first JSON array of strings, whatever stands around it. At most
- * three, of one line and 1 to 160 UTF-16 units each, none twice and none like those `asked`; empty when there is no such array.
+ * Reads the questions from a model's output: the first JSON array of strings, whatever surrounds it. Returns at most three
+ * questions of one line and 1 to 160 UTF-16 units, without repetitions and without those like `asked`; empty when there is
+ * no such array.
  */
 export function readFollowUps(text: string, asked: readonly string[] = []): string[] {
   let at = text.indexOf('[');
@@ -74,7 +75,7 @@ export function readFollowUps(text: string, asked: readonly string[] = []): stri
   return [];
 }
 
-/** Those that can be shown, and are not like one before or one of `others`. */
+/** Selects the questions that can be shown and resemble neither an earlier one nor one of `others`. */
 function selectNew(questions: readonly string[], others: readonly string[]): string[] {
   const known = new Set(others.map((text) => comparisonKey(text.slice(0, MAX_OTHER_CHARS))));
   const chosen: string[] = [];
@@ -90,12 +91,12 @@ function selectNew(questions: readonly string[], others: readonly string[]): str
   return chosen;
 }
 
-/** What two questions share that ask the same. */
+/** Returns a key that is the same for questions that ask the same. */
 function comparisonKey(question: string): string {
   return toContentTerms(question).sort().join(' ') || toTerms(question).join(' ');
 }
 
-/** The array of strings that begins at a bracket, if there is one. */
+/** Parses the array of strings that starts at a bracket; undefined when there is none. */
 function parseArray(text: string, start: number): string[] | undefined {
   let isInString = false;
   for (let index = start; index < text.length; index += 1) {

@@ -1,27 +1,27 @@
 import { STOP_WORD_LISTS } from '../domain/stop-words.ts';
 import { normalizeText } from '../domain/text.ts';
 
-/** What a language shows itself by, of some text. */
+/** The features of a text that show its language. */
 export interface Language {
-  /** The script of most letters; Chinese and Japanese are one. Undefined without letters. */
+  /** The script of most letters; Chinese and Japanese count as one. Undefined without letters. */
   readonly script: string | undefined;
-  /** Which list of stop words it is written in; undefined where that is not plain. */
+  /** The index of the stop word list that matches the text; undefined when no list clearly matches. */
   readonly list: number | undefined;
-  /** The letters of its words that are not plain ASCII, one text for each word. */
+  /** The non-ASCII letters of each word. */
   readonly accents: readonly string[];
 }
 
-/** So many of a text's words are stop words of its language, and two more than there are of any other. */
+/** A list matches if this share of the words are its stop words, and at least two more than of any other list. */
 const MIN_SHARE = 0.15;
 const MIN_LEAD = 2;
 
-/** So many of a text's words hold accented letters that are its language's own, where it has some. */
+/** Two languages differ if this share of the words in one text contains accented letters that the other text lacks. */
 const ACCENTED_SHARE = 0.15;
 
-/** In words: a longer text tells no more. */
+/** In words: reading more does not improve the result. */
 const MAX_WORDS = 400;
 
-/** Looks at the script, the stop words and the letters of a text. */
+/** Reads the script, the stop words and the accented letters of a text. */
 export function readLanguage(text: string): Language {
   const words = (
     normalizeText(text, 'NFC')
@@ -40,9 +40,9 @@ export function readLanguage(text: string): Language {
 }
 
 /**
- * Whether two texts are plainly not in the same language: their scripts differ, or their stop words do, or, where one
- * has too few of those, many words of one hold letters that the other never uses. Close relatives, such as Spanish and
- * Italian, count as the same.
+ * Whether two texts are clearly in different languages: their scripts differ, or their stop words do. If one text has too few
+ * stop words, many words of one text must contain letters that the other never uses. Close relatives, such as Spanish and
+ * Italian, count as the same language.
  */
 export function differInLanguage(a: Language, b: Language): boolean {
   if (a.script === undefined || b.script === undefined) return false;
@@ -67,7 +67,7 @@ function scriptOf(letters: string): string | undefined {
   return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0];
 }
 
-/** Letters from U+0370 come in blocks of 256, one script each, but for the large ones of East Asia. */
+/** Names the script of a code point. From U+0370 on, blocks of 256 code points are one script each, except East Asia's. */
 function nameScript(code: number): string {
   if (code < 0x370 || (code >= 0x1e00 && code < 0x1f00)) return 'latin';
   if (code >= 0xac00 && code < 0xd800) return 'korean';

@@ -14,39 +14,39 @@ import { composePrompt } from './prompt.ts';
 import { estimateMessageTokens, estimateTokens } from './tokens.ts';
 import { addUsage, estimateUsage, NO_USAGE } from './usage.ts';
 
-/** What the engine is made of. */
+/** The options of the model engine. */
 export interface ModelEngineOptions {
   readonly models: Models;
-  /** Answers where no model is asked, and where none does. */
+  /** Answers when no model is called, and when none answers. */
   readonly builtin: AnswerEngine;
   readonly settings: {
-    /** For the whole answer, fallbacks included. */
+    /** The time limit of the whole answer, fallbacks included. */
     readonly totalMs: number;
-    /** For each call of a model. */
+    /** The limit of each model call. */
     readonly maxOutputTokens: number;
     readonly fallsBackToBuiltin: boolean;
   };
   readonly logger: Logger;
 }
 
-/** How often a model may use tools and be asked again in one answer, and how many at once. */
+/** The most rounds of model calls in one answer, and the most tool calls in one round. */
 const MAX_ROUNDS = 3;
 const MAX_CALLS = 4;
 
 /**
- * Makes the engine that has a hosted model write, grounded in the sources. The question's own model is asked first, then
- * its fallbacks in their order, for as long as nothing of an answer was given and no tool has done anything; at last the
- * built-in engine, where the settings say so. Where the sources are not about the question no model is asked.
+ * Creates the engine that answers with a hosted model, grounded in the sources. It calls the question's own model first, then
+ * the fallback models in order, as long as no text was streamed and no tool has succeeded; at last it toolRunner the built-in
+ * engine, if the settings allow it. It calls no model when the sources are not about the question.
  */
 export function createModelEngine(options: ModelEngineOptions): AnswerEngine {
   return {
     async *answer(question, signal) {
       if (!shouldAskModel(question)) return yield* answerFromSources(options, question, signal);
       const { accountId, chatbotId, answering } = question;
-      const inTime = AbortSignal.any([signal, AbortSignal.timeout(options.settings.totalMs)]);
+      const answerSignal = AbortSignal.any([signal, AbortSignal.timeout(options.settings.totalMs)]);
       let failure = new AnswerFailure('PROVIDER_UNAVAILABLE', 'No model was asked.');
       for (const author of [question.author, ...answering.fallbackModels]) {
-        if (inTime.aborted) break;
+        if (answerSignal.aborted) break;
         if (author.provider === BUILTIN) return yield* answerFromSources(options, question, signal);
         const progress: Progress = {
           text: '',
@@ -56,13 +56,13 @@ export function createModelEngine(options: ModelEngineOptions): AnswerEngine {
           stream: undefined,
         };
         try {
-          return yield* answerByModel(options, { ...question, author }, progress, inTime);
+          return yield* answerByModel(options, { ...question, author }, progress, answerSignal);
         } catch (error) {
           if (signal.aborted) return;
           if (!(error instanceof AnswerFailure)) throw error;
           if (progress.notice !== '') return yield* finishWithNotice(progress);
           if (progress.text !== '' || progress.hasActed) throw error;
-          if (progress.stream !== undefined) yield { type: 'spent', usage: progress.countUsage() };
+          if (progress.stream !== undefined) yield { type: 'discarded', usage: progress.countUsage() };
           failure = error;
           const { code, message: detail } = error;
           options.logger.warn({ accountId, chatbotId, ...author, code, detail }, 'a model did not answer');
@@ -87,20 +87,20 @@ async function* answerFromSources(
   yield* builtin.answer({ ...question, author }, signal);
 }
 
-/** How far a model has come with an answer. */
+/** The progress of one model's answer. */
 interface Progress {
-  /** What it has written, as it wrote it. */
+  /** The model's text so far, with its markers. */
   text: string;
-  /** What the visitor is to be told where it says no more. */
+  /** The text for the visitor if the model writes nothing more. */
   notice: string;
-  /** Whether a tool has done something, which must not be done twice. */
+  /** Whether a tool has succeeded; its effect must not be repeated. */
   hasActed: boolean;
-  /** What it took so far, as far as anybody knows: counted when it is asked for, as that reads all that was written. */
+  /** Returns the usage so far. Computed on demand, because an estimate reads the whole text. */
   countUsage: () => TokenUsage;
   stream: ModelStream | undefined;
 }
 
-/** Has one model answer, in as many rounds as it uses tools. */
+/** Answers with one model, with one more round after each use of tools. */
 async function* answerByModel(
   { models, settings }: ModelEngineOptions,
   question: Question,
@@ -110,7 +110,7 @@ async function* answerByModel(
   const { accountId, author, answering, tools } = question;
   const { messages, passages } = composePrompt(question);
   const reader = createCitationReader(passages);
-  const uses = startUsingTools(tools, progress, signal);
+  const toolRunner = createToolRunner(tools, progress, signal);
   const call = {
     ...{ accountId, ...author, messages, maxOutputTokens: settings.maxOutputTokens },
     ...{ tools: tools.map(toFunction), showsReasoning: answering.showsReasoning },
@@ -133,13 +133,13 @@ async function* answerByModel(
       while (end === undefined) {
         const step = await stream.next();
         if (step.type === 'text') {
-          // What comes before the first word is layout; a later round begins a paragraph.
+          // White space before the first word is dropped; a later round starts a paragraph.
           const text = written === '' ? step.text.trimStart() : step.text;
           if (text === '') continue;
-          const piece = written === '' && earlier !== '' ? `\n\n${text}` : text;
+          const delta = written === '' && earlier !== '' ? `\n\n${text}` : text;
           written += text;
-          progress.text += piece;
-          yield* reader.read(piece);
+          progress.text += delta;
+          yield* reader.read(delta);
         } else if (step.type === 'reasoning') {
           thoughts += step.text;
           yield step;
@@ -149,12 +149,12 @@ async function* answerByModel(
       }
       yield* reader.end();
       if (end.reason === 'TOOLS' && !isLast) {
-        messages.push(stream.assistantMessage, await uses.run(calls));
+        messages.push(stream.assistantMessage, await toolRunner.run(calls));
         continue;
       }
-      // A model that has done something may think that all is said.
+      // A model that has used a tool may write nothing more.
       if (written === '' && progress.notice !== '') return yield* finishWithNotice(progress);
-      if (progress.text === '') throw new AnswerFailure('ANSWER_FAILED', `It wrote nothing: ${end.reason}.`);
+      if (progress.text === '') throw new AnswerFailure('ANSWER_FAILED', `The model wrote nothing: ${end.reason}.`);
       yield { type: 'finish', reason: end.reason === 'TOOLS' ? 'STOP' : end.reason, usage: progress.countUsage() };
       return;
     } finally {
@@ -165,7 +165,7 @@ async function* answerByModel(
 
 type ModelEnd = ModelStep & { type: 'finish' };
 
-/** Ends an answer whose model has done something, and then said no more: the visitor is told what. */
+/** Ends an answer whose model used a tool and wrote nothing more, with the tool's notice for the visitor. */
 function* finishWithNotice({ text, notice, countUsage }: Progress): Generator<AnswerEvent> {
   yield { type: 'delta', text: text === '' ? notice : `\n\n${notice}` };
   yield { type: 'finish', reason: 'STOP', usage: countUsage() };
@@ -178,17 +178,17 @@ function toFunction({ name, description, parameters }: AnswerTool): LanguageMode
 }
 
 /**
- * Uses the tools that a model asks for, one after the other, each until it has succeeded once, and says to the model what
- * came of that.
+ * Creates a runner of the tools that a model calls, one after the other, each until it has succeeded once. It returns the
+ * results as a message for the model.
  */
-function startUsingTools(tools: readonly AnswerTool[], progress: Progress, signal: AbortSignal) {
+function createToolRunner(tools: readonly AnswerTool[], progress: Progress, signal: AbortSignal) {
   const done = new Set<string>();
 
   async function use({ toolName, input }: LanguageModelV4ToolCall): Promise<string> {
     const tool = tools.find(({ name }) => name === toolName);
     if (tool === undefined) return `There is no tool ${toolName}.`;
     if (done.has(toolName)) return 'That was done already, and is done once.';
-    if (signal.aborted) throw new AnswerFailure('PROVIDER_UNAVAILABLE', 'There was no time left for a tool.');
+    if (signal.aborted) throw new AnswerFailure('PROVIDER_UNAVAILABLE', 'No time was left for a tool.');
     const { report, notice, hasSucceeded } = await tool.run(parseArguments(input));
     if (!hasSucceeded) return report;
     done.add(toolName);
@@ -210,7 +210,7 @@ function startUsingTools(tools: readonly AnswerTool[], progress: Progress, signa
   };
 }
 
-/** What a model gives as arguments is text that should be JSON. */
+/** Parses a tool's arguments, which should be JSON; undefined when they are not. */
 function parseArguments(text: string): unknown {
   try {
     return JSON.parse(text);

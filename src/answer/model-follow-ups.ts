@@ -4,10 +4,10 @@ import { composeFollowUpPrompt, listUserQuestions, readFollowUps, suggestFromSou
 import { estimateMessageTokens } from './tokens.ts';
 import { estimateUsage } from './usage.ts';
 
-/** Room for three questions, and for a model that thinks first. */
+/** Enough for three questions, and for the reasoning before them. */
 const MAX_OUTPUT_TOKENS = 1_000;
 
-/** Has the model that has answered suggest what to ask next; where it finds nothing, what stands in the sources. */
+/** Lets the model that answered suggest follow-up questions; if it finds none, suggests questions from the sources. */
 export async function suggestByModel(
   models: Models,
   question: Question,

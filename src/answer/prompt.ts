@@ -4,28 +4,28 @@ import { bandOf } from './confidence.ts';
 import type { AnswerTool, Question, Turn } from './engine.ts';
 import type { Hit } from './retrieve.ts';
 
-/** What a model is sent, and the passages in it in the order of their numbers, which begin with 1. */
+/** The messages for a model, and the passages in them in the order of their numbers, which start at 1. */
 export interface Prompt {
   readonly messages: LanguageModelV4Message[];
   readonly passages: readonly Hit[];
 }
 
-/** In UTF-16 units, each about 6,000 tokens of English. */
+/** In UTF-16 units; each limit is about 6,000 tokens of English. */
 const MAX_PASSAGES_CHARS = 24_000;
 const MAX_HISTORY_CHARS = 24_000;
 
 const MAX_VISITOR_CHARS = 2_000;
 
 /**
- * Says to a model what to answer, how, and from what. A system message: the rules, the chatbot's instructions, what is
- * known of the visitor, the tools. Then the history, the oldest left out where it is long, from a turn of the visitor on.
- * Last a user message of two parts: the numbered sources between delimiters that nobody can have known when they wrote
- * a source or a message, and the question. Turns of one role never follow each other, and no text is empty.
+ * Composes the prompt of an answer. First a system message: the rules, the chatbot's instructions, the visitor's metadata,
+ * the tools. Then the history, without the oldest turns if it is too long, starting with a turn of the visitor. Last a user
+ * message of two parts: the numbered sources between delimiters that no author of a source or message can know, and the
+ * question. Two turns of the same role never follow each other, and no text is empty.
  */
 export function composePrompt(question: Question): Prompt {
   const passages = choosePassages(question.retrieval.hits);
   const turns = joinTurns(chooseTurns(question.history));
-  // What the visitor asked last was never answered: it is asked again, behind the sources.
+  // The visitor's last question was never answered, so it becomes part of the question after the sources.
   const unanswered = turns.at(-1)?.role === 'USER' ? turns.pop() : undefined;
   const asked = [unanswered?.content, question.content].filter((text) => text !== undefined).join('\n\n');
   return {
@@ -38,7 +38,7 @@ export function composePrompt(question: Question): Prompt {
   };
 }
 
-/** The sources as a model is shown them, between delimiters that no text can hold. */
+/** Composes the numbered sources for a model, between random delimiters that no source can contain. */
 export function composeSources(passages: readonly Hit[]): string {
   if (passages.length === 0) return "There are no sources for this message. What follows is the visitor's message.";
   const delimiter = `=== ${randomBytes(12).toString('hex')} ===`;
@@ -94,7 +94,7 @@ function list(items: readonly string[]): string {
   return items.map((item) => `- ${item}`).join('\n');
 }
 
-/** The best ones that fit; of a first one that does not, its beginning. */
+/** Chooses the best passages that fit; if the first is too long, its start. */
 function choosePassages(hits: readonly Hit[]): Hit[] {
   let room = MAX_PASSAGES_CHARS;
   return hits.flatMap((hit, index) => {
@@ -106,20 +106,20 @@ function choosePassages(hits: readonly Hit[]): Hit[] {
   });
 }
 
-/** The last turns that fit, from one of the visitor on. */
+/** Chooses the last turns that fit, starting with one of the visitor. */
 function chooseTurns(history: readonly Turn[]): Turn[] {
   let room = MAX_HISTORY_CHARS;
-  const said = history.filter(({ content }) => content.trim() !== '');
-  const tooLong = said.findLastIndex(({ content }) => {
+  const written = history.filter(({ content }) => content.trim() !== '');
+  const tooLong = written.findLastIndex(({ content }) => {
     room -= content.length;
     return room < 0;
   });
-  const kept = said.slice(tooLong + 1);
+  const kept = written.slice(tooLong + 1);
   const first = kept.findIndex(({ role }) => role === 'USER');
   return first === -1 ? [] : kept.slice(first);
 }
 
-/** Some providers refuse two turns of one role. */
+/** Joins neighbouring turns of one role, which some providers reject. */
 function joinTurns(turns: readonly Turn[]): Turn[] {
   const joined: Turn[] = [];
   for (const turn of turns) {
@@ -139,7 +139,7 @@ function textPart(text: string) {
   return { type: 'text' as const, text };
 }
 
-/** Never leaves half a character. */
+/** Cuts a text, never within a surrogate pair. */
 function cut(text: string, maxChars: number): string {
   return text.length <= maxChars ? text : text.slice(0, maxChars).replace(/[\ud800-\udbff]$/, '');
 }

@@ -3,16 +3,16 @@ import type { Hit, Retrieval } from './retrieve.ts';
 import { scoreTerms } from './score.ts';
 import { splitSentences } from './sentences.ts';
 
-/** A stretch of a passage that helps to answer. */
+/** A span of a passage that helps to answer. */
 export interface Quote {
   readonly hit: Hit;
   /** Offset in the passage's text, in UTF-16 units. */
   readonly start: number;
-  /** The words as they are shown: those of the passage, with line breaks inside a sentence undone. */
+  /** The text as shown: that of the passage, with line breaks inside a sentence replaced by spaces. */
   readonly text: string;
 }
 
-/** A quote that may be chosen, with the words that speak for it and what they count. */
+/** A possible quote, with the words by which it is scored and their weight. */
 interface Candidate {
   readonly quote: Quote;
   readonly words: string;
@@ -22,30 +22,30 @@ interface Candidate {
 const MAX_QUOTES = 3;
 const MAX_HITS = 5;
 
-/** A statement of more words than this is found by its beginning. */
+/** A longer statement is found by its first terms only. */
 const MAX_QUOTED_TERMS = 64;
 
 /**
- * A quote's score is that of its own words, and of the passage it stands in with this weight. It must reach this share
- * of the best quote's score to stand beside it. On the sample of SQuAD the best quote holds a gold answer for 80 % of
- * the questions, the chosen ones (1.7 on average) for 87 %, always three for 89 %.
+ * The score of a quote is the score of its own words plus the score of its passage with this weight. A quote needs this share
+ * of the best quote's score to be chosen too. On the sample of SQuAD the best quote contains a gold answer for 80 % of the
+ * questions, the chosen quotes (1.7 on average) for 87 %; always three quotes would for 89 %.
  */
 const PASSAGE_WEIGHT = 0.5;
 const MIN_SHARE = 0.75;
 
-/** In terms. Only longer quotes are scored by their length: among ordinary sentences the longer answer as well. */
+/** In terms. Only longer quotes are scored by their length: among ordinary sentences, longer ones answer as well. */
 const LONG_QUOTE_TERMS = 40;
 
-/** What a sentence gets for holding the kind of thing that is asked for. Worth 0.7 points on the sample. */
+/** The bonus of a sentence that contains the kind of thing asked for. It improves the sample's result by 0.7 points. */
 const KIND_BONUS = 0.1;
 
-/** What a sentence gets that says what the thing is, where that is asked: it answers alone. */
+/** The bonus of a definition, when the question asks for one: a definition answers alone. */
 const DEFINITION_BONUS = 0.5;
 
-/** What the words of a line of code count: by itself it rarely answers a question. */
+/** The weight of a line of code, which rarely answers a question by itself. */
 const CODE_WEIGHT = 0.5;
 
-/** What English questions ask for, in lower case, and what a sentence that may answer them looks like. */
+/** Kinds of English questions in lower case (`asked`), and patterns of sentences that may answer them (`given`). */
 const KINDS: readonly { asked: RegExp; given: RegExp; bonus?: number }[] = [
   {
     bonus: DEFINITION_BONUS,
@@ -73,9 +73,8 @@ const KINDS: readonly { asked: RegExp; given: RegExp; bonus?: number }[] = [
 ];
 
 /**
- * Chooses what to quote in answer to a question: up to three sentences of the best five passages, those that earn
- * their place beside the best one, in the order in which they stand in their sources. The answer of a question-answer
- * entry is one quote as a whole. Empty when there are no hits.
+ * Chooses the quotes that answer a question: up to three sentences of the best five passages, whose score is near the best
+ * one's, in the order of their sources. The answer of a question-answer entry is one quote. Empty when there are no hits.
  */
 export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval, 'hits' | 'weights'>): Quote[] {
   const best = hits.slice(0, MAX_HITS);
@@ -102,15 +101,15 @@ export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval
 }
 
 /**
- * Reads a passage, to find the stretch of it that holds the most of some terms, of which the first 64 count; undefined
- * when nothing in it can be quoted.
+ * Creates a function that finds the span of a passage that contains the most of some terms, of which the first 64 count;
+ * undefined when nothing in the passage can be quoted.
  */
 export function createQuoteFinder(hit: Hit): (terms: readonly string[]) => Quote | undefined {
   const candidates = findCandidates(hit).map((candidate) => ({ candidate, terms: toTerms(candidate.words) }));
   const counts = new Map<string, number>();
   for (const { terms } of candidates) for (const term of new Set(terms)) counts.set(term, (counts.get(term) ?? 0) + 1);
   return (terms) => {
-    // Words that many of its sentences hold tell little.
+    // Words in many sentences of the passage weigh little.
     const weights = new Map(
       terms
         .slice(0, MAX_QUOTED_TERMS)
@@ -131,7 +130,7 @@ export function createQuoteFinder(hit: Hit): (terms: readonly string[]) => Quote
 function findCandidates(hit: Hit): Candidate[] {
   const { text, headingPath } = hit.passage;
   if (hit.sourceType === 'QA') {
-    // What a question-answer entry answers is its question: its words need not be said again.
+    // The words of an entry's question count too: its answer need not repeat them.
     const quote = { hit, start: 0, text: text.trim() };
     return [{ quote, words: [...headingPath, text].join('\n'), weight: 1 }];
   }
@@ -140,7 +139,7 @@ function findCandidates(hit: Hit): Candidate[] {
   for (const { start, end, layoutStart = end, isCode = false } of splitSentences(text)) {
     const sentence = text.slice(start, layoutStart).replace(/\n\s*/g, ' ');
     const layout = text.slice(layoutStart, end);
-    // A question answers none, but what comes next answers it, and need not say its words again.
+    // A question is no answer, but the next sentence answers it and need not repeat its words.
     if (/[?？]$/.test(sentence)) {
       asked = sentence;
       continue;

@@ -4,26 +4,26 @@ import { bandOf } from './confidence.ts';
 import type { Turn } from './engine.ts';
 import { type Hit, type Retrieval, retrieve } from './retrieve.ts';
 
-/** A question of more terms stands for itself: one that finds nothing has changed the subject. */
+/** A question with more terms is complete by itself: if it finds nothing, the subject has changed. */
 const MAX_FOLLOW_UP_TERMS = 4;
 
-/** One of so few ("And in winter?") says too little by itself, however much it finds. */
+/** A question with so few terms ("And in winter?") is incomplete, however much it finds. */
 const SHORT_FOLLOW_UP_TERMS = 2;
 
-/** In UTF-16 units: so much of a question and of an earlier one is read. Few terms of it are searched by anyway. */
+/** In UTF-16 units: the part of each question that is read. The search uses few of its terms anyway. */
 const MAX_READ_CHARS = 10_000;
 
-/** How many earlier questions one may lean on: what it asks about may have been a follow-up itself. */
+/** How many earlier questions are used: the previous question may be a follow-up itself. */
 const MAX_EARLIER = 2;
 
 /**
- * Finds the passages for a question that may only be understood by what was asked before it ("And how much is that?").
- * One of few terms, or of none but stop words, is also tried with the visitor's last question and, while that finds
- * nothing either, with the one before; what it finds by itself then takes turns with what both find. Without history
- * the same as `retrieve`. On the sample of SQuAD, follow-ups of all kinds after a question about a passage have that
- * passage among the best 8 for 88 % (alone 2 %), with one article as the corpus 97 % (17 %). Questions that follow one
- * about something else keep theirs for 96.0 % (96.4 %). Off-topic ones after one about a passage are taken for answered
- * in 19 % (8 %) of the cases, with one article 12 % (2 %): the price, which models pay by saying that they do not know.
+ * Finds the passages for a question that may depend on earlier ones ("And how much is that?"). A question with few terms, or
+ * with stop words only, is also searched together with the visitor's last question and, if that finds nothing either, with
+ * the one before; the results of both searches alternate. Without history this is the same as `retrieve`. On the sample of
+ * SQuAD, follow-ups to a question about a passage have that passage among the best 8 for 88 % (without history 2 %), with one
+ * article as the corpus for 97 % (17 %). Questions after one about something else keep their passage for 96.0 % (96.4 %).
+ * Off-topic questions after one about a passage count as answerable in 19 % (8 %) of the cases, with one article 12 % (2 %);
+ * there a model says that it does not know.
  */
 export async function retrieveWithHistory(
   db: Queryable,
@@ -41,7 +41,7 @@ export async function retrieveWithHistory(
   let asked = question;
   for (const text of earlier) {
     if (!needsMore) break;
-    // Its own words come first: what is too long is cut at the end.
+    // The question's own words come first, because a long query is cut at its end.
     asked += `\n${text}`;
     const found = await retrieve(db, accountId, chatbotId, asked, limit);
     best = own === 0 ? found : join(best, found, limit);
@@ -50,7 +50,7 @@ export async function retrieveWithHistory(
   return best;
 }
 
-/** The visitor's last questions that say something, the latest first. */
+/** Lists the visitor's last questions that have content words, the latest first. */
 function listEarlier(history: readonly Turn[]): string[] {
   const earlier: string[] = [];
   for (const { role, content } of history.toReversed()) {
@@ -61,7 +61,7 @@ function listEarlier(history: readonly Turn[]): string[] {
   return earlier;
 }
 
-/** The best of one, the best of the other, and so on, each passage once. */
+/** Alternates the hits of two searches, best first, each passage once. */
 function join(alone: Retrieval, together: Retrieval, limit: number): Retrieval {
   const turns = Array.from({ length: limit }, (_, index) => [alone.hits[index], together.hits[index]]);
   const hits = new Map<string, Hit>();

@@ -4,50 +4,50 @@ import { findCandidates } from '../store/search/search.ts';
 import type { Queryable } from '../store/tables.ts';
 import { scoreTerms } from './score.ts';
 
-/** One passage that has something to say about a question. */
+/** A passage that matches a question. */
 export interface Hit {
   readonly passage: Passage;
   /** Title, address and type of its source. */
   readonly title: string;
   readonly url: string | null;
   readonly sourceType: SourceType;
-  /** 0 to 1: the share of the most that any passage could score for this question; more where it opens its source. */
+  /** 0 to 1: the share of the highest possible score for this question; with a bonus for the opening of a source. */
   readonly score: number;
 }
 
-/** What a chatbot's sources have to say about a question. */
+/** The passages of a chatbot's sources that match a question. */
 export interface Retrieval {
   /** Best first; empty when no word of the question occurs. */
   readonly hits: readonly Hit[];
   /**
-   * 0 to 1: how far the sources are about the question at all, which is the best score by words alone. It tells
-   * questions about the sample's articles from off-topic ones with an AUC of 0.98, from 1 to 288 passages alike.
+   * 0 to 1: how likely the sources are about the question; the best score by words alone. It separates questions about the
+   * sample's articles from off-topic ones with an AUC of 0.98, for corpora of 1 to 288 passages.
    */
   readonly confidence: number;
-  /** The question's terms in their order, each with its weight: the rarer among the chatbot's passages, the heavier. */
+  /** The question's terms in order, each with its weight: a term rarer among the chatbot's passages weighs more. */
   readonly weights: ReadonlyMap<string, number>;
 }
 
-/** How many passages are scored at least, so that the index may be wrong about the order of the best. */
+/** The least number of passages that are scored, because the index may rank the best ones wrongly. */
 const MIN_CANDIDATES = 50;
 
 /**
- * A smaller corpus is taken for this large when terms are weighed: in one of a single passage, words it lacks would
- * else outweigh five times those it has, and `confidence` would mean something else at every size.
+ * A smaller corpus counts as this large when terms are weighted. Otherwise, with a single passage, the words it lacks would
+ * weigh five times as much as those it contains, and `confidence` would depend on the size of the corpus.
  */
 const MIN_CORPUS = 100;
 
 /**
- * A question of so few terms ("What is ChatGraph?") asks for the thing itself. Every passage may name it, and the one
- * that tells what it is opens the source; but the most mentions are elsewhere, which this outweighs.
+ * A question with so few terms ("What is ChatGraph?") asks for the thing itself. Many passages may name it more often, but
+ * the opening of the source usually defines it; this bonus ranks the opening first.
  */
 const SHORT_QUESTION_TERMS = 2;
 const OPENING_BONUS = 0.1;
 
 /**
- * Finds the passages of a chatbot that fit a question best, at most `limit`. The index proposes candidates; they are
- * scored here by BM25 whose counts are those of this chatbot alone, so that a chatbot with one passage is served as
- * well as one with thousands. Equal scores keep the order of the source.
+ * Finds the passages of a chatbot that match a question best, at most `limit`. The index proposes candidates; this function
+ * scores them by BM25 with the counts of this chatbot alone, so that results are as good with one passage as with thousands.
+ * Equal scores keep the order of the source.
  */
 export async function retrieve(
   db: Queryable,
@@ -76,7 +76,7 @@ function boostOpening(hit: Hit): Hit {
   return isOpening ? { ...hit, score: Math.min(1, hit.score + OPENING_BONUS) } : hit;
 }
 
-/** BM25's inverse document frequency, in the form that stays above 0 for any word. Source: Lucene's BM25Similarity. */
+/** BM25's inverse document frequency, in the form that is above 0 for every word. Source: Lucene's BM25Similarity. */
 function weigh(count: number, passageCount: number): number {
   return Math.log(1 + (passageCount - count + 0.5) / (count + 0.5));
 }

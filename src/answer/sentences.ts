@@ -1,32 +1,32 @@
-/** A stretch of a text that can be quoted by itself: UTF-16 offsets, end exclusive, no white space at either end. */
+/** A span of a text that can be quoted by itself: UTF-16 offsets, end exclusive, no white space at either end. */
 export interface Sentence {
   readonly start: number;
   readonly end: number;
-  /** Where a list or code begins, if it holds any. There, line breaks are meant; before, lines were only wrapped. */
+  /** The start of a list or code in the sentence. From there line breaks are intended; before it they are only wrapping. */
   readonly layoutStart?: number;
-  /** It is a line of code, or what begins at `layoutStart` is code. */
+  /** Whether it is a line of code, or the part from `layoutStart` on is code. */
   readonly isCode?: boolean;
 }
 
 const segmenter = new Intl.Segmenter('und', { granularity: 'sentence' });
 
-/** Initials and abbreviations after which a full stop ends no sentence, at the end of a text. */
+/** Initials and abbreviations at the end of a text, whose full stop ends no sentence. */
 const ABBREVIATION =
   /(?:^|[^\p{L}\p{M}\p{N}])(?:\p{L}|mr|mrs|ms|dr|prof|st|sr|jr|rev|hon|gen|col|maj|capt|lt|sgt|gov|sen|rep|pres|vs|cf|ca|approx|est|dept|figs?|nos?|vol|pp|eds?|inc|ltd|co|corp|bros|mt|ft|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|bzw|vgl|nr|usw|mme|mlle)\.\s*$/iu;
 
-/** A stop without white space behind it, as in a path or an address. */
+/** A stop without white space after it, as in a path or an address. */
 const UNENDED = /[.!?]["'”’)\]([]*$/;
 
-/** In UTF-16 units: no abbreviation is longer, with what stands around it. */
+/** In UTF-16 units: the length of the longest abbreviation with its surroundings. */
 const MAX_ABBREVIATION_CHARS = 12;
 
-/** A line at least this long was probably broken by an editor, not by its author. */
+/** A line of at least this length was probably wrapped by an editor, not ended by its author. */
 const WRAPPED_LINE_LENGTH = 60;
 
 /** In UTF-16 units, with the sentence before it: a longer list or block of code is not quoted as a whole. */
 const MAX_ANNOUNCED_LENGTH = 500;
 
-/** In UTF-16 units. Longer ones, of scripts without full stops or authors without them, are cut at white space. */
+/** In UTF-16 units. A longer sentence, of a script or an author without full stops, is cut at white space. */
 const MAX_SENTENCE_LENGTH = 500;
 
 const FENCE = /^(?:`{3,}|~{3,})/;
@@ -34,7 +34,7 @@ const FENCE = /^(?:`{3,}|~{3,})/;
 const UNQUOTABLE = /^(?:#{1,6}(?:\s|$)|\[?!\[)/;
 /** The line under a heading, under the head of a table, or between sections. */
 const RULE = /^[\s|:=*_-]*$/;
-/** What stands before the words of a list item, a quotation, a table row, or a question and its answer. */
+/** Text before the words of a list item, a quotation, a table row, or a question and its answer. */
 const MARKER = /^(?:>|[-*+•]\s|\d{1,9}[.)]\s|\[[ xX]\]\s|\||[QA]:\s|\s)+/;
 const ITEM = /^(?:[-*+•]|\d{1,9}[.)])\s/;
 const CLOSED_SENTENCE = /[.!?:;…。！？]["'”’)\]]*$/;
@@ -49,23 +49,23 @@ export function splitSentences(text: string): Sentence[] {
   return findBlocks(text).flatMap((block) => splitBlock(text, block));
 }
 
-/** A stretch that no sentence crosses. */
+/** A span of text; no sentence crosses its ends. */
 interface Block {
   readonly start: number;
   end: number;
-  /** Where the list or the code ends that the last sentence announces. */
+  /** The end of the list or code that the last sentence announces. */
   announcedEnd?: number;
   isCode?: boolean;
 }
 
 function findBlocks(text: string): Block[] {
   const blocks: Block[] = [];
-  /** The block that the next line may go on with. */
+  /** The block that the next line may continue. */
   let open: Block | undefined;
-  /** The block whose colon announces what comes next. */
+  /** The block whose colon announces the next list or code. */
   let lead: Block | undefined;
   let isInList = false;
-  /** How many blocks there were when the fence opened. */
+  /** The number of blocks when the fence opened. */
   let codeStart: number | undefined;
 
   for (const line of linesOf(text)) {
@@ -111,21 +111,21 @@ function findBlocks(text: string): Block[] {
   return blocks;
 }
 
-/** Before the pipes that close it, of empty cells too. */
+/** Finds the end of a table row before its closing pipes, also those of empty cells. */
 function endOfRow(text: string, { start, end }: Sentence): number {
   let last = end;
   while (last > start && (text[last - 1] === '|' || isSpace(text, last - 1))) last -= 1;
   return last;
 }
 
-/** Lets `lead` reach to the end of a line, unless that is too far. */
+/** Extends `lead` to the end of a line, unless it becomes too long. */
 function announce(lead: Block | undefined, line: Sentence): boolean {
   if (lead === undefined || line.end - lead.start > MAX_ANNOUNCED_LENGTH) return false;
   lead.announcedEnd = line.end;
   return true;
 }
 
-/** Whether `next` goes on with the sentence that the lines before it ended in. */
+/** Whether the line `next` continues the sentence of the lines before it. */
 function isWrapped(before: string, next: string): boolean {
   if (/^\p{Ll}/u.test(next)) return true;
   const last = before.slice(before.lastIndexOf('\n') + 1);

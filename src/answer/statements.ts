@@ -1,16 +1,16 @@
 import { splitSentences } from './sentences.ts';
 
-/** No statement reaches back further, and nothing further back is looked at: in UTF-16 units, and in lines. */
+/** The greatest size of a statement, in UTF-16 units and in lines; text further back is not read. */
 const MAX_STATEMENT_CHARS = 2_000;
 const MAX_STATEMENT_LINES = 40;
 
-/** What parts a statement from a marker before it. */
+/** Characters between a marker and the next statement. */
 const SEPARATORS = /^[\s,;:.!?)\]}、，；：。！？–—-]*/;
 
 /**
- * The statement that the end of a text belongs to: its last sentence, list item or table row, or what stands of it after
- * `from`, where the last marker stood, if that holds any word. UTF-16 offsets, end exclusive; undefined when there is no
- * word at all. Its cost does not depend on the length of the text.
+ * Finds the statement at the end of a text: its last sentence, list item or table row, or the part of it after `from`, the
+ * position of the last marker, if that part contains a word. UTF-16 offsets, end exclusive; undefined when there is no word
+ * at all. The cost does not depend on the length of the text.
  */
 export function findStatement(text: string, from: number): { start: number; end: number } | undefined {
   const base = findBase(text);
@@ -24,7 +24,7 @@ export function findStatement(text: string, from: number): { start: number; end:
   return /[\p{L}\p{N}]/u.test(near.slice(chosen)) ? { start: base + chosen, end: base + end } : undefined;
 }
 
-/** Where that begins which is looked at. */
+/** Returns the start of the text that is read. */
 function findBase(text: string): number {
   const base = Math.max(0, text.length - MAX_STATEMENT_CHARS);
   const near = text.slice(base);
@@ -35,12 +35,12 @@ function findBase(text: string): number {
 
 function findSentenceStart(text: string, from: number): number {
   const last = splitSentences(text.slice(from)).at(-1);
-  // A heading is no sentence, and stands for itself.
+  // A heading is no sentence, and counts as a statement of its own.
   if (last === undefined || /[\p{L}\p{N}]/u.test(text.slice(from + last.end))) {
     const line = text.lastIndexOf('\n') + 1;
     return line + (/^[#\s]*/.exec(text.slice(line))?.[0].length ?? 0);
   }
-  // Of a list that a sentence announces only the last item is meant.
+  // If a sentence announces a list, the statement is the list's last item only.
   if (last.layoutStart !== undefined && !last.isCode) return findSentenceStart(text, from + last.layoutStart);
   return from + last.start;
 }

@@ -1,6 +1,6 @@
 import type { LanguageModelV4Message } from '@ai-sdk/provider';
 
-/** How many tokens a UTF-16 unit is on average, from each code point of the first column up to the next one. */
+/** The average number of tokens per UTF-16 unit, from each code point of the first column up to the next one. */
 const SCRIPTS: readonly (readonly [from: number, tokens: number])[] = [
   [0x80, 0.8], // Latin with accents
   [0x370, 0.38], // Greek
@@ -17,14 +17,14 @@ const SCRIPTS: readonly (readonly [from: number, tokens: number])[] = [
   [0xf900, 0.7],
 ];
 
-/** What a message takes besides its text: its role and its ends. */
+/** The tokens of a message besides its text: its role and delimiters. */
 const MESSAGE_TOKENS = 4;
 
 const TABLE = Float32Array.from({ length: 0x10000 }, (_, unit) => weigh(unit));
 
 /**
- * About how many tokens a text is: a sum over its characters, by script, in one pass. Against the tokenizer `o200k_base`
- * of OpenAI: English +1 %, German −6 %, French −4 %, Polish −27 %, Russian +6 %, Arabic +6 %, Hindi +2 %, Thai +8 %,
+ * Estimates the tokens of a text as a sum over its characters, by script, in one pass. Compared with OpenAI's tokenizer
+ * `o200k_base`: English +1 %, German −6 %, French −4 %, Polish −27 %, Russian +6 %, Arabic +6 %, Hindi +2 %, Thai +8 %,
  * Chinese +3 %, Japanese −4 %, Korean +7 %, TypeScript 0 %, JSON −14 %, Markdown −9 %, a table of numbers −6 %. Older
  * tokenizers need a fifth more for European languages, and up to three times as much for others.
  */
@@ -34,7 +34,7 @@ export function estimateTokens(text: string): number {
   return Math.ceil(tokens);
 }
 
-/** About how many tokens messages are that are sent to a model, thoughts, calls of tools and their results included. */
+/** Estimates the tokens of messages to a model, including reasoning, tool calls and tool results. */
 export function estimateMessageTokens(messages: readonly LanguageModelV4Message[]): number {
   return messages.reduce((total, { content }) => {
     const texts = typeof content === 'string' ? [content] : content.map(textOf);

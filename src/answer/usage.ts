@@ -1,7 +1,7 @@
 import type { TokenUsage } from '../domain/usage.ts';
 import { estimateTokens } from './tokens.ts';
 
-/** What nothing takes. */
+/** Zero usage. */
 export const NO_USAGE: TokenUsage = {
   inputTokens: 0,
   cachedTokens: 0,
@@ -10,7 +10,7 @@ export const NO_USAGE: TokenUsage = {
   isEstimated: false,
 };
 
-/** What an answer took whose provider told nothing, by the length of what was written. */
+/** Estimates the usage of an answer whose provider reported none, from the length of its text and reasoning. */
 export function estimateUsage(inputTokens: number, written: string, thoughts: string): TokenUsage {
   const reasoningTokens = estimateTokens(thoughts);
   return {
@@ -22,7 +22,7 @@ export function estimateUsage(inputTokens: number, written: string, thoughts: st
   };
 }
 
-/** What two calls took together. */
+/** Adds the usage of two calls. */
 export function addUsage(a: TokenUsage, b: TokenUsage): TokenUsage {
   return {
     inputTokens: a.inputTokens + b.inputTokens,

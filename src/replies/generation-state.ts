@@ -56,7 +56,7 @@ export function applyAnswerEvent(state: GenerationState, live: LiveReply, event:
       state.author = event.author;
       state.inputTokens = event.inputTokens;
       return false;
-    case 'spent':
+    case 'discarded':
       if (state.author !== null) state.spent.push({ author: state.author, usage: event.usage });
       state.inputTokens = undefined;
       return false;

@@ -146,7 +146,7 @@ describe('a model that fails', () => {
     const { text: told, events, authors } = await ask(models, { answering });
     expect(told).toBe('Ten days.');
     expect(authors.map((event) => event.type === 'author' && event.author.model)).toEqual(['first', 'second']);
-    expect(events.filter(({ type }) => type === 'spent')).toMatchObject([{ usage: { isEstimated: true } }]);
+    expect(events.filter(({ type }) => type === 'discarded')).toMatchObject([{ usage: { isEstimated: true } }]);
   });
 
   it('gives way when all it wrote were thoughts, which are paid for', async () => {
@@ -156,7 +156,7 @@ describe('a model that fails', () => {
     ];
     const { text: told, events } = await ask(createScriptedModels(thoughts, [text('Ten days.'), end]), { answering });
     expect(told).toBe('Ten days.');
-    expect(events.filter(({ type }) => type === 'spent')).toEqual([{ type: 'spent', usage: USAGE }]);
+    expect(events.filter(({ type }) => type === 'discarded')).toEqual([{ type: 'discarded', usage: USAGE }]);
   });
 
   it('gives way when the tool that it named is none', async () => {
