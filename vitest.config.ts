@@ -16,7 +16,7 @@ if (!hasScale) process.stderr.write('Skipped: the stack of Postgres and Redis, w
 const RULES = [
   'test/*.test.ts',
   'test/{domain,outbound}/**/*.test.ts',
-  'test/answer/{bands,follow-ups,markers,model-engine,prompt,sentences}.test.ts',
+  'test/answer/{citation-markers,confidence,follow-ups,model-engine,prompt,sentences}.test.ts',
   'test/coordination/{live-bus,rate-limiter}.test.ts',
   'test/dialects/rest/mappers.test.ts',
   'test/models/{failure,models,open,pages,redact,steps,stop-markers}.test.ts',
@@ -58,8 +58,8 @@ export default defineConfig({
             ...RULES,
             // They choose their stack, or each engine, themselves.
             'test/chatbots/{delete-under-way,pausing,remove-chatbots}.test.ts',
-            'test/messages/{branch-once,send-at-once}.test.ts',
-            'test/replies/{cluster-nodes,elsewhere,stop-requests,stopping}.test.ts',
+            'test/messages/{concurrent-requests,idempotent-branches}.test.ts',
+            'test/replies/{cluster-nodes,other-node,stop-requests,stopping}.test.ts',
             // What they hold is decided before anything is executed or stored, or by the far end of a wire.
             'test/http/{bad-input,close-codes,cors,slow-sockets}.test.ts',
             'test/replies/model-failures.test.ts',

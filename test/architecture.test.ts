@@ -240,6 +240,16 @@ describe('the architecture', () => {
     expect(written.filter((file) => (sources.get(file) ?? '').split('\n').length >= 320)).toEqual([]);
   });
 
+  it('names only test files that exist in vitest.config.ts', () => {
+    const config = readFileSync(`${ROOT}/vitest.config.ts`, 'utf8');
+    const named = [...config.matchAll(/'(test\/[^'*]*\.ts)'/g)].flatMap(([, path = '']) => {
+      const [, before = path, names = '', after = ''] = /^(.*)\{(.*)\}(.*)$/.exec(path) ?? [];
+      return names.split(',').map((name) => `${before}${name}${after}`);
+    });
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter((path) => !existsSync(`${ROOT}/${path}`))).toEqual([]);
+  });
+
   it('keeps functions to 80 lines', () => {
     const measured = globSync(['{src,schema,bench,scripts}/**/*.{ts,tsx}'], { cwd: ROOT });
     expect(measured).toEqual(expect.arrayContaining(files));
