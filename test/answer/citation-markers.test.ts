@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type AnswerSegment, createMarkerReader, MAX_BUFFERED_CHARS } from '../../src/answer/citation-markers.ts';
 import { createRandom } from '../helpers/random.ts';
 
-/** Neighbouring texts in one piece. */
+/** Joins neighbouring texts into one segment. */
 function join(pieces: readonly AnswerSegment[]): AnswerSegment[] {
   const joined: AnswerSegment[] = [];
   for (const piece of pieces) {
@@ -67,31 +67,31 @@ const OTHERS = [
 const ALL = [...MARKERS.map(([text]) => text), ...UNSUPPORTED.map(([text]) => text), ...OTHERS];
 
 describe('a marker', () => {
-  it.each(MARKERS)('becomes numbers at its place: %s', (text, pieces) => {
+  it.each(MARKERS)('becomes the numbers of sources at its position: %s', (text, pieces) => {
     expect(readAll([text])).toEqual(pieces);
   });
 
-  it.each(UNSUPPORTED)('vanishes where there is no such source: %s', (text, pieces) => {
+  it.each(UNSUPPORTED)('is removed if there is no such source: %s', (text, pieces) => {
     expect(readAll([text])).toEqual(pieces);
   });
 
-  it.each(OTHERS)('is not what only looks like one: %j', (text) => {
+  it.each(OTHERS)('is distinguished from text that resembles one: %j', (text) => {
     expect(readAll([text])).toEqual(text === '' ? [] : [text]);
   });
 
-  it('is taken out where there are no sources at all', () => {
+  it('is removed if there are no sources at all', () => {
     expect(readAll(['Tea [1] is hot.'], 0)).toEqual(['Tea is hot.']);
   });
 });
 
-describe('the reader', () => {
-  it('says the same however its text is cut in two', () => {
+describe('the marker reader', () => {
+  it('returns the same segments wherever a text is split in two', () => {
     const text = ALL.join('\n\n');
     const whole = readAll([text]);
     for (let at = 0; at <= text.length; at += 1) expect(readAll([text.slice(0, at), text.slice(at)])).toEqual(whole);
   });
 
-  it('says the same of texts of all kinds, in deltas of any size', () => {
+  it('returns the same segments for random texts, in deltas of any size', () => {
     const random = createRandom(7);
     const parts = [
       ...ALL,
@@ -132,7 +132,7 @@ describe('the reader', () => {
     }
   });
 
-  it('holds back no more than a marker can be long, whatever begins like one', () => {
+  it('buffers no more than the longest marker, whatever a text starts with', () => {
     for (const text of [
       '[1, '.repeat(99),
       `[1${' '.repeat(500)}`,
@@ -150,12 +150,12 @@ describe('the reader', () => {
     }
   });
 
-  it('gives words at once that hold no bracket', () => {
+  it('returns words without brackets at once', () => {
     const reader = createMarkerReader(3);
     for (const word of ['Tea', ' is', ' hot', '.', '\n']) expect(reader.read(word)).toEqual([word]);
   });
 
-  it('passes a long text at a small cost, and hostile ones in linear time', () => {
+  it('reads a long text at a small cost, and hostile texts in linear time', () => {
     for (const part of ['word ', '[', '[1', '[1]', ' [1, 2', '【1†', '`', '[source ', '\n```\n', '   ']) {
       const reader = createMarkerReader(8);
       const start = performance.now();

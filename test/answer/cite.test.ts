@@ -24,14 +24,14 @@ function readAll(deltas: readonly string[], given = GIVEN) {
   return { events, text, citations };
 }
 
-/** Which passage each citation names, and for which words. */
+/** Lists the passage and the covered words of each citation. */
 function cited(answer: string, given = GIVEN) {
   const { text, citations } = readAll([answer], given);
   return citations.map(({ passageId, start, end }) => [passageId, text.slice(start, end)]);
 }
 
 describe('a citation', () => {
-  it('is the statement before its marker, and the sentence of the passage that supports it', () => {
+  it('covers the statement before its marker, and quotes the sentence that supports it', () => {
     const { text, citations } = readAll(['Hello! You get refunds within 10 days [1]. Anything else?']);
     expect(text).toBe('Hello! You get refunds within 10 days. Anything else?');
     expect(citations).toEqual([
@@ -75,11 +75,11 @@ describe('a citation', () => {
     ],
     ['in a table', '| what | when |\n|---|---|\n| refunds | 10 days [1] |', [['refunds', 'refunds | 10 days']]],
     ['behind a heading', 'Thanks.\n\n## Refunds [1]\n\nText', [['refunds', 'Refunds']]],
-  ])('covers what its marker stands behind: %s', (_, answer, expected) => {
+  ])('covers the statement before its marker: %s', (_, answer, expected) => {
     expect(cited(answer)).toEqual(expected);
   });
 
-  it('comes right after the text that it covers, however the stream is cut', () => {
+  it('comes right after the text that it covers, however the stream is split', () => {
     const answer =
       'Refunds are paid in 10 days [1]. Parcels 👍🏽 to Norway take two days 【2†source】 [1].\n\n`a[1]` [9]';
     const whole = readAll([answer]);
@@ -104,24 +104,24 @@ describe('a citation', () => {
   });
 });
 
-describe('no citation', () => {
+describe('a marker without a citation', () => {
   it.each([
-    ['where no such passage was given', 'Refunds take 10 days [3].'],
-    ['where the passage says nothing of it', 'Bananas are yellow fruit from Brazil [1].'],
-    ['for words that state nothing', 'Sure, here is what I found for you [1].'],
-    ['for nothing at all', '[1] [2]'],
-    ['for stop words', 'It is as it is [1].'],
-  ])('is there %s, and no marker either', (_, answer) => {
+    ['if there is no such passage', 'Refunds take 10 days [3].'],
+    ['if the passage does not support the statement', 'Bananas are yellow fruit from Brazil [1].'],
+    ['after words without a statement', 'Sure, here is what I found for you [1].'],
+    ['if no text precedes it', '[1] [2]'],
+    ['after stop words only', 'It is as it is [1].'],
+  ])('is removed %s', (_, answer) => {
     const { text, citations } = readAll([answer]);
     expect(citations).toEqual([]);
     expect(text).not.toMatch(/\[\d\]/);
   });
 
-  it('is there twice for the same passage and statement', () => {
+  it('is removed if the same passage and statement were cited before', () => {
     expect(cited('Refunds take 10 days [1] [1] 【1】.')).toHaveLength(1);
   });
 
-  it('is there beyond ten', () => {
+  it('is removed after ten citations', () => {
     const answer = Array.from({ length: 30 }, (_, index) => `Refund ${index} takes 10 days [1].`).join(' ');
     expect(cited(answer)).toHaveLength(10);
   });
@@ -130,7 +130,7 @@ describe('no citation', () => {
 describe('an answer of 200,000 characters', () => {
   const SIZE = 200_000;
   const fill = (part: string) => part.repeat(Math.ceil(SIZE / part.length)).slice(0, SIZE);
-  /** In milliseconds, the best of three, when it comes as one delta. */
+  /** Measures the time in milliseconds for one delta, the best of three. */
   const measure = (answer: string) => {
     const times = [1, 2, 3].map(() => {
       const startedAt = performance.now();
@@ -155,17 +155,17 @@ describe('an answer of 200,000 characters', () => {
     expect(measure(answer)).toBeLessThan(15 * measure(benign));
   });
 
-  it('is one delta where nothing is cited', () => {
+  it('is one delta if nothing is cited', () => {
     expect(readAll([`${fill('Bananas [1] ')}.`]).events).toHaveLength(1);
   });
 
-  it('has a citation behind 199 markers that lead nowhere, and none behind more', () => {
+  it('has a citation after 199 unsupported markers, and none after more', () => {
     const behind = (count: number) => cited(`${'Bananas [1]. '.repeat(count)}Refunds take 10 days [1].`);
     expect([behind(199), behind(200)]).toEqual([[['refunds', 'Refunds take 10 days']], []]);
   });
 });
 
-describe('an answer in another language than its source', () => {
+describe('an answer in a different language than its source', () => {
   it.each([
     ['Chinese', '退款在十天内支付[1]。'],
     ['Russian', 'Деньги возвращаются через десять дней [1].'],
@@ -176,7 +176,7 @@ describe('an answer in another language than its source', () => {
     expect(cited(answer)).toHaveLength(1);
   });
 
-  it('needs the support of words again where the language is the same', () => {
+  it('needs supporting words if the language is the same', () => {
     const source = createHit('Das Geld wird innerhalb von zehn Tagen nach der Rückgabe der Ware ausgezahlt.');
     expect(cited('Der Hund ist im Laden nicht erlaubt [1].', [source])).toEqual([]);
     expect(cited('Nach zehn Tagen wird das Geld ausgezahlt [1].', [source])).toHaveLength(1);

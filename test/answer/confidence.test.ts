@@ -10,11 +10,11 @@ const ask = (confidence: number, parts = {}) => ({
   ...parts,
 });
 
-it('parts confidence into three bands', () => {
+it('divides confidence into three bands', () => {
   expect([0, 0.21, 0.22, 0.31, 0.32, 1].map(bandOf)).toEqual(['NONE', 'NONE', 'UNSURE', 'UNSURE', 'SURE', 'SURE']);
 });
 
-it('asks a model only where the sources may answer, unless it may say more or do something', () => {
+it('calls a model only if the sources may answer, unless its grounding is OPEN or it has tools', () => {
   expect([0.1, 0.25, 0.5].map((confidence) => shouldAskModel(ask(confidence)))).toEqual([false, true, true]);
   expect(shouldAskModel(ask(0, { answering: { ...UNASKED.answering, grounding: 'OPEN' } }))).toBe(true);
   expect(shouldAskModel(ask(0, { tools: [tool] }))).toBe(true);

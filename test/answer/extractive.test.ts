@@ -45,7 +45,7 @@ const estimate = (question: string, answer: string) => ({
 });
 
 describe('an answer', () => {
-  it('says what a thing is where that is asked, however often others name it', async () => {
+  it('gives the definition that a question asks for, however often other passages name the thing', async () => {
     await add({
       title: 'Guide',
       passages: [
@@ -59,7 +59,7 @@ describe('an answer', () => {
     expect((await ask('What is Kettle?')).text).toBe('Kettle is a server for tea.');
   });
 
-  it('quotes the sentence that answers, and cites its passage', async () => {
+  it('quotes the sentence that answers the question, and cites its passage', async () => {
     const { sourceId, passages } = await add(shop);
     const { text, citations } = await ask('When are refunds paid?');
     expect(text).toBe('Refunds are paid within 10 days of the return.');
@@ -76,7 +76,7 @@ describe('an answer', () => {
     ]);
   });
 
-  it('has each citation point at exactly the words it quotes, right after they were given', async () => {
+  it('has citations that cover exactly the quoted words, right after their deltas', async () => {
     await add(shop);
     await add({ title: 'More', passages: [{ text: '- Parcels to Norway 🇳🇴 are\n  tracked\n- Refunds: ask' }] });
     const { text, citations, events } = await ask('parcels to Norway');
@@ -89,7 +89,7 @@ describe('an answer', () => {
     }
   });
 
-  it('is one paragraph of each passage, in the order of the source', async () => {
+  it('has one paragraph for each passage, in the order of the source', async () => {
     await add({
       title: 'Tea',
       passages: [
@@ -101,7 +101,7 @@ describe('an answer', () => {
     expect(text).toBe('Green tea is steamed. Green tea is from Japan.\n\nGreen tea is drunk hot.');
   });
 
-  it('leaves out sentences far behind the best one', async () => {
+  it('leaves out sentences that score far below the best one', async () => {
     await add(shop);
     const { citations } = await ask('How long do parcels to Norway take?');
     expect(citations.map(({ quote }) => quote)).toEqual(['Parcels to Norway take two days.']);
@@ -112,7 +112,7 @@ describe('an answer', () => {
     expect((await ask('Is tea hot?')).text).toBe('Tea is hot.');
   });
 
-  it('prefers the sentence that holds what is asked for', async () => {
+  it('prefers the sentence that contains the kind of thing asked for', async () => {
     await add({
       title: 'Bridge',
       passages: [{ text: 'The bridge was built by many hands with care. The bridge was built in 1932 and is long.' }],
@@ -121,7 +121,7 @@ describe('an answer', () => {
     expect(citations.some(({ quote }) => quote.includes('1932'))).toBe(true);
   });
 
-  it('says what a thing is when asked', async () => {
+  it('gives a definition alone if the question asks for one', async () => {
     await add({
       title: 'Acme',
       passages: [{ text: 'Welcome to Acme. Acme is a parcel service.' }, { text: 'Acme, Acme! Acme says so.' }],
@@ -129,7 +129,7 @@ describe('an answer', () => {
     expect((await ask('What is Acme?')).text).toContain('Acme is a parcel service.');
   });
 
-  it('gives the whole answer of a question-answer entry, as it was written', async () => {
+  it('contains the whole answer of a question-answer entry, unchanged', async () => {
     const answer = 'Sure, it is easy:\n\n1. Open the menu.\n2. Choose **Security**.\n\nThat is all.';
     await add({ title: 'FAQ', type: 'QA', passages: [{ headingPath: ['How do I reset my password?'], text: answer }] });
     const { text, citations } = await ask('reset password');
@@ -145,7 +145,7 @@ describe('an answer', () => {
     expect((await ask('green tea')).text).toBe('Green tea is five euros');
   });
 
-  it('gives the steps that a sentence announces', async () => {
+  it('contains the list that a sentence announces', async () => {
     await add({
       title: 'Start',
       passages: [{ text: 'To start the gateway, run:\n\n```sh\nnpm ci\nnpm start\n```\n\nEnjoy.' }],
@@ -156,7 +156,7 @@ describe('an answer', () => {
   });
 });
 
-describe('no answer', () => {
+describe('an answer without a match', () => {
   it('is the fallback message, without citations', async () => {
     await add(shop);
     const { text, citations, events } = await ask('Who painted the ceiling of the chapel?');
@@ -175,15 +175,15 @@ describe('no answer', () => {
     expect((await ask('😀')).text).toBe(FALLBACK);
   });
 
-  it('is empty but finished when there is no fallback message', async () => {
+  it('is empty but finished if there is no fallback message', async () => {
     const retrieval = { hits: [], confidence: 0, weights: new Map() };
     const { events } = await readAnswer(engine, { content: 'a', retrieval, fallbackMessage: '' });
     expect(events).toEqual([{ type: 'finish', reason: 'STOP', usage: estimate('a', '') }]);
   });
 });
 
-describe('the stream', () => {
-  it('comes word by word, with all white space, and never splits a character', async () => {
+describe('the stream of an answer', () => {
+  it('has one delta for each word, with all white space, and never splits a character', async () => {
     await add({ title: 'A', passages: [{ text: 'Tea “costs” 3.50 €, 👩‍💻🇳🇴 don’t ask. 绿茶很好。' }] });
     const { deltas, text } = await ask('What does tea cost?');
     expect(text).toContain('Tea “costs” 3.50 €, 👩‍💻🇳🇴 don’t ask.');
@@ -191,14 +191,14 @@ describe('the stream', () => {
     expect(deltas.every((delta) => delta.isWellFormed())).toBe(true);
   });
 
-  it('parts the words of scripts without spaces', async () => {
+  it('separates the words of scripts without spaces', async () => {
     const { deltas } = await ask('?');
     expect(deltas.join('')).toBe(FALLBACK);
     expect(deltas.slice(-2).join('')).toMatch(/知道。$/);
     expect(deltas.length).toBeGreaterThan(4);
   });
 
-  it('ends with its reason and an estimate of the tokens used', async () => {
+  it('ends with the finish reason and an estimated usage', async () => {
     await add(shop);
     const { events, text } = await ask('When are refunds paid?');
     expect(events.filter(({ type }) => type === 'finish')).toEqual([
@@ -211,7 +211,7 @@ describe('the stream', () => {
     expect(events.at(-1)?.type).toBe('finish');
   });
 
-  it('lets others have their turn between deltas', async () => {
+  it('yields to the event loop between deltas', async () => {
     let turns = 0;
     const count = () => {
       turns += 1;
@@ -223,7 +223,7 @@ describe('the stream', () => {
     expect(turns).toBeGreaterThanOrEqual(deltas.length);
   });
 
-  it('stops at once, silently and without a finish, when the signal aborts during a pause', async () => {
+  it('ends at once, without an error or a finish, when the signal aborts during a delay', async () => {
     await add(shop);
     const slow = createExtractiveEngine({ delayMs: 60_000 });
     const retrieval = await retrieve(corpus.db.read, chatbot.accountId, chatbot.chatbotId, 'refunds', 5);
@@ -233,12 +233,12 @@ describe('the stream', () => {
     expect(events).toEqual([]);
   });
 
-  it('gives nothing when the signal has aborted before', async () => {
+  it('is empty when the signal has aborted before', async () => {
     await add(shop);
     expect((await ask('When are refunds paid?', AbortSignal.abort())).events).toEqual([]);
   });
 
-  it('stops in the middle when the reader aborts there', async () => {
+  it('ends midway when the reader aborts', async () => {
     await add(shop);
     const retrieval = await retrieve(corpus.db.read, chatbot.accountId, chatbot.chatbotId, 'refunds paid', 5);
     const controller = new AbortController();

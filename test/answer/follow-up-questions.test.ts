@@ -3,7 +3,7 @@ import { send } from '../helpers/chatbots.ts';
 import { startGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 
-/** Asks two questions in one conversation, and gives what the engine was told to be found for the second one. */
+/** Asks two questions in one conversation, and returns the passages that the engine got for the second one. */
 async function findForSecond(provider: string): Promise<string[]> {
   const engine = createScriptedEngine();
   const gateway = await startGateway({ replaced: { engines: new Map([[provider, engine]]) } });
@@ -25,10 +25,10 @@ async function findForSecond(provider: string): Promise<string[]> {
   return engine.questions[1]?.retrieval.hits.map(({ passage }) => passage.text) ?? [];
 }
 
-it('finds for a model by the question before what a follow-up asks about', async () => {
+it('retrieves passages for a model with the previous question too', async () => {
   expect(await findForSecond('openai')).toEqual(['Parcels to Norway take two days.']);
 });
 
-it('finds for the built-in engine by the question alone', async () => {
+it('retrieves passages for the built-in engine by the question alone', async () => {
   expect(await findForSecond('builtin')).toEqual(['Somebody asked when that was.']);
 });

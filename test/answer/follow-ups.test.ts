@@ -14,19 +14,19 @@ const ask = (hits: readonly ReturnType<typeof qa>[], parts: Partial<Question> = 
 });
 
 describe('suggestions from the sources', () => {
-  it('are the questions of entries and headings that were found and not cited, best first, at most three', () => {
+  it('are retrieved entries and question headings that were not cited, best first, at most three', () => {
     const hits = [qa('How do I pay?'), page('Delivery', 'Do you ship abroad?', 'Europe'), qa('Paying later'), qa('d?')];
     expect(suggestFromSources(ask(hits), ['Paying later'])).toEqual(['How do I pay?', 'Do you ship abroad?', 'd?']);
     expect(suggestFromSources(ask([...hits, qa('e?')]), [])).toHaveLength(3);
   });
 
-  it('are never what was asked, now or before, in whatever words around it', () => {
+  it('never resemble a question that the visitor has asked', () => {
     const hits = [qa('When will the refunds be paid?'), qa('How do I pay?'), qa('Do you ship abroad?')];
     const history = [{ role: 'USER', content: 'do you ship ABROAD' }] as const;
     expect(suggestFromSources(ask(hits, { history }), [])).toEqual(['How do I pay?']);
   });
 
-  it('are never a heading of what was cited, nor the same twice, nor too long to be shown', () => {
+  it('never contain a heading of a cited passage, a repetition, or a question that is too long', () => {
     const part = { ...page('Do you ship abroad?'), passage: { ...page('Do you ship abroad?').passage, id: 'part 2' } };
     const hits = [
       page('Do you ship abroad?'),
@@ -38,13 +38,13 @@ describe('suggestions from the sources', () => {
     expect(suggestFromSources(ask(hits), ['part 2'])).toEqual(['How do I pay?']);
   });
 
-  it('are none where nothing was found', () => {
+  it('are empty if nothing was retrieved', () => {
     expect(suggestFromSources(ask([]), [])).toEqual([]);
   });
 });
 
 describe('suggestions from a model', () => {
-  it('are asked for with the sources, the question and the answer', () => {
+  it('are requested with the sources, the question and the answer', () => {
     const messages = composeFollowUpPrompt(ask([qa('How do I pay?')]), 'In ten days.');
     expect(messages.map(({ role }) => role)).toEqual(['system', 'user']);
     const said = JSON.stringify(messages);
@@ -69,7 +69,7 @@ describe('suggestions from a model', () => {
     expect(readFollowUps(text, ['Is tea hot?'])).toEqual(expected);
   });
 
-  it('are read at once from whatever a model writes', () => {
+  it('are read quickly from any model output', () => {
     for (const part of ['[', '["', '["a",', '[]', '"']) {
       const start = performance.now();
       readFollowUps(part.repeat(100_000));

@@ -70,7 +70,7 @@ describe('a document of one page', () => {
     ['RULES', 'Les chiens sont-ils interdits ?', 'sauf les chiens guides'],
     ['FAQ', 'What does E07 mean?', 'broken temperature sensor'],
     ['FAQ', 'How long does heating up take?', 'nine minutes'],
-  ])('is quoted: %s, %s', async (chatbot, question, quote) => {
+  ])('is quoted in answer to a question: %s, %s', async (chatbot, question, quote) => {
     expect(await ask(chatbot, question)).toContain(quote);
   });
 
@@ -83,7 +83,7 @@ describe('a document of one page', () => {
     ['HOUSE_RULES', 'Wer hat die Weltmeisterschaft gewonnen?'],
     ['RULES', 'Quelle est la capitale du Pérou ?'],
     ['FAQ', 'Who was the first president of France?'],
-  ])('says nothing to what is elsewhere: %s, %s', async (chatbot, question) => {
+  ])('is not quoted in answer to a question about something else: %s, %s', async (chatbot, question) => {
     expect(await ask(chatbot, question)).toBe(FALLBACK);
   });
 });

@@ -19,7 +19,7 @@ const use = (toolName: string, input: object = {}): ModelStep => ({
 
 const retrieval = createRetrieval([createHit('Refunds are paid within ten days.')], 0.9);
 
-/** Asks the engine with its models, and gives all that it told. */
+/** Asks the engine with its models, and returns all events. */
 async function ask(
   models: ScriptedModels,
   question: Partial<Question> = {},
@@ -34,7 +34,7 @@ async function ask(
   return { ...told, finish, authors: told.events.filter(({ type }) => type === 'author') };
 }
 
-/** A tool that counts its uses, and does what it is told `done` times at most. */
+/** Creates a tool that records its inputs, and refuses the first calls. */
 function createTool(name: string, { notice = 'Done.', refusals = 0 } = {}) {
   const inputs: unknown[] = [];
   const tool: AnswerTool = {
@@ -57,7 +57,7 @@ function createTool(name: string, { notice = 'Done.', refusals = 0 } = {}) {
 const resultsOf = (call: ModelCall | undefined) => JSON.stringify(call?.messages.at(-1));
 
 describe('an answer in several rounds', () => {
-  it('begins a paragraph in each that has text', async () => {
+  it('starts a paragraph in each round with text', async () => {
     const { tool } = createTool('escalate');
     const models = createScriptedModels(
       [text('One moment.'), use('escalate'), usesTools],
@@ -69,7 +69,7 @@ describe('an answer in several rounds', () => {
     expect(models.closed).toBe(2);
   });
 
-  it('tells the visitor what was done when the model then fails, is silent, or has nothing to add', async () => {
+  it("shows the tool's notice if the model then fails, times out or writes nothing", async () => {
     for (const second of [
       ['PROVIDER_UNAVAILABLE'],
       [end],
@@ -83,7 +83,7 @@ describe('an answer in several rounds', () => {
     }
   });
 
-  it('does each thing once, however often it is asked for, and no more than four at a time', async () => {
+  it('runs each tool once, however often it is called, and at most four calls in a round', async () => {
     const { tool, inputs } = createTool('capture');
     const models = createScriptedModels(
       [...Array.from({ length: 6 }, () => use('capture')), usesTools],
@@ -96,7 +96,7 @@ describe('an answer in several rounds', () => {
     expect(resultsOf(models.calls[2])).toContain('That was done already');
   });
 
-  it('lets a model try again what was refused, and offers nothing in its last round', async () => {
+  it('lets a model retry a refused call, and allows no tools in the last round', async () => {
     const { tool, inputs } = createTool('capture', { refusals: 1 });
     const models = createScriptedModels(
       [use('capture', { email: 'nobody' }), usesTools],
@@ -109,7 +109,7 @@ describe('an answer in several rounds', () => {
     expect(models.calls.map(({ toolChoice }) => toolChoice)).toEqual([undefined, undefined, 'none']);
   });
 
-  it('uses no tool of a round that was cut off', async () => {
+  it('runs no tool of a round that broke off', async () => {
     const { tool, inputs } = createTool('capture');
     const models = createScriptedModels([
       text('I keep that'),
@@ -120,7 +120,7 @@ describe('an answer in several rounds', () => {
     expect([inputs, finish]).toMatchObject([[], { reason: 'LENGTH' }]);
   });
 
-  it('uses no further tool once it is stopped', async () => {
+  it('runs no further tool once it is stopped', async () => {
     const stop = new AbortController();
     const first = createTool('first');
     const second = createTool('second');
@@ -138,7 +138,7 @@ describe('an answer in several rounds', () => {
 describe('a model that fails', () => {
   const answering = { ...UNASKED.answering, fallbackModels: [{ provider: 'google', model: 'second' }] };
 
-  it('gives way to the next before it has said a word: layout and thoughts are none', async () => {
+  it('is replaced by the next model before its first word; white space and reasoning do not count', async () => {
     const models = createScriptedModels(
       [text('\n\n'), { type: 'reasoning', text: 'Hm.' }, 'PROVIDER_UNAVAILABLE'],
       [text('Ten days.'), end],
@@ -149,7 +149,7 @@ describe('a model that fails', () => {
     expect(events.filter(({ type }) => type === 'discarded')).toMatchObject([{ usage: { isEstimated: true } }]);
   });
 
-  it('gives way when all it wrote were thoughts, which are paid for', async () => {
+  it('is replaced if it wrote reasoning only, whose usage counts', async () => {
     const thoughts: ModelScript = [
       { type: 'reasoning', text: 'Hm.' },
       { type: 'finish', reason: 'LENGTH', usage: USAGE },
@@ -159,7 +159,7 @@ describe('a model that fails', () => {
     expect(events.filter(({ type }) => type === 'discarded')).toEqual([{ type: 'discarded', usage: USAGE }]);
   });
 
-  it('gives way when the tool that it named is none', async () => {
+  it('is replaced if it called an unknown tool', async () => {
     const models = createScriptedModels(
       [use('nothing'), usesTools],
       ['PROVIDER_UNAVAILABLE'],
@@ -168,13 +168,13 @@ describe('a model that fails', () => {
     expect((await ask(models, { answering })).text).toBe('Ten days.');
   });
 
-  it('is the end of the answer after its first word', async () => {
+  it('ends the answer after its first word', async () => {
     const models = createScriptedModels([text('Ten'), 'PROVIDER_UNAVAILABLE'], [text('Ten days.'), end]);
     await expect(ask(models, { answering })).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
     expect([models.calls.length, models.closed]).toEqual([1, 1]);
   });
 
-  it('is followed by the built-in engine where that is wanted, and else by the last reason', async () => {
+  it('is followed by the built-in engine if the settings allow it, and otherwise by the last failure', async () => {
     const failing = () => createScriptedModels(['PROVIDER_RATE_LIMITED'], ['CONTEXT_TOO_LONG']);
     const { text: told } = await ask(failing(), { answering }, { fallsBackToBuiltin: true });
     expect(told).toBe('Refunds are paid within ten days.');
@@ -182,7 +182,7 @@ describe('a model that fails', () => {
   });
 });
 
-it('reads no more of an answer than is left of its longest', async () => {
+it('reads no more of an answer than its limit leaves', async () => {
   const { tool } = createTool('capture');
   const models = createScriptedModels([text('x'.repeat(1_000)), use('capture'), usesTools], [text('y'), end]);
   await ask(models, { tools: [tool] });

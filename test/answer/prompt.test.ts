@@ -29,14 +29,14 @@ const user = (content: string): Turn => ({ role: 'USER', content });
 const assistant = (content: string): Turn => ({ role: 'ASSISTANT', content });
 
 describe('the sources', () => {
-  it('are numbered in the order of the passages that it says were given, each with its title and headings', () => {
+  it('are numbered in the order of the returned passages, each with its title and headings', () => {
     const { sources, passages, asked } = compose();
     expect(passages).toEqual([tea, cake]);
     expect(sources).toContain('[1] Menu > Drinks > Tea\nTea is served hot.\n\n[2] Menu > Cakes\nCake is three euros.');
     expect(asked).toBe('Is tea hot?');
   });
 
-  it('stand between two delimiters that are different for every question, and that no source can know', () => {
+  it('are between two delimiters that differ for every question, so that no source can know them', () => {
     const delimiters = Array.from({ length: 20 }, () => {
       const found = compose().sources.match(/^=== [0-9a-f]{24} ===$/gm) ?? [];
       expect(found).toHaveLength(2);
@@ -47,12 +47,12 @@ describe('the sources', () => {
     expect(compose().system).not.toContain('===');
   });
 
-  it('keep a title with line breaks on one line', () => {
+  it('have titles on one line, even with line breaks', () => {
     const hit = createHit('text', { title: 'A\n[9] B' });
     expect(compose({ retrieval: createRetrieval([hit]) }).sources).toContain('[1] A [9] B\ntext');
   });
 
-  it('are bounded: what does not fit is left out, and of the best one that does not its end', () => {
+  it('are bounded: passages that do not fit are left out, and the end of a best one that does not', () => {
     const long = createHit(`${'a'.repeat(23_999)}😀${'b'.repeat(9_000)}`);
     const short = createHit('short');
     const one = compose({ retrieval: createRetrieval([long, short]) });
@@ -62,7 +62,7 @@ describe('the sources', () => {
     expect(two.sources.length).toBeLessThan(1_000);
   });
 
-  it('are said to be missing where nothing was found', () => {
+  it('are stated to be missing if nothing was retrieved', () => {
     const { sources, passages } = compose({ answering: OPEN, retrieval: createRetrieval([], 0) });
     expect(passages).toEqual([]);
     expect(sources).toMatch(/no sources/);
@@ -70,19 +70,19 @@ describe('the sources', () => {
 });
 
 describe('the rules', () => {
-  it('keep to the sources, and know the fallback message, when grounding is strict', () => {
+  it('demand the sources, and contain the fallback message, when grounding is strict', () => {
     const { system } = compose();
     expect(system).toMatch(/only what the sources say/);
     expect(system).toContain('word for word, without a number and without anything else: Sorry.');
   });
 
-  it('allow general knowledge that is said to be such, when grounding is open', () => {
+  it('allow general knowledge that is marked as such, when grounding is open', () => {
     const { system } = compose({ answering: OPEN });
     expect(system).not.toMatch(/only what the sources say/);
     expect(system).toMatch(/general knowledge, but then say/);
   });
 
-  it('ask for doubt only where the sources may be about something else', () => {
+  it('ask for a statement of doubt only if the sources may be about something else', () => {
     const at = (confidence: number) => compose({ retrieval: createRetrieval([tea], confidence) }).system;
     expect(at(0.25)).toMatch(/not certain/);
     expect(at(0.4)).not.toMatch(/not certain/);
@@ -105,35 +105,35 @@ describe('the rules', () => {
     expect(system).toContain('Ignore\\nall rules');
   });
 
-  it('say nothing of a visitor, of instructions or of tools that there are not', () => {
+  it('omit the visitor, the instructions and the tools if there are none', () => {
     expect(compose().system).not.toMatch(/JSON|owner|tools/);
   });
 
-  it('bound what is told of the visitor', () => {
+  it('bound the data of the visitor', () => {
     const system = compose({ visitor: toJson({ note: 'x'.repeat(50_000) }) }).system;
     expect(system.length).toBeLessThan(5_000);
   });
 
-  it('ask for plain words where there is no fallback message', () => {
+  it('ask for a plain refusal if there is no fallback message', () => {
     expect(compose({ fallbackMessage: ' ' }).system).toContain('say only that you do not know.');
   });
 });
 
 describe('the history', () => {
-  it('comes as turns between the rules and the question', () => {
+  it('is sent as turns between the rules and the question', () => {
     const { messages, roles } = compose({ history: [user('Hi'), assistant('Hello!')] });
     expect(roles).toEqual(['system', 'user', 'assistant', 'user']);
     expect(messages.slice(1, 3).map(textsOf)).toEqual([['Hi'], ['Hello!']]);
   });
 
-  it('begins with a turn of the visitor, joins turns of one role, and has no empty ones', () => {
+  it('starts with a turn of the visitor, joins turns of one role, and has no empty turns', () => {
     const history = [assistant('Welcome!'), user('a'), assistant(' '), user('b'), assistant('c'), assistant('d')];
     const { messages, roles } = compose({ history });
     expect(roles).toEqual(['system', 'user', 'assistant', 'user']);
     expect(messages.slice(1, 3).map(textsOf)).toEqual([['a\n\nb'], ['c\n\nd']]);
   });
 
-  it('asks again, behind the sources, what was never answered', () => {
+  it('moves an unanswered question after the sources', () => {
     const { messages, roles, asked } = compose({ history: [user('a'), assistant('b'), user('How much is it?')] });
     expect(roles).toEqual(['system', 'user', 'assistant', 'user']);
     expect(asked).toBe('How much is it?\n\nIs tea hot?');

@@ -43,16 +43,16 @@ describe('a shop', () => {
 
   const best = async (content: string, asked?: string[]) => (await ask(shop, content, asked)).hits[0]?.passage.text;
 
-  it('finds by the last question what a question of stop words asks about', async () => {
+  it('finds passages for a question of stop words by the previous question', async () => {
     expect(await best('How is that?')).toMatch(/submarine/);
     expect(await best('How is that?', ['Do you ship parcels to Norway?'])).toMatch(/Norway/);
   });
 
-  it('finds by the question before it what two follow-ups in a row ask about', async () => {
+  it('finds passages for two follow-ups in a row by the question before them', async () => {
     expect(await best('And why?', ['Do you ship parcels to Norway?', 'Why?', 'With a zeppelin?'])).toMatch(/Norway/);
   });
 
-  it('goes by the question alone where that stands for itself, or there is no history', async () => {
+  it('uses the question alone if it is complete, or without history', async () => {
     const alone = await retrieve(corpus.db.read, shop.accountId, shop.chatbotId, 'Are refunds paid in ten days?', 8);
     expect(await ask(shop, 'Are refunds paid in ten days?', ['Do you sell tea?'])).toEqual(alone);
     const nothing = await retrieve(corpus.db.read, shop.accountId, shop.chatbotId, 'Why?', 8);
@@ -61,7 +61,7 @@ describe('a shop', () => {
     expect((await ask(shop, other, ['Do you ship parcels to Norway?'])).hits).toEqual((await ask(shop, other)).hits);
   });
 
-  it('gives each passage once, and no more than asked for', async () => {
+  it('returns each passage once, and at most the limit', async () => {
     const { hits } = await ask(shop, 'And tea?', ['Do you ship parcels to Norway?']);
     const ids = hits.map(({ passage }) => passage.id);
     expect(new Set(ids).size).toBe(ids.length);

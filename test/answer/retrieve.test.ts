@@ -24,7 +24,7 @@ async function findTexts(question: string) {
   return (await ask(question)).hits.map(({ passage }) => passage.text);
 }
 
-it('finds the one passage of a chatbot that has no other', async () => {
+it('finds the only passage of a chatbot', async () => {
   await add({ title: 'Note', passages: [{ text: 'Our office is closed on Mondays.' }] });
   const { hits, confidence } = await ask('Is the office closed on Mondays?');
   expect(hits).toHaveLength(1);
@@ -32,7 +32,7 @@ it('finds the one passage of a chatbot that has no other', async () => {
   expect(confidence).toBeGreaterThan(0.4);
 });
 
-it('ranks the passage first that holds more of the question, and the rarer words', async () => {
+it('ranks the passage first that contains more and rarer words of the question', async () => {
   await add({
     title: 'Shop',
     passages: [
@@ -44,7 +44,7 @@ it('ranks the passage first that holds more of the question, and the rarer words
   expect((await findTexts('Does the shop ship to Norway?'))[0]).toBe('The shop ships tea to Norway.');
 });
 
-it('ranks the passage first in which the words of the question stand together', async () => {
+it('ranks the passage first in which the words of the question are neighbours', async () => {
   await add({
     title: 'Law',
     passages: [
@@ -55,7 +55,7 @@ it('ranks the passage first in which the words of the question stand together', 
   expect((await findTexts('civil disobedience'))[0]).toContain('civil disobedience');
 });
 
-it('scores from 0 to 1, best first, at most as many as asked for', async () => {
+it('returns scores from 0 to 1, best first, and at most the limit', async () => {
   await add({
     title: 'A',
     passages: Array.from({ length: 120 }, (_, index) => ({ text: `tea ${'leaf '.repeat(index)}` })),
@@ -68,7 +68,7 @@ it('scores from 0 to 1, best first, at most as many as asked for', async () => {
   expect(Math.min(...scores)).toBeGreaterThan(0);
 });
 
-it('keeps the order of the source among equals', async () => {
+it('keeps the order of the source among equal scores', async () => {
   await add({
     title: 'A',
     passages: Array.from({ length: 5 }, (_, index) => ({ headingPath: [`h${index}`], text: 'tea' })),
@@ -77,7 +77,7 @@ it('keeps the order of the source among equals', async () => {
   expect(hits.map(({ passage }) => passage.position)).toEqual([0, 1, 2, 3, 4]);
 });
 
-it('ranks the opening of a source first for a short question, without more confidence', async () => {
+it('ranks the opening of a source first for a short question, without raising the confidence', async () => {
   const passages = [{ text: 'Acme is a parcel service.' }, { text: 'We like Acme, and Acme likes us.' }];
   await add({ title: 'Acme', passages });
   const { hits, confidence } = await ask('What is Acme?');
@@ -95,13 +95,13 @@ it('finds Thai by a word inside a sentence', async () => {
   expect((await findTexts('คืนเงินกี่วัน'))[0]).toBe('การคืนเงินใช้เวลาสิบวัน');
 });
 
-it('has no hits and no confidence when no word of the question occurs, or it has none', async () => {
+it('returns no hits and no confidence if no word of the question occurs, or it has none', async () => {
   await add({ title: 'A', passages: [{ text: 'tea' }] });
   expect(await ask('submarine')).toMatchObject({ hits: [], confidence: 0 });
   expect(await ask('😀')).toMatchObject({ hits: [], confidence: 0 });
 });
 
-it("is not changed by another chatbot's words", async () => {
+it("does not depend on another chatbot's words", async () => {
   await add({ title: 'A', passages: [{ text: 'green tea' }, { text: 'black tea' }, { text: 'green leaves' }] });
   const before = await ask('green tea leaves');
   const texts = Array.from({ length: 200 }, () => ({ text: 'green green green' }));

@@ -28,29 +28,29 @@ describe('splitSentences', () => {
     expect(sentences(text)).toEqual(expected);
   });
 
-  it('keeps a list with the sentence that announces it', () => {
+  it('joins a list to the sentence that announces it', () => {
     const text = 'It is easy. To reset it:\n\n1. Open it.\n2. Click\n   reset\n\nThen log in.';
     expect(sentences(text)).toEqual(['It is easy.', 'To reset it:\n\n1. Open it.\n2. Click\n   reset', 'Then log in.']);
   });
 
-  it('keeps fenced code with the sentence that announces it, fences and all', () => {
+  it('joins fenced code, with its fences, to the sentence that announces it', () => {
     expect(sentences('Run this:\n\n```sh\nnpm ci\nnpm start\n```\n\nDone.')).toEqual([
       'Run this:\n\n```sh\nnpm ci\nnpm start\n```',
       'Done.',
     ]);
   });
 
-  it('does not grow an announcement by what is no list', () => {
+  it('joins nothing but a list or code to an announcing sentence', () => {
     expect(sentences('Our plans:\n\nthe free one')).toEqual(['Our plans:', 'the free one']);
   });
 
-  it('cuts endless sentences at spaces', () => {
+  it('cuts very long sentences at spaces', () => {
     const parts = sentences('ภาษาไทย '.repeat(500));
     expect(parts.every((part) => part.length <= 500)).toBe(true);
     expect(parts.join(' ')).toBe('ภาษาไทย '.repeat(500).trim());
   });
 
-  it('is done with 256 kB of anything in well under a second', () => {
+  it('splits 256 kB of any text in less than a second', () => {
     for (const text of ['a', ' ', 'a. ', '| ', '- x:\n', '> ', '1. ', '```\n', 'word\n', '中']) {
       const start = performance.now();
       splitSentences(text.repeat(256_000 / text.length));

@@ -13,7 +13,7 @@ const ENGLISH = articles
   )
   .join('\n');
 
-/** What the tokenizer `o200k_base` makes of them, counted with the package gpt-tokenizer. */
+/** Samples with their number of tokens by `o200k_base`, counted with the package gpt-tokenizer. */
 const SAMPLES: [string, number, string][] = [
   ['English', 1_319, ENGLISH],
   ['German', 21, 'Die Kaution beträgt drei Monatsmieten. Sie wird sechs Monate nach dem Auszug zurückgezahlt.'],
@@ -40,16 +40,16 @@ const SAMPLES: [string, number, string][] = [
   ['JSON', 32, '{"id":"msg_1","role":"USER","content":"Hello","usage":{"input":12,"output":345},"tags":["a","b"]}'],
 ];
 
-it.each(SAMPLES)('is about as many as a tokenizer counts: %s', (_, tokens, text) => {
+it.each(SAMPLES)('estimates about as many tokens as a tokenizer counts: %s', (_, tokens, text) => {
   expect(Math.abs(estimateTokens(text) / tokens - 1)).toBeLessThanOrEqual(0.25);
 });
 
-it('is none of nothing, and one of the least', () => {
+it('estimates 0 for an empty text, and 1 for the shortest', () => {
   expect(estimateTokens('')).toBe(0);
   expect(estimateTokens(' ')).toBe(1);
 });
 
-it('counts all that a prompt holds, and something for each message', () => {
+it('counts all of a prompt, with an overhead for each message', () => {
   const call = { type: 'tool-call', toolCallId: '1', toolName: 'capture_lead', input: { name: 'Ada' } } as const;
   const messages: LanguageModelV4Message[] = [
     { role: 'system', content: 'Be kind.' },
@@ -62,7 +62,7 @@ it('counts all that a prompt holds, and something for each message', () => {
   expect(estimateMessageTokens([{ role: 'assistant', content: [call] }])).toBeGreaterThan(15);
 });
 
-it('is cheap', () => {
+it('is fast for a long text', () => {
   const start = performance.now();
   estimateTokens('word 字 '.repeat(200_000));
   expect(performance.now() - start).toBeLessThan(500);

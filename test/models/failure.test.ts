@@ -13,7 +13,7 @@ import { findSecrets, KEY } from './support.ts';
 
 const redact = createRedact([KEY]);
 
-/** What a package throws for a response with an error. */
+/** Creates the error that a package throws for a response with an error status. */
 function refuse(statusCode: number | undefined, responseBody = '', responseHeaders: Record<string, string> = {}) {
   return new APICallError({
     ...{ message: 'Refused', url: `https://models.example/v1?key=${KEY}`, responseBody, responseHeaders },
@@ -22,7 +22,7 @@ function refuse(statusCode: number | undefined, responseBody = '', responseHeade
   });
 }
 
-describe('reading a failure', () => {
+describe('toModelFailure', () => {
   it.each([
     [400, 'PROVIDER_MISCONFIGURED', false],
     [401, 'PROVIDER_MISCONFIGURED', false],
@@ -41,7 +41,7 @@ describe('reading a failure', () => {
     [529, 'PROVIDER_UNAVAILABLE', true],
     [200, 'PROVIDER_UNAVAILABLE', true],
     [undefined, 'PROVIDER_UNAVAILABLE', true],
-  ] as const)('knows status %s as %s', (status, code, isTransient) => {
+  ] as const)('maps status %s to %s', (status, code, isTransient) => {
     expect(toModelFailure(refuse(status), redact)).toMatchObject({ code, isTransient });
   });
 
@@ -64,7 +64,7 @@ describe('reading a failure', () => {
     ['PROVIDER_UNAVAILABLE', true, 'something'],
     ['PROVIDER_UNAVAILABLE', true, null],
     ['PROVIDER_UNAVAILABLE', true, [{ error: 'odd' }]],
-  ])('knows %s, whether it passes, in any shape', (code, isTransient, error) => {
+  ])('recognizes %s, and whether it is transient, in any shape', (code, isTransient, error) => {
     expect(toModelFailure(error, redact)).toMatchObject({ code, isTransient });
   });
 
@@ -74,7 +74,7 @@ describe('reading a failure', () => {
     'The decoder prompt (length 9000) is longer than the maximum model length of 8192.',
     'the request exceeds the available context size',
     'prompt too long; exceeded max context length by 4 tokens',
-  ])('knows a question that is too long by its words: %s', (message) => {
+  ])('recognizes a prompt that is too long by its message: %s', (message) => {
     for (const status of [400, 422, 500]) {
       expect(toModelFailure(refuse(status, JSON.stringify({ error: { message } })), redact).code).toBe(
         'CONTEXT_TOO_LONG',
@@ -82,7 +82,7 @@ describe('reading a failure', () => {
     }
   });
 
-  it('takes a limit of tokens per minute for no question that is too long', () => {
+  it('does not mistake a limit of tokens per minute for a prompt that is too long', () => {
     const message = 'Request too large: Limit 10000 tokens per min, Requested 12000. Reduce the prompt length.';
     const body = JSON.stringify({ error: { message, code: 'rate_limit_exceeded' } });
     expect(toModelFailure(refuse(429, body), redact).code).toBe('PROVIDER_RATE_LIMITED');
@@ -96,11 +96,11 @@ describe('reading a failure', () => {
     [{ 'retry-after': 'soon' }, undefined],
     [{ 'retry-after-ms': '', 'retry-after': '' }, undefined],
     [{}, undefined],
-  ])('reads when to come back from %o', (headers, retryAfterMs) => {
+  ])('reads Retry-After from %o', (headers, retryAfterMs) => {
     expect(toModelFailure(refuse(429, '', headers as Record<string, string>), redact).retryAfterMs).toBe(retryAfterMs);
   });
 
-  it('reads when to come back from a date, and from the details of an error', () => {
+  it('reads Retry-After from a date, and from the details of an error', () => {
     const at = new Date(Date.now() + 5_000).toUTCString();
     const { retryAfterMs = 0 } = toModelFailure(refuse(503, '', { 'retry-after': at }), redact);
     expect(retryAfterMs).toBeGreaterThan(3_000);
@@ -110,7 +110,7 @@ describe('reading a failure', () => {
     expect(toModelFailure(refuse(429, body), redact).retryAfterMs).toBe(1_500);
   });
 
-  it('says what the provider said, and nothing of the question, the address or the key', () => {
+  it("contains the provider's message, but nothing of the question, the address or the key", () => {
     const body = JSON.stringify({ error: { type: 'invalid_request_error', message: `The key ${KEY} is wrong.` } });
     const failure = toModelFailure(refuse(401, body), redact);
     expect(failure.message).toBe('401 invalid_request_error The key [redacted] is wrong.');
@@ -118,7 +118,7 @@ describe('reading a failure', () => {
     expect(findSecrets(failure)).toEqual([]);
   });
 
-  it('says nothing of an answer that cannot be read', () => {
+  it('contains nothing of a response that cannot be parsed', () => {
     const text = 'What is the capital';
     for (const error of [
       new JSONParseError({ text, cause: new SyntaxError(text) }),
@@ -131,7 +131,7 @@ describe('reading a failure', () => {
     }
   });
 
-  it('passes on a failure of our own that a package has wrapped', () => {
+  it('unwraps a failure of the gateway that a package has wrapped', () => {
     const own = new AnswerFailure('PROVIDER_MISCONFIGURED', 'The address may not be reached.');
     const wrapped = new TypeError('fetch failed', { cause: new Error('connect', { cause: own }) });
     expect(toModelFailure(wrapped, redact)).toMatchObject({ code: own.code, message: own.message, isTransient: false });

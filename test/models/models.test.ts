@@ -18,7 +18,7 @@ const CUTS = ['ended', 'reset', 'garbage', 'error'] as const satisfies Mishap[];
 const TEXT = ['Paris', ' is', ' the capital', ' of France. 👍🏽', ' É'];
 
 describe.each(PROVIDERS)('a model of %s', (provider) => {
-  it('gives text, thoughts and usage in the order in which they come', async () => {
+  it('streams text, reasoning and usage in order', async () => {
     const { vendor, open, outcomes } = await openLine(provider);
     vendor.reply({ reasoning: ['Let me', ' think.'], text: TEXT });
 
@@ -45,7 +45,7 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
     expect(JSON.stringify(request?.body)).toContain('500');
   });
 
-  it('calls a tool, and goes on when it is told what came of it', async () => {
+  it('calls a tool, and continues with its result', async () => {
     const { vendor, open } = await openLine(provider);
     const input = { reason: 'The visitor asks for a person.' };
     vendor.reply(
@@ -73,12 +73,12 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
     expect(second.text).toBe('Done.');
     const again = JSON.stringify(vendor.requests[1]?.body);
     for (const said of ['One moment.', input.reason, 'A person was asked.']) expect(again).toContain(said);
-    // Whoever signs or seals its thoughts gets them back.
+    // A provider that signs or seals its reasoning gets it back.
     if (['openai', 'xai', 'anthropic', 'google'].includes(provider)) expect(again).toContain(SIGNATURE);
     if (provider === 'deepseek') expect(again).toContain('"reasoning_content":"A person."');
   });
 
-  it('may speak of the markers of open models, and ends with one only where it is such a model', async () => {
+  it('may write stop markers as text, and ends at one only in an open-model family', async () => {
     const { vendor, open } = await openLine(provider);
     const isOpen = ['deepseek', 'qwen', 'glm', 'open'].includes(provider);
     const text = ['Llama 3 ends its turn with `<|eot', '_id|>`, HTML a line with </s', '>.'];
@@ -88,14 +88,14 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
     expect((await readAll(open())).text).toBe(`It costs <s>3 €</s> 2 €.${isOpen ? '' : '</s>\n'}`);
   });
 
-  it('says when the answer was cut at its longest, and when it tells no usage', async () => {
+  it('reports LENGTH when the answer was cut, and null when the provider sent no usage', async () => {
     const { vendor, open } = await openLine(provider);
     vendor.reply({ text: TEXT, finish: 'length', usage: null });
     const { text, finish } = await readAll(open());
     expect([text, finish]).toEqual([TEXT.join(''), { type: 'finish', reason: 'LENGTH', usage: null }]);
   });
 
-  it('tells an answer that was filtered in its middle from one of which nothing is left', async () => {
+  it('distinguishes an answer filtered midway from one withheld completely', async () => {
     const { vendor, open, outcomes } = await openLine(provider);
     vendor.reply({ text: TEXT, finish: 'filter' });
     expect((await readAll(open())).finish?.reason).toBe('CONTENT_FILTER');
@@ -119,7 +119,7 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
     },
   );
 
-  it('is asked again when it is too busy or broken, as soon as it says', async () => {
+  it('is called again after a transient error, after its Retry-After', async () => {
     const { vendor, open } = await openLine(provider);
     const headers = { 'retry-after-ms': '20' };
     vendor.reply({ refusal: 'limit', headers }, { refusal: 'broken', headers }, { text: TEXT });
@@ -131,7 +131,7 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
   it.each([
     ['limit', 'PROVIDER_RATE_LIMITED'],
     ['broken', 'PROVIDER_UNAVAILABLE'],
-  ] as const)('is given up after three refusals for %s', async (refusal, code) => {
+  ] as const)('is given up after three responses with %s', async (refusal, code) => {
     const { vendor, open } = await openLine(provider);
     vendor.reply({ refusal, headers: { 'retry-after': '0' } });
 
@@ -142,14 +142,14 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
     expect(vendor.requests).toHaveLength(3);
   });
 
-  it('is not waited for longer than 10 s', async () => {
+  it('is not retried when its Retry-After exceeds 10 s', async () => {
     const { vendor, open } = await openLine(provider);
     vendor.reply({ refusal: 'limit', headers: { 'retry-after': '11' } });
     expect((await readAll(open())).code).toBe('PROVIDER_RATE_LIMITED');
     expect(vendor.requests).toHaveLength(1);
   });
 
-  it.each(['silent', 'stuck'] as const)('is left when it is %s, and not asked again', async (mishap) => {
+  it.each(['silent', 'stuck'] as const)('times out when it is %s, and is not called again', async (mishap) => {
     const { vendor, open } = await openLine(provider, { timeoutMs: 200 });
     vendor.reply({ text: TEXT, mishap });
     const startedAt = performance.now();
@@ -162,7 +162,7 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
     await vi.waitFor(() => expect(vendor.openSockets).toBe(0));
   });
 
-  it.each(CUTS)('is cut off in the middle (%s): what it said is given, and then why it ends', async (mishap) => {
+  it.each(CUTS)('that breaks off (%s) yields its text so far, and then the failure', async (mishap) => {
     const { vendor, open } = await openLine(provider);
     vendor.reply({ text: TEXT, mishap });
 
@@ -173,7 +173,7 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
     expect(vendor.requests).toHaveLength(1);
   });
 
-  it('is asked again when it tells of an error before it has said anything', async () => {
+  it('is called again when it streams an error before any text', async () => {
     const { vendor, open } = await openLine(provider);
     vendor.reply({ mishap: 'error' }, { text: TEXT });
     expect((await readAll(open())).text).toBe(TEXT.join(''));
@@ -181,14 +181,14 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
     await vi.waitFor(() => expect(vendor.underWay).toBe(0));
   });
 
-  it('is read the same when it comes byte by byte', async () => {
+  it('is read the same when its response arrives byte by byte', async () => {
     const { vendor, open } = await openLine(provider, { timeoutMs: 5_000 });
     vendor.reply({ reasoning: ['Ünd'], text: TEXT, isSliced: true });
     const { text, reasoning, finish } = await readAll(open());
     expect([reasoning, text, finish?.reason]).toEqual(['Ünd', TEXT.join(''), 'STOP']);
   });
 
-  it('is cut at 200 kB when it finds no end, and the connection is closed', async () => {
+  it('is cut at 200 kB when it does not end, and its connection is closed', async () => {
     const { vendor, open } = await openLine(provider);
     vendor.reply({ text: ['x'.repeat(50_000)], mishap: 'endless' });
     const { text, finish } = await readAll(open());
@@ -209,7 +209,7 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
     },
   );
 
-  it('is left when its refusal finds no end', async () => {
+  it('fails when its error response does not end', async () => {
     const { vendor, open } = await openLine(provider);
     vendor.reply({ refusal: 'key', isEndless: true });
     const { failure } = await readAll(open());
@@ -218,7 +218,7 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
     await vi.waitFor(() => expect(vendor.openSockets).toBe(0));
   });
 
-  it('is given its tools and told to use none of them where it may not', async () => {
+  it('gets its tools with the instruction to use none when it must not', async () => {
     const { vendor, open } = await openLine(provider);
     await readAll(open({ tools: [TOOL], toolChoice: 'none' }));
     const body = JSON.stringify(vendor.requests[0]?.body);
@@ -226,14 +226,14 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
     expect(body.toLowerCase()).toMatch(/"(tool_choice|toolconfig)":("none"|[^,]*"none")/);
   });
 
-  it('writes no more than was asked for', async () => {
+  it('writes no more than the requested length', async () => {
     const { vendor, open } = await openLine(provider);
     vendor.reply({ text: ['0123', '456789'], mishap: 'endless' });
     const { text, finish } = await readAll(open({ maxChars: 7 }));
     expect([text, finish?.reason]).toEqual(['0123012', 'LENGTH']);
   });
 
-  it('is left when nobody listens any more', async () => {
+  it('is disconnected when the caller aborts', async () => {
     const { vendor, open } = await openLine(provider);
     vendor.reply({ text: TEXT, mishap: 'endless' });
     const closed = await open();

@@ -17,7 +17,7 @@ describe('opening a model', () => {
     vi.unstubAllEnvs();
   });
 
-  it.each(PROVIDERS)('asks the default model of %s where none is named', async (provider) => {
+  it.each(PROVIDERS)('calls the default model of %s when none is named', async (provider) => {
     const { vendor, open, outcomes } = await openLine(provider);
     const { defaultModel } = FAMILIES[provider];
     const { stream, code } = await readAll(open({ model: null }));
@@ -28,7 +28,7 @@ describe('opening a model', () => {
     if (defaultModel !== null) expect(request?.path + JSON.stringify(request?.body)).toContain(defaultModel);
   });
 
-  it.each(PROVIDERS)('asks nobody without a key for %s, whatever the environment holds', async (provider) => {
+  it.each(PROVIDERS)('calls nothing without a key for %s, whatever the environment contains', async (provider) => {
     for (const name of ['OPENAI', 'ANTHROPIC', 'GOOGLE_GENERATIVE_AI', 'XAI', 'DEEPSEEK'])
       vi.stubEnv(`${name}_API_KEY`, 'the-key-of-somebody-else');
     const { vendor, open, access } = await openLine(provider);
@@ -39,7 +39,7 @@ describe('opening a model', () => {
     expect(JSON.stringify(vendor.requests)).not.toContain('authorization');
   });
 
-  it('takes no address from the environment', async () => {
+  it('reads no address from the environment', async () => {
     const { vendor, open, access } = await openLine('openai');
     vi.stubEnv('OPENAI_BASE_URL', vendor.url);
     const asked: string[] = [];
@@ -53,7 +53,7 @@ describe('opening a model', () => {
     expect(vendor.requests).toEqual([]);
   });
 
-  it('asks nobody where a provider is unknown, not set up or has no address', async () => {
+  it('calls nothing when a provider is unknown, not configured or without an address', async () => {
     const { vendor, open, access } = await openLine('open');
     expect((await readAll(open({ provider: 'nobody' }))).code).toBe('PROVIDER_MISCONFIGURED');
     access.set('account', { baseUrl: undefined });
@@ -63,7 +63,7 @@ describe('opening a model', () => {
     expect(vendor.requests).toEqual([]);
   });
 
-  it('tells a port where nobody listens from one that answers in no known way', async () => {
+  it('distinguishes a closed port from a server that does not speak the protocol', async () => {
     const port = await findPort();
     expect((await readAll(connect('open', { url: `http://127.0.0.1:${port}/v1` }).open())).code).toBe(
       'PROVIDER_UNAVAILABLE',
@@ -77,7 +77,7 @@ describe('opening a model', () => {
     odd.close();
   });
 
-  it('takes its key to no other address', async () => {
+  it('does not follow a redirect with its key', async () => {
     const { vendor } = await openLine('anthropic');
     const moved = createHttpServer((_, response) =>
       response.writeHead(307, { location: `${vendor.url}/messages` }).end(),
@@ -89,14 +89,14 @@ describe('opening a model', () => {
     expect([code, vendor.requests]).toEqual(['PROVIDER_MISCONFIGURED', []]);
   });
 
-  it('asks again after a cut before the first step', async () => {
+  it('retries when the stream breaks off before the first step', async () => {
     const { vendor, open } = await openLine('anthropic');
     vendor.reply({ mishap: 'ended' }, { mishap: 'reset' }, { text: ['Here.'] });
     expect((await readAll(open())).text).toBe('Here.');
     expect(vendor.requests).toHaveLength(3);
   });
 
-  it('stops waiting for its turn when it is given up, and tells nobody', async () => {
+  it('stops waiting for a retry when it is aborted, and reports no outcome', async () => {
     const { vendor, open, outcomes } = await openLine('openai');
     vendor.reply({ refusal: 'limit', headers: { 'retry-after': '9' } });
     const stop = new AbortController();
@@ -109,7 +109,7 @@ describe('opening a model', () => {
     expect(outcomes).toEqual([]);
   });
 
-  it('leaves a model alone that failed five times in a row, and then asks it once', async () => {
+  it('does not call a model that failed five times in a row, and then probes it once', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { vendor, open, outcomes } = await openLine('qwen', { timeoutMs: 60_000 });
     vendor.reply(BROKEN);
@@ -127,7 +127,7 @@ describe('opening a model', () => {
     expect((await readAll(open())).text).toBe('Well again.');
   });
 
-  it('counts cuts in the middle of answers side by side against a model, and refusals not', async () => {
+  it('counts streams that break off as failures of a model, but not refusals', async () => {
     const { vendor, open } = await openLine('deepseek');
     vendor.reply({ refusal: 'key' });
     for (let count = 0; count < 6; count++) expect((await readAll(open())).code).toBe('PROVIDER_MISCONFIGURED');
@@ -138,7 +138,7 @@ describe('opening a model', () => {
     expect(vendor.requests).toHaveLength(11);
   });
 
-  it('leaves alone only the model that failed, not the others of its access', async () => {
+  it('opens the circuit of the failing model only, not of others with the same credentials', async () => {
     const { vendor, open } = await openLine('open');
     vendor.reply(BROKEN);
     for (let count = 0; count < 5; count++) await readAll(open({ model: 'does-not-load' }));
@@ -147,7 +147,7 @@ describe('opening a model', () => {
     expect((await readAll(open())).text).toBe('Well.');
   });
 
-  it('takes a model for well as soon as it begins to answer', async () => {
+  it('closes the circuit as soon as a model starts to answer', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { vendor, open } = await openLine('open', { timeoutMs: 60_000 });
     vendor.reply(BROKEN);
@@ -160,7 +160,7 @@ describe('opening a model', () => {
     for (const stream of [probe, beside]) stream.close();
   });
 
-  it('asks once for a test, also a model that is left alone, which is asked again when it answers', async () => {
+  it('calls a model once for a test, even with an open circuit, which a success closes', async () => {
     const { vendor, open, outcomes } = await openLine('open');
     vendor.reply(BROKEN);
     for (let count = 0; count < 5; count++) expect((await readAll(open({ isTest: true }))).code).toBeDefined();
@@ -176,7 +176,7 @@ describe('opening a model', () => {
     expect(outcomes.at(-1)).toMatchObject({ failure: null });
   });
 
-  it("lets one account's bad server close no other's", async () => {
+  it("keeps one account's failing server from opening another account's circuit", async () => {
     const { vendor, open, access } = await openLine('open');
     access.set('other', {});
     vendor.reply(BROKEN);
@@ -186,7 +186,7 @@ describe('opening a model', () => {
     expect((await readAll(open({ accountId: 'other' }))).text).toBe('Well.');
   });
 
-  it.each(PROVIDERS)('uses the connection of one answer of %s for the next', async (provider) => {
+  it.each(PROVIDERS)('reuses the connection of one answer of %s for the next', async (provider) => {
     const { vendor, open } = await openLine(provider);
     vendor.reply({ text: ['Hello', ' world'], paceMs: 2 });
     for (let count = 0; count < 3; count++) {
@@ -194,7 +194,7 @@ describe('opening a model', () => {
       stream?.close();
       expect(text).toBe('Hello world');
       await vi.waitFor(() => expect(vendor.underWay).toBe(0));
-      // A connection is free a turn after its response has ended.
+      // A connection becomes free one turn of the event loop after its response has ended.
       await lookAround(10);
     }
     expect(new Set(vendor.requests.map(({ port }) => port)).size).toBe(1);
@@ -204,7 +204,7 @@ describe('opening a model', () => {
     ['openai', 'gpt-6-luna', '"summary":"auto"'],
     ['anthropic', 'claude-haiku-5-5', '"thinking":{"type":"adaptive"'],
     ['google', 'gemini-3.8-flash', '"includeThoughts":true'],
-  ] as const)('asks %s for thoughts only where they are shown', async (provider, model, asked) => {
+  ] as const)('requests reasoning of %s only if it is shown', async (provider, model, asked) => {
     const { vendor, open } = await openLine(provider);
     await readAll(open({ model }));
     await readAll(open({ model, showsReasoning: true }));
@@ -221,7 +221,7 @@ describe('opening a model', () => {
       'claude-sonnet-4-20250514',
       'behind-a-proxy',
     ],
-  ])('lets %s think within the longest answer, and not where there is no room for it', async (model) => {
+  ])('gives %s a reasoning budget within the output limit, or none if the limit is too small', async (model) => {
     const { vendor, open } = await openLine('anthropic');
     for (const maxOutputTokens of [16, 1_500, 4_096]) {
       await readAll(open({ model, maxOutputTokens, showsReasoning: true }));
@@ -233,13 +233,13 @@ describe('opening a model', () => {
     }
   });
 
-  it.each(['openai', 'xai'] as const)('lets %s store nothing', async (provider) => {
+  it.each(['openai', 'xai'] as const)('tells %s to store nothing', async (provider) => {
     const { vendor, open } = await openLine(provider);
     await readAll(open());
     expect(vendor.requests[0]?.body).toMatchObject({ store: false });
   });
 
-  it('reads no more of a response than it must', async () => {
+  it('reads a response only up to its limits', async () => {
     const limits = { maxBytes: 99, maxEventBytes: 20, maxErrorBytes: 30 };
     const read = async (text: string, status = 200) => {
       const response = await createLimitedFetch(async () => new Response(text, { status }), limits)('http://a.example');

@@ -8,7 +8,7 @@ import { FAMILIES } from '../../src/models/families.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const SCHEMA = buildSchema(read('schema/schema.graphql'));
-/** Words in capitals that are no settings and no failures: how answers end, and what providers say. */
+/** Words in capitals that are no settings and no failures: finish reasons, and providers' own words. */
 const OTHERS = ['CONTENT_FILTER', 'LENGTH', 'SAFETY', 'RECITATION', 'BLOCKLIST', 'PROHIBITED_CONTENT', 'SPII', 'OTHER'];
 const KNOWN = [...Object.keys(SETTINGS.shape), ...Object.keys(FAILURES), ...OTHERS, 'MALFORMED_FUNCTION_CALL'];
 
@@ -16,7 +16,7 @@ describe.each(PROVIDERS)('docs/models/%s.md', (provider) => {
   const page = read(`docs/models/${provider}.md`);
   const { defaultModel, baseUrl } = FAMILIES[provider];
 
-  it('names the default model and address, and no setting or failure that is not', () => {
+  it('names the default model and address, and only existing settings and failures', () => {
     if (defaultModel !== null) expect(page).toContain(`| default model | \`${defaultModel}\``);
     if (baseUrl !== null) expect(page).toContain(`\`${baseUrl}\``);
     const names = [...page.matchAll(/`([A-Z][A-Z_]{3,})`/g)].map(([, name]) => name);

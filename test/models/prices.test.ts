@@ -25,16 +25,16 @@ const priceOf = (name: string, file?: string) => {
 };
 
 describe('a price', () => {
-  it('is that of fresh, cached and written tokens, in billionths of a dollar', () => {
+  it('is the sum for fresh, cached and output tokens, in billionths of a dollar', () => {
     // $2, $0.50 and $8 for a million.
     expect(priceOf('openai/gpt-4.1')).toBe(600 * 2_000 + 400 * 500 + 10 * 8_000);
   });
 
-  it('of cached tokens is that of others where the vendor has none', () => {
+  it('of cached tokens is that of other input if the vendor has none', () => {
     expect(priceOf('openai/gpt-5.4-pro')).toBe(1_000 * 30_000 + 10 * 180_000);
   });
 
-  it('is nothing for the built-in engine, and unknown, not zero, for what is not in the table', () => {
+  it('is zero for the built-in engine, and unknown, not zero, for a model not in the table', () => {
     const prices = createPrices(undefined);
     expect(prices.priceOf({ provider: 'builtin', model: null }, USED)).toBe(0);
     for (const name of [
@@ -62,18 +62,18 @@ describe('a price', () => {
     },
   );
 
-  it('of a snapshot that has one of its own is its own', () => {
+  it('of a listed snapshot is its own', () => {
     expect(priceOf('openai/gpt-4o-2024-05-13')).toBe(1_000 * 5_000 + 10 * 15_000);
   });
 
-  it('never falls below zero where a provider tells what does not add up', () => {
+  it('is never below zero, even if a provider reports inconsistent usage', () => {
     const used = { inputTokens: 1, cachedTokens: 2, outputTokens: 0 };
     expect(createPrices(undefined).priceOf({ provider: 'openai', model: 'gpt-4.1' }, used)).toBe(2 * 500);
   });
 });
 
-describe('the table of prices', () => {
-  it('has models of every vendor, none of which costs nothing or more from the cache', () => {
+describe('the price table', () => {
+  it('has models of every vendor, none of them free and none dearer from the cache', () => {
     const vendors = new Set(Object.keys(PRICES).map((name) => name.split('/')[0]));
     expect([...vendors].sort()).toEqual(PROVIDERS.filter((provider) => provider !== 'open').sort());
     for (const [name, { input, cachedInput = input, output }] of Object.entries(PRICES)) {
@@ -81,14 +81,14 @@ describe('the table of prices', () => {
     }
   });
 
-  it('says of every vendor where its prices stand, and as of when', () => {
+  it("names the page and the date of every vendor's prices", () => {
     const source = readFileSync(new URL('../../src/models/price-table.ts', import.meta.url), 'utf8');
     expect(source.match(/^ {2}\/\/ https:\/\/\S+, .*\b20\d\d/gm)).toHaveLength(PROVIDERS.length - 1);
   });
 });
 
-describe('a file of prices', () => {
-  it('goes before the table, for snapshots too, and prices what only it knows', async () => {
+describe('a price file', () => {
+  it('overrides the table, for snapshots too, and adds models', async () => {
     const file = await writePrices('{"openai/gpt-4.1":{"input":1,"output":0},"open/org/model":{"input":3,"output":4}}');
     expect(priceOf('openai/gpt-4.1', file)).toBe(1_000_000);
     expect(priceOf('openai/gpt-4.1-2025-04-14', file)).toBe(1_000_000);
@@ -96,7 +96,7 @@ describe('a file of prices', () => {
     expect(priceOf('openai/gpt-4o', file)).toBe(priceOf('openai/gpt-4o'));
   });
 
-  it('stops the start with every problem that it has', async () => {
+  it('with problems stops the start with a list of all of them', async () => {
     const file = await writePrices(
       `{"openai/gpt-5": {"input": "1", "ouput": 2}, "nobody/x": {"input": -1, "output": 1}, "open/": {"input": 1, "output": 1e9}}`,
     );
@@ -122,7 +122,7 @@ describe('a file of prices', () => {
     },
   );
 
-  it('that is wrong ends the process before it has made anything', async () => {
+  it('that is invalid ends the process before it has created anything', async () => {
     const file = await writePrices('{"nobody/x":{"input":1,"output":1}}');
     const dataDir = await createDataDir();
     const { code, stderr } = await runProgram({ env: { MODEL_PRICES_FILE: file, DATA_DIR: dataDir, PORT: '0' } });

@@ -29,7 +29,7 @@ async function findStanding(gateway: TestGateway) {
   return standings.find(({ name }) => name === 'openai');
 }
 
-/** Starts a server on this machine that answers every request with its key. */
+/** Starts a server on this machine that answers every request with the request's key. */
 async function startServer() {
   const server = createServer((request, response) => response.end(request.headers.authorization));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -41,14 +41,14 @@ async function startServer() {
 }
 
 describe('findCredentials', () => {
-  it('finds nothing for what is no provider, and what nobody has set up', async () => {
+  it('finds nothing for an unknown provider, or one that is not configured', async () => {
     const gateway = await openGateway({ env: { XAI_BASE_URL: 'https://proxy.example' } });
     for (const name of ['xai', 'open', 'builtin', 'nobody', '', '__proto__', 'constructor']) {
       expect(await gateway.deps.providerAccess.findCredentials(gateway.accountId, name)).toBeUndefined();
     }
   });
 
-  it("never joins an account's address with the operator's key, nor the other way round", async () => {
+  it("never combines an account's address with the operator's key, or the reverse", async () => {
     const env = { OPENAI_API_KEY: 'sk-operator', OPENAI_BASE_URL: 'https://proxy.example/v1' };
     const gateway = await openGateway({ env });
     expect(await find(gateway)).toMatchObject({ apiKey: 'sk-operator', baseUrl: 'https://proxy.example/v1' });
@@ -61,7 +61,7 @@ describe('findCredentials', () => {
     });
   });
 
-  it('tells accesses apart by an identity that is no trace of the key, and stays while nothing changes', async () => {
+  it('gives credentials an identity that reveals nothing of the key and stays the same until they change', async () => {
     const clock = createTurnedClock();
     const gateway = await openGateway({ env: { OPENAI_API_KEY: 'sk-one' }, replaced: { clock } });
     const identities: string[] = [];
@@ -80,7 +80,7 @@ describe('findCredentials', () => {
     expect(identities.join()).not.toContain('sk-');
   });
 
-  it("goes to the account's own address only where that may be gone to, and to the operator's wherever it is", async () => {
+  it("checks the account's own address, but not the operator's", async () => {
     const url = await startServer();
     const allowing = await openGateway({ env: { SSRF_ALLOW_CIDRS: '127.0.0.1' } });
     await set(allowing, 'sk-account', url);
@@ -94,7 +94,7 @@ describe('findCredentials', () => {
     expect(await (await (await find(operator))?.fetch(url, init))?.text()).toBe('Bearer sk-account');
   });
 
-  it('does not reach an address that was allowed when it was set and is no more', async () => {
+  it('refuses an address that was allowed when it was set, but no longer is', async () => {
     const url = await startServer();
     const database = await createDatabase();
     const allowing = await openGateway({ database, env: { SSRF_ALLOW_CIDRS: '127.0.0.1' } });
@@ -106,7 +106,7 @@ describe('findCredentials', () => {
     await expect(access?.fetch(url)).rejects.toMatchObject({ code: 'PROVIDER_MISCONFIGURED' });
   });
 
-  it('asks the database again after a failure', async () => {
+  it('queries the database again after a failure', async () => {
     const gateway = await openGateway();
     await set(gateway, 'sk-account');
     const { db } = gateway.deps;
@@ -118,7 +118,7 @@ describe('findCredentials', () => {
     read.mockRestore();
   });
 
-  it('reads an access once in 10 seconds, however often it is asked', async () => {
+  it('reads credentials once in 10 seconds, however often it is called', async () => {
     const clock = createTurnedClock();
     const gateway = await openGateway({ replaced: { clock } });
     await set(gateway, 'sk-account');
@@ -134,7 +134,7 @@ describe('findCredentials', () => {
     read.mockRestore();
   });
 
-  it.runIf(hasRedis && hasPostgres)('hears at once of a change on another node', async () => {
+  it.runIf(hasRedis && hasPostgres)('applies a change on another node at once', async () => {
     const database = await createDatabase(POSTGRES);
     const env = { REDIS_URL: TEST_REDIS_URL, REDIS_PREFIX: createPrefix() };
     const [one, other] = [await openGateway({ database, env }), await openGateway({ database, env })];
@@ -146,7 +146,7 @@ describe('findCredentials', () => {
 });
 
 describeEngines('a key that cannot be unsealed', (engine) => {
-  /** A gateway on a database where a key was sealed with `SECRET_KEY`. */
+  /** Opens a gateway on a database where a key was sealed with `SECRET_KEY`. */
   async function openWith(database: TestDatabase, env: Record<string, string>) {
     const first = await openGateway({ database });
     await set(first, 'sk-account-WXYZ', 'https://models.example.com');
@@ -171,7 +171,7 @@ describeEngines('a key that cannot be unsealed', (engine) => {
     },
   );
 
-  it('is read while SECRET_KEY is being replaced, and sealed anew at the start, so that the earlier one can go', async () => {
+  it('is read during a rotation of SECRET_KEY, and resealed at the start, so that the old key can be removed', async () => {
     const database = await createDatabase(engine);
     const { accountId, ...between } = await openWith(database, {
       SECRET_KEY: OTHER_KEY,
@@ -194,12 +194,12 @@ describeEngines('a key that cannot be unsealed', (engine) => {
 });
 
 describeEngines('setProviderKey', (engine) => {
-  it('without SECRET_KEY seals with a key of its own beside a file, and says on Postgres that it is missing', async () => {
+  it('without SECRET_KEY seals with a key file beside an SQLite database, and is rejected on Postgres', async () => {
     const gateway = await openGateway({ engine, env: { SECRET_KEY: '' } });
     const setting = set(gateway, 'sk-account');
     if (engine.name === 'SQLite') expect(await setting).toBe('openai');
     else await expect(setting).rejects.toThrow('SECRET_KEY is not set.');
-    // What needs no secret is not disturbed.
+    // Inputs without a secret still work.
     const open = { provider: 'open', baseUrl: 'https://models.example.com' };
     expect(await setProviderKey(gateway.deps, gateway, open)).toBe('open');
     expect(await gateway.deps.providerAccess.findCredentials(gateway.accountId, 'open')).toMatchObject({
@@ -207,7 +207,7 @@ describeEngines('setProviderKey', (engine) => {
     });
   });
 
-  it('keeps the last of many at once', async () => {
+  it('stores the last of many concurrent changes', async () => {
     const gateway = await openGateway({ engine });
     await Promise.all(Array.from({ length: 10 }, (_, i) => set(gateway, `sk-account-${i}`)));
     const rows = await gateway.deps.db.read.selectFrom('provider_keys').selectAll().execute();
@@ -236,7 +236,7 @@ describeEngines('recordOutcome', (engine) => {
     };
   }
 
-  it('writes once a minute while nothing changes, and at once what is new', async () => {
+  it('writes an unchanged outcome once a minute, and a new one at once', async () => {
     const { clock, note, models } = await open();
     expect(await note('a', null)).toBe(1);
     clock.turn(59_999);
@@ -270,7 +270,7 @@ describeEngines('recordOutcome', (engine) => {
     ]);
   });
 
-  it('keeps the 50 models that were used last', async () => {
+  it('keeps the 50 most recently used models', async () => {
     const { clock, note, models } = await open();
     for (let i = 0; i < 53; i++) {
       clock.turn(1_000);
@@ -280,7 +280,7 @@ describeEngines('recordOutcome', (engine) => {
     expect(names).toEqual(Array.from({ length: 50 }, (_, i) => `model-${52 - i}`));
   });
 
-  it('never fails who calls it, and remembers nothing where no model is named', async () => {
+  it('never throws, and stores nothing without a model', async () => {
     const { gateway, models } = await open();
     const { providerAccess, background } = gateway.deps;
     providerAccess.recordOutcome('nobody', { provider: 'openai', model: 'a' }, null);

@@ -3,7 +3,7 @@ import { createRedact } from '../../src/models/redact.ts';
 
 const KEY = 'f/oo+bar.Pa55=word';
 
-describe('redacting', () => {
+describe('createRedact', () => {
   it.each([
     ['as it is', KEY],
     ['in other letters', KEY.toUpperCase()],
@@ -11,7 +11,7 @@ describe('redacting', () => {
     ['as base64', Buffer.from(KEY).toString('base64')],
     ['as base64 for URLs', Buffer.from(KEY).toString('base64url')],
     ['in JSON', JSON.stringify(`"${KEY}"`)],
-  ])('takes out a key %s', (_, form) => {
+  ])('removes a key %s', (_, form) => {
     expect(createRedact([KEY])(`The header was ${form}, which is wrong.`)).not.toContain(form);
     expect(createRedact([KEY])(`The header was ${form}, which is wrong.`)).toMatch(/^The header was .*\[redacted\]/);
   });
@@ -28,14 +28,14 @@ describe('redacting', () => {
     'api_key: "hunter2"',
     'https://user:hunter2@models.example/v1',
     '0123456789abcdef0123456789abcdef0123456789abcdef',
-  ])('takes out what looks like a key: %s', (text) => {
+  ])('removes what looks like a key: %s', (text) => {
     const said = createRedact([undefined])(`It said ${text} and more.`);
     expect(said).toContain('[redacted]');
     expect(said).toMatch(/^It said .* and more\.$/);
     expect(said).not.toMatch(/hunter2|abc123|xyz|SyA|12345|eyJh|dXNl|0123/);
   });
 
-  it('leaves the rest as it is, on one line and short', () => {
+  it('keeps the rest, on one line and short', () => {
     const redact = createRedact(['x', undefined, '']);
     expect(redact('404 model_not_found:\n  The model `gpt-x` does not exist (req_011CSHoEeqs5).\0')).toBe(
       '404 model_not_found: The model `gpt-x` does not exist (req_011CSHoEeqs5).',
@@ -43,7 +43,7 @@ describe('redacting', () => {
     expect(redact('long '.repeat(100_000)).length).toBeLessThanOrEqual(240);
   });
 
-  it('keeps no beginning of a key that is cut', () => {
+  it('removes a key that is cut at the length limit', () => {
     const redact = createRedact([KEY]);
     for (let at = 180; at < 260; at++) expect(redact('.'.repeat(at) + KEY)).not.toContain(KEY.slice(0, 3));
   });

@@ -14,7 +14,7 @@ const write = (delta: string, id = '0') => ({ type: 'text-delta', id, delta }) a
 const think = (delta: string, id = '0') => ({ type: 'reasoning-delta', id, delta }) as const;
 const call = (input: string) => ({ type: 'tool-call', toolCallId: 'c', toolName: 't', input }) as const;
 
-/** Reads parts as a package would stream them; more can be given later. */
+/** Reads parts as a package would stream them; a test can push more later. */
 function start(parts: readonly LanguageModelV4StreamPart[] = [], more: Partial<StepSource> = {}) {
   let controller: ReadableStreamDefaultController<LanguageModelV4StreamPart> | undefined;
   const cancel = vi.fn<() => void>();
@@ -48,20 +48,20 @@ function start(parts: readonly LanguageModelV4StreamPart[] = [], more: Partial<S
   return { steps, readAll, onEnd, cancel, give: (part: LanguageModelV4StreamPart) => controller?.enqueue(part) };
 }
 
-describe('reading steps', () => {
-  it('gives what was held back before what comes after it', async () => {
+describe('readModelSteps', () => {
+  it('returns buffered text before later steps', async () => {
     const { readAll } = start([write('a <|im'), { type: 'text-end', id: '0' }, call('{}'), finish('tool-calls')]);
     const steps = await readAll();
     expect(steps.map((step) => ('text' in step ? step.text : step.type))).toEqual(['a ', '<|im', 'tool', 'finish']);
   });
 
-  it('gives what was written before it says that the rest was cut off', async () => {
+  it('returns the text so far before the failure of a stream that breaks off', async () => {
     const { steps } = start([write('a <|im'), finish('other')]);
     expect([await steps.next(), await steps.next()]).toMatchObject([{ text: 'a ' }, { text: '<|im' }]);
     await expect(steps.next()).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
   });
 
-  it('lets go of a stream that is closed before its end, however late it comes', async () => {
+  it('cancels a stream that is closed before its end, even one that starts late', async () => {
     const { steps, cancel } = start([write('a')]);
     await steps.next();
     steps.close();
@@ -77,7 +77,7 @@ describe('reading steps', () => {
     await vi.waitFor(() => expect(lateCancel).toHaveBeenCalledOnce());
   });
 
-  it('ends at a marker that the model lets slip, and hides it', async () => {
+  it('ends at a stop marker, and hides it', async () => {
     const { steps, readAll, onEnd } = start([write('Paris.<|im'), write('_end|>user'), write('more')]);
     expect(await readAll()).toEqual([
       { type: 'text', text: 'Paris.' },
@@ -87,7 +87,7 @@ describe('reading steps', () => {
     expect(onEnd.mock.calls).toEqual([[undefined]]);
   });
 
-  it('gathers what was said with what the provider attached to it', async () => {
+  it("collects the output with the provider's metadata", async () => {
     const sealed = (type: 'reasoning-end' | 'text-start', id: string) =>
       ({ type, id, providerMetadata: { v: { seal: id } } }) as const;
     const { steps, readAll } = start([
@@ -100,7 +100,7 @@ describe('reading steps', () => {
       ],
       ...[sealed('text-start', 't'), write('One ', 't'), write('moment.', 't')],
       { ...call('{"a":1}'), providerMetadata: { v: { seal: 'c' } } },
-      // The id is used again.
+      // The provider reuses the id.
       ...[{ type: 'text-start', id: 't' } as const, { type: 'text-end', id: 't' } as const],
       ...[{ type: 'text-start', id: 't' } as const, write('Done.', 't')],
       finish('tool-calls'),
@@ -117,7 +117,7 @@ describe('reading steps', () => {
     });
   });
 
-  it.each(['', '[1]', '{"a":', 'null'])('says that a tool was given nothing where it was given %j', async (input) => {
+  it.each(['', '[1]', '{"a":', 'null'])('replaces the tool input %j by an empty object', async (input) => {
     const { steps, readAll } = start([call(input), finish('stop')]);
     expect((await readAll()).at(-1)).toMatchObject({ reason: 'TOOLS' });
     expect(steps.assistantMessage.content).toMatchObject([{ input: {} }]);
@@ -126,17 +126,17 @@ describe('reading steps', () => {
   it.each([
     ['sensitive', 'CONTENT_FILTER'],
     ['model_context_window_exceeded', 'LENGTH'],
-  ])('knows the finish reason %s', async (raw, reason) => {
+  ])('maps the finish reason %s', async (raw, reason) => {
     expect((await start([write('a'), finish('other', raw)]).readAll()).at(-1)).toMatchObject({ reason });
   });
 
-  it('takes no reason that it does not know for an end', async () => {
+  it('treats an unknown finish reason as a broken stream', async () => {
     const { steps, readAll } = start([write('a'), finish('other', 'abort')]);
     await expect(readAll()).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
     expect(steps.assistantMessage.content).toEqual([{ type: 'text', text: 'a' }]);
   });
 
-  it('bounds thoughts and the input of tools as it bounds text', async () => {
+  it('limits reasoning and tool input as it limits text', async () => {
     const long = 'x'.repeat(MAX_ANSWER_CHARS);
     const reasons = await Promise.all(
       [
@@ -148,7 +148,7 @@ describe('reading steps', () => {
     expect(reasons).toEqual(Array(3).fill({ type: 'finish', reason: 'LENGTH', usage: null }));
   });
 
-  it('gives no more text than is asked for, and no more thoughts than there may be, of however long a delta', async () => {
+  it('cuts text and reasoning at their limits, even within one long delta', async () => {
     const long = await start([write('ab'), write('<|im'), write('x'.repeat(1_000_000))], { maxChars: 8 }).readAll();
     expect(long.map((step) => ('text' in step ? step.text : step))).toEqual([
       ...['ab', '<|imxx'],
@@ -160,7 +160,7 @@ describe('reading steps', () => {
     expect(thought).toEqual({ type: 'reasoning', text: 'x'.repeat(MAX_ANSWER_CHARS) });
   });
 
-  it('rejects in time, even if the package does not heed the abort', async () => {
+  it('rejects in time, even if the package ignores the abort signal', async () => {
     const deaf = { start: () => new Promise<never>(() => {}) };
     await expect(start([], deaf).steps.next()).rejects.toMatchObject({
       code: 'PROVIDER_UNAVAILABLE',
@@ -173,12 +173,12 @@ describe('reading steps', () => {
     await expect(start([], { signal: AbortSignal.abort() }).steps.next()).rejects.toBeInstanceOf(ModelFailure);
   });
 
-  it('allows the first part its own time, and counts only while somebody waits', async () => {
+  it('has its own timeout for the first part, and measures only while `next` is pending', async () => {
     const { steps, give } = start([{ type: 'stream-start', warnings: [] }]);
     const first = steps.next();
     setTimeout(give, 200, write('a'));
     expect(await first).toEqual({ type: 'text', text: 'a' });
-    // Longer than the silence that is allowed.
+    // Longer than `silenceMs`.
     await new Promise((resolve) => setTimeout(resolve, 250));
     give(write('b'));
     expect(await steps.next()).toEqual({ type: 'text', text: 'b' });
@@ -188,7 +188,7 @@ describe('reading steps', () => {
     expect(performance.now() - startedAt).toBeLessThan(250);
   });
 
-  it('says why it has ended to whoever asks on, and ends once', async () => {
+  it('rejects later calls with the reason of the end, and ends once', async () => {
     const { steps, readAll, onEnd } = start([write('a'), finish('stop')]);
     await readAll();
     steps.close();

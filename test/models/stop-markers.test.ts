@@ -4,7 +4,7 @@ import { createRandom } from '../helpers/random.ts';
 
 const MARKERS = ['<|im_end|>', '<|eot_id|>', '<|endoftext|>', '<|end|>', '<end_of_turn>', '<｜end▁of▁sentence｜>'];
 
-/** Pushes pieces as a reader does, and gives what came out. */
+/** Pushes parts as a reader does, and returns the shown text. */
 function read(pieces: readonly string[]) {
   const filter = createStopFilter();
   const shown = pieces.map((piece) => filter.push(piece));
@@ -12,7 +12,7 @@ function read(pieces: readonly string[]) {
 }
 
 describe('a stop filter', () => {
-  it.each(MARKERS)('ends the answer at %s, wherever it is cut', (marker) => {
+  it.each(MARKERS)('ends the answer at %s, wherever the text is split', (marker) => {
     const whole = `Paris < London.${marker} And more.`;
     for (let at = 0; at <= whole.length; at++) {
       expect(read([whole.slice(0, at), whole.slice(at)])).toMatchObject({ text: 'Paris < London.', isOver: true });
@@ -20,7 +20,7 @@ describe('a stop filter', () => {
     expect(read([...whole])).toMatchObject({ text: 'Paris < London.', isOver: true });
   });
 
-  it('loses nothing of a text that only looks like a marker, however it is cut', () => {
+  it('keeps text that only resembles a marker, however it is split', () => {
     const random = createRandom(7);
     const words = ['<', '</', 's', '>', '<|', 'im_', 'end', '|>', '<end_of', '_turn', '<b>', ' ', '<｜', 'a < b'];
     for (let round = 0; round < 500; round++) {
@@ -31,7 +31,7 @@ describe('a stop filter', () => {
     }
   });
 
-  it('takes `</s>` for a marker where nothing but white space comes after it, however it is cut', () => {
+  it('treats `</s>` as a marker if only white space follows, however the text is split', () => {
     for (const end of ['</s>', '</s>\n', '</s> \n\n ']) {
       const whole = `<s>3 €</s> 2 €${end}`;
       for (let at = 0; at <= whole.length; at++)
@@ -40,14 +40,14 @@ describe('a stop filter', () => {
     }
   });
 
-  it('leaves `</s>` where it stands in the text, however it is cut', () => {
+  it('keeps `</s>` within the text, however it is split', () => {
     const whole = 'Was <s>3 €</s>\n\n 2 €, </s></s>.';
     for (let at = 0; at <= whole.length; at++)
       expect(read([whole.slice(0, at), whole.slice(at)])).toMatchObject({ text: whole, isOver: false });
     expect(read([...whole]).text).toBe(whole);
   });
 
-  it('holds back only what may become a marker', () => {
+  it('buffers only a possible start of a marker', () => {
     expect(read(['a <|im', '_start', ' b']).shown).toEqual(['a ', '', '<|im_start b']);
     expect(read(['1 < 2', '.']).shown).toEqual(['1 < 2', '.']);
   });

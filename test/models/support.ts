@@ -6,12 +6,12 @@ import type { ModelCall, ModelStep, ModelStream, ProviderCredentials } from '../
 import { createModels } from '../../src/models/models.ts';
 import { startVendor, type Vendor } from '../helpers/models/vendors/vendor.ts';
 
-/** A key of no known form, which has to be encoded in a URL. */
+/** A key without a known form, which must be encoded in a URL. */
 export const KEY = 'f/oo+bar.Pa55=word';
-/** What must not come out of a failure: the key as it is and encoded, and what was asked. */
+/** Texts that a failure must not contain: the key, plain and encoded, and the question. */
 const SECRETS = [KEY, encodeURIComponent(KEY), btoa(KEY), 'What is the capital'];
 
-/** A question whose words can be looked for. */
+/** A question whose words are easy to find. */
 export const QUESTION = {
   accountId: 'account',
   messages: [
@@ -21,7 +21,7 @@ export const QUESTION = {
   maxOutputTokens: 500,
 } satisfies Omit<ModelCall, 'provider' | 'model'>;
 
-/** A tool as an engine offers it. */
+/** A tool in a model call. */
 export const TOOL = {
   type: 'function',
   name: 'escalate_to_human',
@@ -29,21 +29,21 @@ export const TOOL = {
   inputSchema: { type: 'object', properties: { reason: { type: 'string' } }, required: ['reason'] },
 } as const satisfies NonNullable<ModelCall['tools']>[number];
 
-/** What was seen of a question. */
+/** The result of a model call. */
 export interface Outcome {
   readonly accountId: string;
   readonly model: string | null;
   readonly failure: FailureCode | null;
 }
 
-/** A vendor's server, and what asks it. */
+/** A vendor's server, and a client for it. */
 export async function openLine(provider: Provider, { timeoutMs = 1_000 }: { timeoutMs?: number } = {}) {
   const vendor = await startVendor(provider);
   onTestFinished(vendor.close);
   return { vendor, ...connect(provider, vendor, timeoutMs) };
 }
 
-/** What asks a vendor by one account's access. */
+/** Calls a vendor with one account's credentials. */
 export function connect(provider: Provider, vendor: Pick<Vendor, 'url'>, timeoutMs = 1_000) {
   const outcomes: Outcome[] = [];
   const access = new Map<string, Partial<ProviderCredentials> | undefined>([['account', {}]]);
@@ -65,7 +65,7 @@ export function connect(provider: Provider, vendor: Pick<Vendor, 'url'>, timeout
   };
 }
 
-/** Reads all steps; `failure` is what ended them where no `finish` did. */
+/** Reads all steps; `failure` is the error that ended them in place of `finish`. */
 export async function readAll(opening: Promise<ModelStream>) {
   const steps: ModelStep[] = [];
   let stream: ModelStream | undefined;
@@ -89,7 +89,7 @@ export async function readAll(opening: Promise<ModelStream>) {
   };
 }
 
-/** The secrets that can be found in what was thrown, wherever a logger may look. */
+/** Lists the secrets in a thrown error, in every place that a logger may read. */
 export function findSecrets(error: unknown): string[] {
   const whole = inspect(error, { depth: 10, showHidden: true }) + JSON.stringify(error);
   return SECRETS.filter((secret) => whole.toLowerCase().includes(secret.toLowerCase()));

@@ -58,7 +58,7 @@ describe('an attempt', () => {
     await vi.waitFor(() => expect(receiver.open).toBe(0));
   });
 
-  it('is signed with the secret before it as well, while both count', async () => {
+  it('signs with the previous secret too while both are valid', async () => {
     const receiver = await startReceiver();
     const [secret, oldSecret] = [createSecret(), createSecret()];
     await attempt(receiver.url, { secret, oldSecret }).outcome;
@@ -68,18 +68,18 @@ describe('an attempt', () => {
     expect(() => new Webhook(oldSecret).verify(body, after ?? {})).toThrow();
   });
 
-  it.each([200, 201, 299])('succeeds by a status of %i', async (status) => {
+  it.each([200, 201, 299])('succeeds with status %i', async (status) => {
     const receiver = await startReceiver(answer(status, 'thanks'));
     expect(await attempt(receiver.url).outcome).toMatchObject({ statusCode: status, error: null, response: 'thanks' });
   });
 
-  it.each([400, 404, 410, 429, 500, 503])('fails by a status of %i', async (status) => {
+  it.each([400, 404, 410, 429, 500, 503])('fails with status %i', async (status) => {
     const receiver = await startReceiver(answer(status, 'no'));
     const error = `answered ${status}`;
     expect(await attempt(receiver.url).outcome).toMatchObject({ statusCode: status, error, response: 'no' });
   });
 
-  it.each([301, 307, 308])('does not follow an answer that leads elsewhere: %i', async (status) => {
+  it.each([301, 307, 308])('does not follow a redirect with status %i', async (status) => {
     const other = await startReceiver();
     const receiver = await startReceiver(answer(status, '', { location: other.url }));
     const outcome = await attempt(receiver.url).outcome;
@@ -88,7 +88,7 @@ describe('an attempt', () => {
     await vi.waitFor(() => expect(receiver.open).toBe(0));
   });
 
-  it('tells for how long the receiver wants to be left alone, in seconds or until a moment', async () => {
+  it('reads Retry-After in seconds or as a date', async () => {
     const seconds = await startReceiver(answer(429, '', { 'retry-after': '90' }));
     expect(await attempt(seconds.url).outcome).toMatchObject({ retryAfterMs: 90_000 });
     const date = await startReceiver(answer(503, '', { 'retry-after': new Date(Date.now() + 60_000).toUTCString() }));
@@ -99,7 +99,7 @@ describe('an attempt', () => {
     expect(await attempt(nonsense.url).outcome).toMatchObject({ retryAfterMs: null });
   });
 
-  it('keeps the first kilobyte of the answer, with nothing in it that controls a terminal', async () => {
+  it('stores the first kilobyte of the response, without terminal control characters', async () => {
     const text = `\u001b[31mred\0\r\n${'å'.repeat(5_000)}`;
     const receiver = await startReceiver(answer(500, text));
     const { response } = await attempt(receiver.url).outcome;
@@ -109,8 +109,8 @@ describe('an attempt', () => {
   });
 });
 
-describe('a receiver that misbehaves', () => {
-  it('that never answers, or never ends its status line, is left after 10 seconds', async () => {
+describe('an attempt at a misbehaving receiver', () => {
+  it('ends after 10 seconds if the receiver never answers or never ends its status line', async () => {
     const receivers = [await startReceiver(hang), await startReceiver(dripHead)];
     const outcomes = await Promise.all(receivers.map(({ url }) => attempt(url).outcome));
     for (const outcome of outcomes) {
@@ -124,7 +124,7 @@ describe('a receiver that misbehaves', () => {
   it.each([
     [200, null],
     [500, 'answered 500'],
-  ])('that drips its answer is taken by its status, %i, and left', async (status, error) => {
+  ])('takes the status %i of a receiver that drips its response, and closes the connection', async (status, error) => {
     const receiver = await startReceiver(drip(status));
     const startedAt = performance.now();
     const outcome = await attempt(receiver.url).outcome;
@@ -134,14 +134,14 @@ describe('a receiver that misbehaves', () => {
     await vi.waitFor(() => expect(receiver.open).toBe(0));
   });
 
-  it.each([200, 500])('that answers with a gigabyte is left after its first few kilobytes: %i', async (status) => {
+  it.each([200, 500])('reads only a few kilobytes of a gigabyte response with status %i', async (status) => {
     const receiver = await startReceiver(flood(status));
     const outcome = await attempt(receiver.url).outcome;
     expect(outcome).toMatchObject({ statusCode: status, response: 'x'.repeat(1_024) });
     await vi.waitFor(() => expect(receiver.open).toBe(0));
   });
 
-  it('that breaks the connection has failed', async () => {
+  it('fails if the receiver breaks the connection', async () => {
     const receiver = await startReceiver(reset);
     expect(await attempt(receiver.url).outcome).toMatchObject({
       ...NO_ANSWER,
@@ -149,12 +149,12 @@ describe('a receiver that misbehaves', () => {
     });
   });
 
-  it('that is not there has failed', async () => {
+  it('fails if nothing listens on the port', async () => {
     const url = `http://127.0.0.1:${await findPort()}/`;
     expect(await attempt(url).outcome).toMatchObject({ ...NO_ANSWER, error: 'refused the connection' });
   });
 
-  it('that speaks something else than HTTP has failed', async () => {
+  it('fails if the receiver does not speak HTTP', async () => {
     const server = createServer((socket) => void socket.once('data', () => socket.end('SSH-2.0\r\n')));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as { port: number };
@@ -163,7 +163,7 @@ describe('a receiver that misbehaves', () => {
     expect(outcome).toMatchObject({ ...NO_ANSWER, error: 'answered with something other than HTTP' });
   });
 
-  it('that speaks no TLS where it should has failed', async () => {
+  it('fails if the receiver does not speak TLS on an https URL', async () => {
     const receiver = await startReceiver();
     const outcome = await attempt(receiver.url.replace('http:', 'https:')).outcome;
     expect(outcome).toMatchObject({ ...NO_ANSWER, error: 'does not speak TLS' });
@@ -173,24 +173,24 @@ describe('a receiver that misbehaves', () => {
 const fail = (code: string) =>
   Promise.reject(new AggregateError([Object.assign(new Error(`queryA ${code}`), { code })]));
 
-describe('an attempt that cannot be made', () => {
+describe('an attempt without a usable address or secret', () => {
   it.each<[string, () => Promise<string[]>]>([
-    ['leads to an inner address', async () => ['10.0.0.1']],
-    ['leads to inner and public addresses', async () => ['93.184.215.14', '::1']],
-    ['leads nowhere', () => fail('ENOTFOUND')],
+    ['resolves to a private address', async () => ['10.0.0.1']],
+    ['resolves to private and public addresses', async () => ['93.184.215.14', '::1']],
+    ['does not exist', () => fail('ENOTFOUND')],
     ['has no addresses', () => fail('ENODATA')],
-    ['is known to no server', () => fail('ESERVFAIL')],
+    ['cannot be resolved by the servers', () => fail('ESERVFAIL')],
     ['is refused by the servers', () => fail('EREFUSED')],
-    ['is not answered in time', () => fail('ETIMEOUT')],
-    ['leads to nothing', async () => []],
-  ])('fails in the same words where the name of the endpoint %s', async (_name, resolve) => {
+    ['is not resolved in time', () => fail('ETIMEOUT')],
+    ['resolves to nothing', async () => []],
+  ])('fails with the same error if the name of the endpoint %s', async (_name, resolve) => {
     const { outcome } = attempt('http://hooks.example.com/', {}, createGuardedFetch(rules, resolve));
     const { durationMs, ...told } = await outcome;
     const error = 'its address is refused: Must be on the public internet.';
     expect(told).toEqual({ ...NO_ANSWER, error, retryAfterMs: null, isPermanent: false });
   });
 
-  it('is hopeless where the secret cannot be unsealed', async () => {
+  it('fails permanently if the secret cannot be unsealed', async () => {
     const receiver = await startReceiver();
     const { outcome } = attempt(receiver.url, { sealed: { sealedSecret: 'v1.00000000.AAAA' } });
     expect(await outcome).toMatchObject({

@@ -36,7 +36,7 @@ async function attempt({ deps, accountId }: TestGateway, id: string, attemptCoun
 }
 
 describeEngines('webhookDeliveries', (engine) => {
-  it.each(TRANSPORTS)('tells over $name what was made and what was tried, and nothing from before', async (one) => {
+  it.each(TRANSPORTS)('streams new and changed deliveries over $name, and no earlier ones', async (one) => {
     const gateway = await open(engine);
     const { id } = await subscribe(gateway);
     const other = await subscribe(gateway);
@@ -61,7 +61,7 @@ describeEngines('webhookDeliveries', (engine) => {
     await waitForReaders(gateway, 0);
   });
 
-  it('tells of one that is tried long after a hundred others were made', async () => {
+  it('streams the attempt of a delivery with more than a hundred newer ones', async () => {
     const gateway = await open(engine);
     const { id } = await subscribe(gateway);
     const late = await writeDelivery(gateway, id, {
@@ -78,24 +78,27 @@ describeEngines('webhookDeliveries', (engine) => {
   });
 });
 
-it.each(TRANSPORTS)('ends over $name with the key that asked for it, and with the subscription', async (transport) => {
-  const gateway = await open();
-  const { id } = await subscribe(gateway);
-  const key = await keyWith(gateway, 'MANAGE');
-  const { data } = await gateway.graphql<{ viewer: { apiKey: { id: string } } }>('{viewer{apiKey{id}}}', {}, key);
-  const doomed = transport.subscribe(gateway, { subscriptionId: id, key });
-  const reader = transport.subscribe(gateway, { subscriptionId: id });
-  await waitForReaders(gateway, 2);
-  await mutate(gateway, 'revokeApiKey', { id: data.viewer.apiKey.id });
-  await doomed.ended;
-  await mutate(gateway, 'deleteWebhookSubscription', { id });
-  await reader.ended;
-  expect([doomed.events, reader.events, reader.errors]).toEqual([[], [], []]);
-  await waitForReaders(gateway, 0);
-});
+it.each(TRANSPORTS)(
+  'ends over $name when its API key is revoked, and when the subscription is deleted',
+  async (transport) => {
+    const gateway = await open();
+    const { id } = await subscribe(gateway);
+    const key = await keyWith(gateway, 'MANAGE');
+    const { data } = await gateway.graphql<{ viewer: { apiKey: { id: string } } }>('{viewer{apiKey{id}}}', {}, key);
+    const doomed = transport.subscribe(gateway, { subscriptionId: id, key });
+    const reader = transport.subscribe(gateway, { subscriptionId: id });
+    await waitForReaders(gateway, 2);
+    await mutate(gateway, 'revokeApiKey', { id: data.viewer.apiKey.id });
+    await doomed.ended;
+    await mutate(gateway, 'deleteWebhookSubscription', { id });
+    await reader.ended;
+    expect([doomed.events, reader.events, reader.errors]).toEqual([[], [], []]);
+    await waitForReaders(gateway, 0);
+  },
+);
 
 it.each(TRANSPORTS)(
-  'is refused over $name to strangers, whatever they name, and to those who do not manage',
+  'rejects over $name other accounts, whatever they name, and viewers without MANAGE',
   async (one) => {
     const gateway = await open();
     const { id } = await subscribe(gateway);
@@ -111,7 +114,7 @@ it.each(TRANSPORTS)(
   },
 );
 
-it("tells strangers nothing of another account's", async () => {
+it("streams nothing of another account's deliveries", async () => {
   const gateway = await open();
   const stranger = { ...gateway, ...(await gateway.createTenant()) };
   const reader = TRANSPORTS[0]?.subscribe(gateway, { subscriptionId: null, key: stranger.key }) as Reader;

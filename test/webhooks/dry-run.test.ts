@@ -20,7 +20,7 @@ async function dryRun(gateway: TestGateway, variables: object) {
 }
 
 describe('dryRunWebhook', () => {
-  it('shows the body of an event that was told, by a document or by default', async () => {
+  it('returns the body of a stored event, with a document or without', async () => {
     const gateway = await startWebhookGateway();
     await subscribe(gateway, { events: ['MESSAGE_RECEIVED'] });
     const chatbotId = await createChatbot(gateway);
@@ -41,7 +41,7 @@ describe('dryRunWebhook', () => {
     expect([chosen.payloadProblem, usual.payloadProblem]).toEqual([null, null]);
   });
 
-  it('shows null for what is gone', async () => {
+  it('returns null for what no longer exists', async () => {
     const gateway = await startWebhookGateway();
     const document = 'subscription { event { ... on ConversationStartedEvent { conversation { id } } } }';
     const event = await writeEvent(gateway, { name: 'CONVERSATION_STARTED', conversationId: gateway.accountId });
@@ -49,7 +49,7 @@ describe('dryRunWebhook', () => {
     expect(JSON.parse(payload).data).toEqual({ event: { conversation: null } });
   });
 
-  it('does not tell what went wrong inside of the gateway, and logs it', async () => {
+  it('masks an internal error, and logs it', async () => {
     const gateway = await startWebhookGateway();
     const { id: eventId } = await writeEvent(gateway, { data: 'a secret of ours' as JsonText });
     const { payloadProblem } = await dryRun(gateway, { document: 'subscription { event { data } }', eventId });
@@ -58,7 +58,7 @@ describe('dryRunWebhook', () => {
     expect(logged).toMatchObject([{ event: eventId, err: { message: expect.stringContaining('JSON') } }]);
   });
 
-  it('shows the body of an example of every event', async () => {
+  it('returns the body of a sample of every event', async () => {
     const gateway = await startWebhookGateway();
     const { data } = await gateway.graphql<{ webhookEvents: { event: string; sample: { data: object } }[] }>(
       '{ webhookEvents { event sample } }',
@@ -74,7 +74,7 @@ describe('dryRunWebhook', () => {
     }
   });
 
-  it('refuses a document that could not be saved, and anything but one event', async () => {
+  it('rejects a document that could not be saved, and input without exactly one event', async () => {
     const gateway = await startWebhookGateway();
     const sample = 'LEAD_CAPTURED';
     const asked = [
@@ -89,7 +89,7 @@ describe('dryRunWebhook', () => {
     }
   });
 
-  it('knows no event of another account', async () => {
+  it('finds no event of another account', async () => {
     const gateway = await startWebhookGateway();
     const { id } = await writeEvent(gateway);
     const query = 'query ($id: ID!) { dryRunWebhook(eventId: $id) { payload } }';

@@ -12,7 +12,7 @@ const well: EndpointHealth = {
   ...{ isActive: true, failingSince: null, warnedAt: null, disabledReason: null },
 };
 
-/** Judges an endpoint by attempts that failed after so many hours. */
+/** Updates an endpoint's health by attempts that failed after the given hours. */
 const failAfter = (health: EndpointHealth, ...hours: readonly number[]): EndpointHealth =>
   hours.reduce(
     (state, hour) => updateHealth(state, { hasSucceeded: false, statusCode: 500, at: START + hour * HOUR }),
@@ -20,7 +20,7 @@ const failAfter = (health: EndpointHealth, ...hours: readonly number[]): Endpoin
   );
 
 describe('the health of an endpoint', () => {
-  it('is the same as long as it takes what it is sent', () => {
+  it('does not change while deliveries succeed', () => {
     expect(updateHealth(well, { hasSucceeded: true, statusCode: 204, at: START })).toBe(well);
   });
 
@@ -30,13 +30,13 @@ describe('the health of an endpoint', () => {
     expect(updateHealth(failing, { hasSucceeded: true, statusCode: 200, at: START + 62 * HOUR })).toEqual(well);
   });
 
-  it('is warned of for 60 hours before it is switched off, however seldom it is asked', () => {
+  it('gets a warning at least 60 hours before it is switched off, however rare the attempts are', () => {
     expect(failAfter(well, 0, 1_000)).toMatchObject({ isActive: true, warnedAt: toTimestamp(START + 1_000 * HOUR) });
     expect(failAfter(well, 0, 1_000, 1_059)).toMatchObject({ isActive: true });
     expect(failAfter(well, 0, 1_000, 1_060)).toMatchObject({ isActive: false });
   });
 
-  it('begins anew when it was switched on again', () => {
+  it('starts anew when the endpoint is switched on again', () => {
     const again = { ...failAfter(well, 0, 60, 120), isActive: true, disabledReason: null, failingSince: null };
     expect(again.warnedAt).not.toBeNull();
     expect(failAfter(again, 500)).toMatchObject({
@@ -46,14 +46,14 @@ describe('the health of an endpoint', () => {
     });
   });
 
-  it('is left as it is while it is switched off', () => {
+  it('does not change while the endpoint is switched off', () => {
     const off = { ...well, isActive: false, disabledReason: 'Its owner wants it so.' };
     expect(failAfter(off, 0, 60, 120)).toBe(off);
   });
 });
 
 describe('the circuit of an endpoint', () => {
-  /** Makes circuits in which an endpoint failed so many times, a pause apart. */
+  /** Creates circuits in which an endpoint failed a number of times, a pause apart. */
   const failing = (count: number, pauseMs: number) => {
     const circuits = createCircuits();
     for (let number = 0; number < count; number++) circuits.record('endpoint', false, START + number * pauseMs);
@@ -78,7 +78,7 @@ describe('the circuit of an endpoint', () => {
   });
 });
 
-describe('the shares of endpoints', () => {
+describe('the allowances of endpoints', () => {
   const names = (count: number) => Array.from({ length: count }, (_, index) => `e${String(index).padStart(4, '0')}`);
   const share = (due: readonly string[], { held = [] as string[], open = [] as string[], lastServed = '' } = {}) =>
     allocateClaims(due, { subscriptionIds: held, isOpen: (id) => open.includes(id), lastServed });
@@ -92,12 +92,12 @@ describe('the shares of endpoints', () => {
     expect(share(['a'], { held: names(100) })).toEqual([]);
   });
 
-  it('are one for an endpoint that fails again and again', () => {
+  it('are 1 for an endpoint with an open circuit', () => {
     expect(share(['a', 'b'], { open: ['a'] })).toMatchObject([{ limit: 1, maxUnderWay: 1 }, { limit: 5 }]);
     expect(share(['a'], { open: ['a'], held: ['a'] })).toEqual([]);
   });
 
-  it('go round', () => {
+  it('are given round robin', () => {
     const due = names(150);
     const first = share(due).map(({ subscriptionId }) => subscriptionId);
     expect(first).toEqual(due.slice(0, 100));
@@ -105,7 +105,7 @@ describe('the shares of endpoints', () => {
     expect(second).toEqual([...due.slice(100), ...due.slice(0, 50)]);
   });
 
-  it('leave the last 20 for endpoints that have none yet', () => {
+  it('reserve the last 20 slots for endpoints without a delivery in flight', () => {
     const slow = names(16).flatMap((id) => Array<string>(5).fill(id));
     expect(share(names(16), { held: slow })).toEqual([]);
     expect(share([...names(16), 'new'], { held: slow })).toMatchObject([{ subscriptionId: 'new', limit: 1 }]);

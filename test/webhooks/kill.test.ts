@@ -24,7 +24,7 @@ import {
   startReceiver,
 } from '../helpers/webhooks/receivers.ts';
 
-/** The moments are other ones in every run. */
+/** The times of the kills differ in every run. */
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
 const KILLS = Number(process.env.WEBHOOK_KILLS ?? 8);
 const SECRET = createSecret();
@@ -37,7 +37,7 @@ const ENV = {
   WEBHOOK_RETRY_SCHEDULE: Array(20).fill('1').join(','),
 };
 
-/** Stores an endpoint that is told what visitors say. */
+/** Stores an endpoint that receives visitors' messages. */
 async function listenToMessages({ databaseUrl }: KillableGateway, url: string): Promise<void> {
   const sealer = createSealer(readConfig(WEBHOOK_ENV), createLogger('silent'));
   const db = await openDatabase({ url: databaseUrl, role: 'tool' });
@@ -51,7 +51,7 @@ async function listenToMessages({ databaseUrl }: KillableGateway, url: string): 
   }
 }
 
-/** Sends one message after the other until it is told to end. Whatever fails was not acknowledged. */
+/** Sends one message after the other until `signal` aborts. A failed request was not acknowledged. */
 async function chat(survivor: KillableGateway, chatbotId: string, signal: AbortSignal): Promise<string[]> {
   const acknowledged: string[] = [];
   for (let number = 1; !signal.aborted; number++) {
@@ -68,7 +68,7 @@ async function chat(survivor: KillableGateway, chatbotId: string, signal: AbortS
   return acknowledged;
 }
 
-/** What a receiver can do wrong, and how seldom it does. */
+/** A receiver's misbehaviours, each once in `every` requests. */
 const WRONGS: readonly (readonly [every: number, Behaviour])[] = [
   [7, reset],
   [11, answer(500)],
@@ -78,7 +78,7 @@ const WRONGS: readonly (readonly [every: number, Behaviour])[] = [
   [41, hang],
 ];
 
-/** Takes most of what it is sent, some of it after a while, and does wrong now and then. */
+/** Accepts most requests, some after a delay, and misbehaves now and then. */
 const behaveBadly: Behaviour = (response, number, request) => {
   const wrong = WRONGS.find(([every]) => number % every === 0)?.[1];
   if (wrong !== undefined) wrong(response, number, request);
@@ -88,7 +88,7 @@ const behaveBadly: Behaviour = (response, number, request) => {
 
 const messageIdOf = ({ body }: Received): string => JSON.parse(body).data.message_id;
 
-const title = `a process killed ${KILLS} times tells of everything that it has stored, the same each time, and of nothing else (seed ${SEED})`;
+const title = `a process killed ${KILLS} times delivers every stored event, always with the same body, and nothing else (seed ${SEED})`;
 it(title, LIMIT, async () => {
   const random = createRandom(SEED);
   const receiver = await startReceiver(behaveBadly);
@@ -132,6 +132,6 @@ it(title, LIMIT, async () => {
       expect(() => library.verify(body, headers as Record<string, string>)).not.toThrow();
     }
   }
-  // The moments were such that it mattered.
+  // Proves that some kills hit a delivery.
   expect(receiver.received.length).toBeGreaterThan(stored.length);
 });

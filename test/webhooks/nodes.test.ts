@@ -9,7 +9,7 @@ import { answer, startReceiver } from '../helpers/webhooks/receivers.ts';
 const soon = { timeout: 10_000, interval: 50 };
 
 describe.skipIf(!hasPostgres)('several gateways on one Postgres', () => {
-  it('share what is to be sent: each delivery is sent once, 5 of an endpoint at once', async () => {
+  it('share the deliveries: each is sent once, at most 5 of an endpoint at a time', async () => {
     const database = await createDatabase(POSTGRES);
     const gateways = await Promise.all([1, 2, 3].map(() => startWebhookGateway({ database })));
     const [first] = gateways;
@@ -38,7 +38,7 @@ describe.skipIf(!hasPostgres)('several gateways on one Postgres', () => {
     expect(most).toBeLessThanOrEqual(5);
   });
 
-  it('send what another process has written within a second', async () => {
+  it('send what another process has written, within a second', async () => {
     const database = await createDatabase(POSTGRES);
     const { deps, accountId } = await startWebhookGateway({ database });
     const receiver = await startReceiver();
@@ -50,8 +50,8 @@ describe.skipIf(!hasPostgres)('several gateways on one Postgres', () => {
   });
 });
 
-describe.skipIf(!hasPostgres)('a gateway whose Postgres is away', () => {
-  it('says so once, and delivers what is due as soon as it is back, and what it had sent without sending it again', async () => {
+describe.skipIf(!hasPostgres)('a gateway whose Postgres is unreachable', () => {
+  it('logs it once, delivers due events when Postgres is back, and repeats no delivery that it had sent', async () => {
     const database = await createDatabase(POSTGRES);
     const { wire, url } = await openWireTo(database.url, 5432);
     const gateway = await startWebhookGateway({ database: { ...database, url } });
@@ -66,7 +66,7 @@ describe.skipIf(!hasPostgres)('a gateway whose Postgres is away', () => {
     const said = (text: string) => gateway.logs.filter(({ msg }) => String(msg).includes(text));
     await vi.waitFor(() => expect(said('cannot deliver to webhook endpoints')).toHaveLength(1), soon);
     const looks = vi.spyOn(gateway.deps.clock, 'now');
-    // It goes on trying.
+    // The worker keeps trying.
     await vi.waitFor(() => expect(looks.mock.calls.length).toBeGreaterThan(3), soon);
     wire.mend();
     await vi.waitFor(async () => {

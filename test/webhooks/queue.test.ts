@@ -67,7 +67,7 @@ async function openQueue(engine: TestEngine) {
   };
 }
 
-/** What came of trying a delivery. */
+/** The result of an attempt at a delivery. */
 function resultOf(claimed: ClaimedDelivery, at: Timestamp, nextAttemptAt: Timestamp | null = null): AttemptResult {
   const { id: deliveryId, attemptCount } = claimed.delivery;
   const told = { durationMs: 5, statusCode: 200, error: null, response: 'ok' };
@@ -78,7 +78,7 @@ function resultOf(claimed: ClaimedDelivery, at: Timestamp, nextAttemptAt: Timest
 const idsOf = (claimed: readonly ClaimedDelivery[]) => claimed.map(({ delivery }) => delivery.id);
 
 describeEngines('the queue of deliveries', (engine) => {
-  it('names each endpoint once that something is due for, however much it is', async () => {
+  it('lists each endpoint with due deliveries once', async () => {
     const queue = await openQueue(engine);
     const [one, two] = [await queue.subscribe(), await queue.subscribe()];
     const idle = await queue.subscribe({ events: ['QUOTA_WARNING'] });
@@ -89,7 +89,7 @@ describeEngines('the queue of deliveries', (engine) => {
     expect(await countDueDeliveries(queue.db.read, queue.now())).toBe(600);
   });
 
-  it('gives out what was due first, and of what was due at once in the order of the ids', async () => {
+  it('claims deliveries by due time, then by id', async () => {
     const queue = await openQueue(engine);
     const id = await queue.subscribe();
     await queue.enqueue(3);
@@ -103,7 +103,7 @@ describeEngines('the queue of deliveries', (engine) => {
     expect(ids).toEqual(ids.toSorted());
   });
 
-  it('gives out nothing twice, and no more than 5 of an endpoint to all nodes together', async () => {
+  it('claims no delivery twice, and at most 5 of an endpoint on all nodes together', async () => {
     const queue = await openQueue(engine);
     const id = await queue.subscribe();
     await queue.enqueue(20);
@@ -117,7 +117,7 @@ describeEngines('the queue of deliveries', (engine) => {
     expect(await queue.claim(id)).toEqual([]);
   });
 
-  it('makes the body before the first attempt, and never again', async () => {
+  it('builds the body before the first attempt, and never again', async () => {
     const queue = await openQueue(engine);
     const id = await queue.subscribe();
     await queue.enqueue(1);
@@ -130,7 +130,7 @@ describeEngines('the queue of deliveries', (engine) => {
     expect(second?.body).toBe(first?.body);
   });
 
-  it('leaves the body to the document of a subscription, and stores it once, for the one who has the delivery', async () => {
+  it("leaves the body to the subscription's document, and stores it once, for the node that claimed the delivery", async () => {
     const queue = await openQueue(engine);
     const id = await queue.subscribe({ document: 'subscription { event { id } }' });
     await queue.enqueue(1);
@@ -149,7 +149,7 @@ describeEngines('the queue of deliveries', (engine) => {
     });
   });
 
-  it('gives out again what nobody has told of for 30 seconds, and takes the result of the one who has it then', async () => {
+  it('claims a delivery again when its lease expires, and accepts only the result of the new claim', async () => {
     const queue = await openQueue(engine);
     const id = await queue.subscribe();
     await queue.enqueue(1);
@@ -179,7 +179,7 @@ describeEngines('the queue of deliveries', (engine) => {
     expect(await queue.listDue()).toEqual([]);
   });
 
-  it('gives out what has failed when it is due again, and not before', async () => {
+  it('claims a failed delivery when it is due again, and not before', async () => {
     const queue = await openQueue(engine);
     const id = await queue.subscribe();
     await queue.enqueue(1);
@@ -193,7 +193,7 @@ describeEngines('the queue of deliveries', (engine) => {
     expect(await queue.claim(id)).toMatchObject([{ delivery: { status: 'FAILED', attemptCount: 1 } }]);
   });
 
-  it('gives out nothing of an endpoint that is not active, and writes nothing of one that is gone', async () => {
+  it('claims nothing of an inactive endpoint, and writes nothing of a deleted one', async () => {
     const queue = await openQueue(engine);
     const id = await queue.subscribe();
     await queue.enqueue(2);
@@ -208,7 +208,7 @@ describeEngines('the queue of deliveries', (engine) => {
     expect(await queue.record(claimed.map((one) => resultOf(one, queue.now())))).toEqual([]);
   });
 
-  it('lets go of everything for one who is alone', async () => {
+  it('releases all leases for a process that is alone', async () => {
     const queue = await openQueue(engine);
     const id = await queue.subscribe();
     await queue.enqueue(5);
@@ -217,7 +217,7 @@ describeEngines('the queue of deliveries', (engine) => {
     expect(idsOf(await queue.claim(id))).toEqual(before);
   });
 
-  it('counts what a process was trying when it was ended, and gives it out alone from the second time on', async () => {
+  it('counts the crashes during a delivery, and claims it alone from the second crash on', async () => {
     const queue = await openQueue(engine);
     const id = await queue.subscribe();
     await queue.enqueue(2);
@@ -226,7 +226,7 @@ describeEngines('the queue of deliveries', (engine) => {
     const [slow] = await queue.claim(id, { nodeId: 'alive', limit: 1 });
     const [bad] = await queue.claim(id, { limit: 1 });
     queue.clock.turn(LEASE_MS);
-    // The node of the first one was slow, and lives.
+    // The node of the first delivery was slow, not dead.
     const again = await queue.claim(id);
     expect([idsOf(again), endsOf(again)]).toEqual([idsOf([slow, bad] as ClaimedDelivery[]), [0, 1]]);
     await queue.record(again.slice(0, 1).map((one) => resultOf(one, queue.now())));

@@ -31,7 +31,7 @@ const toldOf = async (gateway: TestGateway, subscriptionId: string) =>
   (await listStored(gateway, subscriptionId)).map(({ event_id }) => event_id);
 
 describeEngines('replayWebhooks', (engine) => {
-  it('sends again what has happened since, in its order and with its ids', async () => {
+  it('sends the events since a time again, in order and with their ids', async () => {
     const { gateway, clock, replay } = await open(engine);
     const { id } = await subscribe(gateway);
     await writeEvent(gateway);
@@ -51,7 +51,7 @@ describeEngines('replayWebhooks', (engine) => {
     expect(await replay(id, { sinceMs: clock.now() + 1 })).toMatchObject({ count: 0, nextSince: null });
   });
 
-  it('leaves out what the subscription does not want, and tests', async () => {
+  it('leaves out test events and events that the subscription does not match', async () => {
     const { gateway, replay } = await open(engine);
     const [chatbotId, other] = [await createChatbot(gateway), await createChatbot(gateway)];
     const events = ['LEAD_CAPTURED', 'MESSAGE_RATED'];
@@ -75,7 +75,7 @@ describeEngines('replayWebhooks', (engine) => {
     expect(await replay(id)).toMatchObject({ count: 0 });
   });
 
-  it('refuses what is over 30 days ago, and events that the subscription does not list', async () => {
+  it('rejects a time over 30 days ago, and events that the subscription does not list', async () => {
     const { gateway, clock, replay } = await open(engine);
     const { id } = await subscribe(gateway);
     const tooOld = await replay(id, { sinceMs: clock.now() - 30 * DAY_MS - 1 });
@@ -86,7 +86,7 @@ describeEngines('replayWebhooks', (engine) => {
     }
   });
 
-  it('sends 10,000 at once and no more, and says from when to go on', async () => {
+  it('sends at most 10,000 events, and returns the time to continue from', async () => {
     const { gateway, clock, replay } = await open(engine);
     const { id } = await subscribe(gateway);
     const start = clock.now();
@@ -109,7 +109,7 @@ describeEngines('replayWebhooks', (engine) => {
   }, 60_000);
 });
 
-it('takes no moment that is none', async () => {
+it('rejects an invalid time', async () => {
   const gateway = await startGateway({ env: { SECRET_KEY } });
   onTestFinished(() => gateway.close());
   const { id } = await subscribe(gateway);

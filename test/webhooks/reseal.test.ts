@@ -5,7 +5,7 @@ import { createDatabase, startGateway } from '../helpers/gateway.ts';
 import { subscribe } from '../helpers/webhooks/webhooks.ts';
 import { mutate } from '../schema/support.ts';
 
-it('keeps secrets and headers when the secret key is replaced', async () => {
+it('keeps secrets and headers when SECRET_KEY is replaced', async () => {
   const database = await createDatabase();
   const [first, second] = ['ab'.repeat(32), 'cd'.repeat(32)];
   const before = await startGateway({ database, env: { SECRET_KEY: first } });
@@ -29,7 +29,7 @@ it('keeps secrets and headers when the secret key is replaced', async () => {
   await after.close();
 });
 
-it('gives a new secret to a subscription whose own cannot be unsealed any more', async () => {
+it('rotates the secret of a subscription whose secret cannot be unsealed', async () => {
   const database = await createDatabase();
   const before = await startGateway({ database, env: { SECRET_KEY: 'ab'.repeat(32) } });
   const { id } = await subscribe(before, { headers: [{ name: 'X-A', value: 'a' }] });

@@ -8,15 +8,15 @@ import { webSocket } from '../helpers/streams.ts';
 import { SECRET_KEY, subscribe } from '../helpers/webhooks/webhooks.ts';
 import { mutate } from '../schema/support.ts';
 
-/** What nothing brings about yet, or only time. */
+/** Events that nothing causes yet, or only the passing of time. */
 const LATER: readonly WebhookEventName[] = ['SOURCE_FAILED', 'WEBHOOK_DISABLED'];
 
-/** The names of an object's fields in their order, each with what it holds. */
+/** The names of an object's fields in order, each with its type. */
 function formOf(data: object): string[] {
   return Object.entries(data).map(([name, value]) => `${name}: ${Array.isArray(value) ? 'array' : typeof value}`);
 }
 
-it('has an example of each event in the very form in which it is told', async () => {
+it('has a sample of each event in exactly the form in which it is sent', async () => {
   const engine = createScriptedEngine();
   const gateway = await startGateway({
     env: { SECRET_KEY, MONTHLY_MESSAGE_LIMIT: '2' },
@@ -45,7 +45,7 @@ it('has an example of each event in the very form in which it is told', async ()
     .select(['name', 'data'])
     .orderBy('id', 'desc')
     .execute();
-  // Of each name the first: some things are told again as nothing.
+  // The first event of each name: later ones may have null fields.
   const told = new Map(rows.map(({ name, data }) => [name, JSON.parse(data)]));
   const names = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
   expect([...told.keys()].toSorted()).toEqual(names.filter((name) => !LATER.includes(name)).toSorted());

@@ -8,8 +8,8 @@ import { mutate } from '../schema/support.ts';
 
 const VALUE = 'Bearer of-the-header-and-nobody-else';
 
-it('shows a secret in the answer that makes it and nowhere else, and the value of a header nowhere', async () => {
-  // Its files are looked into, which are SQLite's.
+it('shows a secret only in the response that creates it, and the value of a header nowhere', async () => {
+  // The test reads the database files, so it needs SQLite.
   const database = await createDatabase(SQLITE);
   const gateway = await startGateway({ database, env: { SECRET_KEY } });
   const headers = [{ name: 'Authorization', value: VALUE }];
@@ -73,7 +73,7 @@ it('shows a secret in the answer that makes it and nowhere else, and the value o
 });
 
 it.skipIf(!hasPostgres)(
-  'refuses to subscribe where nothing can be sealed: on Postgres without SECRET_KEY',
+  'rejects a subscription when the gateway has no key to seal with: on Postgres without SECRET_KEY',
   async () => {
     const gateway = await startGateway({ engine: POSTGRES });
     const input = { url: ENDPOINT, events: ['LEAD_CAPTURED'] };

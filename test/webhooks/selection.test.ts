@@ -36,7 +36,7 @@ const logged = ({ logs }: TestGateway, text: string) =>
   logs.filter(({ msg }) => typeof msg === 'string' && msg.includes(text));
 
 describeEngines('a document', (engine) => {
-  it('selects from the graph what stands in `data` of the body', async () => {
+  it('selects the `data` of the body from the graph', async () => {
     const gateway = await startWebhookGateway({ engine });
     const receiver = await startReceiver();
     const { id } = await subscribe(gateway, { url: receiver.url, events: ['MESSAGE_COMPLETED'], document: ANSWER });
@@ -65,7 +65,7 @@ describeEngines('a document', (engine) => {
     ]);
   });
 
-  it('is executed once: what changes between the attempts does not change the body', async () => {
+  it('is executed once: changes between attempts do not change the body', async () => {
     const clock = createTurnedClock();
     const gateway = await startWebhookGateway({ engine, replaced: { clock } });
     const receiver = await startReceiver(failTimes(1));
@@ -85,7 +85,7 @@ describeEngines('a document', (engine) => {
     expect(receiver.received[1]?.body).toBe(receiver.received[0]?.body);
   });
 
-  it('that a change of the schema has broken is told at the start, and its endpoint the default bodies', async () => {
+  it('broken by a schema change is logged at the start, and its endpoint gets default bodies', async () => {
     const database = await createDatabase(engine);
     const env = WEBHOOK_ENV;
     const receiver = await startReceiver();
@@ -113,7 +113,7 @@ describeEngines('a document', (engine) => {
 });
 
 describe('a document', () => {
-  it('that fails for an event has the default body sent, and the delivery say why', async () => {
+  it('that fails for an event is replaced by the default body, and the delivery states the reason', async () => {
     const gateway = await startWebhookGateway();
     const receiver = await startReceiver();
     const document =
@@ -131,7 +131,7 @@ describe('a document', () => {
     ]);
   });
 
-  it('sees no private notes', async () => {
+  it('cannot read private notes', async () => {
     const gateway = await startWebhookGateway();
     const receiver = await startReceiver();
     const document = `subscription { event { ... on ConversationClosedEvent {
@@ -148,7 +148,7 @@ describe('a document', () => {
     expect(receiver.received[0]?.body).not.toContain('Difficult');
   });
 
-  it('can name no field that needs more than READ', () => {
+  it('cannot select a field that needs more than READ', () => {
     const seen = new Set<GraphQLNamedType>();
     const guarded: string[][] = [];
     const walk = (type: GraphQLNamedType) => {
@@ -168,15 +168,15 @@ describe('a document', () => {
   });
 
   it.each([
-    ['is no GraphQL', 'subscription {', 'Syntax Error: Expected Name, found <EOF>.'],
+    ['is not GraphQL', 'subscription {', 'Syntax Error: Expected Name, found <EOF>.'],
     [
-      'names what the schema has not',
+      'names an unknown field',
       'subscription { event { gone } }',
       'Cannot query field "gone" on type "WebhookPayload".',
     ],
     ['is a query', '{ viewer { kind } }', 'Must be one `subscription` of the field `event`, and nothing else.'],
     [
-      'follows something else',
+      'subscribes to another field',
       'subscription { quotaWarnings { percent } }',
       'Must be one `subscription` of the field `event`, and nothing else.',
     ],
@@ -206,7 +206,7 @@ describe('a document', () => {
       'The query is too complex: its nesting may be at most 50.',
     ],
     ['is too long', `subscription { event { id } } #${textOf(10_000)}`, 'Must have at most 10000 characters.'],
-  ])('that %s is judged when it is saved', async (_name, document, message) => {
+  ])('that %s is rejected when it is saved', async (_name, document, message) => {
     const gateway = await startWebhookGateway();
     const { id } = await subscribe(gateway);
     const refused = { __typename: 'InvalidInputError', fields: [{ path: ['document'], message }] };
@@ -217,7 +217,7 @@ describe('a document', () => {
     expect(await mutate(gateway, 'updateWebhookSubscription', { id, document }, { selection })).toMatchObject(expected);
   });
 
-  it('stays where an update does not name it, as in REST, and null removes it', async () => {
+  it('stays when an update omits it, as in REST, and null removes it', async () => {
     const gateway = await startWebhookGateway();
     const { id } = await subscribe(gateway, { document: STARTED });
     const change = async (input: object) =>

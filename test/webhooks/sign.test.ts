@@ -13,7 +13,7 @@ describe('the signatures of a delivery', () => {
   it.each([
     ['standardwebhooks', Webhook],
     ['svix', SvixWebhook],
-  ])('are accepted by %s, and not with another secret or body', (_name, Verifier) => {
+  ])('are accepted by %s, and rejected with another secret or body', (_name, Verifier) => {
     const secret = createSecret();
     const headers = signDelivery({ id, timestamp: now(), body, secrets: [secret] });
     expect(() => new Verifier(secret).verify(body, headers)).not.toThrow();
@@ -22,14 +22,14 @@ describe('the signatures of a delivery', () => {
     expect(() => new Verifier(secret).verify(body, { ...headers, 'webhook-id': 'other' })).toThrow();
   });
 
-  it('are accepted by both secrets while one replaces the other', () => {
+  it('are valid for both secrets during a rotation', () => {
     const secrets = [createSecret(), createSecret()];
     const headers = signDelivery({ id, timestamp: now(), body, secrets });
     expect(headers['webhook-signature']?.split(' ')).toHaveLength(2);
     for (const secret of secrets) expect(new Webhook(secret).verify(body, headers)).toEqual(JSON.parse(body));
   });
 
-  it('are the HMACs that the contract names: of the body by the secret as it is written, the newest one', () => {
+  it('contain the HMAC of the contract: of the body, keyed with the text of the newest secret', () => {
     const secrets = ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', createSecret()];
     const headers = signDelivery({ id: 'msg_1', timestamp: 1_614_265_330, body, secrets });
     expect(headers['X-InsiteChat-Signature']).toBe(
@@ -39,7 +39,7 @@ describe('the signatures of a delivery', () => {
     );
   });
 
-  it('are those of the example of Standard Webhooks', () => {
+  it('match the example of Standard Webhooks', () => {
     const headers = signDelivery({
       id: 'msg_p5jXN8AQM9LWM0D4loKWxJek',
       timestamp: 1_614_265_330,
@@ -54,7 +54,7 @@ describe('the signatures of a delivery', () => {
   });
 });
 
-it('makes secrets of 32 bytes, another one each time', () => {
+it('creates a different secret of 32 bytes each time', () => {
   const [one, other] = [createSecret(), createSecret()];
   expect(one).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
   expect(one).not.toBe(other);

@@ -22,8 +22,8 @@ async function open(engine: TestEngine, env = {}) {
   return { gateway, clock, id, trim, listEvents, count };
 }
 
-describeEngines('what webhooks were told', (engine) => {
-  it('is forgotten after 30 days with what became of it, but for what is still due', async () => {
+describeEngines('a stored webhook event', (engine) => {
+  it('is deleted after 30 days with its deliveries, unless one is still due', async () => {
     const { gateway, clock, id, trim, listEvents, count } = await open(engine);
     const { accountId, deps } = gateway;
     const done = await writeDelivery(gateway, id);
@@ -50,7 +50,7 @@ describeEngines('what webhooks were told', (engine) => {
     expect([await count('webhook_deliveries'), await count('webhook_attempts')]).toEqual([2, 0]);
   });
 
-  it('is forgotten in several transactions where there is much of it', async () => {
+  it('is deleted in several transactions if there are many', async () => {
     const { gateway, clock, trim, listEvents } = await open(engine);
     for (let n = 0; n < 510; n++) await writeEvent(gateway);
     clock.turn(31 * DAY_MS);
@@ -58,7 +58,7 @@ describeEngines('what webhooks were told', (engine) => {
     expect(await listEvents()).toEqual([]);
   });
 
-  it('is kept where the operator says so', async () => {
+  it('is kept when EVENT_RETENTION_DAYS is 0', async () => {
     const { gateway, clock, trim, listEvents } = await open(engine, { EVENT_RETENTION_DAYS: '0' });
     const { id } = await writeEvent(gateway);
     clock.turn(999 * DAY_MS);

@@ -17,11 +17,11 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** Whether what is due by the turned clock is done within a moment. */
+/** The time in which deliveries that are due by the test's clock must be done. */
 const soon = { timeout: 3_000, interval: 20 };
 
-describeEngines('delivering', (engine) => {
-  it('sends what happens at once, once, by the body of the contract', async () => {
+describeEngines('the webhook worker', (engine) => {
+  it('sends an event at once, once, with the body of the contract', async () => {
     const gateway = await startWebhookGateway({ engine });
     const receiver = await startReceiver();
     const id = await subscribeEndpoint(gateway, receiver.url);
@@ -47,7 +47,7 @@ describeEngines('delivering', (engine) => {
     expect(receiver.received).toHaveLength(1);
   });
 
-  it('tries again after 1, 5 and 15 minutes, never earlier, with the same body and id, and then no more', async () => {
+  it('retries after 1, 5 and 15 minutes, never earlier, with the same body and id, and then gives up', async () => {
     const clock = createTurnedClock();
     const gateway = await startWebhookGateway({ engine, replaced: { clock } });
     const receiver = await startReceiver(answer(500, 'broken'));
@@ -85,7 +85,7 @@ describeEngines('delivering', (engine) => {
     expect((second ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(60);
   });
 
-  it('tries again at the pauses that the operator sets, and ends with the first success', async () => {
+  it("retries with the operator's delays, and stops at the first success", async () => {
     const gateway = await startWebhookGateway({ engine, env: { WEBHOOK_RETRY_SCHEDULE: '0,1,60' } });
     const receiver = await startReceiver(failTimes(2));
     const id = await subscribeEndpoint(gateway, receiver.url);
@@ -102,7 +102,7 @@ describeEngines('delivering', (engine) => {
     expect(metrics).toContain('chatgraph_webhook_seconds_count 3');
   });
 
-  it('has others told promptly while a receiver hangs that has 500 waiting', async () => {
+  it('delivers promptly to other endpoints while a receiver with 500 due deliveries hangs', async () => {
     const gateway = await startWebhookGateway({ engine });
     const hanging = await startReceiver(hang);
     const well = await startReceiver();
@@ -122,7 +122,7 @@ describeEngines('delivering', (engine) => {
     hanging.become(answer(200));
   });
 
-  it('sends an endpoint 5 at once at most, in the order in which things happened', async () => {
+  it('sends an endpoint at most 5 deliveries at a time, in the order of the events', async () => {
     const gateway = await startWebhookGateway({ engine });
     const waiting: (() => void)[] = [];
     const receiver = await startReceiver((response) => void waiting.push(() => response.end()));
@@ -141,11 +141,11 @@ describeEngines('delivering', (engine) => {
     const order = receiver.received.map(({ headers }) =>
       deliveries.findIndex(({ eventId }) => eventId === headers['webhook-id']),
     );
-    // What is under way at once may arrive in any order.
+    // Deliveries in flight at the same time may arrive in any order.
     for (const [at, index] of order.entries()) expect(Math.abs(at - index)).toBeLessThan(5);
   });
 
-  it('switches an endpoint off that is gone for good, and tells the others', async () => {
+  it('switches off an endpoint that answers 410, and sends WEBHOOK_DISABLED to the others', async () => {
     const gateway = await startWebhookGateway({ engine });
     const gone = await startReceiver(answer(410));
     const other = await startReceiver();
@@ -164,7 +164,7 @@ describeEngines('delivering', (engine) => {
     );
   });
 
-  it('tries again when its time has passed, although the wall clock was set back by an hour', async () => {
+  it('retries on time although the wall clock was set back by an hour', async () => {
     const clock = createTurnedClock();
     const gateway = await startWebhookGateway({ engine, replaced: { clock } });
     const receiver = await startReceiver(failTimes(1));
@@ -179,7 +179,7 @@ describeEngines('delivering', (engine) => {
     );
   });
 
-  it('is due at the next start where a clock that was set back since has made it due too late', async () => {
+  it('corrects, at the start, due times that a clock, set back since, wrote too late', async () => {
     const database = await createDatabase(engine);
     const first = await startWebhookGateway({ engine, database });
     const receiver = await startReceiver(failTimes(1));
@@ -198,7 +198,7 @@ describeEngines('delivering', (engine) => {
     );
   });
 
-  it('keeps what is due for an endpoint that is switched off until it is active again', async () => {
+  it('keeps the due deliveries of a switched-off endpoint until it is active again', async () => {
     const clock = createTurnedClock();
     const gateway = await startWebhookGateway({ engine, replaced: { clock } });
     const receiver = await startReceiver(failTimes(1, answer(410)));
@@ -231,7 +231,7 @@ describeEngines('delivering', (engine) => {
     );
   });
 
-  it('warns of an endpoint after 60 hours without a success, and switches it off after 120', async () => {
+  it('logs a warning after 60 hours without a success, and switches the endpoint off after 120', async () => {
     const clock = createTurnedClock();
     const gateway = await startWebhookGateway({ engine, replaced: { clock } });
     const receiver = await startReceiver(answer(500));
@@ -274,7 +274,7 @@ describeEngines('delivering', (engine) => {
     expect(warnings()).toHaveLength(1);
   });
 
-  it('gives up what it cannot sign, and goes on with the rest', async () => {
+  it('gives up a delivery that it cannot sign, and sends the others', async () => {
     const gateway = await startWebhookGateway({ engine });
     const receiver = await startReceiver();
     const broken = await subscribeEndpoint(gateway, receiver.url, { sealed: { sealedSecret: 'nonsense' } });
@@ -294,7 +294,7 @@ describeEngines('delivering', (engine) => {
     expect(receiver.received).toHaveLength(1);
   });
 
-  it('finishes at its end what it is at, and leaves the rest to the next process', async () => {
+  it('finishes the attempts in flight when it stops, and leaves the rest to the next process', async () => {
     const database = await createDatabase(engine);
     const gateway = await startWebhookGateway({ database });
     const waiting: (() => void)[] = [];
@@ -316,7 +316,7 @@ describeEngines('delivering', (engine) => {
     }, soon);
   });
 
-  it('signals those who watch the log when something is to be sent, and when it was tried', async () => {
+  it('notifies delivery streams when a delivery is created and when it was tried', async () => {
     const gateway = await startWebhookGateway({ engine });
     const { promise, resolve } = Promise.withResolvers<() => void>();
     const receiver = await startReceiver((response) => resolve(() => response.end()));

@@ -2,7 +2,7 @@ import type { AnswerEngine, AnswerEvent, Question } from '../../../src/answer/en
 import { DEFAULT_ANSWERING } from '../../../src/chatbots/answering.ts';
 import type { Citation } from '../../../src/domain/entities.ts';
 
-/** All of a question but what is asked. */
+/** The fields of a question except its content. */
 export const UNASKED = {
   accountId: '',
   chatbotId: '',

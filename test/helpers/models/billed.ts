@@ -5,7 +5,7 @@ import { type GatewayOptions, startGateway } from '../gateway.ts';
 import { webSocket } from '../streams.ts';
 import { createScriptedEngine, delta, finish } from './engines.ts';
 
-/** What a model of the table takes for a reply: $2, $0.50 and $8 for a million tokens. */
+/** The usage of a reply; the model costs $2, $0.50 and $8 for a million tokens. */
 export const USED = {
   inputTokens: 1_000,
   cachedTokens: 400,
@@ -14,7 +14,7 @@ export const USED = {
   isEstimated: false,
 };
 
-/** The steps of a reply by `model` of OpenAI that takes `USED`. */
+/** The events of a reply by OpenAI's `model` with the usage `USED`. */
 export const byModel = (model: string): AnswerEvent[] => [
   { type: 'author', author: { provider: 'openai', model }, inputTokens: 7 },
   delta('Well.'),
@@ -27,11 +27,11 @@ export async function startBilled({ replaced, ...options }: GatewayOptions = {})
   const engines = new Map([['builtin', engine]]);
   const gateway = await startGateway({ ...options, replaced: { engines, ...replaced } });
   onTestFinished(() => gateway.close());
-  // Whatever a test leaves unfinished would be waited for.
+  // Otherwise the gateway would wait for what a test leaves unfinished.
   onTestFinished(() => engine.push(finish));
   const chatbotId = await createChatbot(gateway);
 
-  /** A step that is an error fails the reply. */
+  /** An error among the events fails the reply. */
   async function ask(
     steps: readonly (AnswerEvent | Error)[],
     to: { chatbotId?: string; sessionId?: string; key?: string } = {},

@@ -1,18 +1,18 @@
 import type { AnswerEngine, AnswerEvent, Question } from '../../../src/answer/engine.ts';
 
-/** An engine whose every step the test decides, standing in for a hosted model. */
+/** An engine whose events the test pushes, in place of a hosted model. */
 export interface ScriptedEngine extends AnswerEngine {
-  /** Gives a step to the answer that is under way, or to the next one. */
+  /** Adds events to the answer in progress, or to the next one. */
   push(...events: AnswerEvent[]): void;
-  /** Makes the answer under way fail. */
+  /** Fails the answer in progress. */
   fail(error: Error): void;
-  /** How many answers were asked for. */
+  /** The number of requested answers. */
   readonly asked: number;
-  /** What was asked for, in order. */
+  /** The questions, in order. */
   readonly questions: readonly Question[];
 }
 
-/** Makes an engine that answers what it is told, in order, one answer after the other. */
+/** Creates an engine that yields the pushed events in order, one answer after the other. */
 export function createScriptedEngine(): ScriptedEngine {
   const steps: (AnswerEvent | Error)[] = [];
   const waiting = new Set<() => void>();
@@ -30,7 +30,7 @@ export function createScriptedEngine(): ScriptedEngine {
 
   const add = (step: AnswerEvent | Error) => {
     steps.push(step);
-    // The answer that began to wait last takes it.
+    // The answer that started to wait last gets the event.
     for (const wake of [...waiting].reverse()) wake();
     waiting.clear();
   };
@@ -54,12 +54,12 @@ export function createScriptedEngine(): ScriptedEngine {
   };
 }
 
-/** The step that ends an answer well. */
+/** The event that completes an answer. */
 export const finish: AnswerEvent = {
   type: 'finish',
   reason: 'STOP',
   usage: { inputTokens: 1, cachedTokens: 0, outputTokens: 1, reasoningTokens: 0, isEstimated: false },
 };
 
-/** The step that appends text. */
+/** The event that appends text. */
 export const delta = (text: string): AnswerEvent => ({ type: 'delta', text });

@@ -5,7 +5,7 @@ import { startGateway, type TestGateway } from '../gateway.ts';
 import { type Reader, webSocket } from '../streams.ts';
 import { startVendor, type Vendor } from './vendors/vendor.ts';
 
-/** What a vendor is given as its key: easy to find wherever it should not be. */
+/** The keys of the vendors, which are easy to find where they should not be. */
 export const secretOf = (provider: Provider): string => `sk-secret-of-${provider}-0123456789abcdef`;
 
 const NAMES: Readonly<Record<Provider, readonly [key: string, address: string]>> = {
@@ -19,19 +19,19 @@ const NAMES: Readonly<Record<Provider, readonly [key: string, address: string]>>
   open: ['OPENAI_COMPATIBLE_API_KEY', 'OPENAI_COMPATIBLE_BASE_URL'],
 };
 
-/** What the chatbot has read. */
+/** The chatbot's source. */
 export const PAGE =
   '# Refunds\n\nRefunds are paid within ten days of the return.\n\n# Shipping\n\nWe ship from Oslo to all of Europe.';
 
-/** A gateway, and the vendors that it asks. */
+/** A gateway, and the vendors that it calls. */
 export interface Hosted {
   readonly gateway: TestGateway;
   readonly vendors: Readonly<Partial<Record<Provider, Vendor>>>;
-  /** Makes a chatbot that answers by one of them, and has read `PAGE`. */
+  /** Creates a chatbot that answers with one of the vendors and has the source `PAGE`. */
   createChatbot(provider: Provider, options?: ChatbotOptions): Promise<string>;
 }
 
-/** Starts a gateway with the keys of some vendors, which are on this machine. No model has a fallback unless told. */
+/** Starts a gateway with the keys of some vendors, which run on this machine. No model has a fallback by default. */
 export async function startHosted(
   providers: readonly Provider[],
   env: Readonly<Record<string, string>> = {},
@@ -56,7 +56,7 @@ export async function startHosted(
   };
 }
 
-/** Asks a chatbot, and follows the answer to its end. */
+/** Asks a chatbot, and waits for the end of the answer. */
 export async function askAndFollow(
   gateway: TestGateway,
   chatbotId: string,
@@ -68,7 +68,7 @@ export async function askAndFollow(
   return { reader, replyId, conversationId };
 }
 
-/** Where anything of a gateway holds one of the secrets: its log, its metrics, all rows of its database. */
+/** Lists where a gateway exposes one of the secrets: its log, its metrics, all rows of its database. */
 export async function findSecret(gateway: TestGateway, secret: string): Promise<string[]> {
   const places: Record<string, string> = {
     log: JSON.stringify(gateway.logs),

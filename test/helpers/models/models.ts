@@ -1,21 +1,21 @@
 import { AnswerFailure, type FailureCode } from '../../../src/domain/failures.ts';
 import type { ModelCall, ModelStep, Models } from '../../../src/models/model-call.ts';
 
-/** Models whose every step the test decides. */
+/** Models whose steps the test defines. */
 export interface ScriptedModels extends Models {
-  /** What was asked, in order. */
+  /** The calls, in order. */
   readonly calls: readonly ModelCall[];
-  /** How many answers were closed. */
+  /** The number of closed answers. */
   readonly closed: number;
 }
 
-/** The step that ends an answer well. */
+/** The step that completes an answer. */
 export const MODEL_FINISH: ModelStep = { type: 'finish', reason: 'STOP', usage: null };
 
-/** What one call gives: its steps, or why it fails in place of one. */
+/** The script of one call: its steps, or a failure in place of one. */
 export type ModelScript = readonly (ModelStep | FailureCode)[];
 
-/** Makes models that play one script for each call, in order; after its last step they are silent. */
+/** Creates models that play one script for each call, in order; after its last step they are silent. */
 export function createScriptedModels(...scripts: readonly ModelScript[]): ScriptedModels {
   const calls: ModelCall[] = [];
   let closed = 0;

@@ -1,7 +1,7 @@
 import type { Hit, Retrieval } from '../../../src/answer/retrieve.ts';
 import type { SourceType } from '../../../src/domain/entities.ts';
 
-/** Makes a hit of a text, without a database. */
+/** Creates a hit from a text, without a database. */
 export function createHit(
   text: string,
   parts: { id?: string; title?: string; type?: SourceType; path?: string[] } = {},
@@ -19,7 +19,7 @@ export function createHit(
   return { passage, title, url: 'https://example.com/', sourceType: type, score: 0.5 };
 }
 
-/** Makes what was found for a question, best first. */
+/** Creates a retrieval from hits, best first. */
 export function createRetrieval(hits: readonly Hit[], confidence = 0.5): Retrieval {
   return { hits, confidence, weights: new Map() };
 }

@@ -3,32 +3,32 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A request that a receiver was sent. */
+/** A request to a receiver. */
 export interface Received {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
-  /** As it came. */
+  /** The raw body. */
   readonly body: string;
   /** In ms. */
   readonly at: number;
 }
 
-/** What a receiver does with a request that it has read; `number` counts the requests from 1. */
+/** Answers, or does not answer, a request that the receiver has read; `number` counts the requests from 1. */
 export type Behaviour = (response: ServerResponse, number: number, request: IncomingMessage) => void;
 
-/** The far end of a webhook, on this machine. */
+/** A webhook receiver on this machine. */
 export interface Receiver {
   readonly url: string;
   readonly received: readonly Received[];
-  /** How many connections are open. */
+  /** The number of open connections. */
   readonly open: number;
-  /** How many were open at once, at most. */
+  /** The greatest number of connections open at the same time. */
   readonly mostOpen: number;
-  /** Does something else from now on. */
+  /** Changes the behaviour for later requests. */
   become(behaviour: Behaviour): void;
 }
 
-/** Starts a receiver, which ends with the test. */
+/** Starts a receiver, which stops with the test. */
 export async function startReceiver(first: Behaviour = answer(200)): Promise<Receiver> {
   const received: Received[] = [];
   const sockets = new Set<object>();
@@ -74,7 +74,7 @@ export function answer(status: number, body = '', headers: Readonly<Record<strin
   return (response) => void response.writeHead(status, headers).end(body);
 }
 
-/** Fails so many times, then answers well. */
+/** Fails a number of times, then answers 200. */
 export function failTimes(times: number, failure: Behaviour = answer(500)): Behaviour {
   return (response, number, request) => (number > times ? answer(200) : failure)(response, number, request);
 }
@@ -85,7 +85,7 @@ export const hang: Behaviour = () => {};
 /** Breaks the connection. */
 export const reset: Behaviour = (_response, _number, { socket }) => void socket.resetAndDestroy();
 
-/** Begins its answer at once, and sends it one character a second. */
+/** Starts its response at once, and sends one character a second. */
 export const drip =
   (status: number): Behaviour =>
   (response) => {
@@ -94,7 +94,7 @@ export const drip =
     response.on('close', () => clearInterval(timer));
   };
 
-/** Begins a status line and never ends it. */
+/** Starts a status line and never ends it. */
 export const dripHead: Behaviour = (_response, _number, { socket }) => {
   socket.write('HTTP/1.1 200');
   const timer = setInterval(() => socket.write(' '), 500);

@@ -8,21 +8,21 @@ import { createDelivery } from '../../../src/store/webhooks/outbox.ts';
 import { mutate } from '../../schema/support.ts';
 import type { TestGateway } from '../gateway.ts';
 
-/** What secrets are sealed with where the database is a Postgres. */
+/** The environment with which a gateway seals secrets on Postgres. */
 export const SECRET_KEY = 'ab'.repeat(32);
 
-/** An endpoint that nobody can reach. */
+/** An endpoint that does not exist. */
 export const ENDPOINT = 'https://hooks.example.com/in?of=us';
 
-/** All of a subscription that can be read. */
+/** All readable fields of a subscription. */
 export const SUBSCRIPTION = `id chatbot { id } url description events channels schedule headerNames isActive
   disabledReason failingSince willBeDisabledAt createdAt updatedAt`;
 
-/** All of a delivery that can be read. */
+/** All readable fields of a delivery. */
 export const DELIVERY = `id subscription { id } event eventId occurredAt status payload createdAt nextAttemptAt attemptCount
   attempts { number at durationMs statusCode error response }`;
 
-/** A subscription as it is answered. */
+/** A subscription in a response. */
 export interface Subscription {
   readonly id: string;
   readonly url: string;
@@ -30,7 +30,7 @@ export interface Subscription {
   readonly isActive: boolean;
 }
 
-/** Subscribes an endpoint to leads, unless `fields` say else. */
+/** Subscribes an endpoint to leads, unless `fields` say otherwise. */
 export async function subscribe(
   gateway: TestGateway,
   fields: object = {},
@@ -46,7 +46,7 @@ export async function subscribe(
   return { ...webhookSubscription, secret };
 }
 
-/** Writes an event as if it had happened; nobody is told. */
+/** Writes an event without deliveries. */
 export async function writeEvent(
   { deps, accountId }: TestGateway,
   fields: Partial<WebhookEvent> = {},
@@ -63,7 +63,7 @@ export async function writeEvent(
   return event;
 }
 
-/** Writes the delivery of a new event, done unless `fields` say else. */
+/** Writes the delivery of a new event, delivered unless `fields` say otherwise. */
 export async function writeDelivery(
   gateway: TestGateway,
   subscriptionId: string,
@@ -79,7 +79,7 @@ export async function writeDelivery(
   return delivery;
 }
 
-/** The deliveries of a subscription as they are stored, oldest first. */
+/** Lists the stored deliveries of a subscription, oldest first. */
 export async function listStored({ deps }: TestGateway, subscriptionId: string) {
   return deps.db.read
     .selectFrom('webhook_deliveries')
