@@ -42,7 +42,7 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     directResult: true,
     defaultUnionOptions: {
       name: ({ fieldName }) => `${capitalize(fieldName)}Result`,
-      description: 'What came of it, or why nothing was done.',
+      description: 'The payload, or the error that explains why nothing changed.',
     },
   },
   relay: {
@@ -50,33 +50,43 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     cursorType: 'String',
     nodeQueryOptions: false,
     nodesQueryOptions: false,
-    mutationInputArgOptions: { description: 'What to do, and with what.' },
-    edgesFieldOptions: { nullable: { list: false, items: false }, description: 'The items, each with its cursor.' },
+    mutationInputArgOptions: { description: 'The fields of the mutation.' },
+    edgesFieldOptions: {
+      nullable: { list: false, items: false },
+      description: 'The items of this page, each with its cursor.',
+    },
     nodeFieldOptions: { nullable: false, description: 'The item.' },
-    nodesOnConnection: { description: 'The items, for those who need no cursors.' },
-    cursorFieldOptions: { description: 'Marks this place of the list, for `after` and `before`.' },
-    pageInfoFieldOptions: { description: 'Whether there is more, and where it begins.' },
-    pageInfoTypeOptions: { description: 'Where a page of a list lies.' },
-    hasNextPageFieldOptions: { description: 'Whether items follow this page.' },
-    hasPreviousPageFieldOptions: { description: 'Whether items precede this page.' },
+    nodesOnConnection: { description: 'The items of this page without their cursors.' },
+    cursorFieldOptions: { description: 'An opaque position in the list, for `after` and `before`.' },
+    pageInfoFieldOptions: { description: 'The cursors of this page, and flags for further pages.' },
+    pageInfoTypeOptions: { description: 'The position of a page in its list.' },
+    hasNextPageFieldOptions: {
+      description: 'True if items follow this page. With `last`, true only if `before` is given.',
+    },
+    hasPreviousPageFieldOptions: {
+      description: 'True if items precede this page. With `first`, true only if `after` is given.',
+    },
     startCursorFieldOptions: { description: 'The cursor of the first item; null when the page is empty.' },
     endCursorFieldOptions: { description: 'The cursor of the last item; null when the page is empty.' },
     firstArgOptions: {
-      description: 'How many items to take from the beginning; 20 when neither is given, at most 100.',
+      description:
+        'The number of items from the start of the list, at most 100; 20 if neither `first` nor `last` is given.',
     },
-    lastArgOptions: { description: 'How many items to take from the end, at most 100; not together with `first`.' },
-    afterArgOptions: { description: 'Only items that follow this cursor.' },
-    beforeArgOptions: { description: 'Only items that precede this cursor.' },
+    lastArgOptions: {
+      description: 'The number of items from the end of the list, at most 100; not together with `first`.',
+    },
+    afterArgOptions: { description: 'A cursor: only items after it are returned.' },
+    beforeArgOptions: { description: 'A cursor: only items before it are returned.' },
   },
 });
 
-builder.queryType({ description: 'What can be read. Everything is limited to the account of the credential.' });
+builder.queryType({ description: 'All queries. Each reads only the account of the credential.' });
 builder.mutationType({
   description:
-    'What can be changed. Every mutation answers a union: its payload, or an error that the caller can act on; select `__typename`.',
+    'All mutations. Each returns a union of its payload and the errors that a client can act on; select `__typename` or `... on Error`.',
 });
 builder.subscriptionType({
-  description: 'What can be followed live, over WebSocket (graphql-ws) or server-sent events.',
+  description: 'All subscriptions, over WebSocket (graphql-ws) or server-sent events.',
 });
 
 function capitalize(name: string): string {

@@ -12,37 +12,37 @@ import { MAX_ACTIVE_API_KEYS } from '../src/domain/limits.ts';
 import { builder } from './builder.ts';
 
 const ErrorInterface = builder.interfaceRef<{ code: string; message: string }>('Error').implement({
-  description: 'A reason why a mutation did nothing, which the caller can act on.',
+  description: 'An error that a client can act on. The mutation changed nothing.',
   fields: (t) => ({
-    code: t.exposeString('code', { description: 'The reason in a word that never changes, such as `NOT_FOUND`.' }),
-    message: t.exposeString('message', { description: 'The reason in a sentence for people.' }),
+    code: t.exposeString('code', { description: 'The stable error code for programs, such as `NOT_FOUND`.' }),
+    message: t.exposeString('message', { description: 'The error as an English sentence.' }),
   }),
 });
 
 const FieldProblemRef = builder.objectRef<FieldProblem>('FieldProblem').implement({
-  description: 'One field of an input, and what is wrong with it.',
+  description: 'A validation error of one input field.',
   fields: (t) => ({
     path: t.exposeStringList('path', {
-      description: 'Where the field is inside `input`; empty for the input as a whole.',
+      description: 'The path of the field inside `input`; empty if the error concerns the whole input.',
     }),
-    message: t.exposeString('message', { description: 'What is wrong, in a sentence.' }),
+    message: t.exposeString('message', { description: 'The broken rule as an English sentence.' }),
   }),
 });
 
 builder.objectType(NotFoundError, {
   name: 'NotFoundError',
-  description: 'What an id names does not exist, or belongs to another account. `code` is `NOT_FOUND`.',
+  description: 'The object of an id does not exist or belongs to another account. `code` is `NOT_FOUND`.',
   interfaces: [ErrorInterface],
 });
 
 builder.objectType(InvalidInputError, {
   name: 'InvalidInputError',
-  description: 'A field breaks its rules. Nothing was changed. `code` is `INVALID_INPUT`.',
+  description: 'At least one input field breaks a rule. `code` is `INVALID_INPUT`.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
     fields: t.field({
       type: [FieldProblemRef],
-      description: 'Every field at fault, at least one.',
+      description: 'All invalid fields, at least one.',
       resolve: (error) => [...error.fields],
     }),
   }),
@@ -50,30 +50,31 @@ builder.objectType(InvalidInputError, {
 
 builder.objectType(ChatbotPausedError, {
   name: 'ChatbotPausedError',
-  description: 'The chatbot is switched off. `code` is `CHATBOT_PAUSED`.',
+  description: 'The chatbot is paused: its `isActive` is false. `code` is `CHATBOT_PAUSED`.',
   interfaces: [ErrorInterface],
 });
 
 builder.objectType(QuotaExceededError, {
   name: 'QuotaExceededError',
-  description: 'The replies of this month are used up. `code` is `QUOTA_EXCEEDED`.',
+  description: 'The account has used its monthly quota of replies. `code` is `QUOTA_EXCEEDED`.',
   interfaces: [ErrorInterface],
 });
 
 builder.objectType(ConversationBusyError, {
   name: 'ConversationBusyError',
-  description: 'A reply is under way, and `whenBusy` was `REJECT`. `code` is `CONVERSATION_BUSY`.',
+  description: 'The conversation has an unfinished reply, and `whenBusy` was `REJECT`. `code` is `CONVERSATION_BUSY`.',
   interfaces: [ErrorInterface],
 });
 
 builder.objectType(IdempotencyConflictError, {
   name: 'IdempotencyConflictError',
-  description: 'The `clientMessageId` was used for another message. `code` is `IDEMPOTENCY_CONFLICT`.',
+  description:
+    'The `clientMessageId` was used for another request within the last 24 hours. `code` is `IDEMPOTENCY_CONFLICT`.',
   interfaces: [ErrorInterface],
 });
 
 builder.objectType(ApiKeyLimitError, {
   name: 'ApiKeyLimitError',
-  description: `The account has ${MAX_ACTIVE_API_KEYS} active keys already. \`code\` is \`API_KEY_LIMIT\`.`,
+  description: `The account has the maximum of ${MAX_ACTIVE_API_KEYS} active API keys. \`code\` is \`API_KEY_LIMIT\`.`,
   interfaces: [ErrorInterface],
 });

@@ -24,7 +24,12 @@ import './webhooks/delivery.ts';
 import './webhooks/webhook.ts';
 import './webhooks/sending.ts';
 import './webhooks/dry-run.ts';
+import { GraphQLSchema } from 'graphql';
 import { builder } from './builder.ts';
 
 /** The graph: everything that clients can ask for. It needs neither a database nor a configuration to be loaded. */
-export const schema = builder.toSchema();
+export const schema = new GraphQLSchema({
+  ...builder.toSchema().toConfig(),
+  description:
+    'The API of a ChatGraph gateway: chatbots with their sources, conversations, leads and webhooks. Descriptions state the scopes that a field needs.',
+});

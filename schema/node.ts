@@ -23,7 +23,7 @@ const TYPE_NAMES: Partial<Record<IdKind, string>> = {
 
 /** What can be fetched by its id alone. An id says by itself what it names. */
 export const Node = builder.interfaceRef<{ id: string }>('Node').implement({
-  description: 'What has an id and can be fetched by it.',
+  description: 'An object with an id, which `node` and `nodes` fetch.',
   resolveType: ({ id }) => {
     const kind = kindOfId(id);
     return kind && TYPE_NAMES[kind];
@@ -38,16 +38,18 @@ builder.queryFields((t) => ({
     type: Node,
     nullable: true,
     authScopes: { READ: true },
-    description: 'Fetches anything by its id. Null for an id that is malformed, unknown or of another account.',
-    args: { id: t.arg.id({ required: true, description: 'The id, in any case.' }) },
+    description:
+      'Fetches an object by its id. Null if the id is malformed, unknown or of another account. API keys and webhooks need `MANAGE` too.',
+    args: { id: t.arg.id({ required: true, description: 'The id, in upper or lower case.' }) },
     resolve: (_root, { id }, context) => findNode(context, id),
   }),
   nodes: t.field({
     type: [Node],
     nullable: { list: false, items: true },
     authScopes: { READ: true },
-    description: 'Fetches several things by their ids, in that order, each null where `node` would be. At most 100.',
-    args: { ids: t.arg.idList({ required: true, description: 'The ids, in any case; at most 100.' }) },
+    description:
+      'Fetches up to 100 objects by their ids, in the order of `ids`. An item is null where `node` would return null.',
+    args: { ids: t.arg.idList({ required: true, description: 'The ids, in upper or lower case; at most 100.' }) },
     extensions: { listSize: ({ ids }) => (Array.isArray(ids) ? ids.length : 1) } satisfies FieldExtensions,
     resolve: (_root, { ids }, context) => {
       if (ids.length > MAX_NODES) throw new BadUserInputError(`At most ${MAX_NODES} ids are accepted.`);

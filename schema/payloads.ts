@@ -21,7 +21,7 @@ export const replyPayload = (description: string, reply: string) => ({
 /** The conversation that a message was stored in, in the payload of what stores one. */
 export const itsConversation = {
   type: ConversationRef,
-  description: 'The conversation it belongs to.',
+  description: 'The conversation of the message.',
 } as const;
 
 /** A message that was stored, in the payload of what stores one. */
@@ -31,11 +31,12 @@ export const storedMessage = { type: MessageRef, description: 'The message as it
 export const itsReply = {
   type: MessageRef,
   nullable: true,
-  description: 'The reply, STREAMING or QUEUED; null when none will come, and `notice` says why.',
+  description:
+    'The reply, STREAMING or QUEUED; null while a person answers, see `notice`. A repeated request returns the reply in its current state.',
 } as const;
 
 /** Why a message that was stored gets no reply. */
 export const itsNotice = {
   nullable: true,
-  description: 'Why there is no reply, in words for the visitor; null when there is one.',
+  description: 'The `handoffMessage` of the chatbot, for the visitor; null if there is a reply.',
 } as const;

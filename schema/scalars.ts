@@ -11,7 +11,8 @@ const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:
 
 builder.scalarType('DateTime', {
   description:
-    'A moment as ISO 8601 in UTC with milliseconds: `2026-03-15T10:30:00.123Z`. As input it may have another offset, and fewer digits.',
+    'A timestamp of RFC 3339 in UTC with milliseconds: `2026-03-15T10:30:00.123Z`. Input may have another offset, up to nine fraction digits, or no seconds.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
   // Stored with six digits and an offset: `2026-03-15T10:30:00.123456+00:00`.
   serialize: (value: Timestamp) => `${value.slice(0, 23)}Z`,
   parseValue: (value) => {
@@ -22,7 +23,8 @@ builder.scalarType('DateTime', {
 });
 
 builder.scalarType('JSON', {
-  description: 'Any JSON value, nested at most 32 deep.',
+  description: 'Any JSON value, nested at most 32 levels deep.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
   serialize: (value) => {
     const budget = findBudget();
     if (budget === undefined) return value;

@@ -6,34 +6,36 @@ import { Node } from '../node.ts';
 
 /** What a credential may do. */
 export const Scope = builder.enumType('Scope', {
-  description: 'What a credential may do. A key made without any restriction has all.',
+  description: 'A permission of a credential. An API key without restrictions has all.',
   values: {
-    READ: { description: 'Read the graph.' },
-    CHAT: { description: 'Send messages, follow their replies and read the conversations that they belong to.' },
-    MANAGE: { description: 'Change chatbots, sources, keys and webhooks.' },
+    READ: { description: 'Permits reading the data of the account.' },
+    CHAT: { description: 'Permits sending messages, streaming replies and reading their conversations.' },
+    MANAGE: {
+      description: 'Permits changing chatbots, sources, API keys and webhooks, and answering visitors as a person.',
+    },
   } satisfies Record<ScopeName, object>,
 });
 
 /** An API key, without its secret. */
 export const ApiKeyRef = builder.objectRef<ApiKey>('ApiKey').implement({
-  description: 'A credential for servers. It reaches everything of its account that its scopes allow.',
+  description: 'A credential for servers, without its secret. Its scopes limit its access to the account.',
   interfaces: [Node],
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'What it is for, in the words of who made it.' }),
-    prefix: t.exposeString('prefix', { description: 'The first 8 characters of the key, to recognise it by.' }),
-    scopes: t.field({ type: [Scope], description: 'What it may do.', resolve: (key) => [...key.scopes] }),
-    isActive: t.boolean({ description: 'False once it is revoked.', resolve: (key) => key.revokedAt === null }),
+    name: t.exposeString('name', { description: 'The name given by its creator.' }),
+    prefix: t.exposeString('prefix', { description: 'The first 8 characters of the key, for recognition.' }),
+    scopes: t.field({ type: [Scope], description: 'The permissions of the key.', resolve: (key) => [...key.scopes] }),
+    isActive: t.boolean({ description: 'False after the key was revoked.', resolve: (key) => key.revokedAt === null }),
     lastUsedAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When it was last used; null if never.',
+      description: 'The time of the last use; null if never used.',
       resolve: (key, _args, { deps }) => deps.keyring.lastUsedAt(key.id) ?? key.lastUsedAt,
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of creation.' }),
     revokedAt: t.expose('revokedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it was revoked, for good; null while it is active.',
+      description: 'The time of the revocation, which is final; null while the key is active.',
     }),
   }),
 });
@@ -41,27 +43,28 @@ export const ApiKeyRef = builder.objectRef<ApiKey>('ApiKey').implement({
 builder.relayMutationField(
   'createApiKey',
   {
-    description: 'What to make.',
+    description: 'The fields of a new API key.',
     inputFields: (t) => ({
-      name: t.string({ required: true, description: 'What the key is for; 1 to 255 characters.' }),
+      name: t.string({ required: true, description: 'The name of the key; 1 to 255 characters.' }),
       scopes: t.field({
         type: [Scope],
         required: false,
-        description: 'What it may do, at most what this credential may; absent means the same as it.',
+        description:
+          'The permissions of the key, at most those of this credential; if absent, the same as this credential.',
       }),
     }),
   },
   {
-    description: 'Makes an API key. Needs `MANAGE`. At most 5 can be active.',
+    description: 'Creates an API key. An account has at most 5 active keys. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors: { types: [InvalidInputError, ApiKeyLimitError] },
     resolve: (_root, { input }, { deps, viewer }) => createApiKey(deps, viewer, input),
   },
   {
-    description: 'The new key.',
+    description: 'The new API key with its secret.',
     outputFields: (t) => ({
-      apiKey: t.expose('apiKey', { type: ApiKeyRef, description: 'The key, as it will be listed.' }),
-      key: t.exposeString('secret', { description: 'Its full text. Keep it now: it is never shown again.' }),
+      apiKey: t.expose('apiKey', { type: ApiKeyRef, description: 'The new API key without its secret.' }),
+      key: t.exposeString('secret', { description: 'The secret key, which is never shown again.' }),
     }),
   },
 );
@@ -69,19 +72,19 @@ builder.relayMutationField(
 builder.relayMutationField(
   'revokeApiKey',
   {
-    description: 'What to revoke.',
-    inputFields: (t) => ({ id: t.id({ required: true, description: 'The id of the key.' }) }),
+    description: 'The API key to revoke.',
+    inputFields: (t) => ({ id: t.id({ required: true, description: 'The id of the API key.' }) }),
   },
   {
-    description: 'Revokes an API key for good; its requests, sockets and streams end at once. Needs `MANAGE`.',
+    description: 'Revokes an API key permanently. Its requests, WebSockets and streams end at once. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ apiKey: await revokeApiKey(deps, viewer, input) }),
   },
   {
-    description: 'The key that was revoked.',
+    description: 'The revoked API key.',
     outputFields: (t) => ({
-      apiKey: t.expose('apiKey', { type: ApiKeyRef, description: 'The key, now inactive.' }),
+      apiKey: t.expose('apiKey', { type: ApiKeyRef, description: 'The revoked API key.' }),
     }),
   },
 );

@@ -3,18 +3,18 @@ import { builder } from '../builder.ts';
 
 /** An account has used a share of its month's quota. */
 export const QuotaWarningRef = builder.objectRef<QuotaWarningEvent>('QuotaWarning').implement({
-  description: 'The account has used a share of its replies of a month. Told once for each month and share.',
+  description:
+    'A warning that the account has used 80 or 100 percent of its monthly quota. Sent once for each month and percentage.',
   fields: (t) => ({
     cursor: t.string({
-      description:
-        'The position after this warning, signed by the gateway. Give it back as `after` to go on from here.',
+      description: 'The signed position after this warning. Pass it as `after` to resume from here.',
       resolve: ({ cursor }) => cursor(),
     }),
-    at: t.expose('at', { type: 'DateTime', description: 'When the share was reached.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'The time when the percentage was reached.' }),
     month: t.exposeString('month', { description: 'The month in UTC, `YYYY-MM`.' }),
-    percent: t.exposeInt('percent', { description: 'The share in percent: 80, or 100 when there are none left.' }),
-    used: t.exposeInt('used', { description: 'How many replies were used then, those under way included.' }),
-    limit: t.exposeInt('limit', { description: 'How many the month allowed then.' }),
+    percent: t.exposeInt('percent', { description: 'The percentage: 80, or 100 if no reply is left.' }),
+    used: t.exposeInt('used', { description: 'The number of replies used at that time, unfinished ones included.' }),
+    limit: t.exposeInt('limit', { description: 'The monthly quota at that time.' }),
   }),
 });
 
@@ -23,11 +23,11 @@ builder.subscriptionField('quotaWarnings', (t) =>
     type: QuotaWarningRef,
     authScopes: { MANAGE: true },
     description:
-      "Follows the warnings of the account's quota, at 80 and at 100 percent. Stays open. Error before the first event: `BAD_USER_INPUT`. Needs `MANAGE`.",
+      'Streams the quota warnings of the account. Error before the first event: `BAD_USER_INPUT`. Needs `MANAGE`.',
     args: {
       after: t.arg.string({
         description:
-          'The `cursor` of the last warning seen: only what follows is told. One that a restored backup has undone begins with the warnings of this month again. Absent: the warnings of this month, then what comes.',
+          'The `cursor` of the last received warning: the stream resumes after it. If absent, or if a restored backup has undone that warning, the stream starts with the warnings of this month.',
       }),
     },
     subscribe: (_root, args, { deps, viewer, signal }) => subscribeToQuotaWarnings(deps, viewer, args, signal),

@@ -39,67 +39,66 @@ const VISITORS_COST = 5_000;
 /** The most that an `Int` can say. A busy account's tokens may be more, and must not fail the query. */
 const MAX_INT = 2 ** 31 - 1;
 const toInt = (count: number): number => Math.min(count, MAX_INT);
-const CAPPED = `At most ${MAX_INT.toLocaleString('en')}: what is more is told as that, and each day has its own.`;
+const CAPPED = `Capped at ${MAX_INT.toLocaleString('en')}; \`days\` have their own counts.`;
 
-const ENDED = 'Replies that have ended, those that failed on the way among them: they may have cost something.';
+const ENDED = 'The number of replies that have ended, including those that failed after they began.';
 
 const UsageCountsRef = builder.interfaceRef<UsageCounts>('UsageCounts').implement({
-  description: 'What replies took.',
+  description: 'The usage of a set of replies.',
   fields: (t) => ({
     messages: t.int({ description: ENDED, resolve: ({ messages }) => toInt(messages) }),
     inputTokens: t.int({
-      description: `Tokens that engines were given. ${CAPPED}`,
+      description: `The tokens of prompts. ${CAPPED}`,
       resolve: ({ inputTokens }) => toInt(inputTokens),
     }),
     cachedTokens: t.int({
-      description: `Those of them that came from a provider's cache. ${CAPPED}`,
+      description: `The part of \`inputTokens\` that came from a provider's cache. ${CAPPED}`,
       resolve: ({ cachedTokens }) => toInt(cachedTokens),
     }),
     outputTokens: t.int({
-      description: `Tokens that engines wrote. ${CAPPED}`,
+      description: `The tokens that models wrote. ${CAPPED}`,
       resolve: ({ outputTokens }) => toInt(outputTokens),
     }),
     reasoningTokens: t.int({
-      description: `Those of them that were thoughts, not text. ${CAPPED}`,
+      description: `The part of \`outputTokens\` that was reasoning. ${CAPPED}`,
       resolve: ({ reasoningTokens }) => toInt(reasoningTokens),
     }),
     priceUsd: t.float({
       nullable: true,
       authScopes: { $any: { READ: true, MANAGE: true } },
       description:
-        'What the replies cost whose price is known, in US dollars; null when there are replies and the price of none is known. Needs `READ` or `MANAGE`.',
+        'The price in US dollars of the replies with a known price; null if there are replies and none has a known price. Needs `READ` or `MANAGE`.',
       resolve: ({ messages, priceNano, unpricedMessages }) =>
         messages > 0 && messages === unpricedMessages ? null : toUsd(priceNano),
     }),
     unpricedMessages: t.int({
-      description: 'The replies whose price is not known.',
+      description: 'The number of replies without a known price.',
       resolve: ({ unpricedMessages }) => toInt(unpricedMessages),
     }),
   }),
 });
 
 const UsageDay = builder.objectRef<UsageShare>('UsageDay').implement({
-  description: 'What was used on one day.',
+  description: 'The usage of one day.',
   interfaces: [UsageCountsRef],
   fields: (t) => ({
     day: t.exposeString('key', {
-      description: 'The day in UTC, `YYYY-MM-DD`, on which the replies were asked for.',
+      description: 'The day in UTC, `YYYY-MM-DD`, on which the replies were requested.',
     }),
   }),
 });
 
 const UsageShareRef = builder.objectRef<UsageShare & { readonly by: UsageColumn }>('UsageShare').implement({
-  description: 'What was used of one chatbot, with one API key or by one visitor.',
+  description: 'The usage of one chatbot, API key or visitor.',
   interfaces: [UsageCountsRef],
   fields: (t) => ({
     key: t.exposeString('key', {
-      description:
-        'The id of the chatbot or the API key, or the session id of the visitor; empty where it is not known.',
+      description: 'The id of the chatbot or API key, or the `sessionId` of the visitor; empty if not known.',
     }),
     chatbot: t.field({
       type: ChatbotRef,
       nullable: true,
-      description: 'The chatbot; null when it was deleted since, and for shares of something else.',
+      description: 'The chatbot; null if it has been deleted, and unless split by CHATBOT.',
       resolve: async ({ by, key }, _args, { loaders }) =>
         (by === 'chatbot_id' && (await loaders.chatbot.load(key))) || null,
     }),
@@ -107,7 +106,7 @@ const UsageShareRef = builder.objectRef<UsageShare & { readonly by: UsageColumn 
       type: ApiKeyRef,
       nullable: true,
       authScopes: { MANAGE: true },
-      description: 'The API key; null when it is gone, and for shares of something else. Needs `MANAGE`.',
+      description: 'The API key; null if it is gone, and unless split by API_KEY. Needs `MANAGE`.',
       resolve: async ({ by, key }, _args, { loaders }) =>
         (by === 'api_key_id' && (await loaders.apiKey.load(key))) || null,
     }),
@@ -115,39 +114,39 @@ const UsageShareRef = builder.objectRef<UsageShare & { readonly by: UsageColumn 
 });
 
 const UsageDimension = builder.enumType('UsageDimension', {
-  description: 'What usage can be split by.',
+  description: 'A dimension by which usage is split.',
   values: {
-    CHATBOT: { value: 'chatbot_id', description: 'The chatbots that were asked.' },
-    API_KEY: { value: 'api_key_id', description: 'The API keys that asked.' },
-    VISITOR: { value: 'visitor', description: 'The visitors, by the `sessionId` of their conversations.' },
+    CHATBOT: { value: 'chatbot_id', description: 'The usage of each chatbot.' },
+    API_KEY: { value: 'api_key_id', description: 'The usage of each API key.' },
+    VISITOR: { value: 'visitor', description: 'The usage of each visitor, by the `sessionId` of the conversations.' },
   } as const satisfies Record<string, { value: UsageColumn; description: string }>,
 });
 
 const UsageRef = builder.objectRef<Usage>('Usage').implement({
-  description: 'What an account used in one month.',
+  description: 'The usage of an account in one month.',
   interfaces: [UsageCountsRef],
   fields: (t) => ({
     month: t.string({ description: 'The month in UTC, `YYYY-MM`.', resolve: ({ filter }) => filter.month }),
     messages: t.int({
-      description: `AI replies, those under way included: what counts against the quota. Of one chatbot, key or visitor: ${ENDED.charAt(0).toLowerCase()}${ENDED.slice(1)}`,
+      description: `The number of replies that count against the quota, unfinished ones included. With a filter by chatbot, API key or visitor: ${ENDED.charAt(0).toLowerCase()}${ENDED.slice(1)}`,
       resolve: ({ reserved, messages }) => toInt(reserved ?? messages),
     }),
     limit: t.int({
       nullable: true,
-      description: 'How many replies a month allows the account; null means any number.',
+      description: 'The monthly quota of replies; null means unlimited.',
       resolve: (_usage, _args, { deps }) => deps.config.monthlyMessageLimit || null,
     }),
     warnings: t.field({
       type: [QuotaWarningRef],
       authScopes: { MANAGE: true },
-      description: `What the account was told of its quota in this month, oldest first; at most ${WARNING_PERCENTAGES.length}. Needs \`MANAGE\`.`,
+      description: `The quota warnings of this month, oldest first; at most ${WARNING_PERCENTAGES.length}. Needs \`MANAGE\`.`,
       extensions: { listSize: () => WARNING_PERCENTAGES.length } satisfies FieldExtensions,
       resolve: ({ accountId, filter }, _args, { deps }) => listWarningEvents(deps, accountId, filter.month),
     }),
     days: t.field({
       type: [UsageDay],
       authScopes: { $any: { READ: true, MANAGE: true } },
-      description: `The same by days, those without a reply left out; at most ${MAX_DAYS}. Needs \`READ\` or \`MANAGE\`.`,
+      description: `The usage of each day with a reply; at most ${MAX_DAYS}. Needs \`READ\` or \`MANAGE\`.`,
       extensions: { listSize: () => MAX_DAYS } satisfies FieldExtensions,
       resolve: ({ accountId, filter }, _args, { deps }) => listUsageDays(deps.db.read, accountId, filter),
     }),
@@ -155,15 +154,18 @@ const UsageRef = builder.objectRef<Usage>('Usage').implement({
       type: [UsageShareRef],
       authScopes: { $any: { READ: true, MANAGE: true } },
       description:
-        'The largest shares in it: the dearest first, then those of most replies. By `VISITOR` once in an operation. Needs `READ` or `MANAGE`.',
+        'The largest shares, by price and then by number of replies. An operation may select `by: VISITOR` once. Needs `READ` or `MANAGE`.',
       args: {
         by: t.arg({
           type: UsageDimension,
           required: true,
           defaultValue: 'chatbot_id',
-          description: 'What to split by; `VISITOR` only with a `chatbotId`.',
+          description: 'The dimension; VISITOR needs a `chatbotId` in `usage`.',
         }),
-        first: t.arg.int({ defaultValue: DEFAULT_SHARES, description: `How many, at most ${MAX_SHARES}.` }),
+        first: t.arg.int({
+          defaultValue: DEFAULT_SHARES,
+          description: `The maximum number of shares, at most ${MAX_SHARES}.`,
+        }),
       },
       extensions: {
         listSize: ({ first }) => Number(first ?? DEFAULT_SHARES),
@@ -186,13 +188,13 @@ builder.objectField(AccountRef, 'usage', (t) =>
   t.field({
     type: UsageRef,
     description:
-      'What it used in a month: all, or that of one chatbot, key or visitor. Ids that name nothing have used nothing.',
+      'The usage of one month, of the whole account or of one chatbot, API key or visitor. An unknown id has no usage.',
     args: {
-      month: t.arg.string({ description: 'A month in UTC, `YYYY-MM`; absent means this one.' }),
-      chatbotId: t.arg.id({ description: 'Only replies of this chatbot, which may be deleted by now.' }),
-      apiKeyId: t.arg.id({ description: 'Only replies that were asked for with this API key.' }),
+      month: t.arg.string({ description: 'The month in UTC, `YYYY-MM`; by default the current month.' }),
+      chatbotId: t.arg.id({ description: 'The id of a chatbot, possibly deleted: only its replies count.' }),
+      apiKeyId: t.arg.id({ description: 'The id of an API key: only replies requested with it count.' }),
       visitor: t.arg.string({
-        description: 'Only replies to this visitor: the `sessionId` of a conversation. Only with `chatbotId`.',
+        description: 'The `sessionId` of a conversation: only its replies count. Only with `chatbotId`.',
       }),
     },
     resolve: (account, { month, ...of }, context) => {

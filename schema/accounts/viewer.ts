@@ -11,21 +11,21 @@ import { ApiKeyRef, Scope } from './api-key.ts';
 const MAX_LISTED_KEYS = 50;
 
 const ViewerKind = builder.enumType('ViewerKind', {
-  description: 'What kind of credential a viewer has.',
+  description: 'The kind of a credential.',
   values: {
-    API_KEY: { description: 'An API key, for use on servers.' },
+    API_KEY: { description: 'An API key, for servers.' },
     SESSION: { description: 'A session token, for one conversation in a browser.' },
   } satisfies Record<Viewer['kind'], object>,
 });
 
 const RateLimitStatusRef = builder.objectRef<RateLimitStatus>('RateLimitStatus').implement({
-  description: 'How a credential stands with its rate limit, this request counted.',
+  description: 'The rate limit status of a credential, this request included.',
   fields: (t) => ({
-    limit: t.exposeInt('limit', { description: 'Requests allowed in any 60 seconds.' }),
-    remaining: t.exposeInt('remaining', { description: 'Requests that would be let through right now.' }),
+    limit: t.exposeInt('limit', { description: 'The number of requests allowed in any 60 seconds.' }),
+    remaining: t.exposeInt('remaining', { description: 'The number of further requests allowed now.' }),
     resetAt: t.field({
       type: 'DateTime',
-      description: 'When `remaining` next grows by itself.',
+      description: 'The time when `remaining` next increases.',
       resolve: ({ resetMs }, _args, { deps }) => toTimestamp(deps.clock.now() + resetMs),
     }),
   }),
@@ -33,15 +33,15 @@ const RateLimitStatusRef = builder.objectRef<RateLimitStatus>('RateLimitStatus')
 
 /** Owns everything else; its usage is in `usage.ts`. */
 export const AccountRef = builder.objectRef<Account>('Account').implement({
-  description: 'Owns chatbots, keys and all that belongs to them. Accounts never see each other.',
+  description: 'An account, which owns chatbots, API keys and all their data. Accounts cannot see each other.',
   interfaces: [Node],
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    name: t.exposeString('name', { description: 'The name of the account.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of creation.' }),
     apiKeys: t.field({
       type: [ApiKeyRef],
       authScopes: { MANAGE: true },
-      description: `Its API keys, newest first, revoked ones included; at most ${MAX_LISTED_KEYS}. Needs \`MANAGE\`.`,
+      description: `The API keys of the account, newest first, revoked ones included; at most ${MAX_LISTED_KEYS}. Needs \`MANAGE\`.`,
       extensions: { listSize: () => MAX_LISTED_KEYS } satisfies FieldExtensions,
       resolve: (account, _args, { deps }) => listApiKeys(deps.db.read, account.id, MAX_LISTED_KEYS),
     }),
@@ -49,16 +49,16 @@ export const AccountRef = builder.objectRef<Account>('Account').implement({
 });
 
 const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
-  description: 'Who asks: the credential of this request.',
+  description: 'The credential of this request.',
   fields: (t) => ({
     kind: t.field({
       type: ViewerKind,
-      description: 'What kind of credential it is.',
+      description: 'The kind of the credential.',
       resolve: (viewer) => viewer.kind,
     }),
     account: t.field({
       type: AccountRef,
-      description: 'The account that it belongs to.',
+      description: 'The account of the credential.',
       resolve: async (viewer, _args, { deps }) => {
         const account = await findAccount(deps.db.read, viewer.accountId);
         if (account === undefined) throw new Error('The viewer has no account.');
@@ -68,14 +68,18 @@ const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
     apiKey: t.field({
       type: ApiKeyRef,
       nullable: true,
-      description: 'The API key, where that is the credential.',
+      description: 'The API key, or the one that signed the session token; null if it is gone.',
       resolve: async (viewer, _args, { deps }) =>
         (await findApiKey(deps.db.read, viewer.accountId, viewer.apiKeyId)) ?? null,
     }),
-    scopes: t.field({ type: [Scope], description: 'What it may do.', resolve: (viewer) => [...viewer.scopes] }),
+    scopes: t.field({
+      type: [Scope],
+      description: 'The permissions of the credential.',
+      resolve: (viewer) => [...viewer.scopes],
+    }),
     rateLimit: t.field({
       type: RateLimitStatusRef,
-      description: 'How it stands with its rate limit.',
+      description: 'The rate limit status of the credential.',
       resolve: (_viewer, _args, { request }) => request.rateLimit,
     }),
   }),
@@ -84,7 +88,7 @@ const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
 builder.queryField('viewer', (t) =>
   t.field({
     type: ViewerRef,
-    description: 'Who asks. Open to every credential.',
+    description: 'The credential of this request. Needs no scope.',
     resolve: (_root, _args, { viewer }) => viewer,
   }),
 );

@@ -8,62 +8,69 @@ import type {
 import { builder, type FieldExtensions } from '../builder.ts';
 
 const Grounding = builder.enumType('Grounding', {
-  description: 'What the answers of models may rest on.',
+  description: 'The knowledge that a model may use in its answers.',
   values: {
     STRICT: {
       description:
-        'The sources alone. Where they are not about the question no model is asked, unless it has tools, and the fallback message is said.',
+        'Only the sources. If they do not cover the question, the reply is the `fallbackMessage` and no model is asked, unless the chatbot has `tools`.',
     },
     OPEN: {
-      description: 'Also what the model knows by itself, which it cannot cite. It is asked whatever the sources say.',
+      description:
+        'The sources and the general knowledge of the model, which it cannot cite. The model is asked even if the sources do not cover the question.',
     },
   } satisfies Record<GroundingName, object>,
 });
 
 const ChatbotTool = builder.enumType('ChatbotTool', {
-  description: 'What a model may do besides writing.',
+  description: 'An action that a model may take while it answers.',
   values: {
-    ESCALATE_TO_HUMAN: { description: 'Ask for a person, as `escalateConversation` does.' },
-    CAPTURE_LEAD: { description: 'Keep how the visitor can be reached, as `captureLead` does.' },
+    ESCALATE_TO_HUMAN: { description: 'Asks for a person, as `escalateConversation` does.' },
+    CAPTURE_LEAD: { description: 'Stores contact details of the visitor, as `captureLead` does.' },
   } satisfies Record<ChatbotToolName, object>,
 });
 
 const ModelNameRef = builder.objectRef<ModelName>('ModelName').implement({
   description: 'A model of a provider.',
   fields: (t) => ({
-    provider: t.exposeString('provider', { description: 'The provider; `builtin` is the engine that needs no model.' }),
+    provider: t.exposeString('provider', {
+      description: 'The name of the provider; `builtin` is the engine that needs no model.',
+    }),
     model: t.exposeString('model', {
       nullable: true,
-      description: 'The model; null means the default of the provider.',
+      description: 'The name of the model; null means the default model of the provider.',
     }),
   }),
 });
 
 /** How a chatbot answers. */
 export const AnsweringRef = builder.objectRef<Answering>('Answering').implement({
-  description: 'How a chatbot answers by models. The built-in engine heeds `suggestsFollowUps` alone.',
+  description: 'The answer settings of a chatbot. The built-in engine uses only `suggestsFollowUps`.',
   fields: (t) => ({
-    grounding: t.expose('grounding', { type: Grounding, description: 'What answers may rest on.' }),
+    grounding: t.expose('grounding', {
+      type: Grounding,
+      description: 'The knowledge that a model may use in its answers.',
+    }),
     fallbackModels: t.field({
       type: [ModelNameRef],
-      description: `What is asked instead, in this order, when a model fails before the first word of an answer; at most ${MAX_FALLBACKS}.`,
+      description: `Models to try, in this order, when a model fails before the first text of an answer; at most ${MAX_FALLBACKS}.`,
       extensions: { listSize: () => MAX_FALLBACKS } satisfies FieldExtensions,
       resolve: ({ fallbackModels }) => [...fallbackModels],
     }),
     tools: t.field({
       type: [ChatbotTool],
-      description: 'What models may do besides writing; at most all of them.',
+      description: 'The actions that a model may take while it answers.',
       extensions: { listSize: () => 2 } satisfies FieldExtensions,
       resolve: ({ tools }) => [...tools],
     }),
     showsReasoning: t.exposeBoolean('showsReasoning', {
-      description: 'Whether what a model thinks before it writes is kept as `reasoning` of the message.',
+      description: 'True if the reasoning of a model is stored in `Message.reasoning`.',
     }),
     sharesMetadata: t.exposeBoolean('sharesMetadata', {
-      description: 'Whether models are told the metadata of the conversation, such as the name or plan of the visitor.',
+      description:
+        'True if the prompt contains the metadata of the conversation, such as the name or plan of the visitor.',
     }),
     suggestsFollowUps: t.exposeBoolean('suggestsFollowUps', {
-      description: 'Whether questions are suggested after an answer: see `FollowUpsSuggested`.',
+      description: 'True if follow-up questions are suggested after a reply: see `FollowUpsSuggested`.',
     }),
   }),
 });
@@ -71,28 +78,31 @@ export const AnsweringRef = builder.objectRef<Answering>('Answering').implement(
 const ModelNameInput = builder.inputType('ModelNameInput', {
   description: 'A model of a provider.',
   fields: (t) => ({
-    provider: t.string({ required: true, description: 'The provider.' }),
-    model: t.string({ description: 'The model; absent: the default of the provider.' }),
+    provider: t.string({ required: true, description: 'The name of the provider, such as `openai`.' }),
+    model: t.string({ description: 'The name of the model; if absent, the default model of the provider.' }),
   }),
 });
 
 /** How a chatbot shall answer. */
 export const AnsweringInput = builder.inputType('AnsweringInput', {
-  description: 'How a chatbot answers by models. What is absent or null stays as it is, or at its default.',
+  description:
+    'The answer settings of a chatbot. An absent or null field keeps its value, or its default in a new chatbot.',
   fields: (t) => ({
-    grounding: t.field({ type: Grounding, description: 'What answers may rest on; by default STRICT.' }),
+    grounding: t.field({ type: Grounding, description: 'The knowledge that a model may use; STRICT by default.' }),
     fallbackModels: t.field({
       type: [ModelNameInput],
-      description: `What is asked instead when a model fails, replaced as a whole; at most ${MAX_FALLBACKS}, by default none.`,
+      description: `Models to try when a model fails, replaced as a whole; at most ${MAX_FALLBACKS}, none by default.`,
     }),
     tools: t.field({
       type: [ChatbotTool],
-      description: 'What models may do besides writing, replaced as a whole; by default nothing.',
+      description: 'The actions that a model may take, replaced as a whole; none by default.',
     }),
-    showsReasoning: t.boolean({ description: 'Whether what a model thinks is kept; by default not.' }),
+    showsReasoning: t.boolean({ description: 'True to store the reasoning of a model; false by default.' }),
     sharesMetadata: t.boolean({
-      description: 'Whether models are told the metadata of the conversation; by default not.',
+      description: 'True to put the metadata of the conversation into the prompt; false by default.',
     }),
-    suggestsFollowUps: t.boolean({ description: 'Whether questions are suggested after an answer; by default not.' }),
+    suggestsFollowUps: t.boolean({
+      description: 'True to suggest follow-up questions after a reply; false by default.',
+    }),
   }),
 });

@@ -10,23 +10,24 @@ import { parseForAnswer } from '../scalars.ts';
 import { AnsweringInput, AnsweringRef } from './answering.ts';
 
 const LeadFieldRef = builder.objectRef<LeadField>('LeadField').implement({
-  description: 'One question of a lead form.',
+  description: 'A field of a lead form.',
   fields: (t) => ({
     name: t.exposeString('name', {
-      description: 'What it asks for: `name`, `email` and `phone` are fields of the lead, others are in `customData`.',
+      description:
+        'The name of the field. `name`, `email` and `phone` are fields of the lead; answers to all others are in its `customData`.',
     }),
-    label: t.exposeString('label', { description: 'The question, for people.' }),
-    isRequired: t.exposeBoolean('isRequired', { description: 'Whether it has to be answered.' }),
+    label: t.exposeString('label', { description: 'The label shown to visitors.' }),
+    isRequired: t.exposeBoolean('isRequired', { description: 'True if the visitor must fill the field.' }),
   }),
 });
 
 const LeadFormRef = builder.objectRef<LeadForm>('LeadForm').implement({
-  description: 'What visitors are asked who want to be reached.',
+  description: 'The form for contact details of a visitor.',
   fields: (t) => ({
-    title: t.exposeString('title', { description: 'Its heading.' }),
+    title: t.exposeString('title', { description: 'The heading of the form.' }),
     fields: t.field({
       type: [LeadFieldRef],
-      description: 'Its questions, in their order; at most 20.',
+      description: 'The fields in the order of the form; at most 20.',
       extensions: { listSize: () => 20 } satisfies FieldExtensions,
       resolve: ({ fields }) => [...fields],
     }),
@@ -34,66 +35,68 @@ const LeadFormRef = builder.objectRef<LeadForm>('LeadForm').implement({
 });
 
 const LeadFieldInput = builder.inputType('LeadFieldInput', {
-  description: 'One question of a lead form.',
+  description: 'A field of a lead form.',
   fields: (t) => ({
     name: t.string({
       required: true,
-      description: '`name`, `email`, `phone`, or a name of your own: 1 to 64 letters, digits and _, a letter first.',
+      description:
+        '`name`, `email`, `phone`, or a custom name of 1 to 64 letters, digits and `_` that starts with a letter.',
     }),
-    label: t.string({ required: true, description: 'The question, for people; 1 to 255 characters.' }),
-    isRequired: t.boolean({ defaultValue: false, description: 'Whether it has to be answered.' }),
+    label: t.string({ required: true, description: 'The label shown to visitors; 1 to 255 characters.' }),
+    isRequired: t.boolean({ defaultValue: false, description: 'True if the visitor must fill the field.' }),
   }),
 });
 
 const LeadFormInput = builder.inputType('LeadFormInput', {
-  description: 'What visitors are asked who want to be reached.',
+  description: 'The form for contact details of a visitor.',
   fields: (t) => ({
-    title: t.string({ required: true, description: 'Its heading; 1 to 255 characters.' }),
+    title: t.string({ required: true, description: 'The heading of the form; 1 to 255 characters.' }),
     fields: t.field({
       type: [LeadFieldInput],
       required: true,
-      description: 'Its questions, 1 to 20, of different names.',
+      description: 'The fields in the order of the form: 1 to 20, with different names.',
     }),
   }),
 });
 
 /** A chatbot. Its sources and conversations are added by their own files. */
 export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
-  description: 'Answers visitors from its own sources.',
+  description: 'A chatbot, which answers visitors from its sources.',
   interfaces: [Node],
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name.' }),
-    slug: t.exposeString('slug', { description: 'Its name in addresses; unique within the account.' }),
+    name: t.exposeString('name', { description: 'The name shown to visitors.' }),
+    slug: t.exposeString('slug', { description: 'The name in URLs, unique within the account.' }),
     provider: t.exposeString('provider', {
-      description: 'Who writes its answers: `builtin` quotes the sources and needs no model; or one of `providers`.',
+      description:
+        'The name of the provider that writes its replies: one of `providers`. `builtin` quotes the sources and needs no model.',
     }),
     model: t.exposeString('model', {
       nullable: true,
-      description: "Which of the provider's models; null means its default.",
+      description: 'The name of the model; null means the default model of the provider.',
     }),
     instructions: t.exposeString('instructions', {
       authScopes: { $any: { READ: true, MANAGE: true } },
-      description: 'What it is told to be and do; may be empty. Needs `READ` or `MANAGE`.',
+      description: 'The instructions for the model; may be empty. Needs `READ` or `MANAGE`.',
     }),
     fallbackMessage: t.exposeString('fallbackMessage', {
-      description: 'What it says when its sources hold no answer.',
+      description: 'The reply to a question that its sources do not cover.',
     }),
     handoffMessage: t.exposeString('handoffMessage', {
-      description: 'What it says when a person has taken over a conversation.',
+      description: 'The notice to a visitor who writes while a person answers in place of the chatbot.',
     }),
-    leadForm: t.expose('leadForm', { type: LeadFormRef, description: 'What it asks visitors who want to be reached.' }),
-    answering: t.expose('answering', { type: AnsweringRef, description: 'How it answers by models.' }),
+    leadForm: t.expose('leadForm', { type: LeadFormRef, description: 'The form for contact details of a visitor.' }),
+    answering: t.expose('answering', { type: AnsweringRef, description: 'The answer settings.' }),
     isActive: t.exposeBoolean('isActive', {
       description:
-        'Whether it takes messages; false means paused: it begins no reply, and replies that wait are begun when it is active again. Where a person has taken over, visitors can still write.',
+        'False while the chatbot is paused: it begins no reply, and waiting replies begin when it is active again. Visitors can still write to a person who has taken over.',
     }),
     metadata: t.field({
       type: 'JSON',
-      description: 'Free data of its owner; an object.',
+      description: 'Custom data of the account; an object.',
       resolve: (chatbot) => parseForAnswer(chatbot.metadata),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When one of its fields last changed.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of creation.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'The time of the last change of a field.' }),
   }),
 });
 
@@ -102,10 +105,10 @@ builder.queryFields((t) => ({
     type: ChatbotRef,
     nullable: true,
     authScopes: { READ: true },
-    description: 'One chatbot, by its id or its slug: give exactly one. Null when there is none.',
+    description: 'Finds a chatbot by exactly one of `id` and `slug`; null if there is none.',
     args: {
-      id: t.arg.id({ description: 'Its id.' }),
-      slug: t.arg.string({ description: 'Its slug.' }),
+      id: t.arg.id({ description: 'The id of the chatbot.' }),
+      slug: t.arg.string({ description: 'The slug of the chatbot.' }),
     },
     resolve: async (_root, args, { deps, viewer, loaders }) => {
       if ((args.id == null) === (args.slug == null))
@@ -119,74 +122,95 @@ builder.queryFields((t) => ({
     {
       type: ChatbotRef,
       authScopes: { READ: true },
-      description: "The account's chatbots, oldest first, paused ones included.",
+      description: 'The chatbots of the account, oldest first, paused ones included.',
       extensions: pageExtensions,
       resolve: (_root, args, { deps, viewer }) =>
         paginate('chatbot', args, (page) => listChatbots(deps.db.read, viewer.accountId, page)),
     },
     { name: 'ChatbotConnection', description: 'A page of chatbots.' },
-    { name: 'ChatbotEdge', description: 'A chatbot and its place in the list.' },
+    { name: 'ChatbotEdge', description: 'A chatbot with its cursor.' },
   ),
 }));
 
-const providerHelp = 'Who writes its answers: `builtin`, or the name of one of `providers`.';
+const providerHelp = 'The name of the provider that writes its replies: one of `providers`.';
 
 builder.relayMutationField(
   'createChatbot',
   {
-    description: 'The new chatbot. What is absent has a default.',
+    description: 'The fields of a new chatbot. An absent field has its default.',
     inputFields: (t) => ({
-      name: t.string({ required: true, description: 'Its name; 1 to 255 characters.' }),
+      name: t.string({ required: true, description: 'The name shown to visitors; 1 to 255 characters.' }),
       slug: t.string({
         description:
-          'Its name in addresses: 1 to 64 lower-case letters, digits and hyphens; absent: made from the name.',
+          'The name in URLs: 1 to 64 lower-case letters, digits and hyphens, unique within the account; if absent, derived from `name`.',
       }),
-      provider: t.string({ description: `${providerHelp} Absent: \`builtin\`.` }),
-      model: t.string({ description: "Which of the provider's models; absent: its default." }),
-      instructions: t.string({ description: 'What it is told to be and do; at most 32,000 characters.' }),
-      fallbackMessage: t.string({ description: 'What it says when its sources hold no answer.' }),
-      handoffMessage: t.string({ description: 'What it says when a person has taken over.' }),
+      provider: t.string({ description: `${providerHelp} The default is \`builtin\`.` }),
+      model: t.string({ description: 'The name of the model; if absent, the default model of the provider.' }),
+      instructions: t.string({ description: 'The instructions for the model; at most 32,000 characters.' }),
+      fallbackMessage: t.string({
+        description: 'The reply to a question that its sources do not cover; 1 to 2,000 characters.',
+      }),
+      handoffMessage: t.string({
+        description:
+          'The notice to a visitor who writes while a person answers in place of the chatbot; 1 to 2,000 characters.',
+      }),
       leadForm: t.field({
         type: LeadFormInput,
-        description: 'What it asks visitors who want to be reached; absent: name, email and phone.',
+        description: 'The form for contact details of a visitor; by default `name`, `email` and `phone`.',
       }),
-      answering: t.field({ type: AnsweringInput, description: 'How it answers by models.' }),
-      metadata: t.field({ type: 'JSON', description: 'Free data; an object of at most 16 kB.' }),
+      answering: t.field({ type: AnsweringInput, description: 'The answer settings.' }),
+      metadata: t.field({ type: 'JSON', description: 'Custom data of the account; an object of at most 16 kB.' }),
     }),
   },
   {
-    description: 'Makes a chatbot. Needs `MANAGE`.',
+    description: 'Creates a chatbot. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors: { types: [InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ chatbot: await createChatbot(deps, viewer, input) }),
   },
   {
     description: 'The new chatbot.',
-    outputFields: (t) => ({ chatbot: t.expose('chatbot', { type: ChatbotRef, description: 'The chatbot.' }) }),
+    outputFields: (t) => ({ chatbot: t.expose('chatbot', { type: ChatbotRef, description: 'The new chatbot.' }) }),
   },
 );
 
 builder.relayMutationField(
   'updateChatbot',
   {
-    description: 'Which chatbot, and its new fields. What is absent or null stays as it is.',
+    description: 'The changes to a chatbot. An absent or null field keeps its value.',
     inputFields: (t) => ({
       id: t.id({ required: true, description: 'The id of the chatbot.' }),
-      name: t.string({ description: 'Its name; 1 to 255 characters.' }),
-      slug: t.string({ description: 'Its name in addresses: 1 to 64 lower-case letters, digits and hyphens.' }),
+      name: t.string({ description: 'The name shown to visitors; 1 to 255 characters.' }),
+      slug: t.string({
+        description: 'The name in URLs: 1 to 64 lower-case letters, digits and hyphens, unique within the account.',
+      }),
       provider: t.string({ description: providerHelp }),
       model: t.string({
-        description: "Which of the provider's models; absent, with another provider: its default.",
+        description: 'The name of the model; if absent with a new `provider`, its default model.',
       }),
-      instructions: t.string({ description: 'What it is told to be and do; at most 32,000 characters.' }),
-      fallbackMessage: t.string({ description: 'What it says when its sources hold no answer.' }),
-      handoffMessage: t.string({ description: 'What it says when a person has taken over.' }),
-      leadForm: t.field({ type: LeadFormInput, description: 'What it asks visitors, replaced as a whole.' }),
-      answering: t.field({ type: AnsweringInput, description: 'How it answers by models; what is absent stays.' }),
-      metadata: t.field({ type: 'JSON', description: 'Free data, replaced as a whole; an object of at most 16 kB.' }),
+      instructions: t.string({ description: 'The instructions for the model; at most 32,000 characters.' }),
+      fallbackMessage: t.string({
+        description: 'The reply to a question that its sources do not cover; 1 to 2,000 characters.',
+      }),
+      handoffMessage: t.string({
+        description:
+          'The notice to a visitor who writes while a person answers in place of the chatbot; 1 to 2,000 characters.',
+      }),
+      leadForm: t.field({
+        type: LeadFormInput,
+        description: 'The form for contact details of a visitor, replaced as a whole.',
+      }),
+      answering: t.field({
+        type: AnsweringInput,
+        description: 'The answer settings; an absent setting keeps its value.',
+      }),
+      metadata: t.field({
+        type: 'JSON',
+        description: 'Custom data of the account, replaced as a whole; an object of at most 16 kB.',
+      }),
       isActive: t.boolean({
         description:
-          'Whether it takes messages; false pauses it: a reply under way is written to its end, those that wait are begun when it is active again.',
+          'False pauses the chatbot: a streaming reply is completed, and waiting replies begin when it is active again.',
       }),
     }),
   },
@@ -197,27 +221,29 @@ builder.relayMutationField(
     resolve: async (_root, { input }, { deps, viewer }) => ({ chatbot: await updateChatbot(deps, viewer, input) }),
   },
   {
-    description: 'The changed chatbot.',
-    outputFields: (t) => ({ chatbot: t.expose('chatbot', { type: ChatbotRef, description: 'The chatbot.' }) }),
+    description: 'The updated chatbot.',
+    outputFields: (t) => ({
+      chatbot: t.expose('chatbot', { type: ChatbotRef, description: 'The chatbot after the change.' }),
+    }),
   },
 );
 
 builder.relayMutationField(
   'deleteChatbot',
   {
-    description: 'What to delete.',
+    description: 'The chatbot to delete.',
     inputFields: (t) => ({ id: t.id({ required: true, description: 'The id of the chatbot.' }) }),
   },
   {
-    description: 'Deletes a chatbot with its sources, conversations and messages. Needs `MANAGE`.',
+    description: 'Deletes a chatbot with its sources, conversations and messages, permanently. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError] },
     resolve: (_root, { input }, { deps, viewer }) => deleteChatbot(deps, viewer, input),
   },
   {
-    description: 'What was deleted.',
+    description: 'The deleted chatbot.',
     outputFields: (t) => ({
-      deletedId: t.exposeID('deletedId', { description: 'The id that names nothing any more.' }),
+      deletedId: t.exposeID('deletedId', { description: 'The id of the deleted chatbot.' }),
     }),
   },
 );

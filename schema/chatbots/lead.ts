@@ -12,37 +12,38 @@ import { ChatbotRef } from './chatbot.ts';
 
 /** A lead. */
 export const LeadRef = builder.objectRef<Lead>('Lead').implement({
-  description: 'Who left how to be reached.',
+  description: 'A lead: contact details that a visitor has left.',
   interfaces: [Node],
   fields: (t) => ({
     conversation: t.field({
       type: ConversationRef,
       nullable: true,
-      description: 'Where it was left; null when that is gone.',
+      description: 'The conversation of the visitor; null if it has been deleted.',
       resolve: async (lead, _args, { loaders }) => (await loaders.conversation.load(lead.conversationId)) ?? null,
     }),
     name: t.exposeString('name', {
       nullable: true,
       authScopes: CONTENT,
-      description: 'A name; null when none was given. Needs `READ` or `CHAT`.',
+      description: 'The name; null if not given. Needs `READ` or `CHAT`.',
     }),
     email: t.exposeString('email', {
       nullable: true,
       authScopes: CONTENT,
-      description: 'An email address; null when none was given. Needs `READ` or `CHAT`.',
+      description: 'The email address; null if not given. Needs `READ` or `CHAT`.',
     }),
     phone: t.exposeString('phone', {
       nullable: true,
       authScopes: CONTENT,
-      description: 'A phone number; null when none was given. Needs `READ` or `CHAT`.',
+      description: 'The phone number; null if not given. Needs `READ` or `CHAT`.',
     }),
     customData: t.field({
       type: 'JSON',
       authScopes: CONTENT,
-      description: 'What was given beside these, by the names of the form; an object. Needs `READ` or `CHAT`.',
+      description:
+        'The values of all other form fields by name; an object, which may be empty. Needs `READ` or `CHAT`.',
       resolve: (lead) => parseForAnswer(lead.customData),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was left.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time when the visitor left the details.' }),
   }),
 });
 
@@ -51,40 +52,40 @@ builder.objectField(ChatbotRef, 'leads', (t) =>
     {
       type: LeadRef,
       authScopes: { READ: true },
-      description: 'Who left how to be reached, newest first. Needs `READ`.',
+      description: 'The leads of its conversations, newest first. Needs `READ`.',
       extensions: pageExtensions,
       resolve: (chatbot, args, { deps, viewer }) =>
         paginate('lead', args, (page) => listLeads(deps.db.read, viewer.accountId, chatbot.id, page)),
     },
     { name: 'ChatbotLeadsConnection', description: "A page of a chatbot's leads." },
-    { name: 'ChatbotLeadsConnectionEdge', description: 'A lead and its place in the list.' },
+    { name: 'ChatbotLeadsConnectionEdge', description: 'A lead with its cursor.' },
   ),
 );
 
 builder.relayMutationField(
   'captureLead',
   {
-    description: 'How the visitor can be reached: what the `leadForm` of the chatbot asks for, at least one thing.',
+    description:
+      'The contact details of a visitor. The required fields of the `leadForm` and at least one value must be given.',
     inputFields: (t) => ({
-      conversationId: t.id({ required: true, description: 'The conversation.' }),
-      name: t.string({ description: 'A name; 1 to 255 characters.' }),
-      email: t.string({ description: 'An email address.' }),
-      phone: t.string({ description: 'A phone number.' }),
+      conversationId: t.id({ required: true, description: 'The id of the conversation.' }),
+      name: t.string({ description: 'The name; 1 to 255 characters.' }),
+      email: t.string({ description: 'The email address.' }),
+      phone: t.string({ description: 'The phone number.' }),
       customData: t.field({
         type: 'JSON',
-        description:
-          'The fields of the form that have other names, and what else you like; an object of at most 16 kB.',
+        description: 'The values of all other form fields by name, and any further data; an object of at most 16 kB.',
       }),
     }),
   },
   {
-    description: 'Keeps how a visitor can be reached. Needs `CHAT`.',
+    description: 'Stores contact details of a visitor as a lead. Needs `CHAT`.',
     authScopes: { CHAT: true },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ lead: await captureLead(deps, viewer, input) }),
   },
   {
-    description: 'The lead.',
-    outputFields: (t) => ({ lead: t.expose('lead', { type: LeadRef, description: 'The lead as it was stored.' }) }),
+    description: 'The stored lead.',
+    outputFields: (t) => ({ lead: t.expose('lead', { type: LeadRef, description: 'The stored lead.' }) }),
   },
 );

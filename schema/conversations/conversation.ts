@@ -18,30 +18,30 @@ import { parseForAnswer } from '../scalars.ts';
 import { CONTENT } from '../scopes.ts';
 
 const ConversationStatus = builder.enumType('ConversationStatus', {
-  description: 'Where a conversation stands.',
+  description: 'The status of a conversation.',
   values: {
-    OPEN: { description: 'The chatbot answers.' },
-    ESCALATED: { description: 'A person is asked for.' },
-    CLOSED: { description: 'Ended; the next message opens it again.' },
+    OPEN: { description: 'An open conversation.' },
+    ESCALATED: { description: 'An open conversation for which a person was requested.' },
+    CLOSED: { description: 'A closed conversation. The next message of the visitor or of a person makes it OPEN.' },
   } satisfies Record<ConversationStatusName, object>,
 });
 
 const Answerer = builder.enumType('Answerer', {
-  description: 'Who answers the visitor of a conversation.',
+  description: 'The party that answers the visitor of a conversation.',
   values: {
-    AI: { description: 'The chatbot.' },
-    PERSON: { description: 'A person, who has answered in its place; the chatbot is silent.' },
+    AI: { description: 'The chatbot answers.' },
+    PERSON: { description: 'A person answers; the chatbot is silent.' },
   } satisfies Record<AnswererName, object>,
 });
 
 /** The way a conversation came in. */
 export const Channel = builder.enumType('Channel', {
-  description: 'The way a conversation came in.',
+  description: 'The channel through which a conversation started.',
   values: {
     API: { description: 'The REST API.' },
-    GRAPHQL: { description: 'GraphQL.' },
-    CHAT_PAGE: { description: "The chatbot's own page." },
-    WIDGET: { description: 'The widget on a website.' },
+    GRAPHQL: { description: 'The GraphQL API.' },
+    CHAT_PAGE: { description: 'The chat page of the chatbot, `/chat/<slug>`.' },
+    WIDGET: { description: 'A widget on a website.' },
   } satisfies Record<ChannelName, object>,
 });
 
@@ -52,54 +52,56 @@ export const ConversationRef = builder.objectRef<Conversation>('Conversation');
 export const MessageRef = builder.objectRef<Message>('Message');
 
 ConversationRef.implement({
-  description: 'What one visitor and one chatbot say to each other.',
+  description: 'A conversation of one visitor with one chatbot, and with the people who answer instead of it.',
   interfaces: [Node],
   fields: (t) => ({
     chatbot: t.field({
       type: ChatbotRef,
-      description: 'The chatbot that the visitor talks to.',
+      description: 'The chatbot of the conversation.',
       resolve: async (conversation, _args, { loaders }) =>
         requireFound('Chatbot', await loaders.chatbot.load(conversation.chatbotId)),
     }),
     sessionId: t.exposeString('sessionId', {
       authScopes: CONTENT,
-      description: 'What clients name it by; unique within the chatbot. Needs `READ` or `CHAT`.',
+      description:
+        'The name that the client gave the conversation, or a generated one; unique within the chatbot. Needs `READ` or `CHAT`.',
     }),
-    channel: t.expose('channel', { type: Channel, description: 'The way it came in.' }),
-    status: t.expose('status', { type: ConversationStatus, description: 'Where it stands.' }),
+    channel: t.expose('channel', { type: Channel, description: 'The channel through which the conversation started.' }),
+    status: t.expose('status', { type: ConversationStatus, description: 'The status of the conversation.' }),
     answeredBy: t.field({
       type: Answerer,
-      description: "Who answers the visitor's next message.",
+      description: 'The party that answers the next message of the visitor.',
       resolve: (conversation, _args, { deps }) => answererOf(conversation, deps.clock.now()),
     }),
     silentUntil: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'Until when the chatbot is silent because a person has answered; null when it answers.',
+      description: 'The end of the silence that began when a person answered; null while the chatbot answers.',
       resolve: (conversation, _args, { deps }) =>
         answererOf(conversation, deps.clock.now()) === 'PERSON' ? conversation.silentUntil : null,
     }),
     assignee: t.exposeString('assignee', {
       nullable: true,
-      description: 'The person who takes care of it, as your own systems name them; null for nobody.',
+      description: 'The person assigned to the conversation, as named by your systems; null if nobody is.',
     }),
     escalatedAt: t.expose('escalatedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When a person was first asked for; null if never.',
+      description: 'The time of the first escalation; null if never escalated.',
     }),
     escalationReason: t.exposeString('escalationReason', {
       nullable: true,
       authScopes: CONTENT,
-      description: 'Why a person was asked for the last time; null when no reason was given. Needs `READ` or `CHAT`.',
+      description: 'The reason of the last escalation; null if none was given. Needs `READ` or `CHAT`.',
     }),
     unreadCount: t.exposeInt('unreadCount', {
-      description: "The visitor's messages since a person answered or `markConversationRead` was called.",
+      description:
+        'The number of visitor messages since a person last answered or `markConversationRead` was last called.',
     }),
     metadata: t.field({
       type: 'JSON',
       authScopes: CONTENT,
-      description: 'The metadata of the message that began it; an object. Needs `READ` or `CHAT`.',
+      description: 'The metadata of the first message; an object, empty if none was sent. Needs `READ` or `CHAT`.',
       resolve: (conversation) => parseForAnswer(conversation.metadata),
     }),
     lastMessage: t.field({
@@ -107,16 +109,17 @@ ConversationRef.implement({
       nullable: true,
       authScopes: CONTENT,
       description:
-        'The newest message that it shows, a reply under way included; null when there is none. Needs `READ` or `CHAT`.',
+        'The newest message of the selected branch, unfinished replies included; null if there is none. Needs `READ` or `CHAT`.',
       resolve: async (conversation, _args, { loaders }) => (await loaders.lastMessage.load(conversation.id)) ?? null,
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it began.' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When the last message was sent.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of the first message.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'The time of the last message or escalation.' }),
     messages: t.connection(
       {
         type: MessageRef,
         authScopes: CONTENT,
-        description: 'What was said on the branch that the conversation shows, oldest first. Needs `READ` or `CHAT`.',
+        description:
+          'The messages of the selected branch, oldest first. Private notes need `MANAGE` too. Needs `READ` or `CHAT`.',
         extensions: pageExtensions,
         resolve: (conversation, args, { deps, viewer }) =>
           paginate('message', args, (page) =>
@@ -129,7 +132,7 @@ ConversationRef.implement({
           ),
       },
       { name: 'ConversationMessagesConnection', description: 'A page of messages.' },
-      { name: 'ConversationMessagesConnectionEdge', description: 'A message and its place in the list.' },
+      { name: 'ConversationMessagesConnectionEdge', description: 'A message with its cursor.' },
     ),
   }),
 });
@@ -139,8 +142,13 @@ builder.objectField(ChatbotRef, 'conversations', (t) =>
     {
       type: ConversationRef,
       authScopes: { READ: true },
-      description: 'Its conversations, newest first.',
-      args: { status: t.arg({ type: ConversationStatus, description: 'Only conversations that stand so.' }) },
+      description: 'The conversations of the chatbot, newest first.',
+      args: {
+        status: t.arg({
+          type: ConversationStatus,
+          description: 'The status of the returned conversations; if absent, any.',
+        }),
+      },
       extensions: pageExtensions,
       resolve: (chatbot, { status, ...args }, { loaders }) =>
         paginate('conversation', args, (page) =>
@@ -148,7 +156,7 @@ builder.objectField(ChatbotRef, 'conversations', (t) =>
         ),
     },
     { name: 'ChatbotConversationsConnection', description: "A page of a chatbot's conversations." },
-    { name: 'ChatbotConversationsConnectionEdge', description: 'A conversation and its place in the list.' },
+    { name: 'ChatbotConversationsConnectionEdge', description: 'A conversation with its cursor.' },
   ),
 );
 
@@ -157,8 +165,8 @@ builder.queryField('conversation', (t) =>
     type: ConversationRef,
     nullable: true,
     authScopes: { READ: true },
-    description: 'One conversation; null when there is none.',
-    args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
+    description: 'Finds a conversation by its id; null if there is none.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the conversation.' }) },
     resolve: async (_root, args, { loaders }) => {
       const id = parseId('conversation', args.id);
       return (id && (await loaders.conversation.load(id))) || null;

@@ -21,16 +21,17 @@ import { ConversationRef, MessageRef } from './conversation.ts';
 import { TypingRole } from './handoff.ts';
 
 const ConversationEventRef = builder.interfaceRef<ConversationEvent>('ConversationEvent').implement({
-  description: 'Something that happened in a conversation. Each event can be understood without the ones before it.',
+  description: 'An event of a conversation. Each event is complete without earlier ones.',
   resolveType: ({ type }) => type,
   fields: (t) => ({
     cursor: t.string({
-      description:
-        'The position after this event, signed by the gateway. Give it back as `after` to go on from here, on the same stream.',
+      description: 'The signed position after this event. Pass it as `after` to resume the same stream from here.',
       resolve: ({ cursor }) => cursor(),
     }),
-    conversationId: t.exposeID('conversationId', { description: 'The conversation it happened in.' }),
-    at: t.expose('at', { type: 'DateTime', description: 'When it happened.' }),
+    conversationId: t.exposeID('conversationId', {
+      description: 'The id of the conversation; the id of the chatbot where the event says so.',
+    }),
+    at: t.expose('at', { type: 'DateTime', description: 'The time of the event.' }),
   }),
 });
 
@@ -38,95 +39,106 @@ type MessageEvent = MessageStageEvent | BranchSelectedEvent | FollowUpsSuggested
 
 const MESSAGE_EVENTS: Record<MessageEvent['type'], string> = {
   MessageCreated:
-    'There is a new message, on the branch that the conversation shows: what it showed after `message.parent` is replaced. A reply may still be QUEUED or STREAMING.',
-  MessageStarted: 'A reply that was QUEUED is being written now.',
-  MessageCompleted: 'A reply is whole. The last event of its stream.',
-  MessageFailed: 'A reply could not be written to its end. The last event of its stream.',
-  MessageStopped: 'A reply was stopped on request, and keeps what it has. The last event of its stream.',
-  MessageInterrupted: 'The gateway stopped while it wrote a reply. The last event of its stream.',
-  BranchSelected: 'The conversation shows the branch of this message from now on; read its `messages` again.',
+    'A new message is on the selected branch, directly after `message.parent`; messages that were shown after the parent are not shown any more. A reply may still be QUEUED or STREAMING.',
+  MessageStarted: 'A QUEUED reply has begun: it is STREAMING.',
+  MessageCompleted: 'A reply is complete. The last event of its `messageStream`.',
+  MessageFailed: 'A reply has failed. The last event of its `messageStream`.',
+  MessageStopped: 'A reply was stopped on request and keeps its text. The last event of its `messageStream`.',
+  MessageInterrupted: 'A reply ended because its gateway ended. The last event of its `messageStream`.',
+  BranchSelected: 'The branch of this message was selected. Clients read `messages` of the conversation again.',
   FollowUpsSuggested:
-    'There are questions that the visitor may want to ask next: `followUps` of the reply. Comes after the end of the reply, so that `messageStream` does not tell it.',
+    'Suggested next questions are in `followUps` of the reply. The event follows the end of the reply, so `messageStream` does not send it.',
 };
 
 for (const [name, description] of Object.entries(MESSAGE_EVENTS)) {
   builder.objectRef<MessageEvent>(name).implement({
     description,
     interfaces: [ConversationEventRef],
-    fields: (t) => ({ message: t.expose('message', { type: MessageRef, description: 'The message.' }) }),
+    fields: (t) => ({
+      message: t.expose('message', { type: MessageRef, description: 'The message in its current state.' }),
+    }),
   });
 }
 
 builder.objectRef<MessageDeltaEvent>('MessageDelta').implement({
-  description: 'A piece of a reply. Pieces come in order, and none twice, also when a stream is taken up again.',
+  description:
+    'A piece of the text of a streaming reply. Pieces arrive in order and exactly once, also when a stream is resumed.',
   interfaces: [ConversationEventRef],
   fields: (t) => ({
-    messageId: t.exposeID('messageId', { description: 'The reply.' }),
-    offset: t.exposeInt('offset', { description: 'Where the piece stands in its `content`, in UTF-16 code units.' }),
-    text: t.exposeString('text', { description: 'The piece.' }),
-    content: t.exposeString('content', { description: 'All text so far, this piece included.' }),
+    messageId: t.exposeID('messageId', { description: 'The id of the reply.' }),
+    offset: t.exposeInt('offset', {
+      description: 'The position of the piece in `content` of the reply, in UTF-16 code units from 0.',
+    }),
+    text: t.exposeString('text', { description: 'The new text.' }),
+    content: t.exposeString('content', { description: 'The text so far, this piece included.' }),
   }),
 });
 
 builder.objectRef<CitationAddedEvent>('CitationAdded').implement({
-  description: 'Evidence for a stretch of a reply whose text was told before.',
+  description: 'A citation was added to text that the stream has already sent.',
   interfaces: [ConversationEventRef],
   fields: (t) => ({
-    messageId: t.exposeID('messageId', { description: 'The reply.' }),
-    citation: t.expose('citation', { type: CitationRef, description: 'The evidence.' }),
+    messageId: t.exposeID('messageId', { description: 'The id of the reply.' }),
+    citation: t.expose('citation', { type: CitationRef, description: 'The citation.' }),
   }),
 });
 
 builder.objectRef<HandoffChangedEvent>('HandoffChanged').implement({
   description:
-    'Who answers, who takes care of it or where the conversation stands has changed, or it was read. That a silence ends with its time is not told.',
+    'The answering party, the assignee, the status or the unread count of the conversation has changed. The end of `silentUntil` by itself sends no event.',
   interfaces: [ConversationEventRef],
   fields: (t) => ({
-    conversation: t.expose('conversation', { type: ConversationRef, description: 'The conversation as it is now.' }),
+    conversation: t.expose('conversation', {
+      type: ConversationRef,
+      description: 'The conversation in its current state.',
+    }),
   }),
 });
 
 builder.objectRef<LeadCapturedEvent>('LeadCaptured').implement({
-  description: 'A visitor has left how to be reached. Only viewers with `READ` receive it.',
+  description: 'A visitor has left contact details. Only viewers with `READ` receive this event.',
   interfaces: [ConversationEventRef],
-  fields: (t) => ({ lead: t.expose('lead', { type: LeadRef, description: 'The lead.' }) }),
+  fields: (t) => ({ lead: t.expose('lead', { type: LeadRef, description: 'The new lead.' }) }),
 });
 
 builder.objectRef<TypingChangedEvent>('TypingChanged').implement({
-  description: 'Someone began to type, or has stopped. It is kept nowhere, and told to those who listen.',
+  description: 'A party has begun or stopped typing. The event is not stored: a resumed stream does not repeat it.',
   interfaces: [ConversationEventRef],
   fields: (t) => ({
-    role: t.expose('role', { type: TypingRole, description: 'Who.' }),
-    isTyping: t.exposeBoolean('isTyping', { description: 'Whether they type now.' }),
+    role: t.expose('role', { type: TypingRole, description: 'The party.' }),
+    isTyping: t.exposeBoolean('isTyping', { description: 'True if the party is typing now.' }),
   }),
 });
 
 builder.objectRef<StreamGapEvent>('StreamGap').implement({
   description:
-    'Events since the cursor are no longer kept, or the cursor is of events that a restored backup or a failover has undone; also while the stream is open. Read anew what you need: the reply that is under way follows, in `messageStream` the whole message, then what comes. In `chatbotEvents` the conversation is that of the oldest event still kept; the id is that of the chatbot where there is none.',
+    'Events are missing from the stream: those after the cursor have expired, or a restored backup or a failover has undone events, also while the stream is open. Clients read their data again. The unfinished reply follows (in `messageStream` the whole message), then new events. In `chatbotEvents`, `conversationId` is that of the oldest stored event, or the id of the chatbot if there is none.',
   interfaces: [ConversationEventRef],
-  fields: (t) => ({ reason: t.exposeString('reason', { description: 'Why, for people.' }) }),
+  fields: (t) => ({ reason: t.exposeString('reason', { description: 'The reason as an English sentence.' }) }),
 });
 
 builder.objectRef<ConversationDeletedEvent>('ConversationDeleted').implement({
   description:
-    'The conversation was deleted, with its chatbot or alone. The last event of `conversationEvents` and `messageStream`: the stream completes, and a later subscription is refused with `NOT_FOUND`. The last event of `chatbotEvents` where the chatbot itself was deleted: then `conversationId` is the id of the chatbot.',
+    'The conversation was deleted, alone or with its chatbot. The last event of `conversationEvents` and `messageStream`: the stream completes, and a later subscription gets `NOT_FOUND`. `chatbotEvents` sends it last if the chatbot was deleted; `conversationId` is then the id of the chatbot.',
   interfaces: [ConversationEventRef],
-  fields: (t) => ({ reason: t.exposeString('reason', { description: 'Why, for people.' }) }),
+  fields: (t) => ({ reason: t.exposeString('reason', { description: 'The reason as an English sentence.' }) }),
 });
 
 const AFTER =
-  'The `cursor` of the last event seen: only what follows is told. One that does not hold, also one of an earlier version or signed with another secret key, is refused: subscribe without it.';
+  'The `cursor` of the last received event: the stream resumes after it. An invalid cursor, also one of an earlier version or of another secret key, gets `BAD_USER_INPUT`; subscribe without it then.';
 const REFUSALS = 'Errors before the first event: `NOT_FOUND`, `BAD_USER_INPUT`.';
 
 builder.subscriptionFields((t) => ({
   messageStream: t.field({
     type: ConversationEventRef,
     authScopes: { $any: { CHAT: true, READ: true } },
-    description: `Follows one message to its end and completes by itself. ${REFUSALS} Needs \`CHAT\` or \`READ\`.`,
+    description: `Streams one message to its end, then completes. ${REFUSALS} Needs \`CHAT\` or \`READ\`.`,
     args: {
-      messageId: t.arg.id({ required: true, description: 'The message, usually the `reply` of `sendMessage`.' }),
-      after: t.arg.string({ description: `${AFTER} Absent: all from the beginning.` }),
+      messageId: t.arg.id({
+        required: true,
+        description: 'The id of the message, usually the `reply` of `sendMessage`.',
+      }),
+      after: t.arg.string({ description: `${AFTER} If absent, the stream starts at the beginning of the message.` }),
     },
     subscribe: (_root, args, { deps, viewer, signal }) => subscribeToMessage(deps, viewer, args, signal),
     resolve: (event) => event,
@@ -134,10 +146,12 @@ builder.subscriptionFields((t) => ({
   conversationEvents: t.field({
     type: ConversationEventRef,
     authScopes: { $any: { CHAT: true, READ: true } },
-    description: `Follows a conversation: every message, the text of replies while it is written, who answers and who types. Stays open until the conversation is deleted. ${REFUSALS} Needs \`CHAT\` or \`READ\`.`,
+    description: `Streams the events of a conversation: messages, the text of streaming replies, handoffs, leads and typing. Open until the conversation is deleted. ${REFUSALS} Needs \`CHAT\` or \`READ\`.`,
     args: {
-      conversationId: t.arg.id({ required: true, description: 'The conversation.' }),
-      after: t.arg.string({ description: `${AFTER} Absent: the reply that is under way, then what comes.` }),
+      conversationId: t.arg.id({ required: true, description: 'The id of the conversation.' }),
+      after: t.arg.string({
+        description: `${AFTER} If absent, the stream starts with the unfinished reply, then sends new events.`,
+      }),
     },
     subscribe: (_root, args, { deps, viewer, signal }) => subscribeToConversation(deps, viewer, args, signal),
     resolve: (event) => event,
@@ -145,10 +159,10 @@ builder.subscriptionFields((t) => ({
   chatbotEvents: t.field({
     type: ConversationEventRef,
     authScopes: { READ: true },
-    description: `Follows all conversations of a chatbot, as an inbox does: every message as it comes to a stage, handoff and leads, without the text of replies while it is written and without who types. Stays open until the chatbot is deleted. ${REFUSALS} Needs \`READ\`.`,
+    description: `Streams the events of all conversations of a chatbot, for an inbox: new and finished messages, handoffs and leads, but no \`MessageDelta\`, \`CitationAdded\` or \`TypingChanged\`. Open until the chatbot is deleted. ${REFUSALS} Needs \`READ\`.`,
     args: {
-      chatbotId: t.arg.id({ required: true, description: 'The chatbot.' }),
-      after: t.arg.string({ description: `${AFTER} Absent: only what comes.` }),
+      chatbotId: t.arg.id({ required: true, description: 'The id of the chatbot.' }),
+      after: t.arg.string({ description: `${AFTER} If absent, the stream sends new events only.` }),
     },
     subscribe: (_root, args, { deps, viewer, signal }) => subscribeToChatbot(deps, viewer, args, signal),
     resolve: (event) => event,

@@ -15,86 +15,90 @@ import { conversationPayload, itsConversation, storedMessage } from '../payloads
 
 /** Who can be seen typing. */
 export const TypingRole = builder.enumType('TypingRole', {
-  description: 'Who can be seen typing.',
+  description: 'A party whose typing is shown.',
   values: {
-    USER: { description: 'The visitor.' },
-    AGENT: { description: 'A person who answers in place of the chatbot.' },
+    USER: { description: 'The visitor of the conversation.' },
+    AGENT: { description: 'A person who answers instead of the chatbot.' },
   } satisfies Record<TypingRoleName, object>,
 });
 
-const conversationId = { required: true, description: 'The conversation.' } as const;
+const conversationId = { required: true, description: 'The id of the conversation.' } as const;
 
 builder.relayMutationField(
   'escalateConversation',
   {
-    description: 'Where a person is wanted, and why.',
+    description: 'The conversation to escalate.',
     inputFields: (t) => ({
       conversationId: t.id(conversationId),
-      reason: t.string({ description: 'Why, for the people who read it; at most 1,000 characters.' }),
+      reason: t.string({ description: 'The reason, shown to the people who answer; at most 1,000 characters.' }),
     }),
   },
   {
     description:
-      'Asks for a person: the conversation is ESCALATED, also when it was closed. The chatbot goes on answering until a person does. Where one was asked for already nothing changes. Needs `CHAT` or `MANAGE`.',
+      'Asks for a person: the conversation becomes ESCALATED, also if it was CLOSED. The chatbot answers until a person does. An ESCALATED conversation does not change. Needs `CHAT` or `MANAGE`.',
     authScopes: { $any: { CHAT: true, MANAGE: true } },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({
       conversation: await escalateConversation(deps, viewer, input),
     }),
   },
-  conversationPayload('Where a person is asked for.'),
+  conversationPayload('The escalated conversation.'),
 );
 
 builder.relayMutationField(
   'assignConversation',
   {
-    description: 'Who takes care of what.',
+    description: 'The conversation and the person to assign.',
     inputFields: (t) => ({
       conversationId: t.id(conversationId),
       assignee: t.string({
-        description: 'The person, as your own systems name them, 1 to 255 characters; absent or null: nobody.',
+        description: 'The person, as named by your systems, 1 to 255 characters; absent or null unassigns.',
       }),
     }),
   },
   {
-    description: 'Notes which person takes care of a conversation. The chatbot goes on answering. Needs `MANAGE`.',
+    description: 'Assigns a conversation to a person. The chatbot continues to answer. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({
       conversation: await assignConversation(deps, viewer, input),
     }),
   },
-  conversationPayload('What is taken care of.'),
+  conversationPayload('The assigned conversation.'),
 );
 
 builder.relayMutationField(
   'sendAgentMessage',
   {
-    description: 'What a person says, and where.',
+    description: 'A message of a person to the visitor, or a private note.',
     inputFields: (t) => ({
       conversationId: t.id(conversationId),
       content: t.string(messageContent),
-      authorName: t.string({ description: 'What the visitor may call that person; 1 to 255 characters.' }),
+      authorName: t.string({ description: 'The name of the person, shown to the visitor; 1 to 255 characters.' }),
       isPrivate: t.boolean({
         defaultValue: false,
-        description: 'A note between people: only those with `MANAGE` see it, and the chatbot goes on answering.',
+        description:
+          'True stores a private note: only viewers with `MANAGE` see it, and the chatbot continues to answer.',
       }),
-      metadata: t.field({ type: 'JSON', description: 'Free data, an object of at most 16 kB.' }),
+      metadata: t.field({
+        type: 'JSON',
+        description: 'Custom data, an object of at most 16 kB, stored with the message.',
+      }),
       clientMessageId: t.string({
         description:
-          'An id of your own, 1 to 255 characters: sent again with the same id within 24 hours, it is not stored again.',
+          'An idempotency key of 1 to 255 characters. A repeated request with the same key within 24 hours returns the first message and stores nothing.',
       }),
     }),
   },
   {
     description:
-      'Says something to the visitor in place of the chatbot, which is silent from then on: for 24 hours unless the operator says otherwise, anew with each such message. A reply under way is stopped, those that wait are never begun. A closed conversation is open again. Needs `MANAGE`.',
+      'Sends a message of a person to the visitor. The chatbot is then silent for `HANDOFF_HOURS` (24 by default), counted from the last such message. A streaming reply is stopped, and waiting replies never begin. A CLOSED conversation becomes OPEN. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError, InvalidInputError, IdempotencyConflictError] },
     resolve: (_root, { input }, { deps, viewer }) => sendAgentMessage(deps, viewer, input),
   },
   {
-    description: 'What was said.',
+    description: 'The stored message.',
     outputFields: (t) => ({
       agentMessage: t.expose('agentMessage', storedMessage),
       conversation: t.expose('conversation', itsConversation),
@@ -105,76 +109,76 @@ builder.relayMutationField(
 builder.relayMutationField(
   'handBackConversation',
   {
-    description: 'What the chatbot shall answer again.',
+    description: 'The conversation to hand back.',
     inputFields: (t) => ({ conversationId: t.id(conversationId) }),
   },
   {
     description:
-      'Lets the chatbot answer again, from the next message on. Nobody is assigned any more, and an ESCALATED conversation is OPEN. Needs `MANAGE`.',
+      'Hands a conversation back to the chatbot, which answers from the next message on. Unassigns the conversation; an ESCALATED one becomes OPEN. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({
       conversation: await handBackConversation(deps, viewer, input),
     }),
   },
-  conversationPayload('What was handed back.'),
+  conversationPayload('The conversation after the handback.'),
 );
 
 builder.relayMutationField(
   'closeConversation',
   {
-    description: 'What to close.',
+    description: 'The conversation to close.',
     inputFields: (t) => ({ conversationId: t.id(conversationId) }),
   },
   {
     description:
-      'Closes a conversation, and gives it back to the chatbot if a person has answered. A reply under way is written to its end; the next message opens it again. Needs `CHAT` or `MANAGE`.',
+      'Closes a conversation and hands it back to the chatbot. A streaming reply is completed. The next message makes the conversation OPEN again. Needs `CHAT` or `MANAGE`.',
     authScopes: { $any: { CHAT: true, MANAGE: true } },
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({
       conversation: await closeConversation(deps, viewer, input),
     }),
   },
-  conversationPayload('What was closed.'),
+  conversationPayload('The closed conversation.'),
 );
 
 builder.relayMutationField(
   'markConversationRead',
   {
-    description: 'What was read.',
+    description: 'The conversation to mark as read.',
     inputFields: (t) => ({ conversationId: t.id(conversationId) }),
   },
   {
-    description: 'Notes that somebody has read what the visitor said: `unreadCount` begins at 0 again. Needs `MANAGE`.',
+    description: "Marks the visitor's messages as read: `unreadCount` becomes 0. Needs `MANAGE`.",
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({
       conversation: await markConversationRead(deps, viewer, input),
     }),
   },
-  conversationPayload('What was read.'),
+  conversationPayload('The conversation without unread messages.'),
 );
 
 builder.relayMutationField(
   'setTyping',
   {
-    description: 'Who types where.',
+    description: 'The typing state of one party.',
     inputFields: (t) => ({
       conversationId: t.id(conversationId),
-      isTyping: t.boolean({ required: true, description: 'Whether they type now.' }),
+      isTyping: t.boolean({ required: true, description: 'True if the party is typing now.' }),
       role: t.field({
         type: TypingRole,
         defaultValue: 'USER',
-        description: 'Who types; an agent needs `MANAGE`, the visitor `CHAT`.',
+        description: 'The party that types. AGENT needs `MANAGE`, USER needs `CHAT`.',
       }),
     }),
   },
   {
     description:
-      'Tells those who follow the conversation that someone types there: for 6 seconds, unless it is said again. It is kept nowhere. Needs `CHAT` or `MANAGE`.',
+      'Sends `TypingChanged` to the subscribers of the conversation. The state ends after 6 seconds unless it is set again, and is not stored. Needs `CHAT` or `MANAGE`.',
     authScopes: { $any: { CHAT: true, MANAGE: true } },
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ conversation: await setTyping(deps, viewer, input) }),
   },
-  conversationPayload('Where someone types.'),
+  conversationPayload('The conversation.'),
 );

@@ -8,17 +8,17 @@ import { messageContent, REPLY_ERRORS, whenBusy } from './message.ts';
 
 const clientMessageId = {
   description:
-    'An id of your own for this request, 1 to 255 characters: sent again with the same id within 24 hours, it is answered again and has no second effect.',
+    'An idempotency key of 1 to 255 characters. A repeated request with the same key within 24 hours returns the first result and changes nothing.',
 } as const;
 
 builder.relayMutationField(
   'regenerateMessage',
   {
-    description: 'What to answer once more.',
+    description: 'The reply to write again.',
     inputFields: (t) => ({
       messageId: t.id({
         required: true,
-        description: "A reply of the chatbot's, in a conversation that is not closed.",
+        description: 'The id of a reply of the chatbot. Its conversation must not be CLOSED.',
       }),
       clientMessageId: t.string(clientMessageId),
       whenBusy: t.field(whenBusy),
@@ -26,27 +26,30 @@ builder.relayMutationField(
   },
   {
     description:
-      'Answers the question of a reply once more. The new reply stands beside the old one; the conversation shows it, and no longer what followed the old one. Needs `CHAT`.',
+      'Writes another reply to the same user message. The new reply becomes a sibling of the old one and the end of the selected branch; the old reply and the messages after it are kept. Needs `CHAT`.',
     authScopes: { CHAT: true },
     errors: { types: REPLY_ERRORS },
     resolve: async (_root, { input }, { deps, viewer }) => ({ reply: await regenerateMessage(deps, viewer, input) }),
   },
-  replyPayload('The other reply.', 'The new reply, STREAMING or QUEUED.'),
+  replyPayload(
+    'The new reply.',
+    'The new reply, STREAMING or QUEUED. A repeated request returns it in its current state.',
+  ),
 );
 
 builder.relayMutationField(
   'editMessage',
   {
-    description: 'What to say in other words.',
+    description: "The new version of a visitor's message.",
     inputFields: (t) => ({
       messageId: t.id({
         required: true,
-        description: "A message of the visitor's, in a conversation that is not closed.",
+        description: "The id of a visitor's message. Its conversation must not be CLOSED.",
       }),
       content: t.string(messageContent),
       metadata: t.field({
         type: 'JSON',
-        description: 'Free data, an object of at most 16 kB; absent: that of the message that is edited.',
+        description: 'Custom data, an object of at most 16 kB; if absent, that of the edited message.',
       }),
       clientMessageId: t.string(clientMessageId),
       whenBusy: t.field(whenBusy),
@@ -54,13 +57,13 @@ builder.relayMutationField(
   },
   {
     description:
-      'Asks a question in other words. The new message stands beside the old one with a reply of its own; the conversation shows them, and no longer what followed the old one, which is kept. Needs `CHAT`.',
+      "Stores a new version of a visitor's message and replies to it. The new message becomes a sibling of the old one and, with its reply, the end of the selected branch; the old message and the messages after it are kept. Needs `CHAT`.",
     authScopes: { CHAT: true },
     errors: { types: REPLY_ERRORS },
     resolve: (_root, { input }, { deps, viewer }) => editMessage(deps, viewer, input),
   },
   {
-    description: 'The other message, and the reply that it gets.',
+    description: 'The new message and its reply.',
     outputFields: (t) => ({
       userMessage: t.expose('userMessage', storedMessage),
       reply: t.expose('reply', itsReply),
@@ -72,20 +75,20 @@ builder.relayMutationField(
 builder.relayMutationField(
   'selectBranch',
   {
-    description: 'What to show.',
+    description: 'The message whose branch to select.',
     inputFields: (t) => ({
       messageId: t.id({
         required: true,
-        description: 'Any message; usually one of the `siblings` of one that is shown.',
+        description: 'The id of any message, usually one of the `siblings` of a shown message.',
       }),
     }),
   },
   {
     description:
-      'Makes a conversation show a message, with what leads to it and what followed it: where that forks, what came last. What is asked next continues there. Needs `CHAT`.',
+      'Selects the branch of a message: the conversation shows the message, its ancestors, and its descendants along the newest versions. The next message continues this branch. Needs `CHAT`.',
     authScopes: { CHAT: true },
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ conversation: await selectBranch(deps, viewer, input) }),
   },
-  conversationPayload('What shows another branch.'),
+  conversationPayload('The conversation with the selected branch.'),
 );

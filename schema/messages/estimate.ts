@@ -4,57 +4,63 @@ import { builder } from '../builder.ts';
 import { toUsd } from './generation.ts';
 
 const TokenRange = builder.objectRef<Range>('TokenRange').implement({
-  description: 'The least and the most tokens that something may take.',
+  description: 'A lower and an upper bound of a number of tokens.',
   fields: (t) => ({
-    min: t.exposeInt('min', { description: 'The least.' }),
-    max: t.exposeInt('max', { description: 'The most.' }),
+    min: t.exposeInt('min', { description: 'The lower bound.' }),
+    max: t.exposeInt('max', { description: 'The upper bound.' }),
   }),
 });
 
 const PriceRange = builder.objectRef<Range>('PriceRange').implement({
-  description: 'The least and the most that something may cost.',
+  description: 'A lower and an upper bound of a price.',
   fields: (t) => ({
-    minUsd: t.float({ description: 'The least, in US dollars.', resolve: ({ min }) => toUsd(min) }),
-    maxUsd: t.float({ description: 'The most, in US dollars.', resolve: ({ max }) => toUsd(max) }),
+    minUsd: t.float({ description: 'The lower bound in US dollars.', resolve: ({ min }) => toUsd(min) }),
+    maxUsd: t.float({ description: 'The upper bound in US dollars.', resolve: ({ max }) => toUsd(max) }),
   }),
 });
 
 const MessageEstimateRef = builder.objectRef<MessageEstimate>('MessageEstimate').implement({
-  description: 'What a message would cost if it was sent now.',
+  description: 'The estimated cost of a message if it were sent now.',
   fields: (t) => ({
     provider: t.string({
       description:
-        'Who would answer: `builtin` also where the sources are not about the question, and no model is asked.',
+        'The provider that would answer; `builtin` also if the sources do not cover the question, so that no model is asked.',
       resolve: ({ author }) => author.provider,
     }),
     model: t.string({
       nullable: true,
-      description: 'The model, the default of the provider by its name; null for `builtin`.',
+      description: 'The name of the model, also if it is the default of the provider; null for `builtin`.',
       resolve: ({ author }) => author.model,
     }),
     inputTokens: t.expose('inputTokens', {
       type: TokenRange,
-      description: 'What the model would be given: instructions, sources, earlier turns and the message.',
+      description: 'The tokens of the prompt: instructions, passages, earlier messages and the message itself.',
     }),
     outputTokens: t.expose('outputTokens', {
       type: TokenRange,
-      description: 'What it may write: at most what `MODEL_MAX_OUTPUT_TOKENS` allows, as a rule far less.',
+      description: 'The tokens of the reply: at most `MODEL_MAX_OUTPUT_TOKENS`, usually far less.',
     }),
     price: t.expose('priceNano', {
       type: PriceRange,
       nullable: true,
-      description: 'What that costs; null when the price of the model is not known.',
+      description: 'The price of these tokens; null if the price of the model is not known.',
     }),
   }),
 });
 
 const EstimateMessageInput = builder.inputType('EstimateMessageInput', {
-  description: 'What would be said, and where: exactly one of `chatbotId` and `conversationId`, as in `sendMessage`.',
+  description:
+    'The message to estimate. Exactly one of `chatbotId` and `conversationId` is required, as in `sendMessage`.',
   fields: (t) => ({
-    chatbotId: t.id({ description: 'To this chatbot, in a new conversation or the one named by `sessionId`.' }),
-    conversationId: t.id({ description: 'In this conversation.' }),
-    sessionId: t.string({ description: 'Names a conversation within the chatbot. Only with `chatbotId`.' }),
-    content: t.string({ required: true, description: 'The message: 1 to 8,000 characters.' }),
+    chatbotId: t.id({
+      description: 'The chatbot: the message would go to the conversation named by `sessionId`, or to a new one.',
+    }),
+    conversationId: t.id({ description: 'The conversation that the message would continue.' }),
+    sessionId: t.string({ description: 'The name of a conversation of the chatbot. Only with `chatbotId`.' }),
+    content: t.string({
+      required: true,
+      description: 'The text: 1 to `MAX_MESSAGE_CHARS` characters (8,000 by default) after trimming.',
+    }),
   }),
 });
 
@@ -63,9 +69,9 @@ builder.queryField('estimateMessage', (t) =>
     type: MessageEstimateRef,
     authScopes: { $any: { READ: true, MANAGE: true } },
     description:
-      'Says what a message would cost, without sending it and without asking a model: one question to it, no tools, no fallbacks. Errors: `NOT_FOUND`, `BAD_USER_INPUT`. Needs `READ` or `MANAGE`.',
+      'Estimates the cost of a message without sending it or asking a model. Covers one request to the model, without tools and fallback models. Errors: `NOT_FOUND`, `BAD_USER_INPUT`. Needs `READ` or `MANAGE`.',
     args: {
-      input: t.arg({ type: EstimateMessageInput, required: true, description: 'What would be said, and where.' }),
+      input: t.arg({ type: EstimateMessageInput, required: true, description: 'The message to estimate.' }),
     },
     resolve: async (_root, { input }, { deps, viewer }) => {
       try {

@@ -11,44 +11,48 @@ const NANO = 1e-9;
 export const toUsd = (nano: number): number => Number((nano * NANO).toFixed(9));
 
 const FinishReason = builder.enumType('FinishReason', {
-  description: 'Why a reply ended.',
+  description: 'The reason why a reply ended.',
   values: {
-    STOP: { description: 'It was finished.' },
-    LENGTH: { description: 'It became as long as it may.' },
-    CONTENT_FILTER: { description: "The model's provider held it back." },
-    ERROR: { description: 'Something failed.' },
-    ABORTED: { description: 'It was stopped or interrupted.' },
+    STOP: { description: 'The reply is complete.' },
+    LENGTH: { description: 'The reply reached the maximum length.' },
+    CONTENT_FILTER: { description: "The provider's content filter withheld the reply." },
+    ERROR: { description: 'The reply failed; see `error`.' },
+    ABORTED: { description: 'The reply was stopped or interrupted.' },
   } satisfies Record<FinishReasonName, object>,
 });
 
 const TokenUsageRef = builder.objectRef<TokenUsage>('TokenUsage').implement({
-  description: 'What a reply took.',
+  description: 'The tokens of a reply.',
   fields: (t) => ({
-    inputTokens: t.exposeInt('inputTokens', { description: 'Tokens that the engine was given.' }),
-    cachedTokens: t.exposeInt('cachedTokens', { description: "Those of them that came from the provider's cache." }),
-    outputTokens: t.exposeInt('outputTokens', { description: 'Tokens that it wrote.' }),
-    reasoningTokens: t.exposeInt('reasoningTokens', { description: 'Those of them that were thoughts, not text.' }),
+    inputTokens: t.exposeInt('inputTokens', { description: 'The tokens of the prompt, cached ones included.' }),
+    cachedTokens: t.exposeInt('cachedTokens', {
+      description: "The part of `inputTokens` that came from the provider's cache.",
+    }),
+    outputTokens: t.exposeInt('outputTokens', { description: 'The tokens that the model wrote, reasoning included.' }),
+    reasoningTokens: t.exposeInt('reasoningTokens', { description: 'The part of `outputTokens` that was reasoning.' }),
     isEstimated: t.exposeBoolean('isEstimated', {
-      description: 'Whether they were counted here, by the length of the text, because no provider told.',
+      description: 'True if the gateway estimated the counts from the text because the provider reported none.',
     }),
   }),
 });
 
 const GenerationRef = builder.objectRef<Generation>('Generation').implement({
-  description: 'Who wrote a reply, and how.',
+  description: 'The provider, model, latency and price of a reply.',
   fields: (t) => ({
     provider: t.exposeString('provider', {
-      description: 'Who runs the model: that of the chatbot, or one that stood in for it.',
+      description: 'The provider that wrote the reply: that of the chatbot, or of a fallback model.',
     }),
-    model: t.exposeString('model', { nullable: true, description: 'The model; null where the provider has but one.' }),
+    model: t.exposeString('model', {
+      nullable: true,
+      description: 'The name of the model; null for providers without models, such as `builtin`.',
+    }),
     firstTokenMs: t.exposeInt('firstTokenMs', {
       nullable: true,
-      description: 'Milliseconds from the start of the answer to its first text; null when there was none.',
+      description: 'The milliseconds from the start of the reply to its first text; null if it has no text.',
     }),
     priceUsd: t.float({
       nullable: true,
-      description:
-        'What it cost in US dollars, by the prices that the gateway knows; null when it knows none for the model.',
+      description: "The price in US dollars by the gateway's price list; null if the list lacks the model.",
       resolve: ({ priceNano }) => (priceNano === null ? null : toUsd(priceNano)),
     }),
   }),
@@ -56,14 +60,14 @@ const GenerationRef = builder.objectRef<Generation>('Generation').implement({
 
 /** Why an answer failed, in public words. */
 export const MessageErrorRef = builder.objectRef<MessageFailure>('MessageError').implement({
-  description: 'Why a reply failed.',
+  description: 'The error of a failed reply.',
   fields: (t) => ({
     code: t.exposeString('code', {
-      description: `The reason in a word that never changes: ${Object.entries(FAILURES)
+      description: `The stable error code for programs: ${Object.entries(FAILURES)
         .map(([code, words]) => `\`${code}\` (${words.charAt(0).toLowerCase()}${words.slice(1, -1)})`)
         .join(', ')}.`,
     }),
-    message: t.exposeString('message', { description: 'The reason in a sentence for people.' }),
+    message: t.exposeString('message', { description: 'The error as an English sentence.' }),
   }),
 });
 
@@ -71,30 +75,30 @@ builder.objectFields(MessageRef, (t) => ({
   finishReason: t.expose('finishReason', {
     type: FinishReason,
     nullable: true,
-    description: 'Why the reply ended; null before that, and for other roles.',
+    description: 'The reason why the reply ended; null until it ends, and for messages of other roles.',
   }),
   usage: t.expose('usage', {
     type: TokenUsageRef,
     nullable: true,
     description:
-      'What the reply took, with the suggestions after it; null before its end, for other roles, and where it is not known.',
+      'The tokens of the reply, follow-up questions included; null until it ends, for messages of other roles, and where not known.',
   }),
   generation: t.expose('generation', {
     type: GenerationRef,
     nullable: true,
     authScopes: { $any: { READ: true, MANAGE: true } },
     description:
-      'Who wrote the reply, and at what price; null before its end, for other roles, and where it is not known. Needs `READ` or `MANAGE`.',
+      'The provider, model and price of the reply; null until it ends, for messages of other roles, and where not known. Needs `READ` or `MANAGE`.',
   }),
   reasoning: t.exposeString('reasoning', {
     nullable: true,
     authScopes: CONTENT,
     description:
-      'What the model thought before it wrote; null before the end, where it thought nothing, and unless the chatbot shows it. Needs `READ` or `CHAT`.',
+      'The reasoning of the model; null until the reply ends, if the model gave none, and unless `showsReasoning` of the chatbot was true. Needs `READ` or `CHAT`.',
   }),
   error: t.expose('error', {
     type: MessageErrorRef,
     nullable: true,
-    description: 'Why the reply failed; null unless it FAILED.',
+    description: 'The error of a FAILED reply; else null.',
   }),
 }));

@@ -30,80 +30,82 @@ import { CONTENT } from '../scopes.ts';
 import { PassageRef, SourceRef } from '../sources/source.ts';
 
 const MessageRole = builder.enumType('MessageRole', {
-  description: 'Who says a message.',
+  description: 'The author of a message.',
   values: {
-    USER: { description: 'The visitor.' },
+    USER: { description: 'A visitor.' },
     ASSISTANT: { description: 'The chatbot.' },
-    AGENT: { description: 'A person who answers in place of the chatbot.' },
-    SYSTEM: { description: 'The gateway.' },
+    AGENT: { description: 'A person who answers instead of the chatbot.' },
+    SYSTEM: { description: 'The gateway itself.' },
   } satisfies Record<MessageRoleName, object>,
 });
 
 const MessageStatus = builder.enumType('MessageStatus', {
-  description: 'How far a message has come. The last four are ends.',
+  description: 'The state of a message. The last four are final.',
   values: {
-    QUEUED: { description: 'A reply that waits for those before it in the conversation.' },
-    STREAMING: { description: 'A reply that is being written.' },
-    COMPLETED: { description: 'Whole.' },
-    FAILED: { description: 'Could not be written to its end; `error` says why. What was written is kept.' },
-    STOPPED: { description: 'Stopped on request. What was written is kept.' },
-    INTERRUPTED: { description: 'The gateway stopped while it was being written. What was saved is kept.' },
+    QUEUED: { description: 'A reply that waits for earlier replies of its conversation.' },
+    STREAMING: { description: 'A reply that is being written now.' },
+    COMPLETED: { description: 'A complete message.' },
+    FAILED: { description: 'A reply that failed, see `error`. It keeps the text written so far.' },
+    STOPPED: { description: 'A reply that was stopped on request. It keeps the text written so far.' },
+    INTERRUPTED: {
+      description: 'A reply that was being written when its gateway ended. It keeps the text saved so far.',
+    },
   } satisfies Record<MessageStatusName, object>,
 });
 
 const Rating = builder.enumType('Rating', {
-  description: 'What the visitor thinks of a reply.',
+  description: "The visitor's rating of a reply.",
   values: {
-    UP: { description: 'Helpful.' },
-    DOWN: { description: 'Not helpful.' },
+    UP: { description: 'A helpful reply.' },
+    DOWN: { description: 'An unhelpful reply.' },
   } satisfies Record<RatingName, object>,
 });
 
 /** Evidence for a stretch of a reply. */
 export const CitationRef = builder.objectRef<Citation>('Citation').implement({
-  description: 'Evidence for a stretch of a reply: where it stands in the sources.',
+  description: 'Evidence for a span of a reply: a quote from a source.',
   fields: (t) => ({
     passage: t.field({
       type: PassageRef,
       nullable: true,
-      description: 'The passage; null when its source was deleted since.',
+      description: 'The cited passage; null if its source has been deleted.',
       resolve: async (citation, _args, { loaders }) => (await loaders.passage.load(citation.passageId)) ?? null,
     }),
     source: t.field({
       type: SourceRef,
       nullable: true,
-      description: 'The source; null when it was deleted since.',
+      description: 'The cited source; null if it has been deleted.',
       resolve: async (citation, _args, { loaders }) => (await loaders.source.load(citation.sourceId)) ?? null,
     }),
-    title: t.exposeString('title', { description: 'The title of the source when it was cited.' }),
-    url: t.exposeString('url', { nullable: true, description: 'The address of the source; null when it has none.' }),
-    quote: t.exposeString('quote', { description: 'The words of the passage that the reply rests on.' }),
-    start: t.exposeInt('start', { description: 'Where the stretch begins in `content`, in UTF-16 code units.' }),
-    end: t.exposeInt('end', { description: 'Where it ends, exclusive.' }),
+    title: t.exposeString('title', { description: 'The title of the source at the time of the citation.' }),
+    url: t.exposeString('url', { nullable: true, description: 'The URL of the source; null if it has none.' }),
+    quote: t.exposeString('quote', { description: 'The quoted words of the passage.' }),
+    start: t.exposeInt('start', { description: 'The start of the span in `content`, in UTF-16 code units from 0.' }),
+    end: t.exposeInt('end', { description: 'The end of the span in `content`, exclusive.' }),
   }),
 });
 
 MessageRef.implement({
-  description: 'One thing said in a conversation.',
+  description: 'A message of a conversation.',
   interfaces: [Node],
   fields: (t) => ({
     conversation: t.field({
       type: ConversationRef,
-      description: 'Where it was said.',
+      description: 'The conversation of the message.',
       resolve: async (message, _args, { loaders }) =>
         requireFound('Conversation', await loaders.conversation.load(message.conversationId)),
     }),
-    role: t.expose('role', { type: MessageRole, description: 'Who says it.' }),
-    status: t.expose('status', { type: MessageStatus, description: 'How far it has come.' }),
+    role: t.expose('role', { type: MessageRole, description: 'The author of the message.' }),
+    status: t.expose('status', { type: MessageStatus, description: 'The state of the message.' }),
     content: t.string({
       authScopes: CONTENT,
-      description: 'The text; of a reply under way, what there is so far. Needs `READ` or `CHAT`.',
+      description: 'The text; for an unfinished reply, the text written so far. Needs `READ` or `CHAT`.',
       resolve: (message, _args, { deps }) => currentTextOf(deps, message).content,
     }),
     citations: t.field({
       type: [CitationRef],
       authScopes: CONTENT,
-      description: `What the reply rests on, in the order of the text; at most ${MAX_CITATIONS}. Needs \`READ\` or \`CHAT\`.`,
+      description: `The evidence of a reply, in the order of the text; at most ${MAX_CITATIONS}. Needs \`READ\` or \`CHAT\`.`,
       extensions: { listSize: () => MAX_CITATIONS } satisfies FieldExtensions,
       resolve: (message, _args, { deps }) => [...currentTextOf(deps, message).citations],
     }),
@@ -111,64 +113,67 @@ MessageRef.implement({
       type: Rating,
       nullable: true,
       authScopes: CONTENT,
-      description: 'What the visitor thinks; null if unsaid. Needs `READ` or `CHAT`.',
+      description: "The visitor's rating of the reply; null if not rated. Needs `READ` or `CHAT`.",
     }),
     parent: t.field({
       type: MessageRef,
       nullable: true,
       authScopes: CONTENT,
       description:
-        'What it follows: for a reply the question it answers, for others what was said before; null for the first. Needs `READ` or `CHAT`.',
+        'The user message that this reply answers, or the previous message; null for the first message and for private notes. Needs `READ` or `CHAT`.',
       resolve: async (message, _args, { loaders }) =>
         message.parentId === null ? null : ((await loaders.message.load(message.parentId)) ?? null),
     }),
     siblings: t.field({
       type: [MessageRef],
       authScopes: CONTENT,
-      description: `All versions of this message, itself among them, oldest first: what follows the same \`parent\`. At most ${MAX_SIBLINGS}. Needs \`READ\` or \`CHAT\`.`,
+      description: `All versions of this message, itself included, oldest first: the messages with the same \`parent\`. At most ${MAX_SIBLINGS}. Needs \`READ\` or \`CHAT\`.`,
       extensions: { listSize: () => MAX_SIBLINGS } satisfies FieldExtensions,
       resolve: (message, _args, { loaders }) => loaders.following.load(followedBy(message)),
     }),
     isShown: t.exposeBoolean('isShown', {
-      description: 'Whether it stands on the branch that its conversation shows.',
+      description: 'True if the message is on the selected branch of its conversation.',
     }),
     isPrivate: t.exposeBoolean('isPrivate', {
-      description: 'Whether it is a note between people: others than those with `MANAGE` never see one.',
+      description: 'True for a private note of a person. Only viewers with `MANAGE` see one.',
     }),
     authorName: t.exposeString('authorName', {
       nullable: true,
-      description: "Who wrote it: the name that came with a person's message; else null.",
+      description: 'The name of the person who wrote an AGENT message; null if none was given, and for other roles.',
     }),
     followUps: t.field({
       type: ['String'],
       authScopes: CONTENT,
-      description: `What the visitor may want to ask next, where the chatbot suggests that: see \`FollowUpsSuggested\`. At most ${MAX_FOLLOW_UPS}. Needs \`READ\` or \`CHAT\`.`,
+      description: `Suggested next questions, if \`suggestsFollowUps\` of the chatbot is true: see \`FollowUpsSuggested\`. At most ${MAX_FOLLOW_UPS}. Needs \`READ\` or \`CHAT\`.`,
       extensions: { listSize: () => MAX_FOLLOW_UPS } satisfies FieldExtensions,
       resolve: ({ followUps }) => [...followUps],
     }),
     metadata: t.field({
       type: 'JSON',
       authScopes: CONTENT,
-      description: 'Free data that came with it; an object. Needs `READ` or `CHAT`.',
+      description: 'The metadata sent with the message; an object, empty if none was sent. Needs `READ` or `CHAT`.',
       resolve: (message) => parseForAnswer(message.metadata),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was sent, or its turn was booked.' }),
+    createdAt: t.expose('createdAt', {
+      type: 'DateTime',
+      description: 'The time when the message was stored; for a reply, when it was requested.',
+    }),
     completedAt: t.expose('completedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it ended; null before that.',
+      description: 'The time when the message was complete; for a reply, when it ended. Null until then.',
     }),
   }),
 });
 
 const WhenBusyRef = builder.enumType('WhenBusy', {
-  description: 'What a message means while a reply is under way in its conversation.',
+  description: 'The effect of a message on a conversation with an unfinished reply.',
   values: {
-    ENQUEUE: { description: 'Its reply waits for its turn.' },
-    REJECT: { description: 'It is refused.' },
+    ENQUEUE: { description: 'The new reply waits until earlier replies have ended.' },
+    REJECT: { description: 'The message is refused with `ConversationBusyError`.' },
     INTERRUPT: {
       description:
-        'It is answered next: the reply under way is stopped and keeps what it has, and those that wait are stopped before they begin.',
+        'The new reply is next. The streaming reply is stopped and keeps its text; waiting replies are stopped before they begin.',
     },
   } satisfies Record<WhenBusy, object>,
 });
@@ -177,13 +182,13 @@ const WhenBusyRef = builder.enumType('WhenBusy', {
 export const whenBusy = {
   type: WhenBusyRef,
   defaultValue: 'ENQUEUE',
-  description: 'What to do while a reply is under way in the conversation.',
+  description: 'The behaviour while the conversation has an unfinished reply.',
 } as const;
 
 /** The text of a message, as an input field. */
 export const messageContent = {
   required: true,
-  description: 'The message: 1 to 8,000 characters after trimming, no NUL.',
+  description: 'The text: 1 to `MAX_MESSAGE_CHARS` characters (8,000 by default) after trimming, without NUL.',
 } as const;
 
 /** The errors of a mutation that asks for a reply. */
@@ -199,37 +204,39 @@ export const REPLY_ERRORS = [
 builder.relayMutationField(
   'sendMessage',
   {
-    description: 'What to say, and where: exactly one of `chatbotId` and `conversationId`.',
+    description: "A visitor's message. Exactly one of `chatbotId` and `conversationId` is required.",
     inputFields: (t) => ({
       chatbotId: t.id({
-        description: 'Starts a conversation with this chatbot, or finds the one named by `sessionId`.',
+        description:
+          'The chatbot: the message goes to the conversation named by `sessionId`, which is created if it does not exist.',
       }),
-      conversationId: t.id({ description: 'Goes on with this conversation.' }),
+      conversationId: t.id({ description: 'The conversation that the message continues.' }),
       sessionId: t.string({
         description:
-          'Names a conversation within the chatbot, 1 to 255 characters; absent: a new one. Only with `chatbotId`.',
+          'The name of a conversation of the chatbot, 1 to 255 characters; if absent, a new conversation starts. Only with `chatbotId`.',
       }),
       clientMessageId: t.string({
         description:
-          'An id of your own for this message, 1 to 255 characters: sent again with the same id within 24 hours, it is answered again and not stored again.',
+          'An idempotency key of 1 to 255 characters. A repeated request with the same key within 24 hours returns the first result and stores nothing.',
       }),
       whenBusy: t.field(whenBusy),
       content: t.string(messageContent),
       metadata: t.field({
         type: 'JSON',
-        description: 'Free data, an object of at most 16 kB; kept with the message, and with a conversation it begins.',
+        description:
+          'Custom data, an object of at most 16 kB, stored with the message and with a conversation that it starts.',
       }),
     }),
   },
   {
     description:
-      'Sends a message and returns at once; the reply is written in the background, one at a time in a conversation. Follow it with `messageStream`. Needs `CHAT`.',
+      "Sends a visitor's message and returns as soon as it is stored. The reply is written in the background, one at a time in each conversation; `messageStream` streams it. A CLOSED conversation becomes OPEN. Needs `CHAT`.",
     authScopes: { CHAT: true },
     errors: { types: REPLY_ERRORS },
     resolve: (_root, { input }, { deps, viewer, request }) => sendMessage(deps, viewer, request.channel, input),
   },
   {
-    description: 'What was sent, and the reply that it gets.',
+    description: 'The stored message and its reply.',
     outputFields: (t) => ({
       conversation: t.expose('conversation', itsConversation),
       userMessage: t.expose('userMessage', storedMessage),
@@ -242,33 +249,33 @@ builder.relayMutationField(
 builder.relayMutationField(
   'stopMessage',
   {
-    description: 'What to stop.',
-    inputFields: (t) => ({ messageId: t.id({ required: true, description: 'The reply.' }) }),
+    description: 'The reply to stop.',
+    inputFields: (t) => ({ messageId: t.id({ required: true, description: 'The id of the reply.' }) }),
   },
   {
     description:
-      'Stops a reply: one that is being written keeps what it has, one that waits is never begun. One that has ended stays as it is. Needs `CHAT`.',
+      'Stops a reply. A streaming reply keeps its text, a waiting reply never begins, and a finished reply does not change. Needs `CHAT`.',
     authScopes: { CHAT: true },
     errors: { types: [NotFoundError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ reply: await stopMessage(deps, viewer, input) }),
   },
-  replyPayload('What was stopped.', 'The reply as it stands now.'),
+  replyPayload('The stopped reply.', 'The reply in its current state.'),
 );
 
 builder.relayMutationField(
   'rateMessage',
   {
-    description: 'What to rate, and how.',
+    description: 'The reply and its rating.',
     inputFields: (t) => ({
-      messageId: t.id({ required: true, description: 'The reply.' }),
-      rating: t.field({ type: Rating, required: true, description: 'What the visitor thinks of it.' }),
+      messageId: t.id({ required: true, description: 'The id of the reply.' }),
+      rating: t.field({ type: Rating, required: true, description: 'The rating; it replaces an earlier one.' }),
     }),
   },
   {
-    description: 'Keeps what the visitor thinks of a reply; the last rating counts. Needs `CHAT`.',
+    description: "Stores the visitor's rating of a reply, in place of an earlier one. Needs `CHAT`.",
     authScopes: { CHAT: true },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ reply: await rateMessage(deps, viewer, input) }),
   },
-  replyPayload('What was rated.', 'The reply with its rating.'),
+  replyPayload('The rated reply.', 'The reply with its new rating.'),
 );

@@ -19,69 +19,69 @@ function familyOf(name: string): Pick<ModelFamily, 'label' | 'defaultModel'> {
 const PROVIDER_COUNT = PROVIDERS.length + 1;
 
 const ProviderKeySource = builder.enumType('ProviderKeySource', {
-  description: 'Whose access a provider is asked with.',
+  description: 'The owner of the credentials for a provider.',
   values: {
-    ENVIRONMENT: { description: "The operator's, which all accounts share." },
-    ACCOUNT: { description: "The account's own, set by `setProviderKey`." },
+    ENVIRONMENT: { description: 'The credentials of the operator, which all accounts share.' },
+    ACCOUNT: { description: 'The credentials of the account, set by `setProviderKey`.' },
   } satisfies Record<NonNullable<ProviderStatus['keySource']>, object>,
 });
 
 const ProviderModelRef = builder.objectRef<ProviderModel>('ProviderModel').implement({
-  description: 'A model that the account has asked since its access was last changed.',
+  description: 'A model that the account has used since its credentials last changed.',
   fields: (t) => ({
-    model: t.exposeString('model', { description: 'Its name, as the provider calls it.' }),
+    model: t.exposeString('model', { description: 'The name of the model at the provider.' }),
     workedAt: t.expose('workedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it last worked, to the minute; null when it never did.',
+      description: 'The time of the last success, to the minute; null if none.',
     }),
     failedAt: t.expose('failedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it last failed, to the minute; null when it never did.',
+      description: 'The time of the last failure, to the minute; null if none.',
     }),
     lastError: t.field({
       type: MessageErrorRef,
       nullable: true,
-      description: 'Why it failed the last time; null when it has worked since.',
+      description: 'The error of the last failure; null after a success.',
       resolve: ({ failure }) => describeFailure(failure),
     }),
   }),
 });
 
 const ProviderRef = builder.objectRef<ProviderStatus>('Provider').implement({
-  description: 'Who can answer in the name of a chatbot: the built-in engine, or a family of models.',
+  description: 'A provider of replies: the built-in engine or a family of models.',
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'What `Chatbot.provider` says, such as `openai`.' }),
-    label: t.string({ description: 'Its name for people.', resolve: ({ name }) => familyOf(name).label }),
+    name: t.exposeString('name', { description: 'The name for `Chatbot.provider`, such as `openai`.' }),
+    label: t.string({ description: 'The display name.', resolve: ({ name }) => familyOf(name).label }),
     isConfigured: t.exposeBoolean('isConfigured', {
-      description: 'Whether there is an access to it, which may or may not work: see `testProvider`.',
+      description: 'True if credentials exist, valid or not (see `testProvider`), or none are needed.',
     }),
     keySource: t.expose('keySource', {
       type: ProviderKeySource,
       nullable: true,
-      description: 'Whose access that is; null when there is none, or none is needed.',
+      description: 'The owner of the credentials; null if there are none or none are needed.',
     }),
     keyEnding: t.string({
       nullable: true,
       description:
-        "The last four characters of the account's own key; null when it has none, or one under 8 characters.",
+        "The last four characters of the account's own key; null if it has none or one of fewer than 8 characters.",
       resolve: ({ own }) => own?.keyEnding ?? null,
     }),
     baseUrl: t.string({
       nullable: true,
-      description: "Where the account's own access goes; null when it has none, or one to the provider's own address.",
+      description:
+        "The base URL of the account's own credentials; null if it has none or uses the default URL of the provider.",
       resolve: ({ own }) => own?.baseUrl ?? null,
     }),
     defaultModel: t.string({
       nullable: true,
-      description:
-        'The model that is asked where a chatbot names none; null where it has to name one, or there is none.',
+      description: 'The model of chatbots that name none; null if a chatbot must name one, and for `builtin`.',
       resolve: ({ name }) => familyOf(name).defaultModel,
     }),
     models: t.field({
       type: [ProviderModelRef],
-      description: `The models that the account has asked, used last first; at most ${MAX_PROVIDER_MODELS}.`,
+      description: `The models that the account has used, most recent first; at most ${MAX_PROVIDER_MODELS}.`,
       extensions: { listSize: () => MAX_PROVIDER_MODELS } satisfies FieldExtensions,
       resolve: ({ models }) => [...models],
     }),
@@ -89,7 +89,7 @@ const ProviderRef = builder.objectRef<ProviderStatus>('Provider').implement({
       type: MessageErrorRef,
       nullable: true,
       description:
-        "Why the model that was asked last has failed, or that the account's own key cannot be read any more; null when all is well.",
+        'The error of the most recently used model, or of an own key that cannot be decrypted; null if there is none.',
     }),
   }),
 });
@@ -98,7 +98,7 @@ builder.queryField('providers', (t) =>
   t.field({
     type: [ProviderRef],
     authScopes: { $any: { READ: true, MANAGE: true } },
-    description: 'Everything that can answer, and how the account stands with it. Needs `READ` or `MANAGE`.',
+    description: "All providers, with the account's credentials and models. Needs `READ` or `MANAGE`.",
     extensions: { listSize: () => PROVIDER_COUNT } satisfies FieldExtensions,
     resolve: (_root, _args, { deps, viewer }) => listProviders(deps, viewer),
   }),
@@ -120,29 +120,29 @@ const providerName = { required: true, description: 'The name of the provider, s
 builder.relayMutationField(
   'setProviderKey',
   {
-    description: 'What the account reaches a provider with.',
+    description: 'The credentials of the account for a provider.',
     inputFields: (t) => ({
       provider: t.string(providerName),
       apiKey: t.string({
-        description: 'The key, 1 to 512 printable characters; only `open` may do without. Nobody can read it again.',
+        description: 'The API key, 1 to 512 printable characters; required except for `open`. It cannot be read again.',
       }),
       baseUrl: t.string({
         description:
-          "An address instead of the provider's own, such as `https://models.example.com/v1`: public, http or https, on port 80, 443, 8080 or 8443. `open` needs one.",
+          "A base URL in place of the provider's own, such as `https://models.example.com/v1`: a public http or https address on port 80, 443, 8080 or 8443. Required for `open`.",
       }),
     }),
   },
   {
     description:
-      "Sets the account's own access to a provider, as a whole: what is left out is not kept. It goes before the operator's at once. Needs `MANAGE`.",
+      "Sets the account's own credentials for a provider, replaced as a whole. They take precedence over the operator's at once. Needs `MANAGE`.",
     authScopes: { MANAGE: true },
     errors: { types: [InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ provider: await setProviderKey(deps, viewer, input) }),
   },
   {
-    description: 'What was set.',
+    description: 'The provider with its new credentials.',
     outputFields: (t) => ({
-      provider: t.field(providerField('The provider with its new access.')),
+      provider: t.field(providerField('The provider with its new credentials.')),
     }),
   },
 );
@@ -150,20 +150,20 @@ builder.relayMutationField(
 builder.relayMutationField(
   'deleteProviderKey',
   {
-    description: 'What to delete.',
+    description: 'The provider whose credentials to delete.',
     inputFields: (t) => ({ provider: t.string(providerName) }),
   },
   {
     description:
-      "Deletes the account's own access to a provider. From then on the operator's counts, if there is one. Needs `MANAGE`.",
+      "Deletes the account's own credentials for a provider. The operator's apply from then on, if any. Needs `MANAGE`.",
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ provider: await deleteProviderKey(deps, viewer, input) }),
   },
   {
-    description: 'What was deleted.',
+    description: 'The provider without own credentials.',
     outputFields: (t) => ({
-      provider: t.field(providerField('The provider without it.')),
+      provider: t.field(providerField('The provider without own credentials.')),
     }),
   },
 );
@@ -171,35 +171,37 @@ builder.relayMutationField(
 builder.relayMutationField(
   'testProvider',
   {
-    description: 'What to test.',
+    description: 'The provider and model to test.',
     inputFields: (t) => ({
       provider: t.string(providerName),
-      model: t.string({ description: "A model, 1 to 255 characters; absent: the provider's default." }),
+      model: t.string({
+        description: 'The name of a model, 1 to 255 characters; if absent, the default model of the provider.',
+      }),
     }),
   },
   {
     description:
-      'Asks a model for one word, with the access that chatbots would use, and waits 10 seconds at most. The tokens count at the provider, and nowhere here. Needs `MANAGE`.',
+      'Asks a model for one word with the credentials that chatbots would use, and waits at most 10 seconds. The provider bills the tokens; they do not count in `Account.usage`. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors: { types: [InvalidInputError] },
     resolve: (_root, { input }, { deps, viewer, signal }) => testProvider(deps, viewer, input, signal),
   },
   {
-    description: 'What came of the test.',
+    description: 'The result of the test.',
     outputFields: (t) => ({
-      provider: t.field(providerField('The provider.')),
+      provider: t.field(providerField('The tested provider.')),
       model: t.exposeString('model', {
         nullable: true,
-        description: 'The model that was asked; null when none was named, and none has answered.',
+        description: 'The model that was asked; null if none was named and none answered.',
       }),
-      isWorking: t.boolean({ description: 'Whether it has answered.', resolve: ({ failure }) => failure === null }),
+      isWorking: t.boolean({ description: 'True if the model answered.', resolve: ({ failure }) => failure === null }),
       latencyMs: t.exposeInt('latencyMs', {
-        description: 'Milliseconds to the end of its answer, or until it failed.',
+        description: 'The milliseconds until the answer ended or failed.',
       }),
       error: t.field({
         type: MessageErrorRef,
         nullable: true,
-        description: 'Why it has not; null when it has.',
+        description: 'The error; null if the model answered.',
         resolve: ({ failure }) => describeFailure(failure),
       }),
     }),

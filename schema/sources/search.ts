@@ -9,17 +9,19 @@ const MAX_HITS = 100;
 const MAX_QUERY_CHARS = 8_000;
 
 const SearchHit = builder.objectRef<Hit>('SearchHit').implement({
-  description: 'A passage that a search found.',
+  description: 'A passage that matches a search.',
   fields: (t) => ({
-    passage: t.expose('passage', { type: PassageRef, description: 'The passage.' }),
-    score: t.exposeFloat('score', { description: 'How well it matches, 0 to 1; comparable within one answer only.' }),
+    passage: t.expose('passage', { type: PassageRef, description: 'The matching passage.' }),
+    score: t.exposeFloat('score', {
+      description: 'The quality of the match, 0 to 1; comparable within one result only.',
+    }),
   }),
 });
 
 const SearchResult = builder.objectRef<{ query: string; hits: Hit[] }>('SearchResult').implement({
-  description: 'The passages that a search found.',
+  description: 'The result of a search.',
   fields: (t) => ({
-    query: t.exposeString('query', { description: 'The question or words that were searched for.' }),
+    query: t.exposeString('query', { description: 'The text that was searched for.' }),
     hits: t.expose('hits', {
       type: [SearchHit],
       description: 'The passages, best match first; at most `first` of `search`.',
@@ -32,11 +34,14 @@ builder.queryField('search', (t) =>
     type: SearchResult,
     authScopes: { READ: true },
     description:
-      "Finds the passages of a chatbot's sources that match a question best, best first; writes no answer. An unknown chatbot is the error `NOT_FOUND`.",
+      'Searches the sources of a chatbot for the passages that match a text best, and writes no reply. An unknown chatbot gets `NOT_FOUND`.',
     args: {
-      chatbotId: t.arg.id({ required: true, description: 'Whose sources to search.' }),
-      query: t.arg.string({ required: true, description: 'A question or words, at most 8,000 characters.' }),
-      first: t.arg.int({ defaultValue: DEFAULT_HITS, description: 'How many to find, at most 100.' }),
+      chatbotId: t.arg.id({ required: true, description: 'The id of the chatbot whose sources to search.' }),
+      query: t.arg.string({
+        required: true,
+        description: 'The text to search for, such as a question; at most 8,000 characters.',
+      }),
+      first: t.arg.int({ defaultValue: DEFAULT_HITS, description: 'The maximum number of hits, at most 100.' }),
     },
     extensions: { listSize: ({ first }) => Number(first ?? DEFAULT_HITS) } satisfies FieldExtensions,
     resolve: async (_root, { chatbotId, query, ...args }, { deps, viewer, loaders }) => {

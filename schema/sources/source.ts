@@ -14,25 +14,25 @@ import { Node } from '../node.ts';
 import { CONTENT } from '../scopes.ts';
 
 const SourceType = builder.enumType('SourceType', {
-  description: 'What a source was made from.',
+  description: 'The origin of a source.',
   values: {
     SITE: { description: 'A website.' },
     URL: { description: 'A web page.' },
-    FILE: { description: 'An uploaded document.' },
-    TEXT: { description: 'Pasted text; Markdown is understood.' },
+    FILE: { description: 'An uploaded file.' },
+    TEXT: { description: 'A text, plain or Markdown.' },
     QA: { description: 'A question with its answer.' },
-    TRANSCRIPT: { description: 'A transcript.' },
+    TRANSCRIPT: { description: 'A transcript of speech.' },
   } satisfies Record<SourceTypeName, object>,
 });
 
 const SourceStatus = builder.enumType('SourceStatus', {
-  description: 'How far a source has been read.',
+  description: 'The state of a source.',
   values: {
-    PENDING: { description: 'Waiting to be read.' },
-    CRAWLING: { description: 'Being fetched.' },
-    PROCESSING: { description: 'Being cut into passages.' },
-    DONE: { description: 'Read: its passages can be found.' },
-    FAILED: { description: 'Could not be read; `error` says why.' },
+    PENDING: { description: 'The source waits to be read.' },
+    CRAWLING: { description: 'The source is being fetched.' },
+    PROCESSING: { description: 'The source is being split into passages.' },
+    DONE: { description: 'The source is read, and the chatbot answers from it.' },
+    FAILED: { description: 'The source could not be read; see `error`.' },
   } satisfies Record<SourceStatusName, object>,
 });
 
@@ -43,57 +43,57 @@ export const SourceRef = builder.objectRef<Source>('Source');
 export const PassageRef = builder.objectRef<Passage>('Passage');
 
 SourceRef.implement({
-  description: 'Something that a chatbot has read and answers from.',
+  description: 'A source of knowledge of a chatbot, split into passages.',
   interfaces: [Node],
   fields: (t) => ({
     chatbot: t.field({
       type: ChatbotRef,
-      description: 'Whose source it is.',
+      description: 'The chatbot that answers from the source.',
       resolve: async (source, _args, { loaders }) =>
         requireFound('Chatbot', await loaders.chatbot.load(source.chatbotId)),
     }),
-    type: t.expose('type', { type: SourceType, description: 'What it was made from.' }),
-    title: t.exposeString('title', { description: 'Its title, as citations show it.' }),
-    url: t.exposeString('url', { nullable: true, description: 'Its address; null when it has none.' }),
-    status: t.expose('status', { type: SourceStatus, description: 'How far it has been read.' }),
-    error: t.exposeString('error', { nullable: true, description: 'Why it could not be read; null unless it FAILED.' }),
-    pageCount: t.exposeInt('pageCount', { description: 'How many pages were read; 0 before that.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was added.' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it last changed.' }),
+    type: t.expose('type', { type: SourceType, description: 'The origin of the source.' }),
+    title: t.exposeString('title', { description: 'The title shown in citations.' }),
+    url: t.exposeString('url', { nullable: true, description: 'The URL of the source; null if it has none.' }),
+    status: t.expose('status', { type: SourceStatus, description: 'The state of the source.' }),
+    error: t.exposeString('error', { nullable: true, description: 'The reason why the source FAILED; else null.' }),
+    pageCount: t.exposeInt('pageCount', { description: 'The number of pages read; 0 until the source is DONE.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time when the source was added.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'The time of the last change.' }),
     passages: t.connection(
       {
         type: PassageRef,
         authScopes: { READ: true },
-        description: 'What it says, in pieces, in reading order.',
+        description: 'The passages in reading order.',
         extensions: pageExtensions,
         resolve: (source, args, { deps, viewer }) =>
           paginate('passage', args, (page) => listPassages(deps.db.read, viewer.accountId, source.id, page)),
       },
       { name: 'SourcePassagesConnection', description: 'A page of passages.' },
-      { name: 'SourcePassagesConnectionEdge', description: 'A passage and its place in the list.' },
+      { name: 'SourcePassagesConnectionEdge', description: 'A passage with its cursor.' },
     ),
   }),
 });
 
 PassageRef.implement({
-  description: 'A piece of a source: what search finds and citations point to.',
+  description: 'A passage of a source, which `search` finds and citations refer to.',
   interfaces: [Node],
   fields: (t) => ({
     source: t.field({
       type: SourceRef,
-      description: 'The source that it is a piece of.',
+      description: 'The source of the passage.',
       resolve: async (passage, _args, { loaders }) =>
         requireFound('Source', await loaders.source.load(passage.sourceId)),
     }),
-    position: t.exposeInt('position', { description: 'Its place in the source, from 0.' }),
+    position: t.exposeInt('position', { description: 'The position of the passage in its source, from 0.' }),
     headingPath: t.field({
       type: ['String'],
-      description: 'The headings above it, outermost first; empty when there are none.',
+      description: 'The headings above the passage, outermost first; empty if there are none.',
       resolve: (passage) => [...passage.headingPath],
     }),
     text: t.exposeString('text', {
       authScopes: CONTENT,
-      description: 'What it says, in Markdown where the source was. Needs `READ` or `CHAT`.',
+      description: 'The text; Markdown if the source is. Needs `READ` or `CHAT`.',
     }),
   }),
 });
@@ -103,8 +103,10 @@ builder.objectField(ChatbotRef, 'sources', (t) =>
     {
       type: SourceRef,
       authScopes: { READ: true },
-      description: 'What it answers from, newest first.',
-      args: { status: t.arg({ type: SourceStatus, description: 'Only sources that have come this far.' }) },
+      description: 'The sources of the chatbot, newest first.',
+      args: {
+        status: t.arg({ type: SourceStatus, description: 'The state of the returned sources; if absent, any.' }),
+      },
       extensions: pageExtensions,
       resolve: (chatbot, { status, ...args }, { loaders }) =>
         paginate('source', args, (page) =>
@@ -112,23 +114,29 @@ builder.objectField(ChatbotRef, 'sources', (t) =>
         ),
     },
     { name: 'ChatbotSourcesConnection', description: "A page of a chatbot's sources." },
-    { name: 'ChatbotSourcesConnectionEdge', description: 'A source and its place in the list.' },
+    { name: 'ChatbotSourcesConnectionEdge', description: 'A source with its cursor.' },
   ),
 );
 
 const QuestionAnswerInput = builder.inputType('QuestionAnswerInput', {
-  description: 'A question and the answer that is to be given to it, word for word.',
+  description: 'A question with its answer.',
   fields: (t) => ({
-    question: t.string({ required: true, description: 'The question, as visitors ask it; 1 to 2,000 characters.' }),
-    answer: t.string({ required: true, description: 'The answer; 1 to 20,000 characters.' }),
+    question: t.string({
+      required: true,
+      description: 'The question in the words of a visitor; 1 to 2,000 characters.',
+    }),
+    answer: t.string({
+      required: true,
+      description: 'The answer, which the built-in engine gives word for word; 1 to 20,000 characters.',
+    }),
   }),
 });
 
 const SourceContentInput = builder.inputType('SourceContentInput', {
-  description: 'What a source is made from: exactly one of these.',
+  description: 'The content of a source: exactly one field.',
   isOneOf: true,
   fields: (t) => ({
-    text: t.string({ description: 'Markdown or plain text. Headings are kept with each passage below them.' }),
+    text: t.string({ description: 'A plain or Markdown text. Each passage keeps the headings above it.' }),
     qa: t.field({ type: QuestionAnswerInput, description: 'A question with its answer.' }),
   }),
 });
@@ -136,45 +144,47 @@ const SourceContentInput = builder.inputType('SourceContentInput', {
 builder.relayMutationField(
   'createSource',
   {
-    description: 'The new source.',
+    description: 'The fields of a new source.',
     inputFields: (t) => ({
-      chatbotId: t.id({ required: true, description: 'The chatbot that shall answer from it.' }),
+      chatbotId: t.id({ required: true, description: 'The id of the chatbot that answers from the source.' }),
       title: t.string({
         description:
-          'Its title, as citations show it; 1 to 255 characters. Absent: the question, or the first heading or line.',
+          'The title shown in citations; 1 to 255 characters. If absent, the question, or the first heading or line of the text.',
       }),
-      content: t.field({ type: SourceContentInput, required: true, description: 'What to read.' }),
+      content: t.field({ type: SourceContentInput, required: true, description: 'The content of the source.' }),
     }),
   },
   {
     description:
-      'Adds a source to a chatbot and reads it. The answer comes when it can be asked about, or when it has `FAILED`, as its text takes too much time or memory. Needs `MANAGE`.',
+      'Adds a source to a chatbot and reads it. Returns when the source is DONE, or FAILED because its text takes too much time or memory. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({ source: await createSource(deps, viewer, input) }),
   },
   {
     description: 'The new source.',
-    outputFields: (t) => ({ source: t.expose('source', { type: SourceRef, description: 'The source, read.' }) }),
+    outputFields: (t) => ({
+      source: t.expose('source', { type: SourceRef, description: 'The source, DONE or FAILED.' }),
+    }),
   },
 );
 
 builder.relayMutationField(
   'deleteSource',
   {
-    description: 'What to delete.',
+    description: 'The source to delete.',
     inputFields: (t) => ({ id: t.id({ required: true, description: 'The id of the source.' }) }),
   },
   {
-    description: 'Deletes a source with its passages; citations of it keep their quote. Needs `MANAGE`.',
+    description: 'Deletes a source with its passages, permanently. Citations keep their quotes. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError] },
     resolve: (_root, { input }, { deps, viewer }) => deleteSource(deps, viewer, input),
   },
   {
-    description: 'What was deleted.',
+    description: 'The deleted source.',
     outputFields: (t) => ({
-      deletedId: t.exposeID('deletedId', { description: 'The id that names nothing any more.' }),
+      deletedId: t.exposeID('deletedId', { description: 'The id of the deleted source.' }),
     }),
   },
 );

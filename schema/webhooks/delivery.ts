@@ -17,85 +17,85 @@ import { WebhookSubscriptionRef } from './subscription.ts';
 const MAX_ATTEMPTS = 20;
 
 const DeliveryStatus = builder.enumType('DeliveryStatus', {
-  description: 'How a delivery stands.',
+  description: 'The state of a delivery.',
   values: {
-    PENDING: { description: 'Not tried yet, or not since it was asked for again.' },
-    DELIVERED: { description: 'The endpoint has answered with a status from 200 to 299.' },
-    FAILED: { description: 'The last attempt has failed, and another is due.' },
-    EXHAUSTED: { description: 'The last attempt has failed, and none is left.' },
+    PENDING: { description: 'No attempt was made yet, or none since the delivery was requested again.' },
+    DELIVERED: { description: 'The endpoint responded with a status from 200 to 299.' },
+    FAILED: { description: 'The last attempt failed; another is scheduled.' },
+    EXHAUSTED: { description: 'The last attempt failed; none is left.' },
   } satisfies Record<DeliveryStatusName, object>,
 });
 
 const WebhookAttemptRef = builder.objectRef<WebhookAttempt>('WebhookAttempt').implement({
-  description: 'One HTTP request for a delivery.',
+  description: 'An attempt of a delivery: one HTTP request.',
   fields: (t) => ({
-    number: t.exposeInt('number', { description: 'Its place among the attempts, from 1.' }),
-    at: t.expose('at', { type: 'DateTime', description: 'When it was made.' }),
-    durationMs: t.exposeInt('durationMs', { description: 'How many milliseconds it took.' }),
+    number: t.exposeInt('number', { description: 'The number of the attempt, from 1.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'The time of the attempt.' }),
+    durationMs: t.exposeInt('durationMs', { description: 'The duration in milliseconds.' }),
     statusCode: t.exposeInt('statusCode', {
       nullable: true,
-      description: 'The HTTP status of the answer; null where none came.',
+      description: 'The HTTP status of the response; null if there was none.',
     }),
-    error: t.exposeString('error', { nullable: true, description: 'Why it failed; null when it succeeded.' }),
+    error: t.exposeString('error', { nullable: true, description: 'The reason of the failure; null for a success.' }),
     response: t.exposeString('response', {
       authScopes: { READ: true },
       description:
-        'The first kilobyte of the answer, which may repeat what it was sent; may be empty. Needs `READ` beside `MANAGE`.',
+        'The first kilobyte of the response body, which may repeat the request; may be empty. Needs `READ` and `MANAGE`.',
     }),
   }),
 });
 
 /** A delivery. */
 export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDelivery').implement({
-  description: 'One event to one endpoint, and what became of it.',
+  description: 'A delivery of one event to one subscription.',
   interfaces: [Node],
   fields: (t) => ({
     subscription: t.field({
       type: WebhookSubscriptionRef,
-      description: 'Whom it is for.',
+      description: 'The subscription of the delivery.',
       resolve: async ({ subscriptionId }, _args, { loaders }) =>
         requireFound('Webhook subscription', await loaders.webhookSubscription.load(subscriptionId)),
     }),
-    event: t.expose('name', { type: WebhookEvent, description: 'What it tells of.' }),
+    event: t.expose('name', { type: WebhookEvent, description: 'The type of the event.' }),
     eventId: t.exposeID('eventId', {
-      description: 'The id of the event, the header `webhook-id`: the same in every attempt and when it is replayed.',
+      description: 'The id of the event, sent as the header `webhook-id`. It is the same in all attempts and replays.',
     }),
     occurredAt: t.field({
       type: 'DateTime',
-      description: 'When the event happened.',
+      description: 'The time of the event.',
       resolve: async ({ eventId }, _args, { loaders }) =>
         requireFound('Webhook event', await loaders.webhookEvent.load(eventId)).at,
     }),
-    status: t.expose('status', { type: DeliveryStatus, description: 'How it stands.' }),
+    status: t.expose('status', { type: DeliveryStatus, description: 'The state of the delivery.' }),
     payload: t.exposeString('body', {
       nullable: true,
       authScopes: { READ: true },
       description:
-        'The body as it is sent, the same each time; null until it is made, before the first attempt. Needs `READ` beside `MANAGE`.',
+        'The request body, the same in all attempts; null until it is built directly before the first attempt. Needs `READ` and `MANAGE`.',
     }),
     headers: t.field({
       type: 'JSON',
       nullable: true,
       description:
-        'What `payload` would be sent with if it were sent now, as an object of names and values: signed at this moment, and without the custom headers of the subscription. Null while there is no payload, and where the secret cannot be read.',
+        'The request headers of `payload` by name, signed as if sent now and without the custom headers of the subscription. Null while `payload` is null, and if the secret cannot be decrypted.',
       resolve: async (delivery, _args, { deps, loaders }) =>
         signAgain(deps, delivery, await loaders.sealedParts.load(delivery.subscriptionId)),
     }),
     payloadProblem: t.exposeString('bodyProblem', {
       nullable: true,
       description:
-        'Why `payload` is the default body although the subscription has a `document`; null where it is not.',
+        'The reason why `payload` is the default body although the subscription has a `document`; null otherwise.',
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of creation.' }),
     nextAttemptAt: t.expose('nextAttemptAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it is tried next; null when it is not.',
+      description: 'The time of the next attempt; null if none is scheduled.',
     }),
-    attemptCount: t.exposeInt('attemptCount', { description: 'How often it was tried.' }),
+    attemptCount: t.exposeInt('attemptCount', { description: 'The number of attempts.' }),
     attempts: t.field({
       type: [WebhookAttemptRef],
-      description: `Its attempts, oldest first; the last ${MAX_ATTEMPTS} where there are more.`,
+      description: `The last ${MAX_ATTEMPTS} attempts, oldest first.`,
       extensions: { listSize: () => MAX_ATTEMPTS } satisfies FieldExtensions,
       resolve: async ({ id }, _args, { loaders }) => (await loaders.webhookAttempts.load(id)).slice(-MAX_ATTEMPTS),
     }),
@@ -106,8 +106,10 @@ builder.objectField(WebhookSubscriptionRef, 'deliveries', (t) =>
   t.connection(
     {
       type: WebhookDeliveryRef,
-      description: 'What it was told, newest first, for as long as `EVENT_RETENTION_DAYS` says.',
-      args: { status: t.arg({ type: DeliveryStatus, description: 'Only deliveries that stand so.' }) },
+      description: 'The deliveries of the last `EVENT_RETENTION_DAYS` days, newest first.',
+      args: {
+        status: t.arg({ type: DeliveryStatus, description: 'The state of the returned deliveries; if absent, any.' }),
+      },
       extensions: pageExtensions,
       resolve: (subscription, { status, ...args }, { deps, viewer }) => {
         const of = { subscriptionId: subscription.id, status: status ?? undefined };
@@ -117,7 +119,7 @@ builder.objectField(WebhookSubscriptionRef, 'deliveries', (t) =>
       },
     },
     { name: 'WebhookSubscriptionDeliveriesConnection', description: "A page of a subscription's deliveries." },
-    { name: 'WebhookSubscriptionDeliveriesConnectionEdge', description: 'A delivery and its place in the list.' },
+    { name: 'WebhookSubscriptionDeliveriesConnectionEdge', description: 'A delivery with its cursor.' },
   ),
 );
 
@@ -126,9 +128,11 @@ builder.subscriptionField('webhookDeliveries', (t) =>
     type: WebhookDeliveryRef,
     authScopes: { MANAGE: true },
     description:
-      'Follows deliveries: tells one when it was made and whenever it was tried, as it stands then; several changes may be told as one. Stays open until the subscription is deleted. What is missed stands in `WebhookSubscription.deliveries`. Error before the first event: `NOT_FOUND`. Needs `MANAGE`.',
+      'Streams deliveries in their current state when they are created and after each attempt; several changes may be sent as one. Open until the subscription is deleted. Not resumable: missed changes are in `WebhookSubscription.deliveries`. Error before the first event: `NOT_FOUND`. Needs `MANAGE`.',
     args: {
-      subscriptionId: t.arg.id({ description: 'Only those of this subscription; absent: all of the account.' }),
+      subscriptionId: t.arg.id({
+        description: 'The id of a subscription; if absent, the deliveries of the whole account are sent.',
+      }),
     },
     subscribe: (_root, args, { deps, viewer, signal }) => subscribeToDeliveries(deps, viewer, args, signal),
     resolve: (delivery) => delivery,

@@ -4,12 +4,12 @@ import { builder, type FieldExtensions } from '../builder.ts';
 import { WebhookEvent } from './event.ts';
 
 const WebhookDryRunRef = builder.objectRef<WebhookBody>('WebhookDryRun').implement({
-  description: 'A body as an endpoint would be sent it.',
+  description: 'The webhook body that an endpoint would receive.',
   fields: (t) => ({
-    payload: t.exposeString('body', { description: 'The body, JSON.' }),
+    payload: t.exposeString('body', { description: 'The body, as JSON.' }),
     payloadProblem: t.exposeString('problem', {
       nullable: true,
-      description: 'Why it is the default body although there is a document; null where it is not.',
+      description: 'The reason why `payload` is the default body although a document was given; null otherwise.',
     }),
   }),
 });
@@ -20,13 +20,18 @@ builder.queryField('dryRunWebhook', (t) =>
     nullable: true,
     authScopes: { MANAGE: true },
     description:
-      'Shows the body that a document makes of an event; nothing is sent. Null when there is no such event. `BAD_USER_INPUT` for a document that could not be saved. Needs `MANAGE`, the scopes of what the document reads, and `READ` for an event that has happened.',
+      'Builds the body of an event without sending it. Null if there is no such event. A document that could not be saved gets `BAD_USER_INPUT`. Needs `MANAGE`, the scopes of the fields that the document selects, and `READ` for an `eventId`.',
     args: {
-      document: t.arg.string({ description: 'What a subscription would have as its `document`; absent: none.' }),
-      eventId: t.arg.id({ description: 'An event that somebody was told of. Give either this or `sample`.' }),
+      document: t.arg.string({
+        description: 'The `document` of a subscription; if absent, the default body is built.',
+      }),
+      eventId: t.arg.id({
+        description: 'The id of a recorded event. Exactly one of `eventId` and `sample` is required.',
+      }),
       sample: t.arg({
         type: WebhookEvent,
-        description: 'An example of such an event, which is about nothing that exists. Give either this or `eventId`.',
+        description:
+          'The type of a sample event, whose objects are null. Exactly one of `eventId` and `sample` is required.',
       }),
     },
     extensions: { executes: ({ document }) => document } satisfies FieldExtensions,

@@ -8,7 +8,7 @@ const NAMES = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
 
 /** What endpoints can be told of. */
 export const WebhookEvent = builder.enumType('WebhookEvent', {
-  description: 'What endpoints can be told of; on the wire `LEAD_CAPTURED` is `lead.captured`.',
+  description: 'An event that webhooks send. In bodies and in REST, `LEAD_CAPTURED` is `lead.captured`.',
   values: Object.fromEntries(NAMES.map((name) => [name, { description: WEBHOOK_SAMPLES[name].description }])) as Record<
     WebhookEventName,
     { description: string }
@@ -16,20 +16,20 @@ export const WebhookEvent = builder.enumType('WebhookEvent', {
 });
 
 const WebhookEventDescriptionRef = builder.objectRef<WebhookEventName>('WebhookEventDescription').implement({
-  description: 'An event that endpoints can be told of.',
+  description: 'A webhook event with a sample body.',
   fields: (t) => ({
-    event: t.field({ type: WebhookEvent, description: 'Its name in the graph.', resolve: (name) => name }),
+    event: t.field({ type: WebhookEvent, description: 'The name in GraphQL.', resolve: (name) => name }),
     wireName: t.string({
-      description: 'Its name in bodies and in REST, such as `lead.captured`.',
+      description: 'The name in bodies and in REST, such as `lead.captured`.',
       resolve: (name) => WEBHOOK_EVENTS[name],
     }),
     description: t.string({
-      description: 'When it fires.',
+      description: 'The condition that triggers the event.',
       resolve: (name) => WEBHOOK_SAMPLES[name].description,
     }),
     sample: t.field({
       type: 'JSON',
-      description: 'A body as an example: an object of `event`, `chatbot_id`, `timestamp` and `data`.',
+      description: 'A sample body: an object of `event`, `chatbot_id`, `timestamp` and `data`.',
       resolve: (name) => {
         const data = toJson(WEBHOOK_SAMPLES[name].data);
         return JSON.parse(buildDefaultBody({ name, ...sampleContext(name), data }));
@@ -42,7 +42,7 @@ builder.queryField('webhookEvents', (t) =>
   t.field({
     type: [WebhookEventDescriptionRef],
     authScopes: { MANAGE: true },
-    description: 'All events that endpoints can be told of. Needs `MANAGE`.',
+    description: 'All webhook events. Needs `MANAGE`.',
     extensions: { listSize: () => NAMES.length } satisfies FieldExtensions,
     resolve: () => NAMES,
   }),

@@ -39,23 +39,23 @@ const loadIf = async <T>(loader: { load(id: string): Promise<T | undefined> }, i
 
 const WebhookPayload = builder.interfaceRef<WebhookEventOf>('WebhookPayload').implement({
   description:
-    'Something that endpoints can be told of, for the documents of webhook subscriptions. What it is about is read when the body is made, right before the first attempt.',
+    'A webhook event, for the documents of webhook subscriptions. Its objects are read when the body is built, directly before the first attempt.',
   resolveType: ({ name }) => TYPES[name][0],
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'Its id, the header `webhook-id`.' }),
-    name: t.expose('name', { type: WebhookEvent, description: 'What has happened.' }),
-    at: t.expose('at', { type: 'DateTime', description: 'When it happened.' }),
+    id: t.exposeID('id', { description: 'The id of the event, sent as the header `webhook-id`.' }),
+    name: t.expose('name', { type: WebhookEvent, description: 'The type of the event.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'The time of the event.' }),
     chatbot: t.field({
       type: ChatbotRef,
       nullable: true,
       authScopes: READ,
-      description: 'Whose it is; null when that is gone, and for what belongs to no chatbot.',
+      description: 'The chatbot of the event; null if it has been deleted, and for events of the account.',
       resolve: ({ chatbotId }, _args, { loaders }) => loadIf(loaders.chatbot, chatbotId),
     }),
     data: t.field({
       type: 'JSON',
       authScopes: READ,
-      description: 'The inside of the default body, written when it happened: see `webhookEvents`.',
+      description: 'The `data` of the default body, recorded at the time of the event: see `webhookEvents`.',
       resolve: ({ data }) => parseForAnswer(data),
     }),
   }),
@@ -68,7 +68,7 @@ const ABOUT = {
         type: ConversationRef,
         nullable: true,
         authScopes: READ,
-        description: 'The conversation, as it is now; null when it is gone, and in examples.',
+        description: 'The conversation in its current state; null if it has been deleted, and in samples.',
         resolve: ({ conversationId }, _args, { loaders }) => loadIf(loaders.conversation, conversationId),
       }),
     ),
@@ -78,7 +78,7 @@ const ABOUT = {
         type: MessageRef,
         nullable: true,
         authScopes: READ,
-        description: 'The message, as it is now; null when it is gone, and in examples.',
+        description: 'The message in its current state; null if it has been deleted, and in samples.',
         resolve: ({ messageId }, _args, { loaders }) => loadIf(loaders.message, messageId),
       }),
     ),
@@ -88,7 +88,7 @@ const ABOUT = {
         type: LeadRef,
         nullable: true,
         authScopes: READ,
-        description: 'The lead; null when it is gone, and in examples.',
+        description: 'The lead; null if it has been deleted, and in samples.',
         resolve: ({ leadId }, _args, { loaders }) => loadIf(loaders.lead, leadId),
       }),
     ),
@@ -98,7 +98,7 @@ const ABOUT = {
         type: SourceRef,
         nullable: true,
         authScopes: READ,
-        description: 'The source, as it is now; null when it is gone, and in examples.',
+        description: 'The source in its current state; null if it has been deleted, and in samples.',
         resolve: ({ sourceId }, _args, { loaders }) => loadIf(loaders.source, sourceId),
       }),
     ),
@@ -117,7 +117,7 @@ builder.subscriptionField('event', (t) =>
   t.field({
     type: WebhookPayload,
     description:
-      'The event that a webhook is told of: the one field of the document of a webhook subscription. Nobody can subscribe to it themselves: `FORBIDDEN`.',
+      'The webhook event: the only root field of the document of a webhook subscription. A client that subscribes to it gets `FORBIDDEN`.',
     subscribe: (): AsyncIterable<WebhookEventOf> => {
       throw new ForbiddenError('Subscription.event', [], ['event']);
     },

@@ -14,78 +14,90 @@ const errors = { types: [NotFoundError, InvalidInputError] };
 const deliveryPayload = (description: string) => ({
   description,
   outputFields: (t: ObjectFields<{ delivery: WebhookDelivery }>) => ({
-    webhookDelivery: t.expose('delivery', { type: WebhookDeliveryRef, description: 'The delivery, due now.' }),
+    webhookDelivery: t.expose('delivery', {
+      type: WebhookDeliveryRef,
+      description: 'The delivery, scheduled for now.',
+    }),
   }),
 });
 
 builder.relayMutationField(
   'sendTestWebhook',
   {
-    description: 'Whom to send what.',
+    description: 'The subscription and the type of the sample event.',
     inputFields: (t) => ({
-      subscriptionId: t.id({ required: true, description: 'The subscription.' }),
+      subscriptionId: t.id({ required: true, description: 'The id of the subscription.' }),
       event: t.field({
         type: WebhookEvent,
         required: true,
-        description: 'What to send an example of; the subscription need not list it.',
+        description: 'The type of the sample event, which the subscription need not list.',
       }),
     }),
   },
   {
     description:
-      'Sends an endpoint an example of an event, signed and tried like any other. Refused where it is switched off. Needs `MANAGE`.',
+      'Sends a sample event to an endpoint, signed and retried like any other. Refused while the subscription is disabled. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors,
     resolve: async (_root, { input }, { deps, viewer }) => ({ delivery: await sendTestWebhook(deps, viewer, input) }),
   },
-  deliveryPayload('What is sent.'),
+  deliveryPayload('The delivery of the sample event.'),
 );
 
 builder.relayMutationField(
   'redeliverWebhook',
   {
-    description: 'What to send again.',
-    inputFields: (t) => ({ deliveryId: t.id({ required: true, description: 'The delivery, however it stands.' }) }),
+    description: 'The delivery to send again.',
+    inputFields: (t) => ({
+      deliveryId: t.id({ required: true, description: 'The id of the delivery, in any state.' }),
+    }),
   },
   {
     description:
-      'Sends a delivery once more: the same event with the same id, the same body. Refused where the subscription is switched off. Needs `MANAGE`.',
+      'Sends a delivery again, with the same event id and body. Refused while the subscription is disabled. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors,
     resolve: async (_root, { input }, { deps, viewer }) => ({ delivery: await redeliverWebhook(deps, viewer, input) }),
   },
-  deliveryPayload('What is sent again.'),
+  deliveryPayload('The delivery to be sent again.'),
 );
 
 builder.relayMutationField(
   'replayWebhooks',
   {
-    description: 'What to send again, and to whom.',
+    description: 'The subscription and the events to replay.',
     inputFields: (t) => ({
-      subscriptionId: t.id({ required: true, description: 'The subscription.' }),
-      since: t.field({ type: 'DateTime', required: true, description: 'From when on; at most 30 days ago.' }),
+      subscriptionId: t.id({ required: true, description: 'The id of the subscription.' }),
+      since: t.field({
+        type: 'DateTime',
+        required: true,
+        description: 'The time of the earliest event, at most 30 days ago.',
+      }),
       events: t.field({
         type: [WebhookEvent],
         required: false,
-        description: 'Only these, which the subscription must list; absent: all that it lists.',
+        description: 'The event types to replay, which the subscription must list; if absent, all that it lists.',
       }),
     }),
   },
   {
-    description: `Sends an endpoint once more what has happened and what it wants to be told, with the ids that the events had: at most ${MAX_REPLAYED_EVENTS.toLocaleString('en')} events. Those count that some endpoint of the account was to be told when they happened, and no tests. Refused where the subscription is switched off. Needs \`MANAGE\`.`,
+    description: `Sends recorded events again to an endpoint, with their original ids: at most ${MAX_REPLAYED_EVENTS.toLocaleString('en')} events. Events are recorded if a subscription of the account wanted them at that time; sample events are not replayed. Refused while the subscription is disabled. Needs \`MANAGE\`.`,
     authScopes: { MANAGE: true },
     errors,
     resolve: (_root, { input }, { deps, viewer }) => replayWebhooks(deps, viewer, input),
   },
   {
-    description: 'What is sent again.',
+    description: 'The result of a replay.',
     outputFields: (t) => ({
-      webhookSubscription: t.expose('subscription', { type: WebhookSubscriptionRef, description: 'The subscription.' }),
-      count: t.exposeInt('count', { description: 'How many events.' }),
+      webhookSubscription: t.expose('subscription', {
+        type: WebhookSubscriptionRef,
+        description: 'The subscription of the replay.',
+      }),
+      count: t.exposeInt('count', { description: 'The number of events to be sent.' }),
       nextSince: t.expose('nextSince', {
         type: 'DateTime',
         nullable: true,
-        description: 'From when on to ask again, as there were more; null when these were all.',
+        description: 'The `since` of the next request if there are more events; null if there are none.',
       }),
     }),
   },

@@ -14,30 +14,30 @@ import { WebhookEvent } from './event.ts';
 
 /** When what failed is tried again. */
 export const WebhookSchedule = builder.enumType('WebhookSchedule', {
-  description: 'When what failed is tried again.',
+  description: 'The delays between delivery attempts.',
   values: {
-    SHORT: { description: 'As `WEBHOOK_RETRY_SCHEDULE` says; as a rule after 1, 5 and 15 minutes.' },
-    LONG: { description: 'Ten attempts over some three days, in ever longer pauses.' },
+    SHORT: { description: 'The delays of `WEBHOOK_RETRY_SCHEDULE`: 1, 5 and 15 minutes by default.' },
+    LONG: { description: 'Ten attempts over about three days, with increasing delays.' },
   } satisfies Record<WebhookScheduleName, object>,
 });
 
 /** A subscription. Its deliveries are added by their own file. */
 export const WebhookSubscriptionRef = builder.objectRef<WebhookSubscription>('WebhookSubscription').implement({
-  description: 'An endpoint of yours, and what it is told.',
+  description: 'A subscription of an HTTP endpoint to events.',
   interfaces: [Node],
   fields: (t) => ({
     chatbot: t.field({
       type: ChatbotRef,
       nullable: true,
-      description: 'Whose events it is told; null for those of all chatbots, and for what belongs to none.',
+      description: 'The chatbot whose events are sent; null for the events of all chatbots and of the account.',
       resolve: async ({ chatbotId }, _args, { loaders }) =>
         (chatbotId !== null && (await loaders.chatbot.load(chatbotId))) || null,
     }),
-    url: t.exposeString('url', { description: 'Where it is.' }),
-    description: t.exposeString('description', { description: 'What it is for, in the words of its owner.' }),
+    url: t.exposeString('url', { description: 'The URL of the endpoint.' }),
+    description: t.exposeString('description', { description: 'The description given by its creator; may be empty.' }),
     events: t.field({
       type: [WebhookEvent],
-      description: 'What it is told of, one event at least.',
+      description: 'The events that are sent, at least one.',
       extensions: { listSize: () => 14 } satisfies FieldExtensions,
       resolve: ({ events }) => [...events],
     }),
@@ -45,47 +45,50 @@ export const WebhookSubscriptionRef = builder.objectRef<WebhookSubscription>('We
       type: [Channel],
       nullable: true,
       description:
-        'It is told only of conversations that came in these ways; null: whatever the way. What belongs to no conversation is told always.',
+        'The channels of the conversations whose events are sent; null means all channels. Events without a conversation are always sent.',
       extensions: { listSize: () => 4 } satisfies FieldExtensions,
       resolve: ({ channels }) => channels && [...channels],
     }),
-    schedule: t.expose('schedule', { type: WebhookSchedule, description: 'When what failed is tried again.' }),
+    schedule: t.expose('schedule', { type: WebhookSchedule, description: 'The delays between delivery attempts.' }),
     document: t.exposeString('document', {
       nullable: true,
       description:
-        'What its bodies say: a GraphQL document, `subscription { event { … } }`, whose result stands in `data`; null: the default bodies.',
+        'A GraphQL document, `subscription { event { … } }`, whose result is the `data` of the bodies; null means the default bodies.',
     }),
     headerNames: t.field({
       type: ['String'],
-      description: `The names of its custom headers, at most ${MAX_HEADERS}. Nobody can read their values again.`,
+      description: `The names of the custom headers, at most ${MAX_HEADERS}. Their values cannot be read again.`,
       extensions: { listSize: () => MAX_HEADERS } satisfies FieldExtensions,
       resolve: async ({ id }, _args, { deps, loaders }) => {
         const sealed = await loaders.sealedParts.load(id);
         return readHeaderNames(deps.sealer, id, sealed?.sealedHeaders ?? null);
       },
     }),
-    isActive: t.exposeBoolean('isActive', { description: 'Whether it is told anything.' }),
+    isActive: t.exposeBoolean('isActive', {
+      description: 'False while the subscription is disabled: nothing is sent.',
+    }),
     disabledReason: t.exposeString('disabledReason', {
       nullable: true,
-      description: 'Why the gateway has switched it off; null while it is active, and where its owner did.',
+      description:
+        'The reason why the gateway disabled the subscription; null while it is active, and if its owner disabled it.',
     }),
     failingSince: t.expose('failingSince', {
       type: 'DateTime',
       nullable: true,
-      description: 'Since when nothing was delivered although it was tried; null when the last attempt succeeded.',
+      description: 'The time of the first failure since the last success; null if the last attempt succeeded.',
     }),
     willBeDisabledAt: t.field({
       type: 'DateTime',
       nullable: true,
       description:
-        'When it will be switched off unless something is delivered before: told from 60 hours of failing on; null while there is no need.',
+        'The time when the gateway will disable the subscription unless a delivery succeeds; null until it has failed for 60 hours.',
       resolve: ({ isActive, failingSince, warnedAt }) =>
         isActive && failingSince !== null && warnedAt !== null
           ? toTimestamp(Date.parse(warnedAt) + FAILURE_STAGE_MS)
           : null,
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it was last changed.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of creation.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'The time of the last change.' }),
   }),
 });
 
@@ -94,8 +97,8 @@ builder.queryFields((t) => ({
     type: WebhookSubscriptionRef,
     nullable: true,
     authScopes: { MANAGE: true },
-    description: 'One webhook subscription; null when there is none. Needs `MANAGE`.',
-    args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
+    description: 'Finds a webhook subscription by its id; null if there is none. Needs `MANAGE`.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the subscription.' }) },
     resolve: async (_root, args, { loaders }) => {
       const id = parseId('webhookSubscription', args.id);
       return (id && (await loaders.webhookSubscription.load(id))) || null;
@@ -105,10 +108,10 @@ builder.queryFields((t) => ({
     {
       type: WebhookSubscriptionRef,
       authScopes: { MANAGE: true },
-      description: "The account's webhook subscriptions, newest first. Needs `MANAGE`.",
+      description: 'The webhook subscriptions of the account, newest first. Needs `MANAGE`.',
       args: {
         chatbotId: t.arg.id({
-          description: 'Only those of this chatbot alone; an id that names nothing has none.',
+          description: 'The id of a chatbot: only subscriptions to its events are returned, none for an unknown id.',
         }),
       },
       extensions: pageExtensions,
@@ -120,6 +123,6 @@ builder.queryFields((t) => ({
       },
     },
     { name: 'WebhookSubscriptionConnection', description: 'A page of webhook subscriptions.' },
-    { name: 'WebhookSubscriptionEdge', description: 'A webhook subscription and its place in the list.' },
+    { name: 'WebhookSubscriptionEdge', description: 'A webhook subscription with its cursor.' },
   ),
 }));

@@ -13,62 +13,66 @@ import { WebhookEvent } from './event.ts';
 import { WebhookSchedule, WebhookSubscriptionRef } from './subscription.ts';
 
 const WebhookHeaderInput = builder.inputType('WebhookHeaderInput', {
-  description: 'A header of your own, sent with every request to the endpoint.',
+  description: 'A custom header, sent with every request to the endpoint.',
   fields: (t) => ({
     name: t.string({
       required: true,
-      description: 'Its name, 1 to 128 characters; none that HTTP or the gateway sets, such as `Host` or `webhook-id`.',
+      description:
+        'The name, 1 to 128 characters; not a header that HTTP or the gateway sets, such as `Host` or `webhook-id`.',
     }),
     value: t.string({
       required: true,
-      description: 'Its value, 1 to 1,000 printable ASCII characters. Nobody can read it again.',
+      description: 'The value, 1 to 1,000 printable ASCII characters. It cannot be read again.',
     }),
   }),
 });
 
 const texts = {
-  url: 'Where the endpoint is: public, http or https, on port 80, 443, 8080 or 8443; at most 2,048 characters.',
+  url: 'The URL of the endpoint: a public http or https address on port 80, 443, 8080 or 8443; at most 2,048 characters.',
   events:
-    'What it is told of: one event at least, each once. Needs `READ` beside `MANAGE`, as does `url`, but for `QUOTA_WARNING` and `WEBHOOK_DISABLED`.',
-  description: 'What it is for, in your own words; at most 255 characters.',
-  channels: 'Only conversations that came in these ways; empty: whatever the way.',
-  schedule: 'When what failed is tried again; `SHORT` unless given.',
+    'The events to send: at least one, each once. This field and `url` need `READ` too, unless all events are `QUOTA_WARNING` or `WEBHOOK_DISABLED`.',
+  description: 'A description for people; at most 255 characters.',
+  channels: 'The channels of the conversations whose events are sent; an empty list means all channels.',
+  schedule: 'The delays between delivery attempts; SHORT by default.',
   document:
-    'What its bodies are to say: a GraphQL document, `subscription { event { … } }`, whose result stands in `data`. At most 10,000 characters, within the limits of any operation; it reads with `READ` alone. Whoever saves it needs the scopes of what it reads: else `FORBIDDEN`. Where it fails for an event, the default body is sent.',
-  headers: `Headers of your own, at most ${MAX_HEADERS}.`,
+    'A GraphQL document, `subscription { event { … } }`, whose result is the `data` of the bodies. At most 10,000 characters, within the limits of any operation; it runs with the scope `READ`. The credential that saves it needs the scopes of the fields that it selects, else `FORBIDDEN`. If it fails for an event, the default body is sent.',
+  headers: `Custom headers, at most ${MAX_HEADERS}.`,
 };
-const one = { required: true, description: 'Its id.' } as const;
+const one = { required: true, description: 'The id of the subscription.' } as const;
 
 builder.relayMutationField(
   'createWebhookSubscription',
   {
-    description: 'What to subscribe.',
+    description: 'The fields of a new webhook subscription.',
     inputFields: (t) => ({
-      chatbotId: t.id({ description: 'Whose events; absent: those of all chatbots, and what belongs to none.' }),
+      chatbotId: t.id({
+        description:
+          'The id of the chatbot whose events are sent; if absent, the events of all chatbots and of the account.',
+      }),
       url: t.string({ required: true, description: texts.url }),
       events: t.field({ type: [WebhookEvent], required: true, description: texts.events }),
       description: t.string({ description: texts.description }),
       channels: t.field({ type: [Channel], required: false, description: texts.channels }),
       schedule: t.field({ type: WebhookSchedule, required: false, description: texts.schedule }),
-      document: t.string({ description: `${texts.document} Absent: the default bodies.` }),
+      document: t.string({ description: `${texts.document} If absent, default bodies are sent.` }),
       headers: t.field({ type: [WebhookHeaderInput], required: false, description: texts.headers }),
     }),
   },
   {
-    description: `Subscribes an endpoint to events from now on. At most ${MAX_SUBSCRIPTIONS} for an account. Needs \`MANAGE\`.`,
+    description: `Subscribes an endpoint to future events. An account has at most ${MAX_SUBSCRIPTIONS} subscriptions. Needs \`MANAGE\`.`,
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: (_root, { input }, { deps, viewer }) => createWebhookSubscription(deps, viewer, input),
   },
   {
-    description: 'The new subscription.',
+    description: 'The new subscription with its secret.',
     outputFields: (t) => ({
       webhookSubscription: t.expose('subscription', {
         type: WebhookSubscriptionRef,
-        description: 'The subscription, as it will be listed.',
+        description: 'The new subscription.',
       }),
       secret: t.exposeString('secret', {
-        description: 'What its requests are signed with, `whsec_…`. Keep it now: it is never shown again.',
+        description: 'The secret that signs its requests, `whsec_…`. It is never shown again.',
       }),
     }),
   },
@@ -77,28 +81,32 @@ builder.relayMutationField(
 builder.relayMutationField(
   'updateWebhookSubscription',
   {
-    description: 'What to change; what is absent or null stays as it is, but for `document`.',
+    description:
+      'The changes to a webhook subscription. An absent or null field keeps its value, except that a null `document` removes it.',
     inputFields: (t) => ({
       id: t.id(one),
       url: t.string({ description: texts.url }),
       events: t.field({ type: [WebhookEvent], required: false, description: texts.events }),
       description: t.string({ description: texts.description }),
       channels: t.field({ type: [Channel], required: false, description: texts.channels }),
-      schedule: t.field({ type: WebhookSchedule, required: false, description: 'When what failed is tried again.' }),
+      schedule: t.field({
+        type: WebhookSchedule,
+        required: false,
+        description: 'The delays between delivery attempts.',
+      }),
       document: t.string({ description: `${texts.document} Null removes it.` }),
       headers: t.field({
         type: [WebhookHeaderInput],
         required: false,
-        description: `${texts.headers} They take the place of all that it had; empty: none.`,
+        description: `${texts.headers} They replace all custom headers; an empty list removes them.`,
       }),
       isActive: t.boolean({
-        description:
-          'Whether it is told anything. Switched on again, it has no `disabledReason` and no `failingSince`.',
+        description: 'False disables the subscription. True enables it and clears `disabledReason` and `failingSince`.',
       }),
     }),
   },
   {
-    description: 'Changes a webhook subscription. Needs `MANAGE`.',
+    description: 'Updates a webhook subscription. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: async (_root, { input }, { deps, viewer }) => ({
@@ -106,11 +114,11 @@ builder.relayMutationField(
     }),
   },
   {
-    description: 'What was changed.',
+    description: 'The updated subscription.',
     outputFields: (t) => ({
       webhookSubscription: t.expose('subscription', {
         type: WebhookSubscriptionRef,
-        description: 'The subscription as it is now.',
+        description: 'The subscription after the change.',
       }),
     }),
   },
@@ -118,42 +126,46 @@ builder.relayMutationField(
 
 builder.relayMutationField(
   'deleteWebhookSubscription',
-  { description: 'What to delete.', inputFields: (t) => ({ id: t.id(one) }) },
+  { description: 'The subscription to delete.', inputFields: (t) => ({ id: t.id(one) }) },
   {
-    description:
-      'Deletes a webhook subscription with the log of its deliveries; what was due is not sent. Needs `MANAGE`.',
+    description: 'Deletes a webhook subscription with its deliveries, pending ones included. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError] },
     resolve: (_root, { input }, { deps, viewer }) => deleteWebhookSubscription(deps, viewer, input),
   },
   {
-    description: 'What was deleted.',
-    outputFields: (t) => ({ deletedId: t.exposeID('deletedId', { description: 'The id that it had.' }) }),
+    description: 'The deleted subscription.',
+    outputFields: (t) => ({
+      deletedId: t.exposeID('deletedId', { description: 'The id of the deleted subscription.' }),
+    }),
   },
 );
 
 builder.relayMutationField(
   'rotateWebhookSecret',
-  { description: 'Whose secret to replace.', inputFields: (t) => ({ id: t.id(one) }) },
+  { description: 'The subscription whose secret to replace.', inputFields: (t) => ({ id: t.id(one) }) },
   {
     description:
-      'Gives a webhook subscription a new secret. For 24 hours its requests are signed with the one before it, too. Needs `MANAGE`.',
+      'Replaces the secret of a webhook subscription. For 24 hours, requests are signed with the old secret too. Needs `MANAGE`.',
     authScopes: { MANAGE: true },
     errors: { types: [NotFoundError, InvalidInputError] },
     resolve: (_root, { input }, { deps, viewer }) => rotateWebhookSecret(deps, viewer, input),
   },
   {
-    description: 'The new secret.',
+    description: 'The subscription with its new secret.',
     outputFields: (t) => ({
-      webhookSubscription: t.expose('subscription', { type: WebhookSubscriptionRef, description: 'The subscription.' }),
+      webhookSubscription: t.expose('subscription', {
+        type: WebhookSubscriptionRef,
+        description: 'The updated subscription.',
+      }),
       secret: t.exposeString('secret', {
-        description: 'What its requests are signed with from now on. Keep it now: it is never shown again.',
+        description: 'The new secret. It is never shown again.',
       }),
       oldSecretUntil: t.expose('oldSecretUntil', {
         type: 'DateTime',
         nullable: true,
         description:
-          'Until when they are signed with the one before it, too; null where that cannot be read any more, as `SECRET_KEY` was lost: then the headers are gone as well.',
+          'The time until which requests are signed with the old secret too; null if that cannot be decrypted because `SECRET_KEY` was lost. The custom headers are lost then as well.',
       }),
     }),
   },

@@ -25,7 +25,7 @@ const { channel, ...CONVERSATION_IDS } = CONVERSATION;
 /** Every event with its sample, in the form that `conversations/outbox-events.ts` and the other event sources produce. */
 export const WEBHOOK_SAMPLES: Readonly<Record<WebhookEventName, Sample>> = {
   LEAD_CAPTURED: {
-    description: 'A visitor has left how to be reached.',
+    description: 'A visitor has left contact details.',
     data: {
       lead_id: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c48',
       name: 'Ada Lovelace',
@@ -35,19 +35,19 @@ export const WEBHOOK_SAMPLES: Readonly<Record<WebhookEventName, Sample>> = {
     },
   },
   CONVERSATION_STARTED: {
-    description: 'The first message of a new conversation has come.',
+    description: 'A new conversation has started with its first message.',
     data: { ...CONVERSATION_IDS, channel },
   },
   MESSAGE_RECEIVED: {
-    description: 'A visitor has said something; on the first message after `conversation.started`.',
+    description: 'A visitor has sent a message. For a first message, `conversation.started` precedes it.',
     data: { ...CONVERSATION_IDS, message_id: MESSAGE_ID, message: 'When do you open on Sundays?', channel },
   },
   CONVERSATION_ESCALATED: {
-    description: 'A person was asked for; once for each conversation.',
+    description: 'A conversation was escalated to a person. Sent once for each conversation.',
     data: { ...CONVERSATION, reason: 'The visitor asked for a person.', escalated_at: AT },
   },
   MESSAGE_COMPLETED: {
-    description: 'A reply of the chatbot is whole; of a text over 4,000 characters the beginning is told.',
+    description: 'A reply of the chatbot is complete. `message` has the first 4,000 characters of its text.',
     data: {
       ...CONVERSATION,
       message_id: MESSAGE_ID,
@@ -60,7 +60,7 @@ export const WEBHOOK_SAMPLES: Readonly<Record<WebhookEventName, Sample>> = {
     },
   },
   MESSAGE_FAILED: {
-    description: 'A reply of the chatbot could not be written to its end.',
+    description: 'A reply of the chatbot has failed.',
     data: {
       ...CONVERSATION,
       message_id: MESSAGE_ID,
@@ -68,29 +68,29 @@ export const WEBHOOK_SAMPLES: Readonly<Record<WebhookEventName, Sample>> = {
     },
   },
   MESSAGE_RATED: {
-    description: 'A visitor has said what they think of a reply.',
+    description: 'A visitor has rated a reply.',
     data: { ...CONVERSATION, message_id: MESSAGE_ID, rating: 'up' },
   },
   CONVERSATION_ASSIGNED: {
-    description: 'A person takes care of a conversation, or nobody any more: `assignee` is null then.',
+    description: 'A conversation was assigned to a person, or unassigned: `assignee` is null then.',
     data: { ...CONVERSATION, assignee: 'grace@example.com' },
   },
   CONVERSATION_CLOSED: { description: 'A conversation was closed.', data: CONVERSATION },
-  HANDOFF_ENDED: { description: 'The chatbot answers again in place of a person.', data: CONVERSATION },
+  HANDOFF_ENDED: { description: 'A conversation was handed back to the chatbot.', data: CONVERSATION },
   SOURCE_DONE: {
-    description: 'A source was read: the chatbot answers from it.',
+    description: 'A source was read, and the chatbot answers from it.',
     data: { source_id: SOURCE_ID, title: 'Opening hours', type: 'text', page_count: 1 },
   },
   SOURCE_FAILED: {
-    description: 'A source could not be read; `error` says why.',
+    description: 'A source could not be read; `error` has the reason.',
     data: { source_id: SOURCE_ID, title: 'Opening hours', type: 'url', error: 'The page was not found.' },
   },
   QUOTA_WARNING: {
-    description: 'The account has used 80 or 100 percent of its replies of the month; `chatbot_id` is null.',
+    description: 'The account has used 80 or 100 percent of its monthly quota. `chatbot_id` is null.',
     data: { month: '2026-03', percent: 80, used: 800, limit: 1_000 },
   },
   WEBHOOK_DISABLED: {
-    description: 'A subscription was switched off, as nothing could be delivered for days or its endpoint is gone.',
+    description: 'The gateway has disabled a subscription because deliveries failed for days or its endpoint is gone.',
     data: {
       subscription_id: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c49',
       description: 'Our CRM',

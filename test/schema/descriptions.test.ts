@@ -5,6 +5,7 @@ import {
   isInterfaceType,
   isIntrospectionType,
   isObjectType,
+  isScalarType,
   isSpecifiedScalarType,
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
@@ -35,10 +36,10 @@ function elementsOf(type: GraphQLNamedType): Element[] {
 const types = Object.values(schema.getTypeMap()).filter(
   (type) => !isIntrospectionType(type) && !isSpecifiedScalarType(type),
 );
-const elements = types.flatMap(elementsOf);
+const elements = [{ name: 'schema', description: schema.description }, ...types.flatMap(elementsOf)];
 
 describe('the schema', () => {
-  it('describes every type, field, argument, input field and enum value', () => {
+  it('describes itself and every type, field, argument, input field and enum value', () => {
     expect(elements.filter(({ description }) => !description).map(({ name }) => name)).toEqual([]);
   });
 
@@ -46,6 +47,7 @@ describe('the schema', () => {
     expect(elements.map(({ name }) => name)).toEqual(
       expect.arrayContaining([
         'Query.chatbots(first)',
+        'schema',
         'CreateChatbotInput.slug',
         'Scope.READ',
         'Node.id',
@@ -58,5 +60,20 @@ describe('the schema', () => {
   it('writes descriptions as sentences, without space around them', () => {
     const odd = elements.filter(({ description }) => !/^\S.*[.!?]$/s.test(description ?? ''));
     expect(odd.map(({ name, description }) => `${name}: ${description}`)).toEqual([]);
+  });
+
+  it('starts descriptions with a noun phrase or a verb, not with a question word', () => {
+    const odd = elements.filter(({ description }) =>
+      /^(What|Who|Whose|Whom|Whether|Where|When|Why|How)\b/.test(description ?? ''),
+    );
+    expect(odd.map(({ name, description }) => `${name}: ${description}`)).toEqual([]);
+  });
+
+  it('names the specification of every custom scalar', () => {
+    const scalars = types.filter(isScalarType);
+    expect(scalars.map(({ name, specifiedByURL }) => [name, specifiedByURL])).toEqual([
+      ['DateTime', 'https://www.rfc-editor.org/rfc/rfc3339'],
+      ['JSON', 'https://www.rfc-editor.org/rfc/rfc8259'],
+    ]);
   });
 });

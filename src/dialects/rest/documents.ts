@@ -4,251 +4,251 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
-/** Who answers the visitor of a conversation. */
+/** The party that answers the visitor of a conversation. */
 export type Answerer =
-  /** The chatbot. */
+  /** The chatbot answers. */
   | 'AI'
-  /** A person, who has answered in its place; the chatbot is silent. */
+  /** A person answers; the chatbot is silent. */
   | 'PERSON';
 
-/** The way a conversation came in. */
+/** The channel through which a conversation started. */
 export type Channel =
   /** The REST API. */
   | 'API'
-  /** The chatbot's own page. */
+  /** The chat page of the chatbot, `/chat/<slug>`. */
   | 'CHAT_PAGE'
-  /** GraphQL. */
+  /** The GraphQL API. */
   | 'GRAPHQL'
-  /** The widget on a website. */
+  /** A widget on a website. */
   | 'WIDGET';
 
-/** Where a conversation stands. */
+/** The status of a conversation. */
 export type ConversationStatus =
-  /** Ended; the next message opens it again. */
+  /** A closed conversation. The next message of the visitor or of a person makes it OPEN. */
   | 'CLOSED'
-  /** A person is asked for. */
+  /** An open conversation for which a person was requested. */
   | 'ESCALATED'
-  /** The chatbot answers. */
+  /** An open conversation. */
   | 'OPEN';
 
-/** What to subscribe. */
+/** The fields of a new webhook subscription. */
 export type CreateWebhookSubscriptionInput = {
-  /** Only conversations that came in these ways; empty: whatever the way. */
+  /** The channels of the conversations whose events are sent; an empty list means all channels. */
   channels?: Array<Channel> | null | undefined;
-  /** Whose events; absent: those of all chatbots, and what belongs to none. */
+  /** The id of the chatbot whose events are sent; if absent, the events of all chatbots and of the account. */
   chatbotId?: string | number | null | undefined;
-  /** What it is for, in your own words; at most 255 characters. */
+  /** A description for people; at most 255 characters. */
   description?: string | null | undefined;
-  /** What its bodies are to say: a GraphQL document, `subscription { event { … } }`, whose result stands in `data`. At most 10,000 characters, within the limits of any operation; it reads with `READ` alone. Whoever saves it needs the scopes of what it reads: else `FORBIDDEN`. Where it fails for an event, the default body is sent. Absent: the default bodies. */
+  /** A GraphQL document, `subscription { event { … } }`, whose result is the `data` of the bodies. At most 10,000 characters, within the limits of any operation; it runs with the scope `READ`. The credential that saves it needs the scopes of the fields that it selects, else `FORBIDDEN`. If it fails for an event, the default body is sent. If absent, default bodies are sent. */
   document?: string | null | undefined;
-  /** What it is told of: one event at least, each once. Needs `READ` beside `MANAGE`, as does `url`, but for `QUOTA_WARNING` and `WEBHOOK_DISABLED`. */
+  /** The events to send: at least one, each once. This field and `url` need `READ` too, unless all events are `QUOTA_WARNING` or `WEBHOOK_DISABLED`. */
   events: Array<WebhookEvent>;
-  /** Headers of your own, at most 10. */
+  /** Custom headers, at most 10. */
   headers?: Array<WebhookHeaderInput> | null | undefined;
-  /** When what failed is tried again; `SHORT` unless given. */
+  /** The delays between delivery attempts; SHORT by default. */
   schedule?: WebhookSchedule | null | undefined;
-  /** Where the endpoint is: public, http or https, on port 80, 443, 8080 or 8443; at most 2,048 characters. */
+  /** The URL of the endpoint: a public http or https address on port 80, 443, 8080 or 8443; at most 2,048 characters. */
   url: string;
 };
 
-/** What to delete. */
+/** The subscription to delete. */
 export type DeleteWebhookSubscriptionInput = {
-  /** Its id. */
+  /** The id of the subscription. */
   id: string | number;
 };
 
-/** How a delivery stands. */
+/** The state of a delivery. */
 export type DeliveryStatus =
-  /** The endpoint has answered with a status from 200 to 299. */
+  /** The endpoint responded with a status from 200 to 299. */
   | 'DELIVERED'
-  /** The last attempt has failed, and none is left. */
+  /** The last attempt failed; none is left. */
   | 'EXHAUSTED'
-  /** The last attempt has failed, and another is due. */
+  /** The last attempt failed; another is scheduled. */
   | 'FAILED'
-  /** Not tried yet, or not since it was asked for again. */
+  /** No attempt was made yet, or none since the delivery was requested again. */
   | 'PENDING';
 
-/** Why a reply ended. */
+/** The reason why a reply ended. */
 export type FinishReason =
-  /** It was stopped or interrupted. */
+  /** The reply was stopped or interrupted. */
   | 'ABORTED'
-  /** The model's provider held it back. */
+  /** The provider's content filter withheld the reply. */
   | 'CONTENT_FILTER'
-  /** Something failed. */
+  /** The reply failed; see `error`. */
   | 'ERROR'
-  /** It became as long as it may. */
+  /** The reply reached the maximum length. */
   | 'LENGTH'
-  /** It was finished. */
+  /** The reply is complete. */
   | 'STOP';
 
-/** Who says a message. */
+/** The author of a message. */
 export type MessageRole =
-  /** A person who answers in place of the chatbot. */
+  /** A person who answers instead of the chatbot. */
   | 'AGENT'
   /** The chatbot. */
   | 'ASSISTANT'
-  /** The gateway. */
+  /** The gateway itself. */
   | 'SYSTEM'
-  /** The visitor. */
+  /** A visitor. */
   | 'USER';
 
-/** How far a message has come. The last four are ends. */
+/** The state of a message. The last four are final. */
 export type MessageStatus =
-  /** Whole. */
+  /** A complete message. */
   | 'COMPLETED'
-  /** Could not be written to its end; `error` says why. What was written is kept. */
+  /** A reply that failed, see `error`. It keeps the text written so far. */
   | 'FAILED'
-  /** The gateway stopped while it was being written. What was saved is kept. */
+  /** A reply that was being written when its gateway ended. It keeps the text saved so far. */
   | 'INTERRUPTED'
-  /** A reply that waits for those before it in the conversation. */
+  /** A reply that waits for earlier replies of its conversation. */
   | 'QUEUED'
-  /** Stopped on request. What was written is kept. */
+  /** A reply that was stopped on request. It keeps the text written so far. */
   | 'STOPPED'
-  /** A reply that is being written. */
+  /** A reply that is being written now. */
   | 'STREAMING';
 
-/** Whose secret to replace. */
+/** The subscription whose secret to replace. */
 export type RotateWebhookSecretInput = {
-  /** Its id. */
+  /** The id of the subscription. */
   id: string | number;
 };
 
-/** What to say, and where: exactly one of `chatbotId` and `conversationId`. */
+/** A visitor's message. Exactly one of `chatbotId` and `conversationId` is required. */
 export type SendMessageInput = {
-  /** Starts a conversation with this chatbot, or finds the one named by `sessionId`. */
+  /** The chatbot: the message goes to the conversation named by `sessionId`, which is created if it does not exist. */
   chatbotId?: string | number | null | undefined;
-  /** An id of your own for this message, 1 to 255 characters: sent again with the same id within 24 hours, it is answered again and not stored again. */
+  /** An idempotency key of 1 to 255 characters. A repeated request with the same key within 24 hours returns the first result and stores nothing. */
   clientMessageId?: string | null | undefined;
-  /** The message: 1 to 8,000 characters after trimming, no NUL. */
+  /** The text: 1 to `MAX_MESSAGE_CHARS` characters (8,000 by default) after trimming, without NUL. */
   content: string;
-  /** Goes on with this conversation. */
+  /** The conversation that the message continues. */
   conversationId?: string | number | null | undefined;
-  /** Free data, an object of at most 16 kB; kept with the message, and with a conversation it begins. */
+  /** Custom data, an object of at most 16 kB, stored with the message and with a conversation that it starts. */
   metadata?: unknown;
-  /** Names a conversation within the chatbot, 1 to 255 characters; absent: a new one. Only with `chatbotId`. */
+  /** The name of a conversation of the chatbot, 1 to 255 characters; if absent, a new conversation starts. Only with `chatbotId`. */
   sessionId?: string | null | undefined;
-  /** What to do while a reply is under way in the conversation. */
+  /** The behaviour while the conversation has an unfinished reply. */
   whenBusy?: WhenBusy | null | undefined;
 };
 
-/** Whom to send what. */
+/** The subscription and the type of the sample event. */
 export type SendTestWebhookInput = {
-  /** What to send an example of; the subscription need not list it. */
+  /** The type of the sample event, which the subscription need not list. */
   event: WebhookEvent;
-  /** The subscription. */
+  /** The id of the subscription. */
   subscriptionId: string | number;
 };
 
-/** How far a source has been read. */
+/** The state of a source. */
 export type SourceStatus =
-  /** Being fetched. */
+  /** The source is being fetched. */
   | 'CRAWLING'
-  /** Read: its passages can be found. */
+  /** The source is read, and the chatbot answers from it. */
   | 'DONE'
-  /** Could not be read; `error` says why. */
+  /** The source could not be read; see `error`. */
   | 'FAILED'
-  /** Waiting to be read. */
+  /** The source waits to be read. */
   | 'PENDING'
-  /** Being cut into passages. */
+  /** The source is being split into passages. */
   | 'PROCESSING';
 
-/** What a source was made from. */
+/** The origin of a source. */
 export type SourceType =
-  /** An uploaded document. */
+  /** An uploaded file. */
   | 'FILE'
   /** A question with its answer. */
   | 'QA'
   /** A website. */
   | 'SITE'
-  /** Pasted text; Markdown is understood. */
+  /** A text, plain or Markdown. */
   | 'TEXT'
-  /** A transcript. */
+  /** A transcript of speech. */
   | 'TRANSCRIPT'
   /** A web page. */
   | 'URL';
 
-/** Who can be seen typing. */
+/** A party whose typing is shown. */
 export type TypingRole =
-  /** A person who answers in place of the chatbot. */
+  /** A person who answers instead of the chatbot. */
   | 'AGENT'
-  /** The visitor. */
+  /** The visitor of the conversation. */
   | 'USER';
 
-/** What to change; what is absent or null stays as it is, but for `document`. */
+/** The changes to a webhook subscription. An absent or null field keeps its value, except that a null `document` removes it. */
 export type UpdateWebhookSubscriptionInput = {
-  /** Only conversations that came in these ways; empty: whatever the way. */
+  /** The channels of the conversations whose events are sent; an empty list means all channels. */
   channels?: Array<Channel> | null | undefined;
-  /** What it is for, in your own words; at most 255 characters. */
+  /** A description for people; at most 255 characters. */
   description?: string | null | undefined;
-  /** What its bodies are to say: a GraphQL document, `subscription { event { … } }`, whose result stands in `data`. At most 10,000 characters, within the limits of any operation; it reads with `READ` alone. Whoever saves it needs the scopes of what it reads: else `FORBIDDEN`. Where it fails for an event, the default body is sent. Null removes it. */
+  /** A GraphQL document, `subscription { event { … } }`, whose result is the `data` of the bodies. At most 10,000 characters, within the limits of any operation; it runs with the scope `READ`. The credential that saves it needs the scopes of the fields that it selects, else `FORBIDDEN`. If it fails for an event, the default body is sent. Null removes it. */
   document?: string | null | undefined;
-  /** What it is told of: one event at least, each once. Needs `READ` beside `MANAGE`, as does `url`, but for `QUOTA_WARNING` and `WEBHOOK_DISABLED`. */
+  /** The events to send: at least one, each once. This field and `url` need `READ` too, unless all events are `QUOTA_WARNING` or `WEBHOOK_DISABLED`. */
   events?: Array<WebhookEvent> | null | undefined;
-  /** Headers of your own, at most 10. They take the place of all that it had; empty: none. */
+  /** Custom headers, at most 10. They replace all custom headers; an empty list removes them. */
   headers?: Array<WebhookHeaderInput> | null | undefined;
-  /** Its id. */
+  /** The id of the subscription. */
   id: string | number;
-  /** Whether it is told anything. Switched on again, it has no `disabledReason` and no `failingSince`. */
+  /** False disables the subscription. True enables it and clears `disabledReason` and `failingSince`. */
   isActive?: boolean | null | undefined;
-  /** When what failed is tried again. */
+  /** The delays between delivery attempts. */
   schedule?: WebhookSchedule | null | undefined;
-  /** Where the endpoint is: public, http or https, on port 80, 443, 8080 or 8443; at most 2,048 characters. */
+  /** The URL of the endpoint: a public http or https address on port 80, 443, 8080 or 8443; at most 2,048 characters. */
   url?: string | null | undefined;
 };
 
-/** What endpoints can be told of; on the wire `LEAD_CAPTURED` is `lead.captured`. */
+/** An event that webhooks send. In bodies and in REST, `LEAD_CAPTURED` is `lead.captured`. */
 export type WebhookEvent =
-  /** A person takes care of a conversation, or nobody any more: `assignee` is null then. */
+  /** A conversation was assigned to a person, or unassigned: `assignee` is null then. */
   | 'CONVERSATION_ASSIGNED'
   /** A conversation was closed. */
   | 'CONVERSATION_CLOSED'
-  /** A person was asked for; once for each conversation. */
+  /** A conversation was escalated to a person. Sent once for each conversation. */
   | 'CONVERSATION_ESCALATED'
-  /** The first message of a new conversation has come. */
+  /** A new conversation has started with its first message. */
   | 'CONVERSATION_STARTED'
-  /** The chatbot answers again in place of a person. */
+  /** A conversation was handed back to the chatbot. */
   | 'HANDOFF_ENDED'
-  /** A visitor has left how to be reached. */
+  /** A visitor has left contact details. */
   | 'LEAD_CAPTURED'
-  /** A reply of the chatbot is whole; of a text over 4,000 characters the beginning is told. */
+  /** A reply of the chatbot is complete. `message` has the first 4,000 characters of its text. */
   | 'MESSAGE_COMPLETED'
-  /** A reply of the chatbot could not be written to its end. */
+  /** A reply of the chatbot has failed. */
   | 'MESSAGE_FAILED'
-  /** A visitor has said what they think of a reply. */
+  /** A visitor has rated a reply. */
   | 'MESSAGE_RATED'
-  /** A visitor has said something; on the first message after `conversation.started`. */
+  /** A visitor has sent a message. For a first message, `conversation.started` precedes it. */
   | 'MESSAGE_RECEIVED'
-  /** The account has used 80 or 100 percent of its replies of the month; `chatbot_id` is null. */
+  /** The account has used 80 or 100 percent of its monthly quota. `chatbot_id` is null. */
   | 'QUOTA_WARNING'
-  /** A source was read: the chatbot answers from it. */
+  /** A source was read, and the chatbot answers from it. */
   | 'SOURCE_DONE'
-  /** A source could not be read; `error` says why. */
+  /** A source could not be read; `error` has the reason. */
   | 'SOURCE_FAILED'
-  /** A subscription was switched off, as nothing could be delivered for days or its endpoint is gone. */
+  /** The gateway has disabled a subscription because deliveries failed for days or its endpoint is gone. */
   | 'WEBHOOK_DISABLED';
 
-/** A header of your own, sent with every request to the endpoint. */
+/** A custom header, sent with every request to the endpoint. */
 export type WebhookHeaderInput = {
-  /** Its name, 1 to 128 characters; none that HTTP or the gateway sets, such as `Host` or `webhook-id`. */
+  /** The name, 1 to 128 characters; not a header that HTTP or the gateway sets, such as `Host` or `webhook-id`. */
   name: string;
-  /** Its value, 1 to 1,000 printable ASCII characters. Nobody can read it again. */
+  /** The value, 1 to 1,000 printable ASCII characters. It cannot be read again. */
   value: string;
 };
 
-/** When what failed is tried again. */
+/** The delays between delivery attempts. */
 export type WebhookSchedule =
-  /** Ten attempts over some three days, in ever longer pauses. */
+  /** Ten attempts over about three days, with increasing delays. */
   | 'LONG'
-  /** As `WEBHOOK_RETRY_SCHEDULE` says; as a rule after 1, 5 and 15 minutes. */
+  /** The delays of `WEBHOOK_RETRY_SCHEDULE`: 1, 5 and 15 minutes by default. */
   | 'SHORT';
 
-/** What a message means while a reply is under way in its conversation. */
+/** The effect of a message on a conversation with an unfinished reply. */
 export type WhenBusy =
-  /** Its reply waits for its turn. */
+  /** The new reply waits until earlier replies have ended. */
   | 'ENQUEUE'
-  /** It is answered next: the reply under way is stopped and keeps what it has, and those that wait are stopped before they begin. */
+  /** The new reply is next. The streaming reply is stopped and keeps its text; waiting replies are stopped before they begin. */
   | 'INTERRUPT'
-  /** It is refused. */
+  /** The message is refused with `ConversationBusyError`. */
   | 'REJECT';
 
 export type ChatbotSummaryFragment = { id: string, name: string, slug: string, provider: string, isActive: boolean, createdAt: string };

@@ -4,101 +4,101 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
-/** Who answers the visitor of a conversation. */
+/** The party that answers the visitor of a conversation. */
 export type Answerer =
-  /** The chatbot. */
+  /** The chatbot answers. */
   | 'AI'
-  /** A person, who has answered in its place; the chatbot is silent. */
+  /** A person answers; the chatbot is silent. */
   | 'PERSON';
 
-/** How the visitor can be reached: what the `leadForm` of the chatbot asks for, at least one thing. */
+/** The contact details of a visitor. The required fields of the `leadForm` and at least one value must be given. */
 export type CaptureLeadInput = {
-  /** The conversation. */
+  /** The id of the conversation. */
   conversationId: string | number;
-  /** The fields of the form that have other names, and what else you like; an object of at most 16 kB. */
+  /** The values of all other form fields by name, and any further data; an object of at most 16 kB. */
   customData?: unknown;
-  /** An email address. */
+  /** The email address. */
   email?: string | null | undefined;
-  /** A name; 1 to 255 characters. */
+  /** The name; 1 to 255 characters. */
   name?: string | null | undefined;
-  /** A phone number. */
+  /** The phone number. */
   phone?: string | null | undefined;
 };
 
-/** Where a conversation stands. */
+/** The status of a conversation. */
 export type ConversationStatus =
-  /** Ended; the next message opens it again. */
+  /** A closed conversation. The next message of the visitor or of a person makes it OPEN. */
   | 'CLOSED'
-  /** A person is asked for. */
+  /** An open conversation for which a person was requested. */
   | 'ESCALATED'
-  /** The chatbot answers. */
+  /** An open conversation. */
   | 'OPEN';
 
-/** Who says a message. */
+/** The author of a message. */
 export type MessageRole =
-  /** A person who answers in place of the chatbot. */
+  /** A person who answers instead of the chatbot. */
   | 'AGENT'
   /** The chatbot. */
   | 'ASSISTANT'
-  /** The gateway. */
+  /** The gateway itself. */
   | 'SYSTEM'
-  /** The visitor. */
+  /** A visitor. */
   | 'USER';
 
-/** How far a message has come. The last four are ends. */
+/** The state of a message. The last four are final. */
 export type MessageStatus =
-  /** Whole. */
+  /** A complete message. */
   | 'COMPLETED'
-  /** Could not be written to its end; `error` says why. What was written is kept. */
+  /** A reply that failed, see `error`. It keeps the text written so far. */
   | 'FAILED'
-  /** The gateway stopped while it was being written. What was saved is kept. */
+  /** A reply that was being written when its gateway ended. It keeps the text saved so far. */
   | 'INTERRUPTED'
-  /** A reply that waits for those before it in the conversation. */
+  /** A reply that waits for earlier replies of its conversation. */
   | 'QUEUED'
-  /** Stopped on request. What was written is kept. */
+  /** A reply that was stopped on request. It keeps the text written so far. */
   | 'STOPPED'
-  /** A reply that is being written. */
+  /** A reply that is being written now. */
   | 'STREAMING';
 
-/** What the visitor thinks of a reply. */
+/** The visitor's rating of a reply. */
 export type Rating =
-  /** Not helpful. */
+  /** An unhelpful reply. */
   | 'DOWN'
-  /** Helpful. */
+  /** A helpful reply. */
   | 'UP';
 
-/** What to say, and where: exactly one of `chatbotId` and `conversationId`. */
+/** A visitor's message. Exactly one of `chatbotId` and `conversationId` is required. */
 export type SendMessageInput = {
-  /** Starts a conversation with this chatbot, or finds the one named by `sessionId`. */
+  /** The chatbot: the message goes to the conversation named by `sessionId`, which is created if it does not exist. */
   chatbotId?: string | number | null | undefined;
-  /** An id of your own for this message, 1 to 255 characters: sent again with the same id within 24 hours, it is answered again and not stored again. */
+  /** An idempotency key of 1 to 255 characters. A repeated request with the same key within 24 hours returns the first result and stores nothing. */
   clientMessageId?: string | null | undefined;
-  /** The message: 1 to 8,000 characters after trimming, no NUL. */
+  /** The text: 1 to `MAX_MESSAGE_CHARS` characters (8,000 by default) after trimming, without NUL. */
   content: string;
-  /** Goes on with this conversation. */
+  /** The conversation that the message continues. */
   conversationId?: string | number | null | undefined;
-  /** Free data, an object of at most 16 kB; kept with the message, and with a conversation it begins. */
+  /** Custom data, an object of at most 16 kB, stored with the message and with a conversation that it starts. */
   metadata?: unknown;
-  /** Names a conversation within the chatbot, 1 to 255 characters; absent: a new one. Only with `chatbotId`. */
+  /** The name of a conversation of the chatbot, 1 to 255 characters; if absent, a new conversation starts. Only with `chatbotId`. */
   sessionId?: string | null | undefined;
-  /** What to do while a reply is under way in the conversation. */
+  /** The behaviour while the conversation has an unfinished reply. */
   whenBusy?: WhenBusy | null | undefined;
 };
 
-/** Who can be seen typing. */
+/** A party whose typing is shown. */
 export type TypingRole =
-  /** A person who answers in place of the chatbot. */
+  /** A person who answers instead of the chatbot. */
   | 'AGENT'
-  /** The visitor. */
+  /** The visitor of the conversation. */
   | 'USER';
 
-/** What a message means while a reply is under way in its conversation. */
+/** The effect of a message on a conversation with an unfinished reply. */
 export type WhenBusy =
-  /** Its reply waits for its turn. */
+  /** The new reply waits until earlier replies have ended. */
   | 'ENQUEUE'
-  /** It is answered next: the reply under way is stopped and keeps what it has, and those that wait are stopped before they begin. */
+  /** The new reply is next. The streaming reply is stopped and keeps its text; waiting replies are stopped before they begin. */
   | 'INTERRUPT'
-  /** It is refused. */
+  /** The message is refused with `ConversationBusyError`. */
   | 'REJECT';
 
 export type MessageFieldsFragment = { id: string, role: MessageRole, status: MessageStatus, content: string, rating: Rating | null, createdAt: string, authorName: string | null, isShown: boolean, followUps: Array<string>, parent: { id: string } | null, siblings: Array<{ id: string }>, citations: Array<{ start: number, end: number, title: string, url: string | null, quote: string, passage: { id: string } | null }>, error: { message: string } | null };
