@@ -147,7 +147,7 @@ async function readOwnAccess(cache: OwnAccessCache, accountId: string): Promise<
     signal: cache.closed.signal,
     unavailableMs: ANSWER_STEP_MS,
     brokenMs: 0,
-    onFirstFailure: (err) => logger.warn({ err, accountId }, 'cannot read the provider keys; trying again'),
+    onFirstFailure: (err) => logger.warn({ err, accountId }, 'cannot read the provider keys; retrying'),
   });
   return new Map(keys.map((key) => [key.provider, unsealAccess(cache, key)]));
 }

@@ -254,7 +254,7 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
     for (const counts of logged) {
       expect(counts['Redis is away; going on without it']).toBe(1);
       expect(counts['cannot check open replies; retrying']).toBe(1);
-      expect(counts['background task failed: save answers'] ?? 0).toBeLessThanOrEqual(1);
+      expect(counts['background task failed: save checkpoints'] ?? 0).toBeLessThanOrEqual(1);
     }
   });
 
