@@ -77,7 +77,7 @@ async function startExchange() {
 }
 
 describe('regenerateMessage', () => {
-  it('answers once more beside the old reply; the conversation shows the new one and nothing that followed the old', async () => {
+  it('writes a new reply beside the old one, and shows it instead of the old one and the messages after it', async () => {
     const { gateway, engine, conversationId, first } = await startExchange();
     const { reply } = await regenerate(gateway, { messageId: first.replyId });
     expect(reply).toMatchObject({ status: 'STREAMING', parent: { id: first.messageId } });
@@ -93,7 +93,7 @@ describe('regenerateMessage', () => {
     await readLog(gateway, conversationId);
   });
 
-  it.each(TRANSPORTS)('tells those who follow the conversation over $name', async ({ subscribe }) => {
+  it.each(TRANSPORTS)('emits the new branch to subscribers of the conversation over $name', async ({ subscribe }) => {
     const { gateway, engine, conversationId, second } = await startExchange();
     const reader = subscribe(gateway, { conversationId });
     await expect.poll(() => gateway.deps.bus.size).toBe(1);
@@ -110,7 +110,7 @@ describe('regenerateMessage', () => {
     reader.leave();
   });
 
-  it('shows the engine only what led to the question', async () => {
+  it('gives the engine only the messages that lead to the question', async () => {
     const { gateway, engine, first, second } = await startExchange();
     const { reply } = await regenerate(gateway, { messageId: second.replyId });
     await answer(gateway, engine, reply.id, 'A2 again');
@@ -120,7 +120,7 @@ describe('regenerateMessage', () => {
     expect(engine.questions.at(-1)).toMatchObject({ content: 'Q1', history: [] });
   });
 
-  it('waits, is refused, or interrupts while a reply is under way', async () => {
+  it('queues, rejects or interrupts during another reply, as whenBusy says', async () => {
     const { gateway, engine, conversationId, first, second } = await startExchange();
     const running = await send(gateway, { conversationId, content: 'Q3' });
     engine.push(delta('A part'));
@@ -141,7 +141,7 @@ describe('regenerateMessage', () => {
     await readLog(gateway, conversationId);
   });
 
-  it('counts against the month, and is refused by a paused chatbot', async () => {
+  it('counts against the monthly quota, and is rejected by a paused chatbot', async () => {
     const { gateway, chatbotId, second } = await startExchange();
     await mutate(gateway, 'updateChatbot', { id: chatbotId, isActive: false });
     expect(await regenerate(gateway, { messageId: second.replyId })).toMatchObject({ code: 'CHATBOT_PAUSED' });
@@ -150,7 +150,7 @@ describe('regenerateMessage', () => {
     });
   });
 
-  it('takes up one that a restart left open', async () => {
+  it('regenerates a reply that a restart has interrupted', async () => {
     const { gateway, engine, first } = await startExchange();
     const { reply } = await regenerate(gateway, { messageId: first.replyId });
     await mutate(gateway, 'stopMessage', { messageId: reply.id });
@@ -159,7 +159,7 @@ describe('regenerateMessage', () => {
     expect((await siblings(gateway, first.replyId)).map(({ isShown }) => isShown)).toEqual([false, false, true]);
   });
 
-  it('makes at most 50 versions', async () => {
+  it('rejects a 51st version', async () => {
     const { gateway, second } = await startExchange();
     for (let n = 1; n < 50; n++) {
       const { reply } = await regenerate(gateway, { messageId: second.replyId });
@@ -171,7 +171,7 @@ describe('regenerateMessage', () => {
 });
 
 describe('editMessage', () => {
-  it('asks in other words beside the old question, with a reply of its own', async () => {
+  it('writes a new user message beside the old one, with a reply of its own', async () => {
     const { gateway, engine, conversationId, first, second } = await startExchange();
     const { userMessage, reply } = await edit(gateway, { messageId: second.messageId, content: ' Q2b ' });
     expect(userMessage).toMatchObject({ status: 'COMPLETED', parent: { id: first.replyId } });
@@ -191,7 +191,7 @@ describe('editMessage', () => {
     await readLog(gateway, conversationId);
   });
 
-  it('keeps the metadata unless it is given', async () => {
+  it('copies the metadata of the old message unless the input has some', async () => {
     const { gateway, chatbotId } = await startExchange();
     const sent = await mutate<Branched>(
       gateway,
@@ -212,7 +212,7 @@ describe('editMessage', () => {
     expect(await read(given.userMessage.id)).toEqual({ page: '/b' });
   });
 
-  it('refuses a text that cannot be sent', async () => {
+  it('rejects a text that sendMessage rejects', async () => {
     const { gateway, second } = await startExchange();
     for (const content of ['', ' ', 'a\0b', 'x'.repeat(8_001), '\ud800']) {
       expect(await edit(gateway, { messageId: second.messageId, content })).toMatchObject({
@@ -224,7 +224,7 @@ describe('editMessage', () => {
 });
 
 describe('selectBranch', () => {
-  it('shows a message with what leads to it and what followed it, and goes on from there', async () => {
+  it('shows a message with those before and after it, and continues from there', async () => {
     const { gateway, engine, conversationId, first, second } = await startExchange();
     const again = await regenerate(gateway, { messageId: first.replyId });
     await answer(gateway, engine, again.reply.id, 'A1 again');
@@ -239,7 +239,7 @@ describe('selectBranch', () => {
     expect(await shown(gateway, conversationId)).toEqual(['Q1', 'A1', 'Q2', 'A2']);
   });
 
-  it('changes and tells nothing when the message is shown already', async () => {
+  it('changes and emits nothing when the message is already shown', async () => {
     const { gateway, conversationId, first } = await startExchange();
     const log = await readLog(gateway, conversationId);
     await select(gateway, first.messageId);
@@ -248,7 +248,7 @@ describe('selectBranch', () => {
 });
 
 describe('branches', () => {
-  it('refuse what has no version: a reply cannot be edited, a question not regenerated, nothing in a closed conversation', async () => {
+  it('reject editing a reply, regenerating a user message, and both in a closed conversation', async () => {
     const { gateway, conversationId, first } = await startExchange();
     const refused = { __typename: 'InvalidInputError', fields: [{ path: ['messageId'] }] };
     expect(await regenerate(gateway, { messageId: first.messageId })).toMatchObject(refused);
@@ -263,7 +263,7 @@ describe('branches', () => {
     ['regenerateMessage', (messageId: string) => ({ input: { messageId } })],
     ['editMessage', (messageId: string) => ({ input: { messageId, content: 'No' } })],
     ['selectBranch', (messageId: string) => ({ input: { messageId } })],
-  ])("%s answers the same to another account's id as to one that names nothing", async (name, variables) => {
+  ])("%s answers NotFoundError to another account's id and to an unknown id alike", async (name, variables) => {
     const { gateway, first } = await startExchange();
     const answers = await askAsStranger(gateway, {
       query: mutation(name),
@@ -275,7 +275,7 @@ describe('branches', () => {
     expect(answers[0]?.data).toMatchObject({ [name]: { code: 'NOT_FOUND' } });
   });
 
-  it('are deleted with their chatbot, however long they are', async () => {
+  it('are deleted with their chatbot, whatever their length', async () => {
     const { gateway, chatbotId, conversationId, second } = await startExchange();
     const { read } = gateway.deps.db;
     const row = await read

@@ -16,7 +16,7 @@ interface Answer {
 
 const SENT = { selection: 'conversation { id } userMessage { id }' };
 
-describeEngines('many at once', (engine) => {
+describeEngines('concurrent requests', (engine) => {
   /** Gateways with the same database and the same account: two where they may share one. */
   async function open(env: Record<string, string> = {}) {
     const database = await createDatabase(engine);
@@ -44,7 +44,7 @@ describeEngines('many at once', (engine) => {
     return { gateway: first, db, all, waitForAnswers, chatbotId: await createChatbot(first) };
   }
 
-  it('writes one reply at a time, in the order of the messages, in a conversation that begins with all of them', async () => {
+  it('generates one reply at a time, in the order of the messages, when concurrent messages begin a conversation', async () => {
     const { db, all, waitForAnswers, chatbotId } = await open();
     const sent = await all(50, 'sendMessage', (n) => ({ chatbotId, sessionId: 'one', content: `${n}` }), SENT);
     expect(new Set(sent.map(({ conversation }) => conversation?.id)).size).toBe(1);
@@ -72,7 +72,7 @@ describeEngines('many at once', (engine) => {
     expect(begun).toEqual(messages.filter(({ role }) => role === 'ASSISTANT').map(({ id }) => id));
   });
 
-  it('sends a message once that comes 50 times with the same id', async () => {
+  it('sends a message once when 50 concurrent requests have the same clientMessageId', async () => {
     const { db, all, waitForAnswers, chatbotId } = await open();
     const sent = await all(50, 'sendMessage', () => ({ chatbotId, clientMessageId: 'one', content: 'Well?' }), SENT);
     expect(new Set(sent.map(({ userMessage }) => userMessage?.id)).size).toBe(1);
@@ -81,7 +81,7 @@ describeEngines('many at once', (engine) => {
     expect(await db.read.selectFrom('conversations').select('id').execute()).toHaveLength(1);
   });
 
-  it('lets as many through as are left of the quota', async () => {
+  it('accepts exactly as many concurrent messages as the quota has left', async () => {
     const { gateway, db, all, waitForAnswers, chatbotId } = await open({ MONTHLY_MESSAGE_LIMIT: '20' });
     const sent = await all(50, 'sendMessage', () => ({ chatbotId, content: 'Well?' }));
     expect(Map.groupBy(sent, ({ __typename }) => __typename).get('SendMessagePayload')).toHaveLength(20);
@@ -91,13 +91,13 @@ describeEngines('many at once', (engine) => {
     expect(await countReserved(db.read, gateway.accountId, month)).toBe(20);
   });
 
-  it('makes five active keys and no more', async () => {
+  it('creates at most five active API keys', async () => {
     const { all } = await open();
     const made = await all(20, 'createApiKey', (n) => ({ name: `${n}` }));
     expect(made.filter(({ __typename }) => __typename === 'CreateApiKeyPayload')).toHaveLength(4);
   });
 
-  it('gives each chatbot of the same name a slug of its own, and a slug to one', async () => {
+  it('gives chatbots of the same name different slugs, and one slug to one chatbot', async () => {
     const { db, all } = await open();
     const made = await all(20, 'createChatbot', () => ({ name: 'Twin' }));
     expect(new Set(made.map(({ __typename }) => __typename))).toEqual(new Set(['CreateChatbotPayload']));
@@ -108,7 +108,7 @@ describeEngines('many at once', (engine) => {
     expect(named.filter(({ __typename }) => __typename === 'InvalidInputError')).toHaveLength(19);
   });
 
-  it('keeps every change of a chatbot that others change elsewhere', async () => {
+  it('loses no change when concurrent requests change different fields of a chatbot', async () => {
     const { db, all, chatbotId: id } = await open();
     const fields = ['name', 'slug', 'instructions', 'fallbackMessage', 'handoffMessage', 'model'];
     await all(fields.length, 'updateChatbot', (n) => ({ id, [fields[n] ?? '']: 'changed' }));
@@ -116,7 +116,7 @@ describeEngines('many at once', (engine) => {
     expect(Object.values(row).filter((value) => value === 'changed')).toHaveLength(fields.length);
   });
 
-  it('counts the words of sources exactly that are added and deleted side by side', async () => {
+  it('counts the words of sources exactly while others are added and deleted', async () => {
     const { gateway, db, all, chatbotId } = await open();
     const add = (n: number) => ({ chatbotId, title: 'Source', content: { text: `common word${n}` } });
     const made = await all(20, 'createSource', add, { selection: 'source { id }' });
@@ -135,7 +135,7 @@ describeEngines('many at once', (engine) => {
     expect([...found.frequencies.values()]).toEqual([20, 0, 1, 1]);
   });
 
-  it('deletes a chatbot while others add to it, and leaves nothing of it in the index', async () => {
+  it('deletes a chatbot completely, index included, while sources are added to it', async () => {
     const { db, all, chatbotId } = await open();
     const [made] = await Promise.all([
       all(10, 'createSource', () => ({ chatbotId, title: 'Source', content: { text: 'common' } })),

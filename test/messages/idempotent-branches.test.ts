@@ -50,7 +50,7 @@ async function countMessages({ deps }: TestGateway): Promise<number> {
 
 for (const { name, selection, of, input, rows } of VERBS) {
   describeEngines(`${name} with a clientMessageId`, (kind) => {
-    it('has one effect when it is asked for 50 times at once, and answers the same later', LIMIT, async () => {
+    it('has one effect when it is requested 50 times at once, and the same result later', LIMIT, async () => {
       const { gateway, engine, chatbotId, first } = await open(kind);
       const ask = (more: object = {}) =>
         mutate<Branched>(
@@ -77,7 +77,7 @@ for (const { name, selection, of, input, rows } of VERBS) {
       expect(engine.asked).toBe(2);
     });
 
-    it('is refused for another request, and counts for nothing where it was refused', LIMIT, async () => {
+    it('is rejected for a different request, and does not store the key of a rejected request', LIMIT, async () => {
       const { gateway, engine, first } = await open(kind);
       const ask = (more: object) =>
         mutate<Branched>(

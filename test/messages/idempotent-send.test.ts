@@ -88,8 +88,8 @@ async function countAll({ deps }: TestGateway) {
 
 const ONE_EFFECT = { conversations: 1, messages: 2, keys: 1, used: 1 };
 
-describe('a message that is sent again with its clientMessageId', () => {
-  it('is answered with what was sent first; nothing is stored, counted or written twice', async () => {
+describe('a repeated message with the same clientMessageId', () => {
+  it('returns the first message; nothing is stored, counted or generated twice', async () => {
     const { gateway, answers, send } = await open();
     const first = await send({});
     expect(first.__typename).toBe('SendMessagePayload');
@@ -110,7 +110,7 @@ describe('a message that is sent again with its clientMessageId', () => {
     expect(answers.asked).toBe(1);
   });
 
-  it('is the same in another order of keys, and with blanks around its text', async () => {
+  it('is the same request with another order of keys or with surrounding blanks', async () => {
     const { send } = await open();
     const first = await send({ metadata: { a: 1, b: { c: [{ d: 1, e: 2 }], f: null } } });
     expect(first.__typename).toBe('SendMessagePayload');
@@ -124,7 +124,7 @@ describe('a message that is sent again with its clientMessageId', () => {
     { title: 'no metadata', input: { metadata: null } },
     { title: 'another session', input: { sessionId: 'two' } },
     { title: 'no session', input: { sessionId: null } },
-  ])('is refused with $title', async ({ input }) => {
+  ])('is rejected with $title', async ({ input }) => {
     const { gateway, send, typeOf } = await open();
     const first = { sessionId: 'one', metadata: { a: [1, 2] } };
     await send(first);
@@ -133,7 +133,7 @@ describe('a message that is sent again with its clientMessageId', () => {
     expect(await countAll(gateway)).toEqual(before);
   });
 
-  it('goes to one conversation: the same id in another is refused', async () => {
+  it('is rejected in another conversation', async () => {
     const { gateway, send, typeOf } = await open();
     const other = await send({ clientMessageId: 'before', sessionId: 'other' });
     const conversationId = (await send({ clientMessageId: 'first' })).conversation?.id;
@@ -147,7 +147,7 @@ describe('a message that is sent again with its clientMessageId', () => {
     expect(await countAll(gateway)).toEqual(before);
   });
 
-  it.each([{}, { sessionId: 'one' }])('stays in the conversation that it began, with %o', async (input) => {
+  it.each([{}, { sessionId: 'one' }])('stays in the conversation that the first one began, with %o', async (input) => {
     const { gateway, send, typeOf } = await open();
     const first = await send(input);
     expect(await send(input)).toEqual(first);
@@ -156,7 +156,7 @@ describe('a message that is sent again with its clientMessageId', () => {
     expect((await countAll(gateway)).conversations).toBe(1);
   });
 
-  it('is another one at another chatbot and in another account', async () => {
+  it('is a new message at another chatbot and in another account', async () => {
     const { gateway, send } = await open();
     const first = await send({});
     const second = await send({ chatbotId: await createChatbot(gateway, { name: 'Second' }) });
@@ -169,13 +169,13 @@ describe('a message that is sent again with its clientMessageId', () => {
     expect((await send({}, stranger.key)).__typename).toBe('NotFoundError');
   });
 
-  it('is another one without the id, and with another', async () => {
+  it('is a new message without the id, and with another id', async () => {
     const { send } = await open();
     const all = [await send({}), await send({ clientMessageId: 'two' }), await send({ clientMessageId: null })];
     expect(new Set(all.map(({ userMessage }) => userMessage?.id)).size).toBe(3);
   });
 
-  it('is sent anew when 24 hours have passed, and what is older is forgotten', async () => {
+  it('is a new message after 24 hours, when the key is deleted', async () => {
     const clock = createTurnedClock();
     const { gateway, send } = await open({ replaced: { clock } });
     const first = await send({});
@@ -195,7 +195,7 @@ describe('a message that is sent again with its clientMessageId', () => {
     expect((await countAll(gateway)).keys).toBe(1);
   });
 
-  it('is answered while the chatbot is paused and the quota is used up', async () => {
+  it('returns the first message while the chatbot is paused and the quota is used up', async () => {
     const { gateway, chatbotId, send, typeOf } = await open({ env: { MONTHLY_MESSAGE_LIMIT: '1' } });
     const first = await send({});
     expect(await typeOf({ clientMessageId: 'two' })).toBe('QuotaExceededError');
@@ -206,7 +206,7 @@ describe('a message that is sent again with its clientMessageId', () => {
     expect(await send({ whenBusy: 'REJECT' })).toEqual(first);
   });
 
-  it('stops no answer that came after it', async () => {
+  it('stops no later reply', async () => {
     const { gateway, answers, send } = await open();
     const input = { sessionId: 'one', whenBusy: 'INTERRUPT' };
     const first = await send(input);
@@ -223,8 +223,8 @@ describe('a message that is sent again with its clientMessageId', () => {
   });
 });
 
-describe('a message that was refused', () => {
-  it('keeps no id: paused', async () => {
+describe('a rejected message', () => {
+  it('stores no key when the chatbot is paused', async () => {
     const { gateway, chatbotId, typeOf } = await open();
     await setActive(gateway, chatbotId, false);
     expect(await typeOf({})).toBe('ChatbotPausedError');
@@ -232,7 +232,7 @@ describe('a message that was refused', () => {
     expect(await typeOf({ content: 'What?' })).toBe('SendMessagePayload');
   });
 
-  it('keeps no id: the quota is used up', async () => {
+  it('stores no key when the quota is used up', async () => {
     const clock = createTurnedClock();
     const { gateway, typeOf } = await open({ env: { MONTHLY_MESSAGE_LIMIT: '1' }, replaced: { clock } });
     await typeOf({ clientMessageId: 'before' });
@@ -242,7 +242,7 @@ describe('a message that was refused', () => {
     expect(await typeOf({ content: 'What?' })).toBe('SendMessagePayload');
   });
 
-  it('keeps no id: the conversation is busy', async () => {
+  it('stores no key when the conversation is busy', async () => {
     const { gateway, send, typeOf } = await open();
     await send({ clientMessageId: 'before', sessionId: 'one' });
     const input = { sessionId: 'one', whenBusy: 'REJECT' };
@@ -251,7 +251,7 @@ describe('a message that was refused', () => {
     expect(await typeOf({ ...input, whenBusy: 'ENQUEUE', content: 'What?' })).toBe('SendMessagePayload');
   });
 
-  it('is refused for an id that is none', async () => {
+  it('is rejected for a malformed clientMessageId', async () => {
     const { gateway, send } = await open();
     for (const [clientMessageId, message] of [
       [' ', 'Must not be empty.'],
@@ -265,8 +265,8 @@ describe('a message that was refused', () => {
   });
 });
 
-describe('a process that is killed between the commit and its answer', () => {
-  it('has sent the message: sent again, it has one effect', async () => {
+describe('a process that is killed between the commit and its response', () => {
+  it('has sent the message: a retry has no second effect', async () => {
     const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '0' };
     const killed = await startDyingGateway(env);
     await expect(askProcess(killed)).rejects.toThrow();

@@ -27,7 +27,7 @@ async function messagesUsed(gateway: TestGateway): Promise<number> {
 
 describe('stopMessage', () => {
   it.each(TRANSPORTS)(
-    'stops a reply that is being written, keeps its part, and tells its followers over $name',
+    'stops a reply that is being generated, keeps its text, and emits MessageStopped over $name',
     async ({ subscribe }) => {
       const { gateway, engine, replyId, conversationId } = await startReply();
       const reader = subscribe(gateway, { messageId: replyId });
@@ -54,41 +54,44 @@ describe('stopMessage', () => {
     },
   );
 
-  it('gives back the quota of a reply that had no word yet', async () => {
+  it('gives back the quota of a reply without text', async () => {
     const { gateway, replyId } = await startReply();
     expect(await messagesUsed(gateway)).toBe(1);
     expect((await stop(gateway, replyId)).reply).toMatchObject({ status: 'STOPPED', content: '' });
     expect(await messagesUsed(gateway)).toBe(0);
   });
 
-  it.each(['listens to', 'ignores'])('aborts an engine, and is done at once when the engine %s it', async (manner) => {
-    const signals: AbortSignal[] = [];
-    const end = Promise.withResolvers<void>();
-    const engine: AnswerEngine = {
-      async *answer(_question, signal) {
-        signals.push(signal);
-        yield delta('A part');
-        if (manner === 'listens to') signal.addEventListener('abort', () => end.reject(signal.reason));
-        await end.promise;
-        yield delta(' too late');
-        yield finish;
-      },
-    };
-    const gateway = await startGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
-    onTestFinished(() => gateway.close());
-    const { replyId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Well?' });
-    const reader = webSocket.subscribe(gateway, { messageId: replyId });
-    await reader.until(({ text }) => text === 'A part');
-    expect((await stop(gateway, replyId)).reply).toMatchObject({ status: 'STOPPED', content: 'A part' });
-    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
-    await reader.ended;
-    end.resolve();
-    await vi.waitFor(() => expect(gateway.deps.background.size).toBe(0));
-    expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'STOPPED', content: 'A part' });
-    expect(gateway.logs.filter(({ level }) => Number(level) >= 50)).toEqual([]);
-  });
+  it.each(['listens to', 'ignores'])(
+    'aborts the engine and resolves at once when the engine %s the signal',
+    async (manner) => {
+      const signals: AbortSignal[] = [];
+      const end = Promise.withResolvers<void>();
+      const engine: AnswerEngine = {
+        async *answer(_question, signal) {
+          signals.push(signal);
+          yield delta('A part');
+          if (manner === 'listens to') signal.addEventListener('abort', () => end.reject(signal.reason));
+          await end.promise;
+          yield delta(' too late');
+          yield finish;
+        },
+      };
+      const gateway = await startGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
+      onTestFinished(() => gateway.close());
+      const { replyId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Well?' });
+      const reader = webSocket.subscribe(gateway, { messageId: replyId });
+      await reader.until(({ text }) => text === 'A part');
+      expect((await stop(gateway, replyId)).reply).toMatchObject({ status: 'STOPPED', content: 'A part' });
+      expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+      await reader.ended;
+      end.resolve();
+      await vi.waitFor(() => expect(gateway.deps.background.size).toBe(0));
+      expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'STOPPED', content: 'A part' });
+      expect(gateway.logs.filter(({ level }) => Number(level) >= 50)).toEqual([]);
+    },
+  );
 
-  it('gives their turn to those that wait', async () => {
+  it('starts the next queued reply', async () => {
     const { gateway, engine, replyId, conversationId } = await startReply();
     const next = await send(gateway, { conversationId, content: 'Next?' });
     await stop(gateway, replyId);
@@ -99,7 +102,7 @@ describe('stopMessage', () => {
     await readLog(gateway, conversationId);
   });
 
-  it('stops a reply that waits: it is never begun, costs nothing, and the next still has its turn', async () => {
+  it('stops a queued reply: it is never generated, costs nothing, and the next reply starts', async () => {
     const { gateway, engine, conversationId } = await startReply();
     const waiting = await send(gateway, { conversationId, content: 'Waiting?' });
     const last = await send(gateway, { conversationId, content: 'Last?' });
@@ -122,7 +125,7 @@ describe('stopMessage', () => {
     await readLog(gateway, conversationId);
   });
 
-  it('stops a reply whose turn has just come', async () => {
+  it('stops a reply that has just left the queue', async () => {
     const { gateway, engine, conversationId } = await startConversation();
     for (let round = 0; round < 8; round++) {
       const first = await send(gateway, { conversationId, content: 'First?' });
@@ -136,7 +139,7 @@ describe('stopMessage', () => {
     await readLog(gateway, conversationId);
   });
 
-  it('leaves a message that has ended as it is: stopped before, at the same time, whole, failed, or a question', async () => {
+  it('leaves a message that has ended unchanged: stopped before or at the same time, completed, failed, or a user message', async () => {
     const { gateway, engine, conversationId, messageId, replyId } = await startReply();
     const [one, two] = await Promise.all([stop(gateway, replyId), stop(gateway, replyId)]);
     expect(one).toEqual(two);
@@ -163,7 +166,7 @@ describe('stopMessage', () => {
     expect(await messagesUsed(gateway)).toBe(used);
   });
 
-  it("answers NotFoundError, always the same, to an id that names no message, and to another account's", async () => {
+  it("answers NotFoundError to an unknown id and to another account's id alike", async () => {
     const { gateway, conversationId, replyId } = await startReply();
     const { key } = await gateway.createTenant();
     const ids = [replyId, createId('message'), conversationId, 'nonsense', '', `${replyId.slice(0, -1)}\0`];

@@ -45,8 +45,8 @@ async function open() {
 
 afterEach(() => vi.useRealTimers());
 
-describe('an answer under way', () => {
-  it('is saved within a second of what was written, text and citations, and again when there is more', async () => {
+describe('the text of a live reply', () => {
+  it('is saved with its citations within a second, and again when it grows', async () => {
     const { engine, read } = await open();
     engine.push(delta('nine '));
     const saved = { status: 'STREAMING', content: 'nine ', citations: [] as Citation[] };
@@ -58,7 +58,7 @@ describe('an answer under way', () => {
     await vi.waitFor(async () => expect(await read()).toEqual(whole));
   });
 
-  it('is not saved again while nothing is written', async () => {
+  it('is not saved again while it does not change', async () => {
     const { engine, read, saves } = await open();
     engine.push(delta('nine'));
     await vi.waitFor(async () => expect(await read()).toMatchObject({ content: 'nine' }), SOON);
@@ -67,7 +67,7 @@ describe('an answer under way', () => {
     expect(saves()).toBe(1);
   });
 
-  it('is tried again when it could not be saved, also when nothing was written since', async () => {
+  it('is saved after a failed save, even if it has not changed since', async () => {
     const { gateway, engine, database, read, transactions, isSave, saves } = await open();
     const { transaction } = database;
     transactions.mockImplementation((work) =>
@@ -83,7 +83,7 @@ describe('an answer under way', () => {
     expect(gateway.logs.filter(({ task }) => task === 'save checkpoints')).toHaveLength(1);
   });
 
-  it('is saved in one transaction with the others', async () => {
+  it('is saved in one transaction with those of other replies', async () => {
     const { gateway, engine, read, saves, replyId } = await open();
     engine.push(delta('nine'));
     await vi.waitFor(() => expect(gateway.deps.liveReplies.get(replyId)?.content).toBe('nine'));
@@ -105,8 +105,8 @@ describe('an answer under way', () => {
   });
 });
 
-describe('an answer that has ended', () => {
-  it('is not overwritten by a save that comes late', async () => {
+describe('the text of a reply that has ended', () => {
+  it('is not overwritten by a late checkpoint', async () => {
     const { gateway, engine, read, replyId } = await open();
     engine.push(delta('nine to five'), finish);
     await vi.waitFor(async () => expect(await read()).toMatchObject({ status: 'COMPLETED' }));
@@ -116,8 +116,8 @@ describe('an answer that has ended', () => {
   });
 });
 
-describe('saving', () => {
-  it('ends when it is told to, and leaves no timer', () => {
+describe('checkpoints', () => {
+  it('stop on request, and leave no timer', () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     const run = vi.fn();
     const stop = startCheckpoints({ background: { run }, liveReplies: new Map() } as never);

@@ -64,7 +64,7 @@ const stop = (gateway: TestGateway, messageId: string) =>
   );
 
 describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible))('nodes with $name', (sharing) => {
-  it('tell that they live while all connections to the database are busy', async () => {
+  it('send heartbeats while all connections to the database are busy', async () => {
     const { a, b } = await openNodes(sharing, { DATABASE_POOL_SIZE: '2' });
     const { db, node } = a.gateway.deps;
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
@@ -79,7 +79,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     await busy;
   });
 
-  it('tell of an answer that another writes, from its start to its end', async () => {
+  it('stream a reply that another node generates, from its start to its end', async () => {
     const { a, b, replyId, conversationId } = await openNodes(sharing);
     const readers = [{ messageId: replyId }, { conversationId }].map((what) => webSocket.subscribe(b.gateway, what));
     a.engine.push(delta('One 👍🏽'));
@@ -95,7 +95,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     for (const reader of readers) reader.leave();
   });
 
-  it('stop an answer that another writes, which keeps its part', async () => {
+  it('stop a reply that another node generates, and keep its text', async () => {
     const { a, b, replyId } = await openNodes(sharing);
     const reader = webSocket.subscribe(a.gateway, { messageId: replyId });
     a.engine.push(delta('A part'));
@@ -104,7 +104,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     expect(await reader.ended).toBeUndefined();
   });
 
-  it('stop the model and end the streams of a chatbot that another deletes', async () => {
+  it('stop the model and end the streams of a chatbot that another node deletes', async () => {
     const { a, b, chatbotId, replyId, conversationId } = await openNodes(sharing);
     const targets = [{ chatbotId }, { conversationId }, { messageId: replyId }];
     const readers = targets.map((target) => webSocket.subscribe(a.gateway, target));
@@ -118,7 +118,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     }
   });
 
-  it('keep the order of what is sent to them, one answer at a time', async () => {
+  it('answer the messages of one conversation in order, one at a time', async () => {
     const { a, b, replyId, conversationId } = await openNodes(sharing);
     const second = await send(b.gateway, { conversationId, content: 'And then?' });
     expect(await readMessage(a.gateway, second.replyId)).toMatchObject({ status: 'QUEUED' });
@@ -142,7 +142,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     reader.leave();
   });
 
-  it('write what is sent to several of them at once under one key only once', async () => {
+  it('store a message once that several nodes receive at once with the same idempotency key', async () => {
     const { a, b, chatbotId } = await openNodes(sharing);
     const message = { chatbotId, sessionId: 'here', content: 'Once?', clientMessageId: 'k' };
     const sent = await Promise.all(Array.from({ length: 20 }, (_, i) => send((i % 2 ? a : b).gateway, message)));
@@ -150,7 +150,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     expect(new Set(sent.map(({ replyId }) => replyId)).size).toBe(1);
   });
 
-  it('take up what waits on one that stops', async () => {
+  it('generate the queued replies of a node that stops', async () => {
     const { a, b, replyId, conversationId } = await openNodes(sharing);
     const second = await send(a.gateway, { conversationId, content: 'And then?' });
     const closing = a.gateway.close();
@@ -165,7 +165,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     );
   });
 
-  it('interrupt the answers of one that they take for dead, which comes back', async () => {
+  it('interrupt the replies of a node whose lease has expired, and let it rejoin', async () => {
     const { a, b, replyId, conversationId } = await openNodes(sharing);
     const { id } = a.gateway.deps.node;
     const second = await send(b.gateway, { conversationId, content: 'And then?' });
@@ -183,7 +183,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     reader.leave();
   });
 
-  it('write an answer anew that one had not begun to tell when they took it for dead', async () => {
+  it('generate a reply again that a node with an expired lease had not begun to stream', async () => {
     const { a, b, replyId } = await openNodes(sharing);
     await vi.waitFor(() => expect(a.engine.asked).toBe(1));
     const reader = webSocket.subscribe(b.gateway, { messageId: replyId });
@@ -198,7 +198,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     expect(await readMessage(a.gateway, replyId)).toMatchObject({ status: 'COMPLETED', content: 'Whole.' });
   });
 
-  it('refuse a key within a second that was revoked on another', async () => {
+  it('reject a key within a second after another node has revoked it', async () => {
     const { a, b } = await openNodes(sharing);
     const key = await a.gateway.createKey(a.gateway.accountId, ['READ']);
     const ask = () =>
@@ -209,8 +209,8 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
   });
 });
 
-describe.runIf(WITH_REDIS.isPossible)('the rate limit of nodes', () => {
-  it('lets exactly 60 of 180 requests through that come at once to two of them', async () => {
+describe.runIf(WITH_REDIS.isPossible)('the rate limit of several nodes', () => {
+  it('accepts exactly 60 of 180 concurrent requests to two nodes', async () => {
     const { a, b } = await openNodes(WITH_REDIS, { RATE_LIMIT_PER_MINUTE: '60' });
     const key = await a.gateway.createKey(a.gateway.accountId, ['READ']);
     const answers = await Promise.all(

@@ -39,8 +39,8 @@ async function startWired() {
 const openaiChatbot = (gateway: TestGateway, answering: object = {}) =>
   createChatbot(gateway, { provider: 'openai', model: 'model-1', sources: [PAGE], answering });
 
-describe.runIf(hasPostgres)('an answer that is written while connections to Postgres are lost', () => {
-  it('is never FAILED, whichever step they are lost in', LIMIT, async () => {
+describe.runIf(hasPostgres)('a reply that is generated while connections to Postgres are lost', () => {
+  it('is never FAILED, whichever step loses its connection', LIMIT, async () => {
     const { gateway, vendor, terminate, readReplies } = await startWired();
     vendor.reply({ text: ['Within ', 'ten ', 'days ', '[1].'], paceMs: 20 });
     const chatbotId = await openaiChatbot(gateway, { suggestsFollowUps: true });
@@ -61,7 +61,7 @@ describe.runIf(hasPostgres)('an answer that is written while connections to Post
     }, SOON);
   });
 
-  it('keeps one lead and asks once for a person where the answer to their commit is lost', LIMIT, async () => {
+  it('saves one lead and escalates once when the confirmation of the commit is lost', LIMIT, async () => {
     const { gateway, vendor, wire, readReplies } = await startWired();
     const chatbotId = await openaiChatbot(gateway, { tools: ['CAPTURE_LEAD', 'ESCALATE_TO_HUMAN'] });
     vendor.reply(
@@ -93,7 +93,7 @@ describe.runIf(hasPostgres)('an answer that is written while connections to Post
     });
   });
 
-  it('has its follow-up questions stored and counted once where the answer to that commit is lost', LIMIT, async () => {
+  it('stores and counts its follow-up questions once when the confirmation of the commit is lost', LIMIT, async () => {
     const { gateway, vendor, wire, readReplies } = await startWired();
     const chatbotId = await openaiChatbot(gateway, { suggestsFollowUps: true });
     vendor.reply(

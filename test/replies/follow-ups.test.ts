@@ -34,7 +34,7 @@ async function ask(gateway: TestGateway, chatbotId: string, content: string) {
   return { reader, replyId, conversationId };
 }
 
-it('suggests what else the sources answer, after an answer that cites them', async () => {
+it('suggests questions that the sources answer, after a reply that cites them', async () => {
   const { gateway, chatbotId } = await startShop({ suggestsFollowUps: true });
   const { reader, replyId, conversationId } = await ask(gateway, chatbotId, 'How long do refunds take?');
   const told = await stageOf(reader, 'FollowUpsSuggested', replyId);
@@ -50,7 +50,7 @@ it('suggests what else the sources answer, after an answer that cites them', asy
   expect((await readLog(gateway, conversationId)).at(-1)).toMatchObject({ type: 'FollowUpsSuggested' });
 });
 
-it('tells them again to who comes back', async () => {
+it('emits the suggestions again to a reader that resumes', async () => {
   const { gateway, chatbotId } = await startShop({ suggestsFollowUps: true });
   const { reader, replyId, conversationId } = await ask(gateway, chatbotId, 'How long do refunds take?');
   const { cursor: after } = await stageOf(reader, 'MessageCompleted', replyId);

@@ -17,19 +17,23 @@ const ANSWERS: Readonly<Record<string, readonly string[]>> = {
   'in one delta of the ends of turns': ['</s> '.repeat(30_000)],
 };
 
-it.each(Object.entries(ANSWERS))('answers others while a model writes %s', { timeout: 60_000 }, async (_how, text) => {
-  const { gateway, vendors, createChatbot } = await startHosted(['openai']);
-  const chatbotId = await createChatbot('openai');
-  vendors.openai?.reply({ text: [...text] });
-  let isOver = false;
-  const asked = askAndFollow(gateway, chatbotId).finally(() => {
-    isOver = true;
-  });
-  asked.catch(() => {});
-  while (!isOver) {
-    const response = await gateway.fetch('/health', { signal: AbortSignal.timeout(MAX_HEALTH_MS) });
-    expect(response.status).toBe(200);
-    await setTimeout(POLL_MS);
-  }
-  expect(await readMessage(gateway, (await asked).replyId)).toMatchObject({ status: 'COMPLETED', error: null });
-});
+it.each(Object.entries(ANSWERS))(
+  'answers other requests while a model writes %s',
+  { timeout: 60_000 },
+  async (_how, text) => {
+    const { gateway, vendors, createChatbot } = await startHosted(['openai']);
+    const chatbotId = await createChatbot('openai');
+    vendors.openai?.reply({ text: [...text] });
+    let isOver = false;
+    const asked = askAndFollow(gateway, chatbotId).finally(() => {
+      isOver = true;
+    });
+    asked.catch(() => {});
+    while (!isOver) {
+      const response = await gateway.fetch('/health', { signal: AbortSignal.timeout(MAX_HEALTH_MS) });
+      expect(response.status).toBe(200);
+      await setTimeout(POLL_MS);
+    }
+    expect(await readMessage(gateway, (await asked).replyId)).toMatchObject({ status: 'COMPLETED', error: null });
+  },
+);

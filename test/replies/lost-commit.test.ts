@@ -26,8 +26,8 @@ async function startWired() {
   return { gateway, engine, wire, chatbotId: await createChatbot(gateway) };
 }
 
-describe.runIf(hasPostgres)('a commit whose answer is lost', () => {
-  it('leaves no reply that nobody writes: of a message, and of one that waited', LIMIT, async () => {
+describe.runIf(hasPostgres)('a commit whose confirmation is lost', () => {
+  it('leaves no reply without a generating node, neither a new one nor a queued one', LIMIT, async () => {
     const { gateway, engine, wire, chatbotId } = await startWired();
     const message = { chatbotId, sessionId: 'here', content: 'Lost on the way?', clientMessageId: 'k' };
     const lost = wire.loseCommit(message.content);
@@ -55,8 +55,8 @@ describe.runIf(hasPostgres)('a commit whose answer is lost', () => {
   });
 });
 
-describe('a citation that cannot be written', () => {
-  it('fails its answer, and nothing else', async () => {
+describe('a citation that cannot be written as JSON', () => {
+  it('fails its own reply and nothing else', async () => {
     const { gateway, engine, replyId } = await startReply();
     const { citation } = cite('Title', 1) as Extract<AnswerEvent, { type: 'citation' }>;
     engine.push(delta('A part'), { type: 'citation', citation: { ...citation, end: 1n as never } });

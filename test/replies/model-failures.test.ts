@@ -52,12 +52,12 @@ async function countUsed(gateway: TestGateway): Promise<number> {
   return data.viewer.account.usage.messages;
 }
 
-describe.each(PROVIDERS)('an answer of %s', (provider) => {
+describe.each(PROVIDERS)('a reply by %s', (provider) => {
   const closed = async ({ vendors }: Hosted) =>
     vi.waitFor(() => expect(vendors[provider]?.openSockets).toBe(0), { timeout: 6_000 });
 
   it.each(Object.entries(REFUSALS) as [Refusal, FailureCode][])(
-    'fails when it is refused for %s, as %s, and costs nothing',
+    'fails when the vendor refuses for %s, with %s, and costs nothing',
     async (refusal, code) => {
       const hosted = await startHosted([provider], IMPATIENT);
       const passes = refusal === 'limit' || refusal === 'broken';
@@ -68,7 +68,7 @@ describe.each(PROVIDERS)('an answer of %s', (provider) => {
     },
   );
 
-  it('fails when nothing ever comes, and its place is given back', async () => {
+  it('fails when the vendor never answers, and gives the quota back', async () => {
     const hosted = await startHosted([provider], IMPATIENT);
     const message = await askOnce(hosted, provider, { mishap: 'silent' });
     expect(message).toMatchObject(failed('PROVIDER_UNAVAILABLE', ''));
@@ -77,19 +77,16 @@ describe.each(PROVIDERS)('an answer of %s', (provider) => {
     await closed(hosted);
   });
 
-  it.each(IN_MIDSTREAM)(
-    'keeps what came before when it is %s in its middle, and is not asked for again',
-    async (mishap) => {
-      const hosted = await startHosted([provider], IMPATIENT);
-      const message = await askOnce(hosted, provider, { text: TEXT, mishap });
-      expect(message).toMatchObject(failed('PROVIDER_UNAVAILABLE', TEXT[0] ?? ''));
-      expect(hosted.vendors[provider]?.requests).toHaveLength(1);
-      expect(await countUsed(hosted.gateway)).toBe(1);
-      if (mishap === 'stuck') await closed(hosted);
-    },
-  );
+  it.each(IN_MIDSTREAM)('keeps its text when it is %s midway, and does not ask again', async (mishap) => {
+    const hosted = await startHosted([provider], IMPATIENT);
+    const message = await askOnce(hosted, provider, { text: TEXT, mishap });
+    expect(message).toMatchObject(failed('PROVIDER_UNAVAILABLE', TEXT[0] ?? ''));
+    expect(hosted.vendors[provider]?.requests).toHaveLength(1);
+    expect(await countUsed(hosted.gateway)).toBe(1);
+    if (mishap === 'stuck') await closed(hosted);
+  });
 
-  it('ends where it has become as long as it may, also when the vendor goes on', async () => {
+  it('ends at its maximum length even if the vendor continues', async () => {
     const hosted = await startHosted([provider], { ...IMPATIENT, MODEL_TOTAL_SECONDS: '60' });
     const message = await askOnce(hosted, provider, { text: ['Refunds are paid. '.repeat(500)], mishap: 'endless' });
     expect(message).toMatchObject({ status: 'COMPLETED', finishReason: 'LENGTH', error: null });
@@ -98,7 +95,7 @@ describe.each(PROVIDERS)('an answer of %s', (provider) => {
     await closed(hosted);
   });
 
-  it('is the same when it comes byte by byte', async () => {
+  it('is the same when the vendor sends it byte by byte', async () => {
     const hosted = await startHosted([provider], IMPATIENT);
     const text = ['Refunds 👍🏽 are paid within', ' ten days [1', '].'];
     const message = await askOnce(hosted, provider, { text, isSliced: true });
@@ -107,8 +104,8 @@ describe.each(PROVIDERS)('an answer of %s', (provider) => {
   });
 });
 
-describe('the time that an answer may take', () => {
-  it('counts all of it, however the model goes on', async () => {
+describe('the time limit of an answer', () => {
+  it('covers the whole answer, however slowly the model continues', async () => {
     const hosted = await startHosted(['openai'], { ...IMPATIENT, MODEL_TOTAL_SECONDS: '1' });
     const message = await askOnce(hosted, 'openai', { text: ['On and ', 'on and '], mishap: 'endless', paceMs: 50 });
     expect(message).toMatchObject({ status: 'FAILED', error: { code: 'PROVIDER_UNAVAILABLE' } });
@@ -134,7 +131,7 @@ describe('fallbacks', () => {
     return { ...hosted, message: data.node };
   }
 
-  it('are asked in their order, when a model fails before its first word', async () => {
+  it('are asked in their order when a model fails before its first text', async () => {
     const { message, vendors } = await askWithFallbacks({}, { openai: first, anthropic: { text: ['Ten days.'] } });
     expect(message).toMatchObject({
       status: 'COMPLETED',
@@ -144,7 +141,7 @@ describe('fallbacks', () => {
     expect(vendors.google?.requests).toEqual([]);
   });
 
-  it('are asked when a model has thought and then says nothing', async () => {
+  it('are asked when a model reasons and then writes nothing', async () => {
     const { message } = await askWithFallbacks(
       {},
       { openai: { reasoning: ['Hm.'], text: [] }, anthropic: { mishap: 'silent' }, google: { text: ['Ten days.'] } },
@@ -152,13 +149,13 @@ describe('fallbacks', () => {
     expect(message).toMatchObject({ content: 'Ten days.', generation: { provider: 'google' } });
   });
 
-  it('are not asked after the first word', async () => {
+  it('are not asked after the first text', async () => {
     const { message, vendors } = await askWithFallbacks({}, { openai: { text: TEXT, mishap: 'reset' } });
     expect(message).toMatchObject({ status: 'FAILED', content: TEXT[0], generation: { provider: 'openai' } });
     expect(vendors.anthropic?.requests).toEqual([]);
   });
 
-  it('end with the built-in engine, unless the operator says no', async () => {
+  it('end with the built-in engine, unless the operator disables that', async () => {
     const replies = { openai: first, anthropic: { refusal: 'key' }, google: { refusal: 'model' } } as const;
     const { message } = await askWithFallbacks({ MODEL_FALLBACK_BUILTIN: 'true' }, replies);
     expect(message).toMatchObject({
@@ -172,7 +169,7 @@ describe('fallbacks', () => {
     });
   });
 
-  it('leave a provider alone that has failed too often, for all chatbots that are answered by the same key', async () => {
+  it('skip a provider that has failed too often, for all chatbots with the same provider key', async () => {
     const { gateway, vendors, createChatbot } = await startHosted(['openai'], IMPATIENT);
     vendors.openai?.reply({ refusal: 'broken', headers });
     const chatbotId = await createChatbot('openai');
@@ -182,7 +179,7 @@ describe('fallbacks', () => {
   });
 });
 
-it('waits for its turn behind an answer that hangs, and is answered in time', async () => {
+it('waits in the queue behind an answer that hangs, and is answered in time', async () => {
   const hosted = await startHosted(['openai'], IMPATIENT);
   hosted.vendors.openai?.reply({ mishap: 'silent' }, { text: ['Ten days.'] });
   const chatbotId = await hosted.createChatbot('openai');

@@ -22,7 +22,7 @@ interface Generated {
 }
 
 describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
-  it('streams what the model writes, with its markers turned into citations of what was read', async () => {
+  it("streams the model's text, with its markers turned into citations of the passages", async () => {
     const { gateway, vendors, createChatbot } = await startHosted([provider]);
     const chatbotId = await createChatbot(provider, { instructions: 'Be polite.' });
     vendors[provider]?.reply({ text: ['Refunds are', ' paid within ten', ' days [', '1', ']. Thank', ' you.'] });
@@ -58,7 +58,7 @@ describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
     expect(await findSecret(gateway, secretOf(provider))).toEqual([]);
   });
 
-  it('goes on with the conversation as it is shown', async () => {
+  it('gives the model the conversation as it is shown', async () => {
     const { gateway, vendors, createChatbot } = await startHosted([provider]);
     const chatbotId = await createChatbot(provider);
     vendors[provider]?.reply({ text: ['Within ten days.'] }, { text: ['From Oslo.'] });
@@ -74,7 +74,7 @@ describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
     expect(places[0]).toBeGreaterThan(0);
   });
 
-  it('keeps what the model thinks only where its owner says so', async () => {
+  it("stores the model's reasoning only where the owner enables that", async () => {
     const { gateway, vendors, createChatbot } = await startHosted([provider]);
     vendors[provider]?.reply({ reasoning: ['They ask', ' for money.'], text: ['Within ten days.'] });
     const seen: (string | null)[] = [];
@@ -89,7 +89,7 @@ describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
     expect(seen).toEqual([null, 'They ask for money.']);
   });
 
-  it('asks for a person when the model does, as a person would', async () => {
+  it('escalates when the model calls the tool, as the mutation does', async () => {
     const { gateway, vendors, createChatbot } = await startHosted([provider]);
     const chatbotId = await createChatbot(provider, { answering: { tools: ['ESCALATE_TO_HUMAN'] } });
     const reason = 'The visitor wants to complain.';
@@ -108,7 +108,7 @@ describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
     expect(told.data.node.usage).toMatchObject({ inputTokens: 240, outputTokens: 60 });
   });
 
-  it('stops asking when the visitor stops the answer', async () => {
+  it('cancels the request to the model when the visitor stops the reply', async () => {
     const { gateway, vendors, createChatbot } = await startHosted([provider]);
     const chatbotId = await createChatbot(provider);
     vendors[provider]?.reply({ text: ['Refunds '], mishap: 'endless' });
@@ -124,7 +124,7 @@ describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
   });
 });
 
-it('changes a chatbot over from one provider to another by one field', async () => {
+it('switches a chatbot to another provider by one field', async () => {
   const { gateway, vendors, createChatbot } = await startHosted(['openai', 'anthropic']);
   const chatbotId = await createChatbot('openai', { model: 'only-of-openai' });
   vendors.openai?.reply({ text: ['Said by one.'] });
@@ -135,10 +135,10 @@ it('changes a chatbot over from one provider to another by one field', async () 
   expect(vendors.anthropic?.requests[0]?.body.model).toBe(FAMILIES.anthropic.defaultModel);
 });
 
-describe('where the sources are not about the question', () => {
+describe('a question that the sources do not cover', () => {
   const OFF_TOPIC = 'Who won the football championship?';
 
-  it('asks no model, and says the fallback message', async () => {
+  it('asks no model, and answers with the fallback message', async () => {
     const { gateway, vendors, createChatbot } = await startHosted(['openai']);
     const chatbotId = await createChatbot('openai', { fallbackMessage: 'I do not know that.' });
     const { reader, replyId } = await askAndFollow(gateway, chatbotId, OFF_TOPIC);
@@ -148,7 +148,7 @@ describe('where the sources are not about the question', () => {
     expect(data.node.generation).toMatchObject({ provider: 'builtin', model: null, priceUsd: 0 });
   });
 
-  it('asks it all the same where answers may rest on more than the sources', async () => {
+  it('asks the model where answers may use more than the sources', async () => {
     const { gateway, vendors, createChatbot } = await startHosted(['openai']);
     const chatbotId = await createChatbot('openai', { answering: { grounding: 'OPEN' } });
     vendors.openai?.reply({ text: ['Norway, I believe [1].'] });
@@ -158,7 +158,7 @@ describe('where the sources are not about the question', () => {
   });
 });
 
-it('tells a model the metadata of the conversation only where its owner says so', async () => {
+it('gives a model the metadata of the conversation only where the owner enables that', async () => {
   const { gateway, vendors } = await startHosted(['openai']);
   for (const sharesMetadata of [false, true]) {
     const answering = { sharesMetadata };
@@ -175,7 +175,7 @@ it('tells a model the metadata of the conversation only where its owner says so'
   expect(bodies).toEqual([false, true]);
 });
 
-it('keeps a lead that the model takes, by the rules of the form', async () => {
+it('saves a lead that the model captures, by the rules of the form', async () => {
   const { gateway, vendors, createChatbot } = await startHosted(['anthropic']);
   const chatbotId = await createChatbot('anthropic', { answering: { tools: ['CAPTURE_LEAD'] } });
   vendors.anthropic?.reply(
@@ -193,7 +193,7 @@ it('keeps a lead that the model takes, by the rules of the form', async () => {
   expect(data.chatbot.leads.nodes).toEqual([{ name: 'Ada', email: 'ada@example.com' }]);
 });
 
-it('tells the visitor that a person was asked for when the model says nothing more', async () => {
+it('answers with the handoff message when the model escalates and writes nothing', async () => {
   const { gateway, vendors, createChatbot } = await startHosted(['google']);
   const answering = { tools: ['ESCALATE_TO_HUMAN'] };
   const chatbotId = await createChatbot('google', { answering, handoffMessage: 'A person will come.' });
@@ -202,7 +202,7 @@ it('tells the visitor that a person was asked for when the model says nothing mo
   expect(reader.text).toBe('A person will come.');
 });
 
-it('suggests what the model finds to ask next, as far as the sources answer it, and counts what that took', async () => {
+it("suggests the model's follow-up questions that the sources answer, and counts their usage", async () => {
   const { gateway, vendors, createChatbot } = await startHosted(['openai']);
   const chatbotId = await createChatbot('openai', { answering: { suggestsFollowUps: true } });
   vendors.openai?.reply(
@@ -222,7 +222,7 @@ it('suggests what the model finds to ask next, as far as the sources answer it, 
   expect(data.viewer.account.usage).toEqual({ messages: 1, inputTokens: 240 });
 });
 
-it('counts what a model took that was given up for another, at its own price', async () => {
+it('counts the usage of a model that a fallback replaced, at its own price', async () => {
   const { gateway, vendors, createChatbot } = await startHosted(['openai', 'open'], {});
   const fallbackModels = [{ provider: 'open', model: 'model-2' }];
   const chatbotId = await createChatbot('openai', { model: 'gpt-4.1-mini', answering: { fallbackModels } });

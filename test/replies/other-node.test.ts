@@ -25,8 +25,8 @@ function share() {
   return { prefix, env: { REDIS_URL: TEST_REDIS_URL, REDIS_PREFIX: prefix } };
 }
 
-describe.runIf(hasRedis)('what happens on another node', () => {
-  it.each(TRANSPORTS)('is told of an answer as it is written, over $name', async ({ subscribe }) => {
+describe.runIf(hasRedis)('a node that shares Redis with another', () => {
+  it.each(TRANSPORTS)("streams the other node's reply while it is generated, over $name", async ({ subscribe }) => {
     const replaced = { liveReplies: new AnswersElsewhere() };
     const { gateway, engine, replyId, conversationId } = await startReply({ env: share().env, replaced });
     const readers = [{ messageId: replyId }, { conversationId }].map((options) => subscribe(gateway, options));
@@ -53,38 +53,41 @@ describe.runIf(hasRedis)('what happens on another node', () => {
     for (const reader of readers) reader.leave();
   });
 
-  it.each([1, 2, 3, 4])('is told whole to readers who come and go at random (seed %i)', async (seed) => {
-    const random = createRandom(seed);
-    const replaced = { liveReplies: new AnswersElsewhere() };
-    const { gateway, engine, replyId } = await startReply({ env: share().env, replaced });
-    const seen = [[], [], []].map(() => [] as { cursor: string }[]);
-    const visit = (index: number) => {
-      const events = seen[index] ?? [];
-      const reader = webSocket.subscribe(gateway, { messageId: replyId, after: events.at(-1)?.cursor });
-      const leave = () => {
-        reader.leave();
-        events.push(...reader.events);
+  it.each([1, 2, 3, 4])(
+    'gives the whole reply to readers that disconnect and resume at random (seed %i)',
+    async (seed) => {
+      const random = createRandom(seed);
+      const replaced = { liveReplies: new AnswersElsewhere() };
+      const { gateway, engine, replyId } = await startReply({ env: share().env, replaced });
+      const seen = [[], [], []].map(() => [] as { cursor: string }[]);
+      const visit = (index: number) => {
+        const events = seen[index] ?? [];
+        const reader = webSocket.subscribe(gateway, { messageId: replyId, after: events.at(-1)?.cursor });
+        const leave = () => {
+          reader.leave();
+          events.push(...reader.events);
+        };
+        return { leave, ended: reader.ended };
       };
-      return { leave, ended: reader.ended };
-    };
-    let readers = seen.map((_, index) => visit(index));
-    for (let step = 0; step < 60; step++) {
-      engine.push(delta(writeText(random, 3)));
-      if (random.below(4) === 0) {
-        const index = random.below(readers.length);
-        readers[index]?.leave();
-        readers = readers.with(index, visit(index));
+      let readers = seen.map((_, index) => visit(index));
+      for (let step = 0; step < 60; step++) {
+        engine.push(delta(writeText(random, 3)));
+        if (random.below(4) === 0) {
+          const index = random.below(readers.length);
+          readers[index]?.leave();
+          readers = readers.with(index, visit(index));
+        }
+        await lookAround(random.below(30));
       }
-      await lookAround(random.below(30));
-    }
-    engine.push(finish);
-    await Promise.all(readers.map(({ ended }) => ended));
-    for (const reader of readers) reader.leave();
-    const { content } = await readMessage(gateway, replyId);
-    for (const events of seen) expect(textOf(events as never)).toBe(content);
-  });
+      engine.push(finish);
+      await Promise.all(readers.map(({ ended }) => ended));
+      for (const reader of readers) reader.leave();
+      const { content } = await readMessage(gateway, replyId);
+      for (const events of seen) expect(textOf(events as never)).toBe(content);
+    },
+  );
 
-  it('is told of who types', async () => {
+  it('emits typing on the other node', async () => {
     const { prefix, env } = share();
     const { gateway, conversationId } = await startConversation({ env });
     const [other] = (await openNodes(1, { prefix })) as [Node];
@@ -102,7 +105,7 @@ describe.runIf(hasRedis)('what happens on another node', () => {
     reader.leave();
   });
 
-  it('is acted on when a key is revoked: its sockets are closed', async () => {
+  it('closes the sockets of a key that the other node revokes', async () => {
     const { prefix, env } = share();
     const gateway = await startGateway({ env });
     onTestFinished(() => gateway.close());

@@ -59,7 +59,7 @@ const stages = ({ events }: Reader) =>
 const textsOf = (asked: readonly Question[]) => asked.map(({ content }) => content);
 
 describe('a conversation', () => {
-  it('answers one message at a time: the second waits, and its follower is told when its turn comes', async () => {
+  it('answers one message at a time: the second is queued, and emits MessageStarted when it starts', async () => {
     const { desk, gateway, ask, subscribe } = await openDesk();
     const first = await ask('First?');
     const second = await ask('Second?');
@@ -82,7 +82,7 @@ describe('a conversation', () => {
     expect([reader.text, late.text]).toEqual(['Two.', 'Two.']);
   });
 
-  it('answers five messages that come at once in their order', async () => {
+  it('answers five concurrent messages in their order', async () => {
     const { desk, gateway, ask, subscribe } = await openDesk();
     await ask('0');
     const sent = await Promise.all(['1', '2', '3', '4', '5'].map((content) => ask(content)));
@@ -102,7 +102,7 @@ describe('a conversation', () => {
     expect(readers.map(({ text }) => text)).toEqual([1, 2, 3, 4, 5].map((number) => `Answer ${number}`));
   });
 
-  it('holds up no other conversation', async () => {
+  it('delays no other conversation', async () => {
     const { desk, ask, subscribe } = await openDesk();
     await ask('Slow?');
     const other = await ask('Quick?', 'two');
@@ -113,7 +113,7 @@ describe('a conversation', () => {
     expect(reader.text).toBe('Yes.');
   });
 
-  it('goes on with the next message when a reply fails', async () => {
+  it('continues with the next message when a reply fails', async () => {
     const { desk, gateway, ask, subscribe } = await openDesk();
     const first = await ask('First?');
     const second = await ask('Second?');
@@ -126,7 +126,7 @@ describe('a conversation', () => {
     expect(await readMessage(gateway, first.replyId)).toMatchObject({ status: 'FAILED' });
   });
 
-  it('refuses the message that would be the 101st to wait, and stores nothing of it', async () => {
+  it('rejects the 101st queued message, and stores nothing of it', async () => {
     const { gateway, ask } = await openDesk();
     const { conversationId } = await ask('Well?');
     await Promise.all(Array.from({ length: 100 }, (_, index) => ask(`And ${index}?`)));
@@ -154,7 +154,7 @@ describe('the history that an engine is given', () => {
   const turnsOf = (asked: readonly Question[]) =>
     asked.at(-1)?.history.map(({ role, content }) => `${role} ${content}`);
 
-  it('is what was said before, oldest first, without replies that failed', async () => {
+  it('contains the earlier messages, oldest first, without failed replies', async () => {
     const { desk, ask, subscribe } = await openDesk();
     for (const content of ['A', 'B', 'C']) {
       const { replyId } = await ask(content);
@@ -170,7 +170,7 @@ describe('the history that an engine is given', () => {
     expect(turnsOf(desk.asked)).toEqual(['USER A', 'ASSISTANT Re A', 'USER B', 'USER C', 'ASSISTANT Re C']);
   });
 
-  it('holds for a message that waited what was answered while it did, and nothing that was asked after it', async () => {
+  it('contains the replies before a queued message, and no message after it', async () => {
     const { desk, ask } = await openDesk();
     for (const content of ['A', 'B', 'C']) await ask(content);
     desk.say('A', 'Re A');

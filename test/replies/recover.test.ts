@@ -51,7 +51,7 @@ async function readDeltas(reader: Reader, count: number): Promise<void> {
 }
 
 describe('a gateway whose process was killed', () => {
-  it('ends what was being written, takes up what waited, and keeps all that was acknowledged', async () => {
+  it('interrupts the reply that was being generated, answers the queued ones, and loses nothing that was acknowledged', async () => {
     const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '500' };
     const killed = await startGatewayProcess({ env });
     const question = 'How do I follow an answer while it is written?';
@@ -106,7 +106,7 @@ describe('a gateway whose process was killed', () => {
     expect(viewer.account.usage).toEqual({ messages: 3, days: [{ messages: 3, unpricedMessages: 1 }] });
   });
 
-  it('writes an answer anew of which nothing was written, and charges it once', async () => {
+  it('generates a reply without saved text again, and charges it once', async () => {
     const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '10000' };
     const killed = await startGatewayProcess({ env });
     const { reply, conversation } = await send(killed, 'Well?');
@@ -120,7 +120,7 @@ describe('a gateway whose process was killed', () => {
     expect(viewer.account.usage.messages).toBe(1);
   });
 
-  it('can be killed again while it takes up what waited', async () => {
+  it('recovers when it is killed again during the recovery', async () => {
     const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '500' };
     const first = await startGatewayProcess({ env });
     const one = await send(first, 'One?');

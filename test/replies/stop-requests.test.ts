@@ -51,10 +51,10 @@ async function messagesUsed({ deps }: TestGateway): Promise<number> {
   return (await deps.db.read.selectFrom('usage').select('messages').executeTakeFirstOrThrow()).messages;
 }
 
-describeEngines('a takeover whose commit is answered with an error', (kind) => {
+describeEngines('a takeover whose commit succeeds with an error', (kind) => {
   const takeOver = { content: 'Ada here.', clientMessageId: 'a' };
 
-  it('stops the reply under way all the same', LIMIT, async () => {
+  it('stops the live reply nevertheless', LIMIT, async () => {
     const { gateway, conversationId, replyId } = await open(kind);
     loseTakeover(gateway);
     await expect(mutate(gateway, 'sendAgentMessage', { conversationId, ...takeOver })).rejects.toThrow(
@@ -66,7 +66,7 @@ describeEngines('a takeover whose commit is answered with an error', (kind) => {
     );
   });
 
-  it('has stopped it when it is sent again with the same clientMessageId', LIMIT, async () => {
+  it('has stopped it when the request is repeated with the same clientMessageId', LIMIT, async () => {
     const { gateway, conversationId, replyId } = await open(kind);
     loseTakeover(gateway);
     await expect(mutate(gateway, 'sendAgentMessage', { conversationId, ...takeOver })).rejects.toThrow();
@@ -79,24 +79,28 @@ describeEngines('a takeover whose commit is answered with an error', (kind) => {
 describeEngines('INTERRUPT', (kind) => {
   const urgent = { content: 'Now!', whenBusy: 'INTERRUPT' } as const;
 
-  it('answers the newest question next: all open replies give way, and what waits costs nothing', LIMIT, async () => {
-    const { gateway, engine, conversationId, replyId } = await open(kind, { MONTHLY_MESSAGE_LIMIT: '3' });
-    const waiting = [];
-    for (const content of ['Two?', 'Three?']) {
-      waiting.push((await send(gateway, { conversationId, content })).replyId);
-    }
-    const sent = await send(gateway, { conversationId, ...urgent });
-    await vi.waitFor(() => expect(engine.asked).toBe(2), SOON);
-    engine.push(delta('Here.'), finish);
-    await webSocket.subscribe(gateway, { messageId: sent.replyId }).ended;
-    expect(await readStatuses(gateway, [replyId, ...waiting])).toEqual(['STOPPED', 'STOPPED', 'STOPPED']);
-    expect(await readMessage(gateway, sent.replyId)).toMatchObject({ status: 'COMPLETED', content: 'Here.' });
-    expect(engine.asked).toBe(2);
-    expect(await messagesUsed(gateway)).toBe(2);
-    await readLog(gateway, conversationId);
-  });
+  it(
+    'stops all open replies and answers the newest message next; stopped queued replies cost nothing',
+    LIMIT,
+    async () => {
+      const { gateway, engine, conversationId, replyId } = await open(kind, { MONTHLY_MESSAGE_LIMIT: '3' });
+      const waiting = [];
+      for (const content of ['Two?', 'Three?']) {
+        waiting.push((await send(gateway, { conversationId, content })).replyId);
+      }
+      const sent = await send(gateway, { conversationId, ...urgent });
+      await vi.waitFor(() => expect(engine.asked).toBe(2), SOON);
+      engine.push(delta('Here.'), finish);
+      await webSocket.subscribe(gateway, { messageId: sent.replyId }).ended;
+      expect(await readStatuses(gateway, [replyId, ...waiting])).toEqual(['STOPPED', 'STOPPED', 'STOPPED']);
+      expect(await readMessage(gateway, sent.replyId)).toMatchObject({ status: 'COMPLETED', content: 'Here.' });
+      expect(engine.asked).toBe(2);
+      expect(await messagesUsed(gateway)).toBe(2);
+      await readLog(gateway, conversationId);
+    },
+  );
 
-  it('lets one reply stand of several that are sent at once', LIMIT, async () => {
+  it('leaves one reply of several concurrent messages', LIMIT, async () => {
     const { gateway, engine, conversationId, replyId } = await open(kind);
     const sent = await Promise.all(Array.from({ length: 5 }, () => send(gateway, { conversationId, ...urgent })));
     const newest =
@@ -113,7 +117,7 @@ describeEngines('INTERRUPT', (kind) => {
     expect(await messagesUsed(gateway)).toBe(2);
   });
 
-  it('is not undone by its repetition, which stops nothing that came later', LIMIT, async () => {
+  it('stops no later reply when it is repeated', LIMIT, async () => {
     const { gateway, engine, conversationId, replyId } = await open(kind);
     const first = await send(gateway, { conversationId, ...urgent, clientMessageId: 'a' });
     const later = await send(gateway, { conversationId, content: 'Later?' });

@@ -17,7 +17,7 @@ interface Asked {
 }
 
 describeEngines('a gateway that stops', (kind) => {
-  it('stores new questions as QUEUED for the next start, and begins none', LIMIT, async () => {
+  it('stores new replies as QUEUED for the next start, and generates none', LIMIT, async () => {
     const database = await createDatabase(kind);
     const engine = createScriptedEngine();
     const gateway = await startGateway({ database, replaced: { engines: new Map([['builtin', engine]]) } });
@@ -57,7 +57,7 @@ describeEngines('a gateway that stops', (kind) => {
     }, SOON);
   });
 
-  it('hands over a reply whose model says nothing, and answers those who wait with 503', LIMIT, async () => {
+  it('leaves a reply without text to the next start, and answers waiting requests with 503', LIMIT, async () => {
     const database = await createDatabase(kind);
     const engine = createScriptedEngine();
     const gateway = await startGateway({ database, replaced: { engines: new Map([['builtin', engine]]) } });

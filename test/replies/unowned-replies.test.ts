@@ -24,7 +24,7 @@ function breakEndings({ deps }: TestGateway): () => void {
   const spy = vi.spyOn(deps.db, 'transaction').mockImplementation((work) =>
     transaction(async (trx) => {
       const result = await work(trx);
-      if (String(work).includes('storeEnding')) throw new Error('An error that nobody expects.');
+      if (String(work).includes('storeReplyEnd')) throw new Error('An error that nobody expects.');
       return result;
     }),
   );
@@ -32,7 +32,7 @@ function breakEndings({ deps }: TestGateway): () => void {
 }
 
 describe('a reply whose end cannot be stored', () => {
-  it('is stored when that works again, and the conversation goes on', LIMIT, async () => {
+  it('is ended once the database accepts it, and the conversation continues', LIMIT, async () => {
     const { gateway, engine, chatbotId } = await open();
     const first = await send(gateway, { chatbotId, content: 'One?' });
     const second = await send(gateway, { conversationId: first.conversationId, content: 'Two?' });
@@ -51,7 +51,7 @@ describe('a reply whose end cannot be stored', () => {
     }
   });
 
-  it('is recovered by the watcher where it was given up, and the conversation goes on', LIMIT, async () => {
+  it('is recovered by the watcher after its node gave it up, and the conversation continues', LIMIT, async () => {
     const { gateway, engine, chatbotId } = await open();
     const first = await send(gateway, { chatbotId, content: 'One?' });
     const second = await send(gateway, { conversationId: first.conversationId, content: 'Two?' });
@@ -86,8 +86,8 @@ describe('a reply whose end cannot be stored', () => {
   });
 });
 
-describe('a stop whose end cannot be stored by the writer', () => {
-  it('is answered all the same, and the reply is STOPPED when that works again', LIMIT, async () => {
+describe('a stop whose end the generating node cannot store', () => {
+  it('is answered nevertheless, and the reply becomes STOPPED once the database accepts it', LIMIT, async () => {
     const { gateway, engine, chatbotId } = await open();
     const { replyId } = await send(gateway, { chatbotId, content: 'One?' });
     await vi.waitFor(() => expect(engine.asked).toBe(1), FOUND);
@@ -102,8 +102,8 @@ describe('a stop whose end cannot be stored by the writer', () => {
   });
 });
 
-describe('replies that wait although none is being written', () => {
-  it(`are all taken up: 3 in each of ${CONVERSATIONS} conversations`, LIMIT, async () => {
+describe('queued replies without a reply before them', () => {
+  it(`are all generated: 3 in each of ${CONVERSATIONS} conversations`, LIMIT, async () => {
     const { gateway, engine, chatbotId } = await open();
     const { db } = gateway.deps;
     const replies: string[] = [];

@@ -24,12 +24,12 @@ async function readAll({ deps }: TestGateway) {
   return Promise.all(tables.map((table) => read.selectFrom(table).selectAll().execute()));
 }
 
-describe('a message to a conversation in which a reply is under way', () => {
+describe('a message to a conversation with a live reply', () => {
   it.each([
     ['ENQUEUE', { whenBusy: 'ENQUEUE' }],
     ['nothing', {}],
     ['null', { whenBusy: null }],
-  ])('waits for its turn when whenBusy says %s', async (_what, how) => {
+  ])('is queued when whenBusy is %s', async (_what, how) => {
     const { gateway, engine, conversationId, replyId } = await startReply();
     const { reply } = await say(gateway, { conversationId, ...how });
     expect(reply.status).toBe('QUEUED');
@@ -40,7 +40,7 @@ describe('a message to a conversation in which a reply is under way', () => {
     expect(await readMessage(gateway, reply.id)).toMatchObject({ status: 'COMPLETED', content: 'Two.' });
   });
 
-  it('is refused with ConversationBusyError by REJECT, and nothing is stored; when the reply has ended it is taken', async () => {
+  it('is rejected with ConversationBusyError by REJECT, stores nothing, and is accepted after the reply', async () => {
     const { gateway, engine, conversationId, replyId } = await startReply();
     const before = await readAll(gateway);
     for (let time = 0; time < 2; time++) {
@@ -61,7 +61,7 @@ describe('a message to a conversation in which a reply is under way', () => {
     expect(await readMessage(gateway, reply.id)).toMatchObject({ status: 'COMPLETED', content: 'Two.' });
   });
 
-  it('stops that reply by INTERRUPT, which keeps its part, and is answered next', async () => {
+  it('stops that reply by INTERRUPT, keeps its text, and is answered next', async () => {
     const { gateway, engine, conversationId, replyId } = await startReply();
     const listener = webSocket.subscribe(gateway, { conversationId });
     engine.push(delta('A part'));
@@ -90,7 +90,7 @@ describe('a message to a conversation in which a reply is under way', () => {
     listener.leave();
   });
 
-  it('is refused as malformed with another word', async () => {
+  it('is rejected as malformed with another value', async () => {
     const { gateway, conversationId } = await startReply();
     const before = await readAll(gateway);
     await expect(say(gateway, { conversationId, whenBusy: 'LATER' })).rejects.toThrow('BAD_USER_INPUT');
@@ -98,7 +98,7 @@ describe('a message to a conversation in which a reply is under way', () => {
   });
 });
 
-describe('a message to a conversation in which nothing is under way', () => {
+describe('a message to a conversation without an open reply', () => {
   it.each(['ENQUEUE', 'REJECT', 'INTERRUPT'])('is answered at once with %s', async (whenBusy) => {
     const { gateway, engine, conversationId } = await startConversation();
     const { reply } = await say(gateway, { conversationId, whenBusy });

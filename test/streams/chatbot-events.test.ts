@@ -27,7 +27,7 @@ async function tellStory(subscribe: (typeof TRANSPORTS)[number]['subscribe']) {
 }
 
 describe.each(TRANSPORTS)('chatbotEvents over $name', ({ subscribe }) => {
-  it('tells every stage of every conversation as it comes, without the text while it is written', async () => {
+  it('emits the logged events of every conversation, without deltas', async () => {
     const { gateway, conversationId, other, reader, names } = await tellStory(subscribe);
     expect(describeEvents(reader.events, names)).toEqual([
       'MessageCreated Q1',
@@ -51,7 +51,7 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ subscribe }) => {
     await waitForReaders(gateway, 0);
   });
 
-  it('tells exactly the rest after any cursor, and goes on', async () => {
+  it('emits exactly the events after any cursor, and continues', async () => {
     const { gateway, engine, chatbotId, reader } = await tellStory(subscribe);
     const whole = [...reader.events];
     const readers = whole.map(({ cursor }) => subscribe(gateway, { chatbotId, after: cursor }));
@@ -72,7 +72,7 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ subscribe }) => {
     await waitForReaders(gateway, 0);
   });
 
-  it('tells one who was away for hundreds of events all of them, in order', async () => {
+  it('emits hundreds of missed events in order to a reader that resumes', async () => {
     const { gateway, engine, chatbotId } = await startConversation();
     const away = subscribe(gateway, { chatbotId });
     await waitForReaders(gateway, 1);
@@ -98,7 +98,7 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ subscribe }) => {
     back.leave();
   });
 
-  it('tells nothing of other chatbots or other accounts, and ends when its chatbot is deleted', async () => {
+  it('emits nothing of other chatbots or accounts, and ends when its chatbot is deleted', async () => {
     const { gateway, engine, chatbotId } = await startConversation();
     const { key } = await gateway.createTenant();
     const others = [
@@ -142,7 +142,7 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ subscribe }) => {
     expect([reader.events, reader.errors]).toEqual([[], ['NOT_FOUND']]);
   });
 
-  it('refuses every cursor that is not one of this stream, before the first event', async () => {
+  it('rejects every cursor that is not of this stream before the first event', async () => {
     const { gateway, engine, chatbotId, conversationId, replyId } = await startConversation();
     const { key } = await gateway.createTenant();
     const [other, foreign] = [await createChatbot(gateway), await createChatbot(gateway, { key })];
@@ -177,7 +177,7 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ subscribe }) => {
     expect(gateway.deps.bus.size).toBe(0);
   });
 
-  it('needs READ', async () => {
+  it('requires READ', async () => {
     const { gateway, chatbotId } = await startConversation();
     const key = await gateway.createKey(gateway.accountId, ['CHAT', 'MANAGE']);
     const reader = subscribe(gateway, { chatbotId, key });

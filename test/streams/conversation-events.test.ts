@@ -25,7 +25,7 @@ import { mutate } from '../schema/support.ts';
 const says = (text: string) => (event: StreamEvent) => event.text === text;
 
 describe.each(TRANSPORTS)('conversationEvents over $name', ({ subscribe }) => {
-  it('tells two messages that come at once, and their replies one after the other', async () => {
+  it('emits two concurrent messages, and their replies one after another', async () => {
     const { gateway, engine, conversationId } = await startConversation();
     const reader = subscribe(gateway, { conversationId });
     await waitForReaders(gateway, 1);
@@ -60,7 +60,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name', ({ subscribe }) => {
     reader.leave();
   });
 
-  it('tells of a reply that fails before its first word, of one that fails later, and of those after them', async () => {
+  it('emits a reply that fails before its first text, one that fails later, and the replies after them', async () => {
     const { gateway, engine, conversationId } = await startConversation();
     const reader = subscribe(gateway, { conversationId });
     await waitForReaders(gateway, 1);
@@ -88,7 +88,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name', ({ subscribe }) => {
     reader.leave();
   });
 
-  it('tells of a reply that is stopped, with all text that it keeps, and of one that is never begun', async () => {
+  it('emits a stopped reply with all its text, and one that is stopped in the queue', async () => {
     const { gateway, engine, conversationId } = await startConversation();
     const reader = subscribe(gateway, { conversationId });
     await waitForReaders(gateway, 1);
@@ -108,7 +108,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name', ({ subscribe }) => {
     reader.leave();
   });
 
-  it('begins with what is written of the reply under way, in one piece, then what comes', async () => {
+  it('begins with the text of the live reply in one delta, then continues live', async () => {
     const { gateway, engine, conversationId, replyId } = await startReply();
     const early = subscribe(gateway, { conversationId });
     await stageOf(early, 'MessageCreated', replyId);
@@ -132,7 +132,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name', ({ subscribe }) => {
     late.leave();
   });
 
-  it('is told to those who may chat or read, and keeps nothing of readers who left, in whatever way', async () => {
+  it('requires CHAT or READ, and releases readers however they disconnect', async () => {
     const { gateway, engine, conversationId, replyId } = await startReply();
     const keys = await Promise.all(
       (['CHAT', 'READ'] as const).map((scope) => gateway.createKey(gateway.accountId, [scope])),
@@ -160,7 +160,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name', ({ subscribe }) => {
 });
 
 describe('the log of conversations', () => {
-  it('is numbered without gaps, in each conversation and in each chatbot', async () => {
+  it('has no gaps in its numbers, in each conversation and each chatbot', async () => {
     const { gateway, engine, conversationId, chatbotId } = await startConversation();
     const other = await createChatbot(gateway, { name: 'Other' });
     engine.push(...Array.from({ length: 24 }, () => [delta('Yes.'), finish]).flat());
@@ -186,52 +186,56 @@ describe('the log of conversations', () => {
   it.each([
     { saved: 'A part', what: 'all' },
     { saved: 'A p', what: 'less' },
-  ])('goes on after a crash where it was, when $what was saved that was told', async ({ saved }) => {
-    const database = await createDatabase();
-    const before = await startGateway({ database });
-    const chatbotId = await createChatbot(before);
-    const { conversationId, replyId } = await send(before, { chatbotId, content: 'Well?' });
-    await webSocket.subscribe(before, { messageId: replyId }).ended;
-    const first = webSocket.subscribe(before, { conversationId });
-    await waitForReaders(before, 1);
-    const running = await leaveOpen(before, conversationId, 'STREAMING', 'A part');
-    const waiting = await leaveOpen(before, conversationId, 'QUEUED', '');
-    await stageOf(first, 'MessageCreated', waiting);
-    await first.until(says('A part'));
-    // What a process that is killed has not saved, is lost.
-    await before.deps.db.transaction((trx) =>
-      trx.updateTable('messages').set({ content: saved }).where('id', '=', running).execute(),
-    );
-    await before.close();
+  ])(
+    'resumes without loss or repetition after a crash, when $what of the emitted text was saved',
+    async ({ saved }) => {
+      const database = await createDatabase();
+      const before = await startGateway({ database });
+      const chatbotId = await createChatbot(before);
+      const { conversationId, replyId } = await send(before, { chatbotId, content: 'Well?' });
+      await webSocket.subscribe(before, { messageId: replyId }).ended;
+      const first = webSocket.subscribe(before, { conversationId });
+      await waitForReaders(before, 1);
+      const running = await leaveOpen(before, conversationId, 'STREAMING', 'A part');
+      const waiting = await leaveOpen(before, conversationId, 'QUEUED', '');
+      await stageOf(first, 'MessageCreated', waiting);
+      await first.until(says('A part'));
+      // What a process that is killed has not saved, is lost.
+      await before.deps.db.transaction((trx) =>
+        trx.updateTable('messages').set({ content: saved }).where('id', '=', running).execute(),
+      );
+      await before.close();
 
-    const engine = createScriptedEngine();
-    const engines = new Map([['builtin', engine]]);
-    const gateway = Object.assign(await startGateway({ database, replaced: { engines } }), { key: before.key });
-    onTestFinished(() => gateway.close());
-    const names = { [running]: 'running', [waiting]: 'waiting' };
-    const start = first.events.findIndex(({ message }) => message?.id === running);
-    const readers = first.events
-      .slice(start)
-      .map(({ cursor }, index) => ({ index, reader: webSocket.subscribe(gateway, { conversationId, after: cursor }) }));
-    engine.push(delta('Its turn.'), finish);
-    for (const { index, reader } of readers) {
-      await stageOf(reader, 'MessageCompleted', waiting);
-      const told = [...first.events.slice(start, start + index + 1), ...reader.events];
-      expect(listStages(told, names)).toEqual([
-        'MessageCreated running',
-        'MessageCreated waiting',
-        'MessageInterrupted running',
-        'MessageStarted waiting',
-        'MessageCompleted waiting',
-      ]);
-      const wasTold = told.some(says('A part'));
-      expect(collectTexts(told)).toEqual({ [running]: wasTold ? 'A part' : saved, [waiting]: 'Its turn.' });
-      const end = await stageOf(reader, 'MessageInterrupted', running);
-      expect(end.message).toMatchObject({ content: saved, finishReason: 'ABORTED' });
-      reader.leave();
-    }
-    await readLog(gateway, conversationId);
-  });
+      const engine = createScriptedEngine();
+      const engines = new Map([['builtin', engine]]);
+      const gateway = Object.assign(await startGateway({ database, replaced: { engines } }), { key: before.key });
+      onTestFinished(() => gateway.close());
+      const names = { [running]: 'running', [waiting]: 'waiting' };
+      const start = first.events.findIndex(({ message }) => message?.id === running);
+      const readers = first.events.slice(start).map(({ cursor }, index) => ({
+        index,
+        reader: webSocket.subscribe(gateway, { conversationId, after: cursor }),
+      }));
+      engine.push(delta('Its turn.'), finish);
+      for (const { index, reader } of readers) {
+        await stageOf(reader, 'MessageCompleted', waiting);
+        const told = [...first.events.slice(start, start + index + 1), ...reader.events];
+        expect(listStages(told, names)).toEqual([
+          'MessageCreated running',
+          'MessageCreated waiting',
+          'MessageInterrupted running',
+          'MessageStarted waiting',
+          'MessageCompleted waiting',
+        ]);
+        const wasTold = told.some(says('A part'));
+        expect(collectTexts(told)).toEqual({ [running]: wasTold ? 'A part' : saved, [waiting]: 'Its turn.' });
+        const end = await stageOf(reader, 'MessageInterrupted', running);
+        expect(end.message).toMatchObject({ content: saved, finishReason: 'ABORTED' });
+        reader.leave();
+      }
+      await readLog(gateway, conversationId);
+    },
+  );
 });
 
 /** Writes a reply that nobody is writing, as a process that was killed leaves it, and tells its readers. */

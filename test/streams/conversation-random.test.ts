@@ -188,13 +188,13 @@ function expectTold(seen: readonly StreamEvent[], { log, messages }: Awaited<Ret
 /** A citation as readers are told of it. */
 const toTold = ({ title, quote, start, end }: StreamCitation): StreamCitation => ({ title, quote, start, end });
 
-describe('following a conversation', () => {
+describe('conversationEvents', () => {
   it.each([
     ...[1, 2, 3, 4, 5, 6].map((seed) => ({ seed, percent: 0, steps: 120 })),
     ...[7, 8, 9, 10].map((seed) => ({ seed, percent: 30, steps: 80 })),
     ...[11, 12].map((seed) => ({ seed, percent: 100, steps: 40 })),
   ])(
-    'tells 25 readers what is stored, whenever they come and go, and however, when $percent % of the signals are lost (seed $seed)',
+    'gives 25 readers that disconnect and resume at random all that is stored, when $percent % of the hints are lost (seed $seed)',
     async ({ seed, percent, steps }) => {
       const random = createRandom(seed);
       const before = countResources();

@@ -53,8 +53,8 @@ async function tellStory(transport: Transport) {
   return { gateway, engine, conversationId, reader };
 }
 
-describe.each(TRANSPORTS)('conversationEvents over $name, taken up again', (transport) => {
-  it('tells exactly the rest after any cursor of what is over, and goes on', async () => {
+describe.each(TRANSPORTS)('conversationEvents over $name, resumed', (transport) => {
+  it('emits exactly the events after any cursor of ended replies, and continues', async () => {
     const { gateway, engine, conversationId, reader } = await tellStory(transport);
     const readers = reader.events.map(({ cursor }) => transport.subscribe(gateway, { conversationId, after: cursor }));
     await waitForReaders(gateway, readers.length + 1);
@@ -70,7 +70,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name, taken up again', (tran
     await waitForReaders(gateway, 0);
   });
 
-  it('tells exactly the rest after any cursor while replies are written', async () => {
+  it('emits exactly the events after any cursor while replies are generated', async () => {
     const { gateway, engine, conversationId } = await startConversation();
     const reader = transport.subscribe(gateway, { conversationId });
     await waitForReaders(gateway, 1);
@@ -104,7 +104,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name, taken up again', (tran
     reader.leave();
   });
 
-  it('tells one who was away for hundreds of events all of them, in order', async () => {
+  it('emits hundreds of missed events in order to a reader that resumes', async () => {
     const { gateway, engine, conversationId } = await startConversation();
     const away = transport.subscribe(gateway, { conversationId });
     await waitForReaders(gateway, 1);
@@ -131,7 +131,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name, taken up again', (tran
 });
 
 describe.each(TRANSPORTS)('the start of conversationEvents over $name', ({ subscribe }) => {
-  it('refuses every cursor that is not one of this stream, before the first event', async () => {
+  it('rejects every cursor that is not of this stream before the first event', async () => {
     const { gateway, conversationId, right: cursor, wrong } = await gatherWrongCursors();
     const codes: Record<string, readonly string[]> = {};
     for (const [what, after] of Object.entries(wrong)) {

@@ -34,8 +34,8 @@ async function startWithSecrets() {
   return { ...started, before, noted, noteId: note.id };
 }
 
-describe.each(EVERYWHERE)('a key that may only CHAT, over $name', ({ subscribe }) => {
-  it('is told no private note and no lead, whatever cursor it has got hold of', async () => {
+describe.each(EVERYWHERE)('a key with the scope CHAT only, over $name', ({ subscribe }) => {
+  it('receives no private note and no lead, whatever cursor it sends', async () => {
     const { gateway, conversationId, before, noted, noteId } = await startWithSecrets();
     const key = await gateway.createKey(gateway.accountId, ['CHAT']);
     const forged = [
@@ -109,7 +109,7 @@ describeEngines('the cursor of an earlier process', (engine) => {
     return cursor;
   }
 
-  it('holds with the same secret key, the previous one, and without any', async () => {
+  it('is valid with the same secret key, the previous one, and without one', async () => {
     const [SECRET_KEY = '', SECRET_KEY_PREVIOUS = ''] = KEYS;
     expect(await comeBack({}, {})).toEqual([0]);
     expect(await comeBack({ SECRET_KEY }, { SECRET_KEY })).toEqual([0]);
@@ -117,13 +117,13 @@ describeEngines('the cursor of an earlier process', (engine) => {
     expect(await comeBack({ SECRET_KEY: SECRET_KEY_PREVIOUS }, replaced)).toEqual([0]);
   });
 
-  it('is refused when the secret key is lost', async () => {
+  it('is rejected when the secret key is lost', async () => {
     const [SECRET_KEY = '', another = ''] = KEYS;
     expect(await comeBack({ SECRET_KEY }, { SECRET_KEY: another })).toEqual([0, '400']);
   });
 });
 
-describe('any text', () => {
+describe('a forged cursor', () => {
   const random = createRandom(7);
   const pick = (from: string) => from[random.below(from.length)] ?? '';
   const garble = (length: number) =>
@@ -131,7 +131,7 @@ describe('any text', () => {
       random.below(4) === 0 ? String.fromCharCode(random.below(65_536)) : pick('2cbmq_-019af'),
     ).join('');
 
-  it('is refused as a cursor, unless the gateway has written it for this very stream', () => {
+  it('is rejected unless the gateway has signed it for this stream', () => {
     const [key, previous] = [randomBytes(32), randomBytes(32)];
     const ids = [createId('account'), createId('conversation')] as const;
     const own = createCursors(() => [key, previous]).of('conversation', ...ids);
@@ -173,7 +173,7 @@ describe('any text', () => {
     }
   });
 
-  it('makes no cursor of a list or a stream fail otherwise', async () => {
+  it('causes no other error in a list or a stream', async () => {
     const { gateway, chatbotId, conversationId, replyId } = await startConversation();
     const texts = ['', '\0', '%00', '\ud800', ...Array.from({ length: 20 }, () => garble(random.below(60)))];
     const lists = `query ($a: String) {

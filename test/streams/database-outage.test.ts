@@ -47,7 +47,7 @@ async function startWired() {
 }
 
 describe.runIf(hasPostgres)('streams whose connection to Postgres is lost', () => {
-  it.each(['ended by the server again and again', 'away for a while'])('go on when it is %s', LIMIT, async (how) => {
+  it.each(['ended by the server again and again', 'away for a while'])('continue when it is %s', LIMIT, async (how) => {
     const { gateway, engine, wire, conversationId, readers, terminate } = await startWired();
     const first = await send(gateway, { conversationId, content: 'One?' });
     const message = webSocket.subscribe(gateway, { messageId: first.replyId });

@@ -34,7 +34,7 @@ async function backUp({ url }: TestDatabase): Promise<() => Promise<void>> {
   };
 }
 
-describeEngines('after a backup was restored', (kind) => {
+describeEngines('a restored backup', (kind) => {
   /** A gateway on a database, whose chatbot answers each question with one word. */
   async function open(database: TestDatabase) {
     const engine = createScriptedEngine();
@@ -50,7 +50,7 @@ describeEngines('after a backup was restored', (kind) => {
     return { gateway, ask };
   }
 
-  it('tells who was told what is undone of a gap, then the present state, and misses nothing of what follows', async () => {
+  it('emits a gap to a reader that has received undone events, then the current state and all later events', async () => {
     const database = await createDatabase(kind);
     const first = await open(database);
     const { key } = first.gateway;
@@ -117,7 +117,7 @@ async function loseEvents({ deps }: TestGateway, conversationId: string, chatbot
   });
 }
 
-it('tells connected readers of a gap when a failover has lost what they were told', async () => {
+it('emits a gap to connected readers when a failover has lost events that they received', async () => {
   const { gateway, engine, chatbotId, conversationId } = await startConversation();
   const readers = [
     webSocket.subscribe(gateway, { conversationId }),
@@ -144,7 +144,7 @@ it('tells connected readers of a gap when a failover has lost what they were tol
   }
 });
 
-it('tells a reader at the last number of a gap when that was given to another event', async () => {
+it('emits a gap to a reader at the last number when another event has that number', async () => {
   const { gateway, engine, chatbotId, conversationId } = await startConversation();
   engine.push(finish);
   const reader = webSocket.subscribe(gateway, { conversationId });
@@ -162,7 +162,7 @@ it('tells a reader at the last number of a gap when that was given to another ev
   back.leave();
 });
 
-it('tells a gap after a cursor of events of which nothing is known', async () => {
+it('emits a gap after a cursor of unknown events', async () => {
   const { gateway, engine, conversationId } = await startConversation();
   engine.push(finish);
   const reader = webSocket.subscribe(gateway, { conversationId });
@@ -183,7 +183,7 @@ it('tells a gap after a cursor of events of which nothing is known', async () =>
   }
 });
 
-it('passes the numbers of erased events without a gap', async () => {
+it('emits no gap for erased events', async () => {
   const { gateway, engine, conversationId } = await startConversation();
   const reader = webSocket.subscribe(gateway, { conversationId });
   await waitForReaders(gateway, 1);
@@ -202,7 +202,7 @@ it('passes the numbers of erased events without a gap', async () => {
   }
 });
 
-it('tells the whole message again when another text stands in its place', async () => {
+it('emits the whole message again when another text has replaced it', async () => {
   const { gateway, engine, conversationId } = await startConversation();
   engine.push(delta('The first answer'), finish);
   const { replyId } = await send(gateway, { conversationId, content: 'One?' });
@@ -221,7 +221,7 @@ it('tells the whole message again when another text stands in its place', async 
   }
 });
 
-it('begins with the warnings of this month again when the log of the quota was lost', async () => {
+it('begins again with the warnings of this month when the quota log is lost', async () => {
   const { gateway } = await startConversation();
   const { accountId, deps } = gateway;
   const warn = async (percent: number, at: number) => {

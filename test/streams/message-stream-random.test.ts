@@ -62,9 +62,9 @@ function createVisitor(gateway: TestGateway, messageId: string, random: Random) 
   };
 }
 
-describe('following', () => {
+describe('messageStream', () => {
   it.each(Array.from({ length: 12 }, (_, index) => index + 1))(
-    'gives every reader the stored answer, whenever it comes and goes (seed %i)',
+    'gives every reader that disconnects and resumes at random the stored text (seed %i)',
     async (seed) => {
       const random = createRandom(seed);
       const { gateway, engine, replyId } = await startReply();

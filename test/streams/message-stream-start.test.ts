@@ -28,7 +28,7 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe 
     expect(reader.events).toEqual([]);
   });
 
-  it('refuses every cursor that is not one of this message, before the first event', async () => {
+  it('rejects every cursor that is not of this message before the first event', async () => {
     const { gateway, replyId, wrong: ofOthers } = await gatherWrongCursors();
     const cursors = (id: string) => gateway.deps.cursors.of('message', gateway.accountId, id);
     const own = (position: string) => cursors(replyId).write(position);
@@ -56,7 +56,7 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe 
     await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(0));
   });
 
-  it('tells a gap, then the whole message, after a cursor that the message has not come to', async () => {
+  it('emits a gap, then the whole message, after a cursor beyond the message', async () => {
     const { gateway, engine, conversationId, replyId } = await startReply();
     const running = subscribe(gateway, { messageId: replyId });
     engine.push(delta('A part'));
@@ -89,7 +89,7 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe 
   });
 
   it.each(['stopped', 'failed', 'stopped before its turn'])(
-    'tells the rest after any cursor of a reply that was %s, and completes',
+    'emits the rest after any cursor of a reply that was %s, and completes',
     async (how) => {
       const { gateway, engine, replyId, conversationId } = await startReply();
       const isWaiting = how === 'stopped before its turn';
@@ -112,7 +112,7 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe 
     },
   );
 
-  it('takes null as a cursor for none', async () => {
+  it('treats the cursor null as absent', async () => {
     const { gateway, engine, replyId } = await startReply();
     engine.push(delta('One'), finish);
     const reader = subscribe(gateway, { messageId: replyId, after: null });
@@ -124,7 +124,7 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe 
     ]);
   });
 
-  it('needs CHAT or READ', async () => {
+  it('requires CHAT or READ', async () => {
     const { gateway, engine, replyId } = await startReply();
     engine.push(finish);
     for (const [scope, errors] of [

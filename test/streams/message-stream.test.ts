@@ -32,7 +32,7 @@ async function messagesUsed(gateway: TestGateway): Promise<number> {
 }
 
 describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
-  it('tells an answer while it is written, from its start to its end, and completes', async () => {
+  it('streams a reply from its first delta to completion', async () => {
     const { gateway, engine, replyId } = await startReply();
     const reader = subscribe(gateway, { messageId: replyId });
     await reader.until(({ message }) => message?.status === 'STREAMING');
@@ -62,7 +62,7 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
     expect(reader.events.at(-1)?.message).toEqual(stored);
   });
 
-  it('tells the rest, and nothing twice, after any cursor of a finished answer', async () => {
+  it('emits the rest, and nothing twice, after any cursor of a completed reply', async () => {
     const { gateway, engine, replyId } = await startReply();
     const whole = subscribe(gateway, { messageId: replyId });
     for (const [index, word] of ['An ', 'answer ', '👍 ', 'in pieces'].entries()) {
@@ -83,7 +83,7 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
     }
   });
 
-  it('tells the rest, and nothing twice, after any cursor of an answer under way', async () => {
+  it('emits the rest, and nothing twice, after any cursor of a live reply', async () => {
     const { gateway, engine, replyId } = await startReply();
     const whole = subscribe(gateway, { messageId: replyId });
     await whole.until(({ message }) => message?.status === 'STREAMING');
@@ -103,7 +103,7 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
     }
   });
 
-  it('tells one who comes late all of it, in one piece', async () => {
+  it('emits the whole text in one delta to a late reader', async () => {
     const { gateway, engine, replyId } = await startReply();
     const first = subscribe(gateway, { messageId: replyId });
     engine.push(delta('All '));
@@ -118,7 +118,7 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
     expect(names(late.events)).toEqual(['MessageCreated', 'MessageDelta', 'MessageCompleted']);
   });
 
-  it('tells several readers the same, and goes on when some leave', async () => {
+  it('emits the same events to several readers, and continues when some disconnect', async () => {
     const { gateway, engine, replyId } = await startReply();
     const readers = Array.from({ length: 5 }, () => subscribe(gateway, { messageId: replyId }));
     engine.push(delta('Hello '));
@@ -131,7 +131,7 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
     expect(await readMessage(gateway, replyId)).toMatchObject({ status: 'COMPLETED', content: 'Hello there.' });
   });
 
-  it('keeps nothing of readers who left, in whatever way, while the answer goes on', async () => {
+  it('releases readers however they disconnect, while the reply continues', async () => {
     const { gateway, engine, replyId } = await startReply();
     const { bus, liveReplies } = gateway.deps;
     const readers = Array.from({ length: 4 }, () => subscribe(gateway, { messageId: replyId }));
@@ -147,7 +147,7 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
     await vi.waitFor(() => expect(liveReplies.size).toBe(0));
   });
 
-  it('never splits a character, and tells what is stored, however the model cuts its text', async () => {
+  it('never splits a character, and emits the stored text, however the model cuts it', async () => {
     const { gateway, engine, replyId } = await startReply();
     const reader = subscribe(gateway, { messageId: replyId });
     await reader.until(({ message }) => message?.status === 'STREAMING');
@@ -167,7 +167,7 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
     expect((await readMessage(gateway, replyId)).content).toBe(reader.text);
   });
 
-  it('ends with MessageFailed, and gives the quota back, when the engine fails before its first word', async () => {
+  it('ends with MessageFailed, and gives the quota back, when the engine fails before its first text', async () => {
     const { gateway, engine, replyId } = await startReply();
     expect(await messagesUsed(gateway)).toBe(1);
     const reader = subscribe(gateway, { messageId: replyId });
@@ -183,7 +183,7 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
     expect(await messagesUsed(gateway)).toBe(0);
   });
 
-  it('ends with MessageFailed and keeps the part that was written when the engine fails later', async () => {
+  it('ends with MessageFailed, and keeps the text, when the engine fails later', async () => {
     const { gateway, engine, replyId } = await startReply();
     const reader = subscribe(gateway, { messageId: replyId });
     engine.push(delta('A part'));
@@ -196,8 +196,8 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
   });
 });
 
-describe('following', () => {
-  it('tells the text that a citation points into before the citation, to a reader of any speed', async () => {
+describe('messageStream', () => {
+  it('emits the text before each citation into it, to readers of any speed', async () => {
     const { gateway, engine, replyId } = await startReply();
     const { accountId, deps } = gateway;
     const viewer = { accountId, scopes: new Set(), revoked: new AbortController().signal } as unknown as Parameters<
@@ -217,7 +217,7 @@ describe('following', () => {
     expect(rest).toEqual(['MessageDelta', 'CitationAdded', 'MessageCompleted']);
   });
 
-  it('ends for everybody when the key is revoked', async () => {
+  it('ends for all its readers when the key is revoked', async () => {
     const { gateway, engine, replyId } = await startReply();
     const key = await gateway.createKey(gateway.accountId, ['CHAT']);
     const readers = TRANSPORTS.map((transport) => transport.subscribe(gateway, { messageId: replyId, key }));

@@ -4,8 +4,8 @@ import { startConversation, waitForReaders } from '../helpers/conversations.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
 import { TRANSPORTS } from '../helpers/streams.ts';
 
-describe.each(TRANSPORTS)('followers over $name of several messages of one conversation', (transport) => {
-  it('receive the events of their own message and of no other, when all wake at once from the same position', async () => {
+describe.each(TRANSPORTS)('readers over $name of several messages of one conversation', (transport) => {
+  it('receive the events of their own message only, when all read at once from the same position', async () => {
     const { gateway, engine, conversationId } = await startConversation();
     const ask = async (content: string) => (await send(gateway, { conversationId, content })).replyId;
     const replies = [await ask('1?'), await ask('2?'), await ask('3?')];

@@ -12,24 +12,24 @@ function openAudience(views: readonly [string, string] = ['topic account READ', 
   return { bus, read, seats: [joinSharedReads(bus, views[0]), joinSharedReads(bus, views[1])] as const };
 }
 
-describe('an audience', () => {
-  it('shares what is read from the same place in the same turn', async () => {
+describe('shared reads', () => {
+  it('return one result for the same key in the same turn', async () => {
     const { read, seats } = openAudience();
     expect(await Promise.all(seats.map((seat) => seat.read(() => 'a', read)))).toEqual([1, 1]);
     expect(await seats[0].read(() => 'a', read)).toBe(1);
   });
 
-  it('shares nothing from different places', async () => {
+  it('return different results for different keys', async () => {
     const { read, seats } = openAudience();
     expect(await Promise.all([seats[0].read(() => 'a', read), seats[1].read(() => 'b', read)])).toEqual([1, 2]);
   });
 
-  it('shares nothing between those who may see different things', async () => {
+  it('are not shared by readers with different rights', async () => {
     const { read, seats } = openAudience(['topic account READ', 'topic account MANAGE,READ']);
     expect(await Promise.all(seats.map((seat) => seat.read(() => 'a', read)))).toEqual([1, 2]);
   });
 
-  it('reads anew after news, also for one who has read in this turn before', async () => {
+  it('are repeated after a change, also for a reader that has read in this turn', async () => {
     const { read, seats } = openAudience();
     expect(await seats[0].read(() => 'a', read)).toBe(1);
     seats[1].invalidate();
@@ -37,20 +37,20 @@ describe('an audience', () => {
     expect(await seats[1].read(() => 'a', read)).toBe(2);
   });
 
-  it('reads anew in the next turn, whether there were news or not', async () => {
+  it('are repeated in the next turn, with or without a change', async () => {
     const { read, seats } = openAudience();
     expect(await seats[0].read(() => 'a', read)).toBe(1);
     await nextTurn();
     expect(await seats[1].read(() => 'a', read)).toBe(2);
   });
 
-  it('gives one who comes later nothing that was read before', async () => {
+  it('give a new reader no result from before it joined', async () => {
     const { bus, read, seats } = openAudience();
     expect(await seats[0].read(() => 'a', read)).toBe(1);
     expect(await joinSharedReads(bus, 'topic account READ').read(() => 'a', read)).toBe(2);
   });
 
-  it('tells all who share it of a failure, and tries again', async () => {
+  it('fail for all their readers, and are then retried', async () => {
     const { seats } = openAudience();
     const fail = () => Promise.reject(new Error('unreadable'));
     const results = await Promise.allSettled(seats.map((seat) => seat.read(() => 'a', fail)));
