@@ -5,7 +5,7 @@ import type { TestGateway } from './gateway.ts';
 import { finish } from './models/engines.ts';
 import { type Reader, type StreamEvent, startReply, textOf, webSocket } from './streams.ts';
 
-/** Says of each event what it tells, so that a test can say what it expects: ids by the names that it gives them. */
+/** Describes each event in one line for comparison; `names` replaces ids. */
 export function describeEvents(events: readonly StreamEvent[], names: Readonly<Record<string, string>> = {}): string[] {
   const nameOf = (id = '') => names[id] ?? id;
   return events.map(({ __typename, message, messageId, text, citation, conversation, role, isTyping }) => {
@@ -16,7 +16,7 @@ export function describeEvents(events: readonly StreamEvent[], names: Readonly<R
   });
 }
 
-/** The stages of messages that were told. */
+/** Describes the events that carry a message. */
 export function listStages(events: readonly StreamEvent[], names?: Readonly<Record<string, string>>): string[] {
   return describeEvents(
     events.filter(({ message }) => message !== undefined),
@@ -24,35 +24,35 @@ export function listStages(events: readonly StreamEvent[], names?: Readonly<Reco
   );
 }
 
-/** The texts that were told, by message, put together where the deltas say that they belong. */
+/** The texts received, by message, joined at the offsets of the deltas. */
 export function collectTexts(events: readonly StreamEvent[]): Record<string, string> {
   const ids = new Set(events.flatMap(({ messageId }) => messageId ?? []));
   return Object.fromEntries([...ids].map((id) => [id, textOf(events.filter(({ messageId }) => messageId === id))]));
 }
 
-/** The titles of the citations that were told, by message. */
+/** The titles of the citations received, by message. */
 export function collectCitations(events: readonly StreamEvent[]): Record<string, string[]> {
-  const told: Record<string, string[]> = {};
+  const titles: Record<string, string[]> = {};
   for (const { messageId = '', citation } of events) {
     if (citation === undefined) continue;
-    told[messageId] = [...(told[messageId] ?? []), citation.title];
+    titles[messageId] = [...(titles[messageId] ?? []), citation.title];
   }
-  return told;
+  return titles;
 }
 
-/** Resolves when a reader was told that a message has come to a stage; with that event. */
+/** Resolves with the event of a type that a reader receives for a message. */
 export function stageOf(reader: Reader, type: string, messageId: string): Promise<StreamEvent> {
   return reader.until(({ __typename, message }) => __typename === type && message?.id === messageId);
 }
 
 const ENDS = new Set(['MessageCompleted', 'MessageFailed', 'MessageStopped', 'MessageInterrupted']);
 
-/** Whether an event tells the end of a message. */
+/** Whether an event is the end of a message. */
 export function endsMessage({ __typename, message }: StreamEvent, id: string): boolean {
   return message?.id === id && ENDS.has(__typename);
 }
 
-/** Resolves when as many readers as that listen for news. */
+/** Resolves when `count` readers listen for changes. */
 export async function waitForReaders({ deps }: TestGateway, count: number): Promise<void> {
   await vi.waitFor(() => expect(deps.bus.size).toBe(count), 10_000);
 }
@@ -63,7 +63,7 @@ export function cite(title: string, end: number): AnswerEvent {
   return { type: 'citation', citation: { ...ids, title, url: null, quote: 'Words.', start: 0, end } };
 }
 
-/** Starts a gateway with a conversation in which nothing is under way. */
+/** Starts a gateway with a conversation without an open reply. */
 export async function startConversation(options?: Parameters<typeof startReply>[0]) {
   const started = await startReply(options);
   const { gateway, engine, replyId } = started;
@@ -72,7 +72,7 @@ export async function startConversation(options?: Parameters<typeof startReply>[
   return started;
 }
 
-/** Checks that both numberings of the whole log have no gaps, and gives its rows in the order of one conversation. */
+/** Checks that the numbers of all logs have no gaps, and returns the rows of one conversation in order. */
 export async function readLog(gateway: TestGateway, conversationId: string) {
   const rows = await gateway.deps.db.read.selectFrom('conversation_events').selectAll().execute();
   for (const [owner, number] of [

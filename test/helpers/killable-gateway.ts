@@ -4,50 +4,50 @@ import { openDatabase } from '../../src/store/database.ts';
 import { askGraphQL, type GraphQLAnswer } from './gateway.ts';
 import { awaitGateway, createDataDir, type Running, type RunningGateway, startProgram } from './process.ts';
 
-/** A gateway that can be asked. */
+/** The address and the API key of a running gateway. */
 export interface GatewayAddress {
   readonly url: string;
   readonly key: string;
 }
 
-/** One process of a gateway, from its start on. Times are those of the clock, in ms. */
+/** One process of a gateway. Times are in ms since the epoch. */
 export interface ProcessRun {
   readonly startedAt: number;
-  /** When it was ready; absent where it was killed before. */
+  /** Absent where the process was killed before it was ready. */
   readyAt?: number;
   killedAt?: number;
-  /** What it left behind. */
+  /** The database as the process left it. */
   left?: StoredState;
 }
 
-/** All that is stored of conversations. */
+/** Everything stored of conversations. */
 export type StoredState = Awaited<ReturnType<typeof readStore>>;
 
-/** How many processes stand ready. One loads longer than it lives. */
+/** The number of processes that are preloaded: loading takes longer than a process lives. */
 const SPARES = 2;
 
-/** A gateway that is killed and comes back with the same data, for those who want to talk to the one that runs. */
+/** A gateway that a test kills and restarts with the same data. */
 export type KillableGateway = Awaited<ReturnType<typeof createKillableGateway>>;
 
-/** Makes a gateway that can be killed, and starts it. */
+/** Creates a killable gateway, and starts it. */
 export async function createKillableGateway(env: Readonly<Record<string, string>>) {
   const dataDir = await createDataDir();
   const cache = await createDataDir();
   const settings = { PORT: '0', SEED_DEMO: 'false', NODE_COMPILE_CACHE: cache, ...env, DATA_DIR: dataDir };
-  const spares = Array.from({ length: SPARES }, hold);
+  const spares = Array.from({ length: SPARES }, preload);
   const lives: ProcessRun[] = [];
   let next = Promise.withResolvers<GatewayAddress>();
   let running: Running;
   let key = '';
 
-  function hold(): Running {
+  function preload(): Running {
     return startProgram({ env: settings, isHeld: true });
   }
 
-  /** Resolves when it runs, which is before it is ready. */
+  /** Resolves when the process runs, before it is ready. */
   async function start(): Promise<{ ready: Promise<void> }> {
-    spares.push(hold());
-    running = spares.shift() ?? hold();
+    spares.push(preload());
+    running = spares.shift() ?? preload();
     await running.until('stderr', /^held$/m);
     const life: ProcessRun = { startedAt: Date.now() };
     lives.push(life);
@@ -68,19 +68,19 @@ export async function createKillableGateway(env: Readonly<Record<string, string>
     lives,
     start,
     databaseUrl: urlOf(dataDir),
-    /** How often it was killed. */
+    /** The number of kills. */
     get breaks(): number {
       return lives.filter(({ killedAt }) => killedAt !== undefined).length;
     },
-    /** The gateway that runs, as soon as there is one. */
+    /** Resolves with the running gateway, as soon as there is one. */
     get current(): Promise<GatewayAddress> {
       return next.promise;
     },
-    /** Runs a GraphQL operation on the gateway that runs; rejects when it is killed meanwhile. */
+    /** Runs a GraphQL operation on the running gateway; rejects if that is killed meanwhile. */
     async graphql<T>(query: string, variables: object = {}): Promise<GraphQLAnswer<T>> {
       return askGraphQL<T>(await next.promise, query, variables);
     },
-    /** Kills it, however far it has come, and looks at what is left of it. */
+    /** Kills the process, ready or not, and reads the database that it left. */
     async kill(): Promise<void> {
       const life = lives.at(-1);
       if (life === undefined) throw new Error('It has not been started.');
@@ -95,7 +95,7 @@ export async function createKillableGateway(env: Readonly<Record<string, string>
   };
 }
 
-/** Reads a copy, so that what a crash has left is found by the next start as it was left. */
+/** Reads a copy of the database, so that the next start finds the files as the crash left them. */
 async function readCopy(dataDir: string): Promise<StoredState> {
   const copy = await createDataDir();
   const files = (await readdir(dataDir)).filter((name) => name.startsWith('chatgraph.db'));
@@ -105,7 +105,7 @@ async function readCopy(dataDir: string): Promise<StoredState> {
 
 const urlOf = (dataDir: string): string => `sqlite:${join(dataDir, 'chatgraph.db')}`;
 
-/** Reads all that is stored of conversations in a database, beside the gateways that use it. */
+/** Reads everything stored of conversations in a database that gateways may be using. */
 export async function readStore(url: string) {
   const db = await openDatabase({ url, role: 'tool' });
   try {

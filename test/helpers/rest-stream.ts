@@ -1,7 +1,7 @@
 import { readEventStream } from './event-stream.ts';
 import { createReader, type StreamCitation, type StreamEvent, type StreamMessage, type Transport } from './streams.ts';
 
-/** The data of an event as REST tells it. */
+/** The data of an event over REST. */
 interface RestData {
   readonly conversation_id: string;
   readonly at: string;
@@ -15,8 +15,8 @@ interface RestData {
 }
 
 /**
- * The events of a conversation over REST, which go on after the `Last-Event-ID`. They are given as the graph tells them;
- * the code of a refusal is its status.
+ * The events of a conversation over REST, resumed by `Last-Event-ID` and converted to the events of the graph. The code of an
+ * error is its HTTP status.
  */
 export const restEvents: Transport = {
   name: 'REST',
@@ -47,14 +47,14 @@ export const restEvents: Transport = {
 
 const OF_NO_MESSAGE = new Set(['stream.gap', 'conversation.deleted', 'handoff.changed']);
 
-/** Writes an event of REST as the graph would. */
+/** Converts an event of REST to an event of the graph. */
 function toStreamEvent(cursor: string, event: string, data: RestData): StreamEvent {
   const { conversation_id: conversationId, message_id: messageId, at, offset, text, citation, message } = data;
   const __typename = event.replace(/\b\w/g, (letter) => letter.toUpperCase()).replace('.', '');
   const about = { __typename, cursor, conversationId, at };
   if (message !== undefined) return { ...about, message: toStreamMessage(message) };
   if (OF_NO_MESSAGE.has(event)) return about;
-  if (messageId === undefined) throw new Error(`${event} tells of no message.`);
+  if (messageId === undefined) throw new Error(`${event} names no message.`);
   if (citation !== undefined) return { ...about, messageId, citation: toStreamCitation(citation) };
   return { ...about, messageId, ...(offset !== undefined && { offset }), ...(text !== undefined && { text }) };
 }

@@ -58,25 +58,25 @@ export interface StreamMessage {
 
 /** A subscription as a client sees it. */
 export interface Reader {
-  /** What was told so far. */
+  /** The events received so far. */
   readonly events: readonly StreamEvent[];
-  /** The codes of the errors that came. */
+  /** The codes of the errors received so far. */
   readonly errors: readonly string[];
-  /** The deltas of one message put together where they say that they belong. */
+  /** The deltas of one message, joined at their offsets. */
   readonly text: string;
-  /** Resolves with the first event, past or future, that fits; rejects when the stream ends without. */
+  /** Resolves with the first matching event, past or future; rejects if the stream ends before. */
   until(fits: (event: StreamEvent) => boolean): Promise<StreamEvent>;
   /** Resolves when the server completes the stream, or with the error that ended it. */
   readonly ended: Promise<unknown>;
-  /** Says goodbye as the protocol has it. */
+  /** Unsubscribes as the protocol defines it. */
   leave(): void;
-  /** Is gone from one moment to the next. */
+  /** Drops the connection. */
   vanish(): void;
 }
 
 /**
- * What to follow: a message, a conversation, a chatbot, or the deliveries of webhooks (null: of all subscriptions); without
- * any of them the quota of the account.
+ * What to subscribe to: a message, a conversation, a chatbot, or the deliveries of webhooks (null: of all subscriptions);
+ * without any of them, the quota of the account.
  */
 export type SubscribeOptions = Attachment &
   (
@@ -87,13 +87,13 @@ export type SubscribeOptions = Attachment &
     | object
   );
 
-/** From where, and as whom. */
+/** The cursor and the API key of a subscription. */
 interface Attachment {
   readonly after?: string | null | undefined;
   readonly key?: string;
 }
 
-/** A way of following an answer, by the official client of its protocol. */
+/** A protocol for subscriptions, used through its official client. */
 export interface Transport {
   readonly name: string;
   subscribe(gateway: Pick<TestGateway, 'url' | 'key'>, options: SubscribeOptions): Reader;
@@ -122,7 +122,7 @@ const EVENT = `
     ... on StreamGap { reason }
     ... on ConversationDeleted { reason }`;
 
-/** The subscription that readers of a message run; it asks for everything. */
+/** The subscription to a message, with all its fields. */
 export const MESSAGE_STREAM = `subscription Follow($messageId: ID!, $after: String) {
   messageStream(messageId: $messageId, after: $after) {${EVENT}
   }
@@ -146,7 +146,7 @@ const FOLLOW_DELIVERIES = `subscription Follow($subscriptionId: ID) {
   webhookDeliveries(subscriptionId: $subscriptionId) { __typename id status attemptCount subscription { id } }
 }`;
 
-/** GraphQL over WebSocket, each reader on a socket of its own. */
+/** GraphQL over WebSocket; each reader has a socket of its own. */
 export const webSocket: Transport = {
   name: 'graphql-ws',
   subscribe({ url, key }, options) {
@@ -170,7 +170,7 @@ export const webSocket: Transport = {
   },
 };
 
-/** GraphQL over server-sent events, in distinct connections. */
+/** GraphQL over server-sent events, in distinct connections mode. */
 export const serverSentEvents: Transport = {
   name: 'graphql-sse',
   subscribe({ url, key }, options) {
@@ -189,19 +189,19 @@ export const serverSentEvents: Transport = {
 /** Every transport that carries subscriptions. */
 export const TRANSPORTS: readonly Transport[] = [webSocket, serverSentEvents];
 
-/** Starts a gateway whose chatbot says what the test makes it say, with an answer of it that is under way. */
+/** Starts a gateway whose engine emits what the test pushes, with a live reply. */
 export async function startReply({ env, replaced }: Pick<GatewayOptions, 'env' | 'replaced'> = {}) {
   const engine = createScriptedEngine();
   const engines = new Map([['builtin', engine]]);
   const gateway = await startGateway({ ...(env && { env }), replaced: { engines, ...replaced } });
   onTestFinished(() => gateway.close());
-  // Whatever a test leaves unfinished would be waited for.
+  // The gateway would wait for a reply that the test leaves unfinished.
   onTestFinished(() => engine.push(finish));
   const chatbotId = await createChatbot(gateway);
   return { gateway, engine, chatbotId, ...(await send(gateway, { chatbotId, content: 'Well?' })) };
 }
 
-/** A message as it is stored. */
+/** Reads a message from the gateway. */
 export async function readMessage(gateway: TestGateway, id: string): Promise<StreamMessage> {
   const { data } = await gateway.graphql<{ node: StreamMessage }>(
     `query ($id: ID!) { node(id: $id) { ... on Message { id status content finishReason error { code message } citations { title quote start end } } } }`,
@@ -210,7 +210,7 @@ export async function readMessage(gateway: TestGateway, id: string): Promise<Str
   return data.node;
 }
 
-/** Puts deltas together where they say that they belong. */
+/** Joins deltas at their offsets. */
 export function textOf(events: readonly StreamEvent[]): string {
   return events.reduce((text, { offset, text: piece = '' }) => {
     if (offset === undefined) return text;
@@ -228,7 +228,7 @@ interface Result {
   readonly errors?: readonly { readonly extensions?: Record<string, unknown> | undefined }[] | undefined;
 }
 
-/** What hears the results of a subscription. */
+/** Receives the results of a subscription. */
 export interface Sink {
   next(result: Result): void;
   error(error: unknown): void;
@@ -243,7 +243,7 @@ function operationOf({ key: _, ...variables }: SubscribeOptions) {
   return { query: 'conversationId' in variables ? FOLLOW_CONVERSATION : FOLLOW_QUOTA, variables };
 }
 
-/** Makes a reader of what a client hears. */
+/** Creates a reader of the results that a client receives. */
 export function createReader(subscribe: (sink: Sink) => () => void, vanish: () => void): Reader {
   const events: StreamEvent[] = [];
   const errors: string[] = [];

@@ -15,17 +15,17 @@ import { sealHeaders, sealSecret } from '../../../src/webhooks/sealed.ts';
 import { createSecret } from '../../../src/webhooks/secret.ts';
 import { type GatewayOptions, startGateway, type TestGateway } from '../gateway.ts';
 
-/** What secrets of webhooks are sealed with in tests, and that their endpoints may be on this machine. */
+/** Settings that seal the secrets of webhooks and allow endpoints on this machine. */
 export const WEBHOOK_ENV = { SECRET_KEY: '5e'.repeat(32), SSRF_ALLOW_CIDRS: '127.0.0.0/8' };
 
-/** Starts a gateway that delivers to this machine, and ends with the test. */
+/** Starts a gateway that delivers webhooks to this machine and closes with the test. */
 export async function startWebhookGateway({ env, ...options }: GatewayOptions = {}): Promise<TestGateway> {
   const gateway = await startGateway({ ...options, env: { ...WEBHOOK_ENV, ...env } });
   onTestFinished(() => gateway.close());
   return gateway;
 }
 
-/** What a test may want of a subscription. */
+/** The properties of an endpoint that a test may set. */
 export interface EndpointOptions extends Partial<WebhookSubscription> {
   readonly accountId: string;
   readonly url: string;
@@ -35,7 +35,7 @@ export interface EndpointOptions extends Partial<WebhookSubscription> {
   readonly sealed?: Partial<SealedParts>;
 }
 
-/** Makes an endpoint that is told of new leads. */
+/** Creates an endpoint that is subscribed to new leads. */
 export function createEndpoint(
   { sealer, clock }: Pick<Deps, 'sealer' | 'clock'>,
   { secret = createSecret(), oldSecret, headers = {}, sealed, ...wanted }: EndpointOptions,
@@ -70,7 +70,7 @@ export function createEndpoint(
   };
 }
 
-/** Stores an endpoint for the first account of a gateway, and gives its id. */
+/** Stores an endpoint for the first account of a gateway, and returns its id. */
 export async function subscribeEndpoint(
   { deps, accountId }: Pick<TestGateway, 'deps' | 'accountId'>,
   url: string,
@@ -81,7 +81,7 @@ export async function subscribeEndpoint(
   return subscription.id;
 }
 
-/** Has new leads be told, to all who want to be. */
+/** Enqueues the event of new leads for all endpoints that are subscribed to it. */
 export async function captureLeads({ deps, accountId }: Pick<TestGateway, 'deps' | 'accountId'>, count = 1) {
   const at = toTimestamp(deps.clock.now());
   const events = Array.from({ length: count }, (_, index) => ({
@@ -109,7 +109,7 @@ export async function readDeliveries(
   return deliveries.reverse().map((delivery) => ({ ...delivery, attempts: attempts.get(delivery.id) ?? [] }));
 }
 
-/** Reads a subscription as it is now. */
+/** Reads the current state of a subscription. */
 export async function readSubscription(
   { deps, accountId }: Pick<TestGateway, 'deps' | 'accountId'>,
   id: string,
