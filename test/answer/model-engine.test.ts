@@ -29,9 +29,13 @@ async function ask(
   const builtin = createExtractiveEngine({ delayMs: 0 });
   const engine = createModelEngine({ models, builtin, settings, logger: pino({ level: 'silent' }) });
   const author = { provider: 'openai', model: 'first' };
-  const told = await readAnswer(engine, { content: 'When are refunds paid?', retrieval, author, ...question }, signal);
-  const finish = told.events.find(({ type }) => type === 'finish');
-  return { ...told, finish, authors: told.events.filter(({ type }) => type === 'author') };
+  const answer = await readAnswer(
+    engine,
+    { content: 'When are refunds paid?', retrieval, author, ...question },
+    signal,
+  );
+  const finish = answer.events.find(({ type }) => type === 'finish');
+  return { ...answer, finish, authors: answer.events.filter(({ type }) => type === 'author') };
 }
 
 /** Creates a tool that records its inputs, and refuses the first calls. */
@@ -63,8 +67,8 @@ describe('an answer in several rounds', () => {
       [text('One moment.'), use('escalate'), usesTools],
       [text('\n A person'), text(' will come.'), end],
     );
-    const { text: told, finish } = await ask(models, { tools: [tool] });
-    expect(told).toBe('One moment.\n\nA person will come.');
+    const { text: answer, finish } = await ask(models, { tools: [tool] });
+    expect(answer).toBe('One moment.\n\nA person will come.');
     expect(finish).toMatchObject({ reason: 'STOP', usage: { inputTokens: 200, outputTokens: 20 } });
     expect(models.closed).toBe(2);
   });
@@ -77,8 +81,8 @@ describe('an answer in several rounds', () => {
     ]) {
       const { tool, inputs } = createTool('escalate', { notice: 'A person will come.' });
       const models = createScriptedModels([use('escalate'), usesTools], second as ModelScript);
-      const { text: told, finish } = await ask(models, { tools: [tool] });
-      expect([told, inputs.length]).toEqual(['A person will come.', 1]);
+      const { text: answer, finish } = await ask(models, { tools: [tool] });
+      expect([answer, inputs.length]).toEqual(['A person will come.', 1]);
       expect(finish).toMatchObject({ reason: 'STOP' });
     }
   });
@@ -90,8 +94,8 @@ describe('an answer in several rounds', () => {
       [use('capture'), usesTools],
       [text('All done.'), end],
     );
-    const { text: told } = await ask(models, { tools: [tool] });
-    expect([told, inputs.length]).toEqual(['All done.', 1]);
+    const { text: answer } = await ask(models, { tools: [tool] });
+    expect([answer, inputs.length]).toEqual(['All done.', 1]);
     expect(resultsOf(models.calls[1])).toContain('Too many tools at once.');
     expect(resultsOf(models.calls[2])).toContain('That was done already');
   });
@@ -103,9 +107,9 @@ describe('an answer in several rounds', () => {
       [use('capture', { email: 'ada@example.com' }), usesTools],
       [text('Thank you.'), use('capture'), usesTools],
     );
-    const { text: told, finish } = await ask(models, { tools: [tool] });
+    const { text: answer, finish } = await ask(models, { tools: [tool] });
     expect(inputs).toEqual([{ email: 'nobody' }, { email: 'ada@example.com' }]);
-    expect([told, finish]).toMatchObject(['Thank you.', { reason: 'STOP' }]);
+    expect([answer, finish]).toMatchObject(['Thank you.', { reason: 'STOP' }]);
     expect(models.calls.map(({ toolChoice }) => toolChoice)).toEqual([undefined, undefined, 'none']);
   });
 
@@ -126,12 +130,12 @@ describe('an answer in several rounds', () => {
     const second = createTool('second');
     const run = first.tool.run;
     const tools = [{ ...first.tool, run: (input: unknown) => run(input).finally(() => stop.abort()) }, second.tool];
-    const { text: told, finish } = await ask(
+    const { text: answer, finish } = await ask(
       createScriptedModels([use('first'), use('second'), usesTools]),
       { tools },
       { signal: stop.signal },
     );
-    expect([first.inputs.length, second.inputs, told, finish]).toEqual([1, [], '', undefined]);
+    expect([first.inputs.length, second.inputs, answer, finish]).toEqual([1, [], '', undefined]);
   });
 });
 
@@ -143,8 +147,8 @@ describe('a model that fails', () => {
       [text('\n\n'), { type: 'reasoning', text: 'Hm.' }, 'PROVIDER_UNAVAILABLE'],
       [text('Ten days.'), end],
     );
-    const { text: told, events, authors } = await ask(models, { answering });
-    expect(told).toBe('Ten days.');
+    const { text: answer, events, authors } = await ask(models, { answering });
+    expect(answer).toBe('Ten days.');
     expect(authors.map((event) => event.type === 'author' && event.author.model)).toEqual(['first', 'second']);
     expect(events.filter(({ type }) => type === 'discarded')).toMatchObject([{ usage: { isEstimated: true } }]);
   });
@@ -154,8 +158,8 @@ describe('a model that fails', () => {
       { type: 'reasoning', text: 'Hm.' },
       { type: 'finish', reason: 'LENGTH', usage: USAGE },
     ];
-    const { text: told, events } = await ask(createScriptedModels(thoughts, [text('Ten days.'), end]), { answering });
-    expect(told).toBe('Ten days.');
+    const { text: answer, events } = await ask(createScriptedModels(thoughts, [text('Ten days.'), end]), { answering });
+    expect(answer).toBe('Ten days.');
     expect(events.filter(({ type }) => type === 'discarded')).toEqual([{ type: 'discarded', usage: USAGE }]);
   });
 
@@ -176,8 +180,8 @@ describe('a model that fails', () => {
 
   it('is followed by the built-in engine if the settings allow it, and otherwise by the last failure', async () => {
     const failing = () => createScriptedModels(['PROVIDER_RATE_LIMITED'], ['CONTEXT_TOO_LONG']);
-    const { text: told } = await ask(failing(), { answering }, { fallsBackToBuiltin: true });
-    expect(told).toBe('Refunds are paid within ten days.');
+    const { text: answer } = await ask(failing(), { answering }, { fallsBackToBuiltin: true });
+    expect(answer).toBe('Refunds are paid within ten days.');
     await expect(ask(failing(), { answering })).rejects.toMatchObject({ code: 'CONTEXT_TOO_LONG' });
   });
 });

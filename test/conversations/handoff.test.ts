@@ -146,9 +146,9 @@ describe('sendAgentMessage', () => {
     expect(await readMessage(gateway, waiting.replyId)).toMatchObject({ status: 'STOPPED', content: '' });
     expect(await messagesUsed(gateway)).toBe(2);
     const names = { [running.replyId]: 'running', [waiting.replyId]: 'waiting', [agentMessage.id]: 'agent' };
-    const told = describeEvents(reader.events, names);
-    expect(told).toContain('HandoffChanged OPEN PERSON');
-    expect(told.indexOf('MessageStopped waiting')).toBeLessThan(told.indexOf('MessageCreated agent'));
+    const events = describeEvents(reader.events, names);
+    expect(events).toContain('HandoffChanged OPEN PERSON');
+    expect(events.indexOf('MessageStopped waiting')).toBeLessThan(events.indexOf('MessageCreated agent'));
     expect(engine.asked).toBe(2);
     await readLog(gateway, conversationId);
     reader.leave();
@@ -354,15 +354,15 @@ describe('a private note', () => {
     const { messageId, replyId } = await send(gateway, { conversationId, content: 'Hello?' });
     engine.push(delta('Yes.'), finish);
     for (const reader of [...managing, ...others]) await stageOf(reader, 'MessageCompleted', replyId);
-    const told = (reader: (typeof managing)[number]) => [
+    const messageIdsOf = (reader: (typeof managing)[number]) => [
       ...new Set(reader.events.flatMap(({ message }) => message?.id ?? [])),
     ];
-    for (const reader of managing) expect(told(reader)).toEqual([...notes, messageId, replyId]);
-    for (const reader of others) expect(told(reader)).toEqual([messageId, replyId]);
+    for (const reader of managing) expect(messageIdsOf(reader)).toEqual([...notes, messageId, replyId]);
+    for (const reader of others) expect(messageIdsOf(reader)).toEqual([messageId, replyId]);
 
     const late = subscribe(gateway, { conversationId, key: visitor, after: others[0]?.events[0]?.cursor });
     await stageOf(late, 'MessageCompleted', replyId);
-    expect(told(late)).toEqual([replyId]);
+    expect(messageIdsOf(late)).toEqual([replyId]);
     for (const reader of [...managing, ...others, late]) reader.leave();
   });
 

@@ -44,8 +44,8 @@ describe('captureLead', () => {
     await expect.poll(() => gateway.deps.bus.size).toBe(2);
     const { lead } = await capture(gateway, { conversationId, email: 'ada@example.com' });
     for (const reader of readers) {
-      const told = await reader.until(({ __typename }) => __typename === 'LeadCaptured');
-      expect(told.lead).toEqual({ id: lead.id, email: 'ada@example.com' });
+      const event = await reader.until(({ __typename }) => __typename === 'LeadCaptured');
+      expect(event.lead).toEqual({ id: lead.id, email: 'ada@example.com' });
       reader.leave();
     }
   });

@@ -185,9 +185,9 @@ describe('an attempt without a usable address or secret', () => {
     ['resolves to nothing', async () => []],
   ])('fails with the same error if the name of the endpoint %s', async (_name, resolve) => {
     const { outcome } = attempt('http://hooks.example.com/', {}, createGuardedFetch(rules, resolve));
-    const { durationMs, ...told } = await outcome;
+    const { durationMs, ...result } = await outcome;
     const error = 'its address is refused: Must be on the public internet.';
-    expect(told).toEqual({ ...NO_ANSWER, error, retryAfterMs: null, isPermanent: false });
+    expect(result).toEqual({ ...NO_ANSWER, error, retryAfterMs: null, isPermanent: false });
   });
 
   it('fails permanently if the secret cannot be unsealed', async () => {

@@ -80,21 +80,21 @@ describe('the circuit of an endpoint', () => {
 
 describe('the allowances of endpoints', () => {
   const names = (count: number) => Array.from({ length: count }, (_, index) => `e${String(index).padStart(4, '0')}`);
-  const share = (due: readonly string[], { held = [] as string[], open = [] as string[], lastServed = '' } = {}) =>
-    allocateClaims(due, { subscriptionIds: held, isOpen: (id) => open.includes(id), lastServed });
+  const share = (due: readonly string[], { inFlight = [] as string[], open = [] as string[], lastServed = '' } = {}) =>
+    allocateClaims(due, { subscriptionIds: inFlight, isOpen: (id) => open.includes(id), lastServed });
   const sum = (shares: ReturnType<typeof share>) => shares.reduce((total, { limit }) => total + limit, 0);
 
   it('are 5 each, and 100 in all', () => {
     expect(share(['a', 'b'])).toMatchObject([{ limit: 5 }, { limit: 5 }]);
-    expect(share(['a'], { held: ['a', 'a', 'a'] })).toMatchObject([{ limit: 2 }]);
-    expect(share(['a'], { held: ['a', 'a', 'a', 'a', 'a'] })).toEqual([]);
+    expect(share(['a'], { inFlight: ['a', 'a', 'a'] })).toMatchObject([{ limit: 2 }]);
+    expect(share(['a'], { inFlight: ['a', 'a', 'a', 'a', 'a'] })).toEqual([]);
     expect(sum(share(names(1_000)))).toBe(100);
-    expect(share(['a'], { held: names(100) })).toEqual([]);
+    expect(share(['a'], { inFlight: names(100) })).toEqual([]);
   });
 
   it('are 1 for an endpoint with an open circuit', () => {
     expect(share(['a', 'b'], { open: ['a'] })).toMatchObject([{ limit: 1, maxUnderWay: 1 }, { limit: 5 }]);
-    expect(share(['a'], { open: ['a'], held: ['a'] })).toEqual([]);
+    expect(share(['a'], { open: ['a'], inFlight: ['a'] })).toEqual([]);
   });
 
   it('are given round robin', () => {
@@ -107,7 +107,7 @@ describe('the allowances of endpoints', () => {
 
   it('reserve the last 20 slots for endpoints without a delivery in flight', () => {
     const slow = names(16).flatMap((id) => Array<string>(5).fill(id));
-    expect(share(names(16), { held: slow })).toEqual([]);
-    expect(share([...names(16), 'new'], { held: slow })).toMatchObject([{ subscriptionId: 'new', limit: 1 }]);
+    expect(share(names(16), { inFlight: slow })).toEqual([]);
+    expect(share([...names(16), 'new'], { inFlight: slow })).toMatchObject([{ subscriptionId: 'new', limit: 1 }]);
   });
 });

@@ -118,8 +118,8 @@ it(title, LIMIT, async () => {
   receiver.become(answer(200));
   await vi.waitFor(
     () => {
-      const told = new Set(receiver.received.map(messageIdOf));
-      expect(stored.filter((id) => !told.has(id))).toEqual([]);
+      const delivered = new Set(receiver.received.map(messageIdOf));
+      expect(stored.filter((id) => !delivered.has(id))).toEqual([]);
     },
     { timeout: 30_000, interval: 100 },
   );

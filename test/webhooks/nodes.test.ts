@@ -70,8 +70,10 @@ describe.skipIf(!hasPostgres)('a gateway whose Postgres is unreachable', () => {
     await vi.waitFor(() => expect(looks.mock.calls.length).toBeGreaterThan(3), soon);
     wire.mend();
     await vi.waitFor(async () => {
-      const told = await readDeliveries(gateway, id);
-      expect(told.map(({ status, attemptCount }) => [status, attemptCount])).toEqual(Array(6).fill(['DELIVERED', 1]));
+      const deliveries = await readDeliveries(gateway, id);
+      expect(deliveries.map(({ status, attemptCount }) => [status, attemptCount])).toEqual(
+        Array(6).fill(['DELIVERED', 1]),
+      );
     }, soon);
     expect(receiver.received).toHaveLength(6);
     expect(said('cannot deliver to webhook endpoints')).toHaveLength(1);

@@ -50,7 +50,7 @@ async function openQueue(engine: TestEngine) {
       return subscription.id;
     },
     async enqueue(count: number): Promise<void> {
-      const lead = { name: 'LEAD_CAPTURED' as const, tell: () => ({ data: {} }) };
+      const lead = { name: 'LEAD_CAPTURED' as const, buildPayload: () => ({ data: {} }) };
       const about = { accountId, chatbotId: null, at: now() };
       await db.transaction((trx) => enqueueEvents(trx, about, Array(count).fill(lead)));
     },
@@ -70,9 +70,9 @@ async function openQueue(engine: TestEngine) {
 /** The result of an attempt at a delivery. */
 function resultOf(claimed: ClaimedDelivery, at: Timestamp, nextAttemptAt: Timestamp | null = null): AttemptResult {
   const { id: deliveryId, attemptCount } = claimed.delivery;
-  const told = { durationMs: 5, statusCode: 200, error: null, response: 'ok' };
+  const attempt = { durationMs: 5, statusCode: 200, error: null, response: 'ok' };
   const status = nextAttemptAt === null ? 'DELIVERED' : 'FAILED';
-  return { claimed, attempt: { deliveryId, number: attemptCount + 1, at, ...told }, status, nextAttemptAt };
+  return { claimed, attempt: { deliveryId, number: attemptCount + 1, at, ...attempt }, status, nextAttemptAt };
 }
 
 const idsOf = (claimed: readonly ClaimedDelivery[]) => claimed.map(({ delivery }) => delivery.id);

@@ -46,8 +46,8 @@ it('has a sample of each event in exactly the form in which it is sent', async (
     .orderBy('id', 'desc')
     .execute();
   // The first event of each name: later ones may have null fields.
-  const told = new Map(rows.map(({ name, data }) => [name, JSON.parse(data)]));
+  const stored = new Map(rows.map(({ name, data }) => [name, JSON.parse(data)]));
   const names = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
-  expect([...told.keys()].toSorted()).toEqual(names.filter((name) => !LATER.includes(name)).toSorted());
-  for (const [name, data] of told) expect(formOf(WEBHOOK_SAMPLES[name].data), name).toEqual(formOf(data));
+  expect([...stored.keys()].toSorted()).toEqual(names.filter((name) => !LATER.includes(name)).toSorted());
+  for (const [name, data] of stored) expect(formOf(WEBHOOK_SAMPLES[name].data), name).toEqual(formOf(data));
 });

@@ -310,9 +310,11 @@ describeEngines('the webhook worker', (engine) => {
     const next = { ...(await startWebhookGateway({ database })), accountId: gateway.accountId };
     await vi.waitFor(() => expect(receiver.received).toHaveLength(7), soon);
     await vi.waitFor(async () => {
-      const told = await readDeliveries(next, id);
-      expect(told.map(({ status, attemptCount }) => [status, attemptCount])).toEqual(Array(7).fill(['DELIVERED', 1]));
-      expect(told.filter(({ attempts }) => attempts[0]?.response === 'late')).toHaveLength(5);
+      const deliveries = await readDeliveries(next, id);
+      expect(deliveries.map(({ status, attemptCount }) => [status, attemptCount])).toEqual(
+        Array(7).fill(['DELIVERED', 1]),
+      );
+      expect(deliveries.filter(({ attempts }) => attempts[0]?.response === 'late')).toHaveLength(5);
     }, soon);
   });
 

@@ -33,12 +33,12 @@ export interface OutboxEvent {
 export async function enqueueEvents(
   trx: Queryable,
   { accountId, chatbotId, at }: { accountId: string; chatbotId: string | null; at: Timestamp },
-  happenings: readonly OutboxEvent[],
+  events: readonly OutboxEvent[],
 ): Promise<void> {
-  const wishes = await listEventFilters(trx, accountId);
-  for (const { name, buildPayload } of wishes.length === 0 ? [] : happenings) {
-    const interested = wishes.filter(
-      (wish) => wish.events.includes(name) && (wish.chatbotId === null || wish.chatbotId === chatbotId),
+  const filters = await listEventFilters(trx, accountId);
+  for (const { name, buildPayload } of filters.length === 0 ? [] : events) {
+    const interested = filters.filter(
+      (filter) => filter.events.includes(name) && (filter.chatbotId === null || filter.chatbotId === chatbotId),
     );
     if (interested.length === 0) continue;
     const { data, channel, ...about } = await buildPayload();
