@@ -18,7 +18,7 @@ describe('codegen', () => {
 
   it('prints the schema sorted, with descriptions and one newline at the end', () => {
     const sdl = files[0]?.content ?? '';
-    expect(sdl).toMatch(/"""Who asks: the credential of this request\."""\ntype Viewer \{/);
+    expect(sdl).toMatch(/"""The credential of this request\."""\ntype Viewer \{/);
     expect(sdl).toMatch(/[^\n]\n$/);
     const types = [...sdl.matchAll(/^(?:type|enum|input|interface|scalar|union) (\w+)/gm)].map(([, name]) => name);
     expect(types).toEqual(types.toSorted((a = '', b = '') => a.localeCompare(b, 'en')));

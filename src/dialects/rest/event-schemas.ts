@@ -1,58 +1,74 @@
 import { z } from '@hono/zod-openapi';
 import { id, time } from './schemas.ts';
 
-const conversationId = id.openapi({ description: 'The conversation it happened in.' });
-const messageId = id.openapi({ description: 'The reply.' });
-const at = time.openapi({ description: 'When it happened.' });
+const conversationId = id.openapi({ description: 'The id of the conversation.' });
+const messageId = id.openapi({ description: 'The id of the reply.' });
+const at = time.openapi({ description: 'The time of the event.' });
 
 /** Evidence for a stretch of a reply. */
 export const CitationSchema = z
   .object({
-    passage_id: id.nullable().openapi({ description: 'The passage; null when its source was deleted since.' }),
-    source_id: id.nullable().openapi({ description: 'The source; null when it was deleted since.' }),
-    title: z.string().openapi({ description: 'The title of the source when it was cited.', example: 'Opening hours' }),
-    url: z.string().openapi({ description: 'The address of the source; empty where it has none.', example: '' }),
-    quote: z.string().openapi({ description: 'The words that the reply rests on.', example: 'We open at 10.' }),
-    start: z.int().openapi({ description: 'Where the stretch begins, in UTF-16 code units.', example: 0 }),
-    end: z.int().openapi({ description: 'Where it ends, exclusive.', example: 14 }),
+    passage_id: id
+      .nullable()
+      .openapi({ description: 'The id of the cited passage; null if its source has been deleted.' }),
+    source_id: id.nullable().openapi({ description: 'The id of the cited source; null if it has been deleted.' }),
+    title: z
+      .string()
+      .openapi({ description: 'The title of the source at the time of the citation.', example: 'Opening hours' }),
+    url: z.string().openapi({ description: 'The URL of the source; empty if it has none.', example: '' }),
+    quote: z.string().openapi({ description: 'The quoted words of the passage.', example: 'We open at 10.' }),
+    start: z
+      .int()
+      .openapi({ description: 'The start of the span in `content`, in UTF-16 code units from 0.', example: 0 }),
+    end: z.int().openapi({ description: 'The end of the span in `content`, exclusive.', example: 14 }),
   })
-  .openapi('Citation', { description: 'Evidence for a stretch of a reply.' });
+  .openapi('Citation', { description: 'Evidence for a span of a reply.' });
 
 /** A message as its events tell it. */
 export const MessageSchema = z
   .object({
     id,
-    role: z.enum(['user', 'assistant', 'agent', 'system']).openapi({ description: 'Who says it.', example: 'user' }),
+    role: z
+      .enum(['user', 'assistant', 'agent', 'system'])
+      .openapi({ description: 'The author of the message.', example: 'user' }),
     status: z.enum(['queued', 'streaming', 'completed', 'failed', 'stopped', 'interrupted']).openapi({
-      description: 'How far it has come; the last four are ends.',
+      description: 'The state of the message; the last four are final.',
       example: 'completed',
     }),
-    content: z.string().openapi({ description: 'The text, or what there is of it so far.', example: 'Hello' }),
-    citations: z.array(CitationSchema).openapi({ description: 'What it rests on, in the order of the text.' }),
-    parent_id: id.nullable().openapi({ description: 'What it follows: a reply its question; null for the first.' }),
-    author_name: z.string().nullable().openapi({ description: "Who wrote a person's message.", example: null }),
-    is_private: z.boolean().openapi({ description: 'Whether it is a note between people.', example: false }),
-    finish_reason: z.enum(['stop', 'length', 'content_filter', 'error', 'aborted']).nullable().openapi({
-      description: 'Why a reply ended; null before that, and for other roles.',
+    content: z
+      .string()
+      .openapi({ description: 'The text; for an unfinished reply, the text written so far.', example: 'Hello' }),
+    citations: z.array(CitationSchema).openapi({ description: 'The evidence of a reply, in the order of the text.' }),
+    parent_id: id.nullable().openapi({
+      description:
+        'The user message that this reply answers, or the previous message; null for the first message and for private notes.',
+    }),
+    author_name: z.string().nullable().openapi({
+      description: 'The name of the person who wrote an `agent` message; null if none was given, and for other roles.',
       example: null,
     }),
-    follow_ups: z.array(z.string()).openapi({ description: 'Questions that the visitor may want to ask next.' }),
+    is_private: z.boolean().openapi({ description: 'True for a private note of a person.', example: false }),
+    finish_reason: z.enum(['stop', 'length', 'content_filter', 'error', 'aborted']).nullable().openapi({
+      description: 'The reason why a reply ended; null until it ends, and for other roles.',
+      example: null,
+    }),
+    follow_ups: z.array(z.string()).openapi({ description: 'Suggested next questions.' }),
     error: z
       .object({
-        code: z.string().openapi({ description: 'The reason in a word that never changes.', example: 'ANSWER_FAILED' }),
-        message: z.string().openapi({ description: 'The reason in a sentence for people.' }),
+        code: z.string().openapi({ description: 'The stable error code for programs.', example: 'ANSWER_FAILED' }),
+        message: z.string().openapi({ description: 'The error as an English sentence.' }),
       })
       .nullable()
-      .openapi({ description: 'Why a reply failed; null unless it did.', example: null }),
+      .openapi({ description: 'The error of a failed reply; else null.', example: null }),
     created_at: time,
-    completed_at: time.nullable().openapi({ description: 'When it ended; null before that.' }),
+    completed_at: time.nullable().openapi({ description: 'The time when the message was complete; null until then.' }),
   })
-  .openapi('Message', { description: 'One thing said in a conversation.' });
+  .openapi('Message', { description: 'A message of a conversation.' });
 
 /** A message that has come to a stage. */
 const MessageEventModel = z
   .object({ conversation_id: conversationId, at, message: MessageSchema })
-  .openapi('MessageEvent', { description: 'A message has come to a stage, which the name of the event says.' });
+  .openapi('MessageEvent', { description: 'A message in a new state, which the name of the event states.' });
 
 /** A piece of a reply. */
 const DeltaEventModel = z
@@ -60,10 +76,12 @@ const DeltaEventModel = z
     conversation_id: conversationId,
     at,
     message_id: messageId,
-    offset: z.int().openapi({ description: 'Where the piece stands in its text, in UTF-16 code units.', example: 0 }),
-    text: z.string().openapi({ description: 'The piece.', example: 'On Sundays ' }),
+    offset: z
+      .int()
+      .openapi({ description: 'The position of the piece in the text, in UTF-16 code units from 0.', example: 0 }),
+    text: z.string().openapi({ description: 'The new text.', example: 'On Sundays ' }),
   })
-  .openapi('DeltaEvent', { description: 'A piece of a reply.' });
+  .openapi('DeltaEvent', { description: 'A piece of the text of a streaming reply.' });
 
 /** A citation of a reply. */
 const CitationEventModel = z
@@ -73,23 +91,38 @@ const CitationEventModel = z
     message_id: messageId,
     citation: CitationSchema,
   })
-  .openapi('CitationEvent', { description: 'Evidence for text that was told before.' });
+  .openapi('CitationEvent', { description: 'A citation for text that the stream has already sent.' });
 
 /** A conversation as its events tell it. */
 export const ConversationSchema = z
   .object({
     id,
-    session_id: z.string().openapi({ description: 'What clients name it by.', example: 'visitor-42' }),
-    channel: z.enum(['api', 'graphql', 'chat_page', 'widget']).openapi({ description: 'The way it came in.' }),
-    status: z.enum(['open', 'escalated', 'closed']).openapi({ description: 'Where it stands.' }),
-    answered_by: z.enum(['ai', 'person']).openapi({ description: 'Who answers the next message.' }),
-    silent_until: time.nullable().openapi({ description: 'Until when the chatbot is silent; null if it is not.' }),
-    assignee: z.string().nullable().openapi({ description: 'The person who takes care of it.', example: null }),
-    escalated_at: time.nullable().openapi({ description: 'When a person was first asked for.' }),
-    escalation_reason: z.string().nullable().openapi({ description: 'Why, where it was said.', example: null }),
-    unread_count: z.int().openapi({ description: "The visitor's unread messages.", example: 1 }),
+    session_id: z.string().openapi({
+      description: 'The name that the client gave the conversation, or a generated one.',
+      example: 'visitor-42',
+    }),
+    channel: z
+      .enum(['api', 'graphql', 'chat_page', 'widget'])
+      .openapi({ description: 'The channel through which the conversation started.' }),
+    status: z.enum(['open', 'escalated', 'closed']).openapi({ description: 'The status of the conversation.' }),
+    answered_by: z.enum(['ai', 'person']).openapi({ description: 'The party that answers the next message.' }),
+    silent_until: time
+      .nullable()
+      .openapi({ description: 'The end of the silence of the chatbot; null while the chatbot answers.' }),
+    assignee: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The person assigned to the conversation; null if nobody is.', example: null }),
+    escalated_at: time
+      .nullable()
+      .openapi({ description: 'The time of the first escalation; null if never escalated.' }),
+    escalation_reason: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The reason of the last escalation; null if none was given.', example: null }),
+    unread_count: z.int().openapi({ description: 'The number of unread visitor messages.', example: 1 }),
   })
-  .openapi('Conversation', { description: 'What one visitor and one chatbot say to each other.' });
+  .openapi('Conversation', { description: 'A conversation of one visitor with one chatbot.' });
 
 /** Who answers, or where a conversation stands. */
 const HandoffEventModel = z
@@ -98,19 +131,23 @@ const HandoffEventModel = z
     at,
     conversation: ConversationSchema,
   })
-  .openapi('HandoffEvent', { description: 'Who answers, who takes care of it or where it stands has changed.' });
+  .openapi('HandoffEvent', {
+    description: 'A change of the answering party, the assignee, the status or the unread count of a conversation.',
+  });
 
 /** A lead as its event tells it. */
 export const LeadSchema = z
   .object({
     id,
-    name: z.string().openapi({ description: 'A name; empty when none was given.', example: 'Ada' }),
-    email: z.string().openapi({ description: 'An email address; may be empty.', example: 'ada@example.com' }),
-    phone: z.string().openapi({ description: 'A phone number; may be empty.', example: '' }),
-    custom_data: z.record(z.string(), z.unknown()).openapi({ description: 'What else was given.', example: {} }),
+    name: z.string().openapi({ description: 'The name; empty if not given.', example: 'Ada' }),
+    email: z.string().openapi({ description: 'The email address; empty if not given.', example: 'ada@example.com' }),
+    phone: z.string().openapi({ description: 'The phone number; empty if not given.', example: '' }),
+    custom_data: z
+      .record(z.string(), z.unknown())
+      .openapi({ description: 'The values of all other form fields by name.', example: {} }),
     created_at: time,
   })
-  .openapi('Lead', { description: 'Who left how to be reached.' });
+  .openapi('Lead', { description: 'A lead: contact details of a visitor.' });
 
 /** A lead that was left. */
 const LeadEventModel = z
@@ -119,35 +156,35 @@ const LeadEventModel = z
     at,
     lead: LeadSchema,
   })
-  .openapi('LeadEvent', { description: 'A visitor has left how to be reached.' });
+  .openapi('LeadEvent', { description: 'A lead that a visitor has left.' });
 
 /** Someone who types. */
 const TypingEventModel = z
   .object({
     conversation_id: conversationId,
     at,
-    role: z.enum(['user', 'agent']).openapi({ description: 'Who.', example: 'agent' }),
-    is_typing: z.boolean().openapi({ description: 'Whether they type now.', example: true }),
+    role: z.enum(['user', 'agent']).openapi({ description: 'The party that types.', example: 'agent' }),
+    is_typing: z.boolean().openapi({ description: 'True if the party is typing now.', example: true }),
   })
-  .openapi('TypingEvent', { description: 'Someone began to type, or has stopped.' });
+  .openapi('TypingEvent', { description: 'The start or end of typing.' });
 
 /** Something that cannot be told any more. */
 const GapEventModel = z
   .object({
     conversation_id: conversationId,
     at,
-    reason: z.string().openapi({ description: 'Why, for people.' }),
+    reason: z.string().openapi({ description: 'The reason as an English sentence.' }),
   })
-  .openapi('GapEvent', { description: 'Some events are no longer kept; what follows is from now on.' });
+  .openapi('GapEvent', { description: 'A gap: some events are missing, and new events follow.' });
 
 /** The last event of a conversation that is deleted. */
 const DeletionEventModel = z
   .object({
     conversation_id: conversationId,
     at,
-    reason: z.string().openapi({ description: 'Why, for people.' }),
+    reason: z.string().openapi({ description: 'The reason as an English sentence.' }),
   })
-  .openapi('DeletionEvent', { description: 'The conversation was deleted; the last event.' });
+  .openapi('DeletionEvent', { description: 'The deletion of the conversation; the last event.' });
 
 /** Every form of an event. */
 export const EventSchema = z.union([

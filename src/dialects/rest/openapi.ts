@@ -9,7 +9,7 @@ export function describeApi(app: OpenAPIHono<RestEnv>): object {
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
     type: 'http',
     scheme: 'bearer',
-    description: 'An API key, `ic_…`. It reaches everything of its account that its scopes allow.',
+    description: 'An API key, `ic_…`. Its scopes limit its access to the account.',
   });
   return app.getOpenAPI31Document({
     openapi: '3.1.0',
@@ -17,18 +17,18 @@ export function describeApi(app: OpenAPIHono<RestEnv>): object {
       title: 'ChatGraph REST API',
       version: '1',
       description:
-        'The chatbots of an account, their sources, and their answers. Times are ISO 8601 in UTC, ids are UUIDs, and every error is `{"detail": "…"}`; with `Accept: application/problem+json` it is a problem of RFC 9457.',
+        'The chatbots of an account, their sources, conversations and webhooks. Times are ISO 8601 in UTC, and ids are UUIDs. Every error is `{"detail": "…"}`, or a problem of RFC 9457 with `Accept: application/problem+json`.',
     },
     servers: [
       { url: '/v1', description: 'This gateway.' },
-      { url: '/api/v1', description: 'The same, under its other address.' },
+      { url: '/api/v1', description: 'This gateway, under its other path.' },
     ],
     security: [{ apiKey: [] }],
     tags: [
-      { name: 'Chatbots', description: 'Who answers.' },
-      { name: 'Sources', description: 'What they answer from.' },
-      { name: 'Chat', description: 'Asking them.' },
-      { name: 'Webhooks', description: 'Being told what happens.' },
+      { name: 'Chatbots', description: 'Chatbots that answer visitors.' },
+      { name: 'Sources', description: 'Sources from which chatbots answer.' },
+      { name: 'Chat', description: 'Messages to chatbots, and events of conversations.' },
+      { name: 'Webhooks', description: 'Webhooks that send events to endpoints.' },
     ],
   });
 }

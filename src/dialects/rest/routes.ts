@@ -30,7 +30,7 @@ export const ALWAYS = [
 export const linkHeader = z.object({
   Link: z.string().optional().openapi({
     description:
-      'Where the next page is, as `<…>; rel="next"`; absent on the last page and where the whole list is sent.',
+      'The URL of the next page, as `<…>; rel="next"`; absent on the last page and if the whole list is sent.',
   }),
 });
 
@@ -41,7 +41,7 @@ export const listChatbotsRoute = createRoute({
   operationId: 'listChatbots',
   tags: ['Chatbots'],
   summary: 'List chatbots',
-  description: "The account's chatbots, oldest first, paused ones included. Needs the scope `read`.",
+  description: 'Lists the chatbots of the account, oldest first, paused ones included. Needs the scope `read`.',
   request: { query: PageQuery },
   responses: {
     200: {
@@ -60,7 +60,7 @@ export const getChatbotRoute = createRoute({
   operationId: 'getChatbot',
   tags: ['Chatbots'],
   summary: 'Get a chatbot',
-  description: 'One chatbot with its instructions. Needs the scope `read`.',
+  description: 'Returns a chatbot with its instructions. Needs the scope `read`.',
   request: { params: ChatbotPath },
   responses: {
     200: { description: 'The chatbot.', content: { 'application/json': { schema: ChatbotDetailSchema } } },
@@ -75,7 +75,7 @@ export const listSourcesRoute = createRoute({
   operationId: 'listSources',
   tags: ['Sources'],
   summary: 'List the sources of a chatbot',
-  description: 'What the chatbot answers from, newest first. Needs the scope `read`.',
+  description: 'Lists the sources of a chatbot, newest first. Needs the scope `read`.',
   request: { params: ChatbotPath, query: PageQuery },
   responses: {
     200: {
@@ -95,14 +95,14 @@ export const chatRoute = createRoute({
   tags: ['Chat'],
   summary: 'Ask a chatbot',
   description:
-    'Sends a message and waits for the whole answer. Answers of one conversation are written one after another. A client that leaves stops nothing. Needs the scope `chat`.',
+    'Sends a message and waits for the complete reply. Replies of one conversation are written one at a time. A reply continues if the client disconnects. Needs the scope `chat`.',
   request: {
     params: ChatbotPath,
     headers: ChatHeaders,
     body: { required: true, content: { 'application/json': { schema: ChatRequestSchema } } },
   },
   responses: {
-    200: { description: 'The answer.', content: { 'application/json': { schema: ChatResponseSchema } } },
+    200: { description: 'The reply.', content: { 'application/json': { schema: ChatResponseSchema } } },
     ...refusals(
       'MALFORMED_BODY',
       'INVALID_INPUT',
@@ -127,7 +127,7 @@ export const conversationEventsRoute = createRoute({
   tags: ['Chat'],
   summary: 'Follow a conversation',
   description:
-    'Server-sent events of every message, of the text of replies while it is written, of who answers and who types. Stays open; a comment comes every 12 seconds. The `id` of the last event, sent back as `Last-Event-ID` or `after`, goes on from there with nothing missing and nothing twice. Needs the scope `chat` or `read`.',
+    'Streams server-sent events of a conversation: messages, the text of streaming replies, handoffs, leads and typing. The stream stays open and sends a comment every 12 seconds. The `id` of the last event, sent as `Last-Event-ID` or `after`, resumes the stream without loss or repetition. Needs the scope `chat` or `read`.',
   request: { params: ConversationPath, query: EventsQuery, headers: EventsHeaders },
   responses: {
     200: {

@@ -1,22 +1,22 @@
 import { z } from '@hono/zod-openapi';
 
 /** Any id. */
-export const id = z.uuid().openapi({ description: 'Its id.', example: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43' });
+export const id = z.uuid().openapi({ description: 'The id.', example: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43' });
 /** An id in a path. */
 export const pathId = (name: string, description: string, example: string) =>
   z.string().openapi({ param: { name, in: 'path' }, format: 'uuid', description, example });
 /** Any time. */
 export const time = z.string().openapi({
-  description: 'When it was made: ISO 8601 in UTC with six fraction digits.',
+  description: 'The time of creation: ISO 8601 in UTC with six fraction digits.',
   example: '2026-03-15T10:30:00.123000+00:00',
 });
-const name = z.string().openapi({ description: 'Its name.', example: 'Support' });
-const slug = z.string().openapi({ description: 'Its name in addresses.', example: 'support' });
+const name = z.string().openapi({ description: 'The name shown to visitors.', example: 'Support' });
+const slug = z.string().openapi({ description: 'The name in URLs, unique within the account.', example: 'support' });
 const provider = z.string().openapi({
-  description: 'Who writes its answers: `gemini`, `chatgpt`, `ollama`, or the name of another provider.',
+  description: 'The provider that writes its replies: `gemini`, `chatgpt`, `ollama`, or the name of another provider.',
   example: 'chatgpt',
 });
-const isActive = z.boolean().openapi({ description: 'Whether it takes messages; false means paused.', example: true });
+const isActive = z.boolean().openapi({ description: 'False while the chatbot is paused.', example: true });
 
 /** A chatbot as the list shows it. */
 export const ChatbotSchema = z
@@ -31,11 +31,11 @@ export const ChatbotDetailSchema = z
     slug,
     provider,
     system_prompt: z.string().openapi({
-      description: 'What it is told to be and do; may be empty.',
+      description: 'The instructions for the model; may be empty.',
       example: 'You help the customers of a bicycle shop.',
     }),
     fallback_message: z.string().openapi({
-      description: 'What it says when its sources hold no answer.',
+      description: 'The reply to a question that its sources do not cover.',
       example: 'I do not know. Please ask us by mail.',
     }),
     is_active: isActive,
@@ -47,19 +47,19 @@ export const ChatbotDetailSchema = z
 export const SourceSchema = z
   .object({
     id,
-    type: z.enum(['url', 'file', 'text', 'qa']).openapi({ description: 'What it was made from.', example: 'url' }),
-    title: z.string().openapi({ description: 'Its title; may be empty.', example: 'Opening hours' }),
+    type: z.enum(['url', 'file', 'text', 'qa']).openapi({ description: 'The origin of the source.', example: 'url' }),
+    title: z.string().openapi({ description: 'The title; may be empty.', example: 'Opening hours' }),
     url: z
       .string()
-      .openapi({ description: 'Its address; empty where it has none.', example: 'https://example.com/hours' }),
+      .openapi({ description: 'The URL of the source; empty if it has none.', example: 'https://example.com/hours' }),
     status: z.enum(['pending', 'crawling', 'processing', 'done', 'failed']).openapi({
-      description: 'How far it has been read.',
+      description: 'The state of the source.',
       example: 'done',
     }),
-    page_count: z.int().openapi({ description: 'How many pages were read; 0 before that.', example: 1 }),
+    page_count: z.int().openapi({ description: 'The number of pages read; 0 until the source is `done`.', example: 1 }),
     created_at: time,
   })
-  .openapi('Source', { description: 'Something that a chatbot has read and answers from.' });
+  .openapi('Source', { description: 'A source of knowledge of a chatbot.' });
 
 const textField = z.string({ error: ({ input }) => (input === undefined ? 'Is required.' : 'Must be a string.') });
 
@@ -68,12 +68,12 @@ export const ChatRequestSchema = z
   .object(
     {
       message: textField.openapi({
-        description: 'What to say: 1 to 8,000 characters (or as many as the gateway is set to take) after trimming.',
+        description: 'The text: 1 to `MAX_MESSAGE_CHARS` characters (8,000 by default) after trimming.',
         example: 'When do you open on Sundays?',
       }),
       session_id: textField.nullish().openapi({
         description:
-          'Names the conversation within the chatbot, 1 to 255 characters. All messages without it share one conversation.',
+          'The name of a conversation of the chatbot, 1 to 255 characters. All messages without it share one conversation.',
         example: 'visitor-42',
       }),
     },
@@ -84,26 +84,28 @@ export const ChatRequestSchema = z
 /** What the chatbot says. */
 export const ChatResponseSchema = z
   .object({
-    response: z.string().openapi({ description: 'The whole answer.', example: 'On Sundays we open at 10.' }),
+    response: z
+      .string()
+      .openapi({ description: 'The complete text of the reply.', example: 'On Sundays we open at 10.' }),
   })
-  .openapi('ChatResponse', { description: 'The answer of a chatbot.' });
+  .openapi('ChatResponse', { description: 'The reply of a chatbot.' });
 
 /** Why a request was refused. */
 export const ErrorSchema = z
   .object({
-    detail: z.string().openapi({ description: 'The reason, in a sentence for people.', example: 'Not Found' }),
+    detail: z.string().openapi({ description: 'The reason as an English sentence.', example: 'Not Found' }),
   })
-  .openapi('Error', { description: 'Why a request was refused.' });
+  .openapi('Error', { description: 'The error of a refused request.' });
 
 /** The same for those who accept `application/problem+json`. */
 export const ProblemSchema = z
   .object({
-    type: z.literal('about:blank').openapi({ description: 'Nothing more than the status says.' }),
+    type: z.literal('about:blank').openapi({ description: 'The problem type, which says no more than the status.' }),
     title: z.string().openapi({ description: 'The name of the status.', example: 'Not Found' }),
     status: z.int().openapi({ description: 'The HTTP status.', example: 404 }),
-    detail: z.string().openapi({ description: 'The reason, in a sentence for people.', example: 'Not Found' }),
+    detail: z.string().openapi({ description: 'The reason as an English sentence.', example: 'Not Found' }),
   })
-  .openapi('Problem', { description: 'Why a request was refused, as RFC 9457 has it.' });
+  .openapi('Problem', { description: 'The error of a refused request, as a problem of RFC 9457.' });
 
 /** Which part of a list to send. */
 export const PageQuery = z.object({
@@ -117,7 +119,7 @@ export const PageQuery = z.object({
       type: 'integer',
       minimum: 1,
       maximum: 100,
-      description: 'How many items to send; 100 where only `after` is given. Without both the whole list is sent.',
+      description: 'The maximum number of items; 100 if only `after` is given. Without both, the whole list is sent.',
       example: 20,
     }),
   after: z
@@ -125,7 +127,8 @@ export const PageQuery = z.object({
     .optional()
     .openapi({
       param: { name: 'after', in: 'query' },
-      description: 'Only what follows this place of the list. It comes with the `Link` header of the page before.',
+      description:
+        'A position in the list: only items after it are sent. The `Link` header of the previous page has it.',
     }),
 });
 /** The same, parsed. */
@@ -144,7 +147,7 @@ export const ChatHeaders = z.object({
     .openapi({
       param: { name: 'Idempotency-Key', in: 'header' },
       description:
-        'A key of your own for this request, 1 to 255 characters, bare or in quotes. The same request with the same key within 24 hours sends nothing: it gets the first answer again, or waits for it.',
+        'An idempotency key of 1 to 255 characters, bare or in quotes. A repeated request with the same key within 24 hours sends no message: it returns the first reply, or waits for it.',
       example: '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
     }),
 });
@@ -162,7 +165,7 @@ export const EventsQuery = z.object({
     .openapi({
       param: { name: 'after', in: 'query' },
       description:
-        'The `id` of the last event seen: only what follows is told. Absent: the reply that is under way, then what comes.',
+        'The `id` of the last received event: the stream resumes after it. If absent, the stream starts with the unfinished reply, then sends new events.',
     }),
 });
 
@@ -173,6 +176,6 @@ export const EventsHeaders = z.object({
     .optional()
     .openapi({
       param: { name: 'Last-Event-ID', in: 'header' },
-      description: 'The same as `after`, and stronger.',
+      description: 'The `id` of the last received event, as `after`, over which it takes precedence.',
     }),
 });

@@ -33,7 +33,7 @@ export const listWebhooksRoute = createRoute({
   operationId: 'listWebhooks',
   tags,
   summary: 'List webhooks',
-  description: "The account's endpoints, newest first. Needs the scope `manage`.",
+  description: 'Lists the webhooks of the account, newest first. Needs the scope `manage`.',
   request: { query: PageQuery },
   responses: {
     200: { ...json('The webhooks.', z.array(WebhookSchema)), headers: linkHeader },
@@ -48,7 +48,7 @@ export const createWebhookRoute = createRoute({
   operationId: 'createWebhook',
   tags,
   summary: 'Subscribe an endpoint',
-  description: 'It is told from now on. At most 50 for an account. Needs the scope `manage`.',
+  description: 'Subscribes an endpoint to future events. An account has at most 50 webhooks. Needs the scope `manage`.',
   request: { body: bodyOf(CreateWebhookSchema) },
   responses: {
     200: json('The webhook with its secret, which is never shown again.', NewWebhookSchema),
@@ -63,7 +63,7 @@ export const getWebhookRoute = createRoute({
   operationId: 'getWebhook',
   tags,
   summary: 'Get a webhook',
-  description: 'One endpoint. Needs the scope `manage`.',
+  description: 'Returns a webhook. Needs the scope `manage`.',
   request: { params: WebhookPath },
   responses: { 200: json('The webhook.', WebhookSchema), ...refusals('NOT_FOUND', ...ALWAYS) },
 });
@@ -76,7 +76,7 @@ export const updateWebhookRoute = createRoute({
   tags,
   summary: 'Change a webhook',
   description:
-    'Changes what is given. Switched on again, it has no `disabled_reason` and no `failing_since`. Needs the scope `manage`.',
+    'Changes the given fields. `is_active: true` clears `disabled_reason` and `failing_since`. Needs the scope `manage`.',
   request: { params: WebhookPath, body: bodyOf(UpdateWebhookSchema) },
   responses: {
     200: json('The webhook as it is now.', WebhookSchema),
@@ -91,9 +91,9 @@ export const deleteWebhookRoute = createRoute({
   operationId: 'deleteWebhook',
   tags,
   summary: 'Delete a webhook',
-  description: 'Deletes it with the log of its deliveries; what was due is not sent. Needs the scope `manage`.',
+  description: 'Deletes a webhook with its deliveries, pending ones included. Needs the scope `manage`.',
   request: { params: WebhookPath },
-  responses: { 200: json('What was deleted.', DeletedSchema), ...refusals('NOT_FOUND', ...ALWAYS) },
+  responses: { 200: json('The id of the deleted webhook.', DeletedSchema), ...refusals('NOT_FOUND', ...ALWAYS) },
 });
 
 /** `POST /webhooks/{webhook_id}/test` */
@@ -104,7 +104,7 @@ export const testWebhookRoute = createRoute({
   tags,
   summary: 'Send a test',
   description:
-    'Sends an example of an event, signed and tried like any other, whether or not the webhook lists it. Refused where it is switched off. Needs the scope `manage`.',
+    'Sends a sample event, signed and retried like any other, also if the webhook does not list it. Refused while the webhook is disabled. Needs the scope `manage`.',
   request: { params: WebhookPath, body: bodyOf(TestWebhookSchema) },
   responses: {
     200: json('The delivery, due now.', DeliverySchema),
@@ -119,7 +119,8 @@ export const rotateWebhookRoute = createRoute({
   operationId: 'rotateWebhookSecret',
   tags,
   summary: 'Replace the secret',
-  description: 'For 24 hours requests are signed with the secret before it as well. Needs the scope `manage`.',
+  description:
+    'Replaces the secret. For 24 hours, requests are signed with the old secret too. Needs the scope `manage`.',
   request: { params: WebhookPath },
   responses: {
     200: json('The webhook with its new secret, which is never shown again.', NewWebhookSchema),
@@ -135,7 +136,7 @@ export const listDeliveriesRoute = createRoute({
   tags,
   summary: 'List deliveries',
   description:
-    'What a webhook was told, newest first: at most 100 at once, also without `limit`. Needs the scope `manage`.',
+    'Lists the deliveries of a webhook, newest first: at most 100 at once, also without `limit`. Needs the scope `manage`.',
   request: { params: WebhookPath, query: DeliveriesQuery },
   responses: {
     200: { ...json('The deliveries.', z.array(DeliverySchema)), headers: linkHeader },

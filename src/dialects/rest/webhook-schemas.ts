@@ -15,13 +15,15 @@ const scheduleName = z.enum(WEBHOOK_SCHEDULES.map(toLower));
 const statusName = z.enum(DELIVERY_STATUSES.map(toLower));
 const count = z.int();
 
-const url = z.string().openapi({ description: 'Where the endpoint is.', example: 'https://example.com/hooks' });
-const description = z.string().openapi({ description: 'What it is for; may be empty.', example: 'Our CRM' });
+const url = z.string().openapi({ description: 'The URL of the endpoint.', example: 'https://example.com/hooks' });
+const description = z
+  .string()
+  .openapi({ description: 'The description given by its creator; may be empty.', example: 'Our CRM' });
 const events = z
   .array(eventName)
-  .openapi({ description: 'What it is told of, one event at least.', example: ['lead.captured'] });
+  .openapi({ description: 'The events that are sent, at least one.', example: ['lead.captured'] });
 const channels = z.array(channelName).nullable().openapi({
-  description: 'It is told only of conversations that came in these ways; null: whatever the way.',
+  description: 'The channels of the conversations whose events are sent; null means all channels.',
   example: null,
 });
 const schedule = scheduleName.openapi({
@@ -29,45 +31,49 @@ const schedule = scheduleName.openapi({
     'The retry schedule: `short` retries after 1, 5 and 15 minutes unless the operator sets other delays, `long` for about three days.',
   example: 'short',
 });
-const isActive = z.boolean().openapi({ description: 'Whether it is told anything.', example: true });
+const isActive = z
+  .boolean()
+  .openapi({ description: 'False while the webhook is disabled: nothing is sent.', example: true });
 
 const webhook = {
   id,
-  chatbot_id: id.nullable().openapi({ description: 'Whose events; null: those of all chatbots.' }),
+  chatbot_id: id
+    .nullable()
+    .openapi({ description: 'The id of the chatbot whose events are sent; null means all chatbots.' }),
   ...{ url, description, events, channels, schedule },
   header_names: z
     .array(z.string())
-    .openapi({ description: 'The names of its custom headers; their values are never shown.', example: [] }),
+    .openapi({ description: 'The names of the custom headers; their values are never shown.', example: [] }),
   is_active: isActive,
-  disabled_reason: z
-    .string()
-    .nullable()
-    .openapi({ description: 'Why the gateway has switched it off; null while it is active.', example: null }),
-  failing_since: time
-    .nullable()
-    .openapi({ description: 'Since when nothing was delivered; null when the last attempt succeeded.' }),
+  disabled_reason: z.string().nullable().openapi({
+    description: 'The reason why the gateway disabled the webhook; null while it is active.',
+    example: null,
+  }),
+  failing_since: time.nullable().openapi({
+    description: 'The time of the first failure since the last success; null if the last attempt succeeded.',
+  }),
   created_at: time,
-  updated_at: time.openapi({ description: 'When it was last changed.' }),
+  updated_at: time.openapi({ description: 'The time of the last change.' }),
 };
 
 /** A webhook subscription. */
 export const WebhookSchema = z
   .object(webhook)
-  .openapi('Webhook', { description: 'An endpoint of yours, and what it is told.' });
+  .openapi('Webhook', { description: 'A subscription of an HTTP endpoint to events.' });
 
 /** A webhook subscription that was just made, with its secret. */
 export const NewWebhookSchema = z
   .object({
     ...webhook,
     secret: z.string().openapi({
-      description: 'What its requests are signed with. Keep it now: it is never shown again.',
+      description: 'The secret that signs its requests. It is never shown again.',
       example: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=',
     }),
   })
-  .openapi('NewWebhook', { description: 'An endpoint with the secret that its requests are signed with.' });
+  .openapi('NewWebhook', { description: 'A webhook with the secret that signs its requests.' });
 
 const headers = z.record(z.string(), z.string()).openapi({
-  description: 'Headers of your own, each value by its name, at most 10. Nobody can read the values again.',
+  description: 'Custom headers as values by name, at most 10. The values cannot be read again.',
   example: { 'X-Team': 'sales' },
 });
 
@@ -79,7 +85,9 @@ export const CreateWebhookSchema = z
   .object(
     {
       ...{ url, events },
-      chatbot_id: id.nullish().openapi({ description: 'Whose events; absent or null: those of all chatbots.' }),
+      chatbot_id: id
+        .nullish()
+        .openapi({ description: 'The id of the chatbot whose events are sent; absent or null means all chatbots.' }),
       ...{
         description: text.nullish(),
         channels: ways.optional(),
@@ -89,63 +97,73 @@ export const CreateWebhookSchema = z
     },
     'Must be an object.',
   )
-  .openapi('CreateWebhook', { description: 'An endpoint to subscribe.' });
+  .openapi('CreateWebhook', { description: 'The fields of a new webhook.' });
 
 /** What to change; what is absent or null stays as it is. */
 export const UpdateWebhookSchema = z
   .object(
     {
       ...{ url: url.nullish(), events: events.nullish(), description: text.nullish() },
-      channels: ways.optional().openapi({ description: 'As in a webhook; empty: whatever the way.', example: [] }),
+      channels: ways.optional().openapi({
+        description: 'The channels of the conversations whose events are sent; an empty list means all channels.',
+        example: [],
+      }),
       ...{ schedule: retries.nullish(), headers: own.nullish(), is_active: isActive.nullish() },
     },
     'Must be an object.',
   )
-  .openapi('UpdateWebhook', { description: 'What to change of an endpoint; what is absent stays as it is.' });
+  .openapi('UpdateWebhook', { description: 'The changes to a webhook; an absent field keeps its value.' });
 
 /** What to send an example of. */
 export const TestWebhookSchema = z
   .object(
-    { event: eventName.openapi({ description: 'What to send an example of.', example: 'lead.captured' }) },
+    { event: eventName.openapi({ description: 'The type of the sample event.', example: 'lead.captured' }) },
     'Must be an object.',
   )
-  .openapi('TestWebhook', { description: 'An event to send an example of.' });
+  .openapi('TestWebhook', { description: 'The type of the sample event to send.' });
 
 /** What was deleted. */
 export const DeletedSchema = z
-  .object({ deleted_id: id.openapi({ description: 'The id that it had.' }) })
-  .openapi('Deleted', { description: 'What was deleted.' });
+  .object({ deleted_id: id.openapi({ description: 'The id of the deleted webhook.' }) })
+  .openapi('Deleted', { description: 'The id of a deleted object.' });
 
 const AttemptModel = z
   .object({
-    number: count.openapi({ description: 'Its place among the attempts, from 1.', example: 1 }),
-    at: time.openapi({ description: 'When it was made.' }),
-    duration_ms: count.openapi({ description: 'How many milliseconds it took.', example: 84 }),
-    status_code: count.nullable().openapi({ description: 'The status of the answer; null where none came.' }),
-    error: z.string().nullable().openapi({ description: 'Why it failed; null when it succeeded.', example: null }),
-    response: z.string().openapi({ description: 'The first kilobyte of the answer; may be empty.', example: 'ok' }),
+    number: count.openapi({ description: 'The number of the attempt, from 1.', example: 1 }),
+    at: time.openapi({ description: 'The time of the attempt.' }),
+    duration_ms: count.openapi({ description: 'The duration in milliseconds.', example: 84 }),
+    status_code: count.nullable().openapi({ description: 'The HTTP status of the response; null if there was none.' }),
+    error: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The reason of the failure; null for a success.', example: null }),
+    response: z
+      .string()
+      .openapi({ description: 'The first kilobyte of the response body; may be empty.', example: 'ok' }),
   })
-  .openapi('WebhookAttempt', { description: 'One HTTP request for a delivery.' });
+  .openapi('WebhookAttempt', { description: 'An attempt of a delivery: one HTTP request.' });
 
 /** One event to one endpoint. */
 export const DeliverySchema = z
   .object({
     id,
-    webhook_id: id.openapi({ description: 'Whom it is for.' }),
-    event: eventName.openapi({ description: 'What it tells of.', example: 'lead.captured' }),
-    event_id: id.openapi({ description: 'The id of the event, the header `webhook-id`.' }),
-    occurred_at: time.openapi({ description: 'When the event happened.' }),
-    status: statusName.openapi({ description: 'How it stands.', example: 'delivered' }),
+    webhook_id: id.openapi({ description: 'The id of the webhook.' }),
+    event: eventName.openapi({ description: 'The type of the event.', example: 'lead.captured' }),
+    event_id: id.openapi({ description: 'The id of the event, sent as the header `webhook-id`.' }),
+    occurred_at: time.openapi({ description: 'The time of the event.' }),
+    status: statusName.openapi({ description: 'The state of the delivery.', example: 'delivered' }),
     payload: z
       .string()
       .nullable()
-      .openapi({ description: 'The body as it is sent; null until it is made, before the first attempt.' }),
+      .openapi({ description: 'The request body; null until it is built directly before the first attempt.' }),
     created_at: time,
-    next_attempt_at: time.nullable().openapi({ description: 'When it is tried next; null when it is not.' }),
-    attempt_count: count.openapi({ description: 'How often it was tried.', example: 1 }),
-    attempts: z.array(AttemptModel).openapi({ description: 'Its attempts, oldest first; the last 20 of more.' }),
+    next_attempt_at: time
+      .nullable()
+      .openapi({ description: 'The time of the next attempt; null if none is scheduled.' }),
+    attempt_count: count.openapi({ description: 'The number of attempts.', example: 1 }),
+    attempts: z.array(AttemptModel).openapi({ description: 'The last 20 attempts, oldest first.' }),
   })
-  .openapi('WebhookDelivery', { description: 'One event to one endpoint, and what became of it.' });
+  .openapi('WebhookDelivery', { description: 'A delivery of one event to one webhook.' });
 
 /** Which webhook. */
 export const WebhookPath = z.object({
@@ -156,7 +174,7 @@ export const WebhookPath = z.object({
 export const DeliveriesQuery = PageQuery.extend({
   status: statusName.optional().openapi({
     param: { name: 'status', in: 'query' },
-    description: 'Only deliveries that stand so.',
+    description: 'The state of the returned deliveries; if absent, any.',
     example: 'exhausted',
   }),
 });

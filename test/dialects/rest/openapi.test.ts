@@ -55,7 +55,7 @@ describe('the OpenAPI document', () => {
     });
   });
 
-  it('describes everything in it', async () => {
+  it('describes everything in it, by a noun phrase or a verb', async () => {
     const { paths, components } = await readDocument();
     const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
     const schemas = Object.values(components.schemas);
@@ -63,7 +63,7 @@ describe('the OpenAPI document', () => {
     const fields = schemas.flatMap(({ properties }) => Object.values(properties)).filter((field) => !('$ref' in field));
     const responses = operations.flatMap((one) => Object.values(one.responses));
     for (const part of [...operations, ...responses, ...schemas, ...fields]) {
-      expect(part).toHaveProperty('description', expect.stringMatching(/./));
+      expect(part).toHaveProperty('description', expect.stringMatching(/^(?!(Wh|How\b))./));
     }
   });
 
