@@ -1,6 +1,6 @@
 import type { WrittenText } from '../coordination/live-texts.ts';
 import type { Deps } from '../deps.ts';
-import type { Message } from '../domain/entities.ts';
+import type { Message, MessageStatus } from '../domain/entities.ts';
 
 /** A position in the text and the citations of a message. */
 export interface TextPosition {
@@ -18,6 +18,9 @@ const FNV_PRIME = 0x01000193;
 
 /** The pattern of an encoded position, with the groups `offset`, `citations` and `checksum`. */
 export const TEXT_POSITION_PATTERN = '(?<offset>\\d{1,9})_(?<citations>\\d{1,3})_(?<checksum>[0-9a-z]{1,7})';
+
+/** The statuses of a reply whose readers may have received more than is stored. */
+const MAY_BE_CUT: ReadonlySet<MessageStatus> = new Set(['STREAMING', 'INTERRUPTED', 'STOPPED']);
 
 /** The beginning of a text. */
 export const TEXT_START: TextPosition = { offset: 0, citations: 0, checksum: FNV_BASIS };
@@ -47,8 +50,8 @@ export function decodeTextPosition({
 
 /**
  * Returns whether the reader at a position has received a text that differs from the current one. A position beyond the
- * current text is no difference where a crash has interrupted the reply or another process generates it: then the reader may
- * have received more than this process knows.
+ * current text is no difference where a crash may have cut the reply (it is interrupted, or stopped as was asked before the
+ * crash) or another process generates it: then the reader may have received more than this process knows.
  */
 export function isDifferentText(
   { liveReplies }: Pick<Deps, 'liveReplies'>,
@@ -57,7 +60,7 @@ export function isDifferentText(
 ): boolean {
   const { id, status } = current.message;
   if (offset > current.content.length || citations > current.citations.length) {
-    return liveReplies.has(id) || (status !== 'STREAMING' && status !== 'INTERRUPTED');
+    return liveReplies.has(id) || !MAY_BE_CUT.has(status);
   }
   return checksumAt(current.content, offset) !== checksum;
 }

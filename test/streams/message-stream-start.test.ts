@@ -88,6 +88,26 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe 
     expect(now.events.map(({ __typename }) => __typename)).toEqual(['MessageCompleted']);
   });
 
+  it.each(['INTERRUPTED', 'STOPPED'] as const)(
+    'emits the end without a gap after a cursor beyond the saved text of a reply that a crash left %s',
+    async (status) => {
+      const { gateway, engine, replyId } = await startReply();
+      const running = subscribe(gateway, { messageId: replyId });
+      engine.push(delta('A part'));
+      const { cursor } = await running.until(({ text }) => text === 'A part');
+      await mutate(gateway, 'stopMessage', { messageId: replyId });
+      await running.ended;
+      await gateway.deps.db.transaction((trx) =>
+        trx.updateTable('messages').set({ content: 'A', status }).where('id', '=', replyId).execute(),
+      );
+      const reader = subscribe(gateway, { messageId: replyId, after: cursor });
+      expect(await reader.ended).toBeUndefined();
+      expect(reader.events.map(({ __typename, message }) => [__typename, message?.content])).toEqual([
+        [status === 'STOPPED' ? 'MessageStopped' : 'MessageInterrupted', 'A'],
+      ]);
+    },
+  );
+
   it.each(['stopped', 'failed', 'stopped before its turn'])(
     'emits the rest after any cursor of a reply that was %s, and completes',
     async (how) => {
