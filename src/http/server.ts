@@ -51,7 +51,7 @@ const MAX_LOGGED_PATH = 200;
 /** How long the stop waits for requests. */
 const REQUESTS_MS = 10_000;
 /** How long streams stay open after all other work has ended, to report how it ended; then they are closed. */
-const LAST_EVENTS_MS = 500;
+const LAST_EVENTS_MS = 200;
 /** When the stop refuses requests without a response; the rest of the time is for sending the refusals. */
 const REFUSAL_MS = 1_500;
 const CLOSE_MS = 2_000;
@@ -174,8 +174,8 @@ function setHeaders(response: ServerResponse, requestId: string): void {
 
 /** Waits for streams to end, closes the remaining ones, and refuses requests without a response; within `CLOSE_MS`. */
 async function endRequests(inFlight: ReadonlySet<InFlight>, sockets: SocketServer): Promise<void> {
-  const isOver = () => inFlight.size + sockets.operations === 0;
-  await waitUntil(isOver, LAST_EVENTS_MS);
+  await waitUntil(() => inFlight.size + sockets.operations === 0, LAST_EVENTS_MS);
+  const isOver = () => inFlight.size + sockets.requests === 0;
   const reason = new ShuttingDownError();
   for (const { response, left } of inFlight) {
     // A complete end would tell the client that there is nothing to reconnect for.

@@ -24,11 +24,18 @@ export interface SocketState extends Record<PropertyKey, unknown> {
   /** The owner that the socket counts for, for the limit of sockets. */
   owner: string;
   /** The running operations, by their ids. */
-  operations: Map<string, AbortController>;
+  operations: Map<string, SocketOperation>;
 }
 
 /** The type of a socket in graphql-ws. */
 export type SocketContext = Context<Record<string, unknown>, Extra & Partial<SocketState>>;
+
+/** A running operation of a socket. */
+export interface SocketOperation {
+  readonly abort: AbortController;
+  /** Whether it is a subscription. */
+  readonly isStream: boolean;
+}
 
 /** Decides which sockets stay open, and which operations run on them. */
 export interface SocketGate {

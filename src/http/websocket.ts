@@ -22,7 +22,13 @@ import { isAllowedOrigin } from './origins.ts';
 import type { PendingBytes } from './pending-bytes.ts';
 import type { Engine } from './pipeline.ts';
 import { createWriter } from './sharing.ts';
-import { createSocketGate, type SocketContext, type SocketGate, type SocketState } from './socket-gate.ts';
+import {
+  createSocketGate,
+  type SocketContext,
+  type SocketGate,
+  type SocketOperation,
+  type SocketState,
+} from './socket-gate.ts';
 import { createProtocol } from './socket-protocol.ts';
 import { watchSocket } from './socket-watch.ts';
 import type { GraphQLServer } from './yoga.ts';
@@ -33,6 +39,8 @@ export interface SocketServer {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** The number of running operations. */
   readonly operations: number;
+  /** The number of running queries and mutations. */
+  readonly requests: number;
   /** Closes every socket with 1012, which tells clients to reconnect. */
   close(): Promise<void>;
 }
@@ -51,6 +59,8 @@ interface Operations {
   lastRequest: number;
   /** The number of running operations. */
   count: number;
+  /** The number of running subscriptions. */
+  streams: number;
 }
 
 /** Creates the WebSocket server. */
@@ -67,7 +77,7 @@ export function createSocketServer(
     handleProtocols,
   });
   const gate = createSocketGate(deps);
-  const operations: Operations = { deps, graphql, gate, lastRequest: 0, count: 0 };
+  const operations: Operations = { deps, graphql, gate, lastRequest: 0, count: 0, streams: 0 };
   const speak = createOperationProtocol(operations, engine);
 
   function welcome(client: WebSocket, request: IncomingMessage, socket: Duplex): void {
@@ -89,6 +99,10 @@ export function createSocketServer(
 
     get operations() {
       return operations.count;
+    },
+
+    get requests() {
+      return operations.count - operations.streams;
     },
 
     close: () => closeSockets(sockets),
@@ -160,7 +174,8 @@ async function prepareOperation(
   const document = parse(payload.query);
   const errors = validate(schema, document);
   if (errors.length > 0) return errors;
-  if (getOperationAST(document, payload.operationName) == null) {
+  const operation = getOperationAST(document, payload.operationName);
+  if (operation == null) {
     throw new BadUserInputError('Name one of the operations in the document.');
   }
   const contextValue = await contextFactory();
@@ -168,23 +183,29 @@ async function prepareOperation(
   // The engine would refuse it too, in a result; clients expect an error for a forbidden operation.
   requireScopesOf({ schema, document, operationName, variableValues, contextValue });
   // An operation that was refused earlier never completes.
-  beginOperation(operations, context, { id, abort });
+  beginOperation(operations, context, id, { abort, isStream: operation.operation === 'subscription' });
   return { schema, document, operationName, variableValues, contextValue };
 }
 
 function beginOperation(
   operations: Operations,
   { extra }: SocketContext,
-  { id, abort }: { id: string; abort: AbortController },
+  id: string,
+  operation: SocketOperation,
 ): void {
   extra.operations ??= new Map();
-  extra.operations.set(id, abort);
+  extra.operations.set(id, operation);
   operations.count++;
+  if (operation.isStream) operations.streams++;
 }
 
 function endOperation(operations: Operations, { extra }: SocketContext, id: string): void {
-  extra.operations?.get(id)?.abort();
-  if (extra.operations?.delete(id)) operations.count--;
+  const operation = extra.operations?.get(id);
+  if (operation === undefined) return;
+  extra.operations?.delete(id);
+  operations.count--;
+  if (operation.isStream) operations.streams--;
+  operation.abort.abort();
 }
 
 /** Asks every client to reconnect, and cuts the connections that stay open too long. */
