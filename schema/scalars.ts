@@ -1,7 +1,7 @@
 import { GraphQLError, type GraphQLScalarLiteralParser, valueFromASTUntyped } from 'graphql';
-import { findBudget } from '../src/domain/answer-budget.ts';
 import { fromJson, type JsonText } from '../src/domain/json.ts';
 import { measureJsonSize } from '../src/domain/json-size.ts';
+import { findBudget } from '../src/domain/response-budget.ts';
 import { type Timestamp, toTimestamp } from '../src/domain/time.ts';
 import { builder } from './builder.ts';
 
@@ -28,7 +28,7 @@ builder.scalarType('JSON', {
   serialize: (value) => {
     const budget = findBudget();
     if (budget === undefined) return value;
-    if (budget.excess === undefined) budget.addAnswered(measureJsonSize(value, budget.limit));
+    if (budget.excess === undefined) budget.addResponse(measureJsonSize(value, budget.limit));
     // The answer is thrown away.
     return budget.excess === undefined ? value : '';
   },

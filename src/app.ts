@@ -77,7 +77,9 @@ async function createDeps(
         onExposed: ({ paths, isNarrowed }) =>
           logger.warn(
             { paths },
-            isNarrowed ? 'other users could read these files: no more' : 'other users can read these files',
+            isNarrowed
+              ? 'other users could read these files; removed their permissions'
+              : 'other users can read these files',
           ),
       })),
   );
@@ -152,7 +154,7 @@ export async function startGateway(config: Config, replaced: Partial<Deps> = {})
     const stopWatching = startReplyWatcher(deps);
     const stopRetention = startRetention(deps);
     const stopRemoving = startRemovingChatbots(deps);
-    startHearing(deps);
+    listenForAnnouncements(deps);
     if (config.secretKeys.length > 1) {
       deps.background.run('seal keys anew', () => resealProviderKeys(deps));
       deps.background.run('seal webhooks anew', () => resealWebhooks(deps));
@@ -192,7 +194,7 @@ async function closeGateway(
 }
 
 /** Reads credentials again when another process has changed them, or may have. */
-function startHearing({ providerAccess, announcements, background, db, keyring }: Deps): void {
+function listenForAnnouncements({ providerAccess, announcements, background, db, keyring }: Deps): void {
   const refreshKeys = () => background.run('refresh keys', () => keyring.refresh());
   const refreshAll = () => {
     refreshKeys();

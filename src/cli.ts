@@ -17,16 +17,16 @@ import type { ReportExposed } from './store/engines/private-files.ts';
 
 const USAGE = `Usage: chatgraph [command]
 
-  start                                             run the gateway (also without a command)
-  accounts create <name>                            make an account
-  keys create --account <name or id> --name <name>  make an API key; it is shown once
+  start                                             run the gateway (the default)
+  accounts create <name>                            create an account
+  keys create --account <name or id> --name <name>  create an API key; it is shown once
        [--scopes read,chat,manage]
   keys list                                         list the keys of all accounts
-  keys revoke <id>                                  revoke a key for good
-  migrate-to <postgres://…>                         copy the SQLite database to an empty Postgres; run again, it goes on
-  webhooks listen                                   print deliveries as they happen, with a key that may MANAGE
+  keys revoke <id>                                  revoke a key permanently
+  migrate-to <postgres://…>                         copy the SQLite database to an empty Postgres; a second run resumes
+  webhooks listen                                   print deliveries as they happen; needs a key with MANAGE
        [--url http://127.0.0.1:4000] [--key ic_…, else CHATGRAPH_KEY] [--subscription <id>]
-       [--forward <url>]                            and post each payload there, signed as for its endpoint
+       [--forward <url>]                            also post each payload there, signed as for its endpoint
 
   --json   print one JSON value; \`webhooks listen\` prints one a line
   --help   print this
@@ -147,7 +147,7 @@ async function createKey(db: Database, _operands: readonly string[], values: Val
     return issueApiKey(trx, systemClock.now(), account.id, { name, scopes });
   });
   const value = { ...describe(created.apiKey), key: created.secret };
-  return { text: `${created.secret}\nKeep it now: it is not shown again.`, value };
+  return { text: `${created.secret}\nStore it now: it is not shown again.`, value };
 }
 
 async function listKeys(db: Database): Promise<Outcome> {
@@ -166,7 +166,7 @@ async function listKeys(db: Database): Promise<Outcome> {
 
 async function revokeKey(db: Database, operands: readonly string[]): Promise<Outcome> {
   const id = operands[0]?.toLowerCase();
-  if (id === undefined) throw new StartupError('Name the id of the key, as `keys list` shows it.');
+  if (id === undefined) throw new StartupError('Give the id of the key, as `keys list` shows it.');
   const key = await db.transaction(async (trx) => {
     const found = (await listAllApiKeys(trx)).find((candidate) => candidate.id === id);
     if (found === undefined) throw new StartupError(`There is no key ${id}.`);
@@ -180,7 +180,7 @@ async function migrateTo(from: string, operands: readonly string[]): Promise<Out
   // Only this command needs both drivers.
   const { copyDatabase } = await import('./store/copy/copy.ts');
   let shownAt = 0;
-  const { wasThere, rows } = await copyDatabase({
+  const { wasComplete, rows } = await copyDatabase({
     from,
     to: operands[0] ?? '',
     onProgress({ step, table, rows, total }) {
@@ -192,16 +192,16 @@ async function migrateTo(from: string, operands: readonly string[]): Promise<Out
     },
   });
   const count = Object.values(rows).reduce((sum, one) => sum + one, 0);
-  const done = wasThere ? 'The target has all of it already' : 'Copied';
+  const done = wasComplete ? 'The target is complete already' : 'Copied';
   return {
     text: `${done}: ${count} rows in ${Object.keys(rows).length} tables, the same on both sides.`,
-    value: { wasThere, rows },
+    value: { wasThere: wasComplete, rows },
   };
 }
 
 async function listenToWebhooks(_on: string, _operands: readonly string[], values: Values): Promise<never> {
   const key = values.key ?? readKey();
-  if (key === undefined) throw new StartupError('Name a key: --key ic_…, or CHATGRAPH_KEY.');
+  if (key === undefined) throw new StartupError('Give a key by --key ic_… or CHATGRAPH_KEY.');
   const url = trimSlashes(readAddress('--url', values.url ?? 'http://127.0.0.1:4000'));
   const forwardUrl = values.forward && readAddress('--forward', values.forward);
   const { listen } = await import('./listen.ts');

@@ -64,7 +64,7 @@ function welcome({ url, firstKey }: Gateway, demoLink: string | undefined, hasDe
     `  Health          ${url}/health`,
   ];
   if (firstKey !== undefined)
-    lines.push('', `  API key         ${firstKey}`, '                  Keep it now: it is not shown again.');
+    lines.push('', `  API key         ${firstKey}`, '                  Store it now: it is not shown again.');
   if (hasDemo && firstKey !== undefined) {
     lines.push(
       '',

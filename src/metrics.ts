@@ -19,7 +19,7 @@ export interface Metrics {
   readonly modelFailures: Counter<'provider' | 'code'>;
   /** Time from the start of an answer to its first text, by engine; in seconds. */
   readonly firstDeltaSeconds: Histogram<'engine'>;
-  /** Requests that the rate limit refused. */
+  /** Requests refused by the rate limit. */
   readonly rateLimited: Counter<string>;
   /** Attempts at webhook endpoints, by the outcome of the delivery (`delivered`, `failed`, `exhausted`). */
   readonly webhookAttempts: Counter<'outcome'>;
@@ -53,44 +53,44 @@ function createRequestMetrics(registers: Registry[]) {
   return {
     httpSeconds: new Histogram({
       name: 'chatgraph_http_request_seconds',
-      help: 'Time to answer an HTTP request.',
+      help: 'Duration of HTTP requests.',
       labelNames: ['route', 'method', 'status'],
       buckets: SECONDS,
       registers,
     }),
     operationSeconds: new Histogram({
       name: 'chatgraph_graphql_operation_seconds',
-      help: 'Time to execute a GraphQL operation; for a subscription, to its first event.',
+      help: 'Duration of GraphQL operations; of a subscription, until its first event.',
       labelNames: ['kind', 'transport', 'outcome'],
       buckets: SECONDS,
       registers,
     }),
     compilations: new Counter({
       name: 'chatgraph_graphql_compilations_total',
-      help: 'GraphQL operations that were compiled.',
+      help: 'Compiled GraphQL operations.',
       labelNames: ['outcome'],
       registers,
     }),
     rateLimited: new Counter({
       name: 'chatgraph_rate_limited_total',
-      help: 'Requests that the rate limit refused.',
+      help: 'Requests refused by the rate limit.',
       registers,
     }),
     pendingBytes: new Gauge({
       name: 'chatgraph_pending_bytes',
-      help: 'Bytes of answers that wait in memory for clients to read them.',
+      help: 'Bytes of responses buffered in memory for clients.',
       registers,
     }),
     cutAnswers: new Counter({
       name: 'chatgraph_cut_answers_total',
-      help: 'Answers and sockets that were cut because their client did not read them.',
+      help: 'Responses and sockets closed because their client read too slowly.',
       labelNames: ['reason'],
       registers,
     }),
     sockets: new Gauge({ name: 'chatgraph_sockets', help: 'Open WebSockets.', registers }),
     subscriptions: new Gauge({
       name: 'chatgraph_subscriptions',
-      help: 'Subscriptions that are being served.',
+      help: 'Open subscriptions.',
       registers,
     }),
   };
@@ -100,7 +100,7 @@ function createAnswerMetrics(registers: Registry[]) {
   return {
     answers: new Counter({
       name: 'chatgraph_answers_total',
-      help: 'Answers that ended.',
+      help: 'Finished answers.',
       labelNames: ['engine', 'status'],
       registers,
     }),
@@ -112,13 +112,13 @@ function createAnswerMetrics(registers: Registry[]) {
     }),
     priceUsd: new Counter({
       name: 'chatgraph_price_usd_total',
-      help: 'What answers cost whose price is known, in US dollars.',
+      help: 'Price of answers with a known price, in US dollars.',
       labelNames: ['engine'],
       registers,
     }),
     modelFailures: new Counter({
       name: 'chatgraph_model_failures_total',
-      help: 'Questions to hosted models that these did not begin to answer.',
+      help: 'Requests to hosted models that failed before an answer started.',
       labelNames: ['provider', 'code'],
       registers,
     }),
@@ -129,7 +129,7 @@ function createAnswerMetrics(registers: Registry[]) {
       buckets: SECONDS,
       registers,
     }),
-    answersUnderWay: new Gauge({ name: 'chatgraph_answers_under_way', help: 'Answers being written.', registers }),
+    answersUnderWay: new Gauge({ name: 'chatgraph_answers_under_way', help: 'Answers in progress.', registers }),
   };
 }
 
@@ -137,13 +137,13 @@ function createWebhookMetrics(registers: Registry[]) {
   return {
     webhookAttempts: new Counter({
       name: 'chatgraph_webhook_attempts_total',
-      help: 'Attempts to deliver to webhook endpoints, by what became of the delivery.',
+      help: 'Attempts at webhook endpoints, by the outcome of the delivery.',
       labelNames: ['outcome'],
       registers,
     }),
     webhookSeconds: new Histogram({
       name: 'chatgraph_webhook_seconds',
-      help: 'Time until an attempt to deliver to a webhook endpoint was answered, or failed.',
+      help: 'Time until a webhook endpoint responded or the attempt failed.',
       buckets: SECONDS,
       registers,
     }),
@@ -154,7 +154,7 @@ function createWebhookMetrics(registers: Registry[]) {
 export function showRedis({ registry }: Metrics, isUp: () => boolean): void {
   new Gauge({
     name: 'chatgraph_redis_up',
-    help: 'Whether Redis answers: 1 or 0.',
+    help: 'Whether Redis responds: 1 or 0.',
     registers: [registry],
     collect() {
       this.set(isUp() ? 1 : 0);
@@ -167,7 +167,7 @@ export function showDueDeliveries({ registry }: Metrics, count: () => Promise<nu
   let last = 0;
   new Gauge({
     name: 'chatgraph_webhook_due',
-    help: 'Deliveries to webhook endpoints that are due, with those under way.',
+    help: 'Due webhook deliveries, including those in progress.',
     registers: [registry],
     async collect() {
       last = await count().catch(() => last);

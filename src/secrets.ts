@@ -123,7 +123,8 @@ function readKeyFile(path: string, logger: Logger): Buffer | undefined {
       `${path} holds no key: it must be 64 hex digits. Put it back from a backup; without it, secrets that it sealed are lost.`,
     );
   }
-  if ((statSync(path).mode & 0o077) !== 0) logger.warn({ path }, 'others can read the secret key: chmod 600');
+  if ((statSync(path).mode & 0o077) !== 0)
+    logger.warn({ path }, 'other users can read the secret key file: run chmod 600');
   return Buffer.from(text, 'hex');
 }
 
@@ -142,7 +143,7 @@ function makeKeyFile(path: string, logger: Logger): Buffer {
     const folder = openSync(dirname(path), 'r');
     fsyncSync(folder);
     closeSync(folder);
-    logger.info({ path }, 'made the secret key: keep a copy of it');
+    logger.info({ path }, 'created the secret key file: keep a copy of it');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new StorageUnavailableError({ cause: error });
   } finally {

@@ -20,7 +20,7 @@ import { sendMessage } from '../../src/messages/send-message.ts';
 import { stopMessage } from '../../src/messages/stop-message.ts';
 import { currentTextOf } from '../../src/replies/current-text.ts';
 import type { WhenBusy } from '../../src/replies/reply-queue.ts';
-import { followedBy } from '../../src/store/loaders.ts';
+import { followingKey } from '../../src/store/loaders.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 import { ConversationRef, MessageRef } from '../conversations/conversation.ts';
 import { Node } from '../node.ts';
@@ -129,7 +129,7 @@ MessageRef.implement({
       authScopes: CONTENT,
       description: `All versions of this message, itself included, oldest first: the messages with the same \`parent\`. At most ${MAX_SIBLINGS}. Needs \`READ\` or \`CHAT\`.`,
       extensions: { listSize: () => MAX_SIBLINGS } satisfies FieldExtensions,
-      resolve: (message, _args, { loaders }) => loaders.following.load(followedBy(message)),
+      resolve: (message, _args, { loaders }) => loaders.following.load(followingKey(message)),
     }),
     isShown: t.exposeBoolean('isShown', {
       description: 'True if the message is on the selected branch of its conversation.',

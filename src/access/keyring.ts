@@ -8,7 +8,7 @@ import { createKeyLookups } from './key-lookups.ts';
 import { createSessions, type SessionScope, type Sessions } from './sessions.ts';
 
 /** A cached key, with a signal that aborts when the key is revoked; requests, sockets and streams listen to it. */
-export interface HeldKey {
+export interface CachedKey {
   readonly key: ApiKey;
   readonly revoked: AbortSignal;
   /** The scope of a session; absent for API keys. */
@@ -23,7 +23,7 @@ export interface HeldKey {
  */
 export interface Keyring {
   /** Finds an active key by its hash. */
-  find(hash: string): Promise<HeldKey | undefined>;
+  find(hash: string): Promise<CachedKey | undefined>;
   /** The sessions of the chat page; `find` finds their tokens as well. */
   readonly sessions: Sessions;
   /** When a key was last used, if that is not stored yet. */
@@ -34,7 +34,7 @@ export interface Keyring {
   close(): Promise<void>;
 }
 
-interface Entry extends HeldKey {
+interface Entry extends CachedKey {
   readonly hash: string;
   readonly revocation: AbortController;
   key: ApiKey;
@@ -43,14 +43,14 @@ interface Entry extends HeldKey {
 
 const MAX_AGE_MS = 10_000;
 const USE_WRITE_INTERVAL_MS = 5_000;
-const MAX_UNKNOWN = 20_000;
+const MAX_UNKNOWN_KEYS = 20_000;
 
 /** Creates the keyring of one process. */
 export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyring {
   // Grows with the keys in use; the limit of active keys per account bounds it.
   const entries = new Map<string, Entry>();
   /** The hashes without an active key, and when each was last looked up. */
-  const unknown = createBoundedCache<number>(MAX_UNKNOWN);
+  const unknown = createBoundedCache<number>(MAX_UNKNOWN_KEYS);
   const lookUp = createKeyLookups(db.read);
   let refreshes = 0;
   const sessions = createSessions(clock);
@@ -59,7 +59,7 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
     writeUsed().catch(logUnwritten);
   }, USE_WRITE_INTERVAL_MS).unref();
 
-  const logUnwritten = (error: unknown) => logger.error({ err: error }, 'cannot write when keys were used');
+  const logUnwritten = (error: unknown) => logger.error({ err: error }, 'cannot store when keys were last used');
 
   async function writeUsed(): Promise<void> {
     if (usedAt.size === 0) return;

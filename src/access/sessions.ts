@@ -15,7 +15,7 @@ export interface SessionScope {
 }
 
 /** A session as a cached credential. */
-export interface HeldSession {
+export interface CachedSession {
   readonly key: ApiKey;
   /** Never aborts: the session ends with the process. */
   readonly revoked: AbortSignal;
@@ -36,7 +36,7 @@ export interface Sessions {
   /** Ends the sessions of a deleted chatbot: their tokens become invalid. Open streams go on. */
   end(chatbotId: string): void;
   /** Finds a session by the hash of its token. */
-  find(hash: string): HeldSession | undefined;
+  find(hash: string): CachedSession | undefined;
 }
 
 const MAX_SESSIONS = 1_000;
@@ -46,7 +46,7 @@ const SECRET_BYTES = 24;
 export function createSessions(clock: Clock): Sessions {
   const secret = randomBytes(SECRET_BYTES).toString('base64url');
   const digest = digestOf(secret);
-  const sessions = createBoundedCache<HeldSession>(MAX_SESSIONS);
+  const sessions = createBoundedCache<CachedSession>(MAX_SESSIONS);
   // All sessions share one key id, so they share its rate limit.
   const id = createId('apiKey');
   return {

@@ -19,9 +19,9 @@ export interface Viewer {
 }
 
 /** What authentication and rate limits need. */
-export interface AdmissionDeps {
+export interface AuthDeps {
   readonly keyring: Pick<Keyring, 'find'>;
-  readonly limiter: Pick<RateLimiter, 'take'>;
+  readonly limiter: Pick<RateLimiter, 'consume'>;
   /** The limits for each key and for each network; 0 disables one for networks. */
   readonly config: {
     readonly rateLimitPerMinute: number;
@@ -51,32 +51,32 @@ export function hasCredential({ authorization, apiKey }: Credential): boolean {
  * @throws RateLimitedError instead, for a well-formed key after too many such keys from one network.
  */
 export async function authenticate(
-  deps: Pick<AdmissionDeps, 'keyring' | 'limiter' | 'config'>,
+  deps: Pick<AuthDeps, 'keyring' | 'limiter' | 'config'>,
   credential: Credential,
   address: string,
 ): Promise<Viewer> {
   const key = keyOf(credential);
   if (key === undefined || !isKeyForm(key)) throw new UnauthenticatedError();
-  const held = await deps.keyring.find(hashKey(key));
-  if (held === undefined) throw await countFailure(deps, address);
+  const cached = await deps.keyring.find(hashKey(key));
+  if (cached === undefined) throw await countFailure(deps, address);
   return {
-    kind: held.session === undefined ? 'API_KEY' : 'SESSION',
-    accountId: held.key.accountId,
-    apiKeyId: held.key.id,
-    scopes: new Set(held.key.scopes),
-    revoked: held.revoked,
-    session: held.session,
+    kind: cached.session === undefined ? 'API_KEY' : 'SESSION',
+    accountId: cached.key.accountId,
+    apiKeyId: cached.key.id,
+    scopes: new Set(cached.key.scopes),
+    revoked: cached.revoked,
+    session: cached.session,
   };
 }
 
 /** Counts a failed attempt, and creates the error for the response. */
 async function countFailure(
-  { limiter, config }: Pick<AdmissionDeps, 'limiter' | 'config'>,
+  { limiter, config }: Pick<AuthDeps, 'limiter' | 'config'>,
   address: string,
 ): Promise<UnauthenticatedError | RateLimitedError> {
   const limit = config.authFailuresPerMinute;
   if (limit === 0) return new UnauthenticatedError();
-  const { isAllowed, retryAfterMs } = await limiter.take(`auth:${networkOf(address)}`, limit);
+  const { isAllowed, retryAfterMs } = await limiter.consume(`auth:${networkOf(address)}`, limit);
   return isAllowed ? new UnauthenticatedError() : new RateLimitedError('Too many failed attempts.', retryAfterMs);
 }
 
@@ -86,7 +86,7 @@ async function countFailure(
  * exceeds the limit.
  */
 export async function consumeRateLimit(
-  deps: Pick<AdmissionDeps, 'limiter' | 'config' | 'metrics'>,
+  deps: Pick<AuthDeps, 'limiter' | 'config' | 'metrics'>,
   viewer: Viewer,
   cost = 1,
 ): Promise<RateLimitResult> {
@@ -94,7 +94,7 @@ export async function consumeRateLimit(
   if (cost > limit) {
     throw new QueryTooComplexError(`Each field of a mutation counts as a request: at most ${limit}.`, { cost, limit });
   }
-  const result = await deps.limiter.take(`key:${viewer.apiKeyId}`, limit, cost);
+  const result = await deps.limiter.consume(`key:${viewer.apiKeyId}`, limit, cost);
   if (!result.isAllowed) {
     deps.metrics.rateLimited.inc();
     throw new RateLimitedError(
@@ -111,12 +111,12 @@ export async function consumeRateLimit(
  * @throws RateLimitedError when the limit is reached; it then counts nothing.
  */
 export async function consumeAnonymousRateLimit(
-  { limiter, config, metrics }: Pick<AdmissionDeps, 'limiter' | 'config' | 'metrics'>,
+  { limiter, config, metrics }: Pick<AuthDeps, 'limiter' | 'config' | 'metrics'>,
   address: string,
 ): Promise<void> {
   const limit = config.anonymousRequestsPerMinute;
   if (limit === 0) return;
-  const { isAllowed, retryAfterMs } = await limiter.take(`anonymous:${networkOf(address)}`, limit);
+  const { isAllowed, retryAfterMs } = await limiter.consume(`anonymous:${networkOf(address)}`, limit);
   if (isAllowed) return;
   metrics.rateLimited.inc();
   throw new RateLimitedError(`Max ${limit} requests per minute without an API key.`, retryAfterMs);

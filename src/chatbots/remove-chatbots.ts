@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Deps } from '../deps.ts';
-import { removeSomeOfChatbot } from '../store/chatbot-removal.ts';
+import { removeChatbotPart } from '../store/chatbot-removal.ts';
 import { type DeletedChatbot, listDeletedChatbots } from '../store/deleted-chatbots.ts';
 
 const POLL_MS = 10_000;
@@ -42,7 +42,7 @@ export async function removeInBackground(deps: RemovalDeps, chatbot: DeletedChat
 async function removeChatbot({ db, background }: RemovalDeps, chatbot: DeletedChatbot, signal: AbortSignal) {
   let isMore = true;
   while (isMore && !signal.aborted && !background.isDraining) {
-    isMore = await db.transaction((trx) => removeSomeOfChatbot(trx, chatbot));
+    isMore = await db.transaction((trx) => removeChatbotPart(trx, chatbot));
     // On SQLite a transaction blocks the event loop; this lets requests run in between.
     await setTimeout(0);
   }

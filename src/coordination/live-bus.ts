@@ -11,9 +11,9 @@ export type ChangeHint = 'text' | 'anything';
  */
 export interface LiveBus {
   /** Signals a change of a topic. Cheap: any number of calls before the next flush wake the listeners once. */
-  publish(topic: string, news?: ChangeHint): void;
+  publish(topic: string, hint?: ChangeHint): void;
   /** Calls `listener` after each flush with a change of the topic, until the returned function is called. */
-  subscribe(topic: string, listener: (news: ChangeHint) => void): () => void;
+  subscribe(topic: string, listener: (hint: ChangeHint) => void): () => void;
   /**
    * How long a listener should wait at most before it reads by itself. This makes a lost signal a delay only, and ends
    * streams of deleted things. It is longer where a lost signal is noticed.
@@ -36,7 +36,7 @@ const MAX_PAUSE_MS = 50;
  */
 export function createMemoryBus(logger?: Pick<Logger, 'error'>): LiveBus {
   const notify = createNotify(logger);
-  const topics = new Map<string, Set<(news: ChangeHint) => void>>();
+  const topics = new Map<string, Set<(hint: ChangeHint) => void>>();
   const dirty = new Map<string, ChangeHint>();
   let isScheduled = false;
   let restUntil = 0;
@@ -53,10 +53,10 @@ export function createMemoryBus(logger?: Pick<Logger, 'error'>): LiveBus {
     const startedAt = performance.now();
     const signals = [...dirty];
     dirty.clear();
-    for (const [topic, news] of signals) {
+    for (const [topic, hint] of signals) {
       const listeners = topics.get(topic) ?? new Set();
       // A listener may unsubscribe another during the call.
-      for (const listener of [...listeners]) if (listeners.has(listener)) notify(listener, news);
+      for (const listener of [...listeners]) if (listeners.has(listener)) notify(listener, hint);
     }
     // The next turn of the event loop ends what the listeners started (execution, serialization, socket writes); that
     // time counts.
@@ -69,9 +69,9 @@ export function createMemoryBus(logger?: Pick<Logger, 'error'>): LiveBus {
   }
 
   return {
-    publish(topic, news = 'anything') {
+    publish(topic, hint = 'anything') {
       if (!topics.has(topic)) return;
-      if (dirty.get(topic) !== 'anything') dirty.set(topic, news);
+      if (dirty.get(topic) !== 'anything') dirty.set(topic, hint);
       schedule();
     },
 

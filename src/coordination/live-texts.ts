@@ -1,7 +1,7 @@
 import type { Citation } from '../domain/entities.ts';
 
 /** The text and citations of an answer at a moment. */
-export interface WrittenText {
+export interface AnswerText {
   readonly content: string;
   readonly citations: readonly Citation[];
 }
@@ -13,23 +13,23 @@ export interface WrittenText {
  */
 export interface LiveTexts {
   /** Reports that an answer of this process has grown. Cheap: any number of calls before the next batch are one. */
-  grow(messageId: string, written: WrittenText): void;
+  update(messageId: string, written: AnswerText): void;
   /** Reports that such an answer has ended, after its end is stored. */
   end(messageId: string): void;
   /**
    * The known text of an answer that another process generates at this moment: `undefined` unless it was read before,
    * is subscribed to, and had an update within the last second.
    */
-  peek(messageId: string): WrittenText | undefined;
+  peek(messageId: string): AnswerText | undefined;
   /**
    * Reads the text of an answer that another process generates, and stays subscribed to it while reads continue.
    * @param topic is signalled in this process when more text arrives.
    * @returns `undefined` when it is unavailable; never later than after a second.
    */
-  read(messageId: string, topic: string): Promise<WrittenText | undefined>;
+  read(messageId: string, topic: string): Promise<AnswerText | undefined>;
 }
 
 /** Creates the live texts of a single process: there is no other to read from or write to. */
 export function createMemoryTexts(): LiveTexts {
-  return { grow() {}, end() {}, peek: () => undefined, read: async () => undefined };
+  return { update() {}, end() {}, peek: () => undefined, read: async () => undefined };
 }

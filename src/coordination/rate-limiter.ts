@@ -15,7 +15,7 @@ export interface RateLimiter {
    * @param limit 1 to 1,000,000; it may differ from call to call.
    * @param cost at most `limit`.
    */
-  take(key: string, limit: number, cost?: number): RateLimitResult | Promise<RateLimitResult>;
+  consume(key: string, limit: number, cost?: number): RateLimitResult | Promise<RateLimitResult>;
   /** The status of `key`, without consuming a request. */
   peek(key: string, limit: number): RateLimitResult | Promise<RateLimitResult>;
 }
@@ -32,7 +32,7 @@ export function createMemoryRateLimiter(clock: Clock, windowMs = RATE_WINDOW_MS)
   const logs = new Map<string, StampLog>();
   let sweptAt = clock.monotonicMs();
 
-  function take(key: string, limit: number, cost = 1): RateLimitResult {
+  function consume(key: string, limit: number, cost = 1): RateLimitResult {
     const now = clock.monotonicMs();
     if (now - sweptAt >= windowMs) {
       for (const [name, log] of logs) if (log.countSince(now - windowMs) === 0) logs.delete(name);
@@ -56,7 +56,7 @@ export function createMemoryRateLimiter(clock: Clock, windowMs = RATE_WINDOW_MS)
     };
   }
 
-  return { take, peek: (key, limit) => take(key, limit, 0) };
+  return { consume, peek: (key, limit) => consume(key, limit, 0) };
 }
 
 /** The times of allowed requests, oldest first, in a ring buffer that doubles when full. */

@@ -134,12 +134,12 @@ export class RateLimitedError extends RefusalError {
   readonly code = 'RATE_LIMITED';
   readonly retryAfterMs: number;
   /** Absent before a key is known. */
-  readonly standing: RateLimitStatus | undefined;
+  readonly rateLimit: RateLimitStatus | undefined;
 
-  constructor(message: string, retryAfterMs: number, standing?: RateLimitStatus) {
+  constructor(message: string, retryAfterMs: number, rateLimit?: RateLimitStatus) {
     super(message);
     this.retryAfterMs = retryAfterMs;
-    this.standing = standing;
+    this.rateLimit = rateLimit;
   }
 }
 

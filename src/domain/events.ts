@@ -21,7 +21,7 @@ export type MessageStageType =
   | 'MessageInterrupted';
 
 /** The event type for each final status of a message. */
-export const ENDINGS = {
+export const FINAL_EVENT_TYPES = {
   COMPLETED: 'MessageCompleted',
   FAILED: 'MessageFailed',
   STOPPED: 'MessageStopped',

@@ -2,7 +2,7 @@
 export type MaybePromise<T> = T | Promise<T>;
 
 /** Handles an item. If it returns a promise, the next item waits until that resolves. */
-export type Take<T> = (item: T) => Promise<unknown> | undefined;
+export type Push<T> = (item: T) => Promise<unknown> | undefined;
 
 /** A sequence of items for one reader, who either pulls each or has all pushed. */
 export interface Feed<T> extends AsyncGenerator<T, void, void> {
@@ -10,7 +10,7 @@ export interface Feed<T> extends AsyncGenerator<T, void, void> {
    * Pushes each item to `push` as it arrives, which costs a fraction of pulling. Resolves at the end, also after
    * `return`; rejects with an error of the source or of `push`. Only before the first pull.
    */
-  giveTo(take: Take<T>): Promise<void>;
+  pushTo(push: Push<T>): Promise<void>;
 }
 
 /**
@@ -18,58 +18,58 @@ export interface Feed<T> extends AsyncGenerator<T, void, void> {
  * @param produce starts at the first pull, waits while `push` returns a promise, and resolves at the end.
  * @param stop ends `produce` soon: the reader has left. Called at most once.
  */
-export function createFeed<T>(give: (take: Take<T>) => Promise<void>, stop: () => void): Feed<T> {
-  const asked: PromiseWithResolvers<IteratorResult<T, void>>[] = [];
+export function createFeed<T>(produce: (push: Push<T>) => Promise<void>, stop: () => void): Feed<T> {
+  const pulls: PromiseWithResolvers<IteratorResult<T, void>>[] = [];
   const end = { done: true, value: undefined } as const;
-  let given: Promise<void> | undefined;
-  let isOver = false;
-  let goOn: (() => void) | undefined;
+  let producing: Promise<void> | undefined;
+  let hasEnded = false;
+  let resume: (() => void) | undefined;
 
   /** Gives an item to the pending pull, and waits for the next pull. */
-  function answer(value: T): Promise<void> | undefined {
-    asked.shift()?.resolve({ done: false, value });
-    if (isOver || asked.length > 0) return undefined;
+  function deliver(value: T): Promise<void> | undefined {
+    pulls.shift()?.resolve({ done: false, value });
+    if (hasEnded || pulls.length > 0) return undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
-    goOn = resolve;
+    resume = resolve;
     return promise;
   }
 
-  async function answerAll(): Promise<void> {
+  async function deliverAll(): Promise<void> {
     try {
-      given = give(answer);
-      await given;
+      producing = produce(deliver);
+      await producing;
     } catch (error) {
-      asked.shift()?.reject(error);
+      pulls.shift()?.reject(error);
     } finally {
-      isOver = true;
-      for (const { resolve } of asked.splice(0)) resolve(end);
+      hasEnded = true;
+      for (const { resolve } of pulls.splice(0)) resolve(end);
     }
   }
 
   async function leave(): Promise<void> {
-    if (isOver) return;
-    isOver = true;
+    if (hasEnded) return;
+    hasEnded = true;
     stop();
-    goOn?.();
+    resume?.();
     // A pending pull has received the error, or there was none.
-    await given?.catch(() => {});
+    await producing?.catch(() => {});
   }
 
   const feed: Feed<T> = {
-    async giveTo(take) {
-      if (isOver) return;
-      given = give(take);
-      await given.finally(() => {
-        isOver = true;
+    async pushTo(push) {
+      if (hasEnded) return;
+      producing = produce(push);
+      await producing.finally(() => {
+        hasEnded = true;
       });
     },
     next() {
-      if (isOver) return Promise.resolve(end);
-      const ask = Promise.withResolvers<IteratorResult<T, void>>();
-      asked.push(ask);
-      if (given === undefined) void answerAll();
-      else goOn?.();
-      return ask.promise;
+      if (hasEnded) return Promise.resolve(end);
+      const pull = Promise.withResolvers<IteratorResult<T, void>>();
+      pulls.push(pull);
+      if (producing === undefined) void deliverAll();
+      else resume?.();
+      return pull.promise;
     },
     async return() {
       await leave();
@@ -96,11 +96,11 @@ export function mapFeed<T, R>(source: Feed<T>, map: (item: T) => MaybePromise<R>
     hasLeft = true;
   };
   return createFeed(
-    (take) =>
+    (push) =>
       source
-        .giveTo((item) => {
-          const made = map(item);
-          return made instanceof Promise ? made.then(take) : take(made);
+        .pushTo((item) => {
+          const mapped = map(item);
+          return mapped instanceof Promise ? mapped.then(push) : push(mapped);
         })
         .finally(leave),
     () => {

@@ -3,7 +3,7 @@ import { StorageUnavailableError } from './errors.ts';
 import type { MaybePromise } from './feed.ts';
 
 /** How long reads are retried while the storage is unavailable. */
-const PATIENCE_MS = 120_000;
+const MAX_RETRY_MS = 120_000;
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 2_000;
 
@@ -24,7 +24,7 @@ export async function retryWhileUnavailable<T>(
     try {
       return await attempt;
     } catch (error) {
-      giveUpAt ??= performance.now() + PATIENCE_MS;
+      giveUpAt ??= performance.now() + MAX_RETRY_MS;
       if (!(error instanceof StorageUnavailableError) || performance.now() > giveUpAt) throw error;
     }
     // Many readers lose the storage at once, and should not retry at once.

@@ -18,7 +18,7 @@ import type { Client } from './pending-bytes.ts';
 /** The authenticated viewer and its rate limit status; without a viewer if the request has no credential. */
 export interface Admission {
   readonly viewer: Viewer | undefined;
-  readonly standing: RateLimitStatus;
+  readonly rateLimit: RateLimitStatus;
 }
 
 /** What the transports pass with each operation. */
@@ -28,7 +28,7 @@ export interface OperationSource extends Admission {
   /** Aborts when the client no longer waits. */
   readonly signal: AbortSignal;
   /** Reports the rate limit status to the client, if the transport can; the last report counts. */
-  readonly tellStanding: ReportRateLimit;
+  readonly reportRateLimit: ReportRateLimit;
   /**
    * Counts a stream before it opens; absent on a WebSocket, which counts its operations itself.
    * @throws RateLimitedError when the key has the maximum number of streams.
@@ -37,7 +37,7 @@ export interface OperationSource extends Admission {
 }
 
 /** Reports a client's rate limit status; `retryAfterMs` after a refusal. */
-export type ReportRateLimit = (standing: RateLimitStatus, retryAfterMs?: number) => void;
+export type ReportRateLimit = (rateLimit: RateLimitStatus, retryAfterMs?: number) => void;
 
 /** The credential and the address of a request. */
 export interface PresentedCredential {
@@ -46,14 +46,14 @@ export interface PresentedCredential {
 }
 
 /** The admission of a request without a credential. */
-export const ANONYMOUS: Admission = { viewer: undefined, standing: { limit: 0, remaining: 0, resetMs: 0 } };
+export const ANONYMOUS: Admission = { viewer: undefined, rateLimit: { limit: 0, remaining: 0, resetMs: 0 } };
 
 /**
  * Authenticates and counts a request, once per HTTP request or WebSocket operation. A request without a credential has
  * no viewer, and counts for its network.
  * @throws UnauthenticatedError for an invalid credential; RateLimitedError.
  */
-export async function createAuthenticator(
+export async function authenticateRequest(
   deps: Deps,
   { credential, address }: PresentedCredential,
 ): Promise<Admission> {
@@ -62,7 +62,7 @@ export async function createAuthenticator(
     return ANONYMOUS;
   }
   const viewer = await authenticate(deps, credential, address);
-  return { viewer, standing: await consumeRateLimit(deps, viewer) };
+  return { viewer, rateLimit: await consumeRateLimit(deps, viewer) };
 }
 
 /** Creates the context of resolvers; `channel` is that of the transport. */
@@ -70,14 +70,14 @@ export function createContext(
   deps: Deps,
   viewer: Viewer,
   channel: Channel,
-  { requestId, standing, signal }: Pick<OperationSource, 'requestId' | 'standing' | 'signal'>,
+  { requestId, rateLimit, signal }: Pick<OperationSource, 'requestId' | 'rateLimit' | 'signal'>,
 ): GraphContext {
   return {
     deps,
     viewer,
     loaders: createLoadersFor(deps, viewer),
     signal,
-    request: { id: requestId, channel: viewer.session?.channel ?? channel, rateLimit: standing },
+    request: { id: requestId, channel: viewer.session?.channel ?? channel, rateLimit: rateLimit },
   };
 }
 

@@ -19,7 +19,7 @@ type ChatDeps = Pick<Deps, 'config' | 'db' | 'keyring'>;
 /** The route of the chat page. */
 export interface ChatRoute extends PageRoute {
   /** Responds to requests under `/chat`. */
-  answer(exchange: ChatExchange): Promise<void>;
+  handle(exchange: ChatExchange): Promise<void>;
 }
 
 const EXAMPLES = [
@@ -55,7 +55,7 @@ export function createChatRoute(deps: ChatDeps): ChatRoute {
 
   return {
     ...page,
-    async answer(exchange) {
+    async handle(exchange) {
       const { request, response, path } = exchange;
       const [, , name = '', ...rest] = path.split('/');
       const action = rest.join('/');

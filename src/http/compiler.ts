@@ -57,7 +57,7 @@ export function createCompiler({ config, metrics }: Pick<Deps, 'config' | 'metri
 }
 
 function compile({ schema, document, operationName }: ExecutionArgs): RunOperation | undefined {
-  if (isTooLarge(document) || hasTraps(document)) return undefined;
+  if (isTooLarge(document) || isUnsafeToCompile(document)) return undefined;
   // The compiler writes into the document, and its notes for one operation would affect the next.
   const own = document.loc === undefined ? structuredClone(document) : parse(document.loc.source);
   const compiled = compileQuery(schema, own, operationName ?? undefined);
@@ -67,7 +67,7 @@ function compile({ schema, document, operationName }: ExecutionArgs): RunOperati
     const { errors, ...rest } = result;
     return errors === undefined
       ? result
-      : { errors: errors.map((error) => toOwnError(error, document.loc?.source)), ...rest };
+      : { errors: errors.map((error) => toGraphQLJsError(error, document.loc?.source)), ...rest };
   };
   return ({ rootValue, contextValue, variableValues }) => {
     const result = query(rootValue, contextValue, variableValues);
@@ -102,7 +102,7 @@ function isTooLarge(document: DocumentNode): boolean {
  * a list would hide the default of its place, and a required one would count as missing despite its default.
  * Introspection runs once, also for clients without a key, and takes longest to compile.
  */
-function hasTraps(document: DocumentNode): boolean {
+function isUnsafeToCompile(document: DocumentNode): boolean {
   let isFound = false;
   const find = () => {
     isFound = true;
@@ -123,18 +123,18 @@ function hasTraps(document: DocumentNode): boolean {
  * Converts an error to the form of graphql-js: with `extensions`, and with an original error when a resolver returned
  * null for a non-null field, which is a bug and not the client's fault.
  */
-function toOwnError(
+function toGraphQLJsError(
   { message, path, locations, originalError }: GraphQLError,
   source: Source | undefined,
 ): GraphQLError {
   if (originalError instanceof GraphQLError && originalError.path !== undefined) return originalError;
   const origin = originalError ?? (FORBIDDEN_NULL.test(message) ? new Error(message) : undefined);
-  const positions = source && locations?.map((location) => positionOf(source, location));
+  const positions = source && locations?.map((location) => offsetOf(source, location));
   return new GraphQLError(message, { source, positions, path, originalError: origin });
 }
 
 /** The offset of a position that graphql-js gives as line and column. */
-function positionOf({ body }: Source, { line, column }: SourceLocation): number {
+function offsetOf({ body }: Source, { line, column }: SourceLocation): number {
   const lineBreak = [...body.matchAll(/\r\n|[\n\r]/g)][line - 2];
   return (lineBreak === undefined ? 0 : lineBreak.index + lineBreak[0].length) + column - 1;
 }

@@ -9,7 +9,7 @@ import type { WriteResult } from './sharing.ts';
  * results, and sees only their end.
  * @param connection the connection of the socket.
  */
-export function deliver(
+export function sendResults(
   socket: WebSocket,
   connection: Socket,
   id: string,
@@ -18,16 +18,16 @@ export function deliver(
   const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
   return createFeed(
     () =>
-      results.giveTo((result) => {
+      results.pushTo((result) => {
         socket.send(`${head}${write(result)}}`);
-        return connection.writableNeedDrain ? drained(connection) : undefined;
+        return connection.writableNeedDrain ? waitForDrain(connection) : undefined;
       }),
     () => void results.return(),
   );
 }
 
 /** Resolves when a connection has sent its buffer, or is closed. */
-function drained(connection: Socket): Promise<void> {
+function waitForDrain(connection: Socket): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       connection.off('drain', done).off('close', done);

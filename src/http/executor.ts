@@ -19,7 +19,7 @@ import { createSharing } from './sharing.ts';
 export type Results = Feed<ExecutionResult>;
 
 /** Wraps an execution, and may replace its result. */
-export type Around = (execute: () => MaybePromise<ExecutionResult>) => MaybePromise<ExecutionResult>;
+export type WrapExecution = (execute: () => MaybePromise<ExecutionResult>) => MaybePromise<ExecutionResult>;
 
 /**
  * Executes validated operations as graphql-js does, and faster if compiled. Both methods throw a `ForbiddenError`
@@ -33,7 +33,7 @@ export interface Executor {
    * events.
    * @param around wraps the execution of each event; absent: no wrapper.
    */
-  subscribe(args: ExecutionArgs, around?: Around): Promise<Results | ExecutionResult>;
+  subscribe(args: ExecutionArgs, around?: WrapExecution): Promise<Results | ExecutionResult>;
 }
 
 /** Creates the executor of one process. */

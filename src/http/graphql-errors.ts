@@ -76,7 +76,7 @@ export function createErrorMask(logger: Logger): (error: unknown) => GraphQLErro
       if (FOREIGN_CODES.has(original.extensions.code)) original.extensions.code = 'BAD_USER_INPUT';
       return error as GraphQLError;
     }
-    if (isDisconnect(original)) logger.debug({ err: original }, 'the client has left');
+    if (isDisconnect(original)) logger.debug({ err: original }, 'the client has disconnected');
     else logFailure(logger, original);
     return createPublicError('Unexpected error.', error, { code: 'INTERNAL_SERVER_ERROR', unexpected: true });
   };

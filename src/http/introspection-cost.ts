@@ -20,7 +20,7 @@ import { QUERY_LIMITS } from './parse-document.ts';
 import { fragmentOf } from './query-cost.ts';
 
 /** The cost of introspecting the whole schema once: too high for a second time in the same document. */
-const WHOLE_COST = 6_000;
+const SCHEMA_COST = 6_000;
 
 /** The selections of each schema object, fragments inlined. */
 interface Plan {
@@ -59,14 +59,14 @@ export function countIntrospection(
   );
   let cost = 0;
   if (operations.some(({ selectionSet }) => asksOfSchema(document, selectionSet))) {
-    const whole = wholeOf(schema);
-    const limit = (whole * QUERY_LIMITS.cost) / WHOLE_COST;
+    const whole = countSchemaObjects(schema);
+    const limit = (whole * QUERY_LIMITS.cost) / SCHEMA_COST;
     let count = 0;
     for (const operation of operations) {
       const given = operation === executed ? variables : defaultsOf(schema, operation);
       count += countIn(schema, document, operation, { variables: given, limit: limit - count });
     }
-    cost = Math.ceil((count * WHOLE_COST) / whole);
+    cost = Math.ceil((count * SCHEMA_COST) / whole);
     if (operations.some(({ variableDefinitions }) => variableDefinitions?.length)) return cost;
   }
   costs.set(document, cost);
@@ -83,7 +83,7 @@ function asksOfSchema(document: DocumentNode, selections: SelectionSetNode): boo
 }
 
 /** The number of objects in the whole schema. */
-function wholeOf(schema: GraphQLSchema): number {
+function countSchemaObjects(schema: GraphQLSchema): number {
   const known = wholes.get(schema);
   if (known !== undefined) return known;
   const document = parse(

@@ -16,7 +16,7 @@ interface OperatorExchange {
  * Responds to operators: `/health` (the process runs), `/ready` (it accepts requests, and its database responds) and
  * `/metrics` (for Prometheus; with METRICS_TOKEN as bearer token, else from this machine only).
  */
-export async function answerOperator(
+export async function handleOperator(
   deps: Deps,
   { path, request, response, isDraining }: OperatorExchange,
 ): Promise<void> {

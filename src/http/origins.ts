@@ -15,7 +15,7 @@ export function isAllowedOrigin(config: Pick<Config, 'allowedOrigins'>, request:
  * Tells browsers which pages may read the response: exact origins, never a reflected one.
  * @returns true if the request was a preflight, which it has answered.
  */
-export function answerOrigin(
+export function handleOrigin(
   config: Pick<Config, 'allowedOrigins'>,
   request: IncomingMessage,
   response: ServerResponse,

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Deps } from '../deps.ts';
 
 /** A response or a socket whose bytes may wait in memory for the client. */
-export interface Sending {
+export interface PendingOutput {
   /** The connection that sends it. */
   readonly connection: Socket;
   /** The client that it counts for: a key, or the network of an address if no key is known. */
@@ -27,7 +27,7 @@ export type CutReason = 'stalled' | 'too much';
 /** Limits the bytes buffered in memory for clients. */
 export interface PendingBytes {
   /** Watches it until the returned function is called. */
-  watch(sending: Sending): () => void;
+  watch(sending: PendingOutput): () => void;
   /** Counts newly buffered bytes, and checks the limits at once if they are many. */
   note(bytes: number): void;
   /** Stops watching. */
@@ -56,7 +56,7 @@ const SHARE_WITHOUT_KEY = 1 / 4;
  * that have waited longest: of that client, of all clients without a key, or of all clients.
  */
 export function createPendingBytes({ clock, config, metrics, logger }: PendingDeps): PendingBytes {
-  const sendings = new Map<Sending, Progress>();
+  const sendings = new Map<PendingOutput, Progress>();
   const timer = setInterval(check, CHECK_MS).unref();
   let noted = 0;
 
@@ -81,7 +81,7 @@ export function createPendingBytes({ clock, config, metrics, logger }: PendingDe
   }
 
   /** Closes the responses that have waited longest until the rest is within `maxBytes`. */
-  function holdTo(maxBytes: number, waiting: readonly (readonly [Sending, Progress])[]): void {
+  function holdTo(maxBytes: number, waiting: readonly (readonly [PendingOutput, Progress])[]): void {
     const left = waiting.filter(([sending]) => sendings.has(sending));
     let total = left.reduce((sum, [, { bytes }]) => sum + bytes, 0);
     if (total <= maxBytes) return;
@@ -92,13 +92,13 @@ export function createPendingBytes({ clock, config, metrics, logger }: PendingDe
     }
   }
 
-  function cut(sending: Sending, reason: CutReason): void {
+  function cut(sending: PendingOutput, reason: CutReason): void {
     const progress = sendings.get(sending);
     if (!sendings.delete(sending)) return;
     metrics.cutAnswers.inc({ reason });
     logger.info(
       { client: sending.client.name, bytes: progress?.bytes, reason },
-      'cut an answer that its client does not take',
+      'closed a response that its client does not read',
     );
     sending.cut(reason);
   }
@@ -121,7 +121,7 @@ export function createPendingBytes({ clock, config, metrics, logger }: PendingDe
 
 type PendingDeps = Pick<Deps, 'clock' | 'config' | 'logger' | 'metrics'>;
 
-function update({ connection, countBytes }: Sending, progress: Progress, now: number): void {
+function update({ connection, countBytes }: PendingOutput, progress: Progress, now: number): void {
   const bytes = countBytes();
   if (progress.bytes === 0) progress.waitingSince = now;
   progress.bytes = bytes;

@@ -22,12 +22,12 @@ import {
   RefusalError,
   UnauthenticatedError,
 } from '../domain/errors.ts';
-import { answerWithin } from './answer.ts';
 import type { OperationSource } from './auth.ts';
-import type { Around, Executor, Results } from './executor.ts';
+import type { Executor, Results, WrapExecution } from './executor.ts';
 import { toGraphQLError } from './graphql-errors.ts';
 import { parseWithinLimits } from './parse-document.ts';
 import { measureOperation, rootFieldsOf } from './query-limits.ts';
+import { limitResponse } from './response-limit.ts';
 import { guardSession } from './session-guard.ts';
 
 const MAX_VALIDATION_ERRORS = 5;
@@ -98,7 +98,7 @@ export function useEngine(engine: Engine): Plugin<OperationSource> {
  * limit of a mutation with more than one field. A refused operation executes nothing.
  */
 export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engine {
-  const answerBounded: Around = (run) => answerWithin(deps.config.maxAnswerBytes, run);
+  const answerBounded: WrapExecution = (run) => limitResponse(deps.config.maxAnswerBytes, run);
 
   async function run(args: ExecutionArgs, operation: OperationDefinitionNode) {
     const variables = coerceVariables(args, operation);
@@ -123,13 +123,13 @@ export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engi
 
   /** Authentication has counted one request; each further field of a mutation counts one more. */
   async function countFurtherFields({ document, contextValue }: ExecutionArgs, operation: OperationDefinitionNode) {
-    const { viewer, tellStanding } = contextValue as OperationSource;
+    const { viewer, reportRateLimit } = contextValue as OperationSource;
     const further = rootFieldsOf(document, operation).length - 1;
     if (viewer === undefined || further === 0) return;
     try {
-      tellStanding(await consumeRateLimit(deps, viewer, further));
+      reportRateLimit(await consumeRateLimit(deps, viewer, further));
     } catch (error) {
-      if (error instanceof RateLimitedError && error.standing) tellStanding(error.standing, error.retryAfterMs);
+      if (error instanceof RateLimitedError && error.rateLimit) reportRateLimit(error.rateLimit, error.retryAfterMs);
       throw error;
     }
   }

@@ -24,7 +24,7 @@ import { isLarge, maxBytesOf } from './field-sizes.ts';
 import { parseWithinLimits } from './parse-document.ts';
 
 /** The measured size of a selection. */
-export interface Size {
+export interface SelectionSize {
   readonly depth: number;
   readonly aliases: number;
   readonly directives: number;
@@ -32,38 +32,38 @@ export interface Size {
   /** The maximum bytes of its response. */
   readonly bytes: number;
   /** What counts for each item of the enclosing connection. */
-  readonly perItem: Pick<Size, 'cost' | 'bytes'>;
+  readonly perItem: Pick<SelectionSize, 'cost' | 'bytes'>;
   /** The response names of each large value. */
   readonly large: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /** Measures the selections of one document, which should be valid. */
-export interface Ruler {
-  measure(selections: SelectionSetNode, parent: GraphQLCompositeType): Size;
-  measureField(node: FieldNode, parent: GraphQLCompositeType): Size;
+export interface SelectionMeter {
+  measure(selections: SelectionSetNode, parent: GraphQLCompositeType): SelectionSize;
+  measureField(node: FieldNode, parent: GraphQLCompositeType): SelectionSize;
 }
 
 /** An object is read as a whole, whatever is selected: the size of most objects. */
 const OBJECT_BYTES = 4_000;
 const FREE = { cost: 0, bytes: 0 };
 const NONE: ReadonlyMap<string, ReadonlySet<string>> = new Map();
-const NOTHING: Size = { depth: 0, aliases: 0, directives: 0, ...FREE, perItem: FREE, large: NONE };
+const NOTHING: SelectionSize = { depth: 0, aliases: 0, directives: 0, ...FREE, perItem: FREE, large: NONE };
 
 /** Creates the measure of a document, with the values of its variables. */
-export function createRuler(
+export function createSelectionMeter(
   schema: GraphQLSchema,
   document: DocumentNode,
   variables: Readonly<Record<string, unknown>>,
-): Ruler {
+): SelectionMeter {
   /**
    * Each fragment is measured once, however often it is spread: nested fragments would otherwise take exponential time.
    */
-  const measured = new Map<string, Size>();
+  const measured = new Map<string, SelectionSize>();
 
-  function measure({ selections }: SelectionSetNode, parent: GraphQLCompositeType): Size {
+  function measure({ selections }: SelectionSetNode, parent: GraphQLCompositeType): SelectionSize {
     let size = NOTHING;
     for (const selection of selections) {
-      let part: Size;
+      let part: SelectionSize;
       if (selection.kind === Kind.FIELD) part = measureField(selection, parent);
       else if (selection.kind === Kind.INLINE_FRAGMENT) {
         part = measure(selection.selectionSet, typeNamed(selection.typeCondition?.name.value) ?? parent);
@@ -73,7 +73,7 @@ export function createRuler(
     return size;
   }
 
-  function measureFragment(name: string): Size {
+  function measureFragment(name: string): SelectionSize {
     const known = measured.get(name);
     if (known !== undefined) return known;
     // A preliminary size, for a fragment that spreads itself.
@@ -85,7 +85,7 @@ export function createRuler(
     return size;
   }
 
-  function measureField(node: FieldNode, parent: GraphQLCompositeType): Size {
+  function measureField(node: FieldNode, parent: GraphQLCompositeType): SelectionSize {
     const aliases = node.alias === undefined ? 0 : 1;
     const key = (node.alias ?? node.name).value;
     const field = fieldOf(parent, node.name.value);
@@ -103,14 +103,14 @@ export function createRuler(
     return { ...sums, depth: inner.depth + 1, ...amountOf(field, node, inner, key.length) };
   }
 
-  function amountOf(field: GraphQLField<unknown, unknown>, node: FieldNode, inner: Size, keyBytes: number) {
+  function amountOf(field: GraphQLField<unknown, unknown>, node: FieldNode, inner: SelectionSize, keyBytes: number) {
     const { listSize, fixedCost, executes } = field.extensions;
     const args =
       typeof listSize === 'function' || typeof executes === 'function' ? getArgumentValues(field, node, variables) : {};
     const fixed =
       (typeof fixedCost === 'function' ? fixedCost(args) : 0) +
       (typeof executes === 'function' ? costOfDocument(schema, executes(args)) : 0);
-    const own = { cost: 1 + inner.cost + furtherOf(inner), bytes: OBJECT_BYTES + inner.bytes };
+    const own = { cost: 1 + inner.cost + countExtraAliases(inner), bytes: OBJECT_BYTES + inner.bytes };
     const size = typeof listSize === 'function' ? Math.max(0, listSize(args)) : undefined;
     if (!isListType(getNullableType(field.type))) {
       // A connection, or a single object.
@@ -144,7 +144,7 @@ function fieldOf(type: GraphQLCompositeType, name: string): GraphQLField<unknown
   return isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
 }
 
-function add(size: Size, part: Size, directives: number): Size {
+function add(size: SelectionSize, part: SelectionSize, directives: number): SelectionSize {
   return {
     depth: Math.max(size.depth, part.depth),
     aliases: size.aliases + part.aliases,
@@ -156,12 +156,16 @@ function add(size: Size, part: Size, directives: number): Size {
   };
 }
 
-const plus = (one: Pick<Size, 'cost' | 'bytes'>, other: Pick<Size, 'cost' | 'bytes'>, times: number) => ({
+const plus = (
+  one: Pick<SelectionSize, 'cost' | 'bytes'>,
+  other: Pick<SelectionSize, 'cost' | 'bytes'>,
+  times: number,
+) => ({
   cost: one.cost + other.cost * times,
   bytes: one.bytes + other.bytes * times,
 });
 
-function merge(one: Size['large'], other: Size['large']): Size['large'] {
+function merge(one: SelectionSize['large'], other: SelectionSize['large']): SelectionSize['large'] {
   if (other.size === 0) return one;
   const merged = new Map(one);
   for (const [field, names] of other) merged.set(field, new Set([...names, ...(merged.get(field) ?? [])]));
@@ -169,7 +173,7 @@ function merge(one: Size['large'], other: Size['large']): Size['large'] {
 }
 
 /** The number of aliases of large values beyond the first of each. */
-function furtherOf({ large }: Size): number {
+function countExtraAliases({ large }: SelectionSize): number {
   let further = 0;
   for (const names of large.values()) further += names.size - 1;
   return further;
@@ -180,7 +184,7 @@ function costOfDocument(schema: GraphQLSchema, text: unknown): number {
   if (typeof text !== 'string') return 0;
   try {
     const document = parseWithinLimits(text);
-    const ruler = createRuler(schema, document, {});
+    const ruler = createSelectionMeter(schema, document, {});
     const operations = document.definitions.filter(
       (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
     );

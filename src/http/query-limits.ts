@@ -6,10 +6,10 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
-import { listDearest } from './answer.ts';
 import { countIntrospection, isOfSchema } from './introspection-cost.ts';
 import { QUERY_LIMITS, tooComplex } from './parse-document.ts';
-import { createRuler, fragmentOf } from './query-cost.ts';
+import { createSelectionMeter, fragmentOf } from './query-cost.ts';
+import { listDearest } from './response-limit.ts';
 
 /**
  * Measures a validated operation and refuses it if it is too large. An object costs 1, with its plain values; a list
@@ -26,7 +26,7 @@ export function measureOperation(
 ): void {
   const root = schema.getRootType(operation.operation);
   if (root == null || measured.has(operation)) return;
-  const ruler = createRuler(schema, document, variables);
+  const ruler = createSelectionMeter(schema, document, variables);
   const size = ruler.measure(operation.selectionSet, root);
   requireAtMost('depth', size.depth, QUERY_LIMITS.depth);
   requireAtMost('number of aliases', size.aliases, QUERY_LIMITS.aliases);

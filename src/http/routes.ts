@@ -13,7 +13,7 @@ import { prepareReference } from '../web/reference-page.ts';
 import {
   type Admission,
   addressOf,
-  createAuthenticator,
+  authenticateRequest,
   createContext,
   readCredential,
   reportRateLimitIn,
@@ -22,7 +22,7 @@ import { createChatRoute } from './chat.ts';
 import type { Executor } from './executor.ts';
 import { graphiqlOptions } from './graphiql.ts';
 import { createErrorMask, logFailure } from './graphql-errors.ts';
-import { answerOperator, sendDetail, sendJson } from './operator.ts';
+import { handleOperator, sendDetail, sendJson } from './operator.ts';
 import { createDocumentRoute, createPageRoute } from './pages.ts';
 import { createStreamCounts, type StreamCounts } from './stream-counts.ts';
 import type { GraphQLServer } from './yoga.ts';
@@ -71,7 +71,7 @@ export function createRoutes(
   const pages = new Map([['docs', reference], ['chat', chat], ...(graphiql ? [['graphiql', graphiql] as const] : [])]);
   return {
     async graphql(exchange) {
-      if (!graphiql || !asksForPage(exchange)) return answerGraphQL(deps, graphql, exchange, streams);
+      if (!graphiql || !asksForPage(exchange)) return handleGraphQL(deps, graphql, exchange, streams);
       // A browser cannot send a credential when it opens the page.
       await countVisitor(exchange);
       return graphiql.sendPage(exchange);
@@ -84,7 +84,7 @@ export function createRoutes(
     },
     async chat(exchange) {
       await countVisitor(exchange);
-      return chat.answer(exchange);
+      return chat.handle(exchange);
     },
     async assets(exchange) {
       await countVisitor(exchange);
@@ -95,7 +95,7 @@ export function createRoutes(
     async operator(exchange) {
       // Health checks must never be rate limited.
       if (exchange.path === '/metrics') await countVisitor(exchange);
-      return answerOperator(deps, { ...exchange, isDraining: exchange.stopping.aborted });
+      return handleOperator(deps, { ...exchange, isDraining: exchange.stopping.aborted });
     },
     async other(exchange) {
       await countVisitor(exchange);
@@ -111,17 +111,17 @@ function asksForPage({ request: { method, headers } }: Exchange): boolean {
   return (method === 'GET' || method === 'HEAD') && headers.accept?.includes('text/html') === true;
 }
 
-async function answerGraphQL(
+async function handleGraphQL(
   deps: Deps,
   graphql: GraphQLServer,
   exchange: Exchange,
   streams: StreamCounts,
 ): Promise<void> {
   const { request, response, requestId, signal } = exchange;
-  const tellStanding = reportRateLimitIn(response);
+  const reportRateLimit = reportRateLimitIn(response);
   let admission: Admission;
   try {
-    admission = await enter(deps, exchange);
+    admission = await authenticateExchange(deps, exchange);
   } catch (error) {
     const { message, extensions } = createErrorMask(deps.logger)(error);
     const { http, ...visible } = extensions;
@@ -133,7 +133,7 @@ async function answerGraphQL(
     requestId,
     signal,
     transport: 'http',
-    tellStanding,
+    reportRateLimit,
     claimStream: (viewer) => claimStream(streams, viewer, exchange),
   });
 }
@@ -162,12 +162,12 @@ function createRestRoute(
       requestId,
       signal,
       stopping,
-      openDoor: async () => {
-        const { viewer, standing } = await enter(deps, exchange);
+      authenticate: async () => {
+        const { viewer, rateLimit } = await authenticateExchange(deps, exchange);
         if (viewer === undefined) throw new UnauthenticatedError();
         // The session guard checks operations of the graph, but REST creates its own.
         if (viewer.session !== undefined) throw new ForbiddenError('REST');
-        const context = createContext(deps, viewer, 'API', { requestId, standing, signal });
+        const context = createContext(deps, viewer, 'API', { requestId, rateLimit, signal });
         return {
           graph: createGraphClient(executor, schema, context),
           accountId: viewer.accountId,
@@ -193,19 +193,19 @@ function claimStream(streams: StreamCounts, viewer: Viewer, { response, signal }
 }
 
 /** Authenticates an exchange; the response has the rate limit status, also after a refusal. */
-async function enter(deps: Deps, { request, response, identify }: Exchange): Promise<Admission> {
-  const tellStanding = reportRateLimitIn(response);
+async function authenticateExchange(deps: Deps, { request, response, identify }: Exchange): Promise<Admission> {
+  const reportRateLimit = reportRateLimitIn(response);
   try {
-    const admission = await createAuthenticator(deps, readCredential(deps, request));
+    const admission = await authenticateRequest(deps, readCredential(deps, request));
     if (admission.viewer !== undefined) {
       identify(admission.viewer);
-      tellStanding(admission.standing);
+      reportRateLimit(admission.rateLimit);
     }
     return admission;
   } catch (error) {
     if (error instanceof RateLimitedError) {
-      if (error.standing === undefined) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1_000));
-      else tellStanding(error.standing, error.retryAfterMs);
+      if (error.rateLimit === undefined) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1_000));
+      else reportRateLimit(error.rateLimit, error.retryAfterMs);
     }
     throw error;
   }

@@ -9,7 +9,7 @@ import { clientFor } from './auth.ts';
 import { createExecutor } from './executor.ts';
 import { isDisconnect, logFailure } from './graphql-errors.ts';
 import { sendRefusal } from './operator.ts';
-import { answerOrigin } from './origins.ts';
+import { handleOrigin } from './origins.ts';
 import { ANSWER_POLICY } from './pages.ts';
 import { createPendingBytes, type PendingBytes } from './pending-bytes.ts';
 import { createEngine } from './pipeline.ts';
@@ -45,7 +45,7 @@ interface InFlight {
 }
 
 // Created once: an abort without a reason creates an exception each time.
-const OVER = new Error('The exchange is over.');
+const EXCHANGE_ENDED = new Error('The exchange is over.');
 
 const MAX_LOGGED_PATH = 200;
 /** How long the stop waits for requests. */
@@ -141,12 +141,12 @@ async function handle(serving: Serving, request: IncomingMessage, response: Serv
   response.once('close', () => {
     serving.inFlight.delete(exchange);
     stopWatching();
-    left.abort(OVER);
+    left.abort(EXCHANGE_ENDED);
   });
   observe(deps, request, response, requestId);
   setHeaders(response, requestId);
   if (stopping.aborted) response.setHeader('Connection', 'close');
-  if (answerOrigin(deps.config, request, response)) return;
+  if (handleOrigin(deps.config, request, response)) return;
   try {
     await serving.opened;
     const identify = (found: Viewer) => {

@@ -13,7 +13,7 @@ import {
 import type { Deps } from '../deps.ts';
 import { RateLimitedError, UnauthenticatedError } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
-import { type Admission, addressOf, clientFor, createAuthenticator } from './auth.ts';
+import { type Admission, addressOf, authenticateRequest, clientFor } from './auth.ts';
 import { logFailure } from './graphql-errors.ts';
 import type { Client } from './pending-bytes.ts';
 
@@ -52,7 +52,7 @@ export interface SocketGate {
    * Authenticates and counts one operation: with the socket's credential, else with the operation's own.
    * @throws UnauthenticatedError, RateLimitedError
    */
-  admit(context: SocketContext, payload: SubscribePayload): Promise<Admission>;
+  authenticate(context: SocketContext, payload: SubscribePayload): Promise<Admission>;
 }
 
 const MAX_SOCKETS_PER_KEY = 100;
@@ -109,11 +109,11 @@ export function createSocketGate(deps: Deps): SocketGate {
       else counts.delete(owner);
     },
 
-    async admit({ extra }, payload) {
+    async authenticate({ extra }, payload) {
       if (extra.viewer !== undefined)
-        return { viewer: extra.viewer, standing: await consumeRateLimit(deps, extra.viewer) };
+        return { viewer: extra.viewer, rateLimit: await consumeRateLimit(deps, extra.viewer) };
       const credential = credentialIn(payload.extensions ?? undefined);
-      return createAuthenticator(deps, { credential, address: addressOf(deps, extra.request) });
+      return authenticateRequest(deps, { credential, address: addressOf(deps, extra.request) });
     },
   };
 }

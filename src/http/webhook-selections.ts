@@ -11,17 +11,17 @@ import { LRUCache } from 'lru-cache';
 import { schema } from '../../schema/index.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { Deps } from '../deps.ts';
-import { findBudget } from '../domain/answer-budget.ts';
 import type { Scope } from '../domain/entities.ts';
 import { ForbiddenError, OperationTimeoutError, RefusalError } from '../domain/errors.ts';
 import { toJson } from '../domain/json.ts';
+import { findBudget } from '../domain/response-budget.ts';
 import type { WebhookEvent } from '../domain/webhooks.ts';
 import type { Selection, Selections } from '../webhooks/selections.ts';
-import { answerWithin } from './answer.ts';
 import { ANONYMOUS, createContext } from './auth.ts';
 import { parseWithinLimits } from './parse-document.ts';
 import { validateBriefly, withTimeout } from './pipeline.ts';
 import { measureOperation, rootFieldsOf } from './query-limits.ts';
+import { limitResponse } from './response-limit.ts';
 import { requireScopes } from './scopes.ts';
 
 /** Shorter than the lease of a delivery. */
@@ -54,19 +54,19 @@ export function createSelections(getDeps: () => Deps): Selections {
     if ('problem' in prepared) return prepared;
     const deps = getDeps();
     const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const source = { requestId: event.id, standing: ANONYMOUS.standing, signal };
+    const source = { requestId: event.id, rateLimit: ANONYMOUS.rateLimit, signal };
     const contextValue = createContext(deps, createReader(event.accountId), 'API', source);
     const { document } = prepared;
     try {
-      const running = answerWithin(deps.config.maxAnswerBytes, () =>
+      const running = limitResponse(deps.config.maxAnswerBytes, () =>
         execute({ schema, document, rootValue: event, contextValue }),
       );
       const result = await withTimeout(Promise.resolve(running), TIMEOUT_MS);
       const selection = toSelection(result, (error) => {
-        deps.logger.error({ err: error, event: event.id }, 'a webhook document could not be executed');
+        deps.logger.error({ err: error, event: event.id }, 'cannot execute a webhook document');
       });
       // The operation that tests a document keeps its selection in memory.
-      if ('data' in selection) findBudget()?.addHeld(selection.data.length);
+      if ('data' in selection) findBudget()?.addReadUnchecked(selection.data.length);
       return selection;
     } catch (error) {
       if (error instanceof OperationTimeoutError) return { problem: error.message };

@@ -15,7 +15,7 @@ import type { Deps } from '../deps.ts';
 import { BadUserInputError } from '../domain/errors.ts';
 import { MAX_BODY_BYTES } from '../domain/limits.ts';
 import type { OperationSource } from './auth.ts';
-import { deliver } from './delivery.ts';
+import { sendResults } from './delivery.ts';
 import { type Results, requireScopesOf } from './executor.ts';
 import { createErrorMask, logFailure } from './graphql-errors.ts';
 import { isAllowedOrigin } from './origins.ts';
@@ -135,7 +135,7 @@ function createOperationProtocol(operations: Operations, engine: Engine) {
       subscribe: engine,
       onOperation: ({ extra }, id, _payload, _args, results) =>
         Symbol.asyncIterator in results
-          ? deliver(extra.socket, extra.request.socket, id, { results: results as Results, write })
+          ? sendResults(extra.socket, extra.request.socket, id, { results: results as Results, write })
           : undefined,
       onError: (_context, _id, _payload, errors) => errors.map(toPublic),
       onNext: (_context, _id, _payload, _args, result) => toPublicResult(result as ExecutionResult),
@@ -161,14 +161,14 @@ async function prepareOperation(
   if (Object.keys(context.subscriptions).length > MAX_OPERATIONS) {
     throw new BadUserInputError(`At most ${MAX_OPERATIONS} operations may run on one socket.`);
   }
-  const admission = await operations.gate.admit(context, payload);
+  const admission = await operations.gate.authenticate(context, payload);
   const abort = new AbortController();
   const source: OperationSource = {
     ...admission,
     requestId: `ws-${++operations.lastRequest}`,
     transport: 'websocket',
     signal: abort.signal,
-    tellStanding: () => {},
+    reportRateLimit: () => {},
   };
   const { schema, parse, validate, contextFactory } = operations.graphql.getEnveloped(source);
   const document = parse(payload.query);

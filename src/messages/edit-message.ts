@@ -14,7 +14,7 @@ import {
   nodeForNewReplies,
   writeReply,
 } from '../replies/reply-queue.ts';
-import { showBranch } from '../store/branches.ts';
+import { setShownBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import type { Queryable } from '../store/tables.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
@@ -102,7 +102,7 @@ async function writeNewVersion(
   const { accountId, id, chatbotId, unreadCount } = conversation;
   const at = toTimestamp(now);
   await updateConversation(trx, { ...conversation, unreadCount: unreadCount + 1, updatedAt: at });
-  await showBranch(trx, accountId, id, old.parentId);
+  await setShownBranch(trx, accountId, id, old.parentId);
   const fields = { role: 'USER', status: 'COMPLETED', parentId: old.parentId, content, metadata } as const;
   const { message, event } = await writeMessage(trx, conversation, at, fields);
   await enqueueEvents(trx, { accountId, chatbotId, at }, [messageReceived(conversation, message)]);

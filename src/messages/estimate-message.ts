@@ -15,7 +15,7 @@ import { clientIdText, parseInput, text } from '../domain/input.ts';
 import { BUILTIN } from '../domain/providers.ts';
 import { withDefaultModel } from '../models/families.ts';
 import { composeQuestion } from '../replies/prepare-question.ts';
-import { findTip } from '../store/branches.ts';
+import { findShownBranchEnd } from '../store/branches.ts';
 
 /** A lower and an upper bound, both inclusive. */
 export interface Range {
@@ -54,7 +54,7 @@ export async function estimateMessage(
   validateTarget(input);
   const target = await resolveTarget(deps.db.read, accountId, { ...input, sessionId }, READ_ONLY_LOOKUP);
   const { conversation } = target;
-  const fromId = (conversation && (await findTip(deps.db.read, accountId, conversation.id))) ?? null;
+  const fromId = (conversation && (await findShownBranchEnd(deps.db.read, accountId, conversation.id))) ?? null;
   const question = await composeQuestion(deps, target, { content, fromId });
   if (question.author.provider === BUILTIN || !shouldAskModel(question)) {
     const inputTokens = estimateTokens(content);

@@ -13,7 +13,7 @@ import {
   type WhenBusy,
   writeReply,
 } from '../replies/reply-queue.ts';
-import { showBranch } from '../store/branches.ts';
+import { setShownBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';
 import { findFork, refuseFork, requireFork } from './fork.ts';
@@ -66,7 +66,7 @@ export async function regenerateMessage(
     const enqueued = await enqueueReply(trx, deps.config, fork, { now, whenBusy });
     if (enqueued === undefined) throw refuseFork('A person has taken over the conversation; hand it back first.');
     await updateConversation(trx, { ...conversation, updatedAt: toTimestamp(now) });
-    await showBranch(trx, accountId, conversation.id, question.id);
+    await setShownBranch(trx, accountId, conversation.id, question.id);
     const origin = { nodeId: nodeForNewReplies(deps), apiKeyId };
     const { message: reply, event } = await writeReply(trx, conversation, { question, enqueued, now, ...origin });
     if (send !== undefined) await recordSend(trx, accountId, send, reply.id);

@@ -4,7 +4,7 @@ import { publishEvents } from '../coordination/topics.ts';
 import type { Deps } from '../deps.ts';
 import type { Conversation } from '../domain/entities.ts';
 import { toTimestamp } from '../domain/time.ts';
-import { findEndOfBranch, showBranch } from '../store/branches.ts';
+import { findBranchEnd, setShownBranch } from '../store/branches.ts';
 import { appendEvent } from '../store/events.ts';
 
 /**
@@ -22,7 +22,7 @@ export async function selectBranch(
     const { message, conversation } = await getLockedMessage(trx, viewer, input.messageId);
     const { id, conversationId } = message;
     if (message.isShown) return { conversation, events: [] };
-    await showBranch(trx, accountId, conversationId, await findEndOfBranch(trx, accountId, id));
+    await setShownBranch(trx, accountId, conversationId, await findBranchEnd(trx, accountId, id));
     const selected = { type: 'BranchSelected', messageId: id, conversationId, status: message.status } as const;
     return {
       conversation,

@@ -9,7 +9,7 @@ import { requireFound } from '../domain/errors.ts';
 import { clientIdText, line, metadataObject, parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
 import { requestStop, type StopDeps, stopReplies } from '../replies/stop-reply.ts';
-import { findTip } from '../store/branches.ts';
+import { findShownBranchEnd } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { findMessage } from '../store/messages.ts';
@@ -116,7 +116,7 @@ async function takeOver(
     updatedAt: at,
   };
   await updateConversation(trx, changed);
-  const parentId = (await findTip(trx, accountId, id)) ?? null;
+  const parentId = (await findShownBranchEnd(trx, accountId, id)) ?? null;
   const { message, event } = await writeMessage(trx, changed, at, { ...agentFieldsOf(parsed), parentId });
   const events = [...stopped.events, event];
   if (answererOf(conversation, now) === 'AI' || status === 'CLOSED') {

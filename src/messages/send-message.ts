@@ -25,7 +25,7 @@ import {
   type WhenBusy,
   writeReply,
 } from '../replies/reply-queue.ts';
-import { findTip } from '../store/branches.ts';
+import { findShownBranchEnd } from '../store/branches.ts';
 import { findConversation } from '../store/conversations.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
 import { findMessage, findReply } from '../store/messages.ts';
@@ -168,7 +168,7 @@ async function writeQuestion(
   const conversation = found
     ? await reopenConversation(trx, found, at)
     : await startConversation(trx, chatbot, { id: conversationId, channel, sessionId, metadata, at });
-  const parentId = (found && (await findTip(trx, found.accountId, found.id))) ?? null;
+  const parentId = (found && (await findShownBranchEnd(trx, found.accountId, found.id))) ?? null;
   const fields = { role: 'USER', status: 'COMPLETED', content, metadata, parentId } as const;
   const question = await writeMessage(trx, conversation, at, fields);
   const reopened = { type: 'HandoffChanged', conversationId: conversation.id, at } as const;

@@ -1,7 +1,7 @@
 import type { Deps } from '../deps.ts';
 import { deleteAllNodes, deleteNode, deleteNodeById, insertNode, listNodes } from '../store/cluster-nodes.ts';
 import { findMessage } from '../store/messages.ts';
-import { disownReplies, forgetAttempts, listRepliesOfNode, type OwnReply } from '../store/open-replies.ts';
+import { giveUpReplies, listRepliesOfNode, type OwnReply, resetAttempts } from '../store/open-replies.ts';
 import { createNode } from './gateway-node.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
@@ -108,7 +108,7 @@ function abortGeneration({ liveReplies }: GenerateDeps, messageId: string): void
 async function disownAbandoned({ db, node }: GenerateDeps): Promise<void> {
   const ids = [...node.abandoned];
   if (ids.length === 0) return;
-  await db.transaction((trx) => disownReplies(trx, node.id, ids));
+  await db.transaction((trx) => giveUpReplies(trx, node.id, ids));
   for (const id of ids) node.abandoned.delete(id);
 }
 
@@ -162,7 +162,7 @@ async function removeExpiredNodes(watcher: Watcher): Promise<void> {
 async function leaveCluster({ db, node, logger }: GenerateDeps): Promise<void> {
   await db
     .transaction(async (trx) => {
-      await forgetAttempts(trx, node.id);
+      await resetAttempts(trx, node.id);
       await deleteNodeById(trx, node.id);
     })
     // Without this, the other nodes remove this one when its lease has expired.

@@ -1,4 +1,4 @@
-import type { WrittenText } from '../coordination/live-texts.ts';
+import type { AnswerText } from '../coordination/live-texts.ts';
 import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
 
@@ -6,13 +6,13 @@ import type { Message } from '../domain/entities.ts';
 export function currentTextOf(
   { liveReplies, liveTexts }: Pick<Deps, 'liveReplies' | 'liveTexts'>,
   message: Message,
-): WrittenText {
+): AnswerText {
   if (message.status !== 'STREAMING') return message;
   const live = liveReplies.get(message.id) ?? liveTexts.peek(message.id);
   return longerOf(message, live);
 }
 
 /** Returns the live text of a reply, or the saved text where that is longer. */
-export function longerOf(message: Message, live: WrittenText | undefined): WrittenText {
+export function longerOf(message: Message, live: AnswerText | undefined): AnswerText {
   return live !== undefined && live.content.length >= message.content.length ? live : message;
 }

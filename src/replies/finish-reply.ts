@@ -1,7 +1,7 @@
 import { messageCompleted, messageFailed } from '../conversations/outbox-events.ts';
 import type { Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
-import { ENDINGS } from '../domain/events.ts';
+import { FINAL_EVENT_TYPES } from '../domain/events.ts';
 import type { Timestamp } from '../domain/time.ts';
 import { findConversation } from '../store/conversations.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';
@@ -26,7 +26,13 @@ export async function storeReplyEnd(
   if (!(await endMessage(trx, accountId, end, nodeId))) return [];
   if (end.content === '') await releaseReply(trx, accountId, createdAt.slice(0, 7));
   const { id: messageId, status, completedAt: at } = end;
-  const event = await appendEvent(trx, accountId, { conversationId, messageId, type: ENDINGS[status], status, at });
+  const event = await appendEvent(trx, accountId, {
+    conversationId,
+    messageId,
+    type: FINAL_EVENT_TYPES[status],
+    status,
+    at,
+  });
   const { usage, generation } = end;
   if (usage !== null || end.content !== '') {
     const priceNano = generation?.priceNano ?? null;
@@ -37,8 +43,8 @@ export async function storeReplyEnd(
   if (status === 'COMPLETED' || status === 'FAILED') {
     await enqueueEvents(trx, { accountId, chatbotId: event.chatbotId, at }, outboxEvents[status]);
   }
-  for (const spent of end.spent ?? []) {
-    await countReply(trx, reply, { chatbotId: event.chatbotId, messages: 0, ...spent });
+  for (const discarded of end.discardedUsage ?? []) {
+    await countReply(trx, reply, { chatbotId: event.chatbotId, messages: 0, ...discarded });
   }
   return [event];
 }

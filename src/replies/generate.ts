@@ -131,7 +131,7 @@ async function generateText(
     if (engine === undefined) throw new Error(`There is no engine for the provider ${question.author.provider}.`);
     const topic = conversationTopic(reply.conversationId);
     const publish = () => {
-      deps.liveTexts.grow(reply.id, live);
+      deps.liveTexts.update(reply.id, live);
       deps.bus.publish(topic, 'text');
     };
     let isPublished = false;
@@ -162,7 +162,7 @@ async function generateText(
   if (firstTokenMs !== null) deps.metrics.firstDeltaSeconds.observe({ engine }, firstTokenMs / 1_000);
   const priceNano = author && usage && deps.prices.priceOf(author, usage);
   if (usage !== null) recordUsageMetrics(deps.metrics, engine, usage, priceNano);
-  const spent = state.spent.map(({ author, usage }) => {
+  const discardedUsage = state.spent.map(({ author, usage }) => {
     const priceNano = deps.prices.priceOf(author, usage);
     recordUsageMetrics(deps.metrics, author.provider, usage, priceNano);
     return { usage, priceNano };
@@ -178,7 +178,7 @@ async function generateText(
     reasoning: question?.answering.showsReasoning ? state.reasoning.toWellFormed() || null : null,
     error: status === 'FAILED' && failure ? { code: failure, message: FAILURES[failure] } : null,
     completedAt: toTimestamp(deps.clock.now()),
-    spent,
+    discardedUsage,
   };
   return { end, question };
 }

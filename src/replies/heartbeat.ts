@@ -1,5 +1,5 @@
 import type { Deps } from '../deps.ts';
-import { renewLease } from '../store/cluster-nodes.ts';
+import { sendHeartbeat } from '../store/cluster-nodes.ts';
 
 /** The heartbeat of this node, which renews its lease. */
 export interface Heartbeat {
@@ -16,7 +16,7 @@ export function startHeartbeat({ db, node }: Pick<Deps, 'db' | 'node'>, interval
   let sending: Promise<boolean> | undefined;
 
   function send(): Promise<boolean> {
-    sending ??= renewLease(db.heartbeat, node.id).finally(() => {
+    sending ??= sendHeartbeat(db.heartbeat, node.id).finally(() => {
       sending = undefined;
     });
     return sending;

@@ -6,7 +6,7 @@ import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { lockConversation } from '../store/conversations.ts';
 import type { LoggedEvent } from '../store/events.ts';
 import { findMessage } from '../store/messages.ts';
-import { askReplyToStop } from '../store/open-replies.ts';
+import { markStopRequested } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { storeReplyEnd } from './finish-reply.ts';
 
@@ -41,7 +41,7 @@ export async function requestStop(trx: Queryable, replies: readonly Message[], a
     if (reply.status === 'QUEUED') {
       events.push(...(await storeReplyEnd(trx, reply, { ...reply, ...STOPPED, completedAt: at })));
     } else if (reply.status === 'STREAMING') {
-      await askReplyToStop(trx, reply.accountId, reply.id);
+      await markStopRequested(trx, reply.accountId, reply.id);
       stopping.push(reply);
     }
   }

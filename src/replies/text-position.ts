@@ -1,4 +1,4 @@
-import type { WrittenText } from '../coordination/live-texts.ts';
+import type { AnswerText } from '../coordination/live-texts.ts';
 import type { Deps } from '../deps.ts';
 import type { Message, MessageStatus } from '../domain/entities.ts';
 
@@ -56,7 +56,7 @@ export function decodeTextPosition({
 export function isDifferentText(
   { liveReplies }: Pick<Deps, 'liveReplies'>,
   { offset, citations, checksum }: TextPosition,
-  current: WrittenText & { readonly message: Pick<Message, 'id' | 'status'> },
+  current: AnswerText & { readonly message: Pick<Message, 'id' | 'status'> },
 ): boolean {
   const { id, status } = current.message;
   if (offset > current.content.length || citations > current.citations.length) {

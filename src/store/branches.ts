@@ -5,7 +5,7 @@ import { padIds } from './pages.ts';
 import type { Queryable } from './tables.ts';
 
 /** How many messages the walk visits for each message wanted: it also visits messages that it leaves out. */
-const STEPS_PER_TURN = 5;
+const STEPS_PER_MESSAGE = 5;
 
 /**
  * The latest messages of a branch that an engine may see, oldest first, up to and including `fromId`: completed
@@ -30,7 +30,7 @@ export async function listHistory(
             .innerJoin('messages as m', 'm.id', 'path.id')
             .innerJoin('messages as parent', 'parent.id', 'm.parent_id')
             .select(['parent.id', sql<number>`path.steps + 1`.as('steps')])
-            .where('path.steps', '<', limit * STEPS_PER_TURN),
+            .where('path.steps', '<', limit * STEPS_PER_MESSAGE),
         ),
     )
     .selectFrom('path')
@@ -64,7 +64,11 @@ export async function findFollowing(db: Queryable, accountId: string, ids: reado
 }
 
 /** The last message of the branch that a conversation shows; the next message follows it. Uses `messages_shown`. */
-export async function findTip(db: Queryable, accountId: string, conversationId: string): Promise<string | undefined> {
+export async function findShownBranchEnd(
+  db: Queryable,
+  accountId: string,
+  conversationId: string,
+): Promise<string | undefined> {
   const row = await db
     .selectFrom('messages')
     .select('id')
@@ -79,7 +83,7 @@ export async function findTip(db: Queryable, accountId: string, conversationId: 
 }
 
 /** The last message of a message's branch. Where the branch forks, the newest message of each fork. */
-export async function findEndOfBranch(db: Queryable, accountId: string, messageId: string): Promise<string> {
+export async function findBranchEnd(db: Queryable, accountId: string, messageId: string): Promise<string> {
   const { end } = await db
     .withRecursive('path(id)', (of) =>
       of
@@ -101,7 +105,7 @@ export async function findEndOfBranch(db: Queryable, accountId: string, messageI
 }
 
 /** Makes a conversation show only the branch that ends with the message `endId`; `null` shows no messages. */
-export async function showBranch(
+export async function setShownBranch(
   trx: Queryable,
   accountId: string,
   conversationId: string,

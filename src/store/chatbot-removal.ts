@@ -14,7 +14,7 @@ const MAX_CONVERSATIONS = 50;
  * Two gateways may remove the same part at once. After a crash, the next call continues.
  * @returns whether there is more to remove.
  */
-export async function removeSomeOfChatbot(trx: Queryable, chatbot: DeletedChatbot): Promise<boolean> {
+export async function removeChatbotPart(trx: Queryable, chatbot: DeletedChatbot): Promise<boolean> {
   return (
     (await removeConversations(trx, chatbot.id)) ||
     (await removeSource(trx, chatbot)) ||
@@ -26,8 +26,8 @@ export async function removeSomeOfChatbot(trx: Queryable, chatbot: DeletedChatbo
 
 /** Leaves conversations that another transaction has locked for the next call. */
 async function removeConversations(trx: Queryable, chatbotId: string): Promise<boolean> {
-  const found = await listHeld(trx, chatbotId, true);
-  const ids = found.length > 0 ? found : await listHeld(trx, chatbotId, false);
+  const found = await lockConversations(trx, chatbotId, true);
+  const ids = found.length > 0 ? found : await lockConversations(trx, chatbotId, false);
   if (ids.length === 0) return false;
   await releaseReplies(trx, ids);
   const { numDeletedRows: messages } = await trx
@@ -54,7 +54,7 @@ async function removeConversations(trx: Queryable, chatbotId: string): Promise<b
 }
 
 /** Locks conversations of a chatbot. Those with open replies come first, so that their quota is released early. */
-async function listHeld(trx: Queryable, chatbotId: string, isOpen: boolean): Promise<string[]> {
+async function lockConversations(trx: Queryable, chatbotId: string, isOpen: boolean): Promise<string[]> {
   const list = trx
     .selectFrom('conversations')
     .select('id')

@@ -15,7 +15,7 @@ export async function insertNode(trx: Queryable, id: string): Promise<void> {
  * Sends a node's heartbeat, in one statement without a transaction.
  * @returns whether the node is still on the list: other gateways consider it alive.
  */
-export async function renewLease(db: Queryable, id: string): Promise<boolean> {
+export async function sendHeartbeat(db: Queryable, id: string): Promise<boolean> {
   const result = await db
     .updateTable('nodes')
     .set((row) => ({ beat: row('beat', '+', 1) }))

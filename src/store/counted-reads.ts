@@ -1,4 +1,4 @@
-import { findBudget } from '../domain/answer-budget.ts';
+import { findBudget } from '../domain/response-budget.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 

@@ -131,7 +131,7 @@ class LazyLoaders implements Loaders {
   }
 
   get following() {
-    this.#made.following ??= this.#groupBy(findFollowing, followedBy);
+    this.#made.following ??= this.#groupBy(findFollowing, followingKey);
     return this.#made.following;
   }
 
@@ -208,7 +208,7 @@ class LazyLoaders implements Loaders {
 /**
  * The key of `following` for a message's siblings: the id of its parent, or of its conversation for a first message.
  */
-export function followedBy({ parentId, conversationId }: Pick<Message, 'parentId' | 'conversationId'>): string {
+export function followingKey({ parentId, conversationId }: Pick<Message, 'parentId' | 'conversationId'>): string {
   return parentId ?? conversationId;
 }
 

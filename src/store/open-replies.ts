@@ -18,7 +18,7 @@ export interface ReplyEnd extends Pick<Message, 'id' | 'usage' | 'generation' | 
   readonly error: MessageFailure | null;
   readonly completedAt: Timestamp;
   /** The usage of models whose output was discarded. */
-  readonly spent?: readonly { readonly usage: TokenUsage; readonly priceNano: number | null }[];
+  readonly discardedUsage?: readonly { readonly usage: TokenUsage; readonly priceNano: number | null }[];
 }
 
 /**
@@ -65,7 +65,7 @@ export async function listOpenReplies(db: Queryable, accountId: string, conversa
 }
 
 /** Asks the node that generates a reply to stop; a finished reply stays as it is. */
-export async function askReplyToStop(trx: Queryable, accountId: string, id: string): Promise<void> {
+export async function markStopRequested(trx: Queryable, accountId: string, id: string): Promise<void> {
   await trx
     .updateTable('messages')
     .set({ stop_asked: 1 })
@@ -126,7 +126,7 @@ export async function listRepliesOfChatbot(db: Queryable, accountId: string, cha
 }
 
 /** Gives up a node's replies, so that recovery finds them lost; finished replies stay as they are. */
-export async function disownReplies(trx: Queryable, nodeId: string, ids: readonly string[]): Promise<void> {
+export async function giveUpReplies(trx: Queryable, nodeId: string, ids: readonly string[]): Promise<void> {
   await trx
     .updateTable('messages')
     .set({ node_id: null })
@@ -150,7 +150,7 @@ export async function countAttempt(trx: Queryable, accountId: string, id: string
 }
 
 /** Resets the attempts at the replies of a node that ends cleanly. Uses `messages_open`. */
-export async function forgetAttempts(trx: Queryable, nodeId: string): Promise<void> {
+export async function resetAttempts(trx: Queryable, nodeId: string): Promise<void> {
   await trx.updateTable('messages').set({ attempts: 0 }).where(IS_OPEN).where('node_id', '=', nodeId).execute();
 }
 

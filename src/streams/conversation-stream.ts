@@ -12,7 +12,7 @@ import { isVisible } from '../conversations/visibility.ts';
 import { conversationTopic, deletionTopic } from '../coordination/topics.ts';
 import { type Message, TYPING_ROLES } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
-import { type ConversationEvent, ENDINGS, type LoggedEventType } from '../domain/events.ts';
+import { type ConversationEvent, FINAL_EVENT_TYPES, type LoggedEventType } from '../domain/events.ts';
 import type { Feed } from '../domain/feed.ts';
 import { parseId } from '../domain/ids.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
@@ -51,7 +51,7 @@ interface ConversationPosition {
 const CURSOR = new RegExp(
   `^${LOG_POSITION_PATTERN}_(?:(?<messageId>[0-9a-f-]{36})_(?:${TEXT_POSITION_PATTERN}|-))?_(?<typing>[0-3])$`,
 );
-const END_TYPES: ReadonlySet<LoggedEventType> = new Set(Object.values(ENDINGS));
+const END_TYPES: ReadonlySet<LoggedEventType> = new Set(Object.values(FINAL_EVENT_TYPES));
 
 /**
  * Subscribes to a conversation: its logged events, the deltas and citations of its replies, and typing. The subscription

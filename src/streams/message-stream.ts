@@ -1,11 +1,11 @@
 import type { Viewer } from '../access/viewer.ts';
 import { CONVERSATION_DELETED, EVENTS_LOST } from '../conversations/logged-events.ts';
 import { getMessage } from '../conversations/visibility.ts';
-import type { WrittenText } from '../coordination/live-texts.ts';
+import type { AnswerText } from '../coordination/live-texts.ts';
 import { conversationTopic, deletionTopic } from '../coordination/topics.ts';
 import type { Citation, Message, MessageStatus } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
-import { type ConversationEvent, ENDINGS } from '../domain/events.ts';
+import { type ConversationEvent, FINAL_EVENT_TYPES } from '../domain/events.ts';
 import type { Feed } from '../domain/feed.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import { longerOf } from '../replies/current-text.ts';
@@ -146,7 +146,7 @@ export async function readSnapshot(
 }
 
 /** Copies the citations: a live reply grows while its events are emitted, and no citation may come before its text. */
-function createSnapshot(message: Message, { content, citations }: WrittenText): MessageSnapshot {
+function createSnapshot(message: Message, { content, citations }: AnswerText): MessageSnapshot {
   return { message, content, citations: [...citations] };
 }
 
@@ -178,7 +178,7 @@ function* listMessageEvents(
   const end = END_STAGES[message.status] ?? stage;
   yield {
     position: { stage: end, text },
-    event: { ...about, type: ENDINGS[message.status], at: message.completedAt ?? now },
+    event: { ...about, type: FINAL_EVENT_TYPES[message.status], at: message.completedAt ?? now },
   };
 }
 

@@ -2,7 +2,7 @@ import type { Viewer } from '../access/viewer.ts';
 import type { ChangeHint, LiveBus } from '../coordination/live-bus.ts';
 import type { Deps } from '../deps.ts';
 import type { ConversationEvent, WithoutCursor } from '../domain/events.ts';
-import { createFeed, type Feed, type MaybePromise, type Take } from '../domain/feed.ts';
+import { createFeed, type Feed, type MaybePromise, type Push } from '../domain/feed.ts';
 import { retryWhileUnavailable } from '../domain/retry.ts';
 import { describeView } from '../domain/view.ts';
 import type { StreamCursors } from './cursor.ts';
@@ -79,7 +79,7 @@ async function emitEvents<P, E>(
   bus: LiveBus,
   viewer: Viewer,
   { stream, start, signal }: { stream: EventStream<P, E>; start: P; signal: AbortSignal },
-  emit: Take<E>,
+  emit: Push<E>,
 ): Promise<void> {
   // 1. Backfill. Start to listen for changes. Then read the events after the position, emit them and advance the
   //    position, slice by slice, until none is left.

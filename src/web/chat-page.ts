@@ -2,7 +2,7 @@ import { type PageWithAssets, prepareBuilt, preparePage } from './prepared.ts';
 
 const NAME = 'chat';
 
-// DOMPurify parses what it cleans, which is the one use of HTML as text on the page.
+// DOMPurify parses what it cleans: the only use of HTML text on the page.
 const RULES = [
   "style-src 'self'",
   "frame-ancestors 'self'",
@@ -11,8 +11,7 @@ const RULES = [
 ];
 
 /**
- * Prepares the page on which people talk to a chatbot. It is the same for every chatbot, known or not: what it shows it
- * asks for with a credential.
+ * Prepares the chat page. It is the same for every chatbot, known or not: the page loads its data with a credential.
  */
 export async function prepareChatPage(): Promise<PageWithAssets> {
   const [script, style, icon] = await Promise.all([

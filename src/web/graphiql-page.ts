@@ -3,23 +3,23 @@ import { escapeHtml, type PageWithAssets, prepareAsset, prepareBuilt, preparePag
 const NAME = 'graphiql';
 
 /**
- * GraphiQL shows a preview of whatever in a result looks like the address of an image, which asks the host that a
- * visitor has named. This is its test of the address.
+ * GraphiQL previews whatever looks like an image URL in a result: a request to a host that a visitor has named. This is
+ * its test of the URL.
  */
 const PREVIEW_TEST = String.raw`/\.(bmp|gif|jpe?g|png|svg|webp)$/.test(e.pathname)`;
 
-/** GraphiQL lets tabs be dragged, and misjudges where to: at its first press a tab jumps away and loses the click. */
+/** GraphiQL's draggable tabs jump at the first press and lose the click. */
 const STILL_TABS = '.graphiql-tab { transform: none !important }';
 
-// The editor gives styles to its elements one by one, and has its fonts in data addresses.
+// The editor sets inline styles, and has its fonts in data URLs.
 const RULES = ["style-src 'self' 'unsafe-inline'", 'font-src data:', "worker-src 'self'"];
 
 /**
  * Prepares GraphiQL, which works without the internet.
- * @param options what it opens on, such as tabs; JSON.
+ * @param options its initial options, such as tabs; JSON.
  */
 export async function prepareGraphiql(options: object): Promise<PageWithAssets> {
-  // Nine megabytes, which nobody needs who never opens the page.
+  // Nine megabytes, loaded only when someone opens the page.
   const { js, css, ...workers } = await import('@graphql-yoga/render-graphiql/graphiql');
   const [graphiql, style, explorer, icon, editor, json, graphql] = await Promise.all([
     prepareAsset(NAME, 'graphiql.js', withoutPreview(js)),
@@ -47,8 +47,8 @@ export async function prepareGraphiql(options: object): Promise<PageWithAssets> 
 }
 
 /**
- * Takes the preview of images out of GraphiQL. The policy of the page forbids what it would ask of other hosts as well.
- * @throws Error where this GraphiQL is another one.
+ * Removes the image preview from GraphiQL. The policy of the page forbids its requests to other hosts as well.
+ * @throws Error if the GraphiQL version differs.
  */
 export function withoutPreview(script: string): string {
   const parts = script.split(PREVIEW_TEST);

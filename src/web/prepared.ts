@@ -5,7 +5,7 @@ import { gzip } from 'node:zlib';
 
 const compress = promisify(gzip);
 
-/** Bytes that are made once and sent to everybody, so that an answer nobody reads costs no memory of its own. */
+/** Bytes that are created once for all clients, so that an unread response takes no memory of its own. */
 export interface Prepared {
   readonly type: string;
   readonly body: Buffer;
@@ -15,11 +15,11 @@ export interface Prepared {
 
 /** A script, a style sheet or an image of a page. */
 export interface Asset extends Prepared {
-  /** Where it is served. The address changes with the content, so that browsers may keep it for good. */
+  /** Its path, which changes with the content, so that browsers may cache it for good. */
   readonly path: string;
 }
 
-/** What browsers ask for again at each use. */
+/** A resource that browsers request again at each use. */
 export interface Document extends Prepared {
   /** Changes with the content. */
   readonly etag: string;
@@ -31,7 +31,7 @@ export interface Page extends Document {
   readonly policy: string;
 }
 
-/** A page with every file that it names. */
+/** A page with all its files. */
 export interface PageWithAssets {
   readonly page: Page;
   readonly assets: readonly Asset[];
@@ -44,13 +44,13 @@ const TYPES: Readonly<Record<string, string>> = {
   svg: 'image/svg+xml',
 };
 
-/** What every page allows: nothing of another host, no script that is not a file of ours, and no form. */
+/** The policy of every page: nothing from other hosts, no inline scripts, and no forms. */
 const BASE_POLICY = ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "img-src 'self' data:"];
 const CLOSED = ["base-uri 'none'", "form-action 'none'"];
 
 /**
  * Prepares a file to be served under `/assets/<page>/`.
- * @param name such as `chat.js`; its ending says the type.
+ * @param name such as `chat.js`; its ending gives the type.
  */
 export async function prepareAsset(page: string, name: string, content: string | Buffer): Promise<Asset> {
   const type = TYPES[name.slice(name.lastIndexOf('.') + 1)];
@@ -59,18 +59,18 @@ export async function prepareAsset(page: string, name: string, content: string |
   return { path: `/assets/${page}/${digest(body)}/${name}`, type, body, gzipped: await compress(body, { level: 9 }) };
 }
 
-/** Prepares a file that `npm run build:web` has made. */
+/** Prepares a file that `npm run build:web` has created. */
 export async function prepareBuilt(page: string, name: string): Promise<Asset> {
   return prepareAsset(page, name, await readFile(new URL(`./dist/${name}`, import.meta.url)));
 }
 
-/** Prepares a text that is served at an address of its own. */
+/** Prepares a text that is served at a path of its own. */
 export async function prepareDocument(type: string, text: string): Promise<Document> {
   const body = Buffer.from(text);
   return { type, body, gzipped: await compress(body, { level: 9 }), etag: `W/"${digest(body)}"` };
 }
 
-/** What a page consists of. */
+/** The parts of a page. */
 export interface PageContent {
   readonly title: string;
   readonly icon: Asset;
@@ -82,7 +82,7 @@ export interface PageContent {
 /**
  * Prepares the HTML of a page.
  * @param rules what its policy allows beside its own scripts, images and requests; `frame-ancestors` is `'none'` unless
- * they say otherwise.
+ * they set it.
  */
 export async function preparePage(content: PageContent, rules: readonly string[]): Promise<Page> {
   const framing = rules.some((rule) => rule.startsWith('frame-ancestors')) ? [] : ["frame-ancestors 'none'"];
@@ -107,7 +107,7 @@ function renderPage({ title, icon, style, body }: PageContent): string {
 `;
 }
 
-/** Writes a text so that it is safe in HTML, also as the value of an attribute. */
+/** Escapes a text for HTML, also as the value of an attribute. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

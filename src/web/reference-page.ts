@@ -5,7 +5,7 @@ import { type PageWithAssets, prepareAsset, prepareBuilt, preparePage } from './
 
 const NAME = 'docs';
 
-// Swagger UI gives styles to its elements one by one, and has its icons in data addresses.
+// Swagger UI sets inline styles, and has its icons in data URLs.
 const RULES = ["style-src 'self' 'unsafe-inline'"];
 
 // By default it asks another host whether a description is valid.
@@ -17,7 +17,7 @@ const START = `SwaggerUIBundle({
 });
 `;
 
-/** Prepares the reference of the REST API, which asks nothing of any other host. */
+/** Prepares the reference of the REST API, which makes no request to other hosts. */
 export async function prepareReference(): Promise<PageWithAssets> {
   const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
   const prepareTheirs = async (name: string) => prepareAsset(NAME, name, await readFile(join(folder, name)));

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { expect, it, onTestFinished } from 'vitest';
 import { createId } from '../../src/domain/ids.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
-import { removeSomeOfChatbot } from '../../src/store/chatbot-removal.ts';
+import { removeChatbotPart } from '../../src/store/chatbot-removal.ts';
 import { markChatbotDeleted } from '../../src/store/deleted-chatbots.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { describeEngines, type TestEngine } from '../helpers/databases.ts';
@@ -109,7 +109,7 @@ describeEngines('a deleted chatbot', (engine) => {
     const { db, clock } = first.deps;
     const chatbot = { id: chatbotId, accountId: first.accountId };
     await db.transaction((trx) => markChatbotDeleted(trx, chatbot, toTimestamp(clock.now())));
-    await db.transaction((trx) => removeSomeOfChatbot(trx, chatbot));
+    await db.transaction((trx) => removeChatbotPart(trx, chatbot));
     expect(await countRows(first)).toBeGreaterThan(0);
     await first.close();
     const second = await startGateway({ database, env: { SECRET_KEY } });

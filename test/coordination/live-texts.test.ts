@@ -14,12 +14,12 @@ function startAnswer({ liveTexts }: Pick<Node, 'liveTexts'>, id: string = create
     written,
     say(text: string): void {
       written.content += text;
-      liveTexts.grow(id, written);
+      liveTexts.update(id, written);
     },
     cite(title: string): void {
       const { length } = written.content;
       written.citations.push({ title, url: null, quote: '👍', start: 0, end: length } as unknown as Citation);
-      liveTexts.grow(id, written);
+      liveTexts.update(id, written);
     },
     end: () => liveTexts.end(id),
   };

@@ -15,7 +15,7 @@ const VARIANTS = [
 /** Asks, and says between which moments it was let through. */
 async function ask(limiter: RateLimiter, limit: number, cost: number) {
   const from = performance.now();
-  const result = await limiter.take('key', limit, cost);
+  const result = await limiter.consume('key', limit, cost);
   return { ...result, from, to: performance.now() };
 }
 
@@ -47,16 +47,16 @@ describe.each(VARIANTS)('the rate limiter $name', ({ open, canRun }) => {
 
   it.runIf(canRun)('takes a cost as a whole or not at all', async () => {
     const limiter = await open();
-    expect(await limiter.take('key', 10, 8)).toMatchObject({
+    expect(await limiter.consume('key', 10, 8)).toMatchObject({
       isAllowed: true,
       limit: 10,
       remaining: 2,
       retryAfterMs: 0,
     });
-    const refused = await limiter.take('key', 10, 3);
+    const refused = await limiter.consume('key', 10, 3);
     expect(refused).toMatchObject({ isAllowed: false, limit: 10, remaining: 2 });
     expect(refused.retryAfterMs).toBe(refused.resetMs);
-    expect(await limiter.take('key', 10, 2)).toMatchObject({ isAllowed: true, remaining: 0 });
+    expect(await limiter.consume('key', 10, 2)).toMatchObject({ isAllowed: true, remaining: 0 });
   });
 
   it.runIf(canRun)('tells how a key stands without asking for anything', async () => {
@@ -68,7 +68,7 @@ describe.each(VARIANTS)('the rate limiter $name', ({ open, canRun }) => {
       resetMs: 0,
       retryAfterMs: 0,
     });
-    await limiter.take('key', 3, 3);
+    await limiter.consume('key', 3, 3);
     for (let times = 0; times < 3; times++) expect(await limiter.peek('key', 3)).toMatchObject({ remaining: 0 });
     expect(await limiter.peek('other', 3)).toMatchObject({ remaining: 3 });
     expect(await limiter.peek('key', 5)).toMatchObject({ isAllowed: true, remaining: 2 });
@@ -77,22 +77,22 @@ describe.each(VARIANTS)('the rate limiter $name', ({ open, canRun }) => {
 
   it.runIf(canRun)('lets a refused request through after the time that it was told', async () => {
     const limiter = await open();
-    await limiter.take('key', 4, 2);
+    await limiter.consume('key', 4, 2);
     await wait(50);
-    await limiter.take('key', 4, 2);
-    const { isAllowed, resetMs, retryAfterMs } = await limiter.take('key', 4, 3);
+    await limiter.consume('key', 4, 2);
+    const { isAllowed, resetMs, retryAfterMs } = await limiter.consume('key', 4, 3);
     expect(isAllowed).toBe(false);
     expect(retryAfterMs).toBeGreaterThan(resetMs);
     await wait(retryAfterMs + 1);
-    expect(await limiter.take('key', 4, 3)).toMatchObject({ isAllowed: true });
+    expect(await limiter.consume('key', 4, 3)).toMatchObject({ isAllowed: true });
   });
 
   it.runIf(canRun)('counts each key by itself, and does not count who was refused', async () => {
     const limiter = await open();
-    expect((await limiter.take('one', 1)).isAllowed).toBe(true);
-    expect((await limiter.take('two', 1)).isAllowed).toBe(true);
-    const { retryAfterMs } = await limiter.take('one', 1);
-    await vi.waitFor(async () => expect((await limiter.take('one', 1)).isAllowed).toBe(true), {
+    expect((await limiter.consume('one', 1)).isAllowed).toBe(true);
+    expect((await limiter.consume('two', 1)).isAllowed).toBe(true);
+    const { retryAfterMs } = await limiter.consume('one', 1);
+    await vi.waitFor(async () => expect((await limiter.consume('one', 1)).isAllowed).toBe(true), {
       timeout: retryAfterMs + 200,
       interval: 5,
     });
@@ -100,8 +100,8 @@ describe.each(VARIANTS)('the rate limiter $name', ({ open, canRun }) => {
 
   it.runIf(canRun)('holds a large limit', async () => {
     const limiter = await open();
-    expect(await limiter.take('key', 1_000_000, 2_999)).toMatchObject({ isAllowed: true, remaining: 997_001 });
-    expect(await limiter.take('key', 3_000)).toMatchObject({ isAllowed: true, remaining: 0 });
-    expect(await limiter.take('key', 3_000)).toMatchObject({ isAllowed: false, remaining: 0 });
+    expect(await limiter.consume('key', 1_000_000, 2_999)).toMatchObject({ isAllowed: true, remaining: 997_001 });
+    expect(await limiter.consume('key', 3_000)).toMatchObject({ isAllowed: true, remaining: 0 });
+    expect(await limiter.consume('key', 3_000)).toMatchObject({ isAllowed: false, remaining: 0 });
   });
 });

@@ -8,7 +8,7 @@ function openLimiter() {
   const limiter = createMemoryRateLimiter(clock);
   return {
     turn: clock.turn,
-    take: (limit: number, cost?: number, key = 'key') => limiter.take(key, limit, cost) as RateLimitResult,
+    take: (limit: number, cost?: number, key = 'key') => limiter.consume(key, limit, cost) as RateLimitResult,
     peek: (limit: number, key = 'key') => limiter.peek(key, limit) as RateLimitResult,
   };
 }
@@ -119,14 +119,14 @@ describe('the rate limiter', () => {
   it.each([-3_600_000, 3_600_000])('counts on when the wall clock is set by %i ms', (ms) => {
     const clock = createTurnedClock();
     const limiter = createMemoryRateLimiter(clock);
-    for (let i = 0; i < 3; i++) expect(limiter.take('key', 5)).toMatchObject({ isAllowed: true });
+    for (let i = 0; i < 3; i++) expect(limiter.consume('key', 5)).toMatchObject({ isAllowed: true });
     clock.jump(ms);
-    for (let i = 0; i < 2; i++) expect(limiter.take('key', 5)).toMatchObject({ isAllowed: true });
-    expect(limiter.take('key', 5)).toMatchObject({ isAllowed: false, retryAfterMs: 60_000 });
+    for (let i = 0; i < 2; i++) expect(limiter.consume('key', 5)).toMatchObject({ isAllowed: true });
+    expect(limiter.consume('key', 5)).toMatchObject({ isAllowed: false, retryAfterMs: 60_000 });
     clock.turn(59_999);
-    expect(limiter.take('key', 5)).toMatchObject({ isAllowed: false });
+    expect(limiter.consume('key', 5)).toMatchObject({ isAllowed: false });
     clock.turn(1);
-    expect(limiter.take('key', 5)).toMatchObject({ isAllowed: true, remaining: 4 });
+    expect(limiter.consume('key', 5)).toMatchObject({ isAllowed: true, remaining: 4 });
   });
 
   it('holds a limit of a million', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { createFeed, mapFeed, type Take } from '../../src/domain/feed.ts';
+import { createFeed, mapFeed, type Push } from '../../src/domain/feed.ts';
 
 /** A feed of numbers from 1 on that waits for every reader, and counts how far it came. */
 function count(last: number) {
@@ -55,7 +55,7 @@ describe('a feed', () => {
     const { feed, given } = count(3);
     const gates = [Promise.withResolvers<void>(), undefined, undefined];
     const taken: number[] = [];
-    const done = feed.giveTo((n) => {
+    const done = feed.pushTo((n) => {
       taken.push(n);
       return gates[n - 1]?.promise;
     });
@@ -73,7 +73,7 @@ describe('a feed', () => {
     expect(await feed.return()).toEqual({ done: true, value: undefined });
     expect(await waiting).toEqual({ done: true, value: undefined });
     const other = stall();
-    const given = other.giveTo(() => undefined);
+    const given = other.pushTo(() => undefined);
     await other.return();
     await given;
   });
@@ -102,7 +102,7 @@ describe('a feed', () => {
     await feed.return();
     await feed.return();
     expect(await feed.next()).toEqual({ done: true, value: undefined });
-    await feed.giveTo(vi.fn<Take<number>>());
+    await feed.pushTo(vi.fn<Push<number>>());
     expect(given).toEqual([]);
     expect(stop).toHaveBeenCalledTimes(1);
   });
@@ -111,10 +111,10 @@ describe('a feed', () => {
     const asked = fail();
     await expect(asked.next()).rejects.toThrow('broken');
     expect(await asked.next()).toEqual({ done: true, value: undefined });
-    await expect(fail().giveTo(vi.fn<Take<number>>())).rejects.toThrow('broken');
+    await expect(fail().pushTo(vi.fn<Push<number>>())).rejects.toThrow('broken');
     const { feed } = count(2);
     await expect(
-      feed.giveTo(() => {
+      feed.pushTo(() => {
         throw new Error('full');
       }),
     ).rejects.toThrow('full');

@@ -15,7 +15,7 @@ import {
   webSocket,
 } from '../helpers/streams.ts';
 
-const SHED = 'cut an answer that its client does not take';
+const SHED = 'closed a response that its client does not read';
 // Each is an event of its own, with all text before it: 40 MB for who reads all, more than the system keeps for a connection.
 const PIECES = 100;
 const PIECE = 'Ünïcode 😀 '.repeat(500);

@@ -4,7 +4,7 @@ import { createChatbot } from '../helpers/chatbots.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { type GatewayOptions, startGateway, type TestGateway } from '../helpers/gateway.ts';
 
-const CUT = 'cut an answer that its client does not take';
+const CUT = 'closed a response that its client does not read';
 
 async function open(options?: GatewayOptions): Promise<TestGateway> {
   const gateway = await startGateway(options);

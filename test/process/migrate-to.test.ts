@@ -55,7 +55,7 @@ const waitUntilHeld = (target: string) =>
   );
 
 /** Takes a lock of a target, and gives it back when the returned function is called. */
-async function holdLock(target: string, number: number): Promise<() => Promise<void>> {
+async function acquireLock(target: string, number: number): Promise<() => Promise<void>> {
   const holder = new Client({ connectionString: target });
   await holder.connect();
   onTestFinished(() => holder.end());
@@ -134,7 +134,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     const file = new SQLite(path, { readonly: true });
     const at = file.prepare(`select ${key} as at from ${table} order by ${key} limit 1 offset ${row}`).pluck().get();
     file.close();
-    const release = await holdLock(target, 1);
+    const release = await acquireLock(target, 1);
     await ask(
       target,
       `create function hold() returns trigger language plpgsql as
@@ -232,7 +232,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
 
   it('holds its file, and waits a while for another that copies to its target', async () => {
     const { dataDir } = await createLarge();
-    const release = await holdLock(target, LOCK);
+    const release = await acquireLock(target, LOCK);
     const patient = `${target}?lock_timeout=30000`;
     const waiting = startProgram({ args: ['migrate-to', patient], env: { DATA_DIR: dataDir } });
     await waitUntilHeld(target);
@@ -245,7 +245,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
   it('refuses a target to which another copies', async () => {
     const dataDir = await createDataDir();
     await (await openDatabase({ url: `sqlite:${join(dataDir, 'chatgraph.db')}`, role: 'tool' })).close();
-    await holdLock(target, LOCK);
+    await acquireLock(target, LOCK);
     expect(await migrate(dataDir, `${target}?lock_timeout=100`)).toMatchObject({
       code: 1,
       stderr: 'Cannot use the target: another process copies to it\n',
@@ -257,7 +257,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     await ask(target, 'create table orders (id integer)');
     expect(await migrate(dataDir)).toMatchObject({
       code: 1,
-      stderr: 'The target holds something else: a table orders. Name an empty database.\n',
+      stderr: 'The target contains something else: the table orders. Name an empty database.\n',
     });
     expect(await ask(target, "select from pg_tables where schemaname = 'public'")).toHaveLength(1);
   });
@@ -271,7 +271,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     const { code, stderr } = await migrate(dataDir);
     expect([code, stderr]).toEqual([
       1,
-      expect.stringMatching(/\nThe target holds other data, and was left as it is\./),
+      expect.stringMatching(/\nThe target contains other data, and was not changed\./),
     ]);
     expect(await countAll(target)).toEqual(before);
   });

@@ -252,7 +252,7 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
       logged,
     });
     for (const counts of logged) {
-      expect(counts['Redis is away; going on without it']).toBe(1);
+      expect(counts['Redis is unavailable; continuing without it']).toBe(1);
       expect(counts['cannot check open replies; retrying']).toBe(1);
       expect(counts['background task failed: save checkpoints'] ?? 0).toBeLessThanOrEqual(1);
     }

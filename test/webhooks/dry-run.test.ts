@@ -54,7 +54,7 @@ describe('dryRunWebhook', () => {
     const { id: eventId } = await writeEvent(gateway, { data: 'a secret of ours' as JsonText });
     const { payloadProblem } = await dryRun(gateway, { document: 'subscription { event { data } }', eventId });
     expect(payloadProblem).toBe('Something went wrong at event.data.');
-    const logged = gateway.logs.filter(({ msg }) => msg === 'a webhook document could not be executed');
+    const logged = gateway.logs.filter(({ msg }) => msg === 'cannot execute a webhook document');
     expect(logged).toMatchObject([{ event: eventId, err: { message: expect.stringContaining('JSON') } }]);
   });
 

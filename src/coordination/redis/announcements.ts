@@ -40,7 +40,7 @@ export function createRedisAnnouncements(
   const tellMissed = () => {
     for (const listener of missing) link.notify(listener, undefined);
   };
-  channels.join(ANNOUNCEMENTS, {
+  channels.subscribe(ANNOUNCEMENTS, {
     onMessage(message) {
       const { sender, kind = '', text = '' } = /^(?<sender>\S+) (?<kind>\S+) (?<text>.*)$/s.exec(message)?.groups ?? {};
       if (sender === self) return;

@@ -13,7 +13,7 @@ export interface ChannelListener {
 /** The Redis channels that this process subscribes to. */
 export interface Channels {
   /** Subscribes to a channel, as its only listener in this process, until the returned function is called. */
-  join(name: string, listener: ChannelListener): () => void;
+  subscribe(name: string, listener: ChannelListener): () => void;
 }
 
 interface Channel {
@@ -78,7 +78,7 @@ export function createChannels(link: RedisLink): Channels {
   });
 
   return {
-    join(name, listener) {
+    subscribe(name, listener) {
       const known = channels.get(link.nameOf(name));
       const channel: Channel = known ?? { listener, state: 'new' };
       channel.listener = listener;

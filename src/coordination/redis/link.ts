@@ -69,10 +69,10 @@ export async function openRedis({ url, prefix, logger }: RedisOptions): Promise<
     if (isClosed) return;
     const wasUp = isUp;
     isUp = clients.every(({ status }) => status === 'ready');
-    if (isUp && isMissed) logger.info('Redis is back');
+    if (isUp && isMissed) logger.info('Redis is available again');
     // One log line per outage, however many attempts.
     if (!isUp && !isMissed && (wasUp || error)) {
-      logger.warn({ reason: error?.message ?? 'connection lost' }, 'Redis is away; going on without it');
+      logger.warn({ reason: error?.message ?? 'connection lost' }, 'Redis is unavailable; continuing without it');
     }
     isMissed = !isUp && (isMissed || wasUp || error !== undefined);
     if (isUp !== wasUp) for (const listener of listeners) notify(listener, isUp);

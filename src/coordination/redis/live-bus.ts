@@ -7,11 +7,11 @@ import type { Outbox } from './outbox.ts';
 /** A bus whose signals reach other processes. */
 export interface RedisBus extends LiveBus {
   /** Wakes the listeners of this process only. */
-  wake(topic: string, news?: ChangeHint): void;
+  wake(topic: string, hint?: ChangeHint): void;
 }
 
 /** The maximum wait of a listener while every signal arrives: it finds a signal that Redis itself loses this late. */
-const PATIENCE_MS = 5_000;
+const MAX_WAIT_MS = 5_000;
 
 /**
  * Creates a bus that several processes share. The in-memory bus wakes listeners in the same process, with or without
@@ -28,31 +28,31 @@ export function createRedisBus(link: RedisLink, channels: Channels, outbox: Outb
     fill(batch) {
       told = [...dirty];
       dirty.clear();
-      for (const [topic, news] of told) batch.publish(link.nameOf(channelOf(topic)), `${self} ${news}`);
+      for (const [topic, hint] of told) batch.publish(link.nameOf(channelOf(topic)), `${self} ${hint}`);
     },
     settle(replies) {
-      for (const [index, [topic, news]] of told.entries()) if (replies[index]?.[0]) note(topic, news);
+      for (const [index, [topic, hint]] of told.entries()) if (replies[index]?.[0]) note(topic, hint);
     },
   });
 
-  function note(topic: string, news: ChangeHint): void {
-    if (dirty.get(topic) !== 'anything') dirty.set(topic, news);
+  function note(topic: string, hint: ChangeHint): void {
+    if (dirty.get(topic) !== 'anything') dirty.set(topic, hint);
   }
 
   function hear(topic: string) {
     const onMessage = (text: string) => {
-      const [sender, news] = text.split(' ');
-      if (sender !== self) local.publish(topic, news === 'text' ? news : 'anything');
+      const [sender, hint] = text.split(' ');
+      if (sender !== self) local.publish(topic, hint === 'text' ? hint : 'anything');
     };
-    return { count: 0, leave: channels.join(channelOf(topic), { onMessage, onGap: () => local.publish(topic) }) };
+    return { count: 0, leave: channels.subscribe(channelOf(topic), { onMessage, onGap: () => local.publish(topic) }) };
   }
 
   return {
-    publish(topic, news = 'anything') {
-      local.publish(topic, news);
+    publish(topic, hint = 'anything') {
+      local.publish(topic, hint);
       // Listeners that miss it read by themselves; all do when Redis is back.
       if (!link.isUp) return;
-      note(topic, news);
+      note(topic, hint);
       haveNews();
     },
 
@@ -76,7 +76,7 @@ export function createRedisBus(link: RedisLink, channels: Channels, outbox: Outb
     wake: local.publish,
 
     get maxWaitMs() {
-      return link.isUp ? PATIENCE_MS : POLL_INTERVAL_MS;
+      return link.isUp ? MAX_WAIT_MS : POLL_INTERVAL_MS;
     },
 
     get size() {

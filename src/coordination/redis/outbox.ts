@@ -65,7 +65,7 @@ export function createOutbox(link: RedisLink): Outbox {
       isRefused = false;
       return replies ?? [];
     } catch (err) {
-      if (!isRefused) link.logger.error({ err }, 'Redis refused a batch; going on');
+      if (!isRefused) link.logger.error({ err }, 'Redis refused a batch; continuing without it');
       isRefused = true;
       return Array.from({ length }, (): Reply => [err as Error, null]);
     }

@@ -1,7 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import { type Breaker, createBreaker } from '../../domain/breaker.ts';
 import type { Clock } from '../../domain/time.ts';
-import { createPassedLog, type PassedLog } from '../passed-requests.ts';
+import { type AllowedLog, createAllowedLog } from '../allowed-requests.ts';
 import { createMemoryRateLimiter, RATE_WINDOW_MS, type RateLimiter, type RateLimitResult } from '../rate-limiter.ts';
 import type { RedisLink } from './link.ts';
 
@@ -31,7 +31,7 @@ const MAX_CLOCK_STEP_US = 1_000_000;
  * whether the request is allowed, how many count then, and the microseconds until one fewer counts, and until the same
  * request would be allowed.
  */
-const TAKE = `
+const CONSUME = `
 local log, window, limit, cost = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -60,7 +60,7 @@ local wait = function(n)
   return entry and tonumber(entry) + window - now or 0
 end
 return { passes and 1 or 0, used, used > 0 and wait(1) or 0, not passes and used > 0 and wait(used + cost - limit) or 0 }`;
-const TAKE_SHA = hash('sha1', TAKE);
+const TAKE_SHA = hash('sha1', CONSUME);
 
 /**
  * KEYS: the same log. ARGV: the window, the name of the process, then for each of its allowed requests how many
@@ -91,7 +91,7 @@ interface SharedLimiter {
   readonly timeoutMs: number;
   /** The limiter of this process's own share. */
   readonly own: RateLimiter;
-  readonly passed: PassedLog;
+  readonly passed: AllowedLog;
   readonly breaker: Breaker;
   /** The name of the process in the entries of Redis. */
   readonly name: string;
@@ -124,7 +124,7 @@ export function createRedisRateLimiter(link: RedisLink, options: RedisRateLimite
   const limiter: SharedLimiter = {
     ...{ link, clock, countNodes, windowMs, timeoutMs },
     own: createMemoryRateLimiter(clock, windowMs),
-    passed: createPassedLog(windowMs),
+    passed: createAllowedLog(windowMs),
     breaker: createBreaker({ failures: FAILURES, pauseMs: PAUSE_MS }),
     name: randomUUID(),
     unreported: new Set(),
@@ -139,7 +139,7 @@ export function createRedisRateLimiter(link: RedisLink, options: RedisRateLimite
     else limiter.nodesBefore = countNodes();
   });
   return {
-    take: (key, limit, cost = 1) => take(limiter, key, limit, cost),
+    consume: (key, limit, cost = 1) => take(limiter, key, limit, cost),
     peek: (key, limit) => take(limiter, key, limit, 0),
   };
 }
@@ -149,12 +149,12 @@ async function take(limiter: SharedLimiter, key: string, limit: number, cost: nu
   limiter.nextNumber += cost;
   if (isJustBack(limiter)) {
     const share = limiter.own.peek(key, shareOf(limiter, limit)) as RateLimitResult;
-    if (cost > share.remaining) return takeShare(limiter, key, limit, requests);
+    if (cost > share.remaining) return consumeShare(limiter, key, limit, requests);
   }
-  const result = await askRedis(limiter, key, limit, requests);
-  if (result === undefined) return takeShare(limiter, key, limit, requests);
+  const result = await consumeShared(limiter, key, limit, requests);
+  if (result === undefined) return consumeShare(limiter, key, limit, requests);
   if (result.isAllowed && cost > 0) {
-    void limiter.own.take(key, limit, cost);
+    void limiter.own.consume(key, limit, cost);
     notePassed(limiter, key, requests);
   }
   if (limiter.unreported.size > 0) reportAll(limiter);
@@ -162,7 +162,7 @@ async function take(limiter: SharedLimiter, key: string, limit: number, cost: nu
 }
 
 /** Consumes from the shared limit; undefined when Redis does not reply. */
-async function askRedis(
+async function consumeShared(
   limiter: SharedLimiter,
   key: string,
   limit: number,
@@ -198,21 +198,21 @@ async function evaluate(
 ): Promise<[number, number, number, number]> {
   const isUnknown = (error: unknown) => error instanceof Error && error.message.startsWith('NOSCRIPT');
   const reply = await commands.evalsha(TAKE_SHA, 1, key, ...args).catch((error: unknown) => {
-    if (isUnknown(error)) return commands.eval(TAKE, 1, key, ...args);
+    if (isUnknown(error)) return commands.eval(CONSUME, 1, key, ...args);
     throw error;
   });
   return reply as [number, number, number, number];
 }
 
 /** Consumes from the share of this process. */
-function takeShare(limiter: SharedLimiter, key: string, limit: number, requests: Requests): RateLimitResult {
+function consumeShare(limiter: SharedLimiter, key: string, limit: number, requests: Requests): RateLimitResult {
   const { cost } = requests;
   const share = shareOf(limiter, limit);
   const fullMs = Math.ceil((limiter.fullUntil.get(key) ?? 0) - limiter.clock.monotonicMs());
   if (fullMs > 0 && cost > 0) {
     return { isAllowed: false, limit: share, remaining: 0, resetMs: fullMs, retryAfterMs: fullMs };
   }
-  const result = limiter.own.take(key, share, cost) as RateLimitResult;
+  const result = limiter.own.consume(key, share, cost) as RateLimitResult;
   if (result.isAllowed && cost > 0) {
     notePassed(limiter, key, requests);
     limiter.unreported.add(key);

@@ -1,5 +1,5 @@
 import type { Citation } from '../../domain/entities.ts';
-import type { WrittenText } from '../live-texts.ts';
+import type { AnswerText } from '../live-texts.ts';
 
 /** The names of an answer in Redis: its text, its citations, and the channel of its deltas. */
 export interface TextNames {
@@ -27,7 +27,7 @@ export interface TextDelta {
 }
 
 /** Returns what follows the given offset and number of citations. */
-export function cutDelta({ content, citations }: WrittenText, offset: number, cited: number): TextDelta {
+export function sliceDelta({ content, citations }: AnswerText, offset: number, cited: number): TextDelta {
   return { offset, text: content.slice(offset), cited, citations: citations.slice(cited) };
 }
 
@@ -35,7 +35,7 @@ export function cutDelta({ content, citations }: WrittenText, offset: number, ci
  * Joins a delta to the known part of the same answer. Overlaps are equal, so a repeated or late delta adds nothing.
  * @returns `undefined` when there is a gap between the two.
  */
-export function joinDelta(known: WrittenText, { offset, text, cited, citations }: TextDelta): WrittenText | undefined {
+export function joinDelta(known: AnswerText, { offset, text, cited, citations }: TextDelta): AnswerText | undefined {
   const { length } = known.content;
   if (offset > length || cited > known.citations.length) return undefined;
   const added = citations.slice(known.citations.length - cited);

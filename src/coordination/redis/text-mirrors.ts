@@ -1,5 +1,5 @@
 import type { Citation } from '../../domain/entities.ts';
-import type { LiveTexts, WrittenText } from '../live-texts.ts';
+import type { AnswerText, LiveTexts } from '../live-texts.ts';
 import type { Channels } from './channels.ts';
 import type { RedisLink } from './link.ts';
 import { END, joinDelta, type TextDelta, textNames } from './text-form.ts';
@@ -9,11 +9,11 @@ interface Mirror {
   readonly id: string;
   readonly topic: string;
   /** Only grows: a new read may return less, if Redis has lost some. */
-  written: WrittenText;
+  written: AnswerText;
   /** `disconnected`: no deltas arrive; `behind`: deltas arrive, but there is a gap before them. */
   state: 'disconnected' | 'behind' | 'loading' | 'complete';
   /** The deltas that arrived during the read of the whole. */
-  early: TextDelta[];
+  earlyDeltas: TextDelta[];
   /** Resolves when the available text has been read. */
   settled: PromiseWithResolvers<void>;
   receivedAt: number;
@@ -72,11 +72,11 @@ function open(mirrors: Mirrors, id: string, topic: string): Mirror {
     topic,
     written: { content: '', citations: [] },
     state: 'disconnected',
-    early: [],
+    earlyDeltas: [],
     settled: Promise.withResolvers(),
     receivedAt: Number.NEGATIVE_INFINITY,
     usedAt: 0,
-    leave: mirrors.channels.join(textNames(id).channel, {
+    leave: mirrors.channels.subscribe(textNames(id).channel, {
       onMessage: (message) => receive(mirrors, mirror, message),
       onGap: () => (mirrors.link.isUp ? load(mirrors, mirror) : settle(mirror, 'disconnected')),
     }),
@@ -98,7 +98,7 @@ function dropIdle(mirrors: Mirrors): void {
 
 function settle(mirror: Mirror, state: Mirror['state']): void {
   mirror.state = state;
-  mirror.early = [];
+  mirror.earlyDeltas = [];
   mirror.settled.resolve();
 }
 
@@ -107,7 +107,7 @@ function receive(mirrors: Mirrors, mirror: Mirror, message: string): void {
   else {
     mirror.receivedAt = performance.now();
     const delta: TextDelta = JSON.parse(message);
-    if (mirror.state === 'loading') mirror.early.push(delta);
+    if (mirror.state === 'loading') mirror.earlyDeltas.push(delta);
     else if (append(mirror, delta)) mirror.state = 'complete';
     else load(mirrors, mirror);
   }
@@ -131,7 +131,7 @@ function load({ link }: Mirrors, mirror: Mirror): void {
   Object.assign(mirror, { state: 'loading', early, settled });
   const finish = (deltas: readonly TextDelta[], isRead: boolean) => {
     // A newer read has started since, or no one listens any more.
-    if (mirror.early !== early) return;
+    if (mirror.earlyDeltas !== early) return;
     const isWhole = [...deltas, ...early].every((delta) => append(mirror, delta));
     settle(mirror, isRead && isWhole ? 'complete' : 'behind');
   };

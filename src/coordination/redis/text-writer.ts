@@ -1,13 +1,13 @@
 import { hash } from 'node:crypto';
-import type { LiveTexts, WrittenText } from '../live-texts.ts';
+import type { AnswerText, LiveTexts } from '../live-texts.ts';
 import type { RedisLink } from './link.ts';
 import type { Outbox } from './outbox.ts';
-import { cutDelta, END, type TextDelta, textNames } from './text-form.ts';
+import { END, sliceDelta, type TextDelta, textNames } from './text-form.ts';
 
 /** An answer that this process generates, and how much of it Redis has. */
 interface Draft {
   readonly id: string;
-  written: WrittenText;
+  written: AnswerText;
   offset: number;
   bytes: number;
   cited: number;
@@ -45,7 +45,7 @@ return added`;
 const APPEND_SHA = hash('sha1', APPEND);
 
 /** Creates the writing part of the live texts. */
-export function createTextWriter(link: RedisLink, outbox: Outbox): Pick<LiveTexts, 'grow' | 'end'> {
+export function createTextWriter(link: RedisLink, outbox: Outbox): Pick<LiveTexts, 'update' | 'end'> {
   const drafts = new Map<string, Draft>();
   const dirty = new Set<Draft>();
   const ended = new Set<string>();
@@ -53,9 +53,9 @@ export function createTextWriter(link: RedisLink, outbox: Outbox): Pick<LiveText
   let isLoaded = false;
   let hasLoaded = false;
 
-  const haveNews = outbox.add({
+  const requestFlush = outbox.add({
     fill(batch) {
-      sent = [...dirty].map((draft) => ({ draft, delta: cutDelta(draft.written, draft.offset, draft.cited) }));
+      sent = [...dirty].map((draft) => ({ draft, delta: sliceDelta(draft.written, draft.offset, draft.cited) }));
       dirty.clear();
       hasLoaded = sent.length > 0 && !isLoaded;
       if (hasLoaded) batch.script('LOAD', APPEND);
@@ -88,7 +88,7 @@ export function createTextWriter(link: RedisLink, outbox: Outbox): Pick<LiveText
         if (isKept === 1 || drafts.get(draft.id) !== draft) continue;
         dirty.add(draft);
         // A text that Redis has lost is sent again at once; one that Redis rejects, with the next batch.
-        if (!error) haveNews();
+        if (!error) requestFlush();
       }
     },
   });
@@ -104,12 +104,12 @@ export function createTextWriter(link: RedisLink, outbox: Outbox): Pick<LiveText
   }
 
   return {
-    grow(id, written) {
+    update(id, written) {
       const draft = drafts.get(id) ?? { id, written, offset: 0, bytes: 0, cited: 0 };
       drafts.set(id, draft);
       draft.written = written;
       dirty.add(draft);
-      haveNews();
+      requestFlush();
     },
 
     end(id) {
@@ -119,7 +119,7 @@ export function createTextWriter(link: RedisLink, outbox: Outbox): Pick<LiveText
       dirty.delete(draft);
       if (!link.isUp) return;
       ended.add(id);
-      haveNews();
+      requestFlush();
     },
   };
 }

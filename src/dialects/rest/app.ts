@@ -6,10 +6,10 @@ import { RefusalError, requireFound } from '../../domain/errors.ts';
 import { chat } from './chat.ts';
 import type { RestEnv, RestOptions } from './context.ts';
 import { GetChatbotDocument, ListChatbotsDocument, ListSourcesDocument } from './documents.ts';
-import { answerError, CodedError, toInvalidInput } from './errors.ts';
+import { CodedError, sendError, toInvalidInput } from './errors.ts';
 import { openEvents } from './events.ts';
 import { toChatbot, toChatbotDetail, toSource } from './mappers.ts';
-import { answerList } from './pages.ts';
+import { sendList } from './pages.ts';
 import { chatRoute, conversationEventsRoute, getChatbotRoute, listChatbotsRoute, listSourcesRoute } from './routes.ts';
 import { WEBHOOK_METHODS } from './webhook-routes.ts';
 import { addWebhooks } from './webhooks.ts';
@@ -17,8 +17,8 @@ import { addWebhooks } from './webhooks.ts';
 const PREFIX = /^(\/api)?\/v1(?=\/|$)/;
 
 /**
- * Makes the REST API under `/v1` and `/api/v1`, where a trailing slash makes no difference: a client of the graph in the
- * same process. Call `fetch(request, bindings)`. Each request passes the door first.
+ * Creates the REST API under `/v1` and `/api/v1`, with or without a trailing slash: a client of the graph in the same
+ * process. Call `fetch(request, bindings)`. Each request is authenticated first.
  */
 export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
   const app = new OpenAPIHono<RestEnv>({
@@ -30,10 +30,10 @@ export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
   app.onError((error, c) => {
     if (!(error instanceof RefusalError)) options.onError(error, c.env.requestId);
     else if (error.cause !== undefined) options.onError(error.cause, c.env.requestId, error);
-    return answerError(c, error);
+    return sendError(c, error);
   });
-  app.notFound((c) => answerError(c, new CodedError('NOT_FOUND')));
-  app.use(passDoor);
+  app.notFound((c) => sendError(c, new CodedError('NOT_FOUND')));
+  app.use(authenticateRequest);
   addReads(app, options);
   addChat(app, options);
   addEvents(app, options);
@@ -42,9 +42,9 @@ export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
   return app;
 }
 
-/** Lets in those with a credential, before anything is said of the request. */
-const passDoor = createMiddleware<RestEnv>(async (c, next) => {
-  const { graph, accountId, claimStream } = await c.env.openDoor();
+/** Refuses requests without a credential before anything about the request is revealed. */
+const authenticateRequest = createMiddleware<RestEnv>(async (c, next) => {
+  const { graph, accountId, claimStream } = await c.env.authenticate();
   c.set('graph', graph);
   c.set('accountId', accountId);
   c.set('claimStream', claimStream);
@@ -53,8 +53,8 @@ const passDoor = createMiddleware<RestEnv>(async (c, next) => {
 
 function addReads(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void {
   app.openapi(listChatbotsRoute, (c) =>
-    answerList(c, {
-      asked: c.req.valid('query'),
+    sendList(c, {
+      query: c.req.valid('query'),
       read: async (page) => (await c.var.graph.query(ListChatbotsDocument, page)).chatbots,
       toModel: toChatbot,
       onError,
@@ -68,8 +68,8 @@ function addReads(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void {
 
   app.openapi(listSourcesRoute, (c) => {
     const chatbotId = c.req.valid('param').chatbot_id;
-    return answerList(c, {
-      asked: c.req.valid('query'),
+    return sendList(c, {
+      query: c.req.valid('query'),
       read: async (page) => {
         const { chatbot } = await c.var.graph.query(ListSourcesDocument, { chatbotId, ...page });
         return requireFound('Chatbot', chatbot).sources;
@@ -81,22 +81,22 @@ function addReads(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void {
 }
 
 function addChat(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
-  // Only described by the framework: the body is read by hand.
+  // The framework only documents the route: the body is read by hand.
   app.openAPIRegistry.registerPath(chatRoute);
   app.post(chatRoute.getRoutingPath(), async (c) => c.json({ response: await chat(c, options) }));
 }
 
 function addEvents(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
-  // A stream is no answer that the framework could type.
+  // The framework has no type for a stream.
   app.openAPIRegistry.registerPath(conversationEventsRoute);
   app.get(conversationEventsRoute.getRoutingPath(), (c) => openEvents(c, options));
 }
 
-/** What comes here has a known path, but none of its methods. */
+/** Handles known paths with a wrong method. */
 function refuseOtherMethods(app: OpenAPIHono<RestEnv>): void {
   const refuse = (allow: string) => (c: Context) => {
     c.header('Allow', allow);
-    return answerError(c, new CodedError('METHOD_NOT_ALLOWED'));
+    return sendError(c, new CodedError('METHOD_NOT_ALLOWED'));
   };
   for (const route of [listChatbotsRoute, getChatbotRoute, listSourcesRoute, conversationEventsRoute]) {
     app.all(route.getRoutingPath(), refuse('GET, HEAD'));

@@ -4,8 +4,8 @@ import { MAX_BODY_BYTES } from '../../domain/limits.ts';
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Reads a JSON body: bounded, and in valid UTF-8, which the framework would not insist on.
- * @throws PayloadTooLargeError, UnsupportedMediaTypeError; MalformedBodyError, also where there is no body.
+ * Reads a JSON body: bounded, and in valid UTF-8, which the framework does not check.
+ * @throws PayloadTooLargeError, UnsupportedMediaTypeError; MalformedBodyError, also without a body.
  */
 export async function readJson(request: Request): Promise<unknown> {
   const bytes = await readBytes(request);
@@ -22,12 +22,12 @@ async function readBytes(request: Request): Promise<Uint8Array> {
   try {
     const length = request.headers.get('Content-Length');
     if (length === null) return await readChunks(request);
-    // A body that is refused for its length is not touched: one half read keeps the connection from being used again.
+    // A body that exceeds the limit is not read: a half-read body prevents the reuse of the connection.
     if (Number(length) > MAX_BODY_BYTES) throw new PayloadTooLargeError();
     return new Uint8Array(await request.arrayBuffer());
   } catch (error) {
     if (error instanceof PayloadTooLargeError) throw error;
-    // The client has left before the end of its body.
+    // The client has disconnected before the end of its body.
     throw new MalformedBodyError();
   }
 }

@@ -21,13 +21,12 @@ import { ChatRequestSchema } from './schemas.ts';
 const KEY_HEADER = 'Idempotency-Key';
 
 /**
- * Sends the message of a chat request and waits for the end of the answer, at most `chatTimeoutMs`.
- * @returns the text, also of an answer that was broken off; or the notice that there will be none.
- * @throws RefusalError with the code of what went wrong: of the body, of the graph, `ANSWER_FAILED` where there is no
- * text, `NOT_FOUND` where all was deleted meanwhile, and `ANSWER_TIMEOUT`. The answer goes on when nobody waits for it; the
- * same request with the same idempotency key waits for it again. ShuttingDownError while the gateway stops, where the
- * reply is still to be begun or written then: one that waits for its turn is withdrawn, unless its key lets the client
- * come back for it.
+ * Sends the message of a chat request and waits for the end of the reply, at most `chatTimeoutMs`.
+ * @returns the text, also of a reply that broke off; or the notice that there will be no reply.
+ * @throws RefusalError with the code of the failure: of the body, of the graph, `ANSWER_FAILED` for a reply without
+ * text, `NOT_FOUND` if it was deleted meanwhile, and `ANSWER_TIMEOUT`. The reply continues when no client waits for it;
+ * the same request with the same idempotency key waits for it again. ShuttingDownError while the gateway stops, if the
+ * reply has not started or ended then: a queued reply is withdrawn, unless its key lets the client retry.
  */
 export async function chat(c: Context<RestEnv, string>, { chatTimeoutMs }: RestOptions): Promise<string> {
   const { graph, accountId } = c.var;
@@ -62,9 +61,8 @@ export async function chat(c: Context<RestEnv, string>, { chatTimeoutMs }: RestO
 }
 
 /**
- * Reads the key of a request that may be sent again, quoted as a string of RFC 8941 or bare. How long it may be is the
- * graph's affair.
- * @throws InvalidInputError for a quote without its end.
+ * Reads an idempotency key, quoted as a string of RFC 8941 or bare. The graph checks its length.
+ * @throws InvalidInputError for an unterminated quote.
  */
 function readIdempotencyKey(header: string | undefined): string | undefined {
   if (!header?.startsWith('"')) return header;
@@ -74,13 +72,13 @@ function readIdempotencyKey(header: string | undefined): string | undefined {
   return quoted[1]?.replace(/\\(.)/g, '$1');
 }
 
-/** What is followed of a reply that had not begun when the gateway began to stop. */
+/** The result of following a reply that had not started when the gateway started to stop. */
 const WAITING = Symbol('waiting');
 
 /**
- * Follows a reply. Its text when it has ended; `undefined` when it was left; `WAITING` when the gateway begins to stop
- * before its turn has come.
- * @throws NotFoundError when its chatbot or conversation was deleted.
+ * Follows a reply. Returns its text at the end; `undefined` if the client has left; `WAITING` if the gateway starts to
+ * stop before the reply starts.
+ * @throws NotFoundError when its chatbot or conversation is deleted.
  */
 async function follow(
   graph: GraphClient,
@@ -116,9 +114,9 @@ const FIELD_NAMES: Readonly<Record<string, string>> = {
   clientMessageId: KEY_HEADER,
 };
 
-/** Makes the error that the graph answered, its fields named as they are here. */
+/** Converts an error of the graph, with the field names of REST. */
 function toRefusal(refused: Refused): RefusalError {
-  // Every code of the graph is one of the table.
+  // Every code of the graph is in the table.
   if (refused.__typename !== 'InvalidInputError') return new CodedError(refused.code as ErrorCode);
   return new InvalidInputError(
     refused.fields.map(({ path, message }) => ({ path: path.map((name) => FIELD_NAMES[name] ?? name), message })),

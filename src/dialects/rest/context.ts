@@ -1,41 +1,44 @@
 import type { RefusalError } from '../../domain/errors.ts';
 import type { GraphClient } from './graph-client.ts';
 
-/** Whom the door let in. */
-export interface Admitted {
+/** The context of an authenticated request. */
+export interface AuthenticatedRequest {
   readonly graph: GraphClient;
   readonly accountId: string;
-  /** Counts a stream that is about to be opened. @throws RateLimitedError when the key has as many as it may. */
+  /**
+   * Counts a stream before it opens.
+   * @throws RateLimitedError when the key has the maximum number of streams.
+   */
   readonly claimStream: () => void;
 }
 
-/** What the HTTP server gives each REST request. */
+/** What the HTTP server provides with each REST request. */
 export interface RestBindings {
   /**
-   * Authenticates and counts the request, and tells the client how it stands with its limit.
-   * @throws UnauthenticatedError, also where no credential was sent; RateLimitedError.
+   * Authenticates and counts the request, and reports the rate limit status to the client.
+   * @throws UnauthenticatedError, also without a credential; RateLimitedError.
    */
-  readonly openDoor: () => Promise<Admitted>;
+  readonly authenticate: () => Promise<AuthenticatedRequest>;
   readonly requestId: string;
   /**
-   * Aborts when the client leaves: nobody follows the answer any more, but it goes on. Aborts with a `ShuttingDownError`
-   * when the gateway closes.
+   * Aborts when the client disconnects: the reply continues without a follower. Aborts with a `ShuttingDownError` when
+   * the gateway closes.
    */
   readonly signal: AbortSignal;
-  /** Aborts when the gateway begins to stop: what waits for its turn is not begun here any more. Absent: it never stops. */
+  /** Aborts when the gateway starts to stop: queued replies do not start here any more. Absent: it never stops. */
   readonly stopping?: AbortSignal;
 }
 
-/** How the REST API behaves. */
+/** The options of the REST API. */
 export interface RestOptions {
-  /** How long a chat request waits for the end of its answer. */
+  /** How long a chat request waits for the end of its reply. */
   readonly chatTimeoutMs: number;
-  /** Told of each error that is our fault, and of the cause of a refusal that has one, with that refusal. */
+  /** Called with each internal error, and with the cause of a refusal that has one, with that refusal. */
   readonly onError: (error: unknown, requestId: string, refusal?: RefusalError) => void;
 }
 
-/** What handlers know of their request. */
+/** The environment of the handlers. */
 export interface RestEnv {
   Bindings: RestBindings;
-  Variables: Admitted;
+  Variables: AuthenticatedRequest;
 }

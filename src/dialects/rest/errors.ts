@@ -4,7 +4,7 @@ import { parseAccept } from 'hono/utils/accept';
 import type { z } from 'zod';
 import { ERRORS, type ErrorCode, InvalidInputError, RefusalError, ShuttingDownError } from '../../domain/errors.ts';
 
-/** A refusal that is known by its code alone, such as one that the graph answered. */
+/** A refusal with only a code, such as an error of the graph. */
 export class CodedError extends RefusalError {
   readonly code: ErrorCode;
 
@@ -14,19 +14,19 @@ export class CodedError extends RefusalError {
   }
 }
 
-/** Makes the error for what does not fit a model. */
+/** Creates the error for a body or parameters that violate a schema. */
 export function toInvalidInput({ issues }: Pick<z.ZodError, 'issues'>): InvalidInputError {
   return new InvalidInputError(issues.map(({ path, message }) => ({ path: path.map(String), message })));
 }
 
-/** Codes whose errors say more than the table does, in words that fit here. */
-const SPEAKING: ReadonlySet<ErrorCode> = new Set(['INVALID_INPUT', 'BAD_USER_INPUT', 'RATE_LIMITED']);
+/** Codes whose errors have messages of their own, which the response shows. */
+const DETAILED: ReadonlySet<ErrorCode> = new Set(['INVALID_INPUT', 'BAD_USER_INPUT', 'RATE_LIMITED']);
 
-/** Answers an error: what is no refusal shows nothing of itself. */
-export function answerError(c: Context, error: unknown): Response {
+/** Sends an error; an internal error reveals nothing. */
+export function sendError(c: Context, error: unknown): Response {
   if (!(error instanceof RefusalError)) return answerCode(c, 'INTERNAL_SERVER_ERROR');
   if (error instanceof ShuttingDownError) c.header('Retry-After', `${Math.ceil(error.retryAfterMs / 1_000)}`);
-  return answerCode(c, error.code, SPEAKING.has(error.code) ? error.message : undefined);
+  return answerCode(c, error.code, DETAILED.has(error.code) ? error.message : undefined);
 }
 
 function answerCode(c: Context, code: ErrorCode, detail: string = ERRORS[code].text): Response {

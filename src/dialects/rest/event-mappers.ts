@@ -29,7 +29,7 @@ const EVENT_NAMES = {
   ConversationDeleted: 'conversation.deleted',
 } as const satisfies Record<GraphEvent['__typename'], string>;
 
-/** An event of a conversation as REST tells it. */
+/** An event of a conversation in REST. */
 export interface RestEvent {
   readonly name: (typeof EVENT_NAMES)[GraphEvent['__typename']];
   readonly data: z.output<typeof EventSchema>;

@@ -5,7 +5,7 @@ const conversationId = id.openapi({ description: 'The id of the conversation.' }
 const messageId = id.openapi({ description: 'The id of the reply.' });
 const at = time.openapi({ description: 'The time of the event.' });
 
-/** Evidence for a stretch of a reply. */
+/** Evidence for a span of a reply. */
 export const CitationSchema = z
   .object({
     passage_id: id
@@ -24,7 +24,7 @@ export const CitationSchema = z
   })
   .openapi('Citation', { description: 'Evidence for a span of a reply.' });
 
-/** A message as its events tell it. */
+/** A message in events. */
 export const MessageSchema = z
   .object({
     id,
@@ -65,7 +65,7 @@ export const MessageSchema = z
   })
   .openapi('Message', { description: 'A message of a conversation.' });
 
-/** A message that has come to a stage. */
+/** A message has reached a stage. */
 const MessageEventModel = z
   .object({ conversation_id: conversationId, at, message: MessageSchema })
   .openapi('MessageEvent', { description: 'A message in a new state, which the name of the event states.' });
@@ -93,7 +93,7 @@ const CitationEventModel = z
   })
   .openapi('CitationEvent', { description: 'A citation for text that the stream has already sent.' });
 
-/** A conversation as its events tell it. */
+/** A conversation in events. */
 export const ConversationSchema = z
   .object({
     id,
@@ -124,7 +124,7 @@ export const ConversationSchema = z
   })
   .openapi('Conversation', { description: 'A conversation of one visitor with one chatbot.' });
 
-/** Who answers, or where a conversation stands. */
+/** The answerer or the status of a conversation has changed. */
 const HandoffEventModel = z
   .object({
     conversation_id: conversationId,
@@ -135,7 +135,7 @@ const HandoffEventModel = z
     description: 'A change of the answering party, the assignee, the status or the unread count of a conversation.',
   });
 
-/** A lead as its event tells it. */
+/** A lead in events. */
 export const LeadSchema = z
   .object({
     id,
@@ -149,7 +149,7 @@ export const LeadSchema = z
   })
   .openapi('Lead', { description: 'A lead: contact details of a visitor.' });
 
-/** A lead that was left. */
+/** A visitor has left contact data. */
 const LeadEventModel = z
   .object({
     conversation_id: conversationId,
@@ -158,7 +158,7 @@ const LeadEventModel = z
   })
   .openapi('LeadEvent', { description: 'A lead that a visitor has left.' });
 
-/** Someone who types. */
+/** Someone has started or stopped typing. */
 const TypingEventModel = z
   .object({
     conversation_id: conversationId,
@@ -168,7 +168,7 @@ const TypingEventModel = z
   })
   .openapi('TypingEvent', { description: 'The start or end of typing.' });
 
-/** Something that cannot be told any more. */
+/** The missed events are no longer available. */
 const GapEventModel = z
   .object({
     conversation_id: conversationId,

@@ -3,7 +3,7 @@ import type { RestEnv, RestOptions } from './context.ts';
 import { ConversationEventsDocument, type ConversationEventsSubscription } from './documents.ts';
 import { toEvent } from './event-mappers.ts';
 
-/** Under every time-out of 15 seconds that may lie on the way. */
+/** Below the 15-second time-outs of proxies. */
 const HEARTBEAT_MS = 12_000;
 const RETRY = 'retry: 1000\n\n';
 const HEARTBEAT = ':\n\n';
@@ -11,8 +11,8 @@ const HEARTBEAT = ':\n\n';
 const utf8 = new TextEncoder();
 
 /**
- * Opens the events of a conversation as server-sent events, after the last one that the client has seen. They are read
- * as fast as the client takes them; it ends when the client leaves, or its key is revoked.
+ * Opens the events of a conversation as server-sent events, after the last one that the client has received. The
+ * gateway reads them as fast as the client does. The stream ends when the client disconnects, or its key is revoked.
  * @throws NotFoundError, BadUserInputError, RateLimitedError before anything is sent.
  */
 export async function openEvents(c: Context<RestEnv, string>, { onError }: RestOptions): Promise<Response> {
@@ -24,13 +24,13 @@ export async function openEvents(c: Context<RestEnv, string>, { onError }: RestO
   const body = streamEvents(events, signal, (error) => onError(error, requestId));
   return c.body(body, 200, {
     'Content-Type': 'text/event-stream; charset=utf-8',
-    // A proxy must neither keep nor gather what is meant for now.
+    // A proxy must not store, delay or transform the stream.
     'Cache-Control': 'private, no-store, no-transform',
     'X-Accel-Buffering': 'no',
   });
 }
 
-/** Writes events as they are asked for; nothing is read ahead of a slow client. */
+/** Writes events on demand; it reads nothing ahead of a slow client. */
 function streamEvents(
   events: AsyncGenerator<ConversationEventsSubscription, void, void>,
   signal: AbortSignal,
@@ -39,7 +39,7 @@ function streamEvents(
   let heartbeat: NodeJS.Timeout | undefined;
   const stop = () => {
     clearInterval(heartbeat);
-    // Nobody asks any more for the next one, where its end would be found.
+    // The generator would notice the end only at the next pull, which never comes.
     void events.return();
   };
   return new ReadableStream(
@@ -47,7 +47,7 @@ function streamEvents(
       start(controller) {
         controller.enqueue(utf8.encode(RETRY));
         heartbeat = setInterval(() => {
-          // Who has not taken the last one yet needs no other.
+          // A client that has not read the last heartbeat needs no other.
           if (controller.desiredSize === 0) controller.enqueue(utf8.encode(HEARTBEAT));
         }, HEARTBEAT_MS);
         signal.addEventListener('abort', stop);
@@ -68,7 +68,7 @@ function streamEvents(
   );
 }
 
-/** The next event; `undefined` at the end, also where that is an error: the client comes back after its last event. */
+/** The next event; `undefined` at the end and after an error: the client reconnects after its last event. */
 async function nextOf(
   events: AsyncGenerator<ConversationEventsSubscription, void, void>,
   onError: (error: unknown) => void,

@@ -1,7 +1,7 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql';
 
-/** What executes documents, in the form of graphql-js. */
+/** Executes documents, with the signatures of graphql-js. */
 export interface GraphExecutor {
   execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult>;
   subscribe(args: ExecutionArgs): Promise<AsyncGenerator<ExecutionResult, void, void> | ExecutionResult>;
@@ -9,11 +9,11 @@ export interface GraphExecutor {
 
 /** Runs typed documents against the schema in this process, on behalf of one request. */
 export interface GraphClient {
-  /** @throws what a resolver threw: a `RefusalError`, or the bug that it is. */
+  /** @throws the resolver's error: a `RefusalError`, or a bug. */
   query<R, V extends Record<string, unknown>>(document: TypedDocumentNode<R, V>, variables: V): Promise<R>;
   /**
    * The events of a subscription, to its end or until `signal` aborts.
-   * @throws like `query` when it is refused, which is before there are events; these throw what one of them threw.
+   * @throws like `query` when it is refused, before the first event; an event throws the error of its resolver.
    */
   subscribe<R, V extends Record<string, unknown>>(
     document: TypedDocumentNode<R, V>,
@@ -23,8 +23,8 @@ export interface GraphClient {
 }
 
 /**
- * Makes the client of one request.
- * @param context what its resolvers get; its `signal` gives way to that of a subscription.
+ * Creates the client of one request.
+ * @param context the resolvers' context; a subscription replaces its `signal`.
  */
 export function createGraphClient(
   { execute, subscribe }: GraphExecutor,

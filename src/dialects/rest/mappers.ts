@@ -3,7 +3,7 @@ import { toTimestamp } from '../../domain/time.ts';
 import type { ChatbotSummaryFragment, GetChatbotQuery, ListSourcesQuery } from './documents.ts';
 import type { ChatbotDetailSchema, ChatbotSchema, SourceSchema } from './schemas.ts';
 
-/** Providers that REST knows by the name of their product. */
+/** Providers that REST names after their product. */
 const PROVIDERS: Readonly<Record<string, string>> = { google: 'gemini', openai: 'chatgpt', open: 'ollama' };
 
 type GraphChatbot = NonNullable<GetChatbotQuery['chatbot']>;
@@ -22,7 +22,7 @@ export function toChatbot(chatbot: ChatbotSummaryFragment): z.output<typeof Chat
   };
 }
 
-/** Maps a chatbot to its full form. */
+/** Maps a chatbot to its detailed form. */
 export function toChatbotDetail(chatbot: GraphChatbot): z.output<typeof ChatbotDetailSchema> {
   const { id, name, slug } = chatbot;
   return {
@@ -59,14 +59,14 @@ export function toSource(source: GraphSource): z.output<typeof SourceSchema> {
   };
 }
 
-/** A value of an enum as REST writes it. */
+/** The REST form of an enum value. */
 export const toLower = <T extends string>(name: T) => name.toLowerCase() as Lowercase<T>;
 
 function toProvider({ provider }: ChatbotSummaryFragment): string {
   return Object.hasOwn(PROVIDERS, provider) ? (PROVIDERS[provider] ?? provider) : provider;
 }
 
-/** The graph's milliseconds as REST's six digits. */
+/** Converts the graph's milliseconds to REST's six digits. */
 export function toRestTime(at: string): string {
   return toTimestamp(Date.parse(at));
 }

@@ -1,10 +1,10 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { RestEnv } from './context.ts';
 
-/** Where the API describes itself, to everybody. */
+/** The path of the OpenAPI document, which is public. */
 export const DOCUMENT_PATH = /^(\/api)?\/v1\/openapi\.json\/?$/;
 
-/** Makes the OpenAPI document of what `app` has been given. */
+/** Creates the OpenAPI document of the routes of `app`. */
 export function describeApi(app: OpenAPIHono<RestEnv>): object {
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
     type: 'http',

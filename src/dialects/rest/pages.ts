@@ -11,25 +11,25 @@ interface Page<T> {
   readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
 }
 
-/** What a list endpoint lists. */
+/** A list endpoint's list. */
 export interface List<T, Model> extends Pick<RestOptions, 'onError'> {
-  /** Absent `limit` and `after` mean the whole list. */
-  readonly asked: PageQuery;
+  /** The query; absent `limit` and `after` mean the whole list. */
+  readonly query: PageQuery;
   /** Reads one page of a connection. */
   read(page: { readonly first: number; readonly after: string | null }): Promise<Page<T>>;
   toModel(item: T): Model;
 }
 
 /**
- * Answers a list as it was asked for: one page, whose `Link` names the next by the same path and query; or the whole,
- * written page by page as the client takes it, so that it is never held as a whole. What fails after the first page can
- * only cut the answer off.
+ * Sends a list as requested. A single page has a `Link` to the next one, with the same path and query. The whole list
+ * is written page by page as the client reads it, so that it is never in memory as a whole; a failure after the first
+ * page can only cut the response off.
  */
-export async function answerList<T, Model>(
+export async function sendList<T, Model>(
   c: Context<RestEnv>,
   list: List<T, Model>,
 ): Promise<Response & TypedResponse<Model[], 200, 'json'>> {
-  const { limit, after } = list.asked;
+  const { limit, after } = list.query;
   const first = limit ?? MAX_PAGE;
   const page = await list.read({ first, after: after ?? null });
   const next = nextOf(page);

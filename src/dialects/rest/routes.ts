@@ -17,7 +17,7 @@ import {
   SourceSchema,
 } from './schemas.ts';
 
-/** How any request may be refused. */
+/** The refusals of every route. */
 export const ALWAYS = [
   'UNAUTHENTICATED',
   'FORBIDDEN',
@@ -141,7 +141,7 @@ export const conversationEventsRoute = createRoute({
   },
 });
 
-/** Describes the answers to refused requests, one for each status. */
+/** Documents the responses to refused requests, one per status. */
 export function refusals(...codes: ErrorCode[]) {
   const byStatus = Map.groupBy(codes, (code) => ERRORS[code].status);
   return Object.fromEntries([...byStatus].map(([status, same]) => [status, refusal(same)]));

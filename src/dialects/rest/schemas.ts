@@ -43,7 +43,7 @@ export const ChatbotDetailSchema = z
   })
   .openapi('ChatbotDetail', { description: 'A chatbot with its instructions.' });
 
-/** Something that a chatbot answers from. */
+/** A source of a chatbot. */
 export const SourceSchema = z
   .object({
     id,
@@ -63,7 +63,7 @@ export const SourceSchema = z
 
 const textField = z.string({ error: ({ input }) => (input === undefined ? 'Is required.' : 'Must be a string.') });
 
-/** What to say to a chatbot. Fields that are not known are ignored. */
+/** A message to a chatbot. Unknown fields are ignored. */
 export const ChatRequestSchema = z
   .object(
     {
@@ -81,7 +81,7 @@ export const ChatRequestSchema = z
   )
   .openapi('ChatRequest', { description: 'A message to a chatbot.' });
 
-/** What the chatbot says. */
+/** The chatbot's reply. */
 export const ChatResponseSchema = z
   .object({
     response: z
@@ -107,7 +107,7 @@ export const ProblemSchema = z
   })
   .openapi('Problem', { description: 'The error of a refused request, as a problem of RFC 9457.' });
 
-/** Which part of a list to send. */
+/** The requested part of a list. */
 export const PageQuery = z.object({
   limit: z
     .string()
@@ -134,12 +134,12 @@ export const PageQuery = z.object({
 /** The same, parsed. */
 export type PageQuery = z.output<typeof PageQuery>;
 
-/** Which chatbot. */
+/** The chatbot in a path. */
 export const ChatbotPath = z.object({
   chatbot_id: pathId('chatbot_id', 'The id of the chatbot.', '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43'),
 });
 
-/** How a chat request may be sent again. */
+/** The idempotency key of a chat request. */
 export const ChatHeaders = z.object({
   'Idempotency-Key': z
     .string()
@@ -152,12 +152,12 @@ export const ChatHeaders = z.object({
     }),
 });
 
-/** Which conversation. */
+/** The conversation in a path. */
 export const ConversationPath = z.object({
   conversation_id: pathId('conversation_id', 'The id of the conversation.', '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c46'),
 });
 
-/** Where to go on with a stream. */
+/** The position from which a stream resumes. */
 export const EventsQuery = z.object({
   after: z
     .string()
@@ -169,7 +169,7 @@ export const EventsQuery = z.object({
     }),
 });
 
-/** The same as a header, which `EventSource` sends by itself. */
+/** The same position as a header, which `EventSource` sends by itself. */
 export const EventsHeaders = z.object({
   'Last-Event-ID': z
     .string()

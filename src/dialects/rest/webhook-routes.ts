@@ -144,7 +144,7 @@ export const listDeliveriesRoute = createRoute({
   },
 });
 
-/** Which methods each path has, as `Allow` tells it. */
+/** The methods of each path, for `Allow`. */
 export const WEBHOOK_METHODS = [
   [listWebhooksRoute.getRoutingPath(), 'GET, HEAD, POST'],
   [getWebhookRoute.getRoutingPath(), 'GET, HEAD, PATCH, DELETE'],

@@ -4,7 +4,7 @@ import { DELIVERY_STATUSES, WEBHOOK_EVENTS, WEBHOOK_SCHEDULES, type WebhookEvent
 import { toLower } from './mappers.ts';
 import { id, PageQuery, pathId, time } from './schemas.ts';
 
-/** The names that the graph has for events, by those on the wire. */
+/** The graph's names of events, by their names on the wire. */
 export const EVENTS_BY_WIRE_NAME: Readonly<Record<string, WebhookEventName>> = Object.fromEntries(
   Object.entries(WEBHOOK_EVENTS).map(([name, wireName]) => [wireName, name as WebhookEventName]),
 );
@@ -61,7 +61,7 @@ export const WebhookSchema = z
   .object(webhook)
   .openapi('Webhook', { description: 'A subscription of an HTTP endpoint to events.' });
 
-/** A webhook subscription that was just made, with its secret. */
+/** A new webhook subscription, with its secret. */
 export const NewWebhookSchema = z
   .object({
     ...webhook,
@@ -80,7 +80,7 @@ const headers = z.record(z.string(), z.string()).openapi({
 const settable = { url, events, description, channels, schedule, headers };
 const { description: text, channels: ways, schedule: retries, headers: own } = settable;
 
-/** What to subscribe. Fields that are not known are ignored. */
+/** A new subscription. Unknown fields are ignored. */
 export const CreateWebhookSchema = z
   .object(
     {
@@ -99,7 +99,7 @@ export const CreateWebhookSchema = z
   )
   .openapi('CreateWebhook', { description: 'The fields of a new webhook.' });
 
-/** What to change; what is absent or null stays as it is. */
+/** Changes of a subscription; absent or null fields stay as they are. */
 export const UpdateWebhookSchema = z
   .object(
     {
@@ -114,7 +114,7 @@ export const UpdateWebhookSchema = z
   )
   .openapi('UpdateWebhook', { description: 'The changes to a webhook; an absent field keeps its value.' });
 
-/** What to send an example of. */
+/** The event of a test. */
 export const TestWebhookSchema = z
   .object(
     { event: eventName.openapi({ description: 'The type of the sample event.', example: 'lead.captured' }) },
@@ -122,7 +122,7 @@ export const TestWebhookSchema = z
   )
   .openapi('TestWebhook', { description: 'The type of the sample event to send.' });
 
-/** What was deleted. */
+/** The id of what was deleted. */
 export const DeletedSchema = z
   .object({ deleted_id: id.openapi({ description: 'The id of the deleted webhook.' }) })
   .openapi('Deleted', { description: 'The id of a deleted object.' });
@@ -143,7 +143,7 @@ const AttemptModel = z
   })
   .openapi('WebhookAttempt', { description: 'An attempt of a delivery: one HTTP request.' });
 
-/** One event to one endpoint. */
+/** One event for one endpoint. */
 export const DeliverySchema = z
   .object({
     id,
@@ -165,12 +165,12 @@ export const DeliverySchema = z
   })
   .openapi('WebhookDelivery', { description: 'A delivery of one event to one webhook.' });
 
-/** Which webhook. */
+/** The webhook in a path. */
 export const WebhookPath = z.object({
   webhook_id: pathId('webhook_id', 'The id of the webhook.', '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c49'),
 });
 
-/** Which part of a log to send. */
+/** The requested part of a log. */
 export const DeliveriesQuery = PageQuery.extend({
   status: statusName.optional().openapi({
     param: { name: 'status', in: 'query' },

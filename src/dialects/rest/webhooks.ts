@@ -16,7 +16,7 @@ import {
   UpdateWebhookDocument,
 } from './documents.ts';
 import { CodedError, toInvalidInput } from './errors.ts';
-import { answerList } from './pages.ts';
+import { sendList } from './pages.ts';
 import { toDelivery, toWebhook } from './webhook-mappers.ts';
 import {
   createWebhookRoute,
@@ -30,10 +30,10 @@ import {
 } from './webhook-routes.ts';
 import { CreateWebhookSchema, EVENTS_BY_WIRE_NAME, TestWebhookSchema, UpdateWebhookSchema } from './webhook-schemas.ts';
 
-/** So many deliveries are sent where nobody says how many: a log may be long. */
+/** The default page of deliveries: a log may be long. */
 const DELIVERIES_PER_PAGE = 100;
 
-/** Adds the endpoints of webhooks. */
+/** Adds the webhook endpoints. */
 export function addWebhooks(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
   addBodiless(app, options);
   addBodied(app);
@@ -41,8 +41,8 @@ export function addWebhooks(app: OpenAPIHono<RestEnv>, options: RestOptions): vo
 
 function addBodiless(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void {
   app.openapi(listWebhooksRoute, (c) =>
-    answerList(c, {
-      asked: c.req.valid('query'),
+    sendList(c, {
+      query: c.req.valid('query'),
       read: async (page) => (await c.var.graph.query(ListWebhooksDocument, page)).webhookSubscriptions,
       toModel: toWebhook,
       onError,
@@ -59,8 +59,8 @@ function addBodiless(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void 
     const id = c.req.valid('param').webhook_id;
     const { status, limit = DELIVERIES_PER_PAGE, after } = c.req.valid('query');
     const of = { id, status: status ? toUpper<DeliveryStatus>(status) : null };
-    return answerList(c, {
-      asked: { limit, after },
+    return sendList(c, {
+      query: { limit, after },
       read: async (page) => {
         const { webhookSubscription } = await c.var.graph.query(ListWebhookDeliveriesDocument, { ...of, ...page });
         return requireFound('Webhook', webhookSubscription).deliveries;
@@ -85,7 +85,7 @@ function addBodiless(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void 
   });
 }
 
-/** Only described by the framework: the bodies are read by hand. */
+/** The framework only documents these routes: the bodies are read by hand. */
 function addBodied(app: OpenAPIHono<RestEnv>): void {
   for (const route of [createWebhookRoute, updateWebhookRoute, testWebhookRoute]) {
     app.openAPIRegistry.registerPath(route);
@@ -125,7 +125,7 @@ async function readBody<S extends z.ZodType>(c: Context<RestEnv>, model: S): Pro
 
 type Body = Partial<z.output<typeof UpdateWebhookSchema>>;
 
-/** What a body sets, as the graph takes it; what is absent stays absent. */
+/** The fields of a body in the graph's form; absent fields stay absent. */
 function toFields({ url, events, description, channels, schedule, headers }: Body) {
   return {
     ...{ url, description },
@@ -151,7 +151,7 @@ type Refused =
       readonly fields: readonly { readonly path: readonly string[]; readonly message: string }[];
     };
 
-/** Makes the error that the graph answered; headers are named by their names and not by their places. */
+/** Converts an error of the graph; it names headers by their names instead of their indexes. */
 function toRefusal(refused: Refused, headers: Readonly<Record<string, string>> | null = {}): RefusalError {
   if (refused.__typename === 'NotFoundError') return new CodedError('NOT_FOUND');
   const names = Object.keys(headers ?? {});

@@ -21,8 +21,8 @@ import {
   type KeyedTable,
   readBatches,
 } from './rows.ts';
-import { copyIndex, findsTheSame } from './search-index.ts';
-import { beginCopy, endCopy, listMigrations, lookAtTarget, useTarget } from './target.ts';
+import { copyIndex, hasEqualResults } from './search-index.ts';
+import { listMigrations, markCopyComplete, markCopyStarted, readTargetState, withTarget } from './target.ts';
 
 /** The progress of a copy. */
 export interface CopyProgress {
@@ -45,7 +45,7 @@ export interface CopyOptions {
 /** The result of a copy. */
 export interface CopyReport {
   /** Whether the target was complete before. */
-  readonly wasThere: boolean;
+  readonly wasComplete: boolean;
   /** How many rows each table has now, on either side. */
   readonly rows: Readonly<Record<string, number>>;
 }
@@ -68,16 +68,16 @@ export async function copyDatabase({ from, to, onProgress }: CopyOptions): Promi
   }
   if (!from.startsWith('sqlite:')) {
     throw new StartupError(
-      'DATABASE_URL names a Postgres, which pg_dump and pg_restore copy: only SQLite is copied here.',
+      'DATABASE_URL names a Postgres: copy it with pg_dump and pg_restore. This command copies SQLite only.',
     );
   }
   const source = openSqliteSnapshot(from.slice('sqlite:'.length));
   try {
     await requireCurrent(source.db);
-    return await useTarget(to, (target) => copy(source.db, target, to, onProgress));
+    return await withTarget(to, (target) => copy(source.db, target, to, onProgress));
   } catch (error) {
     if (!(error instanceof StorageUnavailableError)) throw error;
-    throw new StartupError(`The target failed: ${describeFailure(error)}. Run this again: it goes on where it was.`);
+    throw new StartupError(`The target failed: ${describeFailure(error)}. Run this again to resume.`);
   } finally {
     await source.close();
   }
@@ -88,7 +88,8 @@ async function requireCurrent(source: Queryable): Promise<void> {
   const tables = await source.introspection.getTables({ withInternalKyselyTables: true });
   const isOurs = tables.some(({ name }) => name === 'kysely_migration');
   const version = isOurs ? compareMigrations(await listMigrations(source)) : 'older';
-  if (version === 'newer') throw new StartupError('The source was made by a newer version of ChatGraph. Use that one.');
+  if (version === 'newer')
+    throw new StartupError('The source was made by a newer version of ChatGraph. Use that version.');
   if (version === 'older')
     throw new StartupError('The source is of an older version. Start and stop this version of ChatGraph on it once.');
 }
@@ -99,21 +100,21 @@ async function copy(
   url: string,
   onProgress: CopyOptions['onProgress'],
 ): Promise<CopyReport> {
-  const state = await lookAtTarget(target);
+  const state = await readTargetState(target);
   const { digests, samples } = await readSource(source, onProgress);
   const fingerprint = joinChecksums(digests);
-  const report = (wasThere: boolean): CopyReport => ({
-    wasThere,
+  const report = (wasComplete: boolean): CopyReport => ({
+    wasComplete,
     rows: Object.fromEntries([...digests].map(([name, { rows }]) => [name, rows])),
   });
 
   if (state.is === 'filled') {
     if ((await listDifferent(target, digests, onProgress)).length === 0) return report(true);
-    throw new StartupError('The target holds other data, and was left as it is. Name an empty database.');
+    throw new StartupError('The target contains other data, and was not changed. Name an empty database.');
   }
-  if (state.is === 'empty') await beginCopy(url, target, fingerprint);
+  if (state.is === 'empty') await markCopyStarted(url, target, fingerprint);
   else if (state.fingerprint !== fingerprint) {
-    throw new StartupError(`The source has changed since it began to be copied to the target. ${AGAIN}`);
+    throw new StartupError(`The source has changed since the copy started. ${AGAIN}`);
   }
 
   for (const table of TABLES) await copyTable(source, target, table, digests.get(table.name)?.rows ?? 0, onProgress);
@@ -121,12 +122,12 @@ async function copy(
   await sql`analyze`.execute(target);
   const different = await listDifferent(target, digests, onProgress);
   for (const row of samples) {
-    if (different.length === 0 && !(await findsTheSame(source, target, row))) different.push('the search index');
+    if (different.length === 0 && !(await hasEqualResults(source, target, row))) different.push('the search index');
   }
   if (different.length > 0) {
     throw new StartupError(`The target differs from the source in ${different.join(', ')}. ${AGAIN}`);
   }
-  await endCopy(target);
+  await markCopyComplete(target);
   return report(false);
 }
 

@@ -28,7 +28,7 @@ export async function copyIndex(
  * Whether both indexes find the same for the words of a passage: equal counts in its chatbot for each word, and equal
  * passages for the rarest word.
  */
-export async function findsTheSame(source: Queryable, target: Queryable, row: AnyRow): Promise<boolean> {
+export async function hasEqualResults(source: Queryable, target: Queryable, row: AnyRow): Promise<boolean> {
   const { accountId, chatbotId, terms } = toIndexEntry(row);
   const search = async (db: Queryable) => {
     const words = [...new Set(terms)].sort();

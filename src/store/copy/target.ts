@@ -33,7 +33,7 @@ const NEW_ONE = 'Name an empty database.';
  * connection that an earlier process left may take a moment to end.
  * @throws StartupError when the server is unreachable, or another process copies to the database.
  */
-export async function useTarget<T>(url: string, work: (target: Queryable) => Promise<T>): Promise<T> {
+export async function withTarget<T>(url: string, work: (target: Queryable) => Promise<T>): Promise<T> {
   let isOpen = false;
   const settings = { max: 1, statement_timeout: 0, query_timeout: 0, lock_timeout: LOCK_TIMEOUT_MS };
   let handle: Queryable | undefined;
@@ -59,7 +59,7 @@ export async function useTarget<T>(url: string, work: (target: Queryable) => Pro
  * Reads the state of a target.
  * @throws StartupError when this version may not write to it.
  */
-export async function lookAtTarget(target: Queryable): Promise<TargetState> {
+export async function readTargetState(target: Queryable): Promise<TargetState> {
   const { rows: tables } = await sql<{ name: string }>`
     select tablename as name from pg_tables where schemaname = current_schema() order by name`.execute(target);
   const isKnown = tables.some(({ name }) => name === 'kysely_migration');
@@ -68,7 +68,7 @@ export async function lookAtTarget(target: Queryable): Promise<TargetState> {
   if (names.length === 0) {
     const other = tables.find(({ name }) => !name.startsWith('kysely_'));
     if (other === undefined) return { is: 'empty' };
-    throw new StartupError(`The target holds something else: a table ${other.name}. ${NEW_ONE}`);
+    throw new StartupError(`The target contains something else: the table ${other.name}. ${NEW_ONE}`);
   }
   const version = compareMigrations(names.filter((name) => name !== mark));
   if (version !== 'same')
@@ -81,7 +81,7 @@ export async function lookAtTarget(target: Queryable): Promise<TargetState> {
 }
 
 /** Creates the tables of an empty target, and records that a copy of a source is in progress. */
-export async function beginCopy(url: string, target: Queryable, fingerprint: string): Promise<void> {
+export async function markCopyStarted(url: string, target: Queryable, fingerprint: string): Promise<void> {
   try {
     await migratePostgres(url);
     await sql`insert into kysely_migration values (${MARK + fingerprint}, ${new Date().toISOString()})`.execute(target);
@@ -91,7 +91,7 @@ export async function beginCopy(url: string, target: Queryable, fingerprint: str
 }
 
 /** Records that the copy is complete: gateways may start. */
-export async function endCopy(target: Queryable): Promise<void> {
+export async function markCopyComplete(target: Queryable): Promise<void> {
   await sql`delete from kysely_migration where name like ${`${MARK}%`}`.execute(target);
 }
 

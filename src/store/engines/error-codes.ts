@@ -16,12 +16,12 @@ export interface StorageErrorRule {
   readonly log: 'warn' | 'error' | 'stack';
 }
 
-const HELD: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'statement', log: 'warn' };
+const LOCKED: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'statement', log: 'warn' };
 const COLLISION: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'transaction', log: 'warn' };
-const PASSING: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'never', log: 'warn' };
+const TRANSIENT: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'never', log: 'warn' };
 const BROKEN: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'never', log: 'error' };
 /** An identical request may have been first: the next run of the transaction finds its row. */
-const TWIN: StorageErrorRule = { code: 'INTERNAL_SERVER_ERROR', retry: 'transaction', log: 'stack' };
+const DUPLICATE: StorageErrorRule = { code: 'INTERNAL_SERVER_ERROR', retry: 'transaction', log: 'stack' };
 const BUG: StorageErrorRule = { code: 'INTERNAL_SERVER_ERROR', retry: 'never', log: 'stack' };
 
 /**
@@ -30,9 +30,9 @@ const BUG: StorageErrorRule = { code: 'INTERNAL_SERVER_ERROR', retry: 'never', l
  */
 export const SQLITE_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
   // Another process has the write lock, or recovers the file.
-  SQLITE_BUSY: HELD,
-  SQLITE_PROTOCOL: HELD,
-  SQLITE_SCHEMA: HELD,
+  SQLITE_BUSY: LOCKED,
+  SQLITE_PROTOCOL: LOCKED,
+  SQLITE_SCHEMA: LOCKED,
   // The disk, its permissions or its memory.
   SQLITE_FULL: BROKEN,
   SQLITE_IOERR: BROKEN,
@@ -75,20 +75,20 @@ export const READ_ONLY = '25006';
 export const POSTGRES_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
   // A collision with another transaction.
   '40': COLLISION,
-  '40003': PASSING,
-  '55P03': PASSING,
-  '23505': TWIN,
-  '23503': TWIN,
-  [STALE_PLAN]: TWIN,
+  '40003': TRANSIENT,
+  '55P03': TRANSIENT,
+  '23505': DUPLICATE,
+  '23503': DUPLICATE,
+  [STALE_PLAN]: DUPLICATE,
   // The connection, the server's resources, its start or end, a time limit, a failover.
-  '08': PASSING,
-  '53': PASSING,
+  '08': TRANSIENT,
+  '53': TRANSIENT,
   '53100': BROKEN,
-  '57': PASSING,
+  '57': TRANSIENT,
   '57P04': BROKEN,
-  '25P03': PASSING,
-  '25P04': PASSING,
-  [READ_ONLY]: PASSING,
+  '25P03': TRANSIENT,
+  '25P04': TRANSIENT,
+  [READ_ONLY]: TRANSIENT,
   // The server's disk, files or settings.
   '58': BROKEN,
   F0: BROKEN,
@@ -148,7 +148,7 @@ export function sqliteRuleOf(code: string): StorageErrorRule {
 
 /** The rule for an error of Postgres, by its SQLSTATE; absent when the server gave no answer. */
 export function postgresRuleOf(code: string | undefined): StorageErrorRule {
-  if (code === undefined) return PASSING;
+  if (code === undefined) return TRANSIENT;
   return POSTGRES_ERRORS[code] ?? POSTGRES_ERRORS[code.slice(0, 2)] ?? BUG;
 }
 

@@ -6,7 +6,7 @@ export interface Gate {
    * Runs `task` when there is a free place.
    * @throws StorageUnavailableError when the wait exceeds the gate's maximum.
    */
-  pass<T>(task: () => Promise<T>): Promise<T>;
+  run<T>(task: () => Promise<T>): Promise<T>;
 }
 
 /** Creates a gate for `width` tasks at a time. */
@@ -38,7 +38,7 @@ export function createGate(width: number, maxWaitMs: number): Gate {
   }
 
   return {
-    async pass(task) {
+    async run(task) {
       await enter();
       try {
         return await task();

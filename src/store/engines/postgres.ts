@@ -63,7 +63,7 @@ function createDatabase(db: Queryable, heartbeat: Queryable, poolSize: number) {
     };
     for (let attempt = 1; ; attempt++) {
       try {
-        const result = await gate.pass(() => db.transaction().execute(run));
+        const result = await gate.run(() => db.transaction().execute(run));
         isWritable = true;
         return result;
       } catch (error) {
@@ -83,7 +83,7 @@ function createDatabase(db: Queryable, heartbeat: Queryable, poolSize: number) {
     async isReady() {
       const check = async () => {
         if (!(await isPrimary(db))) return false;
-        if (!isWritable) await transaction(tryToWrite);
+        if (!isWritable) await transaction(checkWritable);
         return true;
       };
       return Promise.race([check().catch(() => false), setTimeout(READY_TIMEOUT_MS, false, { ref: false })]);
@@ -151,7 +151,7 @@ async function isPrimary(db: Queryable): Promise<boolean> {
 }
 
 /** The smallest change that needs disk space and leaves nothing behind. */
-async function tryToWrite(trx: Transaction<Tables>): Promise<void> {
+async function checkWritable(trx: Transaction<Tables>): Promise<void> {
   const name = `probe_${randomUUID()}`;
   await trx.schema.createTable(name).addColumn('id', 'text').execute();
   await trx.schema.dropTable(name).execute();

@@ -36,7 +36,7 @@ export function lockPathOf(path: string): string {
  * nothing on Windows, which has no such permissions.
  * @param path the database.
  */
-export function narrowFiles(path: string, report: ReportExposed): void {
+export function restrictFiles(path: string, report: ReportExposed): void {
   const user = process.getuid?.();
   if (user === undefined) return;
   const folder = dirname(path);

@@ -6,15 +6,15 @@ import { migrate } from '../migrations/migrate.ts';
 import type { Queryable, Tables } from '../tables.ts';
 import { describeFailure } from './error-codes.ts';
 import { createGate } from './gate.ts';
-import { lockPathOf, makePrivateFile, makePrivateFolder, narrowFiles, type ReportExposed } from './private-files.ts';
+import { lockPathOf, makePrivateFile, makePrivateFolder, type ReportExposed, restrictFiles } from './private-files.ts';
 import { createKysely, type Handle, isSqliteError, openHandle, runWhenFree } from './sqlite-driver.ts';
 import type { RunTransaction, TransactionOptions } from './transaction.ts';
 
 const FOREIGN_WRITE_POLL_MS = 250;
 /** How long a transaction (from its call on) or a read waits for a file that another process has locked. */
-const MAX_HELD_MS = 5_000;
+const MAX_LOCKED_MS = 5_000;
 /** The same at the start, when no client waits. */
-const MAX_HELD_AT_START_MS = 30_000;
+const MAX_LOCKED_AT_START_MS = 30_000;
 /** How long a transaction waits for earlier transactions of this process. */
 const MAX_QUEUED_MS = 20_000;
 
@@ -26,9 +26,9 @@ const MAX_QUEUED_MS = 20_000;
  */
 export async function openSqlite(givenPath: string, role: 'gateway' | 'tool', onExposed: ReportExposed = () => {}) {
   const path = resolvePath(givenPath);
-  const lock = role === 'gateway' ? holdLock(path) : undefined;
-  narrowFiles(path, onExposed);
-  const startUntil = performance.now() + MAX_HELD_AT_START_MS;
+  const lock = role === 'gateway' ? acquireLock(path) : undefined;
+  restrictFiles(path, onExposed);
+  const startUntil = performance.now() + MAX_LOCKED_AT_START_MS;
   let until = startUntil;
 
   let writerHandle: Handle | undefined;
@@ -38,12 +38,12 @@ export async function openSqlite(givenPath: string, role: 'gateway' | 'tool', on
     const writer = createKysely(handle, () => until);
     await migrate(writer);
     const readerHandle = await runWhenFree(() => openHandle(path, { readonly: true }), startUntil);
-    const reader = createKysely(readerHandle, () => performance.now() + MAX_HELD_MS);
+    const reader = createKysely(readerHandle, () => performance.now() + MAX_LOCKED_MS);
     const gate = createGate(1, MAX_QUEUED_MS);
     // One transaction at a time: the deadline is that of the current one.
     const transact: RunTransaction = (work, { isLazy = false } = {}) => {
-      const askedUntil = performance.now() + MAX_HELD_MS;
-      return gate.pass(async () => {
+      const askedUntil = performance.now() + MAX_LOCKED_MS;
+      return gate.run(async () => {
         until = askedUntil;
         if (isLazy) handle.pragma('synchronous = NORMAL');
         try {
@@ -69,14 +69,14 @@ export async function openSqlite(givenPath: string, role: 'gateway' | 'tool', on
 export function openSqliteSnapshot(givenPath: string): { db: Queryable; close(): Promise<void> } {
   if (!existsSync(givenPath)) throw new StartupError(`There is no database ${givenPath}.`);
   const path = resolvePath(givenPath);
-  const lock = holdLock(path);
+  const lock = acquireLock(path);
   let handle: Handle | undefined;
   try {
     handle = openHandle(path, { readonly: true });
     // The first read, which this is, fixes the state that later reads see.
     handle.exec('begin');
     checkWhole(handle, path);
-    const db = createKysely(handle, () => performance.now() + MAX_HELD_MS);
+    const db = createKysely(handle, () => performance.now() + MAX_LOCKED_MS);
     return {
       db,
       async close() {
@@ -128,7 +128,7 @@ function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHa
     async isReady() {
       try {
         await reader.selectFrom('accounts').select('id').limit(1).execute();
-        if (!isWritable) await transaction(tryToWrite);
+        if (!isWritable) await transaction(checkWritable);
         return true;
       } catch {
         return false;
@@ -187,7 +187,7 @@ function resolvePath(path: string): string {
 }
 
 /** The smallest change that reaches the disk and leaves nothing behind. */
-async function tryToWrite(trx: Transaction<Tables>): Promise<void> {
+async function checkWritable(trx: Transaction<Tables>): Promise<void> {
   await trx.schema.createTable('probe').addColumn('id', 'text').execute();
   await trx.schema.dropTable('probe').execute();
 }
@@ -196,7 +196,7 @@ async function tryToWrite(trx: Transaction<Tables>): Promise<void> {
  * Takes the file's lock: a second SQLite file in an exclusive transaction. The operating system releases it even after
  * `kill -9`, unlike a file with a process id in it.
  */
-function holdLock(path: string): Handle {
+function acquireLock(path: string): Handle {
   const lockPath = lockPathOf(path);
   makePrivateFile(lockPath);
   const lock = openHandle(lockPath);

@@ -1,7 +1,7 @@
 import type { Passage } from '../../domain/entities.ts';
 import { fromJson, toJson } from '../../domain/json.ts';
 import { IS_OF_CHATBOT } from '../deleted-chatbots.ts';
-import { inTurns } from '../engines/in-turns.ts';
+import { yieldBatches } from '../engines/yield-batches.ts';
 import { type Page, padIds, prepareList } from '../pages.ts';
 import type { PassageRow, Queryable } from '../tables.ts';
 
@@ -9,7 +9,7 @@ const BATCH_SIZE = 50;
 
 /** Inserts the passages of a source; the caller adds them to the search index. */
 export async function insertPassages(trx: Queryable, passages: readonly Passage[]): Promise<void> {
-  for await (const batch of inTurns(passages, () => 1, BATCH_SIZE)) {
+  for await (const batch of yieldBatches(passages, () => 1, BATCH_SIZE)) {
     await trx.insertInto('passages').values(batch.map(toRow)).execute();
   }
 }

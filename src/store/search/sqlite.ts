@@ -3,7 +3,7 @@
  * chatbot's postings, and the vocabulary counts each term per chatbot. FTS5's own ranking counts all rows together.
  */
 import { type Kysely, sql } from 'kysely';
-import { inTurns } from '../engines/in-turns.ts';
+import { yieldBatches } from '../engines/yield-batches.ts';
 import type { Queryable } from '../tables.ts';
 import type { IndexEntry, MatchRow, TextIndex } from './text-index.ts';
 
@@ -69,7 +69,7 @@ async function create(db: Kysely<unknown>): Promise<void> {
 }
 
 async function add(trx: Queryable, entries: readonly IndexEntry[]): Promise<void> {
-  for await (const batch of inTurns(entries, ({ terms }) => terms.length + ENTRY_TERMS, BATCH_TERMS)) {
+  for await (const batch of yieldBatches(entries, ({ terms }) => terms.length + ENTRY_TERMS, BATCH_TERMS)) {
     const rows = JSON.stringify(batch.map(toEntryRow));
     const { rows: before } = await sql<{ id: number | null }>`select max(id) as id from search_entries`.execute(trx);
     await sql`

@@ -222,7 +222,7 @@ export interface EventFilter {
 
 /** The event filters of the account's active subscriptions. Uses `webhook_subscriptions_by_account`. */
 export async function listEventFilters(db: Queryable, accountId: string): Promise<EventFilter[]> {
-  const rows = await WISHES(db, [accountId, 1]);
+  const rows = await FIND_FILTERS(db, [accountId, 1]);
   return rows.map(({ id, chatbot_id, events, channels }) => ({
     id,
     chatbotId: chatbot_id,
@@ -232,7 +232,7 @@ export async function listEventFilters(db: Queryable, accountId: string): Promis
 }
 
 // Runs for every event.
-const WISHES = prepareQuery((db) =>
+const FIND_FILTERS = prepareQuery((db) =>
   db
     .selectFrom('webhook_subscriptions')
     .select(['id', 'chatbot_id', 'events', 'channels'])

@@ -1,17 +1,17 @@
 const FIRST_MS = 300;
 const LONGEST_MS = 8_000;
 
-/** Waits between attempts, longer each time, by a random part of it so that many pages do not return at once. */
+/** Waits between attempts: each longer than the last, with a random part, so that many pages do not return at once. */
 export interface Backoff {
-  /** Waits; not longer than until the browser says that it is online again, or `wake` is called. */
+  /** Waits; ends early when the browser is online again, or `wake` is called. */
   wait(atLeastMs?: number): Promise<void>;
-  /** Ends a wait that is under way. */
+  /** Ends the current wait. */
   wake(): void;
-  /** After a success: begin with short waits again. */
+  /** Starts again with short waits, after a success. */
   reset(): void;
 }
 
-/** Makes the waits of one thing that is tried again and again. */
+/** Creates the backoff of one repeated task. */
 export function createBackoff(): Backoff {
   let attempts = 0;
   let wake = () => {};

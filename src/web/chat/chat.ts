@@ -2,42 +2,45 @@ import { addMessage } from './conversation.ts';
 import { ConversationDocument, SendDocument } from './documents.ts';
 import { describeFailure } from './failures.ts';
 import { createGraph, type Graph, payloadOf } from './graph.ts';
-import type { Memory } from './memory.ts';
 import { openOutbox, type PendingMessage } from './outbox.ts';
-import { ExpiredError, type Session, type Ticket } from './session.ts';
+import { ExpiredError, type Session, type SessionGrant } from './session.ts';
 import { EMPTY, type Store } from './store.ts';
 import { createSync, type Sync } from './sync.ts';
+import type { TabStorage } from './tab-storage.ts';
 
-/** One visitor's conversation with one chatbot: what the page shows, and what can be done there. */
+/** One visitor's conversation with one chatbot: the page's state and actions. */
 export interface Chat {
-  readonly chatbot: Ticket['chatbot'];
-  /** Questions to begin with. */
+  readonly chatbot: SessionGrant['chatbot'];
+  /** Example questions for the start. */
   readonly examples: readonly string[];
   readonly store: Store;
   readonly graph: Graph;
   readonly sync: Sync;
-  /** Sends a message, now or as soon as the gateway can be reached. */
+  /** Sends a message, now or when the gateway is reachable. */
   send(content: string): void;
-  /** Forgets a message that was refused. */
+  /** Removes a refused message. */
   discard(message: PendingMessage): void;
-  /** Leaves this conversation for a new one. */
-  startAnew(): void;
+  /** Starts a new conversation. */
+  startNew(): void;
   readEarlier(): void;
-  /** Does something that may fail, and says so on the page. @returns whether it was done. */
+  /**
+   * Runs an action, and shows its failure on the page.
+   * @returns whether it succeeded.
+   */
   attempt(task: () => Promise<void>): Promise<boolean>;
 }
 
-/** What the page works with. */
+/** What the page uses. */
 export interface ChatDeps {
   readonly session: Session;
-  readonly memory: Memory;
+  readonly memory: TabStorage;
   readonly store: Store;
 }
 
-/** The key under which the browser keeps which conversation has begun. */
-const BEGUN = 'begun';
+/** The browser's storage key for the conversation that has started. */
+const STARTED = 'begun';
 
-/** Makes the conversation of one page, and takes up where the tab has left it. */
+/** Creates the conversation of one page, and resumes that of the tab. */
 export function createChat({ session, memory, store }: ChatDeps): Chat {
   const { chatbot, examples } = session.ticket;
   const graph = createGraph(session);
@@ -45,7 +48,7 @@ export function createChat({ session, memory, store }: ChatDeps): Chat {
   const outbox = openOutbox(memory, {
     send,
     changed: showPending,
-    // One that asks to wait can be reached.
+    // A gateway that asks to wait is reachable.
     delayed: ({ retryAfterMs }) => retryAfterMs === undefined && store.update({ isOnline: false }),
   });
 
@@ -56,18 +59,18 @@ export function createChat({ session, memory, store }: ChatDeps): Chat {
   }
 
   function begin(conversationId: string): void {
-    memory.write(BEGUN, conversationId);
+    memory.write(STARTED, conversationId);
     sync.follow(conversationId);
   }
 
   async function send({ clientMessageId, conversationId, content }: PendingMessage): Promise<void> {
     const input = { conversationId, clientMessageId, content };
-    const { sendMessage } = await graph.ask(SendDocument, { input });
+    const { sendMessage } = await graph.request(SendDocument, { input });
     const { conversation, userMessage, reply, notice } = payloadOf(sendMessage);
     store.update({ isOnline: true });
     if (conversationId !== session.ticket.conversationId) return;
     store.update({ conversation, notice: notice ?? undefined });
-    // One that was stored long ago, and is sent again because its answer was lost, may not be shown any more.
+    // A message that was stored long ago, and is sent again because its response was lost, may not be shown any more.
     for (const message of [userMessage, reply]) {
       if (message?.isShown) sync.change(withMessage(store.state.messages, message));
     }
@@ -88,7 +91,7 @@ export function createChat({ session, memory, store }: ChatDeps): Chat {
   const attempt = (task: () => Promise<void>) => attemptTask({ session, store }, task);
 
   showPending();
-  if (session.ticket.conversationId === memory.read(BEGUN)) {
+  if (session.ticket.conversationId === memory.read(STARTED)) {
     store.update({ isLoading: true });
     begin(session.ticket.conversationId);
   }
@@ -102,7 +105,7 @@ export function createChat({ session, memory, store }: ChatDeps): Chat {
     attempt,
     send: (content) => outbox.add({ conversationId: session.ticket.conversationId, content }),
     discard: ({ clientMessageId }) => outbox.remove(clientMessageId),
-    startAnew: () => void startAnew(),
+    startNew: () => void startAnew(),
     readEarlier() {
       const { conversation, earlier } = store.state;
       if (conversation === undefined || earlier === undefined) return;
@@ -111,7 +114,7 @@ export function createChat({ session, memory, store }: ChatDeps): Chat {
   };
 }
 
-/** Puts a message among those that are shown; undefined when the conversation has to be read again. */
+/** Inserts a message among those shown; undefined when the conversation must be read again. */
 function withMessage(shown: Parameters<typeof addMessage>[0], message: Parameters<typeof addMessage>[1]) {
   const messages = addMessage(shown, message);
   return messages && { messages };
@@ -132,9 +135,9 @@ async function attemptTask(
   }
 }
 
-/** Reads the page of messages before the cursor `earlier`, and puts it before those that are shown. */
+/** Reads the page of messages before the cursor `earlier`, and inserts it before those shown. */
 async function addEarlier({ graph, store }: Pick<Chat, 'graph' | 'store'>, id: string, earlier: string): Promise<void> {
-  const read = await graph.ask(ConversationDocument, { id, before: earlier });
+  const read = await graph.request(ConversationDocument, { id, before: earlier });
   const page = read.conversation?.messages;
   if (page === undefined || store.state.earlier !== earlier) return;
   store.update({

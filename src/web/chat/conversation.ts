@@ -1,9 +1,9 @@
 import type { CitationFieldsFragment, MessageFieldsFragment } from './documents.ts';
 
-/** A message as the page knows it. */
+/** A message on the page. */
 export type Message = MessageFieldsFragment;
 
-/** Evidence for a stretch of a message. */
+/** Evidence for a span of a message. */
 export type Citation = CitationFieldsFragment;
 
 const STAGES: Readonly<Record<Message['status'], number>> = {
@@ -16,58 +16,59 @@ const STAGES: Readonly<Record<Message['status'], number>> = {
 };
 const ENDED = 2;
 
-/** Whether a message will not change any more by itself. */
+/** Whether a message is final. */
 export function hasEnded({ status }: Message): boolean {
   return STAGES[status] === ENDED;
 }
 
 /**
- * Puts together what is known of a message and what was told: what has come further counts, because answers and events
- * overtake each other. Text only grows while a reply is written; what is stored in the end may be less than was told.
+ * Merges a known message with an update; the more advanced one wins, because responses and events overtake each other.
+ * Text only grows while a reply is generated; the stored text may be shorter in the end.
  */
-export function mergeMessage(known: Message, told: Message): Message {
-  if (STAGES[told.status] < STAGES[known.status]) return { ...known, siblings: longer(known.siblings, told.siblings) };
-  if (told.status !== 'STREAMING' || told.content.length >= known.content.length) return told;
-  return { ...told, content: known.content, citations: longer(known.citations, told.citations) };
+export function mergeMessage(known: Message, update: Message): Message {
+  if (STAGES[update.status] < STAGES[known.status])
+    return { ...known, siblings: longer(known.siblings, update.siblings) };
+  if (update.status !== 'STREAMING' || update.content.length >= known.content.length) return update;
+  return { ...update, content: known.content, citations: longer(known.citations, update.citations) };
 }
 
 const longer = <Item>(some: Item[], others: Item[]) => (some.length > others.length ? some : others);
 
-/** Replaces what is known of a message; a list without it stays as it is. */
-export function updateMessage(messages: readonly Message[], told: Message): readonly Message[] {
-  return messages.map((message) => (message.id === told.id ? mergeMessage(message, told) : message));
+/** Updates a known message; a list without it stays as it is. */
+export function updateMessage(messages: readonly Message[], update: Message): readonly Message[] {
+  return messages.map((message) => (message.id === update.id ? mergeMessage(message, update) : message));
 }
 
 /**
- * Adds a message to the branch that is shown: it stands after its parent, in place of what stood there.
- * @returns undefined where the parent is not in the list, so that everything has to be read again.
+ * Adds a message to the shown branch: after its parent, replacing whatever followed.
+ * @returns undefined if the parent is not in the list: everything must be read again.
  */
-export function addMessage(messages: readonly Message[], told: Message): readonly Message[] | undefined {
-  if (messages.some(({ id }) => id === told.id)) return updateMessage(messages, told);
-  const kept = keepUpTo(messages, told.parent?.id);
-  return kept && [...kept, told];
+export function addMessage(messages: readonly Message[], update: Message): readonly Message[] | undefined {
+  if (messages.some(({ id }) => id === update.id)) return updateMessage(messages, update);
+  const kept = messagesUpTo(messages, update.parent?.id);
+  return kept && [...kept, update];
 }
 
 /**
- * Puts a page of messages, the newest ones of the branch that is shown, after those before it that are known already.
- * What is known of its messages is kept where it has come further.
+ * Appends a page with the newest messages of the shown branch to known earlier messages. A known message stays if it is
+ * more advanced.
  */
 export function addPage(messages: readonly Message[], page: readonly Message[]): readonly Message[] {
   const known = new Map(messages.map((message) => [message.id, message]));
-  const merged = page.map((told) => mergeMessage(known.get(told.id) ?? told, told));
+  const merged = page.map((update) => mergeMessage(known.get(update.id) ?? update, update));
   const [first] = merged;
-  const kept = first?.parent ? keepUpTo(messages, first.parent.id) : [];
+  const kept = first?.parent ? messagesUpTo(messages, first.parent.id) : [];
   return [...(kept ?? []), ...merged];
 }
 
-/** The messages up to one, that one included; none where it is absent, undefined where it is not among them. */
-function keepUpTo(messages: readonly Message[], id: string | undefined): readonly Message[] | undefined {
+/** The messages up to and including one; none if `id` is absent, undefined if it is not among them. */
+function messagesUpTo(messages: readonly Message[], id: string | undefined): readonly Message[] | undefined {
   if (id === undefined) return [];
   const index = messages.findIndex((message) => message.id === id);
   return index < 0 ? undefined : messages.slice(0, index + 1);
 }
 
-/** A piece of a reply, and where it stands in it. */
+/** A piece of a reply, and its offset. */
 export interface Delta {
   readonly messageId: string;
   readonly offset: number;
@@ -75,8 +76,8 @@ export interface Delta {
 }
 
 /**
- * Writes a piece of a reply to its place; a piece that is there already changes nothing.
- * @returns undefined where text before the piece is missing.
+ * Writes a piece of a reply at its offset; a piece that is there already changes nothing.
+ * @returns undefined if text before the piece is missing.
  */
 export function addDelta(messages: readonly Message[], delta: Delta): readonly Message[] | undefined {
   const message = messages.find(({ id }) => id === delta.messageId);
@@ -87,12 +88,13 @@ export function addDelta(messages: readonly Message[], delta: Delta): readonly M
   return messages.map((other) => (other === message ? { ...message, status: 'STREAMING', content } : other));
 }
 
-/** Adds a citation to a reply that does not have it yet. */
-export function addCitation(messages: readonly Message[], messageId: string, told: Citation): readonly Message[] {
-  const isSame = ({ start, end, quote }: Citation) => start === told.start && end === told.end && quote === told.quote;
+/** Adds a citation to a reply, once. */
+export function addCitation(messages: readonly Message[], messageId: string, update: Citation): readonly Message[] {
+  const isSame = ({ start, end, quote }: Citation) =>
+    start === update.start && end === update.end && quote === update.quote;
   return messages.map((message) =>
     message.id !== messageId || hasEnded(message) || message.citations.some(isSame)
       ? message
-      : { ...message, citations: [...message.citations, told] },
+      : { ...message, citations: [...message.citations, update] },
   );
 }

@@ -2,13 +2,13 @@ import { addCitation, addDelta, addMessage, hasEnded, type Message, updateMessag
 import type { ConversationEvent } from './follow.ts';
 import type { ChatState } from './store.ts';
 
-/** What an event changes; undefined where only reading everything again can tell. */
+/** The change for an event; undefined when everything must be read again. */
 export function applyEvent(state: ChatState, event: ConversationEvent): Partial<ChatState> | undefined {
   const { messages } = state;
   switch (event.__typename) {
     case 'MessageCreated': {
       const { message } = event;
-      // A reply under way is told to everyone who begins to listen, also where another branch is shown.
+      // A new subscription receives the running reply, even if another branch is shown.
       if (!message.isShown) return {};
       const added = addMessage(messages, message);
       return added && { messages: added, ...(message.role === 'AGENT' && { isPersonTyping: false }) };
@@ -38,7 +38,7 @@ export function applyEvent(state: ChatState, event: ConversationEvent): Partial<
   }
 }
 
-/** What to read out of a change: an answer when it has ended, and what a person wrote; nothing of a first reading. */
+/** The announcement of a change: finished replies, and messages of a person; nothing for the first read. */
 export function describeChange(before: readonly Message[], after: readonly Message[]): string | undefined {
   if (before.length === 0) return undefined;
   const known = new Map(before.map((message) => [message.id, message]));
@@ -46,12 +46,12 @@ export function describeChange(before: readonly Message[], after: readonly Messa
     const earlier = known.get(message.id);
     if (message.role === 'USER' || !hasEnded(message) || (earlier && hasEnded(earlier))) return [];
     if (message.role !== 'ASSISTANT') return [`${message.authorName ?? 'A person'} wrote: ${message.content}`];
-    return [`${ENDINGS[message.status] ?? 'Answer:'} ${message.content}`];
+    return [`${FINAL_EVENT_TYPES[message.status] ?? 'Answer:'} ${message.content}`];
   });
   return news.at(-1);
 }
 
-const ENDINGS: Partial<Record<Message['status'], string>> = {
+const FINAL_EVENT_TYPES: Partial<Record<Message['status'], string>> = {
   FAILED: 'The answer failed.',
   STOPPED: 'The answer was stopped.',
   INTERRUPTED: 'The answer was interrupted.',

@@ -1,6 +1,6 @@
-/** The gateway cannot be reached, or is not ready: the same request may succeed later. */
+/** The gateway is unreachable or not ready: the same request may succeed later. */
 export class UnreachableError extends Error {
-  /** How long it asked us to wait; absent where it said nothing. */
+  /** How long the gateway asks to wait; absent if it did not say. */
   readonly retryAfterMs: number | undefined;
 
   constructor(retryAfterMs?: number) {
@@ -13,9 +13,9 @@ export class UnreachableError extends Error {
   }
 }
 
-/** The gateway said no, in words for people; the same request will fail again. */
+/** The gateway refused the request, with a message for people; the same request will fail again. */
 export class RefusedError extends Error {
-  /** The reason in a word that never changes, such as `NOT_FOUND`. */
+  /** The stable code of the reason, such as `NOT_FOUND`. */
   readonly code: string;
 
   constructor(code: string, reason: string) {
@@ -24,7 +24,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** What to show of anything that was thrown. */
+/** The message to show for any error. */
 export function describeFailure(error: unknown): string {
   return error instanceof RefusedError || error instanceof UnreachableError ? error.message : 'Something went wrong.';
 }

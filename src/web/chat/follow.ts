@@ -3,16 +3,16 @@ import { createBackoff } from './backoff.ts';
 import { FollowDocument, type FollowSubscription, type FollowSubscriptionVariables } from './documents.ts';
 import type { Session } from './session.ts';
 
-/** Something that happened in the conversation. */
+/** An event of the conversation. */
 export type ConversationEvent = FollowSubscription['conversationEvents'];
 
-/** Who is told what happens. */
+/** The callbacks of a subscription. */
 export interface Listener {
-  /** The gateway listens to us: from here on nothing is missed. */
+  /** The subscription is open: from now on no event is missed. */
   connected(): void;
-  /** The connection is lost; it is being tried again. */
+  /** The connection is lost; it is being reopened. */
   lost(): void;
-  /** There is no such conversation any more; nothing else will be told. */
+  /** The conversation no longer exists; no events will follow. */
   gone(): void;
   event(event: ConversationEvent): void;
 }
@@ -22,17 +22,17 @@ const PONG_MS = 5_000;
 const UNAUTHORIZED = 4401;
 
 /**
- * Follows a conversation until it is told to stop, over as many connections as it takes. Each goes on after the last
- * event that was told. It ends where the gateway does not know the token any more.
+ * Follows a conversation until it is stopped, over any number of connections. Each resumes after the last received
+ * event. Ends when the gateway no longer accepts the token.
  */
 export function followConversation(session: Session, conversationId: string, listener: Listener): () => void {
   const backoff = createBackoff();
   let isOver = false;
-  // Kept in memory only: a page that is loaded anew reads everything anyway.
+  // In memory only: a reloaded page reads everything anyway.
   let after: string | null = null;
   let close = () => {};
 
-  /** Listens on one connection; resolves when it has ended, whyever. */
+  /** Listens on one connection; resolves when it has ended, for whatever reason. */
   async function listen(): Promise<void> {
     let lateness: ReturnType<typeof setTimeout> | undefined;
     const client = createClient({
@@ -45,7 +45,7 @@ export function followConversation(session: Session, conversationId: string, lis
           backoff.reset();
           listener.connected();
         },
-        // A network that is gone says nothing: only a missing answer tells.
+        // A dead network is silent: only a missing pong reveals it.
         ping: (isReceived) => {
           if (!isReceived) lateness = setTimeout(() => client.terminate(), PONG_MS);
         },
@@ -71,7 +71,7 @@ export function followConversation(session: Session, conversationId: string, lis
         if (isOver) session.expire();
         return;
       }
-      // The gateway refused. Where it is not the conversation, it may be the place: begin with what is under way.
+      // The gateway refused. If the conversation exists, the cursor may be invalid: start with the present state.
       after = null;
       if (reason.some(({ extensions }) => extensions?.code === 'NOT_FOUND')) {
         isOver = true;

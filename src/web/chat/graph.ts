@@ -4,8 +4,11 @@ import { EXPIRED, type Session } from './session.ts';
 
 /** Runs queries and mutations. */
 export interface Graph {
-  /** Asks once. @throws UnreachableError, RefusedError */
-  ask<Result, Variables>(document: TypedDocumentString<Result, Variables>, variables: Variables): Promise<Result>;
+  /**
+   * Sends one request.
+   * @throws UnreachableError, RefusedError
+   */
+  request<Result, Variables>(document: TypedDocumentString<Result, Variables>, variables: Variables): Promise<Result>;
 }
 
 interface Answer<Result> {
@@ -13,10 +16,10 @@ interface Answer<Result> {
   readonly errors?: readonly { message: string; extensions?: { code?: string; retryAfterMs?: number } }[];
 }
 
-/** What the gateway says when it cannot answer now. */
-const PASSING = new Set(['RATE_LIMITED', 'SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR']);
+/** Codes of temporary failures. */
+const TRANSIENT = new Set(['RATE_LIMITED', 'SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR']);
 
-/** Makes what asks the gateway over HTTP: unlike over a socket, each answer or its absence belongs to one request. */
+/** Creates the client over HTTP: unlike on a socket, each response or its absence belongs to one request. */
 export function createGraph(session: Session): Graph {
   async function post(body: string, token: string): Promise<Response> {
     try {
@@ -31,7 +34,7 @@ export function createGraph(session: Session): Graph {
   }
 
   return {
-    async ask<Result, Variables>(document: TypedDocumentString<Result, Variables>, variables: Variables) {
+    async request<Result, Variables>(document: TypedDocumentString<Result, Variables>, variables: Variables) {
       const body = JSON.stringify({ query: document.toString(), variables });
       const { token } = session.ticket;
       const response = await post(body, token);
@@ -43,13 +46,16 @@ export function createGraph(session: Session): Graph {
       const [error] = answer.errors ?? [];
       if (answer.data && error === undefined) return answer.data;
       const { code = '', retryAfterMs } = error?.extensions ?? {};
-      if (error === undefined || PASSING.has(code)) throw new UnreachableError(retryAfterMs);
+      if (error === undefined || TRANSIENT.has(code)) throw new UnreachableError(retryAfterMs);
       throw new RefusedError(code, error.message);
     },
   };
 }
 
-/** Gives the payload of a mutation. @throws RefusedError where its union holds an error. */
+/**
+ * Returns the payload of a mutation.
+ * @throws RefusedError when its union holds an error.
+ */
 export function payloadOf<Result extends { __typename: string }>(
   result: Result,
 ): Extract<Result, { __typename: `${string}Payload` }> {

@@ -6,19 +6,19 @@ import './styles/dialogs.css';
 import { createChat } from './chat.ts';
 import { App } from './components/app.tsx';
 import { LinkNotice } from './components/link-notice.tsx';
-import { openMemory } from './memory.ts';
 import { ExpiredError, openSession } from './session.ts';
 import { createStore } from './store.ts';
+import { openTabStorage } from './tab-storage.ts';
 import { ChatContext } from './use-chat.ts';
 
 async function open(root: HTMLElement): Promise<void> {
   const [, , name = ''] = location.pathname.split('/');
   const link = location.hash.slice(1);
-  // Out of sight, and out of the history.
+  // Removes the secret from the address bar and the history.
   if (link !== '') history.replaceState(null, '', location.pathname);
   addEventListener('hashchange', () => location.reload());
   const store = createStore();
-  const memory = openMemory(name);
+  const memory = openTabStorage(name);
   try {
     const session = await openSession(name, link, memory, () => store.update({ isExpired: true }));
     if (session === undefined) {

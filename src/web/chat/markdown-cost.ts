@@ -1,18 +1,18 @@
 /**
- * What the parser may take, in characters that it looks at again for each sign that may open or close something in a
- * paragraph, and in blocks within blocks. Ten answers of full length come to a twentieth of it; more takes a second, or
- * all of its stack.
+ * The maximum cost of parsing: characters that the parser reads again for each sign that may open or close something in
+ * a paragraph, and nested blocks. Ten replies of full length cost a twentieth of it; more takes a second, or the whole
+ * stack.
  */
 const MAX_COST = 20_000_000;
 const MAX_DEPTH = 40;
 
 const SIGN = /[[\]!*_~`<\\]/g;
-/** What opens quotations and lists within each other, on one line. */
+/** The signs that open nested quotations and lists, on one line. */
 const OPENING = /^[ \t]*(?:>[ \t]*|(?:[-*+]|\d{1,9}[.)])[ \t]+)+/gm;
 const MARK = /[>*+-]|\d[.)]/g;
 const INDENT = /^[ \t]+(?=[-*+\d])/gm;
 
-/** Whether Markdown can be parsed in a moment. What is written to be costly cannot, at a hundredth of its length. */
+/** Whether the parser takes only a moment. Hostile Markdown does not, at a hundredth of its length. */
 export function isCheapToParse(markdown: string): boolean {
   let cost = 0;
   for (const paragraph of markdown.split(/\n[ \t]*\n/)) cost += paragraph.length * count(paragraph, SIGN);

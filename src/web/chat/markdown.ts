@@ -4,19 +4,19 @@ import { type ComponentChild, h } from 'preact';
 import { removeMarks, splitAtMarks } from './citation-marks.ts';
 import { isCheapToParse } from './markdown-cost.ts';
 
-/** What of Markdown is shown; everything else is shown as its text. */
+/** The Markdown elements that are shown; everything else is shown as text. */
 const TAGS = [
   ...['p', 'br', 'hr', 'strong', 'em', 'del', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a'],
   ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td'],
 ];
 
-/** Headings of an answer stand below those of the page. */
+/** The headings of a reply are below those of the page. */
 const RENAMED: Readonly<Record<string, string>> = { h1: 'h3', h2: 'h4', h3: 'h5', h4: 'h6', h5: 'h6' };
 
 const marked = new Marked({
   gfm: true,
   tokenizer: {
-    // HTML is no part of it: it stays text.
+    // HTML stays text.
     html: () => undefined,
     tag: () => undefined,
   },
@@ -27,7 +27,7 @@ const marked = new Marked({
   },
 });
 
-/** Makes what stands in the place of texts and marks; called in their order. */
+/** Create the elements for texts and marks; called in order. */
 export interface Renderers {
   /** By the index of the mark. */
   mark(index: number): ComponentChild;
@@ -36,8 +36,8 @@ export interface Renderers {
 }
 
 /**
- * Renders Markdown, which may hold marks, as elements and never as HTML: what people and models write is data. What would
- * take the parser seconds is shown as it is written.
+ * Renders Markdown, with marks, as elements and never as HTML: the texts of people and models are data. Markdown that
+ * would take the parser seconds is shown as plain text.
  */
 export function renderMarkdown(source: string, renderers: Renderers): ComponentChild[] {
   if (!isCheapToParse(source)) return [h('p', { class: 'plain' }, renderText(source, renderers))];
@@ -68,7 +68,7 @@ function renderText(data: string, { mark, text = (plain) => plain }: Renderers):
   return splitAtMarks(data).map((part) => (typeof part === 'string' ? text(part) : mark(part)));
 }
 
-/** A link to the web; its marks come after it, because they can be pressed themselves. */
+/** A link to the web; its marks follow it, because they are buttons. */
 function renderLink(link: Element, renderers: Renderers): ComponentChild[] {
   const marks: ComponentChild[] = [];
   const mark = (index: number) => {
@@ -81,7 +81,7 @@ function renderLink(link: Element, renderers: Renderers): ComponentChild[] {
   return [h('a', { href, target: '_blank', rel: 'noopener noreferrer' }, children), ...marks];
 }
 
-/** An address of the web as it is; undefined for everything else that an address can be. */
+/** The text if it is a web address; undefined for any other kind of address. */
 export function webAddress(text: string): string | undefined {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) ? text : undefined;
 }

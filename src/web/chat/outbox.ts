@@ -1,41 +1,44 @@
 import { createBackoff } from './backoff.ts';
 import { describeFailure, UnreachableError } from './failures.ts';
-import type { Memory } from './memory.ts';
+import type { TabStorage } from './tab-storage.ts';
 
 /** A message that the gateway has not confirmed yet. */
 export interface PendingMessage {
-  /** Names the message for the gateway, so that sending it again does not store it again. Sorts by time. */
+  /** Identifies the message, so that the gateway stores a repeated send only once. Sorts by time. */
   readonly clientMessageId: string;
-  /** The conversation it belongs to. */
+  /** The conversation that it belongs to. */
   readonly conversationId: string;
   readonly content: string;
-  /** Why the gateway refused it; absent while it is tried. */
+  /** Why the gateway refused it; absent while it is being sent. */
   readonly refusal?: string;
 }
 
-/** Messages on their way. They are kept by the browser, and sent in their order until each was answered. */
+/** The messages being sent. The browser stores them, and the page sends them in order until each has a response. */
 export interface Outbox {
   readonly pending: readonly PendingMessage[];
   add(message: Pick<PendingMessage, 'conversationId' | 'content'>): void;
   remove(clientMessageId: string): void;
-  /** Tries at once: the gateway was heard of. */
+  /** Tries at once: the gateway is reachable. */
   wake(): void;
 }
 
-/** Whom the outbox works for. */
+/** The callbacks of the outbox. */
 export interface OutboxOwner {
-  /** Sends a message. @throws UnreachableError to be asked again later; anything else refuses the message. */
+  /**
+   * Sends a message.
+   * @throws UnreachableError to be retried later; any other error refuses the message.
+   */
   send(message: PendingMessage): Promise<void>;
-  /** `pending` is another one. */
+  /** `pending` has changed. */
   changed(): void;
-  /** A message could not be sent, and will be tried again. */
+  /** A message could not be sent, and will be retried. */
   delayed(reason: UnreachableError): void;
 }
 
 const PREFIX = 'outbox.';
 
-/** Opens the outbox with what an earlier visit has left in it. */
-export function openOutbox(memory: Memory, owner: OutboxOwner): Outbox {
+/** Opens the outbox with the messages of an earlier visit. */
+export function openOutbox(memory: TabStorage, owner: OutboxOwner): Outbox {
   const backoff = createBackoff();
   let pending: readonly PendingMessage[] = memory.list<PendingMessage>(PREFIX);
   let isSending = false;
@@ -51,7 +54,7 @@ export function openOutbox(memory: Memory, owner: OutboxOwner): Outbox {
   }
 
   function refuse({ clientMessageId }: PendingMessage, refusal: string): void {
-    // The words stay on the page, to be copied or discarded, and are not tried again after a reload.
+    // The text stays on the page, to be copied or discarded, and is not sent again after a reload.
     memory.remove(PREFIX + clientMessageId);
     change(pending.map((other) => (other.clientMessageId === clientMessageId ? { ...other, refusal } : other)));
   }

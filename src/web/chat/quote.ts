@@ -1,10 +1,10 @@
-/** Where a stretch of a text begins, and where it ends, exclusive. */
+/** The start and the exclusive end of a span of text. */
 export interface Span {
   readonly start: number;
   readonly end: number;
 }
 
-/** Finds a quote in the passage that it was taken from; white space may differ, because quotes are set on one line. */
+/** Finds a quote in its passage; white space may differ, because quotes are on one line. */
 export function findQuote(text: string, quote: string): Span | undefined {
   const wanted = joinSpaces(quote.trim()).text;
   const joined = joinSpaces(text);
@@ -14,7 +14,7 @@ export function findQuote(text: string, quote: string): Span | undefined {
   return start === undefined || last === undefined ? undefined : { start, end: last + 1 };
 }
 
-/** A text with one space for each white space, and where each of its UTF-16 units stood. */
+/** A text with each run of white space as one space, and the original offset of each of its UTF-16 units. */
 function joinSpaces(text: string): { readonly text: string; readonly places: readonly number[] } {
   const units: string[] = [];
   const places: number[] = [];

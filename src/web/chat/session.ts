@@ -1,50 +1,54 @@
 import { createBackoff } from './backoff.ts';
 import { UnreachableError } from './failures.ts';
-import type { Memory } from './memory.ts';
+import type { TabStorage } from './tab-storage.ts';
 
-/** What the gateway gives in exchange for the secret of a link: a token for one conversation. */
-export interface Ticket {
+/** The gateway's response to the secret of a link: a token for one conversation. */
+export interface SessionGrant {
   readonly token: string;
-  /** The conversation begins with the first message that is sent to it. */
+  /** The conversation starts with the first message sent to it. */
   readonly conversationId: string;
   readonly chatbot: { readonly id: string; readonly name: string };
-  /** Questions to begin with. */
+  /** Example questions for the start. */
   readonly examples: readonly string[];
 }
 
-/** The page's credential. It ends with the process that gave it. */
+/** The page's credential. It is valid until the gateway's process ends. */
 export interface Session {
-  readonly ticket: Ticket;
-  /** Exchanges the secret once more, for another conversation. @throws UnreachableError, ExpiredError */
+  readonly ticket: SessionGrant;
+  /**
+   * Exchanges the secret again, for another conversation.
+   * @throws UnreachableError, ExpiredError
+   */
   renew(): Promise<void>;
-  /** Notes that the gateway does not know the token any more. */
+  /** Notes that the gateway no longer accepts the token. */
   expire(): void;
 }
 
-/** The gateway does not take the secret of the link. */
+/** The gateway does not accept the secret of the link. */
 export class ExpiredError extends Error {
   constructor() {
     super(EXPIRED);
   }
 }
 
-/** What to do where a link does not work any more. */
+/** What to do when a link no longer works. */
 export const EXPIRED = 'This link no longer works. The gateway prints a new one at each start: open that one.';
 
 const SECRET = 'secret';
 const TICKET = 'ticket';
 
 /**
- * Opens the session of a page, with the secret of its link: the part after `#`, which browsers send to nobody. Both are
- * kept as long as the tab, so that a page that is loaded again goes on with its conversation.
- * @param link that secret; empty where the address has none.
+ * Opens the session of a page, with the secret of its link: the part after `#`, which browsers do not send. The tab's
+ * storage keeps both, so that a reloaded page continues its conversation.
+ * @param link the secret; empty if the address has none.
  * @param onExpired called at most once.
- * @returns undefined where there is no secret. @throws ExpiredError
+ * @returns undefined without a secret.
+ * @throws ExpiredError
  */
 export async function openSession(
   name: string,
   link: string,
-  memory: Memory,
+  memory: TabStorage,
   onExpired: () => void,
 ): Promise<Session | undefined> {
   if (link !== '' && link !== memory.read(SECRET)) {
@@ -53,7 +57,7 @@ export async function openSession(
   }
   const secret = memory.read<string>(SECRET);
   if (secret === undefined) return undefined;
-  let ticket = memory.read<Ticket>(TICKET) ?? (await exchangePatiently(name, secret));
+  let ticket = memory.read<SessionGrant>(TICKET) ?? (await exchangePatiently(name, secret));
   let isExpired = false;
   memory.write(TICKET, ticket);
   return {
@@ -71,7 +75,7 @@ export async function openSession(
   };
 }
 
-async function exchangePatiently(name: string, secret: string): Promise<Ticket> {
+async function exchangePatiently(name: string, secret: string): Promise<SessionGrant> {
   const backoff = createBackoff();
   while (true) {
     try {
@@ -83,12 +87,12 @@ async function exchangePatiently(name: string, secret: string): Promise<Ticket> 
   }
 }
 
-async function exchange(name: string, secret: string): Promise<Ticket> {
+async function exchange(name: string, secret: string): Promise<SessionGrant> {
   const response = await fetch(`/chat/${name}/session`, {
     method: 'POST',
     headers: { authorization: `Bearer ${secret}` },
   }).catch(() => undefined);
   if (response?.status === 404) throw new ExpiredError();
   if (!response?.ok) throw new UnreachableError();
-  return (await response.json()) as Ticket;
+  return (await response.json()) as SessionGrant;
 }

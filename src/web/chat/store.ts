@@ -2,38 +2,38 @@ import type { Message } from './conversation.ts';
 import type { ConversationFieldsFragment } from './documents.ts';
 import type { PendingMessage } from './outbox.ts';
 
-/** All that the page shows. Every change makes a new one. */
+/** The state of the page. Every change creates a new one. */
 export interface ChatState {
-  /** Absent before the first message was sent. */
+  /** Absent before the first message is sent. */
   readonly conversation: ConversationFieldsFragment | undefined;
-  /** The branch that is shown, oldest first, as far as it was read. */
+  /** The shown branch, oldest first, as far as it was read. */
   readonly messages: readonly Message[];
-  /** Where what came before begins; absent when everything was read. */
+  /** The cursor of earlier messages; absent when all are read. */
   readonly earlier: string | undefined;
-  /** What was written here and not confirmed yet. */
+  /** Messages from this page that are not confirmed yet. */
   readonly pending: readonly PendingMessage[];
-  /** Whether what an earlier visit has left is still being read. */
+  /** Whether the conversation of an earlier visit is still being read. */
   readonly isLoading: boolean;
-  /** False while the gateway cannot be reached. */
+  /** False while the gateway is unreachable. */
   readonly isOnline: boolean;
-  /** Whether the gateway does not know the page any more: what is shown stays, and nothing can be sent. */
+  /** Whether the gateway no longer accepts the page's token: the page stays readable, and nothing can be sent. */
   readonly isExpired: boolean;
   readonly isPersonTyping: boolean;
-  /** Why the last action did not work, or what the gateway had to say instead of a reply. */
+  /** Why the last action failed, or the gateway's notice instead of a reply. */
   readonly notice: string | undefined;
-  /** What is read out to those who do not see the page. */
+  /** The text that screen readers announce. */
   readonly announcement: string;
 }
 
-/** A place for the state, and those who want to know when it changes. */
+/** Holds the state, and notifies listeners of changes. */
 export interface Store {
   readonly state: ChatState;
   update(change: Partial<ChatState>): void;
-  /** @returns what ends the subscription. */
+  /** @returns the function that unsubscribes. */
   subscribe(listener: () => void): () => void;
 }
 
-/** What a page shows that has not read anything yet. */
+/** The state before the first read. */
 export const EMPTY: ChatState = {
   conversation: undefined,
   messages: [],
@@ -47,7 +47,7 @@ export const EMPTY: ChatState = {
   announcement: '',
 };
 
-/** Makes the store of one page. */
+/** Creates the store of one page. */
 export function createStore(): Store {
   const listeners = new Set<() => void>();
   let state = EMPTY;

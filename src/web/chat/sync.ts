@@ -8,36 +8,36 @@ import type { Graph } from './graph.ts';
 import type { Session } from './session.ts';
 import type { ChatState, Store } from './store.ts';
 
-/** Keeps what is shown the same as what the gateway has. */
+/** Synchronizes the page with the gateway. */
 export interface Sync {
-  /** Begins to follow a conversation; one that is followed already is not begun anew. */
+  /** Follows a conversation; does nothing if it is followed already. */
   follow(conversationId: string): void;
   leave(): void;
   /** Reads the conversation again. */
   read(): void;
-  /** Changes the state, and lets it be read out. */
+  /** Changes the state, and announces the change. */
   change(change: Partial<ChatState> | undefined): void;
-  /** This branch was selected here: the event that tells of it is no news. */
-  expectSelection(messageId: string): void;
+  /** The page has selected this branch itself: its event is ignored. */
+  ignoreSelection(messageId: string): void;
 }
 
 /** A conversation with its newest messages. */
 export type ReadConversation = ConversationFieldsFragment & { readonly messages: MessagePageFragment };
 
-/** Whom to tell. */
+/** The callbacks of the synchronization. */
 export interface SyncOwner {
-  /** The gateway can be reached. */
+  /** The gateway is reachable. */
   connected(): void;
-  /** The conversation does not exist any more. */
+  /** The conversation no longer exists. */
   gone(): void;
 }
 
-/** Makes what follows one conversation at a time. */
+/** Creates the synchronization of one conversation at a time. */
 export function createSync({ session, graph, store }: SyncDeps, owner: SyncOwner): Sync {
   const expected = new Set<string>();
   let current: { id: string; stop(): void } | undefined;
-  /** What was told while a reading is under way, which may be older than it. */
-  let missed: ConversationEvent[] | undefined;
+  /** The events that arrived during a read, which may be older than its result. */
+  let buffered: ConversationEvent[] | undefined;
   let mustReadAgain = false;
 
   function change(change: Partial<ChatState> | undefined): void {
@@ -51,27 +51,27 @@ export function createSync({ session, graph, store }: SyncDeps, owner: SyncOwner
 
   function receive(event: ConversationEvent): void {
     if (event.__typename === 'BranchSelected' && expected.delete(event.message.id)) return;
-    missed?.push(event);
-    if (missed !== undefined && event.__typename === 'MessageCreated') return;
+    buffered?.push(event);
+    if (buffered !== undefined && event.__typename === 'MessageCreated') return;
     change(applyEvent(store.state, event));
   }
 
   function read(): void {
-    if (missed !== undefined) mustReadAgain = true;
+    if (buffered !== undefined) mustReadAgain = true;
     else if (current !== undefined) void readUntilDone(current.id);
   }
 
   async function readUntilDone(id: string): Promise<void> {
     const backoff = createBackoff();
     do {
-      missed = [];
+      buffered = [];
       mustReadAgain = false;
       try {
-        const { conversation } = await graph.ask(ConversationDocument, { id });
+        const { conversation } = await graph.request(ConversationDocument, { id });
         if (current?.id !== id) break;
         if (conversation === null) owner.gone();
         else change(showConversation(store.state, conversation));
-        for (const event of missed.splice(0)) change(applyEvent(store.state, event));
+        for (const event of buffered.splice(0)) change(applyEvent(store.state, event));
       } catch (error) {
         store.update({ isLoading: false });
         if (error instanceof UnreachableError) {
@@ -80,8 +80,8 @@ export function createSync({ session, graph, store }: SyncDeps, owner: SyncOwner
         } else store.update({ notice: describeFailure(error) });
       }
     } while (mustReadAgain && current?.id === id);
-    missed = undefined;
-    // Another conversation may have been begun in the meantime.
+    buffered = undefined;
+    // Another conversation may have started meanwhile.
     if (current !== undefined && current.id !== id) read();
   }
 
@@ -109,11 +109,11 @@ export function createSync({ session, graph, store }: SyncDeps, owner: SyncOwner
     leave,
     read,
     change,
-    expectSelection: (messageId) => void expected.add(messageId),
+    ignoreSelection: (messageId) => void expected.add(messageId),
   };
 }
 
-/** The change that shows a conversation as it was read; earlier messages that are shown stay. */
+/** The change that shows a conversation as it was read; earlier messages stay. */
 function showConversation(state: ChatState, { messages: page, ...conversation }: ReadConversation): Partial<ChatState> {
   const messages = addPage(state.messages, page.nodes);
   const hasOlder = messages[0]?.id !== page.nodes[0]?.id;
@@ -121,7 +121,7 @@ function showConversation(state: ChatState, { messages: page, ...conversation }:
   return { conversation, messages, isLoading: false, earlier: hasOlder ? state.earlier : earlier };
 }
 
-/** What it works with. */
+/** What it uses. */
 export interface SyncDeps {
   readonly session: Session;
   readonly graph: Graph;

@@ -3,7 +3,7 @@ import { useContext, useEffect, useState } from 'preact/hooks';
 import type { Chat } from './chat.ts';
 import type { ChatState } from './store.ts';
 
-/** The chat that the components below belong to. */
+/** The chat of the components below. */
 export const ChatContext = createContext<Chat | undefined>(undefined);
 
 /** The chat of the page. */
@@ -13,7 +13,7 @@ export function useChat(): Chat {
   return chat;
 }
 
-/** What the page shows, now and after every change. */
+/** The state of the page; rerenders after every change. */
 export function useChatState(): ChatState {
   const { store } = useChat();
   const [state, setState] = useState(store.state);

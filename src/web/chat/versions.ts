@@ -10,40 +10,43 @@ import {
 } from './documents.ts';
 import { payloadOf } from './graph.ts';
 
-/** Stops the reply that is being written or comes next. */
+/** Stops the running or next reply. */
 export function stopReply({ store, graph, sync, attempt }: Chat): void {
   const open = store.state.messages.find((message) => !hasEnded(message));
   if (open === undefined) return;
   void attempt(async () => {
-    const { stopMessage } = await graph.ask(StopDocument, { messageId: open.id });
+    const { stopMessage } = await graph.request(StopDocument, { messageId: open.id });
     const { reply } = payloadOf(stopMessage);
     sync.change({ messages: updateMessage(store.state.messages, reply) });
   });
 }
 
-/** Says what the visitor thinks of a reply. */
+/** Rates a reply. */
 export function rateReply({ store, graph, attempt }: Chat, { id }: Message, rating: Rating): void {
   void attempt(async () => {
-    const { rateMessage } = await graph.ask(RateDocument, { messageId: id, rating });
+    const { rateMessage } = await graph.request(RateDocument, { messageId: id, rating });
     const { reply } = payloadOf(rateMessage);
     store.update({ messages: updateMessage(store.state.messages, reply) });
   });
 }
 
-/** Has a question answered once more; the new reply takes the place of the old one. */
+/** Generates another reply to a user message; it replaces the old one. */
 export function regenerateReply({ store, graph, sync, attempt }: Chat, { id }: Message): void {
   void attempt(async () => {
-    const { regenerateMessage } = await graph.ask(RegenerateDocument, { messageId: id });
+    const { regenerateMessage } = await graph.request(RegenerateDocument, { messageId: id });
     const { reply } = payloadOf(regenerateMessage);
     const messages = addMessage(store.state.messages, reply);
     sync.change(messages && { messages });
   });
 }
 
-/** Asks a question in other words; the new one takes the place of the old one. @returns whether it was done. */
+/**
+ * Edits a user message; the new version replaces the old one.
+ * @returns whether it succeeded.
+ */
 export function editQuestion({ store, graph, sync, attempt }: Chat, { id }: Message, content: string) {
   return attempt(async () => {
-    const { editMessage } = await graph.ask(EditDocument, { messageId: id, content });
+    const { editMessage } = await graph.request(EditDocument, { messageId: id, content });
     const { userMessage, reply, notice } = payloadOf(editMessage);
     store.update({ notice: notice ?? undefined });
     for (const message of [userMessage, reply]) {
@@ -57,8 +60,8 @@ export function editQuestion({ store, graph, sync, attempt }: Chat, { id }: Mess
 /** Shows another version of a message, with what followed it. */
 export function selectVersion({ graph, sync, attempt }: Chat, messageId: string): void {
   void attempt(async () => {
-    sync.expectSelection(messageId);
-    const { selectBranch } = await graph.ask(SelectDocument, { messageId });
+    sync.ignoreSelection(messageId);
+    const { selectBranch } = await graph.request(SelectDocument, { messageId });
     payloadOf(selectBranch);
     sync.read();
   });

@@ -1,11 +1,11 @@
-/** An operation, as GraphiQL hands it over. */
+/** An operation from GraphiQL. */
 interface Operation {
   readonly query: string;
   readonly variables?: unknown;
   readonly operationName?: string | null;
 }
 
-/** What comes with an operation: what the header pane holds, and its syntax tree where it is run by a person. */
+/** The context of an operation: the headers of the header pane, and its syntax tree if a person runs it. */
 interface OperationContext {
   readonly headers?: Readonly<Record<string, string>>;
   readonly documentAST?: { readonly definitions: readonly Definition[] };
@@ -17,14 +17,14 @@ interface Definition {
   readonly name?: { readonly value: string };
 }
 
-/** Who is told the results of a subscription. */
+/** Receives the results of a subscription. */
 interface Observer {
   next(result: unknown): void;
   error(reason: unknown): void;
   complete(): void;
 }
 
-/** The results of a subscription; nothing is asked before somebody subscribes. */
+/** The results of a subscription; the request starts with the first subscriber. */
 interface Observable {
   subscribe(observer: Observer): { unsubscribe(): void };
 }
@@ -36,9 +36,9 @@ const ENDPOINT = '/graphql';
 const KEY = 'x-api-key';
 
 /**
- * Makes the one thing on the page that knows a key: it sends operations to the gateway that the page came from, and
- * nothing to anybody else. GraphiQL keeps headers for each tab; a key that one tab has sent is sent by those, too, that
- * have none, until the window is closed.
+ * Creates the only part of the page that knows a key: it sends operations to the page's own gateway, and nothing
+ * elsewhere. GraphiQL stores headers for each tab; tabs without a key use the last key of another tab, until the window
+ * is closed.
  */
 export function createFetcher(storage: Pick<Storage, 'getItem' | 'setItem'>): Fetcher {
   function withKey(given: Readonly<Record<string, string>> = {}): Headers {
@@ -88,7 +88,7 @@ function isSubscription({ operationName }: Operation, { documentAST }: Operation
   return operation?.operation === 'subscription';
 }
 
-/** Reads results to the end of a stream; what was refused before it began is one result. */
+/** Reads results to the end of a stream; a refusal is one result. */
 async function readResults(response: Response, onResult: (result: unknown) => void): Promise<void> {
   if (!response.headers.get('content-type')?.startsWith('text/event-stream') || response.body === null) {
     onResult(await response.json());

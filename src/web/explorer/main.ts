@@ -1,13 +1,13 @@
 import { createFetcher } from './fetcher.ts';
 
-/** What the server has written into the page. */
+/** The settings that the server writes into the page. */
 interface Settings {
   readonly options: object;
   /** The paths of the editor's workers, by their names. */
   readonly workers: Readonly<Record<string, string>>;
 }
 
-/** Made by the script before this one. */
+/** Defined by the script before this one. */
 declare const YogaGraphiQL: { renderYogaGraphiQL(root: HTMLElement, options: object): void };
 
 const root = document.getElementById('root');

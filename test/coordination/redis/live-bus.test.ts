@@ -60,7 +60,7 @@ describe.runIf(hasRedis)('buses that share a Redis', () => {
     spy.mockRestore();
     bus.publish('y');
     await vi.waitFor(() => expect(onB).toHaveBeenCalled());
-    expect(errors).toEqual(['Redis refused a batch; going on']);
+    expect(errors).toEqual(['Redis refused a batch; continuing without it']);
   });
 
   it('hear only what someone listens to, and stop soon after', async () => {
@@ -92,7 +92,7 @@ describe.runIf(hasRedis)('buses that share a Redis', () => {
     const [b] = (await openNodes(1, redis)) as [Node];
     const [onX, onY] = await Promise.all([listen(b, 'x'), listen(b, 'y')]);
     await openClient(redis.url).call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    await vi.waitFor(() => expect(b.logs.map(({ msg }) => msg)).toContain('Redis is back'), 5_000);
+    await vi.waitFor(() => expect(b.logs.map(({ msg }) => msg)).toContain('Redis is available again'), 5_000);
     for (const listener of [onX, onY]) await vi.waitFor(() => expect(listener).toHaveBeenCalled());
   });
 

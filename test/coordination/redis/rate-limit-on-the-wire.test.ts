@@ -13,7 +13,10 @@ async function openGateway(limit = 60) {
   return { ...gateway, gateway, turn: clock.turn, ask: (query = '{viewer{kind}}') => gateway.graphql(query) };
 }
 
-const standing = ({ headers }: { headers: Headers }) => [headers.get('ratelimit-policy'), headers.get('ratelimit')];
+const rateLimitHeaders = ({ headers }: { headers: Headers }) => [
+  headers.get('ratelimit-policy'),
+  headers.get('ratelimit'),
+];
 const mutation = (fields: number) =>
   `mutation { ${Array.from({ length: fields }, (_, i) => `f${i}: deleteSource(input: { id: "${i}" }) { __typename }`).join(' ')} }`;
 
@@ -41,12 +44,12 @@ describe('the rate limit over HTTP', () => {
 
   it('says in headers how the key stands, and when to come back', async () => {
     const { ask, turn } = await openGateway(2);
-    expect(standing(await ask())).toEqual(['"burst";q=2;w=60', '"burst";r=1;t=60']);
+    expect(rateLimitHeaders(await ask())).toEqual(['"burst";q=2;w=60', '"burst";r=1;t=60']);
     turn(1_500);
-    expect(standing(await ask())).toEqual(['"burst";q=2;w=60', '"burst";r=0;t=59']);
+    expect(rateLimitHeaders(await ask())).toEqual(['"burst";q=2;w=60', '"burst";r=0;t=59']);
     turn(10_000);
     const refused = await ask();
-    expect(standing(refused)).toEqual(['"burst";q=2;w=60', '"burst";r=0;t=49']);
+    expect(rateLimitHeaders(refused)).toEqual(['"burst";q=2;w=60', '"burst";r=0;t=49']);
     expect(refused.headers.get('retry-after')).toBe('49');
     expect(refused.errors).toEqual([
       {
@@ -68,8 +71,8 @@ describe('the rate limit over HTTP', () => {
     const { ask } = await openGateway();
     const changed = await ask(mutation(3));
     expect(changed.errors).toBeUndefined();
-    expect(standing(changed)[1]).toBe('"burst";r=57;t=60');
-    expect(standing(await ask())[1]).toBe('"burst";r=56;t=60');
+    expect(rateLimitHeaders(changed)[1]).toBe('"burst";r=57;t=60');
+    expect(rateLimitHeaders(await ask())[1]).toBe('"burst";r=56;t=60');
   });
 
   it('refuses a mutation whose fields do not all fit, and runs none of them', async () => {
@@ -81,7 +84,7 @@ describe('the rate limit over HTTP', () => {
     expect(codesOf(refused)).toEqual(['RATE_LIMITED']);
     expect(refused.status).toBe(429);
     expect(refused.headers.get('retry-after')).toBe('60');
-    expect(standing(refused)[1]).toBe('"burst";r=3;t=60');
+    expect(rateLimitHeaders(refused)[1]).toBe('"burst";r=3;t=60');
     turn(60_000);
     expect((await ask('{chatbots{nodes{name}}}')).data).toEqual({ chatbots: { nodes: [] } });
   });
@@ -95,7 +98,7 @@ describe('the rate limit over HTTP', () => {
     const { ask, fetch, key } = await openGateway();
     await ask('{a:viewer{kind} b:viewer{kind} c:viewer{kind} __schema{queryType{name}}}');
     const rest = await fetch('/v1/chatbots', { headers: { 'x-api-key': key } });
-    expect(standing(rest)).toEqual(['"burst";q=60;w=60', '"burst";r=58;t=60']);
+    expect(rateLimitHeaders(rest)).toEqual(['"burst";q=60;w=60', '"burst";r=58;t=60']);
   });
 
   it('counts each key by itself', async () => {

@@ -9,7 +9,7 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
   it('let exactly 60 of 180 requests at once through, however they are spread', async () => {
     const prefix = createPrefix();
     const [a, b] = [await openLimiter({ prefix }), await openLimiter({ prefix })];
-    const asked = Array.from({ length: 180 }, (_, index) => (index % 3 === 0 ? a : b).take('key', 60));
+    const asked = Array.from({ length: 180 }, (_, index) => (index % 3 === 0 ? a : b).consume('key', 60));
     const results = await Promise.all(asked);
     expect(countAllowed(results)).toBe(60);
     expect(new Set(results.flatMap(({ isAllowed, remaining }) => (isAllowed ? [remaining] : []))).size).toBe(60);
@@ -18,11 +18,11 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
   it('go on with a server that has forgotten the script and what it had counted', async () => {
     const redis = await startRedis();
     const a = await openLimiter({ url: redis.url });
-    expect(await a.take('key', 4)).toMatchObject({ limit: 4, remaining: 3 });
+    expect(await a.consume('key', 4)).toMatchObject({ limit: 4, remaining: 3 });
     await redis.stop();
     await redis.start();
     await vi.waitFor(async () => expect((await a.peek('key', 4)).limit).toBe(4), 5_000);
-    expect(await a.take('key', 4)).toMatchObject({ limit: 4, remaining: 2 });
+    expect(await a.consume('key', 4)).toMatchObject({ limit: 4, remaining: 2 });
   });
 
   it('let each its share through while Redis is away, and what it was let through before counts', async () => {
@@ -31,32 +31,32 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
       [1, 2, 3].map(() => openLimiter({ url: redis.url, prefix: 'one:', countNodes: () => 3 })),
     );
     const [a, b, c] = limiters as [(typeof limiters)[0], (typeof limiters)[0], (typeof limiters)[0]];
-    for (let times = 0; times < 15; times++) await a.take('key', 60);
+    for (let times = 0; times < 15; times++) await a.consume('key', 60);
     expect(await b.peek('key', 60)).toMatchObject({ remaining: 45 });
     await redis.stop();
     const [onA, onB, onC] = await Promise.all(
       [a, b, c].map(async (one) =>
-        countAllowed(await Promise.all(Array.from({ length: 100 }, () => one.take('key', 60)))),
+        countAllowed(await Promise.all(Array.from({ length: 100 }, () => one.consume('key', 60)))),
       ),
     );
     expect([onA, onB, onC]).toEqual([5, 20, 20]);
-    expect(await a.take('key', 60)).toMatchObject({ isAllowed: false, limit: 20, remaining: 0 });
-    expect(await b.take('other', 60, 21)).toMatchObject({ isAllowed: false, remaining: 20, retryAfterMs: 1_000 });
-    expect(await c.take('small', 1)).toMatchObject({ isAllowed: true, limit: 1 });
-    expect(await c.take('small', 1)).toMatchObject({ isAllowed: false });
+    expect(await a.consume('key', 60)).toMatchObject({ isAllowed: false, limit: 20, remaining: 0 });
+    expect(await b.consume('other', 60, 21)).toMatchObject({ isAllowed: false, remaining: 20, retryAfterMs: 1_000 });
+    expect(await c.consume('small', 1)).toMatchObject({ isAllowed: true, limit: 1 });
+    expect(await c.consume('small', 1)).toMatchObject({ isAllowed: false });
   });
 
   it('let nothing through after Redis is gone that was full before, whoever had filled it', async () => {
     const redis = await startRedis();
     const [a, b] = await Promise.all([1, 2].map(() => openLimiter({ url: redis.url, prefix: 'one:' })));
-    for (let times = 0; times < 10; times++) await a?.take('key', 10);
-    expect(await b?.take('key', 10)).toMatchObject({ isAllowed: false });
+    for (let times = 0; times < 10; times++) await a?.consume('key', 10);
+    expect(await b?.consume('key', 10)).toMatchObject({ isAllowed: false });
     await redis.stop();
     for (const one of [a, b]) {
-      const refused = await one?.take('key', 10);
+      const refused = await one?.consume('key', 10);
       expect(refused).toMatchObject({ isAllowed: false, remaining: 0 });
       expect(refused?.retryAfterMs).toBeGreaterThan(50_000);
-      expect(await one?.take('other', 10)).toMatchObject({ isAllowed: true });
+      expect(await one?.consume('other', 10)).toMatchObject({ isAllowed: true });
     }
   });
 
@@ -76,7 +76,7 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
     const shared = { url: redis.url, prefix: 'one:', timeoutMs: 200 };
     const [a, b] = [await openLimiter(shared), await openLimiter(shared)];
     const ask = async (times: number) => {
-      const asked = Array.from({ length: times }, (_, n) => (n % 2 ? a : b).take('key', 60));
+      const asked = Array.from({ length: times }, (_, n) => (n % 2 ? a : b).consume('key', 60));
       return countAllowed(await Promise.all(asked));
     };
     let allowed = await ask(10);
@@ -98,10 +98,10 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
     const redis = await startRedis();
     const one = await openLimiter({ url: redis.url, countNodes: () => 1 });
     await redis.stop();
-    for (let times = 0; times < 40; times++) expect(await one.take('key', 60)).toMatchObject({ isAllowed: true });
+    for (let times = 0; times < 40; times++) expect(await one.consume('key', 60)).toMatchObject({ isAllowed: true });
     await redis.start();
     await vi.waitFor(async () => expect(await one.peek('key', 60)).toMatchObject({ remaining: 20 }), 5_000);
-    expect(countAllowed(await Promise.all(Array.from({ length: 60 }, () => one.take('key', 60))))).toBe(20);
+    expect(countAllowed(await Promise.all(Array.from({ length: 60 }, () => one.consume('key', 60))))).toBe(20);
   });
 
   it('shut nobody out whose requests are dated in the future by a clock that was set back since', async () => {
@@ -109,7 +109,7 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
     const one = await openLimiter({ prefix });
     const future = (Date.now() + 3_600_000) * 1_000;
     await openClient().zadd(`${prefix}rate:key`, ...Array.from({ length: 60 }, (_, n) => [future, `old:${n}`]).flat());
-    expect(await one.take('key', 60)).toMatchObject({ isAllowed: true, remaining: 59 });
+    expect(await one.consume('key', 60)).toMatchObject({ isAllowed: true, remaining: 59 });
   });
 
   it('are exact again when it is back, and count what was let through meanwhile', async () => {
@@ -117,11 +117,11 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
     const shared = { url: redis.url, prefix: 'one:' };
     const [a, b] = [await openLimiter(shared), await openLimiter(shared)];
     await redis.stop();
-    await a.take('key', 10);
+    await a.consume('key', 10);
     await redis.start();
     await vi.waitFor(async () => expect((await a.peek('key', 10)).limit).toBe(10), 5_000);
     await vi.waitFor(async () => expect((await b.peek('key', 10)).limit).toBe(10), 5_000);
-    const results = await Promise.all(Array.from({ length: 40 }, (_, n) => (n % 2 ? a : b).take('key', 10)));
+    const results = await Promise.all(Array.from({ length: 40 }, (_, n) => (n % 2 ? a : b).consume('key', 10)));
     expect(countAllowed(results)).toBe(9);
   });
 });

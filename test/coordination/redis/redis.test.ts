@@ -13,7 +13,7 @@ describe.runIf(hasRedis)('a Redis that several nodes share', () => {
       await redis.start();
       await vi.waitFor(() => expect(node.isUp?.()).toBe(true), 5_000);
       expect(node.logs.map(({ level, msg }) => `${level} ${msg}`)).toEqual(
-        Array(times).fill(['40 Redis is away; going on without it', '30 Redis is back']).flat(),
+        Array(times).fill(['40 Redis is unavailable; continuing without it', '30 Redis is available again']).flat(),
       );
     }
   });
@@ -23,11 +23,11 @@ describe.runIf(hasRedis)('a Redis that several nodes share', () => {
     await redis.stop();
     const [node] = (await openNodes(1, redis)) as [Node];
     expect(node.isUp?.()).toBe(false);
-    expect(await node.limiter.take('key', 10)).toMatchObject({ isAllowed: true, limit: 5 });
+    expect(await node.limiter.consume('key', 10)).toMatchObject({ isAllowed: true, limit: 5 });
     expect(node.logs).toMatchObject([{ level: 40, reason: expect.stringContaining('ECONNREFUSED') }]);
     await redis.start();
     await vi.waitFor(() => expect(node.isUp?.()).toBe(true), 5_000);
-    expect(await node.limiter.take('key', 10)).toMatchObject({ isAllowed: true, limit: 10 });
+    expect(await node.limiter.consume('key', 10)).toMatchObject({ isAllowed: true, limit: 10 });
   });
 
   it('is given up for a while when it hangs', async () => {
@@ -36,7 +36,7 @@ describe.runIf(hasRedis)('a Redis that several nodes share', () => {
     redis.signal('SIGSTOP');
     try {
       const startedAt = performance.now();
-      const results = await Promise.all(Array.from({ length: 20 }, () => node.limiter.take('key', 10)));
+      const results = await Promise.all(Array.from({ length: 20 }, () => node.limiter.consume('key', 10)));
       expect(performance.now() - startedAt).toBeLessThan(500);
       expect(results.filter(({ isAllowed }) => isAllowed)).toHaveLength(5);
       expect(await node.liveTexts.read('id', 'topic')).toMatchObject({ content: '' });

@@ -24,7 +24,7 @@ async function askStub(
   });
   const { signal } = new AbortController();
   const response = await rest.fetch(request, {
-    openDoor: async () => ({ graph, accountId: '1' }),
+    authenticate: async () => ({ graph, accountId: '1' }),
     requestId: '1',
     signal,
   });

@@ -10,7 +10,7 @@ async function askBroken(error: Error) {
   const rest = createRest({ chatTimeoutMs: 1_000, onError: (cause, requestId) => reported.push([cause, requestId]) });
   const graph = { query: () => Promise.reject(error) } as Partial<GraphClient> as GraphClient;
   const response = await rest.fetch(new Request('http://localhost/v1/chatbots'), {
-    openDoor: async () => ({ graph, accountId: '', claimStream: () => {} }),
+    authenticate: async () => ({ graph, accountId: '', claimStream: () => {} }),
     requestId: 'r1',
     signal: new AbortController().signal,
   });

@@ -369,7 +369,7 @@ describe('an open stream', () => {
     const graph = { subscribe: async () => ({ next, return: async () => {} }) } as unknown as GraphClient;
     const rest = createRest({ chatTimeoutMs: 1_000, onError: (error, requestId) => reported.push(error, requestId) });
     const response = await rest.fetch(new Request(`http://localhost/v1/conversations/${UNKNOWN_ID}/events`), {
-      openDoor: async () => ({ graph, accountId: '', claimStream: () => {} }),
+      authenticate: async () => ({ graph, accountId: '', claimStream: () => {} }),
       requestId: 'r1',
       signal: left.signal,
     });

@@ -7,7 +7,7 @@ it('lets as many in as it is wide, the others in their order, also after one tha
   const begun: number[] = [];
   const ends = Array.from({ length: 5 }, () => Promise.withResolvers<number>());
   const all = ends.map(({ promise }, n) =>
-    gate.pass(() => {
+    gate.run(() => {
       begun.push(n);
       return promise;
     }),
@@ -26,9 +26,9 @@ it('lets as many in as it is wide, the others in their order, also after one tha
 it('refuses those who have waited too long, and forgets them', async () => {
   const gate = createGate(1, 10);
   const { promise, resolve } = Promise.withResolvers<void>();
-  const first = gate.pass(() => promise);
-  await expect(gate.pass(async () => 'late')).rejects.toBeInstanceOf(StorageUnavailableError);
+  const first = gate.run(() => promise);
+  await expect(gate.run(async () => 'late')).rejects.toBeInstanceOf(StorageUnavailableError);
   resolve();
   await first;
-  expect(await gate.pass(async () => 'next')).toBe('next');
+  expect(await gate.run(async () => 'next')).toBe('next');
 });

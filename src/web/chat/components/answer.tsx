@@ -10,24 +10,24 @@ import { AgainIcon, ThumbDownIcon, ThumbUpIcon } from './icons.tsx';
 import { Dots } from './typing.tsx';
 import { Versions } from './versions.tsx';
 
-/** A citation, and the answer it belongs to. */
+/** A citation, and the reply that it belongs to. */
 export interface ShownCitation extends NumberedCitation {
   readonly messageId: string;
 }
 
-/** What is called when a citation shall be shown. */
+/** Called to show a citation. */
 type OnCitation = (citation: ShownCitation) => void;
 
-/** An answer, and what can be done with it. */
+/** A reply, and its actions. */
 interface AnswerProps {
   readonly message: Message;
   readonly isLast: boolean;
-  /** Not while a person answers. */
+  /** False while a person answers. */
   readonly canRegenerate: boolean;
   readonly onCitation: OnCitation;
 }
 
-/** What the chatbot, or a person in its place, has answered. */
+/** A reply of the chatbot, or a message of a person. */
 export function Answer(props: AnswerProps) {
   const { message, isLast, canRegenerate, onCitation } = props;
   const { chatbot } = useChat();
@@ -88,7 +88,7 @@ function Mark({ citation, onCitation }: { citation: ShownCitation; onCitation: O
   );
 }
 
-/** The sources once more, below the answer: also those whose marks found no place in it. */
+/** The sources again, below the reply: also those whose marks have no place in it. */
 function Sources({ citations, onCitation }: { citations: ShownCitation[]; onCitation: OnCitation }) {
   const first = citations.filter(
     (citation, index) => citations.findIndex((c) => c.number === citation.number) === index,
@@ -108,10 +108,10 @@ function Sources({ citations, onCitation }: { citations: ShownCitation[]; onCita
 
 type Regenerable = Pick<AnswerProps, 'message' | 'canRegenerate'>;
 
-/** Says that an answer ended early, and offers another. */
+/** Says that a reply ended early, and offers another. */
 function Ending({ message, canRegenerate }: Regenerable) {
   const chat = useChat();
-  const text = ENDINGS[message.status];
+  const text = FINAL_EVENT_TYPES[message.status];
   if (text === undefined) return null;
   return (
     <p class={message.status === 'STOPPED' ? 'ending' : 'ending failure'}>
@@ -132,7 +132,7 @@ function Ending({ message, canRegenerate }: Regenerable) {
   );
 }
 
-const ENDINGS: Partial<Record<Message['status'], string>> = {
+const FINAL_EVENT_TYPES: Partial<Record<Message['status'], string>> = {
   FAILED: 'The answer failed.',
   STOPPED: 'You stopped this answer.',
   INTERRUPTED: 'This answer was interrupted.',

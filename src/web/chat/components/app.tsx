@@ -43,7 +43,7 @@ export function App() {
           type="button"
           class="quiet"
           onClick={(event) => {
-            chat.startAnew();
+            chat.startNew();
             focusComposer(event);
           }}
           disabled={isFresh(state) || state.isExpired}

@@ -1,6 +1,6 @@
 import type { ConversationFieldsFragment } from '../documents.ts';
 
-/** Says who answers, where it is not the chatbot. */
+/** Says who answers, if it is not the chatbot. */
 export function Banner({ conversation }: { conversation: ConversationFieldsFragment | undefined }) {
   const text = describe(conversation);
   return (

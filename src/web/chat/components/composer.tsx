@@ -9,15 +9,14 @@ const MAX_CHARS = 8_000;
 const FIELD = 'question';
 
 /**
- * After something was pressed that is gone then: writing goes on. Not after a touch, where the keyboard would cover the
- * page.
+ * Focuses the composer after the pressed control disappears. Not after a touch, as the keyboard would cover the page.
  */
 export function focusComposer({ detail }: MouseEvent): void {
   const isByKeyboard = detail === 0;
   if (isByKeyboard || matchMedia('(hover: hover)').matches) document.getElementById(FIELD)?.focus();
 }
 
-/** Where visitors write. Enter sends, Shift+Enter begins a line. */
+/** The visitor's input. Enter sends, Shift+Enter starts a new line. */
 export function Composer({ isBusy, isDisabled }: { isBusy: boolean; isDisabled: boolean }) {
   const chat = useChat();
   const [text, setText] = useState('');
@@ -41,7 +40,7 @@ export function Composer({ isBusy, isDisabled }: { isBusy: boolean; isDisabled: 
   }
 
   function sendOnEnter(event: TargetedKeyboardEvent<HTMLTextAreaElement>): void {
-    // While a word is being composed, Enter chooses it.
+    // During text composition, Enter selects the word.
     if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) send(event);
   }
 

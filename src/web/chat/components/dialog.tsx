@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { CloseIcon } from './icons.tsx';
 
-/** A dialog over the page: the browser keeps the focus inside, and gives it back where it was. Esc closes it. */
+/** A modal dialog: the browser keeps the focus inside, and restores it afterwards. Esc closes it. */
 export function Dialog(props: { title: string; children: ComponentChildren; onClose(): void }) {
   const { title, children, onClose } = props;
   const dialog = useRef<HTMLDialogElement>(null);

@@ -1,7 +1,7 @@
 import { useChat } from '../use-chat.ts';
 import { focusComposer } from './composer.tsx';
 
-/** Questions that may be asked next, each by one press. */
+/** Suggested questions; a press sends one. */
 export function FollowUps({ questions }: { questions: readonly string[] }) {
   const chat = useChat();
   if (questions.length === 0) return null;

@@ -1,10 +1,10 @@
 import { useEffect, useState } from 'preact/hooks';
 import { describeFailure } from '../failures.ts';
-import { askForPerson, type LeadForm, readLeadForm } from '../handoff.ts';
+import { type LeadForm, readLeadForm, requestHandoff } from '../handoff.ts';
 import { useChat } from '../use-chat.ts';
 import { Dialog } from './dialog.tsx';
 
-/** Asks for a person, and for what the chatbot wants to know before. */
+/** Requests a person, with the data that the chatbot's lead form asks for. */
 export function HandoffDialog({ onClose }: { onClose(): void }) {
   const chat = useChat();
   const [form, setForm] = useState<LeadForm>();
@@ -23,7 +23,7 @@ export function HandoffDialog({ onClose }: { onClose(): void }) {
       [...new FormData(event.currentTarget as HTMLFormElement)].map(([name, value]) => [name, String(value)]),
     );
     try {
-      await askForPerson(chat, values);
+      await requestHandoff(chat, values);
       onClose();
     } catch (error) {
       setProblem(describeFailure(error));
@@ -63,7 +63,7 @@ export function HandoffDialog({ onClose }: { onClose(): void }) {
   );
 }
 
-/** The input of a field; browsers know what belongs into the standard ones. */
+/** The input of a field; browsers can fill in the standard ones. */
 function Input({ name, isRequired }: { name: string; isRequired: boolean }) {
   const common = { id: `lead-${name}`, name, required: isRequired, maxLength: 255 };
   if (name === 'email') return <input type="email" autocomplete="email" {...common} />;

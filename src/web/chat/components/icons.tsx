@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 
-/** Drawings for buttons. They say nothing by themselves: the button has a name. */
+/** Icons for buttons. They have no text: the button has a name. */
 function Icon({ children }: { children: ComponentChildren }) {
   return (
     <svg
@@ -61,7 +61,7 @@ export const ThumbDownIcon = () => (
   </Icon>
 );
 
-/** An arrow in a circle: once more. */
+/** An arrow in a circle: regenerate. */
 export const AgainIcon = () => (
   <Icon>
     <path d="M19.500 12a7.500 7.500 0 1 1-2.200-5.300M19.500 3.500v4h-4" />

@@ -1,6 +1,6 @@
 import { EXPIRED } from '../session.ts';
 
-/** Says what the page needs before it can be used. */
+/** Explains the link that the page needs. */
 export function LinkNotice({ isExpired = false }: { isExpired?: boolean }) {
   return (
     <main class="notice">

@@ -9,12 +9,12 @@ import { PendingQuestion } from './pending-question.tsx';
 import { Question } from './question.tsx';
 import { Dots } from './typing.tsx';
 
-/** How near to its end a reader is taken to be at it. */
+/** The maximum distance from the end at which a reader counts as at the end. */
 const NEAR_PX = 60;
 
 /**
- * The conversation. It is not read out piece by piece: what has ended is announced elsewhere as a whole. It stays at its
- * end as long as the reader is there.
+ * The conversation. It is not a live region: finished messages are announced elsewhere as a whole. It scrolls with new
+ * messages while the reader is at the end.
  */
 export function MessageLog({ state, onCitation }: { state: ChatState; onCitation(citation: ShownCitation): void }) {
   const chat = useChat();
@@ -66,7 +66,7 @@ export function MessageLog({ state, onCitation }: { state: ChatState; onCitation
   );
 }
 
-/** Versions of a message stand in one place: what is focused there stays so when another one is shown. */
+/** All versions of a message have the same key: the focus stays when another version is shown. */
 const keyOf = ({ parent }: Message) => parent?.id ?? 'first';
 
 function Welcome() {
@@ -110,7 +110,7 @@ function useEnd(state: ChatState) {
       wasAtEnd.current = current.scrollHeight - current.scrollTop - current.clientHeight < NEAR_PX;
       setAtEnd(wasAtEnd.current);
     };
-    // A keyboard on the screen makes the place smaller.
+    // An on-screen keyboard makes the log smaller.
     const resized = new ResizeObserver(() => {
       if (wasAtEnd.current) scrollToEnd();
     });
@@ -126,7 +126,7 @@ function useEnd(state: ChatState) {
     if (wasAtEnd.current) scrollToEnd();
   }, [messages, pending, isPersonTyping]);
 
-  // What someone has just sent is what they want to see.
+  // After a send the visitor wants to see the message.
   const count = pending.length;
   const lastCount = useRef(count);
   useLayoutEffect(() => {

@@ -13,7 +13,7 @@ interface Passage {
   readonly text: string;
 }
 
-/** Shows the passage that a citation points to, with its quote. */
+/** Shows the passage of a citation, with its quote. */
 export function PassageDialog({ citation, onClose }: { citation: ShownCitation; onClose(): void }) {
   const { graph } = useChat();
   const [passage, setPassage] = useState<Passage>();
@@ -24,7 +24,7 @@ export function PassageDialog({ citation, onClose }: { citation: ShownCitation; 
 
   useEffect(() => {
     if (passageId === undefined) return;
-    graph.ask(PassagesDocument, { messageId }).then(
+    graph.request(PassagesDocument, { messageId }).then(
       ({ node }) => setPassage(findPassage(node, passageId)),
       (error: unknown) => setProblem(describeFailure(error)),
     );

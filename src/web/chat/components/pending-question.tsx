@@ -1,7 +1,7 @@
 import type { PendingMessage } from '../outbox.ts';
 import { useChat, useChatState } from '../use-chat.ts';
 
-/** A message that was not confirmed yet, or was refused. */
+/** A message that is not confirmed yet, or was refused. */
 export function PendingQuestion({ message }: { message: PendingMessage }) {
   const chat = useChat();
   const { isOnline } = useChatState();

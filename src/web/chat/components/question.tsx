@@ -5,7 +5,7 @@ import { editQuestion } from '../versions.ts';
 import { EditIcon } from './icons.tsx';
 import { Versions } from './versions.tsx';
 
-/** What the visitor said. It can be said in other words. */
+/** The visitor's message, which can be edited. */
 export function Question({ message }: { message: Message }) {
   const [isEditing, setEditing] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
@@ -71,7 +71,7 @@ function EditForm({ message, onClose }: { message: Message; onClose(): void }) {
       onSubmit={(event) => void save(event)}
       onKeyDown={(event) => {
         if (event.key === 'Escape') {
-          // It would stop the reply as well.
+          // Otherwise Esc would stop the reply as well.
           event.preventDefault();
           onClose();
         }

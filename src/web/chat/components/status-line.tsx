@@ -3,7 +3,7 @@ import type { ChatState } from '../store.ts';
 import { useChat } from '../use-chat.ts';
 import { CloseIcon } from './icons.tsx';
 
-/** Says how the connection is, and what did not work. */
+/** Shows the state of the connection, and the last failure. */
 export function StatusLine({ state }: { state: ChatState }) {
   const { store } = useChat();
   return (

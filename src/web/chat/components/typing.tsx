@@ -1,4 +1,4 @@
-/** Three dots that move: someone is writing. */
+/** Three moving dots: someone is typing. */
 export function Dots({ label }: { label: string }) {
   return (
     <p class="dots">

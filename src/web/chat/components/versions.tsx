@@ -3,7 +3,7 @@ import { useChat } from '../use-chat.ts';
 import { selectVersion } from '../versions.ts';
 import { NextIcon, PreviousIcon } from './icons.tsx';
 
-/** Which version of a message is shown, and the way to the others. */
+/** Shows which version of a message this is, with buttons to the others. */
 export function Versions({ message: { id, siblings } }: { message: Message }) {
   const chat = useChat();
   if (siblings.length < 2) return null;

@@ -1,8 +1,8 @@
 import type { ExecutionResult } from 'graphql';
-import { AnswerBudget, answerTooLarge, findBudget, runWithin } from '../domain/answer-budget.ts';
 import type { CostPart, QueryTooComplexError } from '../domain/errors.ts';
 import type { MaybePromise } from '../domain/feed.ts';
 import { boundJsonSize, measureJsonSize } from '../domain/json-size.ts';
+import { findBudget, ResponseBudget, responseTooLarge, runWithBudget } from '../domain/response-budget.ts';
 import { toGraphQLError } from './graphql-errors.ts';
 
 /** The estimated bytes of an error besides its message and its path. */
@@ -13,18 +13,18 @@ const MAX_PARTS = 5;
  * Limits the response of an execution to `limit` bytes of JSON. A larger response is stopped while it is built, and
  * becomes an error without data.
  */
-export function answerWithin(
+export function limitResponse(
   limit: number,
   execute: () => MaybePromise<ExecutionResult>,
 ): MaybePromise<ExecutionResult> {
-  const budget = new AnswerBudget(limit, findBudget());
-  const result = runWithin(budget, execute);
+  const budget = new ResponseBudget(limit, findBudget());
+  const result = runWithBudget(budget, execute);
   return result instanceof Promise
     ? result.then((made) => close(budget, made)).finally(() => budget.close())
     : close(budget, result);
 }
 
-function close(budget: AnswerBudget, result: ExecutionResult): ExecutionResult {
+function close(budget: ResponseBudget, result: ExecutionResult): ExecutionResult {
   const excess = budget.excess ?? findExcess(result, budget.limit);
   budget.close();
   return excess === undefined ? result : { errors: [toGraphQLError(excess)] };
@@ -43,7 +43,7 @@ function findExcess({ data, errors = [] }: ExecutionResult, limit: number): Quer
     bytes += cost;
     if (bytes > limit) break;
   }
-  return bytes > limit ? answerTooLarge(bytes, limit, listDearest(parts)) : undefined;
+  return bytes > limit ? responseTooLarge(bytes, limit, listDearest(parts)) : undefined;
 }
 
 /** The few most expensive parts, largest first. */

@@ -1,5 +1,5 @@
 /** Requests of one key that a process allowed at one moment, numbered from `first`. */
-export interface PassedRequests {
+export interface AllowedRequests {
   /** By the process's monotonic clock, in ms. */
   readonly at: number;
   readonly first: number;
@@ -9,20 +9,20 @@ export interface PassedRequests {
 /**
  * The requests that a process has allowed in the last window, for reporting them to a Redis that has not counted them.
  */
-export interface PassedLog {
-  add(key: string, passed: PassedRequests): void;
+export interface AllowedLog {
+  add(key: string, passed: AllowedRequests): void;
   /** The requests of one key, oldest first. */
-  of(key: string, now: number): readonly PassedRequests[];
+  of(key: string, now: number): readonly AllowedRequests[];
   /** The keys that may have requests. */
   keys(): Iterable<string>;
 }
 
 /** Creates the log of one process; it drops what is older than the window. */
-export function createPassedLog(windowMs: number): PassedLog {
-  const log = new Map<string, PassedRequests[]>();
+export function createAllowedLog(windowMs: number): AllowedLog {
+  const log = new Map<string, AllowedRequests[]>();
   let sweptAt = 0;
 
-  function trim(key: string, now: number): readonly PassedRequests[] {
+  function trim(key: string, now: number): readonly AllowedRequests[] {
     const all = log.get(key);
     if (all === undefined) return [];
     const young = all.findIndex(({ at }) => at > now - windowMs);

@@ -1,16 +1,16 @@
-/** What the browser keeps for the page as long as its tab is open. */
-export interface Memory {
+/** The page's storage, which lasts as long as its tab. */
+export interface TabStorage {
   read<Value>(key: string): Value | undefined;
   write(key: string, value: unknown): void;
   remove(key: string): void;
-  /** What was written under keys that begin so, in the order of the keys. */
+  /** The values of all keys with a prefix, in the order of the keys. */
   list<Value>(prefix: string): Value[];
-  /** Forgets everything. */
+  /** Deletes everything. */
   clear(): void;
 }
 
-/** Opens the memory of one chatbot's page; where the browser refuses to keep anything, it lasts as long as the page. */
-export function openMemory(name: string): Memory {
+/** Opens the storage of one chatbot's page; if the browser refuses storage, it lasts as long as the page. */
+export function openTabStorage(name: string): TabStorage {
   const storage = openStorage();
   const base = `chatgraph.${name}.`;
 
@@ -50,7 +50,7 @@ function openStorage() {
         try {
           sessionStorage.setItem(key, text);
         } catch {
-          // It is full: what is on the page stays there.
+          // The storage is full: the page keeps its own state.
         }
       },
       remove: (key: string) => sessionStorage.removeItem(key),

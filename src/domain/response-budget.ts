@@ -8,16 +8,16 @@ const READ_FACTOR = 2;
  * Limits the bytes of one execution's response, and how much it reads for that. It counts while the response is built,
  * so it bounds memory too. Once the budget is exceeded, every count throws, and the execution ends soon.
  */
-export class AnswerBudget {
+export class ResponseBudget {
   readonly limit: number;
-  readonly #outer: AnswerBudget | undefined;
+  readonly #outer: ResponseBudget | undefined;
   #answered = 0;
   #held = 0;
   #isClosed = false;
   #excess: QueryTooComplexError | undefined;
 
   /** @param outer the budget of the execution that contains this one: it counts too. */
-  constructor(limit: number, outer?: AnswerBudget) {
+  constructor(limit: number, outer?: ResponseBudget) {
     this.limit = limit;
     this.#outer = outer;
   }
@@ -33,10 +33,10 @@ export class AnswerBudget {
   }
 
   /** Counts bytes of the response, or a lower bound of them. Throws nothing, as thousands of errors cost more. */
-  addAnswered(bytes: number): void {
+  addResponse(bytes: number): void {
     this.#answered += bytes;
-    if (this.#answered > this.limit) this.#excess ??= answerTooLarge(this.#answered, this.limit);
-    this.#outer?.addHeld(bytes);
+    if (this.#answered > this.limit) this.#excess ??= responseTooLarge(this.#answered, this.limit);
+    this.#outer?.addReadUnchecked(bytes);
   }
 
   /**
@@ -44,16 +44,16 @@ export class AnswerBudget {
    * @throws QueryTooComplexError
    */
   addRead(chars: number): void {
-    this.addHeld(chars);
+    this.addReadUnchecked(chars);
     this.check();
   }
 
   /** Counts the same without throwing. */
-  addHeld(chars: number): void {
+  addReadUnchecked(chars: number): void {
     const limit = this.limit * READ_FACTOR;
     this.#held += chars;
     if (this.#held > limit) this.#excess ??= readsTooMuch(this.#held, limit);
-    this.#outer?.addHeld(chars);
+    this.#outer?.addReadUnchecked(chars);
   }
 
   /** Stops counting: work that outlives its execution has no limit. */
@@ -62,17 +62,17 @@ export class AnswerBudget {
   }
 }
 
-const budgets = new AsyncLocalStorage<AnswerBudget>();
+const budgets = new AsyncLocalStorage<ResponseBudget>();
 
 /**
  * The budget of the current execution; undefined outside one, and in executions without a budget: mutations and REST.
  */
-export function findBudget(): AnswerBudget | undefined {
+export function findBudget(): ResponseBudget | undefined {
   return budgets.getStore();
 }
 
 /** Runs the code that builds a response, and its asynchronous work, under a budget. */
-export function runWithin<T>(budget: AnswerBudget, run: () => T): T {
+export function runWithBudget<T>(budget: ResponseBudget, run: () => T): T {
   return budgets.run(budget, run);
 }
 
@@ -80,7 +80,7 @@ export function runWithin<T>(budget: AnswerBudget, run: () => T): T {
  * Creates the error for a response that would be too large.
  * @param parts its root fields, the largest first.
  */
-export function answerTooLarge(
+export function responseTooLarge(
   bytes: number,
   limit: number,
   parts: QueryTooComplexError['parts'] = [],

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
  * Yields items in batches of at most `maxWeight` together, or of one heavier item. Between two batches the event loop
  * serves everything else: a statement on SQLite blocks the process while it runs.
  */
-export async function* inTurns<T>(
+export async function* yieldBatches<T>(
   items: readonly T[],
   weigh: (item: T) => number,
   maxWeight: number,
