@@ -15,11 +15,11 @@ describe('readConfig', () => {
     });
   });
 
-  it('takes an empty variable as absent', () => {
+  it('treats an empty variable as absent', () => {
     expect(readConfig({ PORT: '', METRICS_TOKEN: '' })).toEqual(readConfig({}));
   });
 
-  it('names every bad value at once', () => {
+  it('names every invalid value at once', () => {
     const bad = {
       PORT: 'http',
       RATE_LIMIT_PER_MINUTE: '0',
@@ -41,7 +41,7 @@ describe('readConfig', () => {
   });
 
   it.each(['sqlite:/x.db', 'postgres://me@db.example/chat', 'postgresql://me@db.example/chat?sslmode=require'])(
-    'takes %s as the database',
+    'accepts %s as the database',
     (url) => expect(readConfig({ DATABASE_URL: url }).databaseUrl).toBe(url),
   );
 });
@@ -60,7 +60,7 @@ describe('REDIS_URL', () => {
     expect(() => readConfig({ REDIS_URL: url })).toThrow('REDIS_URL');
   });
 
-  it('is absent where one process is all there is', () => {
+  it('is absent for a single process', () => {
     expect(readConfig({}).redis).toBeUndefined();
   });
 });

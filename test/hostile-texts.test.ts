@@ -148,7 +148,7 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
 };
 
 describe.each(Object.entries(READERS))('%s', (_name, read) => {
-  it('takes time in proportion to the length of whatever text', { timeout: 300_000 }, () => {
+  it('takes time linear in the length of any text', { timeout: 300_000 }, () => {
     for (const unit of UNITS) {
       // Shorter ones first: what grows with the square or the cube is seen before it takes for ever.
       for (const length of [1_000, 5_000, 20_000]) {
@@ -161,13 +161,13 @@ describe.each(Object.entries(READERS))('%s', (_name, read) => {
 });
 
 describe('the Markdown of the chat page', () => {
-  it('parses an answer of full length with all that Markdown has', () => {
+  it('parses a full-length answer with every element of Markdown', () => {
     const part =
       '## Title\n\nSome *words*, [a link](https://a.example/x_y) and `code` **here**. Much more!\n\n- one\n  - two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n---\n\n';
     expect(isCheapToParse(part.repeat(1_300))).toBe(true);
   });
 
-  it.each(['!', 'a*', '__a', '> ', '1. ', 'a**b'])('shows 20,000 of "%s" as they are written', (unit) => {
+  it.each(['!', 'a*', '__a', '> ', '1. ', 'a**b'])('shows 20,000 of "%s" as plain text', (unit) => {
     expect(isCheapToParse(unit.repeat(20_000 / unit.length))).toBe(false);
   });
 });

@@ -7,7 +7,7 @@ function log(line: object): string {
   return lines.join('');
 }
 
-it('tells of an error its name, its words and those of its causes, its code and its place', () => {
+it("logs an error's name, message, causes, code and position", () => {
   const error = Object.assign(new TypeError('It broke.', { cause: new Error('A wire.') }), { code: 'EBROKEN' });
   expect(JSON.parse(log({ err: error, messageId: '1' }))).toMatchObject({
     msg: 'failed',
@@ -22,7 +22,7 @@ it('tells of an error its name, its words and those of its causes, its code and 
   expect(JSON.parse(log({ err: 'text' }))).toMatchObject({ err: { message: 'text' } });
 });
 
-it('tells nothing else that hangs on an error, and no credential', () => {
+it('logs no other property of an error, and no credential', () => {
   const cause = Object.assign(new Error('cause'), { responseBody: 'a-secret' });
   const carried = { requestBodyValues: { prompt: 'a-secret' }, responseHeaders: { authorization: 'a-secret' } };
   const lines = [
@@ -34,7 +34,7 @@ it('tells nothing else that hangs on an error, and no credential', () => {
   for (const line of lines) expect(line).not.toContain('a-secret');
 });
 
-it('writes nothing that controls a terminal or the direction of text, and stays JSON', () => {
+it('escapes everything that controls a terminal or the direction of text, and stays JSON', () => {
   const text = 'a\u001b[2J\u009b31m\u007f\u202eb\u2066\n\u2028';
   const line = log({ err: new Error(text), [text]: text });
   expect(line.trimEnd()).toMatch(/^[^\p{Cc}\p{Bidi_Control}\u2028]+$/u);

@@ -53,21 +53,21 @@ describe('regular expressions', () => {
     expect(refused).toEqual([]);
   });
 
-  it('are told apart from one that is not linear', async () => {
+  it('are recognized when they are not linear', async () => {
     expect(await findWeakness(String.raw`/^\W*[\w-]+\W* is /`)).toMatch('polynomial');
   });
 
-  it('are excepted only where they exist', () => {
+  it('have exceptions only for patterns that exist', () => {
     expect([...BOUNDED.keys()].filter((pattern) => !literals.has(pattern))).toEqual([]);
   });
 
-  it('are put together only where that is known to be safe', () => {
+  it('are composed only when that is known to be safe', () => {
     expect(builders).toEqual(Object.keys(BUILT));
   });
 });
 
 describe('normalization', () => {
-  it('happens only behind the cut of runs of combining marks', () => {
+  it('runs only after the cut of long runs of combining marks', () => {
     expect(normalizers).toEqual(['src/domain/text.ts']);
   });
 });

@@ -33,7 +33,7 @@ describe('a sealed text', () => {
     expect(openSealer({ secretKeys: [key] }).unseal('provider-key', PLACE, sealed)).toBe(text);
   });
 
-  it('is another one each time, and holds neither the text nor the key', () => {
+  it('differs each time, and contains neither the text nor the key', () => {
     const sealed = Array.from({ length: 100 }, () => sealer.seal('provider-key', PLACE, 'sk-secret'));
     expect(new Set(sealed).size).toBe(100);
     for (const each of sealed) {
@@ -44,7 +44,7 @@ describe('a sealed text', () => {
     }
   });
 
-  it('can be unsealed for its own place alone', () => {
+  it('can be unsealed for its own place only', () => {
     const sealed = sealer.seal('provider-key', PLACE, 'sk-secret');
     for (const other of [{ table: 'a' }, { row: '2' }, { column: 'a' }, { table: 'provider_keys","1', row: '' }]) {
       expect(sealer.unseal('provider-key', { ...PLACE, ...other }, sealed)).toBeUndefined();
@@ -52,7 +52,7 @@ describe('a sealed text', () => {
     expect(sealer.unseal('webhook' as 'provider-key', PLACE, sealed)).toBeUndefined();
   });
 
-  it('cannot be unsealed when any of it was altered, cut or made up', () => {
+  it('cannot be unsealed when altered, cut or invented', () => {
     const sealed = sealer.seal('provider-key', PLACE, 'sk-secret');
     const [version = '', name = '', content = ''] = sealed.split('.');
     const bytes = Buffer.from(content, 'base64url');
@@ -77,7 +77,7 @@ describe('a sealed text', () => {
     }
   });
 
-  it('is read with the earlier key while it is being replaced, and told to be outdated', () => {
+  it('is readable with the previous key during a rotation, and reported as outdated', () => {
     const [earlier, newer] = [randomBytes(32), randomBytes(32)];
     const sealed = openSealer({ secretKeys: [earlier] }).seal('provider-key', PLACE, 'sk-secret');
     const both = openSealer({ secretKeys: [newer, earlier] });
@@ -92,7 +92,7 @@ describe('a sealed text', () => {
 });
 
 describe('without SECRET_KEY', () => {
-  it('nothing can be sealed on Postgres, and nothing unsealed', () => {
+  it('Postgres seals and unseals nothing', () => {
     const { seal, unseal, isOutdated } = openSealer({});
     expect(() => seal('provider-key', PLACE, 'sk-secret')).toThrow(InvalidInputError);
     expect(() => seal('provider-key', PLACE, 'sk-secret')).toThrow('SECRET_KEY is not set.');
@@ -100,7 +100,7 @@ describe('without SECRET_KEY', () => {
     expect(isOutdated('v1.00000000.AAAA')).toBe(false);
   });
 
-  it('a key is made beside the SQLite file when it is first needed, for its owner alone, and used from then on', async () => {
+  it('SQLite creates a key beside the file on first use, for its owner only, and uses it from then on', async () => {
     const { databaseUrl, folder, path } = await createFolder();
     const sealer = openSealer({ databaseUrl });
     expect(await readdir(folder)).toEqual([]);
@@ -117,7 +117,7 @@ describe('without SECRET_KEY', () => {
     expect(moved.unseal('provider-key', PLACE, sealed)).toBe('sk-secret');
   });
 
-  it('two that make the key at once have the same', async () => {
+  it('two processes that create the key at once get the same one', async () => {
     const { databaseUrl, folder } = await createFolder();
     const [one, other] = [openSealer({ databaseUrl }), openSealer({ databaseUrl })];
     const sealed = one.seal('provider-key', PLACE, 'one');
@@ -137,7 +137,7 @@ describe('without SECRET_KEY', () => {
     },
   );
 
-  it('a key that others can read is used, and warned of', async () => {
+  it('a key that other users can read is used, with a warning', async () => {
     const { databaseUrl, path } = await createFolder();
     await writeFile(path, 'a'.repeat(64));
     await chmod(path, 0o644);
@@ -147,7 +147,7 @@ describe('without SECRET_KEY', () => {
     expect(seal('provider-key', PLACE, 'sk-secret')).toMatch(/^v1\./);
   });
 
-  it('a disk that refuses the key is told as that', async () => {
+  it('a disk that fails to store the key is reported as such', async () => {
     const { databaseUrl, folder } = await createFolder();
     const sealer = openSealer({ databaseUrl });
     await rm(folder, { recursive: true });

@@ -18,7 +18,7 @@ async function openGateway(env: Record<string, string> = {}) {
 const FINAL = { code: 4401, reason: 'Unauthorized' };
 const TOO_MANY = { status: 429, errors: [{ message: 'Too many failed attempts.' }] };
 
-it('answers the fourth unknown key from one address with 429, and good keys of the address as ever', async () => {
+it('answers the fourth unknown key from one address with 429, and valid keys of the address as before', async () => {
   const { fail, graphql, createKey, accountId, url } = await openGateway();
   for (let i = 0; i < 3; i++) expect((await fail()).status).toBe(401);
   const refused = await fail();
@@ -36,7 +36,7 @@ it('answers the fourth unknown key from one address with 429, and good keys of t
   socket.close();
 });
 
-it('lets the address try again when a failure is 60 seconds old, and counts no refused attempt', async () => {
+it('allows attempts again 60 seconds after a failure, and counts no refused attempt', async () => {
   const { fail, turn } = await openGateway();
   for (let i = 0; i < 3; i++) expect((await fail()).status).toBe(401);
   turn(59_999);
@@ -46,7 +46,7 @@ it('lets the address try again when a failure is 60 seconds old, and counts no r
   expect((await fail()).status).toBe(429);
 });
 
-it('counts neither good keys nor malformed ones, and answers the malformed as before', async () => {
+it('counts neither valid keys nor malformed ones, and answers the malformed as before', async () => {
   const { fail, graphql } = await openGateway();
   for (let i = 0; i < 10; i++) expect((await fail('ic_nonsense')).status).toBe(401);
   for (let i = 0; i < 10; i++) expect((await graphql('{viewer{kind}}')).status).toBe(200);
@@ -102,7 +102,7 @@ it('answers an operation on a socket with an error over the limit, and keeps the
   socket.close();
 });
 
-it('lets a flood of unknown keys over many sockets hold up no good key', async () => {
+it('delays no valid key during a flood of unknown keys over many sockets', async () => {
   const { url, graphql, createTenant, deps } = await openGateway();
   const flood = Array.from({ length: 20 }, () => openSocket({ url }));
   await Promise.all(flood.map(({ connected }) => connected));
@@ -117,7 +117,7 @@ it('lets a flood of unknown keys over many sockets hold up no good key', async (
   for (const socket of flood) socket.close();
 });
 
-it('believes nobody about the address who is no trusted proxy', async () => {
+it('trusts forwarding headers from trusted proxies only', async () => {
   const ask = (url: string, address: string) =>
     fetch(`${url}/graphql`, {
       method: 'POST',

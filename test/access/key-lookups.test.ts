@@ -28,7 +28,7 @@ async function openCounted() {
   return { gateway, counts, counted };
 }
 
-it('reads many keys with few queries, one at a time, and each that exists', async () => {
+it('reads many keys with few queries, one at a time, and finds each that exists', async () => {
   const { gateway, counts, counted } = await openCounted();
   const lookUp = createKeyLookups(counted);
   const hashes = Array.from({ length: 2_000 }, () => hashKey(generateKey()));
@@ -38,7 +38,7 @@ it('reads many keys with few queries, one at a time, and each that exists', asyn
   expect(counts.queries).toBeLessThan(12);
 });
 
-it('asks again only after 10 seconds for a key that does not exist, and at once after a refresh', async () => {
+it('looks an unknown key up again only after 10 seconds, or at once after a refresh', async () => {
   const { gateway, counts, counted } = await openCounted();
   const clock = createTurnedClock();
   const { accountId, deps } = gateway;

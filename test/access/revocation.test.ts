@@ -23,7 +23,7 @@ async function openGateway() {
 const ask = (gateway: TestGateway, key: string) => gateway.graphql('{viewer{kind}}', {}, key);
 
 describe('revokeApiKey', () => {
-  it('ends the key at once over HTTP and REST, and no other', async () => {
+  it('ends the key at once over HTTP and REST, and no other key', async () => {
     const { gateway, doomed } = await openGateway();
     expect((await ask(gateway, doomed.key)).status).toBe(200);
     expect((await gateway.graphql(REVOKE, { id: doomed.id })).data).toEqual({
@@ -35,7 +35,7 @@ describe('revokeApiKey', () => {
     expect((await ask(gateway, gateway.key)).status).toBe(200);
   });
 
-  it('closes the sockets of the key with 4401, and no other', async () => {
+  it('closes the sockets of the key with 4401, and no others', async () => {
     const { gateway, doomed } = await openGateway();
     const [one, two] = [
       openSocket(gateway, { 'x-api-key': doomed.key }),
@@ -67,7 +67,7 @@ describe('revokeApiKey', () => {
     engine.push(finish);
   });
 
-  it('may end the key that asks for it', async () => {
+  it('may revoke the key of its own request', async () => {
     const { gateway, doomed } = await openGateway();
     const { status, data } = await gateway.graphql(REVOKE, { id: doomed.id }, doomed.key);
     expect([status, data]).toEqual([

@@ -14,7 +14,7 @@ import { createScriptedEngine, delta } from '../helpers/models/engines.ts';
 import { openSocket } from '../helpers/sockets.ts';
 import { webSocket } from '../helpers/streams.ts';
 
-it('writes no key, no message and no answer to the log, also when things fail, and no key to the disk', async () => {
+it('logs no key, no message and no answer, even in failures, and writes no key to the disk', async () => {
   // Its files are looked into, which are SQLite's.
   const database = await createDatabase(SQLITE);
   const engine = createScriptedEngine();
@@ -57,7 +57,7 @@ it('writes no key, no message and no answer to the log, also when things fail, a
   for (const secret of secrets) expect(files.some((bytes) => bytes.includes(secret))).toBe(false);
 });
 
-it("tells an account's own key for a model to its provider alone, also when calls fail in every way", async () => {
+it("sends an account's own provider key to its provider only, also when calls fail in every way", async () => {
   const secret = `sk-${generateKey()}`;
   const heard: string[] = [];
   // It gives back all that it was sent, in headers and in a body that says everything.
@@ -122,7 +122,7 @@ it("tells an account's own key for a model to its provider alone, also when call
   }
 });
 
-it('shows 8 characters of a key and no more, but once to its maker', async () => {
+it('shows 8 characters of a key only, except once to its creator', async () => {
   const gateway = await startGateway();
   onTestFinished(() => gateway.close());
   const { data } = await gateway.graphql(

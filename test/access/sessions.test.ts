@@ -177,7 +177,7 @@ describe('a session', () => {
     }
   });
 
-  it('names only fields that there are', () => {
+  it('lists only fields that exist', () => {
     for (const [type, fields] of Object.entries({
       ...SESSION_FIELDS,
       ...Object.fromEntries(Object.entries(SESSION_ROOT_FIELDS).map(([root, of]) => [root, Object.keys(of)])),
@@ -250,7 +250,7 @@ describe('in its own conversation a session', () => {
     expect(codesOf(await ask(`{ conversation(id: "${conversationId}") { id } }`))).toEqual(['NOT_FOUND']);
   });
 
-  it('begins one conversation, however often and at once it sends', async () => {
+  it('starts one conversation, however often and concurrently it sends', async () => {
     const own = await openSession();
     const input = { conversationId: own.conversationId, content: 'Hello' };
     const sent = await Promise.all([1, 2, 3].map(() => ask<Sent>(SEND, { input }, own.token)));
@@ -263,14 +263,14 @@ describe('in its own conversation a session', () => {
     expect(data.sendMessage.conversation.id).toBe(own.conversationId);
   });
 
-  it('says what it is, and nothing of the account', async () => {
+  it('shows its own scopes, and nothing of the account', async () => {
     const { data } = await ask('{ viewer { kind scopes rateLimit { limit } } }');
     expect(data).toMatchObject({ viewer: { kind: 'SESSION' } });
     const stored = await gateway.deps.db.read.selectFrom('api_keys').selectAll().execute();
     expect(stored.map(({ name }) => name)).not.toContain('Chat page');
   });
 
-  it('is still known after the keys were read again, and to no other process', async () => {
+  it('stays valid when keys are read again, and is unknown to other processes', async () => {
     await gateway.deps.keyring.refresh();
     expect((await ask('{ viewer { kind } }')).status).toBe(200);
     const other = await startGateway();

@@ -17,7 +17,7 @@ async function waitForHearers(count: number, { url, prefix }: { url?: string; pr
   await vi.waitFor(async () => expect(await client.pubsub('NUMSUB', channel)).toEqual([channel, count]), 5_000);
 }
 
-it('the announcements of a process that is alone are heard by nobody', () => {
+it('reaches no listener within a single process', () => {
   const announcements = createMemoryAnnouncements();
   const listener = vi.fn();
   announcements.on('stop', listener);
@@ -27,7 +27,7 @@ it('the announcements of a process that is alone are heard by nobody', () => {
 });
 
 describe.runIf(hasRedis)('announcements among those who share a Redis', () => {
-  it('reach every other process once, whatever the text, and not the one that makes them', async () => {
+  it('reach every other process once, whatever the text, and not the sender', async () => {
     const prefix = createPrefix();
     const nodes = (await openNodes(3, { prefix })) as [Node, Node, Node];
     const heard = nodes.map(listen);
@@ -41,7 +41,7 @@ describe.runIf(hasRedis)('announcements among those who share a Redis', () => {
     expect(heard[2]?.onStop.mock.calls.flat().sort()).toEqual(['last', text]);
   });
 
-  it('say when some may have been missed: when Redis was away, or who announced was cut off from it', async () => {
+  it('report that some may have been missed: when Redis was unavailable, or the sender was disconnected', async () => {
     const redis = await startRedis();
     const [a, b] = (await openNodes(2, redis)) as [Node, Node];
     const { onMissed } = listen(b);

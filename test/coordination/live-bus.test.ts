@@ -11,7 +11,7 @@ describe('the live bus', () => {
     vi.restoreAllMocks();
   });
 
-  it('wakes a listener once for any number of news in one turn, and not before the turn ends', () => {
+  it('wakes a listener once for any number of signals in one turn, and not before the turn ends', () => {
     const bus = createMemoryBus();
     const listener = vi.fn();
     bus.subscribe('a', listener);
@@ -21,7 +21,7 @@ describe('the live bus', () => {
     expect(listener).toHaveBeenCalledTimes(1);
   });
 
-  it('wakes everybody who listens to the topic, and nobody else', () => {
+  it('wakes all listeners of the topic, and no others', () => {
     const bus = createMemoryBus();
     const [first, second, other] = [vi.fn(), vi.fn(), vi.fn()];
     bus.subscribe('a', first);
@@ -34,7 +34,7 @@ describe('the live bus', () => {
     expect(other).not.toHaveBeenCalled();
   });
 
-  it('wakes again for news that come while it wakes', () => {
+  it('wakes again for signals that arrive during a delivery', () => {
     const bus = createMemoryBus();
     let left = 3;
     const listener = vi.fn(() => {
@@ -46,7 +46,7 @@ describe('the live bus', () => {
     expect(listener).toHaveBeenCalledTimes(3);
   });
 
-  it('wakes nobody who has unsubscribed, not even between the news and their delivery', () => {
+  it('wakes no unsubscribed listener, not even between the signal and its delivery', () => {
     const bus = createMemoryBus();
     const listener = vi.fn();
     const unsubscribe = bus.subscribe('a', listener);
@@ -56,7 +56,7 @@ describe('the live bus', () => {
     expect(listener).not.toHaveBeenCalled();
   });
 
-  it('wakes nobody whom another listener has unsubscribed in the same delivery', () => {
+  it('wakes no listener that another has unsubscribed in the same delivery', () => {
     const bus = createMemoryBus();
     const listener = vi.fn();
     bus.subscribe('a', () => unsubscribe());
@@ -66,7 +66,7 @@ describe('the live bus', () => {
     expect(listener).not.toHaveBeenCalled();
   });
 
-  it('lets one unsubscribe twice without harm to those who listen now', () => {
+  it('ignores a second unsubscribe', () => {
     const bus = createMemoryBus();
     const listener = vi.fn();
     const unsubscribe = bus.subscribe('a', vi.fn());
@@ -79,7 +79,7 @@ describe('the live bus', () => {
     expect(bus.size).toBe(1);
   });
 
-  it('does nothing for a topic that nobody listens to', () => {
+  it('ignores a topic without listeners', () => {
     const bus = createMemoryBus();
     bus.subscribe('b', vi.fn())();
     bus.publish('a');
@@ -87,7 +87,7 @@ describe('the live bus', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('counts who listens', () => {
+  it('counts its listeners', () => {
     const bus = createMemoryBus();
     const leave = ['a', 'a', 'b'].map((topic) => bus.subscribe(topic, () => {}));
     expect(bus.size).toBe(3);
@@ -116,7 +116,7 @@ describe('the live bus', () => {
     expect(new Set(gaps)).toEqual(new Set([takesMs + pauseMs]));
   });
 
-  it('counts what its listeners set going as part of the delivery', () => {
+  it('counts the work that its listeners start as part of the delivery', () => {
     const loop = createLoop();
     const bus = createMemoryBus();
     const deliveries: number[] = [];

@@ -52,7 +52,7 @@ function createReader({ liveTexts }: Node, { id, written }: Answer) {
 const catchUp = (read: ReturnType<typeof createReader>, { written }: Answer) =>
   vi.waitFor(async () => expect(await read()).toEqual(written), 5_000);
 
-it('the texts of a process that is alone are nobody else’s', async () => {
+it('shares no texts within a single process', async () => {
   const texts = createMemoryTexts();
   const { id, say, end } = startAnswer({ liveTexts: texts });
   say('Hello');
@@ -61,7 +61,7 @@ it('the texts of a process that is alone are nobody else’s', async () => {
 });
 
 describe.runIf(hasRedis)('texts that share a Redis', () => {
-  it('give what another node writes, from whenever on it is read, and signal what comes', async () => {
+  it('return what another node generates, whenever the read starts, and signal later text', async () => {
     const [a, b] = (await openNodes(2)) as [Node, Node];
     const answer = startAnswer(a);
     answer.say('One 👍🏽');
@@ -76,7 +76,7 @@ describe.runIf(hasRedis)('texts that share a Redis', () => {
     expect(b.liveTexts.peek(createId('message'))).toBeUndefined();
   });
 
-  it('know nothing of an answer that has ended, and keep nothing of it', async () => {
+  it('return nothing of an answer that has ended, and store nothing of it', async () => {
     const prefix = createPrefix();
     const [a, b] = (await openNodes(2, { prefix })) as [Node, Node];
     const client = openClient();
@@ -92,7 +92,7 @@ describe.runIf(hasRedis)('texts that share a Redis', () => {
     await vi.waitFor(isHeard, 5_000);
   });
 
-  it('are not taken for certain when nothing was heard for a second', async () => {
+  it('are unknown after a second without an update', async () => {
     const [a, b] = (await openNodes(2)) as [Node, Node];
     const answer = startAnswer(a);
     answer.say('Well');
@@ -103,7 +103,7 @@ describe.runIf(hasRedis)('texts that share a Redis', () => {
     expect(await b.liveTexts.read(answer.id, 'topic')).toEqual(answer.written);
   });
 
-  it('keep what was read while Redis is away, and go on when it is back', async () => {
+  it('keep the known text while Redis is unavailable, and continue when it is back', async () => {
     const redis = await startRedis();
     const [a, b] = (await openNodes(2, redis)) as [Node, Node];
     const answer = startAnswer(a);
@@ -121,7 +121,7 @@ describe.runIf(hasRedis)('texts that share a Redis', () => {
   });
 
   it.each([1, 2, 3, 4, 5, 6])(
-    'give a beginning of what is written, whatever is lost, and catch up (seed %i)',
+    'return a beginning of the generated text, whatever is lost, and catch up (seed %i)',
     async (seed) => {
       const redis = await startRedis();
       const nodes = (await openNodes(3, redis)) as [Node, Node, Node];

@@ -20,7 +20,7 @@ async function ask(limiter: RateLimiter, limit: number, cost: number) {
 }
 
 describe.each(VARIANTS)('the rate limiter $name', ({ open, canRun }) => {
-  it.runIf(canRun).each([1, 2, 3])('lets at most the limit through in any window (seed %i)', async (seed) => {
+  it.runIf(canRun).each([1, 2, 3])('allows at most the limit in any window (seed %i)', async (seed) => {
     const limiter = await open();
     const random = createRandom(seed);
     const [limit, maxCost] = [20, 1 + random.below(5)];

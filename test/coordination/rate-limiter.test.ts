@@ -30,7 +30,7 @@ describe('the rate limiter', () => {
     { seed: 4, limit: 60, pause: 800, maxCost: 1 },
     { seed: 5, limit: 20, pause: 4_000, maxCost: 7 },
     { seed: 6, limit: 300, pause: 250, maxCost: 40 },
-  ])('lets exactly $limit through in any 60 seconds (seed $seed)', ({ seed, limit, pause, maxCost }) => {
+  ])('allows exactly $limit requests in any 60 seconds (seed $seed)', ({ seed, limit, pause, maxCost }) => {
     const { turn, take } = openLimiter();
     const random = createRandom(seed);
     const passed: number[] = [];
@@ -57,7 +57,7 @@ describe('the rate limiter', () => {
     expect(passed.length).toBeGreaterThan(limit);
   });
 
-  it('lets a refused request through after the time that it was told, and not a moment before', () => {
+  it('allows a refused request after the reported time, and not a moment before', () => {
     const { turn, take } = openLimiter();
     take(10, 4);
     turn(1_000);
@@ -71,14 +71,14 @@ describe('the rate limiter', () => {
     expect(take(10, 5)).toEqual({ isAllowed: true, limit: 10, remaining: 5, resetMs: 60_000, retryAfterMs: 0 });
   });
 
-  it('takes a cost as a whole or not at all', () => {
+  it('consumes a cost as a whole or not at all', () => {
     const { take } = openLimiter();
     expect(take(10, 8).remaining).toBe(2);
     expect(take(10, 3)).toMatchObject({ isAllowed: false, remaining: 2 });
     expect(take(10, 2)).toMatchObject({ isAllowed: true, remaining: 0 });
   });
 
-  it('does not count who was refused', () => {
+  it('counts no refused requests', () => {
     const { turn, take } = openLimiter();
     take(2, 2);
     turn(30_000);
@@ -88,14 +88,14 @@ describe('the rate limiter', () => {
     expect(take(2).isAllowed).toBe(true);
   });
 
-  it('counts each key by itself', () => {
+  it('counts each key separately', () => {
     const { take } = openLimiter();
     expect(take(1, 1, 'one').isAllowed).toBe(true);
     expect(take(1, 1, 'two').isAllowed).toBe(true);
     expect(take(1, 1, 'one').isAllowed).toBe(false);
   });
 
-  it('tells how a key stands without asking for anything', () => {
+  it('returns the status of a key without consuming a request', () => {
     const { turn, take, peek } = openLimiter();
     expect(peek(3)).toEqual({ isAllowed: true, limit: 3, remaining: 3, resetMs: 0, retryAfterMs: 0 });
     take(3);
@@ -108,7 +108,7 @@ describe('the rate limiter', () => {
     expect(peek(3)).toMatchObject({ remaining: 3, resetMs: 0 });
   });
 
-  it('takes a limit that differs from call to call', () => {
+  it('accepts a limit that differs from call to call', () => {
     const { take, peek } = openLimiter();
     take(10, 10);
     expect(take(5)).toMatchObject({ isAllowed: false, remaining: 0, limit: 5 });
@@ -116,7 +116,7 @@ describe('the rate limiter', () => {
     expect(take(20, 10).isAllowed).toBe(true);
   });
 
-  it.each([-3_600_000, 3_600_000])('counts on when the wall clock is set by %i ms', (ms) => {
+  it.each([-3_600_000, 3_600_000])('keeps counting when the wall clock is set by %i ms', (ms) => {
     const clock = createTurnedClock();
     const limiter = createMemoryRateLimiter(clock);
     for (let i = 0; i < 3; i++) expect(limiter.consume('key', 5)).toMatchObject({ isAllowed: true });
@@ -129,7 +129,7 @@ describe('the rate limiter', () => {
     expect(limiter.consume('key', 5)).toMatchObject({ isAllowed: true, remaining: 4 });
   });
 
-  it('holds a limit of a million', () => {
+  it('enforces a limit of a million', () => {
     const { turn, take } = openLimiter();
     expect(take(1_000_000, 999_999).isAllowed).toBe(true);
     turn(1);

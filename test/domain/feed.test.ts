@@ -34,7 +34,7 @@ function stall() {
 const fail = () => createFeed<number>(() => Promise.reject(new Error('broken')), vi.fn());
 
 describe('a feed', () => {
-  it('is asked for each item, and does not run ahead of who asks', async () => {
+  it('produces each item on demand, and never ahead of the reader', async () => {
     const { feed, given } = count(3);
     expect(given).toEqual([]);
     expect(await feed.next()).toEqual({ done: false, value: 1 });
@@ -45,13 +45,13 @@ describe('a feed', () => {
     expect(await feed.next()).toEqual({ done: true, value: undefined });
   });
 
-  it('answers several who ask at once in their order, and all of them at the end', async () => {
+  it('answers several concurrent pulls in order, and all of them at the end', async () => {
     const { feed } = count(2);
     const steps = await Promise.all([feed.next(), feed.next(), feed.next(), feed.next()]);
     expect(steps.map(({ value }) => value)).toEqual([1, 2, undefined, undefined]);
   });
 
-  it('gives all items, each when the last one is taken', async () => {
+  it('pushes all items, each after the last is handled', async () => {
     const { feed, given } = count(3);
     const gates = [Promise.withResolvers<void>(), undefined, undefined];
     const taken: number[] = [];
@@ -66,7 +66,7 @@ describe('a feed', () => {
     expect(taken).toEqual([1, 2, 3]);
   });
 
-  it('ends for who waits when the reader leaves', async () => {
+  it('resolves pending pulls when the reader leaves', async () => {
     const feed = stall();
     expect((await feed.next()).value).toBe('one');
     const waiting = feed.next();
@@ -78,7 +78,7 @@ describe('a feed', () => {
     await given;
   });
 
-  it('ends when its reader leaves while the next item is made', async () => {
+  it('ends when its reader leaves during the production of an item', async () => {
     const made = Promise.withResolvers<void>();
     const feed = createFeed<string>(async (take) => {
       await take('one');
@@ -97,7 +97,7 @@ describe('a feed', () => {
     await idle.return();
   });
 
-  it('is stopped once, and begins nothing, when its reader leaves before the first item', async () => {
+  it('stops once, and produces nothing, when its reader leaves before the first item', async () => {
     const { feed, given, stop } = count(3);
     await feed.return();
     await feed.return();
@@ -107,7 +107,7 @@ describe('a feed', () => {
     expect(stop).toHaveBeenCalledTimes(1);
   });
 
-  it('tells what went wrong to who asks or takes, once', async () => {
+  it('reports an error to the pull or push once', async () => {
     const asked = fail();
     await expect(asked.next()).rejects.toThrow('broken');
     expect(await asked.next()).toEqual({ done: true, value: undefined });
@@ -120,7 +120,7 @@ describe('a feed', () => {
     ).rejects.toThrow('full');
   });
 
-  it('throws what it is told to throw, after it was stopped', async () => {
+  it('throws what its reader throws into it, after it has stopped', async () => {
     const { feed, stop } = count(3);
     await feed.next();
     await expect(feed.throw(new Error('enough'))).rejects.toThrow('enough');
@@ -129,7 +129,7 @@ describe('a feed', () => {
 });
 
 describe('a mapped feed', () => {
-  it('gives what is made of each item, also of what takes its time, in order', async () => {
+  it('yields each mapped item in order, asynchronous ones too', async () => {
     const left = vi.fn();
     const mapped = mapFeed(count(3).feed, (n) => (n === 1 ? Promise.resolve('one') : String(n)), left);
     const told: string[] = [];
@@ -138,7 +138,7 @@ describe('a mapped feed', () => {
     expect(left).toHaveBeenCalledTimes(1);
   });
 
-  it('leaves its source when it is left, begun or not', async () => {
+  it('leaves its source when its reader leaves, started or not', async () => {
     for (const asks of [0, 1]) {
       const left = vi.fn();
       const { feed, stop } = count(3);
@@ -149,7 +149,7 @@ describe('a mapped feed', () => {
     }
   });
 
-  it('ends with what the making of an item throws', async () => {
+  it('ends with the error of the mapping', async () => {
     const left = vi.fn();
     const mapped = mapFeed(
       count(3).feed,

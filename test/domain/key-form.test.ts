@@ -22,11 +22,11 @@ function toBase62(number: number): string {
 const checked = (body: string) => `ic_${body}${toBase62(crc32(`ic_${body}`)).padStart(6, '0')}`;
 
 describe('the form of a key', () => {
-  it('is compared with a CRC that gives the published value', () => {
+  it('uses a CRC32 that gives the published value', () => {
     expect(crc32('123456789')).toBe(0xcbf43926);
   });
 
-  it('is ic_, 36 random characters, and the CRC32 of these in base62', () => {
+  it('is ic_, 36 random characters, and their CRC32 in base62', () => {
     for (let i = 0; i < 500; i++) {
       const key = generateKey();
       expect(key).toMatch(/^ic_[0-9A-Za-z]{42}$/);

@@ -46,7 +46,7 @@ const TRANSPORTS: readonly (readonly [name: string, open: (gateway: TestGateway)
   ['WebSocket', askBySocket],
 ];
 
-describe.each(['true', 'false'])('an answer of more than MAX_ANSWER_BYTES, compiled operations: %s,', (isCompiled) => {
+describe.each(['true', 'false'])('a response of more than MAX_ANSWER_BYTES, compiled operations: %s,', (isCompiled) => {
   let gateway: TestGateway;
   let plain: Awaited<ReturnType<typeof insertLargeConversation>>;
   let wild: Awaited<ReturnType<typeof insertLargeConversation>>;
@@ -101,14 +101,14 @@ describe.each(['true', 'false'])('an answer of more than MAX_ANSWER_BYTES, compi
       expect(Number(cost)).toBeGreaterThan(Number(limit));
     });
 
-    it('is answered where it fits', async () => {
+    it('is sent if it fits', async () => {
       const { data, errors } = await open(gateway)(page('content', 20), { id: plain.conversationId });
       expect(errors).toBeUndefined();
       expect(JSON.stringify(data).length).toBeGreaterThan(80_000);
     });
   });
 
-  it('names the largest parts', async () => {
+  it('is refused with its largest parts named', async () => {
     const { errors } = await gateway.graphql(
       `query($id:ID!){small:conversation(id:$id){id} large:conversation(id:$id){messages(first:30){nodes{content}}}}`,
       { id: plain.conversationId },
@@ -116,7 +116,7 @@ describe.each(['true', 'false'])('an answer of more than MAX_ANSWER_BYTES, compi
     expect(errors?.[0]?.extensions).toMatchObject({ limit: LIMIT, parts: [{ field: 'large' }, { field: 'small' }] });
   });
 
-  it('leaves a webhook its default body, and says why', async () => {
+  it('gives a webhook its default body, with the reason', async () => {
     const { id } = await writeEvent(gateway, { name: 'CONVERSATION_STARTED', conversationId: plain.conversationId });
     const document =
       'subscription{event{...on ConversationStartedEvent{conversation{messages(first:30){nodes{content}}}}}}';
@@ -128,7 +128,7 @@ describe.each(['true', 'false'])('an answer of more than MAX_ANSWER_BYTES, compi
     expect(data.dryRunWebhook.payloadProblem).toMatch(/too large/);
   });
 
-  it('is no error of a mutation, which has been done', async () => {
+  it('is no error of a mutation that has run', async () => {
     const { data, errors } = await gateway.graphql<{ closeConversation: { conversation: Record<string, unknown> } }>(
       `mutation($id:ID!){closeConversation(input:{conversationId:$id}){...on CloseConversationPayload{
         conversation{status messages(first:30){nodes{content}}}}}}`,
@@ -139,7 +139,7 @@ describe.each(['true', 'false'])('an answer of more than MAX_ANSWER_BYTES, compi
     expect(JSON.stringify(data).length).toBeGreaterThan(LIMIT);
   });
 
-  it('is nothing that a whole list over REST is refused for', async () => {
+  it('is no reason to refuse a whole list over REST', async () => {
     const { key, accountId } = await gateway.createTenant();
     const name = 'n'.repeat(255);
     for (let i = 0; i < 250; i++) await createChatbot(gateway, { key, name: `${i} ${name.slice(4)}` });
@@ -163,7 +163,7 @@ describe.each(['true', 'false'])('an answer of more than MAX_ANSWER_BYTES, compi
 });
 
 describe('a mutation', () => {
-  it('whose largest possible answer does not fit does nothing', async () => {
+  it('has no effect if its largest possible response does not fit', async () => {
     const gateway = await startGateway();
     const { conversationId } = await insertLargeConversation(gateway.deps.db, gateway.accountId, {
       messages: 1,

@@ -34,7 +34,7 @@ const padded = (bytes: number) => QUERY + ' '.repeat(bytes - QUERY.length);
 const streamed = (text: string) => new Blob([text]).stream();
 
 describe('a body', () => {
-  it('may be 262,144 bytes long, announced or in chunks', async () => {
+  it('may have 262,144 bytes, announced or in chunks', async () => {
     expect(await request({ body: padded(MAX_BODY_BYTES) })).toMatchObject(ANSWER);
     expect(await request({ body: streamed(padded(MAX_BODY_BYTES)), duplex: 'half' })).toMatchObject(ANSWER);
   });
@@ -137,7 +137,7 @@ describe('the parameters of an operation', () => {
     expect(strict.data ?? null).toBeNull();
   });
 
-  it('with variables that nothing asks for are taken, however deep', async () => {
+  it('with unused variables are accepted, however deep', async () => {
     const body = write({ query: '{viewer{kind}}', variables: { a: 'DEEP', constructor: 1, ['__proto__']: 2 } });
     expect(await request({ body })).toMatchObject({ status: 200, ...ANSWER });
   });
@@ -152,7 +152,7 @@ describe('the parameters of an operation', () => {
     '../1',
     "' OR 1=1 --",
     '9'.repeat(10_000),
-  ])('with the id %j name nothing', async (id) => {
+  ])('with the id %j find nothing', async (id) => {
     const query = `query($id:ID!){node(id:$id){id} nodes(ids:[$id]){id} conversation(id:$id){id} byId:chatbot(id:$id){id}}`;
     const body = JSON.stringify({ query, variables: { id } });
     expect(await request({ body })).toMatchObject({
@@ -179,7 +179,7 @@ describe('the method', () => {
     expect((await gateway.graphql('{chatbots{nodes{id}}}')).data).toEqual({ chatbots: { nodes: [] } });
   });
 
-  it('GET with variables that are no JSON is BAD_USER_INPUT', async () => {
+  it('GET with invalid JSON in variables is BAD_USER_INPUT', async () => {
     expect(summaryOf(await get(path('{viewer{kind}}', '&variables={')))).toEqual([400, 'BAD_USER_INPUT']);
   });
 
@@ -215,17 +215,17 @@ describe('the wire', () => {
       'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n',
     ],
     ['a header with a NUL', 'GET /graphql HTTP/1.1\r\nHost: x\r\nX-Api-Key: a\0b\r\n\r\n'],
-  ])('with %s is answered 400 and cut', async (_name, bytes) => {
+  ])('with %s is answered with 400 and closed', async (_name, bytes) => {
     expect(await sendBytes(bytes)).toMatch(/^HTTP\/1\.1 400 /);
   });
 
-  it('with headers of more than 16 kB is answered 431 and cut', async () => {
+  it('with headers of more than 16 kB is answered with 431 and closed', async () => {
     expect(await sendBytes(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(20_000)}\r\n\r\n`)).toMatch(
       /^HTTP\/1\.1 431 /,
     );
   });
 
-  it('with headers that never end is cut off after 10 seconds', { timeout: 20_000 }, async () => {
+  it('with headers that never end is closed after 10 seconds', { timeout: 20_000 }, async () => {
     const startedAt = performance.now();
     expect(await sendBytes('GET /graphql HTTP/1.1\r\nHost: x\r\n')).toMatch(/^(HTTP\/1\.1 408 |$)/);
     expect(performance.now() - startedAt).toBeGreaterThan(9_000);
@@ -263,7 +263,7 @@ describe('a WebSocket', () => {
     expect(await sendFrames(subscribe({ query: '{__typename}' }))).toBe(4401);
   });
 
-  it('is told BAD_USER_INPUT for variables and operations that do not fit', async () => {
+  it('receives BAD_USER_INPUT for invalid variables and operations', async () => {
     const socket = openSocket(gateway, { 'x-api-key': gateway.key });
     expect(codesOf(await socket.ask('query($id:ID!){node(id:$id){id}}'))).toEqual(['BAD_USER_INPUT']);
     expect(codesOf(await socket.ask('query A{__typename} query B{__typename}'))).toEqual(['BAD_USER_INPUT']);
@@ -273,7 +273,7 @@ describe('a WebSocket', () => {
 });
 
 describe('a gateway just started', () => {
-  it('answers 1,900 brackets as its first query with an error of the client', async () => {
+  it('answers a first query of 1,900 brackets with a client error', async () => {
     const { url, key, stderr } = await startGatewayProcess({
       env: { DATA_DIR: await createDataDir(), SEED_DEMO: 'false' },
     });

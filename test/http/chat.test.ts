@@ -49,7 +49,7 @@ function traitsOf({ status, headers: { date, 'x-request-id': requestId, ...heade
 const secretOf = ({ deps }: TestGateway) => deps.keyring.sessions.secret;
 
 describe('the chat page', () => {
-  it('is the same for every name, whether there is such a chatbot or not', async () => {
+  it('is the same for every name, known or not', async () => {
     const { ask, gateway } = await start();
     const production = await start({ NODE_ENV: 'production' });
     const other = await createChatbot(gateway, { name: 'Other' });
@@ -90,7 +90,7 @@ describe('the chat page', () => {
 });
 
 describe('the exchange of a secret', () => {
-  it('gives a token and a conversation of its own each time, and keeps no copy of either', async () => {
+  it('returns a new token and conversation each time, and stores no copy of either', async () => {
     const { gateway, open } = await start();
     const answers = [];
     for (const name of ['demo', DEMO_CHATBOT_ID, DEMO_CHATBOT_ID.toUpperCase()]) {
@@ -108,14 +108,14 @@ describe('the exchange of a secret', () => {
     expect(await gateway.deps.db.read.selectFrom('conversations').selectAll().execute()).toEqual([]);
   });
 
-  it('has a secret of at least 128 bits, another one in each process', async () => {
+  it('has a secret of at least 128 bits, different in each process', async () => {
     const [one, two] = [await start(), await start()];
     expect(Buffer.from(secretOf(one.gateway), 'base64url').byteLength).toBeGreaterThanOrEqual(16);
     expect(secretOf(one.gateway)).not.toBe(secretOf(two.gateway));
     expect((await two.open('demo', secretOf(one.gateway))).status).toBe(404);
   });
 
-  it('refuses everything else with one and the same 404', async () => {
+  it('refuses everything else with the same 404', async () => {
     const { gateway, ask, open } = await start();
     const production = await start({ NODE_ENV: 'production' });
     const proxied = await start({ TRUSTED_PROXIES: '127.0.0.1' });
@@ -146,7 +146,7 @@ describe('the exchange of a secret', () => {
     for (const refusal of refusals) expect(traitsOf(refusal)).toEqual(traitsOf(refusals[0] as Answer));
   });
 
-  it.skipIf(outside === undefined)('is not made with another machine', async () => {
+  it.skipIf(outside === undefined)('is refused for other machines', async () => {
     const { ask, gateway } = await start({ HOST: '0.0.0.0' });
     expect((await open(ask, 'demo', secretOf(gateway))).status).toBe(200);
     const refused = await open(ask, 'demo', secretOf(gateway), outside);

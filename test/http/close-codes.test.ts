@@ -66,7 +66,7 @@ function follow(
 }
 
 describe('the official client gives up', () => {
-  it('after 4401: its key was revoked', async () => {
+  it('after 4401: its key is revoked', async () => {
     const { gateway, conversationId } = await startReply();
     const key = await gateway.createKey(gateway.accountId, ['READ']);
     const client = follow(gateway, conversationId, { key });
@@ -82,7 +82,7 @@ describe('the official client gives up', () => {
     expect([await client.closed, await client.outcome]).toEqual([4401, 'gave up']);
   });
 
-  it('after 4401: its key does not hold', async () => {
+  it('after 4401: its key is invalid', async () => {
     const { gateway, conversationId } = await startReply();
     const client = follow(gateway, conversationId, { key: 'nonsense' });
     expect([await client.closed, await client.outcome]).toEqual([4401, 'gave up']);
@@ -101,15 +101,15 @@ describe('the official client gives up', () => {
     expect([await client.closed, await client.outcome]).toEqual([code, 'gave up']);
   });
 
-  it('after 4406: it spoke another protocol', async () => {
+  it('after 4406: it speaks another protocol', async () => {
     const { gateway, conversationId } = await startReply();
     const client = follow(gateway, conversationId, { protocols: [] });
     expect([await client.closed, await client.outcome]).toEqual([4406, 'gave up']);
   });
 });
 
-describe('the official client comes back', () => {
-  it('after 1012: the gateway started anew', async () => {
+describe('the official client reconnects', () => {
+  it('after 1012: the gateway restarts', async () => {
     const database = await createDatabase();
     const gateway = await startGateway({ database });
     const chatbotId = await createChatbot(gateway);
@@ -149,7 +149,7 @@ describe('the official client comes back', () => {
     await client.following(gateway);
   });
 
-  it('after 4408: it did not introduce itself in time', async () => {
+  it('after 4408: it sent no connection_init in time', async () => {
     const { gateway, conversationId } = await startReply();
     const client = follow(gateway, conversationId, { isMute: true });
     expect([await client.closed, await client.outcome]).toEqual([4408, 'came back']);

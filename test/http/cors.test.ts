@@ -54,7 +54,7 @@ describe.each(PATHS)('another origin at %s', (path) => {
     }
   });
 
-  it('may not read when there is no list', async () => {
+  it('may not read without a list', async () => {
     const gateway = await open('');
     const { headers } = await gateway.fetch(path, { headers: { origin: 'https://shop.example' } });
     expect(headers.get('access-control-allow-origin')).toBeNull();
@@ -62,7 +62,7 @@ describe.each(PATHS)('another origin at %s', (path) => {
 });
 
 describe('one origin', () => {
-  it('reads no headers of another in an answer without an origin', async () => {
+  it('reads no headers for another in a response without an origin', async () => {
     const gateway = await open('https://shop.example');
     const { headers } = await gateway.fetch('/health');
     expect(headers.get('access-control-allow-origin')).toBeNull();

@@ -15,7 +15,7 @@ const FOLLOW = `subscription ($id: ID!) {
   conversationEvents(conversationId: $id) { ... on MessageCreated { message { role conversation { unreadCount } } } }
 }`;
 
-it('reads again for each event of a subscription what belongs to it', async () => {
+it('reads related data again for each event of a subscription', async () => {
   const { gateway, engine, conversationId } = await startConversation();
   const client = createClient({
     url: `${gateway.url.replace('http', 'ws')}/graphql`,

@@ -123,7 +123,7 @@ const isFault = ({ originalError }: GraphQLError) =>
   originalError !== undefined && !(originalError instanceof GraphQLError);
 
 describe('a compiled operation', () => {
-  it.each(CASES)('answers as graphql-js does: %s', async (_what, query, variableValues = {}) => {
+  it.each(CASES)('responds as graphql-js does: %s', async (_what, query, variableValues = {}) => {
     const { execute: executeCompiled, count } = createTestExecutor(1);
     const args = { schema, document: parse(query), rootValue: root, variableValues };
     const expected = asSent(await execute(args));
@@ -145,14 +145,14 @@ describe('a compiled operation', () => {
       'query ($no: Boolean!) { dog { ...F @include(if: $no) } maybe } fragment F on Dog { name }',
       { no: false },
     ],
-  ])('has no %s: that is left to graphql-js', async (_what, query, variableValues) => {
+  ])('excludes %s: graphql-js executes it', async (_what, query, variableValues) => {
     const { execute: executeCompiled, count } = createTestExecutor(1);
     const args = { schema, document: parse(query), rootValue: root, variableValues };
     expect(asSent(await executeCompiled(args))).toBe(asSent(await execute(args)));
     expect(await count()).toEqual({ failed: 1 });
   });
 
-  it('is one of its document', async () => {
+  it('belongs to one document', async () => {
     const { execute: executeCompiled, count } = createTestExecutor(1);
     const document = parse('query A { dog { ...F } } query B { cat { ...F } } fragment F on Animal { name }');
     const ask = async (operationName: string) => executeCompiled({ schema, document, operationName, rootValue: root });
@@ -162,7 +162,7 @@ describe('a compiled operation', () => {
     expect(await count()).toEqual({ ok: 2 });
   });
 
-  it('is what came as often as is said; with 0 there is none', async () => {
+  it('is compiled after the set number of uses; never with 0', async () => {
     const args = { schema, document: parse('{ maybe }'), rootValue: { maybe: ['a'] } };
     for (const [compileAtUse, counts] of [
       [3, [{}, {}, { ok: 1 }, { ok: 1 }]],
@@ -181,7 +181,7 @@ describe('a gateway', () => {
   it.each([
     ['true', /compilations_total\{outcome="ok"\} [1-9]/],
     ['false', /compilations_total counter\n(?!chatgraph_graphql_compilations_total)/],
-  ])('with GRAPHQL_JIT=%s answers the same, and says in its metrics what it compiled', async (jit, metrics) => {
+  ])('with GRAPHQL_JIT=%s responds the same, and counts compilations in its metrics', async (jit, metrics) => {
     const gateway = await startGateway({ env: { GRAPHQL_JIT: jit } });
     for (let count = 0; count < 4; count++) {
       const { data, errors } = await gateway.graphql('{ viewer { kind } chatbots { nodes { id } } }');

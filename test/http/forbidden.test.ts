@@ -38,7 +38,7 @@ const READS = [
   '{ metadata }',
 ];
 
-describe('a key that only manages', () => {
+describe('a key with MANAGE only', () => {
   it.each(READS)('has no effect with a mutation whose payload selects %s', async (selection) => {
     for (const name of ['escalateConversation', 'closeConversation', 'assignConversation', 'markConversationRead']) {
       const query = mutation(name, `conversation ${selection}`);
@@ -51,7 +51,7 @@ describe('a key that only manages', () => {
     expect(status).toBe('OPEN');
   });
 
-  it.each(READS)('neither tries nor saves a document that selects %s', async (selection) => {
+  it.each(READS)('neither tests nor saves a document that selects %s', async (selection) => {
     const document = `subscription { event { ... on MessageReceivedEvent { conversation ${selection} } } }`;
     const tried = await ask('query ($d: String, $e: ID) { dryRunWebhook(document: $d, eventId: $e) { payload } }', {
       d: document,
@@ -71,7 +71,7 @@ describe('a key that only manages', () => {
     }
   });
 
-  it('reads no event that has happened, with a document or without', async () => {
+  it('reads no past event, with a document or without', async () => {
     const run = 'query ($d: String, $e: ID) { dryRunWebhook(document: $d, eventId: $e) { payload } }';
     for (const variables of [{ e: eventId }, { e: eventId, d: 'subscription { event { id } }' }]) {
       const answer = await ask(run, variables);
@@ -81,7 +81,7 @@ describe('a key that only manages', () => {
     expect((await ask('{ dryRunWebhook(sample: LEAD_CAPTURED) { payload } }')).errors).toBeUndefined();
   });
 
-  it('has nothing sent to an address of its own but what tells of the account and its webhooks', async () => {
+  it('sends nothing to its own address except events about the account and its webhooks', async () => {
     const elsewhere = { url: 'https://elsewhere.example.com' };
     const changes = [
       ['createWebhookSubscription', { ...elsewhere, events: ['MESSAGE_RECEIVED'] }],
@@ -101,7 +101,7 @@ describe('a key that only manages', () => {
     });
   });
 
-  it('is refused over REST what it is refused in the graph, and nothing is sent', async () => {
+  it('is refused over REST like in the graph, and nothing is sent', async () => {
     const headers = { authorization: `Bearer ${manager}`, 'content-type': 'application/json' };
     const post = (path: string, body: object) =>
       gateway.fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
@@ -136,7 +136,7 @@ describe('FORBIDDEN', () => {
     expect([response.status, await response.json()]).toEqual([403, { errors: [ERROR] }]);
   });
 
-  it('is an error for the operation on a socket, which stays', async () => {
+  it('is an error of the operation on a socket, which stays open', async () => {
     const socket = openSocket(gateway, { 'x-api-key': manager });
     const answer = await socket.ask(QUERY, { id: conversationId });
     expect(answer).toEqual({ errors: [ERROR] });

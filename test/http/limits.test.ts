@@ -129,14 +129,14 @@ describe.each(['HTTP', 'WebSocket'])('an operation over %s', (transport) => {
     expect(codesOf(await timed(query, { n: 100 }))).toEqual(['QUERY_TOO_COMPLEX']);
   });
 
-  it('is told of at most five validation errors, and that there are more', async () => {
+  it('gets at most five validation errors, and a note that there are more', async () => {
     const answer = await timed(`{${count(50, (i) => `unknown${i}`)}}`);
     expect(new Set(codesOf(answer))).toEqual(new Set(['GRAPHQL_VALIDATION_FAILED']));
     expect(answer.errors).toHaveLength(6);
     expect(answer.errors?.at(-1)?.message).toMatch(/^Too many validation errors/);
   });
 
-  it('is told of at most five bad variables', async () => {
+  it('gets at most five errors of variables', async () => {
     const answer = await timed('query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: Array(50).fill({}) });
     expect(codesOf(answer)).toEqual(['BAD_USER_INPUT']);
     expect(answer.errors?.[0]?.message.match(/got invalid value/g)).toHaveLength(5);

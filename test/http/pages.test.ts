@@ -22,7 +22,7 @@ const open = (path: string, headers: Record<string, string> = {}, method = 'GET'
   from.fetch(path, { method, headers: { accept: 'text/html', 'accept-encoding': 'identity', ...headers } });
 
 describe.each(PAGES)('%s', (_name, path) => {
-  it('is small, checked again at each visit, and not sent where the browser has it', async () => {
+  it('is small, is revalidated at each visit, and is not sent again if cached', async () => {
     const page = await open(path);
     expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
     expect(page.headers.get('cache-control')).toBe('no-cache');
@@ -45,7 +45,7 @@ describe.each(PAGES)('%s', (_name, path) => {
     expect(await (await open(path, { 'accept-encoding': 'gzip' })).text()).toBe(html);
   });
 
-  it('runs its own files only, asks nobody else, and is in no frame of others', async () => {
+  it('runs its own files only, makes no other requests, and allows no frames', async () => {
     const { headers } = await open(path);
     const policy = (headers.get('content-security-policy') ?? '').split('; ');
     for (const rule of ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "img-src 'self' data:"]) {
@@ -59,7 +59,7 @@ describe.each(PAGES)('%s', (_name, path) => {
     expect(headers.get('cross-origin-opener-policy')).toBe('same-origin');
   });
 
-  it('names files that browsers keep for good, compressed, and that ask nobody as workers', async () => {
+  it('names files that browsers cache for good, compressed, and that make no requests as workers', async () => {
     const html = await (await open(path)).text();
     expect(html).not.toMatch(/<script(?![^>]* src=)|<style|\son\w+=|style=/);
     const paths = [...html.matchAll(/\/assets\/[\w./-]+/g)].map(([asset]) => asset);
@@ -85,7 +85,7 @@ describe.each(PAGES)('%s', (_name, path) => {
 
 describe('the OpenAPI document', () => {
   it.each(['/v1/openapi.json', '/api/v1/openapi.json/'])(
-    'is checked again at each use of %s, and not sent where the client has it',
+    'is revalidated at each use of %s, and not sent again if cached',
     async (path) => {
       const document = await open(path);
       expect([document.status, document.headers.get('content-type')]).toEqual([200, 'application/json']);
@@ -103,7 +103,7 @@ describe('the OpenAPI document', () => {
 });
 
 describe('the files of a page', () => {
-  it('cost no memory for each of many clients that ask for nine megabytes and read nothing', async () => {
+  it('take no memory for each of many clients that request nine megabytes and read nothing', async () => {
     const html = await (await open('/graphql')).text();
     const script = /\/assets\/graphiql\/\w+\/graphiql\.js/.exec(html)?.[0] ?? '';
     const bytes = Number((await open(script, {}, 'HEAD')).headers.get('content-length'));
@@ -127,7 +127,7 @@ describe('the files of a page', () => {
   });
 });
 
-describe('every other answer', () => {
+describe('every other response', () => {
   it.each([
     ['GET', '/nothing', 404],
     ['GET', '/docs/nothing', 404],
@@ -140,7 +140,7 @@ describe('every other answer', () => {
     ['GET', '/v1/chatbots', 401],
     ['GET', '/health', 200],
     ['POST', '/graphql', 401],
-  ] as const)('does nothing when it is opened in a browser: %s %s', async (method, path, status) => {
+  ] as const)('does nothing when opened in a browser: %s %s', async (method, path, status) => {
     const response = await gateway.fetch(path, {
       method,
       redirect: 'manual',
@@ -154,7 +154,7 @@ describe('every other answer', () => {
     expect(response.headers.get('x-content-type-options')).toBe('nosniff');
   });
 
-  it('is no page and no file of GraphiQL where that is switched off', async () => {
+  it('has no page and no file of GraphiQL when that is disabled', async () => {
     const html = await (await open('/graphql')).text();
     const script = /\/assets\/graphiql\/\w+\/graphiql\.js/.exec(html)?.[0] ?? '';
     const without = await startGateway({ env: { GRAPHIQL: 'false' } });

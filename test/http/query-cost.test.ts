@@ -83,7 +83,7 @@ describe.each(['HTTP', 'WebSocket'])('the cost of an operation over %s', (transp
   });
   afterAll(() => gateway.close());
 
-  it.each(TOO_DEAR)('counts %s, and is told', async (_name, query, cost) => {
+  it.each(TOO_DEAR)('counts %s, and reports it', async (_name, query, cost) => {
     const { errors } = await ask(query);
     expect(errors?.[0]?.message).toMatch(/its cost may be at most 10000/);
     expect(errors?.[0]?.extensions).toMatchObject({ code: 'QUERY_TOO_COMPLEX', cost, limit: 10_000 });
@@ -93,7 +93,7 @@ describe.each(['HTTP', 'WebSocket'])('the cost of an operation over %s', (transp
     expect((await ask(query)).errors).toBeUndefined();
   });
 
-  it('is told by the dearest fields at the root, at most five', async () => {
+  it('is reported with the most expensive root fields, at most five', async () => {
     const fields = many(7, (i) => `a${i}:chatbots(first:${i * 10}){nodes{sources(first:60){nodes{id}}}}`);
     const { errors } = await ask(`{${fields}}`);
     const parts = (errors?.[0]?.extensions?.parts ?? []) as { field: string; cost: number }[];
@@ -163,7 +163,7 @@ describe.each([true, false])('introspection, with a key: %s,', (hasKey) => {
     expect(codesOf(await ask(query, query.startsWith('query A') ? 'A' : undefined))).toEqual(['QUERY_TOO_COMPLEX']);
   });
 
-  it('is answered in part as often as it is small', async () => {
+  it('is allowed in parts, as often as they are small', async () => {
     expect(
       (await ask(`{${many(9, (i) => `a${i}:__type(name:"Message"){name fields{name description type{name}}}`)}}`))
         .errors,
@@ -182,7 +182,7 @@ describe('the fields of the schema', () => {
   const named = (fits: (field: GraphQLField<unknown, unknown>) => boolean) =>
     new Set(fields.filter(([, field]) => fits(field)).map(([, { name }]) => name));
 
-  it('that can be large are known, those of JSON always', () => {
+  it('that can be large are known, JSON fields always', () => {
     const large = named(isLarge);
     const json = named(({ type }) => getNamedType(type).name === 'JSON');
     expect([...json].filter((name) => !large.has(name))).toEqual([]);
@@ -204,7 +204,7 @@ describe('the fields of the schema', () => {
     for (const name of ['id', 'name', 'status', 'createdAt', 'isActive', 'cursor']) expect(large).not.toContain(name);
   });
 
-  it('that are lists of objects say how many there may be, or belong to a connection', () => {
+  it('that are lists of objects declare their size, or belong to a connection', () => {
     const unsized = fields.filter(([, { type, extensions }]) => {
       const inner = getNamedType(type);
       return String(type).includes('[') && isObjectType(inner) && typeof extensions.listSize !== 'function';

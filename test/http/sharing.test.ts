@@ -33,7 +33,7 @@ const allHear = (readers: readonly Reader[], content: string) =>
   Promise.all(readers.map((reader) => reader.until(says(content))));
 
 describe('subscribers of one answer', () => {
-  it('share the execution of an event when they ask for the same and may see the same', async () => {
+  it('share the execution of an event with the same selection and the same permissions', async () => {
     const { gateway, engine, replyId } = await startReply();
     const key = await gateway.createKey(gateway.accountId, ['READ', 'MANAGE', 'CHAT']);
     const readers = await follow(gateway, [
@@ -55,7 +55,7 @@ describe('subscribers of one answer', () => {
   it.each<[string, (gateway: TestGateway) => Promise<Partial<SubscribeOptions>>]>([
     ['scopes', async (gateway) => ({ key: await gateway.createKey(gateway.accountId, ['READ']) })],
     ['variables', async () => ({ after: null })],
-  ])('do not when their %s differ', async (_what, more) => {
+  ])('do not share it when their %s differ', async (_what, more) => {
     const { gateway, engine, replyId } = await startReply();
     const other = { messageId: replyId, ...(await more(gateway)) };
     const readers = await follow(gateway, [{ messageId: replyId }, other]);
@@ -64,7 +64,7 @@ describe('subscribers of one answer', () => {
     expect(execute).toHaveBeenCalledTimes(2);
   });
 
-  it('do not when their operations differ', async () => {
+  it('do not share it when their operations differ', async () => {
     const { gateway, engine, replyId } = await startReply();
     const [reader] = (await follow(gateway, [{ messageId: replyId }])) as [Reader];
     const socket = connect(gateway);
@@ -79,7 +79,7 @@ describe('subscribers of one answer', () => {
     expect(execute).toHaveBeenCalledTimes(2);
   });
 
-  it('share an error too, each is told of it, and go on', async () => {
+  it('share an error too: each receives it and continues', async () => {
     const { gateway, engine, replyId } = await startReply();
     const readers = await follow(gateway, [{ messageId: replyId }, { messageId: replyId }]);
     execute.mockImplementationOnce(() => {
@@ -94,7 +94,7 @@ describe('subscribers of one answer', () => {
     await allHear(readers, 'One two');
   });
 
-  it('leave alone: those who stay are told the rest', async () => {
+  it('leave separately: the others receive the rest', async () => {
     const { gateway, engine, replyId } = await startReply();
     const [first, second, third] = (await follow(gateway, Array(3).fill({ messageId: replyId }))) as [
       Reader,
@@ -113,7 +113,7 @@ describe('subscribers of one answer', () => {
     expect(await third.ended).toBeUndefined();
   });
 
-  it('come late to what others have been told, and are told all of it', async () => {
+  it('join late and receive everything that the others have received', async () => {
     const { gateway, engine, replyId } = await startReply();
     const readers = await follow(gateway, [{ messageId: replyId }, { messageId: replyId }]);
     engine.push(delta('One'));

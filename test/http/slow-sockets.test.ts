@@ -29,7 +29,7 @@ async function writeLong(engine: ScriptedEngine, reader: Reader): Promise<void> 
 }
 
 describe('a reader that stalls', () => {
-  it('keeps nothing but what the connection holds, and is told the rest in one piece when it reads again', async () => {
+  it('buffers no more than the connection, and receives the rest in one piece when it reads again', async () => {
     const { gateway, engine, replyId } = await startReply();
     const socket = connect(gateway);
     await socket.init({ 'x-api-key': gateway.key });
@@ -57,7 +57,7 @@ describe('a reader that stalls', () => {
     expect(Math.max(...told.map(({ text = '' }) => text.length))).toBeGreaterThan(PIECE.length * 10);
   });
 
-  it('is closed with 1013 after 30 seconds, and the official client goes on from where it was', async () => {
+  it('is closed with 1013 after 30 seconds, and the official client resumes', async () => {
     const clock = createTurnedClock();
     const { gateway, engine, replyId } = await startReply({ replaced: { clock } });
     const { events, sockets, closed, ended } = followResuming(gateway, replyId);
@@ -80,8 +80,8 @@ describe('a reader that stalls', () => {
   });
 });
 
-describe('a peer that asks and does not read', () => {
-  it('is closed with 1013 when 4 MB wait for it, and cut off when it does not read that either', async () => {
+describe('a peer that sends requests and does not read', () => {
+  it('is closed with 1013 at 4 MB of buffered data, and cut off if it does not read that either', async () => {
     const { gateway } = await startReply();
     const flood = async () => {
       const peer = connect(gateway);

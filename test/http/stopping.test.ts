@@ -12,7 +12,7 @@ const LIMIT = { timeout: 120_000 };
 const SOON = { timeout: 20_000, interval: 20 };
 
 it(
-  'answers requests under way while it stops, refuses the rest with 503, and closes sockets with 1012',
+  'finishes open requests while it stops, refuses the rest with 503, and closes sockets with 1012',
   LIMIT,
   async () => {
     const reader = createSourceReader();

@@ -34,8 +34,8 @@ async function findLargeFile(gateway: TestGateway): Promise<string> {
 const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`;
 const cuts = ({ logs }: TestGateway) => logs.filter(({ msg }) => msg === CUT);
 
-describe('an answer that its client does not read', () => {
-  it('is cut when nothing of it was taken for 30 seconds', async () => {
+describe('a response that its client does not read', () => {
+  it('is closed after 30 seconds without progress', async () => {
     const clock = createTurnedClock();
     const gateway = await open({ replaced: { clock } });
     const socket = ask(gateway, get(await findLargeFile(gateway)));
@@ -53,7 +53,7 @@ describe('an answer that its client does not read', () => {
     expect((await gateway.fetch('/health')).status).toBe(200);
   });
 
-  it('is cut when too much waits for clients without a key, the longest waiting first, and a reading client is not', async () => {
+  it('is closed when clients without a key have too much buffered, longest wait first, and a reading client is not', async () => {
     const gateway = await open({ env: { MAX_PENDING_BYTES: '40000000', MAX_PENDING_BYTES_PER_CLIENT: '100000000' } });
     const path = await findLargeFile(gateway);
     for (let count = 0; count < 12; count++) ask(gateway, get(path));
@@ -67,7 +67,7 @@ describe('an answer that its client does not read', () => {
     expect(counted).toMatchObject([{ labels: { reason: 'too much' }, value: cuts(gateway).length }]);
   });
 
-  it('is cut when too much waits for one key, and no other key loses anything', async () => {
+  it('is closed when one key has too much buffered, and no other key loses anything', async () => {
     const gateway = await open({ env: { MAX_PENDING_BYTES_PER_CLIENT: '8000000' } });
     const other = await gateway.createTenant();
     const chatbotId = await createChatbot(gateway);
@@ -88,7 +88,7 @@ describe('an answer that its client does not read', () => {
 });
 
 describe('requests without a key', () => {
-  it('are refused with 429 beyond the limit of their address, whatever they ask for, but for health checks', async () => {
+  it('are refused with 429 above the limit of their network, except health checks', async () => {
     const gateway = await open({ env: { ANONYMOUS_REQUESTS_PER_MINUTE: '7' } });
     const paths = ['/docs', '/chat/x', '/nothing', '/v1/openapi.json/', '/v1/chatbots', '/metrics', '/assets/none'];
     for (const path of paths) expect((await gateway.fetch(path)).status, path).not.toBe(429);
@@ -111,7 +111,7 @@ describe('requests without a key', () => {
 });
 
 describe('streams of one key', () => {
-  it('are as many as the setting says, over both doors together, and the next is refused with 429', async () => {
+  it('are limited by the setting, over GraphQL and REST together, and the next is refused with 429', async () => {
     const gateway = await open({ env: { MAX_STREAMS_PER_KEY: '2' } });
     const chatbotId = await createChatbot(gateway);
     const asks = { 'content-type': 'application/json', authorization: `Bearer ${gateway.key}` };
@@ -153,8 +153,8 @@ describe('streams of one key', () => {
   });
 });
 
-describe('an answer with data of an account', () => {
-  it('is kept by no cache, nor is a refusal', async () => {
+describe('a response with data of an account', () => {
+  it('is never cached, nor is a refusal', async () => {
     const gateway = await open();
     const headers = { authorization: `Bearer ${gateway.key}` };
     for (const [path, init] of [
@@ -171,8 +171,8 @@ describe('an answer with data of an account', () => {
   });
 });
 
-describe('what is logged of a request', () => {
-  it('holds no more than the beginning of its path', async () => {
+describe('the log line of a request', () => {
+  it('contains no more than the beginning of its path', async () => {
     const gateway = await open();
     await gateway.fetch(`/${'a'.repeat(7_000)}`);
     await vi.waitFor(() => expect(gateway.logs.some(({ msg }) => msg === 'request')).toBe(true));

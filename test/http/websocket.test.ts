@@ -23,7 +23,7 @@ describe('a credential over WebSocket', () => {
     ['X-API-Key', (key) => ({ 'X-API-Key': key })],
     ['headers.authorization', (key) => ({ headers: { authorization: `Bearer ${key}` } })],
     ['headers.X-Api-Key', (key) => ({ headers: { 'X-Api-Key': key } })],
-  ])('holds for the socket as %s of connectionParams', async (_form, params) => {
+  ])('is valid for the socket as %s of connectionParams', async (_form, params) => {
     const gateway = await open();
     const socket = connect(gateway);
     await socket.init(params(gateway.key));
@@ -33,7 +33,7 @@ describe('a credential over WebSocket', () => {
   it.each<[string, (key: string) => object]>([
     ['authorization', (key) => ({ headers: { authorization: `Bearer ${key}` } })],
     ['X-API-Key', (key) => ({ headers: { 'X-API-Key': key } })],
-  ])('holds for one operation as %s of extensions.headers', async (_form, extensions) => {
+  ])('is valid for one operation as %s of extensions.headers', async (_form, extensions) => {
     const gateway = await open();
     const socket = connect(gateway);
     await socket.init();
@@ -90,12 +90,12 @@ describe('the origin of a WebSocket', () => {
     },
   );
 
-  it.each(['https://shop.example', 'http://localhost:3000'])('%s passes, as it is allowed', async (origin) => {
+  it.each(['https://shop.example', 'http://localhost:3000'])('%s is accepted, as it is allowed', async (origin) => {
     const socket = connect(await open(ALLOWED), { origin });
     await socket.init();
   });
 
-  it('passes when it is that of the gateway', async () => {
+  it("is accepted when it is the gateway's own", async () => {
     const gateway = await open();
     await connect(gateway, { origin: gateway.url }).init();
   });
@@ -128,12 +128,12 @@ describe('the protocol of a WebSocket', () => {
     expect((await socket.closed).code).toBe(4401);
   });
 
-  it('closes with 4408 when nobody introduces himself', async () => {
+  it('closes with 4408 without a connection_init', async () => {
     const socket = connect(await open());
     expect((await socket.closed).code).toBe(4408);
   });
 
-  it('closes with 4429 after a second introduction', async () => {
+  it('closes with 4429 after a second connection_init', async () => {
     const socket = connect(await open());
     await socket.init();
     socket.send({ type: 'connection_init' });
@@ -182,7 +182,7 @@ describe('operations over WebSocket', () => {
     expect(codes(await socket.ask('query ($id: ID!) { node(id: $id) { id } }'))).toEqual(['BAD_USER_INPUT']);
   });
 
-  it('run 20 at a time: the 21st is refused, and runs when another has ended', async () => {
+  it('run 20 at a time: the 21st is refused, and accepted when another has ended', async () => {
     const { gateway, engine, socket, follow } = await openAnswer();
     for (let count = 1; count <= 20; count++) follow(`${count}`);
     await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(20));
@@ -200,7 +200,7 @@ describe('operations over WebSocket', () => {
     );
   });
 
-  it('have ids of their own: one that is in use closes the socket with 4409, and ends what ran on it', async () => {
+  it('have unique ids: a duplicate closes the socket with 4409, and ends its operations', async () => {
     const { gateway, socket, follow } = await openAnswer();
     follow('same');
     await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(1));

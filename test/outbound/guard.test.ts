@@ -7,7 +7,7 @@ import { HOSTILE_URLS, INNER_ADDRESSES, PUBLIC_URLS } from './hostile-urls.ts';
 const PUBLIC = ['93.184.216.34', '2606:2800:220:1:248:1893:25c8:1946'];
 const rules = createAddressRules([]);
 
-describe('a URL that somebody names', () => {
+describe('a URL from a client', () => {
   it.each(HOSTILE_URLS)('is refused, with the reason: %j', async (url) => {
     expect(() => checkUrl(url, rules)).toThrow(AddressRefusedError);
     expect(() => checkUrl(url, rules)).toThrow(/^(Must|The port must) .+\.$/);
@@ -15,31 +15,31 @@ describe('a URL that somebody names', () => {
     await expect(guardedFetch(url)).rejects.toThrow(AddressRefusedError);
   });
 
-  it.each(PUBLIC_URLS)('may be %s', (url) => {
+  it.each(PUBLIC_URLS)('allow %s', (url) => {
     expect(checkUrl(url, rules).href).toBe(new URL(url).href);
   });
 });
 
-describe('what a name leads to', () => {
-  it.each(INNER_ADDRESSES)('is not reached, alone or beside public addresses: %s', async (address) => {
+describe('the addresses of a name', () => {
+  it.each(INNER_ADDRESSES)('are refused, alone or beside public addresses: %s', async (address) => {
     for (const answer of [[address], [...PUBLIC, address], [address, ...PUBLIC]]) {
       const guardedFetch = createGuardedFetch(rules, async () => answer);
       await expect(guardedFetch('https://models.example.com/v1')).rejects.toThrow(AddressRefusedError);
     }
   });
 
-  it('is not reached where that is nothing', async () => {
+  it('are refused when there are none', async () => {
     const guardedFetch = createGuardedFetch(rules, async () => []);
     await expect(guardedFetch('https://models.example.com/v1')).rejects.toThrow(AddressRefusedError);
   });
 
-  it('is not told to who asks', async () => {
+  it('are not revealed to the client', async () => {
     const guardedFetch = createGuardedFetch(rules, async () => ['10.1.2.3']);
     await expect(guardedFetch('https://models.example.com/v1')).rejects.toThrow(/^Must be on the public internet\.$/);
   });
 });
 
-describe('what the operator allows', () => {
+describe("the operator's allowed ranges", () => {
   const allowing = createAddressRules(['10.0.0.0/8', '127.0.0.1', 'fd12::/16']);
 
   it.each([
@@ -61,11 +61,11 @@ describe('what the operator allows', () => {
     'http://localhost:11434/',
     'http://ollama:11434/',
     'http://user@10.1.2.3/',
-  ])('is not %s', (url) => {
+  ])('do not allow %s', (url) => {
     expect(() => checkUrl(url, allowing)).toThrow(AddressRefusedError);
   });
 
-  it('is reached on any port, and what is public is not', () => {
+  it('allow any port, while public addresses keep the usual ones', () => {
     expect(allowing.mayReach('10.1.2.3', 11_434)).toBe(true);
     expect(allowing.mayReach('8.8.8.8', 443)).toBe(true);
     expect(allowing.mayReach('8.8.8.8', 11_434)).toBe(false);

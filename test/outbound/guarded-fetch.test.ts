@@ -39,7 +39,7 @@ async function listen(server: Server | ReturnType<typeof createTcpServer>) {
 
 const serve = (listener: RequestListener) => listen(createServer(listener));
 
-it('connects to what it has checked, under the name that was asked for, with all that the caller sends', async () => {
+it('connects to the checked address, with the requested host name and all that the caller sends', async () => {
   const heard: unknown[] = [];
   const server = await serve(async (request, response) => {
     heard.push(request.method, request.url, request.headers.host, request.headers['x-own'], await readAll(request));
@@ -59,7 +59,7 @@ it('connects to what it has checked, under the name that was asked for, with all
   expect(heard).toEqual(['POST', '/v1/chat?a=1', `models.example.com:${server.port}`, 'mine', '{"stream":true}']);
 });
 
-it('resolves a name once a call and connects to that answer, whatever the name leads to afterwards', async () => {
+it('resolves a name once per call and connects to that address, whatever the name resolves to afterwards', async () => {
   const server = await serve((_request, response) => response.end('here'));
   const answers = [['127.0.0.1'], ['169.254.169.254'], ['127.0.0.1']];
   const resolve = vi.fn(async () => answers.shift() ?? []);
@@ -73,14 +73,14 @@ it('resolves a name once a call and connects to that answer, whatever the name l
   expect(server.accepted).toBe(2);
 });
 
-it('tries the addresses of a name one after the other', async () => {
+it('tries the addresses of a name one after another', async () => {
   const server = await serve((_request, response) => response.end('here'));
   const guardedFetch = createGuardedFetch(rules, async () => ['::1', '127.0.0.1']);
   const response = await guardedFetch(`http://models.example.com:${server.port}/`);
   expect(await response.text()).toBe('here');
 });
 
-it.each([301, 302, 303, 307, 308, 300, 304])('refuses an answer that leads elsewhere: %i', async (status) => {
+it.each([301, 302, 303, 307, 308, 300, 304])('refuses a redirect: %i', async (status) => {
   const inner = await serve((_request, response) => response.end('secret'));
   const server = await serve((_request, response) => {
     response.writeHead(status, { location: `http://127.0.0.1:${inner.port}/` }).end();
@@ -92,7 +92,7 @@ it.each([301, 302, 303, 307, 308, 300, 304])('refuses an answer that leads elsew
   await vi.waitFor(() => expect(server.open).toBe(0));
 });
 
-it('gives a stream while it is written, and closes the connection at its end', async () => {
+it('streams a response, and closes the connection at its end', async () => {
   const { promise: isRead, resolve: goOn } = Promise.withResolvers<void>();
   const server = await serve(async (_request, response) => {
     response.write('one');
@@ -109,14 +109,14 @@ it('gives a stream while it is written, and closes the connection at its end', a
   await vi.waitFor(() => expect(server.open).toBe(0));
 });
 
-it('closes the connection when the caller has read enough', async () => {
+it('closes the connection when the caller cancels the response', async () => {
   const server = await serve((_request, response) => response.write('one'));
   const response = await createGuardedFetch(rules, toHere)(`http://models.example.com:${server.port}/`);
   await response.body?.cancel();
   await vi.waitFor(() => expect(server.open).toBe(0));
 });
 
-it('ends when the signal of the caller aborts: before, while it waits, and while it reads', async () => {
+it("ends when the caller's signal aborts: before, while it waits, and while it reads", async () => {
   const silent = await serve(() => {});
   const talking = await serve((_request, response) => response.write('one'));
   const guardedFetch = createGuardedFetch(rules, toHere);
@@ -141,7 +141,7 @@ it('ends when the signal of the caller aborts: before, while it waits, and while
   await vi.waitFor(() => expect(talking.open).toBe(0));
 });
 
-it('ends while it waits for a name server when the signal of the caller aborts', async () => {
+it("stops waiting for a name server when the caller's signal aborts", async () => {
   const caller = new AbortController();
   const guardedFetch = createGuardedFetch(rules, async (_name, signal) => {
     caller.abort(new Error('Enough.'));
@@ -155,32 +155,32 @@ it.each<[string, () => Promise<string[]>]>([
   ['leads nowhere', () => Promise.reject(new Error('ENOTFOUND'))],
   ['is not answered', () => Promise.reject(new Error('ETIMEOUT'))],
   ['leads to an inner address', async () => ['10.0.0.1']],
-])('fails in the same way where a name %s, so that nobody learns which inner names exist', async (_name, resolve) => {
+])('fails in the same way for a name that %s, so that it reveals no internal names', async (_name, resolve) => {
   const error = await createGuardedFetch(rules, resolve)('http://models.example.com/').catch((thrown) => thrown);
   expect(error).toBeInstanceOf(AddressRefusedError);
   expect(String(error)).toBe('Error: Must be on the public internet.');
 });
 
-it('fails as fetch does where nobody listens', async () => {
+it('fails as fetch does without a listening server', async () => {
   const closed = await serve(() => {});
   const unheard = createGuardedFetch(rules, async () => ['::1']);
   await expect(unheard(`http://models.example.com:${closed.port}/`)).rejects.toThrow('fetch failed');
 });
 
-it('passes on what a server answers that has no body', async () => {
+it('returns responses without a body', async () => {
   const server = await serve((_request, response) => response.writeHead(204).end());
   const response = await createGuardedFetch(rules, toHere)(`http://models.example.com:${server.port}/`);
   expect([response.status, await response.text()]).toEqual([204, '']);
 });
 
-it('fails as fetch does where a server talks no HTTP', async () => {
+it('fails as fetch does when a server does not speak HTTP', async () => {
   const server = await listen(createTcpServer((socket) => void socket.once('data', () => socket.end('SSH-2.0\r\n'))));
   const call = createGuardedFetch(rules, toHere)(`http://models.example.com:${server.port}/`);
   await expect(call).rejects.toThrow('fetch failed');
   await vi.waitFor(() => expect(server.open).toBe(0));
 });
 
-it('asks by TLS for the name that was written, and for the certificate of that name', async () => {
+it('requests the written name by TLS, and checks the certificate for it', async () => {
   const { promise: asked, resolve } = Promise.withResolvers<string>();
   const server = await listen(
     createTlsServer({

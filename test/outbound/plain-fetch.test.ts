@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { openPlainFetch } from '../../src/outbound/plain-fetch.ts';
 
-it('keeps connections to what the operator names, and ends them when it is closed', async () => {
+it("reuses connections to the operator's addresses, and closes them on close", async () => {
   const sockets = new Set<object>();
   let accepted = 0;
   const server = createServer((request, response) => response.end(request.headers.host));

@@ -38,12 +38,12 @@ it('finds all addresses of a name', async () => {
   expect(await resolve('models.example.com', never())).toEqual(['93.184.216.34', '127.0.0.1', '2606::1']);
 });
 
-it('finds those of one kind where there are none of the other', async () => {
+it('finds the addresses of one kind without any of the other', async () => {
   const { resolve } = await startNameServer({ [A]: [], [AAAA]: [V6] });
   expect(await resolve('models.example.com', never())).toEqual(['2606::1']);
 });
 
-it('fails where a name has no address or does not exist', async () => {
+it('fails for a name without an address, or one that does not exist', async () => {
   for (const answers of [
     { [A]: [], [AAAA]: [] },
     { [A]: NAME_ERROR, [AAAA]: NAME_ERROR },
@@ -53,7 +53,7 @@ it('fails where a name has no address or does not exist', async () => {
   }
 });
 
-it('ends at once when the signal aborts, whether or not it has begun', async () => {
+it('ends at once when the signal aborts, before or during the lookup', async () => {
   const { resolve, asked, socket } = await startNameServer({});
   const reason = new Error('Enough.');
   await expect(resolve('models.example.com', AbortSignal.abort(reason))).rejects.toBe(reason);

@@ -26,7 +26,7 @@ async function statusOf(url: string, key: string): Promise<number> {
 }
 
 describe('the command line', () => {
-  it('makes accounts and keys, lists and revokes them, each as text', async () => {
+  it('creates accounts and keys, lists and revokes them, each as text', async () => {
     const { command } = await openCommandLine();
     const made = await command('accounts', 'create', 'Acme Ltd');
     expect(made).toMatchObject({ code: 0, stderr: '' });
@@ -73,7 +73,7 @@ describe('the command line', () => {
     expect(key.startsWith(described.prefix)).toBe(true);
   });
 
-  it('makes a key that a running gateway takes at once, and revokes it within a second', async () => {
+  it('creates a key that a running gateway accepts at once, and revokes it within a second', async () => {
     const { env, json } = await openCommandLine();
     const gateway = await startGatewayProcess({ env: { ...env, RATE_LIMIT_PER_MINUTE: '100000' } });
     await json('accounts', 'create', 'Acme');
@@ -106,7 +106,7 @@ describe('the command line', () => {
     expect(stderr.trim().split('\n')).toHaveLength(1);
   });
 
-  it('takes no names that control a terminal, and prints those plain that are stored', async () => {
+  it('refuses names that control a terminal, and prints stored ones escaped', async () => {
     const { env, command, json } = await openCommandLine();
     const evil = 'CI\u001b[2J\u009b1m\u202e\nforged  line';
     for (const args of [
@@ -145,7 +145,7 @@ describe('the command line', () => {
   });
 
   it.each([[['nonsense']], [['keys']], [['keys', 'nonsense']], [['keys', 'list', '--nonsense']]])(
-    'does not understand %j: usage on stderr, exit code 2',
+    'rejects %j: usage on stderr, exit code 2',
     async (args) => {
       const { command } = await openCommandLine();
       const { code, stdout, stderr } = await command(...args);
@@ -154,10 +154,13 @@ describe('the command line', () => {
     },
   );
 
-  it.each([[['--help']], [['-h']], [['help']], [['keys', 'list', '--help']]])('explains itself to %j', async (args) => {
-    const { command } = await openCommandLine();
-    const { code, stdout, stderr } = await command(...args);
-    expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(/^Usage: chatgraph \[command\]/);
-  });
+  it.each([[['--help']], [['-h']], [['help']], [['keys', 'list', '--help']]])(
+    'prints its usage for %j',
+    async (args) => {
+      const { command } = await openCommandLine();
+      const { code, stdout, stderr } = await command(...args);
+      expect([code, stderr]).toEqual([0, '']);
+      expect(stdout).toMatch(/^Usage: chatgraph \[command\]/);
+    },
+  );
 });

@@ -71,7 +71,7 @@ async function open(databaseUrl: string) {
 }
 
 describe.each(ENGINES.filter(({ isPossible }) => isPossible))('a reply that ends the process, on $name', (engine) => {
-  it('is FAILED with ENGINE_CRASHED after three deaths, and its neighbours are answered', LIMIT, async () => {
+  it('fails a reply with ENGINE_CRASHED after three crashes, and answers the other conversations', LIMIT, async () => {
     const { gateway, send, survive, readReplies } = await open(await engine.open());
     await send(gateway, 'neighbour', 'Well?');
     await send(gateway, 'neighbour', 'And then?');
@@ -90,7 +90,7 @@ describe.each(ENGINES.filter(({ isPossible }) => isPossible))('a reply that ends
     }
   });
 
-  it('is INTERRUPTED where visitors have seen some of it, and not begun again', LIMIT, async () => {
+  it('interrupts a reply that visitors have partly seen, and does not start it again', LIMIT, async () => {
     const { gateway, send, survive, readReplies } = await open(await engine.open());
     await send(gateway, 'bad', 'Please crash after a word.');
     expect(await survive(gateway)).toBe(1);

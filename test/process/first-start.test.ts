@@ -27,7 +27,7 @@ async function listChatbots({ url, key }: Pick<RunningGateway, 'url' | 'key'>): 
 }
 
 describe('the first start', () => {
-  it('prints what exists, a key that is shown once, and a curl that answers from the documentation', async () => {
+  it('prints what exists, a key that is shown once, and a curl command that answers from the documentation', async () => {
     const env = { DATA_DIR: await createDataDir() };
     const first = await startGatewayProcess({ env, through: 'npm' });
     const { url, key } = first;
@@ -53,7 +53,7 @@ describe('the first start', () => {
     expect(await listChatbots({ url: second.url, key })).toHaveLength(1);
   });
 
-  it('writes logs as JSON to stderr, without keys, and nothing but the block to stdout', async () => {
+  it('logs JSON to stderr, without keys, and prints only the start message to stdout', async () => {
     const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir() } });
     await listChatbots(gateway);
     await fetch(`${gateway.url}/v1/chatbots?secret=query`, { headers: { 'x-api-key': gateway.key } });
@@ -66,7 +66,7 @@ describe('the first start', () => {
     expect(gateway.stdout.trim().split('\n')[0]).toBe('ChatGraph is ready.');
   });
 
-  it('makes a demo chatbot that has read the README and every page of docs for users', async () => {
+  it('creates a demo chatbot whose sources are the README and every user page of docs', async () => {
     const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir() } });
     const [demo, ...others] = await listChatbots(gateway);
     expect(others).toEqual([]);
@@ -85,7 +85,7 @@ describe('the first start', () => {
     expect(gateway.stdout).not.toContain('curl');
   });
 
-  it('takes the key of BOOTSTRAP_API_KEY as the first', async () => {
+  it('uses the key of BOOTSTRAP_API_KEY as the first', async () => {
     const env = { DATA_DIR: await createDataDir(), BOOTSTRAP_API_KEY: generateKey() };
     const first = await startGatewayProcess({ env });
     expect(await listChatbots({ url: first.url, key: env.BOOTSTRAP_API_KEY })).toHaveLength(1);
@@ -96,7 +96,7 @@ describe('the first start', () => {
     expect(await listChatbots({ url: second.url, key: env.BOOTSTRAP_API_KEY })).toHaveLength(1);
   });
 
-  it('shows the key at the next start where the port was taken', async () => {
+  it('shows the key at the next start if the port was in use', async () => {
     const holder = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), SEED_DEMO: 'false' } });
     const env = { DATA_DIR: await createDataDir() };
     const refused = await runProgram({ env: { ...env, PORT: new URL(holder.url).port } });
@@ -107,8 +107,8 @@ describe('the first start', () => {
   });
 });
 
-describe('a start that cannot be', () => {
-  it('names every setting that is wrong, and exits with 1', async () => {
+describe('a start that fails', () => {
+  it('names every invalid setting, and exits with 1', async () => {
     const env = { DATA_DIR: await createDataDir(), PORT: 'http', GRAPHIQL: 'yes', BOOTSTRAP_API_KEY: 'ic_wrong' };
     const { code, stdout, stderr } = await runProgram({ env });
     expect([code, stdout]).toEqual([1, '']);
@@ -125,7 +125,7 @@ describe('a start that cannot be', () => {
     expect(stderr).toBe(`Port ${port} on 127.0.0.1 is in use. Set PORT to another.\n`);
   });
 
-  it('refuses a database that another gateway uses, in one line, and leaves that one alone', async () => {
+  it('refuses a database that another gateway uses, in one line, and does not disturb that gateway', async () => {
     const env = { DATA_DIR: await createDataDir(), PORT: '0' };
     const holder = await startGatewayProcess({ env });
     const { code, stdout, stderr } = await runProgram({ env });
@@ -134,7 +134,7 @@ describe('a start that cannot be', () => {
     expect((await fetch(`${holder.url}/ready`)).status).toBe(200);
   });
 
-  it('can be tried again at once when the other gateway was killed', async () => {
+  it('succeeds at once after the other gateway was killed', async () => {
     const env = { DATA_DIR: await createDataDir() };
     const killed = await startGatewayProcess({ env });
     killed.kill('SIGKILL');
@@ -143,7 +143,7 @@ describe('a start that cannot be', () => {
   });
 
   it.skipIf(oldNode === undefined)(
-    'says what it needs on a Node that is too old (needs one of 10 to 23 as /usr/bin/node)',
+    'names its requirement on a Node that is too old (needs one of 10 to 23 as /usr/bin/node)',
     async () => {
       const failure = await run(oldNode ?? '', ['bin/chatgraph.js']).catch((error: unknown) => error);
       expect(failure).toMatchObject({ code: 1, stderr: expect.stringMatching(/^ChatGraph needs Node 24 .*\n$/) });

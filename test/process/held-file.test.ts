@@ -18,7 +18,7 @@ async function startHeld() {
   return { gateway, env, chatbotId, path: `${dir}/chatgraph.db` };
 }
 
-it('answers what needs no write while another process holds the file, and refuses a send within 5 seconds', async () => {
+it('serves reads while another process locks the file, and refuses a send within 5 seconds', async () => {
   const { gateway, chatbotId, path } = await startHeld();
   const headers = { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' };
   const timed = async <T>(ask: () => Promise<T>) => {
@@ -68,7 +68,7 @@ it('answers what needs no write while another process holds the file, and refuse
   for (const line of lines) expect(line).not.toContain('stack');
 }, 60_000);
 
-it('starts, and runs a command, when a lock that another process holds is released', async () => {
+it('starts, and runs a command, when another process releases its lock', async () => {
   const { gateway, env, path } = await startHeld();
   const release = await holdWriteLock(path);
   const creating = runProgram({ env, args: ['accounts', 'create', 'Second'] });

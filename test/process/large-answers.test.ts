@@ -45,7 +45,7 @@ const count = (times: number, text: (index: number) => string) =>
   Array.from({ length: times }, (_, i) => text(i)).join(' ');
 
 describe.each([true, false])(`a gateway with a heap of ${HEAP_MB} MB, compiled operations: %s,`, (isCompiled) => {
-  it('refuses answers that would exhaust it, and goes on', async () => {
+  it('refuses responses that would exhaust it, and stays up', async () => {
     const { gateway, key, conversationId } = await startSmallGateway(isCompiled);
     const ids = (times: number) => Array.from({ length: times }, () => conversationId);
     const messages = (times: number, first: number, fields: string) =>

@@ -31,7 +31,7 @@ async function findFreePort(): Promise<number> {
 }
 
 describe('webhooks listen', () => {
-  it('prints each delivery as it happens, in plain text where nobody looks, and ends with 0 on Ctrl-C', async () => {
+  it('prints each delivery as it happens, as plain text outside a terminal, and ends with 0 on Ctrl-C', async () => {
     const gateway = await startWebhookGateway();
     const receiver = await startReceiver();
     const id = await subscribeEndpoint(gateway, receiver.url);
@@ -49,7 +49,7 @@ describe('webhooks listen', () => {
     expect(listening.stderr).toBe(`Listening to ${gateway.url}. Ctrl-C ends it.\n`);
   });
 
-  it('lets nothing of a payload control the terminal', async () => {
+  it('escapes everything in a payload that controls a terminal', async () => {
     const gateway = await startWebhookGateway();
     const id = await subscribeEndpoint(gateway, (await startReceiver()).url);
     const body = `{"a":"\u009b31m\u202e${'x'.repeat(500)}"}`;
@@ -60,7 +60,7 @@ describe('webhooks listen', () => {
     expect(listening.stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   });
 
-  it('prints one JSON value a line with --json, of one subscription where it is named', async () => {
+  it('prints one JSON value a line with --json, for one subscription if named', async () => {
     const gateway = await startWebhookGateway();
     const receiver = await startReceiver(answer(503));
     const id = await subscribeEndpoint(gateway, receiver.url);
@@ -76,7 +76,7 @@ describe('webhooks listen', () => {
     expect(listening.stdout).not.toContain('webhook-signature');
   });
 
-  it('forwards each payload once, signed as for its endpoint, and says what the local server answers', async () => {
+  it("forwards each payload once, signed as for its endpoint, and prints the local server's response", async () => {
     const gateway = await startWebhookGateway({ env: { WEBHOOK_RETRY_SCHEDULE: '0,0' } });
     const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
     const receiver = await startReceiver(failTimes(2));
@@ -100,7 +100,7 @@ describe('webhooks listen', () => {
     }
   });
 
-  it('says why a local server was not reached, and goes on', async () => {
+  it('prints why a local server is unreachable, and continues', async () => {
     const gateway = await startWebhookGateway();
     await subscribeEndpoint(gateway, (await startReceiver()).url);
     const nobody = `http://127.0.0.1:${await findFreePort()}`;
@@ -116,7 +116,7 @@ describe('webhooks listen', () => {
     await vi.waitFor(() => expect(jsonOf(listening).filter(({ forwardedTo }) => forwardedTo)).toHaveLength(2), WAIT);
   });
 
-  it('listens again when the gateway was away', async () => {
+  it('reconnects after the gateway was unavailable', async () => {
     const database = await createDatabase();
     const env = { ...WEBHOOK_ENV, PORT: `${await findFreePort()}` };
     const before = await startGateway({ database, env });

@@ -90,7 +90,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
   const migrate = (dataDir: string, to = target, args: string[] = []) =>
     runProgram({ args: ['migrate-to', to, ...args], env: { DATA_DIR: dataDir } });
 
-  it('copies everything: a gateway on the target answers the same with the same key, and goes on', async () => {
+  it('copies everything: a gateway on the target responds the same to the same key, and continues', async () => {
     const filled = await fillDatabase();
     const before = await readFile(filled.path);
     const { code, stdout, stderr } = await migrate(filled.dataDir, target, ['--json']);
@@ -112,7 +112,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     expect(again.data.sendMessage).toEqual({ userMessage: { id: sentId } });
   });
 
-  it('finds that all of it is there when it is run again', async () => {
+  it('finds the target complete on a second run', async () => {
     const { dataDir } = await fillDatabase();
     await migrate(dataDir);
     expect(await migrate(dataDir)).toMatchObject({
@@ -125,7 +125,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     ['before the first row', 'accounts', 0],
     ['in the middle of a table', 'passages', 1_500],
     ['in the middle of the index', 'search_entries', 1_700],
-  ])('goes on where it was killed: %s', async (_where, table, row) => {
+  ])('resumes after a kill: %s', async (_where, table, row) => {
     const { dataDir, path } = await createLarge();
     // The tables stand before, as a first try leaves them that was killed after it had made them.
     await (await openDatabase({ url: target, role: 'tool' })).close();
@@ -162,7 +162,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     expect(await countAll(target)).toContainEqual({ name: 'search_entries', count: '2500' });
   });
 
-  it('goes on after a disk that was full', async () => {
+  it('resumes after a full disk', async () => {
     const { dataDir } = await createLarge();
     await (await openDatabase({ url: target, role: 'tool' })).close();
     await ask(
@@ -180,7 +180,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     expect(await migrate(dataDir)).toMatchObject({ code: 0 });
   });
 
-  it('names the table that differs, and lets no gateway start on it', async () => {
+  it('names the table that differs, and prevents the start of a gateway on the target', async () => {
     const { dataDir } = await createLarge();
     await (await openDatabase({ url: target, role: 'tool' })).close();
     await ask(
@@ -201,7 +201,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     });
   });
 
-  it('goes on with no copy of a source that has changed since', async () => {
+  it('does not resume a copy of a source that has changed since', async () => {
     const { dataDir, path } = await createLarge();
     await (await openDatabase({ url: target, role: 'tool' })).close();
     await ask(
@@ -217,7 +217,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     expect([code, stderr]).toEqual([1, expect.stringMatching(/\nThe source has changed since [^\n]+\n$/)]);
   });
 
-  it('refuses a file that a gateway holds', async () => {
+  it('refuses a file that a gateway has locked', async () => {
     const dataDir = await createDataDir();
     const gateway = await startGatewayProcess({ env: { DATA_DIR: dataDir, SEED_DEMO: 'false' } });
     expect(await migrate(dataDir)).toMatchObject({
@@ -230,7 +230,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     expect(await migrate(dataDir)).toMatchObject({ code: 0 });
   });
 
-  it('holds its file, and waits a while for another that copies to its target', async () => {
+  it('locks its file, and waits for a while for another copy to its target', async () => {
     const { dataDir } = await createLarge();
     const release = await acquireLock(target, LOCK);
     const patient = `${target}?lock_timeout=30000`;
@@ -242,7 +242,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     expect(await waiting.exited).toBe(0);
   });
 
-  it('refuses a target to which another copies', async () => {
+  it('refuses the target of a running copy', async () => {
     const dataDir = await createDataDir();
     await (await openDatabase({ url: `sqlite:${join(dataDir, 'chatgraph.db')}`, role: 'tool' })).close();
     await acquireLock(target, LOCK);
@@ -252,7 +252,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     });
   });
 
-  it('leaves a target alone that holds something else', async () => {
+  it('does not change a target that contains something else', async () => {
     const { dataDir } = await createLarge();
     await ask(target, 'create table orders (id integer)');
     expect(await migrate(dataDir)).toMatchObject({
@@ -262,7 +262,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     expect(await ask(target, "select from pg_tables where schemaname = 'public'")).toHaveLength(1);
   });
 
-  it('leaves a target alone that a gateway has filled', async () => {
+  it('does not change a target that a gateway has filled', async () => {
     const { dataDir } = await createLarge();
     const db = await openDatabase({ url: target, role: 'tool' });
     await addChatbot(db);

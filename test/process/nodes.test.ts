@@ -86,7 +86,7 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
   it.each([
     { wires: 'at once', delayMs: 0 },
     { wires: '50 ms later and in pieces', delayMs: 50 },
-  ])('tell an answer of the other as it is written, where all arrives $wires', LIMIT, async ({ delayMs }) => {
+  ])("send each other's replies as they are generated, with Redis state: $wires", LIMIT, async ({ delayMs }) => {
     const { cluster, a, b, say } = await open({}, { delayMs });
     const { replyId, conversationId } = await say(a);
     const readers = [
@@ -115,7 +115,7 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
     for (const reader of readers) reader.leave();
   });
 
-  it('end the answers of one that is killed within 20 seconds, and go on with what waited', LIMIT, async () => {
+  it('end the replies of a killed gateway within 20 seconds, and start the queued ones', LIMIT, async () => {
     const { cluster, a, b, chatbotId, say } = await open();
     const first = await say(a);
     const { conversationId, replyId } = first;
@@ -258,7 +258,7 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
     }
   });
 
-  it('let exactly 60 of 180 requests through that come at once, and no more where Redis is gone', LIMIT, async () => {
+  it('allow exactly 60 of 180 concurrent requests, and no more without Redis', LIMIT, async () => {
     const redis = await startRedis();
     const { a, b } = await open({ RATE_LIMIT_PER_MINUTE: '60', REDIS_URL: redis.url });
     const createKey = async () => {

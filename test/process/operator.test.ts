@@ -29,19 +29,19 @@ const METRICS = [
   'chatgraph_answers_under_way',
 ];
 
-describe('what operators ask', () => {
-  it('/health tells that the process runs', async () => {
+describe('the operator endpoints', () => {
+  it('/health reports that the process runs', async () => {
     const response = await (await open()).fetch('/health');
     expect([response.status, await response.json()]).toEqual([200, { status: 'ok' }]);
   });
 
-  it('/ready tells that requests are taken and the database answers', async () => {
+  it('/ready reports that requests are accepted and the database responds', async () => {
     const gateway = await open();
     const response = await gateway.fetch('/ready');
     expect([response.status, await response.json()]).toEqual([200, { status: 'ready' }]);
   });
 
-  it('answers only reads', async () => {
+  it('accept only GET and HEAD', async () => {
     const response = await (await open()).fetch('/health', { method: 'POST' });
     expect([response.status, response.headers.get('allow'), await response.text()]).toEqual([
       405,
@@ -50,7 +50,7 @@ describe('what operators ask', () => {
     ]);
   });
 
-  it('/ready is 503 when the database does not answer, and /health still 200', async () => {
+  it('/ready is 503 when the database does not respond, and /health still 200', async () => {
     const gateway = await open();
     await gateway.deps.db.read.destroy();
     const response = await gateway.fetch('/ready');
@@ -99,7 +99,7 @@ describe('what operators ask', () => {
     { 'x-client-ip': '127.0.0.1' },
     { 'true-client-ip': '127.0.0.1' },
     { 'cf-connecting-ip': '127.0.0.1' },
-  ])('/metrics is closed to a request that came through a proxy: %j', async (headers) => {
+  ])('/metrics is closed to a request through a proxy: %j', async (headers) => {
     const response = await (await open()).fetch('/metrics', { headers });
     expect([response.status, await response.json()]).toEqual([
       403,
@@ -107,7 +107,7 @@ describe('what operators ask', () => {
     ]);
   });
 
-  it('/metrics is closed behind a trusted proxy as well, whoever asks', async () => {
+  it('/metrics is closed behind a trusted proxy as well, for every client', async () => {
     const gateway = await open({ env: { TRUSTED_PROXIES: '127.0.0.1' } });
     const response = await gateway.fetch('/metrics', { headers: { 'x-forwarded-for': '127.0.0.1' } });
     expect(response.status).toBe(403);

@@ -13,7 +13,7 @@ describe.skipIf(!hasPostgres)('gateways on a Postgres', () => {
   const read = ({ url }: RunningGateway, path: string, key: string) =>
     fetch(`${url}${path}`, { headers: { authorization: `Bearer ${key}` } });
 
-  it('start together on an empty database: one of them makes the first key, which all know', async () => {
+  it('start together on an empty database: one creates the first key, and all accept it', async () => {
     const env = { DATABASE_URL: database.url, SEED_DEMO: 'false' };
     const gateways = await Promise.all([startGatewayProcess({ env }), startGatewayProcess({ env })]);
     const keys = gateways.flatMap(({ key }) => key || []);
@@ -29,7 +29,7 @@ describe.skipIf(!hasPostgres)('gateways on a Postgres', () => {
     }
   });
 
-  it('stay up while it is gone, say so, and serve again within 5 seconds', async () => {
+  it('stay up while it is unavailable, report that, and serve again within 5 seconds', async () => {
     const url = new URL(database.url);
     const wire = await openWire(Number(url.port || 5432), url.hostname);
     url.host = `127.0.0.1:${wire.port}`;

@@ -20,7 +20,7 @@ const PRIVATE = {
   'chatgraph.lock-journal': '600',
 };
 
-it('makes a data folder and files that nobody else can read, and narrows those that others could', async () => {
+it('creates a data folder and files that only its user can read, and restricts existing ones', async () => {
   const DATA_DIR = join(await createDataDir(), 'new', 'data');
   const env = { DATA_DIR, SEED_DEMO: 'false' };
   const first = await startGatewayProcess({ env });
@@ -53,7 +53,7 @@ it('makes a data folder and files that nobody else can read, and narrows those t
   expect(await modeOf(DATA_DIR)).toBe('700');
 });
 
-it('narrows only its own files in a folder that is for others as well', async () => {
+it('restricts only its own files in a folder that others use', async () => {
   const folder = join(await createDataDir(), 'shared');
   await mkdir(folder);
   await chmod(folder, 0o1777);

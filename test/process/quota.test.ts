@@ -63,14 +63,14 @@ async function expectExactlyTheRest(nodes: readonly [Asking, ...Asking[]], chatb
 }
 
 describe('a quota with 100 replies left', () => {
-  it('lets exactly 100 of 1,000 through that are sent to one gateway on SQLite at once', async () => {
+  it('allows exactly 100 of 1,000 concurrent sends to one gateway on SQLite', async () => {
     const gateway = await startGateway({ engine: SQLITE, env: { MONTHLY_MESSAGE_LIMIT: LIMIT } });
     onTestFinished(() => gateway.close());
     await expectExactlyTheRest([gateway], await createChatbot(gateway));
   }, 60_000);
 
   it.runIf(hasPostgres && hasRedis)(
-    'lets exactly 100 of 1,000 through that are sent to two gateways on Postgres at once',
+    'allows exactly 100 of 1,000 concurrent sends to two gateways on Postgres',
     async () => {
       const cluster = await startCluster({ MONTHLY_MESSAGE_LIMIT: LIMIT, BUILTIN_DELAY_MS: '0' });
       const [a, b] = cluster.nodes;
@@ -90,7 +90,7 @@ const moody: AnswerEngine = {
 };
 
 describeEngines('a quota', (engine) => {
-  it('gets back the place of each answer that fails before its first token, for another to use', async () => {
+  it('releases the place of each answer that fails before its first token', async () => {
     const replaced = { engines: new Map([['builtin', moody]]) };
     const gateway = await startGateway({ engine, replaced, env: { MONTHLY_MESSAGE_LIMIT: '10' } });
     onTestFinished(() => gateway.close());

@@ -13,7 +13,7 @@ interface Listed {
 }
 
 describeEngines('a gateway whose clock is set back', (engine) => {
-  it('lists what is new first, also after a start, and answers as before', { timeout: 120_000 }, async () => {
+  it('lists new entries first, also after a restart, and responds as before', { timeout: 120_000 }, async () => {
     const { url } = await createDatabase(engine);
     const env = {
       DATA_DIR: await createDataDir(),

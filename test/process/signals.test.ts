@@ -49,7 +49,7 @@ async function openFollowed({
 
 describe('SIGTERM', () => {
   it.each(['npm', 'node'] as const)(
-    'through %s lets the answer under way come to its end, tells its readers, and exits with 0',
+    'through %s lets the running reply finish, sends its end to readers, and exits with 0',
     async (through) => {
       const { gateway, readers } = await openFollowed({ through, delayMs: 20 });
       gateway.kill('SIGTERM');
@@ -60,14 +60,14 @@ describe('SIGTERM', () => {
     },
   );
 
-  it.each(TRANSPORTS)('tells the end of the answer before it closes the last reader, over $name', async (transport) => {
+  it.each(TRANSPORTS)('sends the end of the reply before it closes the last reader, over $name', async (transport) => {
     const { gateway, readers } = await openFollowed({ delayMs: 5, transports: [transport] });
     gateway.kill('SIGTERM');
     await Promise.all(readers.map((reader) => reader.ended));
     expect(readers.map(({ events }) => events.at(-1)?.__typename)).toEqual(['MessageCompleted']);
   });
 
-  it('closes sockets that idle with 1012, and takes no new connection', async () => {
+  it('closes idle sockets with 1012, and accepts no new connection', async () => {
     const { gateway } = await openFollowed({ delayMs: 100 });
     const idle = new WebSocket(`${gateway.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
     const closed = new Promise<CloseEvent>((resolve) => {
@@ -84,7 +84,7 @@ describe('SIGTERM', () => {
     expect(await gateway.exited).toBe(0);
   });
 
-  it('leaves replies that wait to the next start', async () => {
+  it('leaves queued replies to the next start', async () => {
     const { env, gateway, messageId } = await openFollowed({ delayMs: 20 });
     const waiting = await ask(gateway);
     const { key } = gateway;
@@ -108,7 +108,7 @@ describe('SIGTERM', () => {
 });
 
 describe('a second signal', () => {
-  it('ends the gateway without waiting; the answer is interrupted at the next start', async () => {
+  it('ends the gateway without waiting; the next start marks the reply INTERRUPTED', async () => {
     const { env, gateway, messageId } = await openFollowed({ delayMs: 2_000 });
     gateway.kill('SIGTERM');
     await gateway.until('stderr', /"msg":"stopping"/);

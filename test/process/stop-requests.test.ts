@@ -38,7 +38,7 @@ const CASES = [
 
 describe('a reply whose gateway is killed right after the commit that stops it', () => {
   for (const { title, open, isPossible, ask, question, content } of CASES) {
-    it.runIf(isPossible)(`is STOPPED and not written anew: ${title}`, LIMIT, async () => {
+    it.runIf(isPossible)(`is STOPPED and not generated again: ${title}`, LIMIT, async () => {
       const env = { DATA_DIR: await createDataDir(), DATABASE_URL: await open() };
       const script = 'test/process/stopping-gateway.ts';
       const first = await startGatewayProcess({ script, env });

@@ -57,7 +57,7 @@ const REFUSED = { status: 503, retryAfter: '5', body: { detail: 'Service unavail
 
 describe.each(DATABASES.filter(({ isPossible }) => isPossible))('SIGTERM with REST chats on $name', ({ open }) => {
   it(
-    'answers the one under way, withdraws the one that waits, and leaves one under a key to its retry',
+    'finishes the running reply, withdraws the queued one, and leaves one with an idempotency key to its retry',
     LIMIT,
     async () => {
       const databaseUrl = await open();

@@ -38,7 +38,7 @@ async function watchHealth({ url, pid }: RunningGateway, rounds: number): Promis
 }
 
 it.skipIf(process.platform !== 'linux')(
-  'a small production gateway lives, and answers /health, while hundreds of answers are not read',
+  'a small production gateway stays up, and answers /health, with hundreds of unread responses',
   async () => {
     const gateway = await startGatewayProcess({
       env: {

@@ -28,7 +28,7 @@ async function readDeliveries(databaseUrl: string) {
   }
 }
 
-it('exhausts a delivery that ends the process three times, and delivers what was sent beside it', LIMIT, async () => {
+it('exhausts a delivery that crashes the process three times, and delivers the others', LIMIT, async () => {
   const dataDir = await createDataDir();
   const databaseUrl = `sqlite:${dataDir}/chatgraph.db`;
   const env = { ...WEBHOOK_ENV, PORT: '0', DATA_DIR: dataDir, DATABASE_URL: databaseUrl };

@@ -76,8 +76,8 @@ async function readDelivery(gateway: RunningGateway, id: string): Promise<Delive
   return node;
 }
 
-describe.skipIf(fasterTime === undefined)('a gateway for which time passes faster (faketime)', () => {
-  it('tries a failing endpoint again after 1, 5 and 15 minutes, up to a tenth longer, and then no more', async () => {
+describe.skipIf(fasterTime === undefined)('a gateway with faster time (faketime)', () => {
+  it('retries a failing endpoint after 1, 5 and 15 minutes, up to a tenth longer, and then stops', async () => {
     const receiver = await startReceiver(answer(500));
     const env = { DATA_DIR: await createDataDir(), SEED_DEMO: 'false', ...WEBHOOK_ENV, ...fasterTime };
     const gateway = await startGatewayProcess({ env });

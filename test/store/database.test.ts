@@ -30,7 +30,7 @@ describeEngines('a database', (engine) => {
     return db;
   }
 
-  it('shows a read what was committed, and nothing of what is not', async () => {
+  it('shows reads committed data only', async () => {
     const db = await open();
     const account = await db.transaction(async (trx) => {
       const added = await addAccount(trx);
@@ -40,7 +40,7 @@ describeEngines('a database', (engine) => {
     expect(await findAccount(db.read, account.id)).toEqual(account);
   });
 
-  it('takes back everything of a transaction that throws', async () => {
+  it('rolls back a transaction that throws', async () => {
     const db = await open();
     const failed = db.transaction(async (trx) => {
       await addAccount(trx, 'Gone');
@@ -50,7 +50,7 @@ describeEngines('a database', (engine) => {
     expect(await db.read.selectFrom('accounts').selectAll().execute()).toEqual([]);
   });
 
-  it('is brought up to date without losing what it holds', async () => {
+  it('migrates without losing data', async () => {
     const first = await open();
     const account = await first.transaction((trx) => addAccount(trx));
     await first.close();

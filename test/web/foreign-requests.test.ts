@@ -108,7 +108,7 @@ async function seedBaits(gateway: TestGateway, key: string, host: string): Promi
 }
 
 describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PATH)', { timeout: 120_000 }, () => {
-  it('of GraphiQL asks nobody for what a result names, and gives its key to the gateway alone', async () => {
+  it('of GraphiQL makes no requests for URLs in a result, and sends its key to the gateway only', async () => {
     const { evil, gateway, key, page, foreign, engine } = await openBaited();
     for (const _ of baitsFor(evil.host)) engine.push(delta('Yes.'), finish);
     await seedBaits(gateway, key, evil.host);
@@ -139,7 +139,7 @@ describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PAT
     expect(foreign.filter((url) => !/\/(fetched|image\.png|socket)$/.test(url))).toEqual([]);
   });
 
-  it('of the REST reference asks nobody for what an answer names', async () => {
+  it('of the REST reference makes no requests for URLs in a response', async () => {
     const { evil, gateway, key, page, foreign } = await openBaited();
     await gateway.graphql(
       'mutation ($input: CreateChatbotInput!) { createChatbot(input: $input) { __typename } }',
@@ -163,7 +163,7 @@ describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PAT
     expect(foreign).toEqual([]);
   });
 
-  it('of a chatbot asks nobody for what answers, citations and names hold', async () => {
+  it('of a chatbot makes no requests for URLs in answers, citations and names', async () => {
     const { evil, gateway, page, foreign, engine } = await openBaited();
     const image = `<img src=http://${evil.host}/name.png>`;
     await gateway.deps.db.transaction((trx) =>

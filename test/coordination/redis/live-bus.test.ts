@@ -18,7 +18,7 @@ async function listen({ bus }: Node, topic: string) {
 }
 
 describe.runIf(hasRedis)('buses that share a Redis', () => {
-  it('wake those who listen on other nodes, and nobody who listens to something else', async () => {
+  it('wake the listeners on other nodes, and none of other topics', async () => {
     const [a, b, c] = (await openNodes(3)) as [Node, Node, Node];
     const [onA, onB, onC] = await Promise.all([listen(a, 'x'), listen(b, 'x'), listen(c, 'y')]);
     a.bus.publish('x');
@@ -28,7 +28,7 @@ describe.runIf(hasRedis)('buses that share a Redis', () => {
     expect(onC).not.toHaveBeenCalled();
   });
 
-  it('say everything that is said in a short while once', async () => {
+  it('combine all signals of a short time into one', async () => {
     const prefix = createPrefix();
     const [a, b] = (await openNodes(2, { prefix })) as [Node, Node];
     const onB = await listen(b, 'x');
@@ -38,7 +38,7 @@ describe.runIf(hasRedis)('buses that share a Redis', () => {
     await vi.waitFor(() => expect(onB).toHaveBeenCalledTimes(2));
   });
 
-  it('go on when Redis refuses a whole batch, which is logged once', async () => {
+  it('continue when Redis refuses a whole batch, and log it once', async () => {
     const prefix = createPrefix();
     const [b] = (await openNodes(1, { prefix })) as [Node];
     const onB = await listen(b, 'x');
@@ -63,7 +63,7 @@ describe.runIf(hasRedis)('buses that share a Redis', () => {
     expect(errors).toEqual(['Redis refused a batch; continuing without it']);
   });
 
-  it('hear only what someone listens to, and stop soon after', async () => {
+  it('subscribe only to topics with listeners, and unsubscribe soon after the last leaves', async () => {
     const prefix = createPrefix();
     const [a] = (await openNodes(1, { prefix })) as [Node];
     const client = openClient();
@@ -78,7 +78,7 @@ describe.runIf(hasRedis)('buses that share a Redis', () => {
     await vi.waitFor(async () => expect(await channels()).toEqual([]), 5_000);
   });
 
-  it('keep apart what has another prefix', async () => {
+  it('separate installations by their prefixes', async () => {
     const [[a], [b]] = (await Promise.all([openNodes(1), openNodes(1)])) as [[Node], [Node]];
     const [onA, onB] = await Promise.all([listen(a, 'x'), listen(b, 'x')]);
     a.bus.publish('x');
@@ -87,7 +87,7 @@ describe.runIf(hasRedis)('buses that share a Redis', () => {
     expect(onB).not.toHaveBeenCalled();
   });
 
-  it('wake everybody once when the connection was lost, because something may have been missed', async () => {
+  it('wake all listeners once after a lost connection, because signals may be missed', async () => {
     const redis = await startRedis();
     const [b] = (await openNodes(1, redis)) as [Node];
     const [onX, onY] = await Promise.all([listen(b, 'x'), listen(b, 'y')]);
@@ -96,7 +96,7 @@ describe.runIf(hasRedis)('buses that share a Redis', () => {
     for (const listener of [onX, onY]) await vi.waitFor(() => expect(listener).toHaveBeenCalled());
   });
 
-  it('go on without Redis, each by itself, and together when it is back', async () => {
+  it('work within each process without Redis, and across processes when it is back', async () => {
     const redis = await startRedis();
     const [a, b] = (await openNodes(2, redis)) as [Node, Node];
     const [onA, onB] = await Promise.all([listen(a, 'x'), listen(b, 'x')]);

@@ -21,7 +21,7 @@ const mutation = (fields: number) =>
   `mutation { ${Array.from({ length: fields }, (_, i) => `f${i}: deleteSource(input: { id: "${i}" }) { __typename }`).join(' ')} }`;
 
 describe('the rate limit over HTTP', () => {
-  it('lets exactly 60 of 180 requests at once through', async () => {
+  it('allows exactly 60 of 180 concurrent requests', async () => {
     const { ask } = await openGateway();
     const answers = await Promise.all(Array.from({ length: 180 }, () => ask()));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(60);
@@ -30,7 +30,7 @@ describe('the rate limit over HTTP', () => {
     for (const answer of refused) expect(codesOf(answer)).toEqual(['RATE_LIMITED']);
   });
 
-  it('counts nothing that was refused', async () => {
+  it('counts no refused requests', async () => {
     const { ask, turn } = await openGateway(2);
     await ask();
     await ask();
@@ -42,7 +42,7 @@ describe('the rate limit over HTTP', () => {
     expect((await ask()).status).toBe(429);
   });
 
-  it('says in headers how the key stands, and when to come back', async () => {
+  it('reports the status of the key, and when to retry, in headers', async () => {
     const { ask, turn } = await openGateway(2);
     expect(rateLimitHeaders(await ask())).toEqual(['"burst";q=2;w=60', '"burst";r=1;t=60']);
     turn(1_500);
@@ -59,7 +59,7 @@ describe('the rate limit over HTTP', () => {
     ]);
   });
 
-  it('says the same in the graph', async () => {
+  it('reports the same in the graph', async () => {
     const { ask, turn } = await openGateway();
     await ask();
     turn(10_000);
@@ -94,14 +94,14 @@ describe('the rate limit over HTTP', () => {
     expect(codesOf(await ask(mutation(5)))).toEqual(['QUERY_TOO_COMPLEX']);
   });
 
-  it('counts a query once, however many fields it has, and REST like GraphQL', async () => {
+  it('counts a query once, whatever the number of its fields, and REST like GraphQL', async () => {
     const { ask, fetch, key } = await openGateway();
     await ask('{a:viewer{kind} b:viewer{kind} c:viewer{kind} __schema{queryType{name}}}');
     const rest = await fetch('/v1/chatbots', { headers: { 'x-api-key': key } });
     expect(rateLimitHeaders(rest)).toEqual(['"burst";q=60;w=60', '"burst";r=58;t=60']);
   });
 
-  it('counts each key by itself', async () => {
+  it('counts each key separately', async () => {
     const { ask, graphql, createTenant } = await openGateway(1);
     await ask();
     expect((await ask()).status).toBe(429);
@@ -110,7 +110,7 @@ describe('the rate limit over HTTP', () => {
 });
 
 describe('the rate limit over WebSocket', () => {
-  it('answers an operation over the limit with an error, and the socket stays', async () => {
+  it('answers an operation over the limit with an error, and keeps the socket open', async () => {
     const { gateway, turn } = await openGateway(2);
     const socket = openSocket(gateway, { 'x-api-key': gateway.key });
     expect(codesOf(await socket.ask('{viewer{kind}}'))).toEqual([]);
@@ -126,7 +126,7 @@ describe('the rate limit over WebSocket', () => {
     socket.close();
   });
 
-  it('counts with HTTP', async () => {
+  it('counts together with HTTP', async () => {
     const { gateway, ask } = await openGateway(4);
     const socket = openSocket(gateway, { 'x-api-key': gateway.key });
     expect(codesOf(await socket.ask(mutation(3)))).toEqual([]);

@@ -6,7 +6,7 @@ const countAllowed = (results: readonly { isAllowed: boolean }[]) =>
   results.filter(({ isAllowed }) => isAllowed).length;
 
 describe.runIf(hasRedis)('limiters that share a Redis', () => {
-  it('let exactly 60 of 180 requests at once through, however they are spread', async () => {
+  it('allow exactly 60 of 180 concurrent requests, however they are distributed', async () => {
     const prefix = createPrefix();
     const [a, b] = [await openLimiter({ prefix }), await openLimiter({ prefix })];
     const asked = Array.from({ length: 180 }, (_, index) => (index % 3 === 0 ? a : b).consume('key', 60));
@@ -15,7 +15,7 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
     expect(new Set(results.flatMap(({ isAllowed, remaining }) => (isAllowed ? [remaining] : []))).size).toBe(60);
   });
 
-  it('go on with a server that has forgotten the script and what it had counted', async () => {
+  it('continue with a server that has lost the script and its counts', async () => {
     const redis = await startRedis();
     const a = await openLimiter({ url: redis.url });
     expect(await a.consume('key', 4)).toMatchObject({ limit: 4, remaining: 3 });
@@ -25,7 +25,7 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
     expect(await a.consume('key', 4)).toMatchObject({ limit: 4, remaining: 2 });
   });
 
-  it('let each its share through while Redis is away, and what it was let through before counts', async () => {
+  it('allow each process its share while Redis is unavailable, and count its earlier requests', async () => {
     const redis = await startRedis();
     const limiters = await Promise.all(
       [1, 2, 3].map(() => openLimiter({ url: redis.url, prefix: 'one:', countNodes: () => 3 })),
@@ -46,7 +46,7 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
     expect(await c.consume('small', 1)).toMatchObject({ isAllowed: false });
   });
 
-  it('let nothing through after Redis is gone that was full before, whoever had filled it', async () => {
+  it('allow no requests of a key that was full before Redis failed, whichever process used it up', async () => {
     const redis = await startRedis();
     const [a, b] = await Promise.all([1, 2].map(() => openLimiter({ url: redis.url, prefix: 'one:' })));
     for (let times = 0; times < 10; times++) await a?.consume('key', 10);
@@ -71,7 +71,7 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
       leave: (redis: OwnRedis) => redis.signal('SIGSTOP'),
       come: (redis: OwnRedis) => redis.signal('SIGCONT'),
     },
-  ])('let no more than the limit through in a minute in which Redis $name', async ({ leave, come }) => {
+  ])('allow no more than the limit in a minute in which Redis $name', async ({ leave, come }) => {
     const redis = await startRedis();
     const shared = { url: redis.url, prefix: 'one:', timeoutMs: 200 };
     const [a, b] = [await openLimiter(shared), await openLimiter(shared)];
@@ -94,7 +94,7 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
     expect(await a.peek('key', 60)).toMatchObject({ remaining: 0 });
   });
 
-  it('count what the only one of them let through while Redis was away', async () => {
+  it('count what a single process allowed while Redis was unavailable', async () => {
     const redis = await startRedis();
     const one = await openLimiter({ url: redis.url, countNodes: () => 1 });
     await redis.stop();
@@ -104,7 +104,7 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
     expect(countAllowed(await Promise.all(Array.from({ length: 60 }, () => one.consume('key', 60))))).toBe(20);
   });
 
-  it('shut nobody out whose requests are dated in the future by a clock that was set back since', async () => {
+  it('block no key whose requests are dated in the future by a clock that was set back', async () => {
     const prefix = createPrefix();
     const one = await openLimiter({ prefix });
     const future = (Date.now() + 3_600_000) * 1_000;
@@ -112,7 +112,7 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
     expect(await one.consume('key', 60)).toMatchObject({ isAllowed: true, remaining: 59 });
   });
 
-  it('are exact again when it is back, and count what was let through meanwhile', async () => {
+  it('are exact again when Redis is back, and count what was allowed meanwhile', async () => {
     const redis = await startRedis();
     const shared = { url: redis.url, prefix: 'one:' };
     const [a, b] = [await openLimiter(shared), await openLimiter(shared)];

@@ -3,7 +3,7 @@ import { StartupError } from '../../../src/domain/errors.ts';
 import { hasRedis, type Node, openNodes, startRedis } from '../../helpers/nodes.ts';
 
 describe.runIf(hasRedis)('a Redis that several nodes share', () => {
-  it('is missed in one line and welcomed back in one, however often it was tried', async () => {
+  it('is logged once when it fails and once when it is back, whatever the number of attempts', async () => {
     const redis = await startRedis();
     const [node] = (await openNodes(1, redis)) as [Node];
     expect([node.isUp?.(), node.logs]).toEqual([true, []]);
@@ -18,7 +18,7 @@ describe.runIf(hasRedis)('a Redis that several nodes share', () => {
     }
   });
 
-  it('need not be there at the start', async () => {
+  it('may be unavailable at the start', async () => {
     const redis = await startRedis();
     await redis.stop();
     const [node] = (await openNodes(1, redis)) as [Node];
@@ -30,7 +30,7 @@ describe.runIf(hasRedis)('a Redis that several nodes share', () => {
     expect(await node.limiter.consume('key', 10)).toMatchObject({ isAllowed: true, limit: 10 });
   });
 
-  it('is given up for a while when it hangs', async () => {
+  it('is considered unavailable while it does not respond', async () => {
     const redis = await startRedis();
     const [node] = (await openNodes(1, redis)) as [Node];
     redis.signal('SIGSTOP');
@@ -47,7 +47,7 @@ describe.runIf(hasRedis)('a Redis that several nodes share', () => {
     await vi.waitFor(() => expect(node.isUp?.()).toBe(true), 5_000);
   });
 
-  it('says at the start that it refuses a password', async () => {
+  it('prevents the start when it refuses a password', async () => {
     const { url } = await startRedis(['--requirepass', 'right']);
     await expect(openNodes(1, { url })).rejects.toThrow(StartupError);
     await expect(openNodes(1, { url: url.replace('//', '//:wrong@') })).rejects.toThrow(/REDIS_URL.*WRONGPASS/);

@@ -18,7 +18,7 @@ async function askBroken(error: Error) {
 }
 
 describe('an error', () => {
-  it('that is our fault is answered with 500, shows nothing of itself and is reported', async () => {
+  it('without a refusal is answered with 500, reveals nothing and is reported', async () => {
     const bug = new Error('secret');
     const { status, body, reported } = await askBroken(bug);
     expect(status).toBe(500);
@@ -34,7 +34,7 @@ describe('an error', () => {
     expect(reported).toEqual([[cause, 'r1']]);
   });
 
-  it('is a problem for those who accept one', async () => {
+  it('is a problem document for clients that accept one', async () => {
     const { send } = await openGateway();
     for (const accept of ['application/problem+json', 'application/json, Application/Problem+JSON;q=0.5']) {
       const response = await send('/v1/chatbots/42', { headers: { Accept: accept } });
@@ -58,7 +58,7 @@ describe('an error', () => {
 });
 
 describe('the rate limit', () => {
-  it('refuses with 429 and says when to come again', async () => {
+  it('refuses with 429 and says when to retry', async () => {
     const { send } = await openGateway({ env: { RATE_LIMIT_PER_MINUTE: '2' } });
     // One request has made the chatbot.
     const last = await send('/v1/chatbots');
@@ -73,7 +73,7 @@ describe('the rate limit', () => {
     expect(refused.headers.get('RateLimit')).toBe('"burst";r=0;t=60');
   });
 
-  it('is told on refused requests, and counts them', async () => {
+  it('is reported on refused requests, and counts them', async () => {
     const { send, chat } = await openGateway({ env: { RATE_LIMIT_PER_MINUTE: '4' } });
     expect((await chat({})).headers.get('RateLimit')).toBe('"burst";r=2;t=60');
     expect((await send('/v1/nothing')).headers.get('RateLimit')).toBe('"burst";r=1;t=60');

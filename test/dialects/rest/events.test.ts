@@ -119,7 +119,7 @@ const citation: Citation = {
 afterEach(() => vi.useRealTimers());
 
 describe('the events of a conversation', () => {
-  it('are told to the letter', async () => {
+  it('have exactly the documented form', async () => {
     const opened = await openConversation();
     const { ask, engine, conversationId, first, send: request, path } = opened;
     const left = new AbortController();
@@ -154,7 +154,7 @@ describe('the events of a conversation', () => {
     ]);
   });
 
-  it('begin with the reply that is under way', async () => {
+  it('start with the running reply', async () => {
     const opened = await openConversation();
     const { replyId } = await opened.ask();
     opened.engine.push(delta('Half'));
@@ -165,7 +165,7 @@ describe('the events of a conversation', () => {
     expect(textOf(told)).toBe('Half');
   });
 
-  it('go on after every one of them, by the header and by the parameter: nothing missing, nothing twice', async () => {
+  it('resume after any of them, by the header and by the parameter: none missing, none twice', async () => {
     const opened = await openConversation();
     const { told, replyId } = await tellAnswer(opened);
     expect(told.length).toBe(6);
@@ -190,7 +190,7 @@ describe('the events of a conversation', () => {
     expect(told.at(-1)?.data.message?.id).toBe(replyId);
   });
 
-  it('take cursors of the graph, and the graph takes theirs', async () => {
+  it('accept cursors of the graph, and the graph accepts theirs', async () => {
     const opened = await openConversation();
     const { told } = await tellAnswer(opened);
     const { data } = await readOverGraphQL(opened, told[3]?.id ?? '');
@@ -199,7 +199,7 @@ describe('the events of a conversation', () => {
     expect((await reader.until('message.completed')).at(-1)).toEqual(told.at(-1));
   });
 
-  it('of a reply that is stopped or fails are told with its end', async () => {
+  it('of a stopped or failed reply include its end', async () => {
     const opened = await openConversation();
     const reader = await follow(opened);
     const { replyId } = await opened.ask();
@@ -218,7 +218,7 @@ describe('the events of a conversation', () => {
     });
   });
 
-  it.each(['READ', 'CHAT'] as const)('are told to a key that may only %s, evidence included', async (scope) => {
+  it.each(['READ', 'CHAT'] as const)('are sent to a key with %s only, evidence included', async (scope) => {
     const opened = await openConversation();
     const key = await opened.createKey(opened.accountId, [scope]);
     const reader = await follow(opened, { headers: { Authorization: `Bearer ${key}` } });
@@ -227,7 +227,7 @@ describe('the events of a conversation', () => {
     expect((await reader.until('message.completed')).at(-2)?.name).toBe('citation.added');
   });
 
-  it('are followed no more when the client leaves', async () => {
+  it('end when the client disconnects', async () => {
     const opened = await openConversation();
     const readers = [await follow(opened), await follow(opened)];
     await vi.waitFor(() => expect(opened.deps.bus.size).toBe(2));
@@ -235,7 +235,7 @@ describe('the events of a conversation', () => {
     await vi.waitFor(() => expect(opened.deps.bus.size).toBe(0));
   });
 
-  it('are followed no more when the client leaves while one of them is written', async () => {
+  it('end when the client disconnects during a write', async () => {
     const opened = await openConversation();
     const request = get(opened.url + opened.path, { headers: { Authorization: `Bearer ${opened.key}` } });
     const [response] = (await once(request, 'response')) as [IncomingMessage];
@@ -249,7 +249,7 @@ describe('the events of a conversation', () => {
     await vi.waitFor(() => expect(opened.deps.bus.size).toBe(0));
   });
 
-  it('leave nothing behind where only the headers were asked for', async () => {
+  it('leave nothing open after a request for the headers only', async () => {
     const opened = await openConversation();
     const response = await opened.send(opened.path, { method: 'HEAD' });
     expect([response.status, await response.text()]).toEqual([200, '']);
@@ -271,7 +271,7 @@ describe('the events of a conversation', () => {
     expect(await other.until('message.created')).toHaveLength(1);
   });
 
-  it('come in fewer and larger pieces to one who reads slowly, and whole', async () => {
+  it('arrive in fewer and larger pieces at a slow reader, and complete', async () => {
     const opened = await openConversation();
     const headers = { Authorization: `Bearer ${opened.key}` };
     const request = get(opened.url + opened.path, { headers });
@@ -310,7 +310,7 @@ describe('a stream that is refused', () => {
     expect.stringMatching(/^\{"detail":"`after` is not a cursor.* Subscribe without `after`\."\}$/),
   ];
 
-  it('has 404 for a conversation that is not there, or of another account', async () => {
+  it('has 404 for a conversation that does not exist, or of another account', async () => {
     const opened = await openConversation();
     const stranger = await opened.createTenant();
     for (const id of [UNKNOWN_ID, '42', opened.chatbotId]) {
@@ -319,7 +319,7 @@ describe('a stream that is refused', () => {
     expect(await refuse(opened, opened.path, { Authorization: `Bearer ${stranger.key}` })).toEqual(NOT_FOUND);
   });
 
-  it('has 400 for every cursor that is none of it, by the header and by the parameter', async () => {
+  it('has 400 for every invalid cursor, by the header and by the parameter', async () => {
     const { gateway, conversationId, right, wrong } = await gatherWrongCursors();
     const opened = {
       path: `/v1/conversations/${conversationId}/events`,
@@ -341,7 +341,7 @@ describe('a stream that is refused', () => {
     reader.leave();
   });
 
-  it('has 401, 403, 405 and 429 as everywhere', async () => {
+  it('has 401, 403, 405 and 429 like every request', async () => {
     const opened = await openConversation({ RATE_LIMIT_PER_MINUTE: '8' });
     const manager = await opened.createKey(opened.accountId, ['MANAGE']);
     expect(await refuse(opened, opened.path, { Authorization: '' })).toEqual([401, '{"detail":"Unauthorized"}']);
@@ -379,7 +379,7 @@ describe('an open stream', () => {
     return { read, reported, left };
   }
 
-  it('has a comment every 12 seconds, no second one for who does not read, and no timer when it is left', async () => {
+  it('has a comment every 12 seconds, no second one for a client that does not read, and no timer after the end', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     const { read, left } = await openStub(() => new Promise(() => {}));
     for (let beat = 0; beat < 3; beat++) {
@@ -398,7 +398,7 @@ describe('an open stream', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('ends where an event cannot be told, which is reported', async () => {
+  it('ends at an event that fails, which is reported', async () => {
     const bug = new Error('secret');
     const { read, reported } = await openStub(() => Promise.reject(bug));
     expect(await read()).toBe('');
@@ -484,7 +484,7 @@ describe('an event', () => {
     ],
     ['TypingChanged', 'typing.changed', { role: 'AGENT', isTyping: true }, { role: 'agent', is_typing: true }],
     ['StreamGap', 'stream.gap', { reason: 'Gone.' }, { reason: 'Gone.' }],
-  ])('%s is told as %s', (type, name, fields, data) => {
+  ])('%s has the name %s', (type, name, fields, data) => {
     const event = { __typename: type, cursor: 'c', conversationId: '1', at: graphTime, ...fields };
     expect(toEvent(event as ConversationEventsSubscription['conversationEvents'])).toEqual({
       name,

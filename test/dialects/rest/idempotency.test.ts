@@ -12,7 +12,7 @@ async function countMessages({ deps }: RestGateway): Promise<number> {
 }
 
 describe('a chat request with an Idempotency-Key', () => {
-  it('gets the first answer again when it is sent again, and is stored and counted once', async () => {
+  it('returns the first reply again, and is stored and counted once', async () => {
     const engine = createScriptedEngine();
     const gateway = await openGateway({ engine, env: { MONTHLY_MESSAGE_LIMIT: '1' } });
     engine.push(delta('Once.'), finish);
@@ -25,7 +25,7 @@ describe('a chat request with an Idempotency-Key', () => {
     expect((await ask(gateway, 'b')).status).toBe(429);
   });
 
-  it('joins the answer that is under way, however often it is sent at once', async () => {
+  it('joins the running reply, however often it is sent at once', async () => {
     const engine = createScriptedEngine();
     const gateway = await openGateway({ engine });
     const client = new AbortController();
@@ -44,7 +44,7 @@ describe('a chat request with an Idempotency-Key', () => {
     expect(await countMessages(gateway)).toBe(2);
   });
 
-  it('waits again for an answer that took too long the first time', async () => {
+  it('waits again for a reply that took too long the first time', async () => {
     const engine = createScriptedEngine();
     const gateway = await openGateway({ engine, env: { CHAT_TIMEOUT_SECONDS: '1' } });
     expect((await ask(gateway, 'a')).status).toBe(504);
@@ -65,7 +65,7 @@ describe('a chat request with an Idempotency-Key', () => {
     },
   );
 
-  it('reads what its quotes hold', async () => {
+  it('reads the content of quotes', async () => {
     const gateway = await openGateway();
     await ask(gateway, '"a \\"b\\" \\\\ c"');
     await ask(gateway, 'a "b" \\ c');
@@ -103,7 +103,7 @@ describe('a chat request with an Idempotency-Key', () => {
     expect(await countMessages(gateway)).toBe(0);
   });
 
-  it('may come from a page of another origin that is on the list', async () => {
+  it('is allowed from a page of another origin on the list', async () => {
     const gateway = await openGateway({ env: { ALLOWED_ORIGINS: 'https://shop.example' } });
     const { headers } = await gateway.fetch(`/v1/chatbots/${gateway.chatbotId}/chat`, {
       method: 'OPTIONS',

@@ -33,7 +33,7 @@ describe('toSource', () => {
     expect(toSource({ ...source, type, url: null, status: 'DONE' }).type).toBe(named);
   });
 
-  it('writes the address of a source, and nothing where it has none', () => {
+  it('writes the URL of a source, and nothing without one', () => {
     const address = 'https://example.com/';
     expect(toSource({ ...source, type: 'URL', url: address, status: 'CRAWLING' })).toMatchObject({ url: address });
     expect(JSON.stringify(toSource({ ...source, type: 'TEXT', url: null, status: 'PENDING' }))).toBe(

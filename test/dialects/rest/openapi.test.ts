@@ -26,14 +26,14 @@ describe('the OpenAPI document', () => {
     expect((await readDocument(path)).openapi).toBe('3.1.0');
   });
 
-  it('tells where the API is and how to show a key', async () => {
+  it("contains the API's address and its authentication", async () => {
     const { servers, security, components } = await readDocument();
     expect(servers.map(({ url }) => url)).toEqual(['/v1', '/api/v1']);
     expect(security).toEqual([{ apiKey: [] }]);
     expect(components.securitySchemes).toMatchObject({ apiKey: { type: 'http', scheme: 'bearer' } });
   });
 
-  it('has every endpoint with every status that it can answer', async () => {
+  it('contains every endpoint with every possible status', async () => {
     const { paths } = await readDocument();
     const statuses = Object.entries(paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, { responses }]) => [`${method} ${path}`, Object.keys(responses).join(' ')]),
@@ -55,7 +55,7 @@ describe('the OpenAPI document', () => {
     });
   });
 
-  it('describes everything in it, by a noun phrase or a verb', async () => {
+  it('describes every element by a noun phrase or a verb', async () => {
     const { paths, components } = await readDocument();
     const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
     const schemas = Object.values(components.schemas);

@@ -37,7 +37,7 @@ describe('a list', () => {
     expect(await readPages(gateway, `${path}?limit=2`)).toEqual([whole.slice(0, 2), whole.slice(2)]);
   });
 
-  it('is sent as a whole when no page is asked for, for the price of one request', async () => {
+  it('is sent as a whole without a page in the request, at the price of one request', async () => {
     const gateway = await openGateway();
     for (let n = 0; n < 120; n++) await createChatbot(gateway, { name: 'Chatbot' });
     const { key } = await gateway.createTenant();
@@ -52,7 +52,7 @@ describe('a list', () => {
     );
   });
 
-  it('sends at most 100 items where only the place is given', async () => {
+  it('sends at most 100 items when only the position is given', async () => {
     const gateway = await openGateway();
     for (let n = 0; n < 102; n++) await createChatbot(gateway, { name: 'Chatbot' });
     const first = await gateway.send('/v1/chatbots?limit=1');

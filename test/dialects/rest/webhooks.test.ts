@@ -68,7 +68,7 @@ describe('POST /webhooks', () => {
     expect((await ask(gateway, 'GET', '/webhooks')).body).toEqual([shown]);
   });
 
-  it('takes everything that can be said of one', async () => {
+  it('accepts every field', async () => {
     const gateway = await openGateway();
     const said = {
       chatbot_id: gateway.chatbotId,
@@ -107,7 +107,7 @@ describe('POST /webhooks', () => {
     expect((await ask(gateway, 'GET', '/webhooks')).body).toEqual([]);
   });
 
-  it('refuses what is no JSON, and what is too large', async () => {
+  it('refuses invalid JSON and oversized bodies', async () => {
     const gateway = await openGateway();
     const post = async (body: string, type = 'application/json') => {
       const response = await gateway.send('/v1/webhooks', { method: 'POST', headers: { 'Content-Type': type }, body });
@@ -130,7 +130,7 @@ describe('POST /webhooks', () => {
 });
 
 describe('GET /webhooks', () => {
-  it('lists the newest first, page by page where asked', async () => {
+  it('lists the newest first, page by page on request', async () => {
     const gateway = await openGateway();
     const ids: string[] = [];
     for (let n = 0; n < 3; n++) ids.unshift((await create(gateway)).body.id);
@@ -146,7 +146,7 @@ describe('GET /webhooks', () => {
 });
 
 describe('PATCH /webhooks/{webhook_id}', () => {
-  it('changes what is given, and leaves the rest', async () => {
+  it('changes the given fields, and keeps the rest', async () => {
     const gateway = await openGateway();
     const { secret: _, ...made } = (await create(gateway, { headers: { 'X-A': 'a' }, channels: ['api'] })).body;
     const patch = async (fields: object) => (await ask(gateway, 'PATCH', `/webhooks/${made.id}`, fields)).body;
@@ -203,7 +203,7 @@ describe('POST /webhooks/{webhook_id}/test', () => {
     expect(await listStored(gateway, id)).toMatchObject([{ id: body.id }]);
   });
 
-  it('refuses events that are none, and a webhook that is switched off', async () => {
+  it('refuses unknown events, and a disabled webhook', async () => {
     const gateway = await openGateway();
     const { id } = (await create(gateway)).body;
     for (const body of [{}, { event: 'MESSAGE_RATED' }, { event: null }]) {
@@ -222,7 +222,7 @@ describe('POST /webhooks/{webhook_id}/test', () => {
 });
 
 describe('GET /webhooks/{webhook_id}/deliveries', () => {
-  it('lists the newest first, of one kind and page by page where asked', async () => {
+  it('lists the newest first, of one status and page by page on request', async () => {
     const gateway = await openGateway();
     const { id } = (await create(gateway)).body;
     const ids: string[] = [];
@@ -257,7 +257,7 @@ describe('GET /webhooks/{webhook_id}/deliveries', () => {
     expect(await ask(gateway, 'GET', `/webhooks/${id}/deliveries?after=garbage`)).toMatchObject({ status: 400 });
   });
 
-  it('sends 100 at once where nobody says how many', async () => {
+  it('sends 100 by default', async () => {
     const gateway = await openGateway();
     const { id } = (await create(gateway)).body;
     for (let n = 0; n < 101; n++) await writeDelivery(gateway, id);
@@ -268,7 +268,7 @@ describe('GET /webhooks/{webhook_id}/deliveries', () => {
 });
 
 describe('a webhook', () => {
-  it.each(OF_ONE)('is not there by %s %s for strangers, nor for ids that are none', async (method, path, body) => {
+  it.each(OF_ONE)('is not found by %s %s for other accounts, nor for invalid ids', async (method, path, body) => {
     const gateway = await openGateway();
     const { id } = (await create(gateway)).body;
     const { key } = await gateway.createTenant();
@@ -281,7 +281,7 @@ describe('a webhook', () => {
   });
 
   it.each([['GET', '', undefined], ['POST', '', NEW], ...OF_ONE] as const)(
-    'is for those who manage alone: %s %s',
+    'needs MANAGE: %s %s',
     async (method, path, body) => {
       const gateway = await openGateway();
       const key = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);

@@ -33,12 +33,12 @@ const logged = (err: unknown) => {
 };
 
 describe('the table of database errors', () => {
-  it('has every result code of SQLite and every class of Postgres', () => {
+  it('contains every result code of SQLite and every class of Postgres', () => {
     expect(Object.keys(SQLITE_ERRORS).toSorted()).toEqual(SQLITE_CODES.split(' ').map((code) => `SQLITE_${code}`));
     for (const name of POSTGRES_CLASSES.split(' ')) expect(POSTGRES_ERRORS).toHaveProperty([name]);
   });
 
-  it.each(rules)('tells callers of $engine $code what its row says, and logs it so', ({ engine, code, rule }) => {
+  it.each(rules)('maps $engine $code to the error and the log level of its row', ({ engine, code, rule }) => {
     expect(engine === 'SQLite' ? sqliteRuleOf(code) : postgresRuleOf(code)).toBe(rule);
     const error = Object.assign(new Error('It failed.'), { code });
     const told = toStorageError(rule, error);
@@ -76,7 +76,7 @@ describe('the table of database errors', () => {
     ['SQLITE_READONLY_DBMOVED', 'SERVICE_UNAVAILABLE', 'never'],
     ['SQLITE_CONSTRAINT_UNIQUE', 'INTERNAL_SERVER_ERROR', 'never'],
     ['SQLITE_OF_ANOTHER_DAY', 'INTERNAL_SERVER_ERROR', 'never'],
-  ])('knows %s by the code that it begins with', (code, means, retry) => {
+  ])('matches %s by the longest code that it begins with', (code, means, retry) => {
     expect(sqliteRuleOf(code)).toMatchObject({ code: means, retry });
   });
 
@@ -95,7 +95,7 @@ describe('the table of database errors', () => {
     ['a twin', '23505', 'INTERNAL_SERVER_ERROR', 'transaction'],
     ['a division by zero', '22012', 'INTERNAL_SERVER_ERROR', 'never'],
     ['a transaction that has failed before', '25P02', 'INTERNAL_SERVER_ERROR', 'never'],
-  ])('knows %s', (_what, code, means, retry) => {
+  ])('matches %s', (_what, code, means, retry) => {
     expect(postgresRuleOf(code)).toMatchObject({ code: means, retry });
   });
 });

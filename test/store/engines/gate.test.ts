@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { StorageUnavailableError } from '../../../src/domain/errors.ts';
 import { createGate } from '../../../src/store/engines/gate.ts';
 
-it('lets as many in as it is wide, the others in their order, also after one that failed', async () => {
+it('runs as many tasks as its width, and the others in order, also after a failed task', async () => {
   const gate = createGate(2, 1_000);
   const begun: number[] = [];
   const ends = Array.from({ length: 5 }, () => Promise.withResolvers<number>());
@@ -23,7 +23,7 @@ it('lets as many in as it is wide, the others in their order, also after one tha
   expect(begun).toEqual([0, 1, 2, 3, 4]);
 });
 
-it('refuses those who have waited too long, and forgets them', async () => {
+it('refuses tasks that have waited too long, and never runs them', async () => {
   const gate = createGate(1, 10);
   const { promise, resolve } = Promise.withResolvers<void>();
   const first = gate.run(() => promise);

@@ -42,7 +42,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
   const killAll = () =>
     askServer(`select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${name()}'`);
 
-  it('is made once by many that open it at the same time', async () => {
+  it('migrates once when several processes open it at the same time', async () => {
     const fresh = `${name()}_fresh`;
     await askServer(`create database ${fresh}`);
     onTestFinished(() => askServer(`drop database ${fresh} with (force)`));
@@ -52,7 +52,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
     for (const db of all) expect(await db.isReady()).toBe(true);
   });
 
-  it('compares text by its bytes, and gives counts and sums as numbers', async () => {
+  it('compares text by its bytes, and returns counts and sums as numbers', async () => {
     const db = await open();
     const { rows } = await sql<{ name: string; least: string }>`
       select column_name as name, collation_name as least from information_schema.columns
@@ -64,14 +64,14 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
     expect(counted.rows).toEqual([{ count: 3, sum: 6 }]);
   });
 
-  it('takes a NUL for a character that is not known, where it could not be stored', async () => {
+  it('stores U+FFFD in place of NUL, which Postgres cannot store', async () => {
     const db = await open();
     const account = await db.transaction((trx) => addAccount(trx, 'a\0b'));
     expect(await findAccountByIdOrName(db.read, account.id)).toMatchObject({ name: 'a\ufffdb' });
     expect(await findAccountByIdOrName(db.read, `${account.id}\0`)).toBeUndefined();
   });
 
-  it('is read and written on while a newer gateway changes its tables', async () => {
+  it('stays readable and writable while a newer gateway changes its tables', async () => {
     const db = await open(database.url, 1);
     const newer = await open();
     const find = (handle: Queryable) => findApiKeyByHash(handle, 'hash');
@@ -100,7 +100,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       expect(await countAccounts(db)).toBe(2);
     });
 
-    it('is run again when a twin was first, and finds what the twin has written', async () => {
+    it('runs again after an identical request, and finds its row', async () => {
       const db = await open();
       const add = () =>
         db.transaction(async (trx) => (await findAccountByIdOrName(trx, 'One')) ?? (await addAccount(trx, 'One')));
@@ -108,7 +108,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       expect(new Set(all.map(({ id }) => id)).size).toBe(1);
     });
 
-    it('is run again when it and another wait for each other', async () => {
+    it('runs again after a deadlock', async () => {
       const db = await open();
       const [one, two] = await db.transaction(async (trx) => [await addAccount(trx), await addAccount(trx)] as const);
       const tries = vi.fn();
@@ -125,7 +125,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       expect(tries.mock.calls.length).toBeGreaterThan(2);
     });
 
-    it('fails after five tries, and at once for what is its own fault', async () => {
+    it('fails after five collisions, and at once for an error of its own', async () => {
       const db = await open();
       await db.transaction((trx) => addAccount(trx, 'One'));
       const tries = vi.fn(async (trx: Queryable) => void (await addAccount(trx, 'One')));
@@ -136,7 +136,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       expect(wrong).toHaveBeenCalledTimes(1);
     });
 
-    it('is not committed where the error of a statement was caught', async () => {
+    it('does not commit after a caught error of a statement', async () => {
       const db = await open();
       const caught = db.transaction(async (trx) => {
         await addAccount(trx);
@@ -146,7 +146,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       expect(await countAccounts(db)).toBe(0);
     });
 
-    it('is refused when what it waits for is held too long, or its connection breaks', async () => {
+    it('is refused when it waits too long for a lock, or its connection breaks', async () => {
       const { db, wire } = await openWired({ lock_timeout: '100' });
       const account = await db.transaction((trx) => addAccount(trx));
       await db.transaction(async (trx) => {
@@ -165,8 +165,8 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
     });
   });
 
-  describe('a server that is gone', () => {
-    it('is unavailable to reads and writes, and serves again when it is back', async () => {
+  describe('an unreachable Postgres', () => {
+    it('makes reads and writes unavailable, and serves them when it is back', async () => {
       const { db, wire } = await openWired();
       expect(await db.isReady()).toBe(true);
       wire.cut();
@@ -179,7 +179,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       expect(await countAccounts(db)).toBe(1);
     });
 
-    it('is noticed by the client where the network has only gone silent', async () => {
+    it('is noticed when the network delivers nothing', async () => {
       const { db, wire } = await openWired({ query_timeout: '300' });
       await countAccounts(db);
       wire.silence();
@@ -188,7 +188,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       await vi.waitFor(async () => expect(await db.isReady()).toBe(true));
     });
 
-    it('is not ready when it does not answer', async () => {
+    it('makes the gateway unready', async () => {
       const { db, wire } = await openWired();
       wire.silence();
       expect(await db.isReady()).toBe(false);
@@ -196,7 +196,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       expect(await db.isReady()).toBe(true);
     });
 
-    it('takes all connections with it, in use and idle, and nothing else', async () => {
+    it('breaks all connections, in use and idle, and nothing else', async () => {
       const db = await open();
       await Promise.all([countAccounts(db), countAccounts(db), countAccounts(db)]);
       const during = db.transaction(async (trx) => {
@@ -209,7 +209,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       expect(await db.isReady()).toBe(true);
     });
 
-    it('is not waited for without end by those for whom no connection is left', async () => {
+    it('does not block callers without a connection for ever', async () => {
       const db = await open(database.url, 1);
       await db.transaction(async () => {
         await expect(countAccounts(db)).rejects.toBeInstanceOf(StorageUnavailableError);
@@ -217,7 +217,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       expect(await countAccounts(db)).toBe(0);
     });
 
-    it('keeps the program from starting, in one line without the password', async () => {
+    it('prevents the start, in one line without the password', async () => {
       const url = new URL(database.url);
       url.password = 'secretword';
       url.pathname = 'chatgraph_absent';
@@ -230,7 +230,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
     });
   });
 
-  it('tells of a key that another process has revoked', async () => {
+  it('reports a key that another process has revoked', async () => {
     const db = await open();
     const account = await db.transaction((trx) => addAccount(trx));
     const id = createId('apiKey');

@@ -49,7 +49,7 @@ describe('a database in a file', () => {
       return Object.values(rows[0] ?? {})[0];
     });
 
-  it('writes with a full sync before it answers, and keeps foreign keys', async () => {
+  it('syncs each write to the disk before it resolves, and enforces foreign keys', async () => {
     const db = await open();
     expect(await setting(db, 'synchronous')).toBe(2);
     expect(await setting(db, 'journal_mode')).toBe('wal');
@@ -57,7 +57,7 @@ describe('a database in a file', () => {
     expect(await setting(db, 'trusted_schema')).toBe(0);
   });
 
-  it('runs one transaction at a time, in the order of their coming', async () => {
+  it('runs one transaction at a time, in the order of their calls', async () => {
     const db = await open();
     const order: number[] = [];
     await Promise.all(
@@ -96,7 +96,7 @@ describe('a database in a file', () => {
     await expect(second).rejects.toThrow(/^Another gateway is using .*chatgraph\.db\. Stop it first/);
   });
 
-  it('refuses a file with two names, as SQLite keeps a log beside each', async () => {
+  it('refuses a file with two hard links, as SQLite keeps a log beside each', async () => {
     await open();
     const file = url.slice('sqlite:'.length);
     await link(hardLink, file, join(dir, 'other.db'));
@@ -104,14 +104,14 @@ describe('a database in a file', () => {
     await expect(second).rejects.toThrow(/^The database .*other\.db has more than one name \(hard links\)/);
   });
 
-  it('makes the file that a symbolic link leads to', async () => {
+  it('creates the file that a symbolic link points to', async () => {
     const target = join(dir, 'target.db');
     await symlink(target, join(dir, 'link.db'));
     await (await openDatabase({ url: `sqlite:${join(dir, 'link.db')}`, role: 'gateway' })).close();
     expect((await stat(target)).size).toBeGreaterThan(0);
   });
 
-  it('frees the file when it is closed, and when it could not be opened', async () => {
+  it('releases the lock on close, and after a failed open', async () => {
     await (await open()).close();
     opened.pop();
     await writeFile(
@@ -121,7 +121,7 @@ describe('a database in a file', () => {
     for (const _attempt of [1, 2]) await expect(open()).rejects.toThrow(/not a database/);
   });
 
-  it('tells of what another process wrote, and not of its own writes', async () => {
+  it('reports writes of another process, and not its own', async () => {
     const db = await open();
     const listener = vi.fn();
     db.onForeignWrite(listener);
@@ -132,7 +132,7 @@ describe('a database in a file', () => {
     await vi.waitFor(() => expect(listener).toHaveBeenCalledTimes(1), 1_000);
   });
 
-  it('refuses writes on a full disk, stays readable and ready to recover', async () => {
+  it('refuses writes on a full disk, serves reads, and is ready to recover', async () => {
     const db = await open();
     const pages = Number(await setting(db, 'page_count'));
     await setting(db, `max_page_count = ${pages}`);

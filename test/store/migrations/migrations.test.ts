@@ -27,7 +27,7 @@ const at = '2026-01-01T00:00:00.000000+00:00' as Tables['messages']['created_at'
 const none = '{}' as Tables['messages']['metadata'];
 
 describeEngines('a database of an earlier version', (engine) => {
-  it('makes a chain of the messages of conversations that had no branches, and keeps the rest of them and the log', async () => {
+  it('links the messages of conversations without branches, and keeps all other data and the log', async () => {
     const { db, url } = await openAt(engine, '0002-conversation-events');
     const [account, chatbot, ...conversations] = [
       createId('account'),

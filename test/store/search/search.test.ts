@@ -28,7 +28,7 @@ describeEngines('the index', (engine) => {
   }
 
   describe('findCandidates', () => {
-    it('finds passages that hold any of the terms', async () => {
+    it('finds passages that contain any of the terms', async () => {
       await add('Shop', 'Refunds take ten days.', 'We ship abroad.', 'Nothing of the kind.');
       expect(await findTexts('refund shipping?')).toEqual(['Refunds take ten days.', 'We ship abroad.']);
     });
@@ -42,7 +42,7 @@ describeEngines('the index', (engine) => {
       expect(await findTexts('holiday')).toEqual(['Five days.']);
     });
 
-    it('gives the whole passage, its source and its terms', async () => {
+    it('returns the whole passage, its source and its terms', async () => {
       const { sourceId, passages } = await addSource(corpus.db, ours.accountId, ours.chatbotId, {
         title: 'Shop',
         type: 'URL',
@@ -75,7 +75,7 @@ describeEngines('the index', (engine) => {
       );
     });
 
-    it('returns at most as many as asked for, the likeliest', async () => {
+    it('returns at most `limit` passages, the most likely ones', async () => {
       await add('A', ...Array.from({ length: 20 }, (_, index) => (index === 13 ? 'rare common' : 'common')));
       const { candidates } = await find('common rare', ours, 3);
       expect(candidates).toHaveLength(3);
@@ -87,12 +87,12 @@ describeEngines('the index', (engine) => {
       expect((await find('refund')).candidates).toEqual([]);
     });
 
-    it('finds words that are all over a small corpus', async () => {
+    it('finds words of a small corpus however frequent they are', async () => {
       await add('Shop', 'Shop hours: nine to five.', 'Shop address: Main Street.');
       expect(await findTexts('shop')).toHaveLength(2);
     });
 
-    it('searches for the two rarest terms of a large corpus even when everything holds them', async () => {
+    it('searches for the two rarest terms of a large corpus even when every passage contains them', async () => {
       const texts = Array.from({ length: 5_100 }, (_, index) => `alpha beta gamma ${index}`);
       await add('Large', ...texts);
       const { candidates, frequencies } = await find('alpha beta gamma');
@@ -108,7 +108,7 @@ describeEngines('the index', (engine) => {
       "'; drop table passages; --",
       '\u0000"',
       '{terms}:"x"',
-    ])('takes %j as words, never as syntax', async (question) => {
+    ])('treats %j as words, never as syntax', async (question) => {
       await add('A', 'x y z');
       await expect(find(question)).resolves.toBeDefined();
     });
@@ -128,7 +128,7 @@ describeEngines('the index', (engine) => {
       expect(await findTexts('refund', theirs)).toEqual(['refund theirs']);
     });
 
-    it('returns nothing for a chatbot named under another account', async () => {
+    it('returns nothing for a chatbot of another account', async () => {
       const theirs = await addChatbot(corpus.db);
       await add('Ours', 'refund ours');
       expect(await findTexts('refund', { accountId: theirs.accountId, chatbotId: ours.chatbotId })).toEqual([]);
@@ -145,7 +145,7 @@ describeEngines('the index', (engine) => {
   });
 
   describe('unindexing', () => {
-    it('forgets the passages of a source and their counts, and nothing else', async () => {
+    it('removes the passages of a source and their counts, and nothing else', async () => {
       const before = [await add('A', 'red', 'red blue'), await add('B', 'red green')] as const;
       await corpus.db.transaction((trx) => unindexSource(trx, ours.accountId, before[0].sourceId));
       const found = await find('red blue green');
@@ -154,7 +154,7 @@ describeEngines('the index', (engine) => {
       expect([...found.frequencies.values()]).toEqual([1, 0, 1]);
     });
 
-    it('forgets the passages of a chatbot, and nothing else', async () => {
+    it('removes the passages of a chatbot, and nothing else', async () => {
       const sibling = await addChatbot(corpus.db, ours.accountId);
       await add('A', 'red');
       await addSource(corpus.db, sibling.accountId, sibling.chatbotId, { title: 'B', passages: [{ text: 'red' }] });
@@ -163,21 +163,21 @@ describeEngines('the index', (engine) => {
       expect(await findTexts('red', sibling)).toEqual(['red']);
     });
 
-    it("leaves another account's source alone", async () => {
+    it('keeps the sources of other accounts', async () => {
       const theirs = await addChatbot(corpus.db);
       const { sourceId } = await add('A', 'red');
       await corpus.db.transaction((trx) => unindexSource(trx, theirs.accountId, sourceId));
       expect(await findTexts('red')).toEqual(['red']);
     });
 
-    it('leaves the index whole when passages without any word come and go', async () => {
+    it('keeps the index consistent with passages that have no words', async () => {
       const { sourceId } = await add('…', '😀', '');
       await corpus.db.transaction((trx) => unindexSource(trx, ours.accountId, sourceId));
       await add('A', 'red');
       expect(await find('red')).toMatchObject({ passageCount: 1, averageLength: 2 });
     });
 
-    it('is undone with the transaction', async () => {
+    it('rolls back with the transaction', async () => {
       const { sourceId } = await add('A', 'red');
       await corpus.db
         .transaction(async (trx) => {

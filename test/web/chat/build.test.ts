@@ -19,7 +19,7 @@ async function readFolder(folder: string): Promise<Map<string, string>> {
 }
 
 describe('the committed chat page', () => {
-  it('is what `npm run build:web` makes, byte for byte', { timeout: 60_000 }, async () => {
+  it('equals the output of `npm run build:web`, byte for byte', { timeout: 60_000 }, async () => {
     const folder = await mkdtemp(join(tmpdir(), 'chatgraph-web-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     // A process of its own: Vitest sets NODE_ENV, which is built into the bundle.
@@ -29,7 +29,7 @@ describe('the committed chat page', () => {
     expect(await readFolder(folder)).toEqual(await readFolder(DIST));
   });
 
-  it('is small, and asks nothing of any other host', async () => {
+  it('is small, and makes no request to other hosts', async () => {
     const script = await readFile(join(DIST, 'chat.js'));
     expect(gzipSync(script).byteLength).toBeLessThan(MAX_GZIPPED_BYTES);
     const style = await readFile(join(DIST, 'chat.css'), 'utf8');

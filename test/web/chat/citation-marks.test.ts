@@ -26,13 +26,13 @@ function mark(content: string, ...ends: number[]): string {
 }
 
 describe('the marks of citations', () => {
-  it('stand where their stretch ends, in UTF-16 code units', () => {
+  it('are at the end of their span, in UTF-16 code units', () => {
     expect(mark('One. Two.', 4, 9)).toBe('One.[1] Two.[2]');
     expect(mark('Ä 😀. End', 5)).toBe('Ä 😀.[1] End');
     expect(mark('One.', 4, 4)).toBe('One.[1][2]');
   });
 
-  it('stand within the text, whatever was said of their place', () => {
+  it('stay within the text, whatever offsets they have', () => {
     expect(mark('One.', -1, 99)).toBe('[1]One.[2]');
   });
 
@@ -40,11 +40,11 @@ describe('the marks of citations', () => {
     ['after a block of code', '```\ncode\n```', '```\ncode\n```\n\n[1]'],
     ['in the last cell of a row', '| a | b |', '| a | b [1]|'],
     ['after a bare address', 'See https://example.com/a', 'See https://example.com/a [1]'],
-  ])('stand %s', (_where, content, marked) => {
+  ])('are %s', (_where, content, marked) => {
     expect(mark(content, content.length)).toBe(marked);
   });
 
-  it('share a number where they point to one passage', () => {
+  it('share a number for citations of one passage', () => {
     const citations = [cite(9, 'b'), cite(4, 'a'), cite(12, 'b'), cite(20, null)];
     expect(numberCitations(citations).map(({ end, number }) => [end, number])).toEqual([
       [4, 1],
@@ -54,11 +54,11 @@ describe('the marks of citations', () => {
     ]);
   });
 
-  it('are not what the text itself holds', () => {
+  it('differ from characters of the text itself', () => {
     expect(mark('A\uFFFC\uE000\uFFFCB.', 6)).toBe('A\uFFFD\uFFFD\uFFFDB.[1]');
   });
 
-  it('can be taken out of an address, encoded or not', () => {
+  it('can be removed from a URL, encoded or not', () => {
     const marked = insertMarks('https://example.com/a', numberCitations([cite(4)]));
     expect(removeMarks(marked)).toBe('https://example.com/a');
     expect(removeMarks(encodeURI(marked))).toBe('https://example.com/a');
@@ -66,11 +66,11 @@ describe('the marks of citations', () => {
 });
 
 describe('the quote in a passage', () => {
-  it('is found although lines are broken elsewhere', () => {
+  it('is found despite different line breaks', () => {
     expect(findQuote('A (b)\nc*d? End', '(b) c*d?')).toEqual({ start: 2, end: 10 });
   });
 
-  it('is not found where the passage does not hold it', () => {
+  it('is not found in a passage without it', () => {
     expect(findQuote('Other words', 'quote')).toBeUndefined();
     expect(findQuote('Other words', ' ')).toBeUndefined();
   });

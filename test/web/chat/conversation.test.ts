@@ -31,7 +31,7 @@ const follows = (parent: string, id: string, more: Partial<Message> = {}) =>
 const ids = (messages: readonly Message[] | undefined) => messages?.map(({ id }) => id);
 
 describe('the messages of the page', () => {
-  it('puts a new message after its parent, in place of what stood there', () => {
+  it('include a new message after its parent, in place of what followed', () => {
     const shown = [message('a'), follows('a', 'b'), follows('b', 'c')];
     expect(ids(addMessage(shown, follows('c', 'd')))).toEqual(['a', 'b', 'c', 'd']);
     expect(ids(addMessage(shown, follows('a', 'b2')))).toEqual(['a', 'b2']);
@@ -39,7 +39,7 @@ describe('the messages of the page', () => {
     expect(addMessage(shown, follows('unknown', 'd'))).toBeUndefined();
   });
 
-  it('puts a page after what is known of the time before it', () => {
+  it('include a page after the known earlier messages', () => {
     const known = [message('a'), follows('a', 'b'), follows('b', 'c')];
     expect(ids(addPage(known, [follows('b', 'c2'), follows('c2', 'd')]))).toEqual(['a', 'b', 'c2', 'd']);
     expect(ids(addPage(known, [message('x'), follows('x', 'y')]))).toEqual(['x', 'y']);
@@ -47,7 +47,7 @@ describe('the messages of the page', () => {
     expect(ids(addPage(known, []))).toEqual([]);
   });
 
-  it('goes by what has come further, whatever comes last', () => {
+  it('keep the most advanced version, whatever arrives last', () => {
     const streaming = message('a', { status: 'STREAMING', content: 'One two' });
     const ended = message('a', { status: 'INTERRUPTED', content: 'One' });
     expect(mergeMessage(streaming, ended)).toBe(ended);
@@ -57,7 +57,7 @@ describe('the messages of the page', () => {
   });
 
   it.each([1, 2, 3, 4, 5])(
-    'writes every piece once, however often and in whatever packing it comes (seed %i)',
+    'include every piece once, however often and in whatever size it arrives (seed %i)',
     (seed) => {
       const random = createRandom(seed);
       const text = Array.from({ length: 40 }, (_, index) => `${index} `).join('');
@@ -74,14 +74,14 @@ describe('the messages of the page', () => {
     },
   );
 
-  it('says when text is missing before a piece, and leaves alone what has ended', () => {
+  it('report missing text before a piece, and keep finished messages', () => {
     const shown = [message('a', { status: 'STREAMING', content: 'One' }), message('b', { content: 'Whole' })];
     expect(addDelta(shown, { messageId: 'a', offset: 4, text: 'two' })).toBeUndefined();
     expect(addDelta(shown, { messageId: 'b', offset: 0, text: 'Another text' })).toBe(shown);
     expect(addDelta(shown, { messageId: 'unknown', offset: 9, text: 'x' })).toBe(shown);
   });
 
-  it('keeps a citation once', () => {
+  it('include a citation once', () => {
     const citation = { start: 0, end: 3, title: 'Title', url: null, quote: 'One', passage: null };
     const shown = [message('a', { status: 'STREAMING', content: 'One' })];
     const once = addCitation(shown, 'a', citation);

@@ -25,28 +25,28 @@ const state = { ...EMPTY, messages: [question] };
 const event = (type: Event['__typename'], more: object) => ({ __typename: type, cursor: 'c', ...more }) as Event;
 
 describe('an event on the page', () => {
-  it('adds what is shown, and not what is told of another branch', () => {
+  it('adds messages of the shown branch, and none of another', () => {
     expect(applyEvent(state, event('MessageCreated', { message: reply }))?.messages).toEqual([question, reply]);
     expect(applyEvent(state, event('MessageCreated', { message: { ...reply, isShown: false } }))).toEqual({});
   });
 
-  it('changes what is known only', () => {
+  it('changes only known messages', () => {
     const ended = { ...reply, status: 'COMPLETED' } as Message;
     expect(applyEvent(state, event('MessageCompleted', { message: ended }))?.messages).toEqual([question]);
   });
 
-  it.each(['BranchSelected', 'StreamGap'] as const)('has everything read again after %s', (type) => {
+  it.each(['BranchSelected', 'StreamGap'] as const)('causes a full read after %s', (type) => {
     expect(applyEvent(state, event(type, { message: { id: 'x' } }))).toBeUndefined();
   });
 
-  it('has everything read again where something is missing', () => {
+  it('causes a full read when something is missing', () => {
     const lost = { ...reply, parent: { id: 'unknown' } };
     expect(applyEvent(state, event('MessageCreated', { message: lost }))).toBeUndefined();
     const writing = { ...state, messages: [question, reply] };
     expect(applyEvent(writing, event('MessageDelta', { messageId: 'r', offset: 7, text: 'x' }))).toBeUndefined();
   });
 
-  it('shows a person typing, until they have written', () => {
+  it('shows a person typing, until their message arrives', () => {
     const typing = event('TypingChanged', { role: 'AGENT', isTyping: true });
     expect(applyEvent(state, typing)).toEqual({ isPersonTyping: true });
     expect(applyEvent(state, event('TypingChanged', { role: 'USER', isTyping: true }))).toEqual({});
@@ -54,29 +54,29 @@ describe('an event on the page', () => {
     expect(applyEvent(state, said)?.isPersonTyping).toBe(false);
   });
 
-  it('ignores what it does not know', () => {
+  it('is ignored when its type is unknown', () => {
     expect(applyEvent(state, event('SomethingNew' as Event['__typename'], {}))).toEqual({});
   });
 });
 
-describe('what is read out', () => {
+describe('the announcement', () => {
   const ended = { ...reply, status: 'COMPLETED', content: 'Hi.' } as Message;
 
-  it('is an answer when it has ended, once, and never a piece of it', () => {
+  it('is a finished answer, once, and never a piece of it', () => {
     expect(describeChange([question], [question, reply])).toBeUndefined();
     expect(describeChange([question, reply], [question, { ...reply, content: 'H' }])).toBeUndefined();
     expect(describeChange([question, reply], [question, ended])).toBe('Answer: Hi.');
     expect(describeChange([question, ended], [question, ended])).toBeUndefined();
   });
 
-  it('says when an answer ended early, and who else has written', () => {
+  it('says that an answer ended early, and who else has written', () => {
     const cut = { ...ended, status: 'INTERRUPTED' } as Message;
     expect(describeChange([question, reply], [question, cut])).toBe('The answer was interrupted. Hi.');
     const person = { ...ended, role: 'AGENT', authorName: 'Grace' } as Message;
     expect(describeChange([question], [question, person])).toBe('Grace wrote: Hi.');
   });
 
-  it('is nothing of what was there before the page', () => {
+  it('is empty for messages from before the page', () => {
     expect(describeChange([], [question, ended])).toBeUndefined();
   });
 });

@@ -44,7 +44,7 @@ async function readMessages(gateway: TestGateway): Promise<Message[]> {
 const plain = (text: string) => text.replaceAll(/[`*_\s]/g, '');
 
 describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROMIUM_PATH)', { timeout: 60_000 }, () => {
-  it('shows an answer as it grows, and opens the passage behind a mark', async () => {
+  it('shows an answer as it grows, and opens the passage of a mark', async () => {
     const { page, visitor, engine, gateway, hosts, problems } = await openPage();
     const { sources } = await readDemo(gateway);
     const [source] = sources.nodes;
@@ -84,7 +84,7 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     expect((await readDemo(gateway)).conversations.nodes[0]?.channel).toBe('CHAT_PAGE');
   });
 
-  it('stops an answer, has it written once more, switches between both, and rates one', async () => {
+  it('stops, regenerates, switches between and rates answers', async () => {
     const { page, visitor, engine, gateway, problems } = await openPage();
     await visitor.ask('Tell me a story.');
     engine.push(delta('Once upon a time'));
@@ -106,7 +106,7 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     expect(problems).toEqual([]);
   });
 
-  it('asks an edited question, and goes back to the one before with its answer', async () => {
+  it('sends an edited question, and returns to the earlier version with its answer', async () => {
     const { page, visitor, engine } = await openPage();
     await visitor.ask('First?');
     engine.push(delta('One.'), finish);
@@ -124,7 +124,7 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     expect(await page.locator('.bubble').allTextContents()).toEqual(['First?']);
   });
 
-  it('takes up the conversation and the answer under way when it is loaded again', async () => {
+  it('resumes the conversation and the running answer after a reload', async () => {
     const { page, visitor, engine, gateway } = await openPage();
     await visitor.ask('Count.');
     engine.push(delta('One, '));
@@ -143,7 +143,7 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     await visitor.finds('What would you like to know?');
   });
 
-  it('shows what people and models write as text', async () => {
+  it('shows the texts of people and models as text', async () => {
     const { page, visitor, engine, problems } = await openPage();
     const hostile = '<script>alert(1)</script><img src=x onerror=alert(2)> &lt;b&gt;';
     await visitor.ask(hostile);
@@ -170,7 +170,7 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     expect(problems).toEqual([]);
   });
 
-  it('can be used by the keyboard alone, on a phone, without scrolling sideways', async () => {
+  it('works by keyboard only, and on a phone without horizontal scrolling', async () => {
     const { page, visitor, engine } = await openPage({ viewport: { width: 320, height: 568 }, hasTouch: true });
     const focused = () => page.evaluate(() => document.activeElement?.textContent || document.activeElement?.ariaLabel);
     const tabTo = async (name: string) => {

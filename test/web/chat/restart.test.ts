@@ -32,7 +32,7 @@ function linkOf({ stdout }: RunningGateway): string {
 }
 
 describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROMIUM_PATH)', () => {
-  it('asks for the new link when the gateway is killed and started again', { timeout: 90_000 }, async () => {
+  it('asks for the new link after the gateway was killed and restarted', { timeout: 90_000 }, async () => {
     const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '40' };
     const killed = await startGatewayProcess({ env });
     expect(linkOf(killed)).toMatch(/\/chat\/demo#[\w-]{32}$/);
@@ -72,7 +72,7 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     ]);
   });
 
-  it('sends what was written while the connection was lost, once', { timeout: 90_000 }, async () => {
+  it('sends messages written during a lost connection, once', { timeout: 90_000 }, async () => {
     const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir() } });
     const { page } = await openBrowser({ viewport: { width: 1000, height: 900 } });
     const visitor = createVisitor(page);

@@ -35,7 +35,7 @@ async function openOffice(gateway: TestGateway) {
 }
 
 describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROMIUM_PATH)', { timeout: 60_000 }, () => {
-  it('hands over to a person, and back', async () => {
+  it('hands off to a person, and back to the chatbot', async () => {
     const { page, visitor, engine, gateway, problems } = await openPage();
     const office = await openOffice(gateway);
     await office.setForm([
