@@ -37,10 +37,8 @@ export default defineConfig({
   // Two copies of graphql in one process refuse each other's schemas.
   resolve: { alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }] },
   test: {
-    // Tests wait more than they compute.
-    maxWorkers: 3,
-    // The files of a worker share its modules, which are loaded and compiled once: a test undoes what it changes in them.
-    isolate: false,
+    // Tests wait more than they compute; one less than there are cores would be one on a small machine.
+    maxWorkers: 2,
     globalSetup: ['test/helpers/templates.ts'],
     // The summary comes last.
     reporters: [slowestFiles, 'default'],

@@ -114,28 +114,31 @@ ConversationRef.implement({
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of the first message.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'The time of the last message or escalation.' }),
-    messages: t.connection(
-      {
-        type: MessageRef,
-        authScopes: CONTENT,
-        description:
-          'The messages of the selected branch, oldest first. Private notes need `MANAGE` too. Needs `READ` or `CHAT`.',
-        extensions: pageExtensions,
-        resolve: (conversation, args, { deps, viewer }) =>
-          paginate('message', args, (page) =>
-            listMessages(
-              deps.db.read,
-              viewer.accountId,
-              { conversationId: conversation.id, withNotes: canSeePrivateNotes(viewer) },
-              page,
-            ),
-          ),
-      },
-      { name: 'ConversationMessagesConnection', description: 'A page of messages.' },
-      { name: 'ConversationMessagesConnectionEdge', description: 'A message with its cursor.' },
-    ),
   }),
 });
+
+builder.objectField(ConversationRef, 'messages', (t) =>
+  t.connection(
+    {
+      type: MessageRef,
+      authScopes: CONTENT,
+      description:
+        'The messages of the selected branch, oldest first. Private notes need `MANAGE` too. Needs `READ` or `CHAT`.',
+      extensions: pageExtensions,
+      resolve: (conversation, args, { deps, viewer }) =>
+        paginate('message', args, (page) =>
+          listMessages(
+            deps.db.read,
+            viewer.accountId,
+            { conversationId: conversation.id, withNotes: canSeePrivateNotes(viewer) },
+            page,
+          ),
+        ),
+    },
+    { name: 'ConversationMessagesConnection', description: 'A page of messages.' },
+    { name: 'ConversationMessagesConnectionEdge', description: 'A message with its cursor.' },
+  ),
+);
 
 builder.objectField(ChatbotRef, 'conversations', (t) =>
   t.connection(
