@@ -128,7 +128,9 @@ function load({ link }: Mirrors, mirror: Mirror): void {
   const settled = Promise.withResolvers<void>();
   // Callers that wait already wait for this read.
   settled.promise.then(before.resolve);
-  Object.assign(mirror, { state: 'loading', early, settled });
+  mirror.state = 'loading';
+  mirror.earlyDeltas = early;
+  mirror.settled = settled;
   const finish = (deltas: readonly TextDelta[], isRead: boolean) => {
     // A newer read has started since, or no one listens any more.
     if (mirror.earlyDeltas !== early) return;
