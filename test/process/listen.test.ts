@@ -139,7 +139,7 @@ describe('webhooks listen', () => {
     const { url, key } = gateway;
     const nobody = `http://127.0.0.1:${await findFreePort()}`;
     const refusals: [string[], RegExp][] = [
-      [['--url', url], /^Name a key: --key ic_…, or CHATGRAPH_KEY\.\n$/],
+      [['--url', url], /^Give a key by --key ic_… or CHATGRAPH_KEY\.\n$/],
       [['--url', 'nonsense', '--key', key], /^--url must be an address/],
       [['--url', url, '--key', key, '--forward', 'localhost:3000'], /^--forward must be an address/],
       [['--url', nobody, '--key', key], /^There is no gateway at http:\S+: connect ECONNREFUSED .*\.\n$/],
