@@ -142,7 +142,7 @@ describe('without SECRET_KEY', () => {
     await writeFile(path, 'a'.repeat(64));
     await chmod(path, 0o644);
     const { logs, seal } = openSealer({ databaseUrl });
-    expect(logs.join()).toContain('others can read the secret key');
+    expect(logs.join()).toContain('other users can read the secret key file');
     expect(logs.join()).not.toContain('aaaa');
     expect(seal('provider-key', PLACE, 'sk-secret')).toMatch(/^v1\./);
   });
