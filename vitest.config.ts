@@ -42,8 +42,9 @@ export default defineConfig({
     globalSetup: ['test/helpers/templates.ts'],
     // The summary comes last.
     reporters: [slowestFiles, 'default'],
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // A guard against what hangs: a busy machine may be slow.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     projects: [
       { extends: true, test: { name: 'rules', include: RULES } },
       { extends: true, test: { name: 'compiled', include: ['test/**/*.test.ts'], exclude: RULES } },

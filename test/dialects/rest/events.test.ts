@@ -271,7 +271,7 @@ describe('the events of a conversation', () => {
     expect(await other.until('message.created')).toHaveLength(1);
   });
 
-  it('arrive in fewer and larger pieces at a slow reader, and complete', { timeout: 60_000 }, async () => {
+  it('arrive in fewer and larger pieces at a slow reader, and complete', { timeout: 120_000 }, async () => {
     const opened = await openConversation();
     const headers = { Authorization: `Bearer ${opened.key}` };
     const request = get(opened.url + opened.path, { headers });
