@@ -13,7 +13,7 @@ import { builder } from '../builder.ts';
 import { messageContent } from '../messages/message.ts';
 import { conversationPayload, itsConversation, storedMessage } from '../payloads.ts';
 
-/** Who can be seen typing. */
+/** The roles whose typing is shown. */
 export const TypingRole = builder.enumType('TypingRole', {
   description: 'A party whose typing is shown.',
   values: {

@@ -178,7 +178,7 @@ const WhenBusyRef = builder.enumType('WhenBusy', {
   } satisfies Record<WhenBusy, object>,
 });
 
-/** What to do while a reply is under way, as an input field. */
+/** The input field that chooses the behaviour while a reply is in progress. */
 export const whenBusy = {
   type: WhenBusyRef,
   defaultValue: 'ENQUEUE',

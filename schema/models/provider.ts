@@ -10,7 +10,7 @@ import { builder, type FieldExtensions } from '../builder.ts';
 import type { GraphContext } from '../context.ts';
 import { MessageErrorRef } from '../messages/generation.ts';
 
-/** What a provider is called, and which model is asked where none is named. */
+/** The display name of a provider, and the model it uses by default. */
 function familyOf(name: string): Pick<ModelFamily, 'label' | 'defaultModel'> {
   return isProvider(name) ? FAMILIES[name] : { label: 'Built-in', defaultModel: null };
 }

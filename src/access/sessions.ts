@@ -5,7 +5,7 @@ import { createId } from '../domain/ids.ts';
 import { generateKey, hashKey, PREFIX_LENGTH } from '../domain/key-form.ts';
 import { type Clock, toTimestamp } from '../domain/time.ts';
 
-/** What a session token gives access to: one conversation of one chatbot, and nothing else of the account. */
+/** The scope of a session token: one conversation of one chatbot, and nothing else of the account. */
 export interface SessionScope {
   readonly chatbotId: string;
   /** Created with the token. The conversation starts with the first message sent to it. */

@@ -18,7 +18,7 @@ export interface Viewer {
   readonly session?: SessionScope | undefined;
 }
 
-/** What authentication and rate limits need. */
+/** The dependencies of authentication and rate limits. */
 export interface AuthDeps {
   readonly keyring: Pick<Keyring, 'find'>;
   readonly limiter: Pick<RateLimiter, 'consume'>;

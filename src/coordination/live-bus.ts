@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { createNotify } from './notify.ts';
 
-/** What may have changed: only the text of a reply in progress, or anything. */
+/** The extent of a change: only the text of a reply in progress, or anything. */
 export type ChangeHint = 'text' | 'anything';
 
 /**

@@ -1,6 +1,6 @@
 /** The settings of a chatbot's models, and the names of models. */
 
-/** What an answer may be based on: the sources only, or also the model's own knowledge. */
+/** The basis of an answer: the sources only, or also the model's own knowledge. */
 export const GROUNDINGS = ['STRICT', 'OPEN'] as const;
 /** One of `GROUNDINGS`. */
 export type Grounding = (typeof GROUNDINGS)[number];

@@ -15,7 +15,7 @@ export const SCOPES = ['READ', 'CHAT', 'MANAGE'] as const;
 /** One of `SCOPES`. */
 export type Scope = (typeof SCOPES)[number];
 
-/** What a source was created from. */
+/** The origin of a source. */
 export const SOURCE_TYPES = ['SITE', 'URL', 'FILE', 'TEXT', 'QA', 'TRANSCRIPT'] as const;
 /** One of `SOURCE_TYPES`. */
 export type SourceType = (typeof SOURCE_TYPES)[number];
@@ -60,7 +60,7 @@ export const ANSWERERS = ['AI', 'PERSON'] as const;
 /** One of `ANSWERERS`. */
 export type Answerer = (typeof ANSWERERS)[number];
 
-/** Whose typing is shown. */
+/** The role whose typing is shown. */
 export const TYPING_ROLES = ['USER', 'AGENT'] as const;
 /** One of `TYPING_ROLES`. */
 export type TypingRole = (typeof TYPING_ROLES)[number];

@@ -184,13 +184,13 @@ function costOfDocument(schema: GraphQLSchema, text: unknown): number {
   if (typeof text !== 'string') return 0;
   try {
     const document = parseWithinLimits(text);
-    const ruler = createSelectionMeter(schema, document, {});
+    const meter = createSelectionMeter(schema, document, {});
     const operations = document.definitions.filter(
       (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
     );
     return operations.reduce((sum, { operation, selectionSet }) => {
       const root = schema.getRootType(operation);
-      return root == null ? sum : sum + ruler.measure(selectionSet, root).cost;
+      return root == null ? sum : sum + meter.measure(selectionSet, root).cost;
     }, 0);
   } catch (error) {
     if (error instanceof RefusalError || error instanceof GraphQLError) return 0;

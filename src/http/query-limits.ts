@@ -26,8 +26,8 @@ export function measureOperation(
 ): void {
   const root = schema.getRootType(operation.operation);
   if (root == null || measured.has(operation)) return;
-  const ruler = createSelectionMeter(schema, document, variables);
-  const size = ruler.measure(operation.selectionSet, root);
+  const meter = createSelectionMeter(schema, document, variables);
+  const size = meter.measure(operation.selectionSet, root);
   requireAtMost('depth', size.depth, QUERY_LIMITS.depth);
   requireAtMost('number of aliases', size.aliases, QUERY_LIMITS.aliases);
   requireAtMost('number of directives', size.directives + (operation.directives?.length ?? 0), QUERY_LIMITS.directives);
@@ -38,12 +38,12 @@ export function measureOperation(
   if (cost > QUERY_LIMITS.cost) {
     const parts = fields.map((field) => ({
       field: nameOf(field),
-      cost: isOfSchema(field) ? introspection : ruler.measureField(field, root).cost,
+      cost: isOfSchema(field) ? introspection : meter.measureField(field, root).cost,
     }));
     throw tooComplex('cost', QUERY_LIMITS.cost, { size: cost, parts: listDearest(parts) });
   }
   if (operation.operation === 'mutation' && size.bytes > QUERY_LIMITS.mutationBytes) {
-    const parts = fields.map((field) => ({ field: nameOf(field), cost: ruler.measureField(field, root).bytes }));
+    const parts = fields.map((field) => ({ field: nameOf(field), cost: meter.measureField(field, root).bytes }));
     throw tooComplex('largest possible answer in bytes', QUERY_LIMITS.mutationBytes, {
       size: size.bytes,
       parts: listDearest(parts),

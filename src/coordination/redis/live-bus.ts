@@ -23,15 +23,15 @@ export function createRedisBus(link: RedisLink, channels: Channels, outbox: Outb
   const local = createMemoryBus(link.logger);
   const heard = new Map<string, { count: number; leave: () => void }>();
   const dirty = new Map<string, ChangeHint>();
-  let told: [topic: string, news: ChangeHint][] = [];
+  let pending: [topic: string, news: ChangeHint][] = [];
   const haveNews = outbox.add({
     fill(batch) {
-      told = [...dirty];
+      pending = [...dirty];
       dirty.clear();
-      for (const [topic, hint] of told) batch.publish(link.nameOf(channelOf(topic)), `${self} ${hint}`);
+      for (const [topic, hint] of pending) batch.publish(link.nameOf(channelOf(topic)), `${self} ${hint}`);
     },
     settle(replies) {
-      for (const [index, [topic, hint]] of told.entries()) if (replies[index]?.[0]) note(topic, hint);
+      for (const [index, [topic, hint]] of pending.entries()) if (replies[index]?.[0]) note(topic, hint);
     },
   });
 

@@ -12,7 +12,7 @@ export interface AuthenticatedRequest {
   readonly claimStream: () => void;
 }
 
-/** What the HTTP server provides with each REST request. */
+/** The values that the HTTP server provides with each REST request. */
 export interface RestBindings {
   /**
    * Authenticates and counts the request, and reports the rate limit status to the client.

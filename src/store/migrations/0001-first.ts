@@ -1,10 +1,11 @@
 import { type Kysely, sql } from 'kysely';
 import { createSearchIndex } from '../search/search.ts';
 
-// The first tables: accounts, API keys, chatbots, sources, passages, conversations, messages and usage.
-//
-// Tables that grow have no index by account alone: a planner without statistics would use it for `id in (…)` and scan
-// the whole account instead of finding a few ids.
+/**
+ * Creates the first tables: accounts, API keys, chatbots, sources, passages, conversations, messages and usage. Tables
+ * that grow have no index by account alone: a planner without statistics would use it for `id in (…)` and scan the
+ * whole account instead of finding a few ids.
+ */
 export async function createFirstTables(db: Kysely<unknown>): Promise<void> {
   await createAccounts(db);
   await createApiKeys(db);
