@@ -37,8 +37,11 @@ export default defineConfig({
   // Two copies of graphql in one process refuse each other's schemas.
   resolve: { alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }] },
   test: {
-    // Tests wait more than they compute; one less than there are cores would be one on a small machine.
-    maxWorkers: 2,
+    // Tests wait more than they compute: one less than there are cores would be one on a small machine.
+    maxWorkers: 3,
+    // Loading the modules anew for each file would take a third of the time. No test may leave them changed.
+    isolate: false,
+    setupFiles: ['test/helpers/patience.ts'],
     globalSetup: ['test/helpers/templates.ts'],
     // The summary comes last.
     reporters: [slowestFiles, 'default'],

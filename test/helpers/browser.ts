@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { afterAll, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 
 const FLAGS =
   '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
@@ -24,12 +24,8 @@ export interface OpenedPage {
   readonly problems: readonly string[];
 }
 
-// One for all tests of a file: to start it takes longer than most of them.
+// One for all tests of a process, which ends it: to start it takes longer than most of them.
 let launching: Promise<Browser> | undefined;
-
-afterAll(async () => {
-  await (await launching)?.close();
-});
 
 /** Opens a page in a browser that knows nothing, and notes whom it talks to. */
 export async function openBrowser(options: BrowserContextOptions = {}): Promise<OpenedPage> {

@@ -45,13 +45,14 @@ function expectRecovered(
     const now = byId.get(row.id);
     if (row.status === 'QUEUED') waiting.set(row.conversation_id, waiting.get(row.conversation_id) ?? row.id);
     else if (row.status === 'STREAMING') {
-      const { content, citations } = row;
+      const { content, citations, stop_asked } = row;
       // Nobody has seen anything of it, so it is written anew, and what waits behind it goes on waiting.
       if (content === '' && citations === '[]') {
         rewritten.add(row.conversation_id);
         continue;
       }
-      expect(now).toMatchObject({ status: 'INTERRUPTED', finish_reason: 'ABORTED', content, citations });
+      const status = stop_asked ? 'STOPPED' : 'INTERRUPTED';
+      expect(now).toMatchObject({ status, finish_reason: 'ABORTED', content, citations });
       expect(timeOf(now?.completed_at)).toBeLessThanOrEqual(readyAt);
     } else expect(now).toMatchObject(row);
   }

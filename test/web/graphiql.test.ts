@@ -20,7 +20,7 @@ function createUser(page: Page) {
     const look = async () => {
       const text = await result();
       // Pressed sooner after the change of tabs than people can: GraphiQL looks for the operation of the last one.
-      if (text.includes('Cannot infer operation')) await run();
+      if (/Cannot infer operation|Could not determine what operation/.test(text)) await run();
       return text;
     };
     await expect.poll(look, { timeout: 60_000 }).toMatch(pattern);

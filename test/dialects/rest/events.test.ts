@@ -239,10 +239,10 @@ describe('the events of a conversation', () => {
     const opened = await openConversation();
     const request = get(opened.url + opened.path, { headers: { Authorization: `Bearer ${opened.key}` } });
     const [response] = (await once(request, 'response')) as [IncomingMessage];
-    response.on('error', () => {});
+    for (const side of [request, response]) side.on('error', () => {});
     await opened.ask();
-    // More than lies on the way between one who writes and one who does not read.
-    opened.engine.push(delta('x'.repeat(30_000_000)));
+    // More than lies on the way between one who writes and one who does not read, and less than may wait for a client.
+    opened.engine.push(delta('x'.repeat(15_000_000)));
     for (let read = ''; !read.includes('message.delta'); read += response.read() ?? '')
       await once(response, 'readable');
     request.destroy();
