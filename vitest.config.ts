@@ -49,7 +49,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
-      { extends: true, test: { name: 'rules', include: RULES } },
+      // Some of them change what is global, or read modules as they are loaded.
+      { extends: true, test: { name: 'rules', include: RULES, isolate: true } },
       { extends: true, test: { name: 'compiled', include: ['test/**/*.test.ts'], exclude: RULES } },
       {
         extends: true,

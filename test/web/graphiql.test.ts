@@ -17,13 +17,7 @@ function createUser(page: Page) {
   const run = () => page.locator('.graphiql-execute-button').click();
 
   async function resultWith(pattern: RegExp): Promise<string> {
-    const look = async () => {
-      const text = await result();
-      // Pressed sooner after the change of tabs than people can: GraphiQL looks for the operation of the last one.
-      if (/Cannot infer operation|Could not determine what operation/.test(text)) await run();
-      return text;
-    };
-    await expect.poll(look, { timeout: 60_000 }).toMatch(pattern);
+    await expect.poll(result, { timeout: 60_000 }).toMatch(pattern);
     return result();
   }
 
@@ -31,8 +25,14 @@ function createUser(page: Page) {
     result,
     resultWith,
     tabs: () => page.locator('.graphiql-tab-button').allTextContents(),
-    openTab: (name: string) => page.locator('.graphiql-tab-button', { hasText: name }).click(),
     run,
+
+    async openTab(name: string): Promise<void> {
+      await page.locator('.graphiql-tab-button', { hasText: name }).click();
+      await page.locator('.graphiql-query-editor .view-lines', { hasText: name }).waitFor();
+      // GraphiQL looks for the operation a moment after the change, later than a test presses and sooner than people.
+      await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 500)));
+    },
 
     /** Writes into the quotes at the end of a line of the pane below, in place of its last `replaced` characters. */
     async write(pane: 'Headers' | 'Variables', line: number, text: string, replaced = 0): Promise<void> {
