@@ -19,6 +19,7 @@ const RULES = [
   'test/answer/{citation-markers,confidence,follow-ups,model-engine,prompt,sentences}.test.ts',
   'test/coordination/{live-bus,rate-limiter}.test.ts',
   'test/dialects/rest/mappers.test.ts',
+  'test/http/query-queue.test.ts',
   'test/models/{failure,models,open,pages,redact,steps,stop-markers}.test.ts',
   'test/schema/{descriptions,field-scopes}.test.ts',
   'test/sources/chunk.test.ts',

@@ -25,6 +25,8 @@ export interface Metrics {
   readonly webhookAttempts: Counter<'outcome'>;
   /** Time until an endpoint responded or the attempt failed; in seconds. */
   readonly webhookSeconds: Histogram<string>;
+  /** Queries that wait for others: see `queueQueries`. */
+  readonly waitingQueries: Gauge<string>;
   /** Bytes of responses buffered for clients. */
   readonly pendingBytes: Gauge<string>;
   /** Responses and sockets that were closed because the client read too slowly, by `CutReason`. */
@@ -74,6 +76,11 @@ function createRequestMetrics(registers: Registry[]) {
     rateLimited: new Counter({
       name: 'chatgraph_rate_limited_total',
       help: 'Requests refused by the rate limit.',
+      registers,
+    }),
+    waitingQueries: new Gauge({
+      name: 'chatgraph_waiting_queries',
+      help: 'Queries that wait until others have finished.',
       registers,
     }),
     pendingBytes: new Gauge({

@@ -13,6 +13,7 @@ import { handleOrigin } from './origins.ts';
 import { ANSWER_POLICY } from './pages.ts';
 import { createPendingBytes, type PendingBytes } from './pending-bytes.ts';
 import { createEngine } from './pipeline.ts';
+import { queueQueries } from './query-queue.ts';
 import { createRoutes, routeOf } from './routes.ts';
 import { isStreamType } from './stream-counts.ts';
 import { createSocketServer, type SocketServer } from './websocket.ts';
@@ -71,7 +72,7 @@ interface Serving {
 
 /** Creates the HTTP server; it accepts nothing before `listen`, and responds to nothing before `open`. */
 export function createHttpServer(deps: Deps): HttpServer {
-  const executor = createExecutor(deps);
+  const executor = queueQueries(createExecutor(deps), deps);
   const engine = createEngine(deps, executor);
   const graphql = createGraphQLServer(deps, engine);
   const pendingBytes = createPendingBytes(deps);

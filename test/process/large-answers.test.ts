@@ -7,10 +7,11 @@ import { insertAccount } from '../../src/store/accounts.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { askGraphQL } from '../helpers/gateway.ts';
 import { insertLargeConversation, LARGE_METADATA } from '../helpers/large.ts';
-import { createDataDir, startGatewayProcess } from '../helpers/process.ts';
-import { codesOf } from '../helpers/sockets.ts';
+import { createDataDir, startGatewayProcess, startProgram } from '../helpers/process.ts';
+import { type Answer, codesOf } from '../helpers/sockets.ts';
 
 const HEAP_MB = 256;
+const QUERIES = 300;
 
 /** A gateway with a small heap, a key that may only read, and a conversation whose messages have 16 kB of metadata. */
 async function startSmallGateway(isCompiled: boolean) {
@@ -18,9 +19,11 @@ async function startSmallGateway(isCompiled: boolean) {
   const url = `sqlite:${join(dir, 'chatgraph.db')}`;
   const db = await openDatabase({ url, role: 'gateway' });
   const accountId = createId('account');
-  const { secret: key } = await db.transaction(async (trx) => {
+  const [key, otherKey] = await db.transaction(async (trx) => {
     await insertAccount(trx, { id: accountId, name: 'Large', createdAt: toTimestamp(Date.now()) });
-    return issueApiKey(trx, Date.now(), accountId, { name: 'Reader', scopes: ['READ'] });
+    const issue = async () =>
+      (await issueApiKey(trx, Date.now(), accountId, { name: 'Reader', scopes: ['READ'] })).secret;
+    return [await issue(), await issue()] as const;
   });
   const ids = await insertLargeConversation(db, accountId, {
     messages: 95,
@@ -38,7 +41,7 @@ async function startSmallGateway(isCompiled: boolean) {
       NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`,
     },
   });
-  return { gateway, key, ...ids };
+  return { gateway, key, otherKey, ...ids };
 }
 
 const count = (times: number, text: (index: number) => string) =>
@@ -78,5 +81,33 @@ describe.each([true, false])(`a gateway with a heap of ${HEAP_MB} MB, compiled o
     }
     const small = await askGraphQL({ url: gateway.url, key }, messages(3, 95, 'content metadata'));
     expect(small.errors).toBeUndefined();
+  });
+
+  it(`answers ${QUERIES} large queries at once, and /health and other keys between them`, async () => {
+    const { gateway, key, otherKey, conversationId } = await startSmallGateway(isCompiled);
+    const query = `{conversation(id:"${conversationId}"){messages(first:95){nodes{content metadata}}}}`;
+    // A process of its own: what is measured is the gateway, not its client.
+    const load = startProgram({
+      script: 'test/process/large-queries.ts',
+      args: [gateway.url, key, query, String(QUERIES)],
+    });
+    const startedAt = performance.now();
+    const waits: number[] = [];
+    const wait = async (ask: () => Promise<unknown>) => {
+      const askedAt = performance.now();
+      const answer = await ask();
+      waits.push(performance.now() - askedAt);
+      return answer;
+    };
+    while (!load.stdout.includes('smallest')) {
+      expect(await wait(async () => (await fetch(`${gateway.url}/health`)).status)).toBe(200);
+      const small = await wait(() => askGraphQL({ url: gateway.url, key: otherKey }, '{ viewer { apiKey { id } } }'));
+      expect(codesOf(small as Answer)).toEqual([]);
+    }
+    expect(await load.exited).toBe(0);
+    // All of them took this long; without turns one request would wait for most of them.
+    expect(Math.max(...waits)).toBeLessThan((performance.now() - startedAt) / 4);
+    expect(Number(/smallest: (\d+)/.exec(load.stdout)?.[1])).toBeGreaterThan(2_000_000);
+    expect(gateway.stderr).not.toMatch(/heap|fatal/i);
   });
 });
