@@ -48,10 +48,12 @@ const NEWEST = {
 
 /** The newest id of all tables; `undefined` in an empty database. Uses the primary keys. */
 export async function findNewestIdOfAll(db: Queryable): Promise<string | undefined> {
-  let newest: string | undefined;
-  for (const table of TABLES) {
-    const row = await db.selectFrom(table).select('id').orderBy('id', 'desc').limit(1).executeTakeFirst();
-    if (row !== undefined && (newest === undefined || row.id > newest)) newest = row.id;
-  }
-  return newest;
+  const [first, ...others] = TABLES.map((table) =>
+    db.selectFrom(db.selectFrom(table).select('id').orderBy('id', 'desc').limit(1).as('newest')).select('id'),
+  );
+  const rows = await others.reduce((all, one) => all?.unionAll(one), first)?.execute();
+  return rows
+    ?.map(({ id }) => id)
+    .sort()
+    .at(-1);
 }

@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import { StartupError, StorageUnavailableError } from '../../domain/errors.ts';
 import { describeFailure } from '../engines/error-codes.ts';
 import { openSqliteSnapshot } from '../engines/sqlite.ts';
-import { compareMigrations } from '../migrations/migrate.ts';
+import { compareMigrations, listMigrations } from '../migrations/migrate.ts';
 import type { Queryable } from '../tables.ts';
 import {
   type AnyRow,
@@ -22,7 +22,7 @@ import {
   readBatches,
 } from './rows.ts';
 import { copyIndex, hasEqualResults } from './search-index.ts';
-import { listMigrations, markCopyComplete, markCopyStarted, readTargetState, withTarget } from './target.ts';
+import { markCopyComplete, markCopyStarted, readTargetState, withTarget } from './target.ts';
 
 /** The progress of a copy. */
 export interface CopyProgress {

@@ -3,7 +3,7 @@ import { StartupError, StorageUnavailableError } from '../../domain/errors.ts';
 import { describeFailure } from '../engines/error-codes.ts';
 import { migratePostgres } from '../engines/postgres.ts';
 import { createPostgresHandle } from '../engines/postgres-pool.ts';
-import { compareMigrations } from '../migrations/migrate.ts';
+import { compareMigrations, listMigrations } from '../migrations/migrate.ts';
 import type { Queryable } from '../tables.ts';
 import { COPIED_TABLES, findLastRow } from './rows.ts';
 
@@ -93,10 +93,4 @@ export async function markCopyStarted(url: string, target: Queryable, fingerprin
 /** Records that the copy is complete: gateways may start. */
 export async function markCopyComplete(target: Queryable): Promise<void> {
   await sql`delete from kysely_migration where name like ${`${MARK}%`}`.execute(target);
-}
-
-/** The names of the migrations that a database has run. */
-export async function listMigrations(db: Queryable): Promise<string[]> {
-  const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db);
-  return rows.map(({ name }) => name);
 }

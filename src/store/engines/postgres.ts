@@ -11,7 +11,7 @@ import {
 } from 'kysely';
 import { StartupError, StorageUnavailableError } from '../../domain/errors.ts';
 import { countRevokedApiKeys } from '../api-keys.ts';
-import { migrate } from '../migrations/migrate.ts';
+import { isMigrated, migrate } from '../migrations/migrate.ts';
 import type { Queryable, Tables } from '../tables.ts';
 import { describeFailure } from './error-codes.ts';
 import { createGate } from './gate.ts';
@@ -32,11 +32,12 @@ const MAX_PAUSE_MS = 20;
  * @throws StartupError when it cannot be used.
  */
 export async function openPostgres(url: string, poolSize: number) {
+  const db = createPostgresHandle(url, { max: poolSize });
   try {
-    await migratePostgres(url);
-    const heartbeat = createPostgresHandle(url, { max: 1 });
-    return createDatabase(createPostgresHandle(url, { max: poolSize }), heartbeat, poolSize);
+    if (!(await isMigrated(db))) await migratePostgres(url);
+    return createDatabase(db, createPostgresHandle(url, { max: 1 }), poolSize);
   } catch (error) {
+    await db.destroy();
     throw new StartupError(`Cannot use the database: ${describeFailure(error)}`);
   }
 }

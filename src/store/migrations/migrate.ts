@@ -1,5 +1,6 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
+import { StorageUnavailableError } from '../../domain/errors.ts';
 import type { Queryable } from '../tables.ts';
 import { migrations } from './migrations.ts';
 
@@ -8,6 +9,8 @@ import { migrations } from './migrations.ts';
  * others wait: Kysely takes an advisory lock.
  */
 export async function migrate(db: Queryable): Promise<void> {
+  // The migrator reads the whole catalogue first, which takes longer than the rest of a start.
+  if (await isMigrated(db)) return;
   const migrator = new Migrator({ db: db as Kysely<unknown>, provider: { getMigrations: async () => migrations } });
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) throw error;
@@ -17,4 +20,23 @@ export async function migrate(db: Queryable): Promise<void> {
 export function compareMigrations(names: readonly string[]): 'older' | 'same' | 'newer' {
   if (names.some((name) => !(name in migrations))) return 'newer';
   return names.length < Object.keys(migrations).length ? 'older' : 'same';
+}
+
+/**
+ * Whether every migration has run; false also where there is no table of migrations.
+ * @throws StorageUnavailableError
+ */
+export async function isMigrated(db: Queryable): Promise<boolean> {
+  try {
+    return compareMigrations(await listMigrations(db)) === 'same';
+  } catch (error) {
+    if (error instanceof StorageUnavailableError) throw error;
+    return false;
+  }
+}
+
+/** The names of the migrations that a database has run. */
+export async function listMigrations(db: Queryable): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db);
+  return rows.map(({ name }) => name);
 }
