@@ -29,7 +29,9 @@ export function linkOf({ url, deps }: TestGateway): string {
 export function createVisitor(page: Page) {
   const answers = page.locator('.message.assistant');
   const composer = page.getByRole('textbox', { name: 'Your message', exact: true });
-  const textOf = async (selector: string) => (await answers.last().locator(selector).allTextContents()).join('');
+  /** What the last answer shows, marks and sources left out. */
+  const readAnswer = async () =>
+    (await answers.last().locator('.content').allTextContents()).join('').replaceAll('\u2060', '');
 
   return {
     composer,
@@ -39,9 +41,9 @@ export function createVisitor(page: Page) {
       await composer.fill(text);
       await composer.press('Enter');
     },
-    /** Waits until the last answer shows this, marks and sources left out. */
-    sees: (text: string | RegExp) =>
-      expect.poll(async () => (await textOf('.content')).replaceAll('\u2060', ''), SLOW).toMatch(text),
+    readAnswer,
+    /** Waits until the last answer shows this. */
+    sees: (text: string | RegExp) => expect.poll(readAnswer, SLOW).toMatch(text),
     /** Waits until these questions and answers are shown. */
     seesMessages: (count: number) => expect.poll(() => page.locator('.messages > li').count(), SLOW).toBe(count),
     /** Waits for a text anywhere on the page. */
