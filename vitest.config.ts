@@ -26,7 +26,7 @@ const RULES = [
   'test/store/engines/{error-codes,gate}.test.ts',
   'test/streams/shared-reads.test.ts',
   'test/web/chat/{build,citation-marks,conversation,events}.test.ts',
-  'test/webhooks/{health,schedule,sign}.test.ts',
+  'test/webhooks/{health,retry-schedule,sign}.test.ts',
 ];
 
 /** The gateway once more, by graphql-js alone and, where there is one, on its other stack: clients see no difference. */

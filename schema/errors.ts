@@ -8,7 +8,7 @@ import {
   NotFoundError,
   QuotaExceededError,
 } from '../src/domain/errors.ts';
-import { MAX_ACTIVE_API_KEYS } from '../src/domain/limits.ts';
+import { MAX_ACTIVE_API_KEYS } from '../src/domain/shared-limits.ts';
 import { builder } from './builder.ts';
 
 const ErrorInterface = builder.interfaceRef<{ code: string; message: string }>('Error').implement({

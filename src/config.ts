@@ -21,7 +21,7 @@ export interface Config {
   readonly monthlyMessageLimit: number;
   readonly maxMessageChars: number;
   /** The maximum response of an operation, in bytes; a mutation is checked before it runs. */
-  readonly maxAnswerBytes: number;
+  readonly maxResponseBytes: number;
   readonly historyTurns: number;
   readonly chatTimeoutMs: number;
   /** How long events are stored; 0: for ever. */
@@ -235,7 +235,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     rateLimitPerMinute: settings.RATE_LIMIT_PER_MINUTE,
     monthlyMessageLimit: settings.MONTHLY_MESSAGE_LIMIT,
     maxMessageChars: settings.MAX_MESSAGE_CHARS,
-    maxAnswerBytes: settings.MAX_ANSWER_BYTES,
+    maxResponseBytes: settings.MAX_ANSWER_BYTES,
     historyTurns: settings.HISTORY_TURNS,
     chatTimeoutMs: settings.CHAT_TIMEOUT_SECONDS * 1_000,
     eventRetentionMs: settings.EVENT_RETENTION_DAYS * 86_400_000,

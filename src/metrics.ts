@@ -30,10 +30,10 @@ export interface Metrics {
   /** Bytes of responses buffered for clients. */
   readonly pendingBytes: Gauge<string>;
   /** Responses and sockets that were closed because the client read too slowly, by `CutReason`. */
-  readonly cutAnswers: Counter<'reason'>;
+  readonly cutResponses: Counter<'reason'>;
   readonly sockets: Gauge<string>;
   readonly subscriptions: Gauge<string>;
-  readonly answersUnderWay: Gauge<string>;
+  readonly activeAnswers: Gauge<string>;
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120];
@@ -88,7 +88,7 @@ function createRequestMetrics(registers: Registry[]) {
       help: 'Bytes of responses buffered in memory for clients.',
       registers,
     }),
-    cutAnswers: new Counter({
+    cutResponses: new Counter({
       name: 'chatgraph_cut_answers_total',
       help: 'Responses and sockets closed because their client read too slowly.',
       labelNames: ['reason'],
@@ -136,7 +136,7 @@ function createAnswerMetrics(registers: Registry[]) {
       buckets: SECONDS,
       registers,
     }),
-    answersUnderWay: new Gauge({ name: 'chatgraph_answers_under_way', help: 'Answers in progress.', registers }),
+    activeAnswers: new Gauge({ name: 'chatgraph_answers_under_way', help: 'Answers in progress.', registers }),
   };
 }
 

@@ -13,13 +13,13 @@ import {
   QuotaExceededError,
   requireFound,
 } from '../../src/domain/errors.ts';
-import { MAX_CITATIONS, MAX_FOLLOW_UPS } from '../../src/domain/limits.ts';
+import { MAX_CITATIONS, MAX_FOLLOW_UPS } from '../../src/domain/shared-limits.ts';
 import { MAX_SIBLINGS } from '../../src/messages/fork.ts';
 import { rateMessage } from '../../src/messages/rate-message.ts';
 import { sendMessage } from '../../src/messages/send-message.ts';
 import { stopMessage } from '../../src/messages/stop-message.ts';
 import { currentTextOf } from '../../src/replies/current-text.ts';
-import type { WhenBusy } from '../../src/replies/reply-queue.ts';
+import type { WhenBusy } from '../../src/replies/enqueue-reply.ts';
 import { followingKey } from '../../src/store/loaders.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 import { ConversationRef, MessageRef } from '../conversations/conversation.ts';

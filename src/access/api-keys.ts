@@ -5,7 +5,7 @@ import { ApiKeyLimitError, InvalidInputError, NotFoundError } from '../domain/er
 import { createId, parseId } from '../domain/ids.ts';
 import { nameText, parseInput } from '../domain/input.ts';
 import { generateKey, hashKey, isKeyForm, PREFIX_LENGTH } from '../domain/key-form.ts';
-import { MAX_ACTIVE_API_KEYS } from '../domain/limits.ts';
+import { MAX_ACTIVE_API_KEYS } from '../domain/shared-limits.ts';
 import { type Clock, toTimestamp } from '../domain/time.ts';
 import { lockAccount } from '../store/accounts.ts';
 import { countActiveApiKeys, findApiKey, insertApiKey, markApiKeyRevoked } from '../store/api-keys.ts';

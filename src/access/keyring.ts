@@ -4,7 +4,7 @@ import type { ApiKey } from '../domain/entities.ts';
 import { type Clock, type Timestamp, toTimestamp } from '../domain/time.ts';
 import { markApiKeysUsed } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
-import { createKeyLookups } from './key-lookups.ts';
+import { createKeyLookups } from './batched-key-lookups.ts';
 import { createSessions, type SessionScope, type Sessions } from './sessions.ts';
 
 /** A cached key, with a signal that aborts when the key is revoked; requests, sockets and streams listen to it. */

@@ -1,5 +1,5 @@
 import type { Citation } from '../domain/entities.ts';
-import { MAX_CITATIONS } from '../domain/limits.ts';
+import { MAX_CITATIONS } from '../domain/shared-limits.ts';
 import { toContentTerms, toTerms } from '../domain/terms.ts';
 import { type AnswerSegment, createMarkerReader } from './citation-markers.ts';
 import type { AnswerEvent } from './engine.ts';

@@ -1,5 +1,5 @@
 import type { LanguageModelV4Message } from '@ai-sdk/provider';
-import { MAX_FOLLOW_UPS } from '../domain/limits.ts';
+import { MAX_FOLLOW_UPS } from '../domain/shared-limits.ts';
 import { toContentTerms, toTerms } from '../domain/terms.ts';
 import type { Question } from './engine.ts';
 import { composeSources } from './prompt.ts';

@@ -1,6 +1,6 @@
 import { toTerms } from '../domain/terms.ts';
 import type { Hit, Retrieval } from './retrieve.ts';
-import { scoreTerms } from './score.ts';
+import { scoreTerms } from './score-passage.ts';
 import { splitSentences } from './sentences.ts';
 
 /** A span of a passage that helps to answer. */

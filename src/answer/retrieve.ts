@@ -2,7 +2,7 @@ import type { Passage, SourceType } from '../domain/entities.ts';
 import { toQueryTerms } from '../domain/terms.ts';
 import { findCandidates } from '../store/search/search.ts';
 import type { Queryable } from '../store/tables.ts';
-import { scoreTerms } from './score.ts';
+import { scoreTerms } from './score-passage.ts';
 
 /** A passage that matches a question. */
 export interface Hit {

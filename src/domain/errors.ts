@@ -1,5 +1,5 @@
 import type { Scope } from './entities.ts';
-import { MAX_ACTIVE_API_KEYS, MAX_BODY_BYTES } from './limits.ts';
+import { MAX_ACTIVE_API_KEYS, MAX_BODY_BYTES } from './shared-limits.ts';
 
 /**
  * All refusals, and the only table from code to HTTP status to public text. Nothing else in the program chooses a

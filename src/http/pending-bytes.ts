@@ -95,7 +95,7 @@ export function createPendingBytes({ clock, config, metrics, logger }: PendingDe
   function cut(sending: PendingOutput, reason: CutReason): void {
     const progress = sendings.get(sending);
     if (!sendings.delete(sending)) return;
-    metrics.cutAnswers.inc({ reason });
+    metrics.cutResponses.inc({ reason });
     logger.info(
       { client: sending.client.name, bytes: progress?.bytes, reason },
       'closed a response that its client does not read',

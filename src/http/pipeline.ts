@@ -28,7 +28,7 @@ import { toGraphQLError } from './graphql-errors.ts';
 import { parseWithinLimits } from './parse-document.ts';
 import { measureOperation, rootFieldsOf } from './query-limits.ts';
 import { limitResponse } from './response-limit.ts';
-import { guardSession } from './session-guard.ts';
+import { requireSessionFields } from './session-fields.ts';
 
 const MAX_VALIDATION_ERRORS = 5;
 const TIMEOUT_MS = { query: 15_000, mutation: 30_000, subscription: 15_000 };
@@ -98,13 +98,14 @@ export function useEngine(engine: Engine): Plugin<OperationSource> {
  * limit of a mutation with more than one field. A refused operation executes nothing.
  */
 export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engine {
-  const answerBounded: WrapExecution = (run) => limitResponse(deps.config.maxAnswerBytes, run);
+  const answerBounded: WrapExecution = (run) => limitResponse(deps.config.maxResponseBytes, run);
 
   async function run(args: ExecutionArgs, operation: OperationDefinitionNode) {
     const variables = coerceVariables(args, operation);
     measureOperation(args.schema, args.document, operation, variables);
     const { viewer, claimStream } = args.contextValue as OperationSource;
-    if (viewer?.session) await guardSession(deps, { ...viewer, session: viewer.session }, args, operation, variables);
+    if (viewer?.session)
+      await requireSessionFields(deps, { ...viewer, session: viewer.session }, args, operation, variables);
     if (operation.operation === 'mutation') await countFurtherFields(args, operation);
     switch (operation.operation) {
       case 'query':

@@ -58,7 +58,7 @@ export function createSelections(getDeps: () => Deps): Selections {
     const contextValue = createContext(deps, createReader(event.accountId), 'API', source);
     const { document } = prepared;
     try {
-      const running = limitResponse(deps.config.maxAnswerBytes, () =>
+      const running = limitResponse(deps.config.maxResponseBytes, () =>
         execute({ schema, document, rootValue: event, contextValue }),
       );
       const result = await withTimeout(Promise.resolve(running), TIMEOUT_MS);

@@ -13,7 +13,7 @@ import { handleProtocols, type SubscribePayload } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Deps } from '../deps.ts';
 import { BadUserInputError } from '../domain/errors.ts';
-import { MAX_BODY_BYTES } from '../domain/limits.ts';
+import { MAX_BODY_BYTES } from '../domain/shared-limits.ts';
 import type { OperationSource } from './auth.ts';
 import { sendResults } from './delivery.ts';
 import { type Results, requireScopesOf } from './executor.ts';
@@ -22,6 +22,7 @@ import { isAllowedOrigin } from './origins.ts';
 import type { PendingBytes } from './pending-bytes.ts';
 import type { Engine } from './pipeline.ts';
 import { createWriter } from './sharing.ts';
+import { watchSocket } from './slow-sockets.ts';
 import {
   createSocketGate,
   type SocketContext,
@@ -30,7 +31,6 @@ import {
   type SocketState,
 } from './socket-gate.ts';
 import { createProtocol } from './socket-protocol.ts';
-import { watchSocket } from './socket-watch.ts';
 import type { GraphQLServer } from './yoga.ts';
 
 /** GraphQL over WebSocket: graphql-transport-ws at the path of GraphQL over HTTP. */

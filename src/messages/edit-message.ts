@@ -5,7 +5,6 @@ import { messageReceived } from '../conversations/outbox-events.ts';
 import { writeMessage } from '../conversations/write-message.ts';
 import { clientIdText, metadataObject, parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
-import type { GenerateDeps } from '../replies/generate.ts';
 import {
   type DispatchInput,
   dispatchReply,
@@ -13,7 +12,8 @@ import {
   enqueueReply,
   nodeForNewReplies,
   writeReply,
-} from '../replies/reply-queue.ts';
+} from '../replies/enqueue-reply.ts';
+import type { GenerateDeps } from '../replies/generate.ts';
 import { setShownBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import type { Queryable } from '../store/tables.ts';

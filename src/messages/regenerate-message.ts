@@ -4,7 +4,6 @@ import type { Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { clientIdText, parseInput } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
-import type { GenerateDeps } from '../replies/generate.ts';
 import {
   type DispatchInput,
   dispatchReply,
@@ -12,7 +11,8 @@ import {
   nodeForNewReplies,
   type WhenBusy,
   writeReply,
-} from '../replies/reply-queue.ts';
+} from '../replies/enqueue-reply.ts';
+import type { GenerateDeps } from '../replies/generate.ts';
 import { setShownBranch } from '../store/branches.ts';
 import { updateConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';

@@ -15,7 +15,6 @@ import type { Channel, Conversation, Message } from '../domain/entities.ts';
 import { requireFound } from '../domain/errors.ts';
 import { clientIdText, metadataObject, parseInput, text } from '../domain/input.ts';
 import { toTimestamp } from '../domain/time.ts';
-import type { GenerateDeps } from '../replies/generate.ts';
 import {
   type DispatchInput,
   dispatchReply,
@@ -24,7 +23,8 @@ import {
   nodeForNewReplies,
   type WhenBusy,
   writeReply,
-} from '../replies/reply-queue.ts';
+} from '../replies/enqueue-reply.ts';
+import type { GenerateDeps } from '../replies/generate.ts';
 import { findShownBranchEnd } from '../store/branches.ts';
 import { findConversation } from '../store/conversations.ts';
 import { appendEvent, type LoggedEvent } from '../store/events.ts';

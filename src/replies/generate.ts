@@ -65,7 +65,7 @@ async function generate(
   const stop = new AbortController();
   const live: LiveReply = { accountId: reply.accountId, content: '', citations: [], savedSize: 0, stop, ended };
   deps.liveReplies.set(reply.id, live);
-  deps.metrics.answersUnderWay.inc();
+  deps.metrics.activeAnswers.inc();
   let events: readonly LoggedEvent[] = [];
   const nodeId = deps.node.id;
   const anySignal = AbortSignal.any([signal, stop.signal]);
@@ -90,7 +90,7 @@ async function generate(
     leaveGate?.();
     deps.liveReplies.delete(reply.id);
     deps.liveTexts.end(reply.id);
-    deps.metrics.answersUnderWay.dec();
+    deps.metrics.activeAnswers.dec();
     // If the confirmation of the commit was lost, `events` lacks what it wrote.
     deps.bus.publish(conversationTopic(reply.conversationId));
     publishEvents(deps.bus, events);

@@ -5,9 +5,9 @@ import type { AttemptResult, ClaimedDelivery } from '../store/webhooks/queue.ts'
 import { MAX_UNCLEAN_ENDS } from '../store/webhooks/unclean-ends.ts';
 import type { Circuits } from './circuits.ts';
 import { type AttemptOutcome, attemptDelivery, type DeliverDeps, PROCESS_ENDED } from './deliver.ts';
+import type { RetryTimes } from './overdue-retries.ts';
 import { prepareDelivery } from './prepare-delivery.ts';
-import type { RetryTimes } from './retry-times.ts';
-import { findDelay } from './schedule.ts';
+import { findDelay } from './retry-schedule.ts';
 
 /** The services that an attempt uses and reports to. */
 export interface TryDeps

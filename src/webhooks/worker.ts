@@ -17,9 +17,9 @@ import { endAllLeases, releaseDeliveries, SUSPECTED_AFTER } from '../store/webho
 import { allocateClaims, type ClaimAllowance } from './allocate-claims.ts';
 import { buildDefaultBody } from './body.ts';
 import { createCircuits } from './circuits.ts';
+import { createRetryTimes } from './overdue-retries.ts';
 import { logHealth, recordResults } from './record-results.ts';
-import { createRetryTimes } from './retry-times.ts';
-import { computeTimeBounds } from './schedule.ts';
+import { computeTimeBounds } from './retry-schedule.ts';
 import { type TryDeps, tryDelivery } from './try-delivery.ts';
 
 /** How often the worker checks for deliveries that became due or that other processes wrote. */

@@ -28,7 +28,7 @@ export async function expectNothingLeft({ deps, close }: TestGateway, before: Re
   const { bus, liveReplies, background, metrics } = deps;
   await vi.waitFor(async () => {
     expect([bus.size, liveReplies.size, background.size]).toEqual([0, 0, 0]);
-    const gauges = await Promise.all([metrics.sockets.get(), metrics.answersUnderWay.get()]);
+    const gauges = await Promise.all([metrics.sockets.get(), metrics.activeAnswers.get()]);
     expect(gauges.flatMap(({ values }) => values.map(({ value }) => value))).toEqual([0, 0]);
   });
   const startedAt = performance.now();

@@ -63,7 +63,7 @@ describe('a response that its client does not read', () => {
     expect(values[0]?.value).toBeLessThanOrEqual(10_000_000);
     const read = await gateway.fetch(path);
     expect((await read.arrayBuffer()).byteLength).toBeGreaterThan(1_000_000);
-    const { values: counted } = await gateway.deps.metrics.cutAnswers.get();
+    const { values: counted } = await gateway.deps.metrics.cutResponses.get();
     expect(counted).toMatchObject([{ labels: { reason: 'too much' }, value: cuts(gateway).length }]);
   });
 

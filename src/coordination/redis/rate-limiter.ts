@@ -60,7 +60,7 @@ local wait = function(n)
   return entry and tonumber(entry) + window - now or 0
 end
 return { passes and 1 or 0, used, used > 0 and wait(1) or 0, not passes and used > 0 and wait(used + cost - limit) or 0 }`;
-const TAKE_SHA = hash('sha1', CONSUME);
+const CONSUME_SHA = hash('sha1', CONSUME);
 
 /**
  * KEYS: the same log. ARGV: the window, the name of the process, then for each of its allowed requests how many
@@ -197,7 +197,7 @@ async function evaluate(
   args: readonly (string | number)[],
 ): Promise<[number, number, number, number]> {
   const isUnknown = (error: unknown) => error instanceof Error && error.message.startsWith('NOSCRIPT');
-  const reply = await commands.evalsha(TAKE_SHA, 1, key, ...args).catch((error: unknown) => {
+  const reply = await commands.evalsha(CONSUME_SHA, 1, key, ...args).catch((error: unknown) => {
     if (isUnknown(error)) return commands.eval(CONSUME, 1, key, ...args);
     throw error;
   });

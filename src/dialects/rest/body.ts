@@ -1,5 +1,5 @@
 import { MalformedBodyError, PayloadTooLargeError, UnsupportedMediaTypeError } from '../../domain/errors.ts';
-import { MAX_BODY_BYTES } from '../../domain/limits.ts';
+import { MAX_BODY_BYTES } from '../../domain/shared-limits.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { WebhookSchedule } from '../../src/domain/webhooks.ts';
-import { findDelay } from '../../src/webhooks/schedule.ts';
+import { findDelay } from '../../src/webhooks/retry-schedule.ts';
 
 const shortDelaysMs = [60_000, 300_000, 900_000];
 

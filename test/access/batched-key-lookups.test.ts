@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { issueApiKey } from '../../src/access/api-keys.ts';
-import { createKeyLookups } from '../../src/access/key-lookups.ts';
+import { createKeyLookups } from '../../src/access/batched-key-lookups.ts';
 import { createKeyring } from '../../src/access/keyring.ts';
 import { SCOPES } from '../../src/domain/entities.ts';
 import { generateKey, hashKey } from '../../src/domain/key-form.ts';

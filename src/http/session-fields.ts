@@ -83,7 +83,7 @@ const OPEN_INTERFACES = new Set(['ConversationEvent', 'Error']);
  * @throws ForbiddenError for a field that is not on the lists; NotFoundError for anything that is not the session's
  * own, whether or not it exists.
  */
-export async function guardSession(
+export async function requireSessionFields(
   deps: Pick<Deps, 'db'>,
   viewer: Pick<Viewer, 'accountId'> & { readonly session: SessionScope },
   args: Pick<ExecutionArgs, 'schema' | 'document'>,

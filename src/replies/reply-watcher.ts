@@ -1,33 +1,14 @@
-import type { Deps } from '../deps.ts';
-import { deleteAllNodes, deleteNode, deleteNodeById, insertNode, listNodes } from '../store/cluster-nodes.ts';
 import { findMessage } from '../store/messages.ts';
-import { giveUpReplies, listRepliesOfNode, type OwnReply, resetAttempts } from '../store/open-replies.ts';
-import { createNode } from './gateway-node.ts';
+import { giveUpReplies, listRepliesOfNode, type OwnReply } from '../store/open-replies.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
 import { OWNERSHIP_LOST } from './live-replies.ts';
+import { createNodeLeases, leaveCluster, type NodeLeases, rejoinCluster } from './node-leases.ts';
 import { recoverReplies } from './recover.ts';
 import { storeStop } from './stop-reply.ts';
 
 /** How often a node sends a heartbeat, and checks its replies and the other nodes. */
 const HEARTBEAT_INTERVAL_MS = 2_000;
-
-/**
- * How long a node lives without a heartbeat. Each node measures this with its own clock, and only while it can read the
- * database: so clocks may differ, and no lease expires because the database was away.
- */
-const LEASE_MS = 12_000;
-
-/**
- * Adds this node to the cluster; precedes the first reply. A node that has the database to itself removes all others, as
- * they must be dead.
- */
-export async function joinCluster({ db, node }: Pick<Deps, 'db' | 'node'>): Promise<void> {
-  await db.transaction(async (trx) => {
-    if (!db.isShared) await deleteAllNodes(trx);
-    await insertNode(trx, node.id);
-  });
-}
 
 /**
  * Checks every two seconds for open replies that no node generates, and recovers them: the replies of a dead node within 16
@@ -42,9 +23,8 @@ export function startReplyWatcher(deps: GenerateDeps): () => Promise<void> {
   const watcher: Watcher = {
     deps,
     heartbeat: db.isShared ? startHeartbeat(deps, HEARTBEAT_INTERVAL_MS) : undefined,
-    lastBeats: new Map(),
+    leases: createNodeLeases(),
     idleAtLastCheck: new Set(),
-    checkedAt: performance.now(),
   };
   let checking: Promise<void> | undefined;
   let isFailing = false;
@@ -75,17 +55,15 @@ export function startReplyWatcher(deps: GenerateDeps): () => Promise<void> {
 interface Watcher {
   readonly deps: GenerateDeps;
   readonly heartbeat: Heartbeat | undefined;
-  /** The last heartbeat of each node, and when this node first read it. */
-  readonly lastBeats: Map<string, { readonly beat: number; readonly since: number }>;
+  readonly leases: NodeLeases;
   /** The replies of this node that it was not generating at the last check. */
   idleAtLastCheck: ReadonlySet<string>;
-  checkedAt: number;
 }
 
 async function check(watcher: Watcher): Promise<void> {
   const { deps, heartbeat } = watcher;
   const { db, node, liveReplies } = deps;
-  if (heartbeat && !(await heartbeat.send())) await rejoin(deps);
+  if (heartbeat && !(await heartbeat.send())) await rejoinCluster(deps);
   await disownAbandoned(deps);
   const liveIds = [...liveReplies.keys()];
   const own = await listRepliesOfNode(db.read, node.id);
@@ -97,7 +75,7 @@ async function check(watcher: Watcher): Promise<void> {
     watcher,
     own.filter(({ id }) => !liveReplies.has(id)),
   );
-  if (db.isShared) await removeExpiredNodes(watcher);
+  if (db.isShared) await watcher.leases.removeExpired(deps);
   await recoverReplies(deps);
 }
 
@@ -127,44 +105,4 @@ async function startMissedReplies(watcher: Watcher, idle: readonly OwnReply[]): 
     if (isAskedToStop) await storeStop(deps, reply);
     else if (!deps.background.isDraining) startGenerating(deps, reply);
   }
-}
-
-/** Joins the cluster under a new id: the other nodes have removed this one and ended its replies. */
-async function rejoin(deps: GenerateDeps): Promise<void> {
-  const { node, logger, liveReplies } = deps;
-  logger.warn('the lease of this node has expired; other nodes have interrupted its replies');
-  Object.assign(node, createNode());
-  for (const reply of liveReplies.values()) reply.stop.abort(OWNERSHIP_LOST);
-  await joinCluster(deps);
-}
-
-/** Removes the other nodes whose lease has expired. */
-async function removeExpiredNodes(watcher: Watcher): Promise<void> {
-  const { lastBeats } = watcher;
-  const { db, node, logger } = watcher.deps;
-  const nodes = await listNodes(db.read);
-  const now = performance.now();
-  // After a long pause of this node: the others may have been cut off as well, and need time to send a heartbeat.
-  if (now - watcher.checkedAt > LEASE_MS / 2) lastBeats.clear();
-  watcher.checkedAt = now;
-  const ids = new Set(nodes.map(({ id }) => id));
-  for (const id of lastBeats.keys()) if (!ids.has(id)) lastBeats.delete(id);
-  for (const other of nodes) {
-    const last = lastBeats.get(other.id);
-    if (last?.beat !== other.beat) lastBeats.set(other.id, { beat: other.beat, since: now });
-    else if (now - last.since > LEASE_MS && other.id !== node.id) {
-      logger.warn({ node: other.id }, 'the lease of a node has expired');
-      await db.transaction((trx) => deleteNode(trx, other));
-    }
-  }
-}
-
-async function leaveCluster({ db, node, logger }: GenerateDeps): Promise<void> {
-  await db
-    .transaction(async (trx) => {
-      await resetAttempts(trx, node.id);
-      await deleteNodeById(trx, node.id);
-    })
-    // Without this, the other nodes remove this one when its lease has expired.
-    .catch((error: unknown) => logger.error({ err: error }, 'cannot leave the cluster'));
 }
