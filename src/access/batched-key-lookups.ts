@@ -2,7 +2,7 @@ import type { ApiKey } from '../domain/entities.ts';
 import { findApiKeyByHash, findApiKeysByHash } from '../store/api-keys.ts';
 import type { Queryable } from '../store/tables.ts';
 
-/** Reads a key by the SHA-256 of its text, revoked keys included; sees everything committed before the call. */
+/** Reads a key by the SHA-256 of its text, revoked keys included; sees everything committed before the call. `keyring.ts` caches it. */
 export type LookUpKey = (hash: string) => Promise<ApiKey | undefined>;
 
 const MAX_BATCH = 256;

@@ -7,7 +7,7 @@ import type { Queryable } from '../store/tables.ts';
 import { reserveReply } from '../store/usage.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 
-/** The percentages of the monthly quota at which the gateway warns an account. */
+/** The percentages of the monthly quota at which the gateway warns an account; schema, samples and docs name them too. */
 export const WARNING_PERCENTAGES = [80, 100];
 
 /**

@@ -1,4 +1,4 @@
-/** Bounds that several parts share: the part that enforces each, and those that document it. */
+/** Limits that several parts share. A limit of one part is in that part, one that operators set in `config.ts`. */
 
 /** The maximum bytes of a request body or a socket message. */
 export const MAX_BODY_BYTES = 256 * 1_024;

@@ -37,7 +37,7 @@ export interface SocketOperation {
   readonly isStream: boolean;
 }
 
-/** Decides which sockets stay open, and which operations run on them. */
+/** Decides which sockets stay open, and which operations run on them. A revoked key closes its sockets with 4401. */
 export interface SocketGate {
   /**
    * Whether a socket may stay open; otherwise closes it: 4401 for an invalid credential, 1013 above a limit of sockets

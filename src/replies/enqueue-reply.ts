@@ -68,7 +68,7 @@ export function nodeForNewReplies({ background, node }: Pick<GenerateDeps, 'back
 
 /**
  * Writes the reply to a user message at its place in the queue. It is QUEUED where another reply comes first, or where
- * `nodeId` is null: then another node or the next start generates it.
+ * `nodeId` is null: then another node or the next start generates it. `startNextReply` starts a queued reply.
  */
 export async function writeReply(
   trx: Queryable,

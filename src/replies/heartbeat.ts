@@ -1,7 +1,7 @@
 import type { Deps } from '../deps.ts';
 import { sendHeartbeat } from '../store/cluster-nodes.ts';
 
-/** The heartbeat of this node, which renews its lease. */
+/** The heartbeat of this node, which renews its lease: see `LEASE_MS` in `node-leases.ts`. */
 export interface Heartbeat {
   /** Sends a heartbeat now. Returns whether the lease still existed. */
   send(): Promise<boolean>;

@@ -32,7 +32,7 @@ const ALONE_AFTER_ATTEMPTS = 2;
 const MAX_ATTEMPTS = 3;
 
 /**
- * Recovers every open reply that no node generates.
+ * Recovers every open reply that no node generates. A node is gone when `node-leases.ts` has removed it.
  * - A STREAMING reply with saved text becomes STOPPED where a client has asked to stop it, else INTERRUPTED. It is not
  *   generated again, because visitors may have seen more text than was saved.
  * - A STREAMING reply without saved text, which no visitor has seen, is generated again by this node. It may be the cause of

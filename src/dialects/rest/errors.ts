@@ -22,7 +22,7 @@ export function toInvalidInput({ issues }: Pick<z.ZodError, 'issues'>): InvalidI
 /** Codes whose errors have messages of their own, which the response shows. */
 const DETAILED: ReadonlySet<ErrorCode> = new Set(['INVALID_INPUT', 'BAD_USER_INPUT', 'RATE_LIMITED']);
 
-/** Sends an error; an internal error reveals nothing. */
+/** Sends an error with the status that `ERRORS` gives its code; an internal error reveals nothing. */
 export function sendError(c: Context, error: unknown): Response {
   if (!(error instanceof RefusalError)) return answerCode(c, 'INTERNAL_SERVER_ERROR');
   if (error instanceof ShuttingDownError) c.header('Retry-After', `${Math.ceil(error.retryAfterMs / 1_000)}`);

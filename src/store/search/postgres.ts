@@ -1,5 +1,6 @@
 /**
- * The full-text index on Postgres: a table of postings, ranked by BM25, as Postgres' own `ts_rank` finds less. A term
+ * The full-text index on Postgres: a table of postings. BM25 selects the candidates, as Postgres' own `ts_rank` finds
+ * less; `retrieve` in `src/answer` orders them. A term
  * has its own number in each chatbot, so a search reads only that chatbot's postings. The postings of one term in one
  * source are one row (a block) with three lists of the same length: the entries, how often the term occurs in each, and
  * how many terms each has.

@@ -20,7 +20,7 @@ export interface MatchRow extends PassageRow {
 }
 
 /**
- * A full-text index, in each engine's own form; both keep a chatbot's totals in `search_totals`. All counts are exact,
+ * A full-text index, in each engine's own form. It selects candidates; `retrieve` in `src/answer` orders them. Both keep a chatbot's totals in `search_totals`. All counts are exact,
  * and those of one chatbot.
  */
 export interface TextIndex {
