@@ -1,47 +1,47 @@
 import type { LoadGenerator } from './load.ts';
 
-/** What every benchmark is given. */
+/** The load generator and the parameters of every benchmark. */
 export interface Bench {
   readonly load: LoadGenerator;
   readonly rounds: number;
-  /** How long one server is loaded in one round. */
+  /** The duration of the load on one server in one round, in seconds. */
   readonly seconds: number;
-  /** Says how far it is, for who waits. */
+  /** Prints the progress. */
   note(text: string): void;
 }
 
-/** One measured thing: what it costs, as a rule beside its floor. */
+/** One measured quantity of the gateway, usually compared with its floor: a minimal server that does the same work. */
 export interface Figure {
-  /** Its number among the goals, such as `G1`; absent where nothing is aimed at. */
+  /** The number of the performance goal, such as `G1`; absent if there is no goal. */
   readonly goal?: string;
-  /** What is measured: what `gateway` and `floor` tell of. */
+  /** The name of the measured quantity. */
   readonly what: string;
-  /** Server CPU time or lag in microseconds, kilobytes, or a share. */
+  /** Microseconds of server CPU time or of lag, kilobytes, or a share in percent. */
   readonly unit: 'µs' | 'kB' | '%';
-  /** One number a round, the same rounds in both; none where it could not be measured. */
+  /** One value per round, for the same rounds as `floor`; empty if it could not be measured. */
   readonly gateway: readonly number[];
-  /** Absent where there is none; of shares no ratio is told. */
+  /** The values of the floor; absent if there is none. No ratio is computed for shares. */
   readonly floor?: readonly number[];
-  /** What is aimed at, if anything: the ratio of gateway to floor, or units where no ratio is told. */
+  /** The goal, if any: a maximum ratio of gateway to floor, or a maximum in `unit` if there is no ratio. */
   readonly target?: number;
 }
 
-/** Something that `npm run bench` measures. */
+/** A benchmark of `npm run bench`. */
 export interface Benchmark {
-  /** What it is picked by on the command line. */
+  /** Its name on the command line. */
   readonly name: string;
-  /** @throws when what is measured does not do its work: wrong answers, refusals. Never for being slow. */
+  /** @throws when a measured server does not work: for wrong responses and refusals, never for being slow. */
   run(bench: Bench): Promise<readonly Figure[]>;
 }
 
-/** A middle and how far the rest lies around it. */
+/** The median and the range of some values. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
 }
 
-/** Sums up the rounds of one figure. There must be at least one. */
+/** Computes the median and the range of the values of a figure's rounds, of which there must be at least one. */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (index: number) => sorted[index] ?? Number.NaN;
@@ -53,7 +53,7 @@ export function spreadOf(values: readonly number[]): Spread {
   };
 }
 
-/** What the gateway costs relative to the floor, round by round: both halves of a round met the same weather. */
+/** The ratio of gateway to floor in each round: both were measured under the same conditions of the machine. */
 export function ratiosOf(gateway: readonly number[], floor: readonly number[]): number[] {
   return gateway.map((cost, round) => cost / (floor[round] ?? Number.NaN));
 }

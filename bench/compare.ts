@@ -4,17 +4,17 @@ import { type Cost, type CpuClock, startMeter } from './cpu.ts';
 import type { Shot } from './load.ts';
 import type { Server } from './server.ts';
 
-/** A server, and what it is asked over and over. */
+/** A server, and the request that it is measured with. */
 export interface Asked {
   readonly server: Server;
   readonly shot: Shot;
-  /** What works for the server in other processes. */
+  /** The CPU time of other processes that work for the server, such as its database. */
   readonly behind?: CpuClock | undefined;
 }
 
-/** What a request costs two servers, in the same rounds. */
+/** The cost of a request on two servers, in the same rounds. */
 export interface Comparison {
-  /** Of the gateway's answer, such as `18.1 kB`. */
+  /** The size of the gateway's response, such as `18.1 kB`. */
   readonly size: string;
   readonly gateway: readonly Cost[];
   readonly floor: readonly Cost[];
@@ -23,8 +23,8 @@ export interface Comparison {
 const WARM_REQUESTS = 2_500;
 
 /**
- * Measures what one request costs two servers.
- * @throws where they answer differently, but for ids, which every database has of its own.
+ * Measures the cost of one request on two servers.
+ * @throws if their responses differ in anything but ids, which differ in each database.
  */
 export async function compareRequests(bench: Bench, what: string, gateway: Asked, floor: Asked): Promise<Comparison> {
   const bytes = await requireSameAnswer(gateway.shot, floor.shot);
@@ -34,7 +34,7 @@ export async function compareRequests(bench: Bench, what: string, gateway: Asked
   const costs = { gateway: [] as Cost[], floor: [] as Cost[] };
   for (let round = 1; round <= bench.rounds; round++) {
     bench.note(`${what}: round ${round} of ${bench.rounds}`);
-    // Taking turns at going first, so that a machine that gets slower favours neither.
+    // The servers alternate in going first, so that a machine that slows down favours neither.
     const order = round % 2 === 1 ? (['gateway', 'floor'] as const) : (['floor', 'gateway'] as const);
     for (const side of order) costs[side].push(await costPerRequest(bench, side === 'gateway' ? gateway : floor));
   }
@@ -42,7 +42,7 @@ export async function compareRequests(bench: Bench, what: string, gateway: Asked
   return { size: formatBytes(bytes), ...costs };
 }
 
-/** Warms by count, not by time: a slow machine needs longer for the same compiled code. */
+/** Warms up with a number of requests, not for a time: a slow machine needs longer until the same code is compiled. */
 async function warm(bench: Bench, shot: Shot): Promise<void> {
   let sent = 0;
   while (sent < WARM_REQUESTS) sent += (await burst(bench, shot)).requests;
@@ -63,7 +63,7 @@ async function burst({ load, seconds }: Bench, shot: Shot) {
   return result;
 }
 
-/** Gives the size of the gateway's answer. */
+/** Returns the size of the gateway's response in bytes. @throws if the floor's response differs. */
 async function requireSameAnswer(gateway: Shot, floor: Shot): Promise<number> {
   const [text, floorText] = await Promise.all([ask(gateway), ask(floor)]);
   const answer = readWithoutIds(text);

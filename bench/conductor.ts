@@ -1,73 +1,73 @@
-/** How long every token is: its text is when it was made, by `stamp`. So tokens that arrive as one can be counted. */
+/** The length of every token. Its text is the time of its creation, by `stamp`; joined tokens can still be counted. */
 export const TOKEN_LENGTH = 16;
 
-/** What every stream plays. */
+/** The number and rate of the tokens of every stream. */
 export interface Score {
   readonly tokens: number;
-  /** Per stream; 0 plays as fast as the server delivers. */
+  /** The tokens per second of a stream; 0 means as fast as the server delivers them. */
   readonly perSecond: number;
 }
 
-/** Stands in for a model: gives tokens to all streams that wait, from a sign on. */
+/** Replaces a model: sends tokens to all waiting streams once it is started. */
 export interface Conductor {
-  /** Joins those who wait; `end` is called after the last token. */
+  /** Adds a waiting stream: `give` receives its tokens, and `end` is called after the last one. */
   play(give: (token: string) => void, end: () => void): void;
-  /** Lets those who wait begin. */
+  /** Starts all waiting streams. */
   begin(score: Score): void;
 }
 
-/** Microseconds of the clock that all processes of this machine share, as a token. */
+/** Creates a token: the microseconds of the clock that all processes of this machine share. */
 export function stamp(): string {
   return String(process.hrtime.bigint() / 1_000n).padStart(TOKEN_LENGTH, '0');
 }
 
-/** Resolves in the event loop's next turn. */
+/** Resolves in the next turn of the event loop. */
 export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-interface Player {
+interface WaitingStream {
   readonly give: (token: string) => void;
   readonly end: () => void;
 }
 
-/** @param delivered resolves when what was just given is on its way, so that the next tokens are events of their own. */
+/** @param delivered resolves when the last tokens are on their way, so that the next ones become separate events. */
 export function createConductor(delivered = nextTurn): Conductor {
-  const waiting: Player[] = [];
+  const waiting: WaitingStream[] = [];
   return {
     play: (give, end) => waiting.push({ give, end }),
     begin(score) {
-      const players = waiting.splice(0);
-      if (score.perSecond === 0) void playInStep(players, score, delivered);
-      else playPaced(players, score);
+      const streams = waiting.splice(0);
+      if (score.perSecond === 0) void sendInStep(streams, score, delivered);
+      else sendByClock(streams, score);
     },
   };
 }
 
-async function playInStep(players: readonly Player[], { tokens }: Score, delivered: () => Promise<void>) {
+async function sendInStep(streams: readonly WaitingStream[], { tokens }: Score, delivered: () => Promise<void>) {
   for (let i = 0; i < tokens; i++) {
     const token = stamp();
-    for (const { give } of players) give(token);
+    for (const { give } of streams) give(token);
     await delivered();
   }
-  for (const { end } of players) end();
+  for (const { end } of streams) end();
 }
 
-/** One stream after the other, by the clock: a server that was late does not find its streams in step from then on. */
-function playPaced(players: readonly Player[], { tokens, perSecond }: Score): void {
+/** Sends tokens by the clock, stream after stream, so that a late server's streams do not fall into step. */
+function sendByClock(streams: readonly WaitingStream[], { tokens, perSecond }: Score): void {
   const startedAt = performance.now();
-  const total = players.length * tokens;
-  let given = 0;
+  const total = streams.length * tokens;
+  let sentCount = 0;
   const timer = setInterval(() => {
-    const due = ((performance.now() - startedAt) / 1_000) * perSecond * players.length;
-    for (; given < Math.min(due, total); given++) players[given % players.length]?.give(stamp());
-    if (given < total) return;
+    const due = ((performance.now() - startedAt) / 1_000) * perSecond * streams.length;
+    for (; sentCount < Math.min(due, total); sentCount++) streams[sentCount % streams.length]?.give(stamp());
+    if (sentCount < total) return;
     clearInterval(timer);
-    for (const { end } of players) end();
+    for (const { end } of streams) end();
   }, 1);
 }
 
 /**
- * The tokens of one stream, for who would rather ask for them than be given them. A token costs one promise.
- * @param wrap makes of a token what is given. @param last is given after the tokens.
+ * Returns the tokens of one stream as an iterator, at the cost of one promise per token.
+ * @param wrap converts a token to an item of the iterator. @param last the items after the tokens.
  */
 export function listen<T>(
   conductor: Conductor,

@@ -1,21 +1,21 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
-/** Tells how much processor time a process has used since its start, all its threads together. */
+/** Reads the CPU time that a process has used since its start, in all its threads. */
 export interface CpuClock {
-  /** In microseconds. Exact while the process is idle; behind by up to one tick of the kernel while it works. */
+  /** Reads the microseconds: exact while the process is idle, up to one kernel tick behind while it works. */
   read(): Promise<number>;
 }
 
-/** Whether the kernel tells the time of single threads; else servers are asked for `process.cpuUsage()`. */
+/** Whether the kernel reports the CPU time of threads; if not, servers report their `process.cpuUsage()`. */
 export const hasSchedstat = existsSync('/proc/self/task') && existsSync('/proc/self/schedstat');
 
-/** Makes the clock of a child process; without schedstat it must have been started with `reporter.ts` and an IPC channel. */
+/** Creates the clock of a child process, which needs `reporter.ts` and an IPC channel if there is no schedstat. */
 export function createCpuClock(child: ChildProcess): CpuClock {
   return hasSchedstat ? { read: async () => readSchedstat(child.pid ?? 0) } : { read: () => askReporter(child, 'cpu') };
 }
 
-/** In microseconds, of a process of this machine. Threads that have ended are not counted; no server ends any while it is measured. */
+/** Reads the CPU time of a local process in microseconds, except that of ended threads; no measured server ends any. */
 export function readSchedstat(pid: number): number {
   let nanoseconds = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
@@ -25,7 +25,7 @@ export function readSchedstat(pid: number): number {
   return nanoseconds / 1_000;
 }
 
-/** Asks a child process that was started with `reporter.ts` and an IPC channel. */
+/** Requests a value from a child process that was started with `reporter.ts` and an IPC channel. */
 export function askReporter(child: ChildProcess, what: 'cpu' | 'heap'): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once('message', (answer) => resolve(Number(answer)));
@@ -33,7 +33,7 @@ export function askReporter(child: ChildProcess, what: 'cpu' | 'heap'): Promise<
   });
 }
 
-/** Waits until a process has nothing left to do: what was still on its way when the load stopped. */
+/** Waits until a process is idle, after the work that was unfinished when the load stopped. */
 export async function settle(cpu: CpuClock): Promise<void> {
   let before = await cpu.read();
   for (;;) {
@@ -44,19 +44,19 @@ export async function settle(cpu: CpuClock): Promise<void> {
   }
 }
 
-/** In 100 ms: less than one garbage collection, more than the timers of an idle process. */
+/** The maximum CPU time of an idle process in 100 ms: less than a garbage collection, more than timers need. */
 const IDLE_MICROSECONDS = 5_000;
 
-/** Processor time in microseconds. */
+/** CPU time in microseconds. */
 export interface Cost {
   readonly server: number;
-  /** Of what works for the server in other processes; `undefined` where that cannot be told. */
+  /** The CPU time of other processes that work for the server; `undefined` if it is unknown. */
   readonly behind: number | undefined;
 }
 
 /**
- * Begins to measure as soon as the server has nothing left to do.
- * @returns a function that waits for that again, and tells what it took in between.
+ * Starts a measurement as soon as the server is idle.
+ * @returns a function that waits until the server is idle again, and returns the CPU time used in between.
  */
 export async function startMeter(server: CpuClock, behind: CpuClock | undefined): Promise<() => Promise<Cost>> {
   await settle(server);

@@ -14,34 +14,34 @@ import { insertMessage } from '../src/store/messages.ts';
 import { insertSource } from '../src/store/sources.ts';
 import type { Queryable } from '../src/store/tables.ts';
 
-/** Whom the benchmarks ask for, and with what. */
+/** The account of the benchmarks, with its API key. */
 export interface BenchAccount {
   readonly accountId: string;
   readonly key: string;
-  /** In the order of their making. */
+  /** The ids of its chatbots, in the order of creation. */
   readonly chatbotIds: readonly string[];
 }
 
-// More of each than a query asks for, as in use.
+// More of each than a query requests, as in production.
 const CHATBOTS = 12;
 const SOURCES = 8;
 const CONVERSATIONS = 12;
 const MESSAGES = 6;
 
 const START = Date.UTC(2026, 2, 15, 10, 30);
-const SAID = 'You can change the address until the parcel has left.';
+const REPLY = 'You can change the address until the parcel has left.';
 const USAGE = { inputTokens: 400, cachedTokens: 0, outputTokens: 20, reasoningTokens: 0, isEstimated: true };
 const CITATION: Citation = {
   passageId: createId('passage'),
   sourceId: createId('source'),
   title: 'Delivery and returns, part 1',
   url: null,
-  quote: SAID,
+  quote: REPLY,
   start: 0,
-  end: SAID.length,
+  end: REPLY.length,
 };
 
-/** Fills a new database of any engine, the same each time but for ids and key, and closes it. */
+/** Fills a new database of any engine with data that differs only in ids and key, and closes it. */
 export async function fillDatabase(url: string): Promise<BenchAccount> {
   const db = await openDatabase({ url, role: 'tool' });
   try {
@@ -54,7 +54,7 @@ export async function fillDatabase(url: string): Promise<BenchAccount> {
       for (let i = 1; i <= CHATBOTS; i++) chatbotIds.push(await fillChatbot(trx, accountId, at, i));
       return { accountId, key: secret, chatbotIds };
     });
-    // Postgres does so by itself within a minute, and plans without knowing anything before.
+    // Postgres would analyze by itself only within a minute; before that, its plans have no statistics.
     if (db.isShared) await sql`analyze`.execute(db.read);
     return account;
   } finally {
@@ -132,7 +132,7 @@ async function fillConversation(
       conversationId,
       role: isReply ? 'ASSISTANT' : 'USER',
       status: 'COMPLETED',
-      content: isReply ? SAID : 'Where is my parcel?',
+      content: isReply ? REPLY : 'Where is my parcel?',
       citations: isReply ? [CITATION] : [],
       finishReason: isReply ? 'STOP' : null,
       usage: isReply ? USAGE : null,

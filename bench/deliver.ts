@@ -7,27 +7,27 @@ import { type Cost, type CpuClock, settle, startMeter } from './cpu.ts';
 import { CORES, pin, type Server } from './server.ts';
 import type { Delivery, Order } from './token-load.ts';
 
-/** One way to follow streams. */
+/** One of the compared ways to follow streams. */
 export interface Side extends Pick<Order, 'kind' | 'account' | 'audience' | 'perSocket' | 'beginUrl'> {
-  /** Where the streams are written, and read where there is no `reader`. */
+  /** The server that writes the streams, and serves them to the load unless there is a `reader`. */
   readonly server: Server;
   readonly reader?: Server;
-  /** What works for the server in other processes. */
+  /** The CPU time of other processes that work for the server. */
   readonly behind?: CpuClock | undefined;
-  /** `STREAMS` where absent. */
+  /** The number of streams; `STREAMS` if absent. */
   readonly streams?: number;
 }
 
-/** How many streams are followed as a rule. */
+/** The default number of streams. */
 export const STREAMS = 100;
-/** Nearly all that the floor of tokens can do. */
+/** Nearly the maximum rate that the floor for tokens can deliver. */
 export const FAST: Score = { tokens: 800, perSecond: 400 };
-/** Little to do. */
+/** A light load. */
 export const PACED: Score = { tokens: 100, perSecond: 50 };
-/** More streams than a key may have sockets, which are 100. */
+/** More streams than the 100 sockets that a key may have. */
 export const CROWD = { streams: 1_000, perSocket: 10 } as const;
 
-/** Measures the sides in turns, in every other round backwards. Gives the rounds of each side. */
+/** Measures the sides alternately, in reverse order in every other round. Returns the results by side and round. */
 export async function takeTurns<T extends Delivery>(
   bench: Bench,
   sides: readonly Side[],
@@ -51,15 +51,15 @@ export async function takeTurns<T extends Delivery>(
   return results;
 }
 
-/** What arrived, and the processor time that a token of it took. */
+/** The received tokens, and the CPU time per token. */
 export interface TokenCost extends Delivery {
-  /** Of the server, in microseconds. */
+  /** The server's CPU time per token, in microseconds. */
   readonly cost: number;
-  /** Of what the server has behind it; `undefined` where nobody can tell. */
+  /** The CPU time per token of other processes that work for the server; `undefined` if it is unknown. */
   readonly costBehind: number | undefined;
 }
 
-/** Lets streams be followed to their end, and tells what it cost. */
+/** Runs the load until its streams end, and measures the CPU time per token. */
 export async function costPerToken(side: Side, score: Score): Promise<TokenCost> {
   let stop = async (): Promise<Cost> => ({ server: 0, behind: undefined });
   const delivery = await deliver(side, score, async () => {
@@ -70,7 +70,7 @@ export async function costPerToken(side: Side, score: Score): Promise<TokenCost>
   return { ...delivery, cost: perToken(cost.server), costBehind: cost.behind && perToken(cost.behind) };
 }
 
-/** Lets streams be followed to their end. @param followed is done when all are followed and none has begun. */
+/** Runs the load until its streams end. @param followed called when all streams are followed, before they begin. */
 export async function deliver(
   { server, reader, behind: _, streams = STREAMS, ...side }: Side,
   score: Score,
@@ -92,7 +92,7 @@ export async function deliver(
 
 const TIMEOUT_MS = 60_000;
 
-/** @throws when the load ends or stays silent for a minute. */
+/** @throws when the load process exits, or sends no message for a minute. */
 async function nextMessage(load: ChildProcess): Promise<unknown> {
   const over = new AbortController();
   const signal = AbortSignal.any([over.signal, AbortSignal.timeout(TIMEOUT_MS)]);

@@ -1,7 +1,7 @@
 /**
- * The floor that the gateway is measured against: node:http and graphql-js, nothing else. It reads the same rows of the
- * same database file by prepared statements, of each only the columns that its schema shows; its resolvers are
- * synchronous; a query is parsed and validated once. No key, no limits, no metrics, no log.
+ * The floor that the gateway is compared with: a minimal server of node:http and graphql-js. It reads the same rows of
+ * the same database file with prepared statements, but only the columns that its schema has. Its resolvers are
+ * synchronous, and each query is parsed and validated once. It has no keys, limits, metrics or log.
  *
  * `node bench/floor.ts <database file> <account id>`
  */

@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { type Server, startServer } from './server.ts';
 
 /**
- * Starts the gateway as operators run it, with everything on; only its limit is too high to be reached.
- * @param script what starts it: the program, or the one that puts a stand-in in the place of the model.
- * @param flags what Node is told besides.
- * @param settings what is set besides.
+ * Starts the gateway as operators run it, with every feature enabled, but a rate limit that is never reached.
+ * @param script the gateway's program, or the script that replaces its model.
+ * @param flags additional flags of Node.
+ * @param settings additional environment variables.
  */
 export function startGateway(
   dir: string,
@@ -27,7 +27,7 @@ export function startGateway(
   });
 }
 
-/** GraphQL says no with status 200 as well, so the gateway's own counters are asked. */
+/** @throws if the gateway's metrics count a refusal. GraphQL also refuses with status 200, so no status shows it. */
 export async function requireNoRefusals({ url }: Server): Promise<void> {
   const metrics = await (await fetch(`${url}/metrics`)).text();
   const refusals = metrics

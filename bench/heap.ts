@@ -8,10 +8,10 @@ import type { Server } from './server.ts';
 import { type Asked, ask, openSocket, type Socket, SUBSCRIPTIONS } from './token-client.ts';
 
 const SUBSCRIPTION_COUNT = 1_000;
-/** As many as the gateway allows. */
+/** The maximum number of operations that the gateway allows on a socket. */
 const PER_SOCKET = 20;
 
-/** G8: what a subscription that waits keeps on the heap, each on an answer of its own. */
+/** G8: the heap size of an idle subscription. Each subscription follows a different reply. */
 export const heap: Benchmark = {
   name: 'heap',
   async run(bench) {
@@ -20,11 +20,11 @@ export const heap: Benchmark = {
     try {
       const account = await fillDatabase(`sqlite:${join(dir, 'chatgraph.db')}`);
       gateway = await startGateway(dir, 'bench/token-gateway.ts', { flags: ['--expose-gc'] });
-      const asked: Asked[] = [];
-      for (let i = 0; i < SUBSCRIPTION_COUNT; i++) asked.push(await ask(gateway.url, account, 'Where is my parcel?'));
+      const replies: Asked[] = [];
+      for (let i = 0; i < SUBSCRIPTION_COUNT; i++) replies.push(await ask(gateway.url, account, 'Where is my parcel?'));
       const figures: Figure[] = [];
       for (const kind of ['messageStream', 'conversationEvents'] as const) {
-        const sizes = await measure(bench, kind, gateway, account, asked);
+        const sizes = await measure(bench, kind, gateway, account, replies);
         figures.push({ goal: 'G8', what: `heap, idle ${kind}`, unit: 'kB', gateway: sizes, target: 20 });
       }
       await requireNoRefusals(gateway);
@@ -36,25 +36,25 @@ export const heap: Benchmark = {
   },
 };
 
-/** In kilobytes for one subscription, the first time not counted: it compiles and fills caches. */
+/** Returns the kilobytes per subscription of each round. A first, uncounted round compiles code and fills caches. */
 async function measure(
   bench: Bench,
   kind: keyof typeof SUBSCRIPTIONS,
   { url, readHeap }: Server,
   { key }: BenchAccount,
-  asked: readonly Asked[],
+  replies: readonly Asked[],
 ): Promise<number[]> {
   const sizes: number[] = [];
   for (let round = 0; round <= bench.rounds; round++) {
     const sockets: Socket[] = [];
-    for (let i = 0; i < asked.length; i += PER_SOCKET) sockets.push(await openSocket(url, key));
+    for (let i = 0; i < replies.length; i += PER_SOCKET) sockets.push(await openSocket(url, key));
     const before = await readHeap();
     const opening: Promise<void>[] = [];
     for (const [i, socket] of sockets.entries()) {
-      opening.push(...asked.slice(i * PER_SOCKET, (i + 1) * PER_SOCKET).map((answer) => follow(socket, kind, answer)));
+      opening.push(...replies.slice(i * PER_SOCKET, (i + 1) * PER_SOCKET).map((reply) => follow(socket, kind, reply)));
     }
     await Promise.all(opening);
-    const size = ((await readHeap()) - before) / asked.length / 1_000;
+    const size = ((await readHeap()) - before) / replies.length / 1_000;
     bench.note(
       `idle ${kind}: ${round === 0 ? 'warming up' : `round ${round} of ${bench.rounds}`}, ${size.toFixed(1)} kB`,
     );
@@ -64,8 +64,8 @@ async function measure(
   return sizes;
 }
 
-/** Resolves when the subscription has told its first event. */
-function follow(socket: Socket, kind: keyof typeof SUBSCRIPTIONS, asked: Asked): Promise<void> {
+/** Resolves when the subscription has received its first event. */
+function follow(socket: Socket, kind: keyof typeof SUBSCRIPTIONS, reply: Asked): Promise<void> {
   const { query, variables } = SUBSCRIPTIONS[kind];
-  return new Promise((resolve) => socket.subscribe(query, variables(asked), () => resolve()));
+  return new Promise((resolve) => socket.subscribe(query, variables(reply), () => resolve()));
 }

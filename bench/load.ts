@@ -6,25 +6,25 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { CORES, pin } from './server.ts';
 
-/** The request that is sent over and over. */
+/** The request that is sent repeatedly. */
 export interface Shot {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** What came of a burst. */
+/** The result of a burst of requests. */
 export interface Burst {
-  /** Requests that were answered. */
+  /** The number of requests that were answered. */
   readonly requests: number;
-  /** Those of them that were refused (status 400 and above), broke off or took too long. */
+  /** The number of requests that were refused (status 400 and above), failed or timed out. */
   readonly failures: number;
 }
 
-/** Something that sends requests from 16 connections as fast as they are answered. */
+/** Sends requests on 16 connections, as fast as they are answered. */
 export interface LoadGenerator {
   readonly name: string;
-  /** Sends for so many seconds, on the load's core. */
+  /** Sends for a number of seconds, on the load's core. */
   send(shot: Shot, seconds: number): Promise<Burst>;
 }
 
@@ -32,19 +32,19 @@ const CONNECTIONS = '16';
 const run = promisify(execFile);
 
 /**
- * Picks the load generator: `wrk` where it is installed, else autocannon, which takes more of its core than a cheap
- * server does and so shows its floor too high in requests per second, but not in CPU time.
+ * Selects the load generator: `wrk` if it is installed, else autocannon. Autocannon uses more CPU than a cheap server,
+ * so it understates the requests per second of such a server, but measures its CPU time correctly.
  */
-export async function findLoadGenerator(wanted?: string): Promise<LoadGenerator> {
+export async function findLoadGenerator(name?: string): Promise<LoadGenerator> {
   const hasWrk = await run('wrk', ['-v']).then(
     () => true,
-    // Prints its version, and fails.
+    // `wrk -v` prints its version, and exits with an error.
     (error: { code?: unknown }) => error.code !== 'ENOENT',
   );
-  if (wanted === undefined) return hasWrk ? wrk : autocannon;
-  const found = [wrk, autocannon].find(({ name }) => name === wanted);
-  if (found === undefined) throw new Error(`There is no load generator ${wanted}.`);
-  return found;
+  if (name === undefined) return hasWrk ? wrk : autocannon;
+  const generator = [wrk, autocannon].find((each) => each.name === name);
+  if (generator === undefined) throw new Error(`There is no load generator ${name}.`);
+  return generator;
 }
 
 const wrk: LoadGenerator = {
@@ -83,7 +83,7 @@ const autocannon: LoadGenerator = {
     const flags = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
     const args = ['--json', '-c', CONNECTIONS, '-d', String(seconds), '-m', 'POST', ...flags, '-b', body, url];
     const bin = fileURLToPath(new URL('../node_modules/.bin/', import.meta.url));
-    // Its first line asks for a `node` on the PATH; let it be ours.
+    // Its shebang runs the first `node` on the PATH, which must be the project's.
     const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` };
     const { stdout } = await run(...pin(CORES.load, join(bin, 'autocannon'), args), { env });
     const result = JSON.parse(stdout) as { requests: { total: number }; non2xx: number; errors: number };

@@ -1,6 +1,7 @@
 /**
- * The floor of models: reads the stream of the stand-in for a provider line by line, parses each, and keeps the text.
- * Whoever asks for `/` has one stream read, is told that it is open, and at its end all of its text as one.
+ * The floor for models: reads the stream of the simulated provider line by line, parses each line, and collects the
+ * text. Each request reads one stream. Its response has an empty event when the stream is open, and at its end one
+ * event with all of its text.
  *
  * `VENDOR_URL=… node bench/model-floor.ts`
  */
@@ -11,10 +12,10 @@ const VENDOR_URL = process.env.VENDOR_URL ?? '';
 
 async function* readDeltas(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
-  let rest = '';
+  let incomplete = '';
   for await (const chunk of body) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
+    const lines = (incomplete + decoder.decode(chunk, { stream: true })).split('\n');
+    incomplete = lines.pop() ?? '';
     for (const line of lines) {
       if (line.startsWith('data: {')) yield JSON.parse(line.slice('data: '.length)).choices[0].delta.content ?? '';
     }
@@ -22,16 +23,16 @@ async function* readDeltas(body: AsyncIterable<Uint8Array>): AsyncGenerator<stri
 }
 
 const server = createServer(async (_request, response) => {
-  const give = (text: string) => response.write(`data: ${JSON.stringify({ offset: 0, text })}\n\n`);
+  const sendEvent = (text: string) => response.write(`data: ${JSON.stringify({ offset: 0, text })}\n\n`);
   const { body } = await fetch(`${VENDOR_URL}/chat/completions`, { method: 'POST', body: '{}' });
   let content = '';
   let isOpen = false;
   for await (const text of readDeltas(body as unknown as AsyncIterable<Uint8Array>)) {
-    if (!isOpen) give('');
+    if (!isOpen) sendEvent('');
     isOpen = true;
     content += text;
   }
-  give(content);
+  sendEvent(content);
   response.end();
 });
 process.once('SIGTERM', () => process.exit(0));

@@ -1,6 +1,6 @@
 /**
- * Stands in for a provider that speaks OpenAI's chat protocol: every question becomes a stream, and `/begin?<score>`
- * makes the streams begin. Each token is a frame of its own, and most of a frame is what vendors write around it.
+ * Simulates a provider with OpenAI's chat protocol: every request opens a stream, and `/begin?<score>` starts the
+ * streams. Each token is a separate frame, which consists mostly of the usual metadata of providers.
  *
  * `node bench/model-vendor.ts`
  */
@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { createConductor } from './conductor.ts';
 
 const conductor = createConductor();
-const ABOUT = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1_790_000_000, model: 'bench' };
+const METADATA = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1_790_000_000, model: 'bench' };
 
 const server = createServer((request, response) => {
   const { pathname, search } = new URL(request.url ?? '/', 'http://vendor');
@@ -20,15 +20,15 @@ const server = createServer((request, response) => {
   }
   request.resume();
   response.writeHead(200, { 'Content-Type': 'text/event-stream' });
-  const give = (delta: object, finish_reason: string | null = null) => {
+  const sendFrame = (delta: object, finish_reason: string | null = null) => {
     const choices = [{ index: 0, delta, finish_reason }];
-    response.write(`data: ${JSON.stringify({ ...ABOUT, choices })}\n\n`);
+    response.write(`data: ${JSON.stringify({ ...METADATA, choices })}\n\n`);
   };
-  give({ role: 'assistant', content: '' });
+  sendFrame({ role: 'assistant', content: '' });
   conductor.play(
-    (content) => give({ content }),
+    (content) => sendFrame({ content }),
     () => {
-      give({}, 'stop');
+      sendFrame({}, 'stop');
       response.end('data: [DONE]\n\n');
     },
   );

@@ -8,12 +8,13 @@ import { costPerToken, type Side, STREAMS, takeTurns } from './deliver.ts';
 import { requireNoRefusals, startGateway } from './gateway.ts';
 import { CORES, type Server, startServer } from './server.ts';
 
-/** As a quick model writes. */
+/** The rate of a fast model. */
 const WRITTEN: Score = { tokens: 400, perSecond: 200 };
 
 /**
- * What a token costs from a provider's socket to the subscribers', all that lies between switched on, against reading the
- * same stream line by line: of a hundred answers with a subscriber each, and of one answer with a hundred.
+ * The cost of a token from a provider's socket to the subscribers' sockets, with every feature of the gateway enabled,
+ * compared with reading the same stream line by line: for 100 replies with one subscriber each, and for one reply with
+ * 100 subscribers.
  */
 export const models: Benchmark = {
   name: 'models',
@@ -39,9 +40,14 @@ export const models: Benchmark = {
       const gateway = await open(startGateway(dir, 'bin/chatgraph.js', { settings }));
       await useModel(gateway, account);
       const beginUrl = vendor.url;
-      const floors: Side = { kind: 'sse', server: floor, account, beginUrl };
-      const ours: Side = { kind: 'messageStream', server: gateway, account, beginUrl };
-      const sides: Side[] = [floors, ours, { ...floors, streams: 1 }, { ...ours, audience: 'alike' }];
+      const floorSide: Side = { kind: 'sse', server: floor, account, beginUrl };
+      const gatewaySide: Side = { kind: 'messageStream', server: gateway, account, beginUrl };
+      const sides: Side[] = [
+        floorSide,
+        gatewaySide,
+        { ...floorSide, streams: 1 },
+        { ...gatewaySide, audience: 'alike' },
+      ];
       const results = await takeTurns(bench, sides, (side) => costPerToken(side, WRITTEN));
       await requireNoRefusals(gateway);
       const [many = [], answers = [], one = [], audience = []] = results.map((side) => side.map(({ cost }) => cost));
@@ -55,7 +61,7 @@ export const models: Benchmark = {
         {
           what: `token of a provider, one answer, ${STREAMS} subscribers`,
           unit: 'µs',
-          // Every token is counted once for each of those who got it.
+          // The load counts every token once per subscriber.
           gateway: audience.map((cost) => cost * STREAMS),
           floor: one,
         },
@@ -72,7 +78,7 @@ const USE_MODEL = `mutation Use($id: ID!) {
   updateChatbot(input: { id: $id, provider: "open", model: "bench", answering: { grounding: OPEN } }) { __typename }
 }`;
 
-/** Has the chatbot that is asked answer by the stand-in. */
+/** Makes the first chatbot, which the load asks, use the simulated provider. */
 async function useModel({ url }: Server, { key, chatbotIds }: BenchAccount): Promise<void> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',

@@ -8,7 +8,7 @@ import { requireNoRefusals, startGateway } from './gateway.ts';
 import type { Shot } from './load.ts';
 import { type Server, startServer } from './server.ts';
 
-/** A query that is measured over HTTP against bare graphql-js. */
+/** A query that is measured over HTTP, and compared with bare graphql-js. */
 interface QueryCase {
   readonly goal: string;
   readonly what: string;
@@ -17,7 +17,7 @@ interface QueryCase {
   variables(account: BenchAccount): object;
 }
 
-/** What an operator's page asks for. */
+/** The query of an operator's dashboard. */
 export const DASHBOARD = `query Dashboard {
   chatbots(first: 10) {
     nodes {
@@ -29,7 +29,7 @@ export const DASHBOARD = `query Dashboard {
   }
 }`;
 
-/** G1: what an operator's page asks for, 10 chatbots × (5 sources + 5 conversations, each with its last message). */
+/** G1: an operator's dashboard query, 10 chatbots × (5 sources + 5 conversations, each with its last message). */
 export const dashboard = createQueryBenchmark('dashboard', {
   goal: 'G1',
   what: 'dashboard query',

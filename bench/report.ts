@@ -4,7 +4,7 @@ import { hasSchedstat } from './cpu.ts';
 import { CORES, canPin } from './server.ts';
 import { formatTable } from './table.ts';
 
-/** How the figures came about. */
+/** The circumstances of a measurement. */
 export interface Circumstances {
   readonly command: string;
   readonly date: Date;
@@ -20,7 +20,7 @@ export function formatFigures(figures: readonly Figure[]): string {
   return formatTable(HEAD, figures.map(rowOf));
 }
 
-/** What `RESULTS.md` tells already: its figures as rows, and when they were measured. */
+/** The present content of `RESULTS.md`: its figures as rows, and the dates of their measurements. */
 export interface EarlierResults {
   readonly rows: readonly (readonly string[])[];
   readonly dates: readonly string[];
@@ -36,7 +36,7 @@ export function readResults(text: string): EarlierResults {
   };
 }
 
-/** The earlier rows with the new ones in the place of those that tell of the same, or behind them. */
+/** Replaces earlier rows by new ones for the same quantity, and appends the other new ones. */
 function mergeRows(earlier: EarlierResults['rows'], figures: readonly Figure[]): (readonly string[])[] {
   const rows = [...earlier];
   for (const row of figures.map(rowOf)) {
@@ -52,7 +52,7 @@ function rowOf({ goal = NONE, what, unit, gateway, floor, target }: Figure): str
   if (gateway.length === 0) return [goal, what, NONE, 'not measured', NONE, NONE, NONE];
   const inUnits = (value: number) => value.toFixed(unit === 'µs' ? 0 : 1);
   const sizes = [gateway, floor].map((values) => (values ? `${inUnits(spreadOf(values).median)} ${unit}` : NONE));
-  // A share may be nothing at all.
+  // A share of the floor may be 0, which allows no ratio.
   if (floor === undefined || unit === '%') {
     const { min, max } = spreadOf(gateway);
     const aim = target === undefined ? NONE : `≤ ${target} ${unit}`;
@@ -63,7 +63,7 @@ function rowOf({ goal = NONE, what, unit, gateway, floor, target }: Figure): str
   return [goal, what, median.toFixed(2), `${min.toFixed(2)}–${max.toFixed(2)}`, aim, ...sizes];
 }
 
-/** The whole of `RESULTS.md`. @param earlier what it told before, where only some figures are new. */
+/** Formats `RESULTS.md`. @param earlier its present content, if only some figures were measured. */
 export function formatResults(
   figures: readonly Figure[],
   { command, date, load, rounds, seconds }: Circumstances,

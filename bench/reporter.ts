@@ -1,9 +1,9 @@
 /**
- * Loaded into a server before its own code (`--import`): answers the IPC messages `cpu` with the CPU time used, in
- * microseconds, and `heap` with the bytes in use after a collection, for which it must run with `--expose-gc`.
+ * Loaded into a server before its own code (`--import`). It responds to the IPC message `cpu` with the used CPU time in
+ * microseconds, and to `heap` with the bytes in use after a garbage collection, which needs `--expose-gc`.
  */
-process.on('message', (asked) => process.send?.(asked === 'heap' ? readHeap() : readCpu()));
-// The channel alone must not keep the server alive.
+process.on('message', (request) => process.send?.(request === 'heap' ? readHeap() : readCpu()));
+// The IPC channel must not keep the server alive.
 process.channel?.unref();
 
 function readCpu(): number {
@@ -12,7 +12,7 @@ function readCpu(): number {
 }
 
 function readHeap(): number {
-  // The second takes what the finalizers of the first have let go.
+  // The second collection frees what the finalizers of the first have released.
   globalThis.gc?.();
   globalThis.gc?.();
   return process.memoryUsage().heapUsed;

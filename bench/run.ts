@@ -1,6 +1,7 @@
 /**
- * Measures what the gateway costs beside a floor, and prints it: `npm run bench`, or `npm run bench -- dashboard` for
- * some. With nothing changed it writes `bench/RESULTS.md`: anew, or the figures of those that were run.
+ * Measures the cost of the gateway in comparison with floors, and prints it: `npm run bench` for all benchmarks, or
+ * `npm run bench -- dashboard` for some. With default options, it also writes `bench/RESULTS.md`; after a run of some
+ * benchmarks, it replaces only their figures.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -64,9 +65,9 @@ console.log(`\n${formatFigures(figures)}\n`);
 
 if (values.rounds === DEFAULTS.rounds && values.seconds === DEFAULTS.seconds && !values.load) {
   const path = new URL('RESULTS.md', import.meta.url);
-  const isWhole = positionals.length === 0;
-  const command = isWhole ? 'npm run bench' : `npm run bench -- ${positionals.join(' ')}`;
+  const runsAll = positionals.length === 0;
+  const command = runsAll ? 'npm run bench' : `npm run bench -- ${positionals.join(' ')}`;
   const circumstances = { ...bench, load: bench.load.name, command, date: new Date() };
-  const earlier = isWhole ? undefined : readResults(await readFile(path, 'utf8'));
+  const earlier = runsAll ? undefined : readResults(await readFile(path, 'utf8'));
   await writeFile(path, formatResults(figures, circumstances, earlier));
 } else console.error('RESULTS.md stays as it is: only a run with nothing changed writes it.');

@@ -4,13 +4,13 @@ import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { type CpuClock, hasSchedstat, readSchedstat } from './cpu.ts';
 
-/** A Postgres database and a Redis prefix that nobody else has. */
+/** A Postgres database and a Redis prefix that only this benchmark uses. */
 export interface ScaleStack {
-  /** What a gateway has to be told to run on it. */
+  /** The settings of a gateway that uses them. */
   readonly settings: { readonly DATABASE_URL: string; readonly REDIS_URL: string; readonly REDIS_PREFIX: string };
-  /** Of Redis and of the processes that serve the database; absent where they run elsewhere, or /proc tells nothing. */
+  /** The CPU time of Redis and of the Postgres backends of the database; absent if /proc does not show them. */
   readonly cpu: CpuClock | undefined;
-  /** Removes the database and what stands under the prefix, and lets go of the servers. */
+  /** Deletes the database and the keys with the prefix, and closes the connections. */
   drop(): Promise<void>;
 }
 
@@ -19,9 +19,9 @@ const REDIS_URL = process.env.BENCH_REDIS_URL ?? 'redis://127.0.0.1:6379';
 const TIMEOUT_MS = 5_000;
 
 /**
- * Makes a database and a prefix on the servers that `BENCH_DATABASE_URL` and `BENCH_REDIS_URL` name; absent: those of this
- * machine.
- * @throws where one does not answer; the message says which, without its credentials.
+ * Creates a database and a prefix on the servers at `BENCH_DATABASE_URL` and `BENCH_REDIS_URL`; if absent, on those of
+ * this machine.
+ * @throws if a server does not respond; the message contains its host, but no credentials.
  */
 export async function createScaleStack(): Promise<ScaleStack> {
   const redis = await openRedis();
@@ -58,7 +58,7 @@ async function openPostgres(): Promise<Client> {
 
 async function openRedis(): Promise<Redis> {
   const redis = new Redis(REDIS_URL, { lazyConnect: true, connectTimeout: TIMEOUT_MS, retryStrategy: null });
-  // Said by what was asked of it as well.
+  // The failed command reports the same error.
   redis.on('error', () => {});
   await redis.connect().catch((error: unknown) => fail('Redis', REDIS_URL, error));
   return redis;
@@ -72,7 +72,7 @@ async function createClock(postgres: Client, database: string, redis: Redis): Pr
   const redisPid = Number(/^process_id:(\d+)/m.exec(await redis.info('server'))?.[1]);
   const [own] = await listPids(postgres, 'pid = pg_backend_pid()');
   if (!hasSchedstat || !isProcess(redisPid, 'redis') || !isProcess(own, 'postgres')) return undefined;
-  /** By process, also of those that have ended: a connection that is not needed is closed. */
+  /** The CPU time by process id, including ended processes, because unused connections are closed. */
   const used = new Map<number, number>();
   return {
     async read() {
@@ -88,7 +88,7 @@ async function listPids(postgres: Client, condition: string): Promise<number[]> 
   return rows.map(({ pid }) => pid);
 }
 
-/** Servers elsewhere, or in a container, have other ids than their processes have here, if any. */
+/** Whether a local process has this id and name. A remote server, or one in a container, reports a foreign id. */
 function isProcess(pid: number | undefined, name: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith(name);

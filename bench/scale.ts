@@ -12,14 +12,14 @@ import { createScaleStack, type ScaleStack } from './scale-stack.ts';
 import type { Server } from './server.ts';
 import type { Delivery } from './token-load.ts';
 
-/** The same gateway on both stacks, and a second one on the shared stack. */
+/** A gateway on SQLite and memory, one on Postgres and Redis, and a second one on the latter. */
 interface Gateways {
   readonly single: { readonly server: Server; readonly account: BenchAccount };
   readonly scaled: { readonly server: Server; readonly account: BenchAccount };
   readonly second: Server;
 }
 
-/** What was measured; of streams the rounds of the scaled gateway, then those beside it. */
+/** The results. For streams: the rounds on Postgres and Redis, then those of the comparison. */
 interface Results {
   readonly dashboard: Comparison;
   readonly streams: readonly TokenCost[][];
@@ -27,7 +27,7 @@ interface Results {
   readonly nodes: readonly Delivery[][];
 }
 
-/** Where there is no stack to measure on. */
+/** The results without a Postgres and a Redis. */
 const NO_RESULTS: Results = {
   dashboard: { size: '18.1 kB', gateway: [], floor: [] },
   streams: [],
@@ -35,12 +35,12 @@ const NO_RESULTS: Results = {
   nodes: [],
 };
 
-/** As for G5, for long enough that a running answer is saved a few times. */
+/** The rate of G5, for long enough that each reply in progress is saved a few times. */
 const CROWDED: Score = { tokens: 300, perSecond: 100 };
 
 /**
- * What it costs to run on Postgres and Redis, which gateways can share: the floor is the same gateway on SQLite and
- * memory. Nothing is aimed at.
+ * The cost of running on Postgres and Redis, which gateways can share. The floor is the same gateway on SQLite and
+ * memory. There is no goal.
  */
 export const scale: Benchmark = {
   name: 'scale',
@@ -89,7 +89,7 @@ async function measure(bench: Bench, { cpu }: ScaleStack, { single, scaled, seco
     { kind, ...scaled },
   ];
   return {
-    // First, while both databases hold the same.
+    // Measured first, while both databases have the same content.
     dashboard: await compareRequests(
       bench,
       'dashboard query, Postgres + Redis',
@@ -116,7 +116,7 @@ function toFigures({ dashboard, streams, crowd, nodes }: Results): Figure[] {
     {
       what: `${stack} themselves: ${query}`,
       unit: 'µs',
-      gateway: known(dashboard.gateway.map(({ behind }) => behind)),
+      gateway: definedOf(dashboard.gateway.map(({ behind }) => behind)),
     },
     ...tokenFigures(`token, ${fast}`, streams),
     ...tokenFigures(`token, ${crowded}`, crowd),
@@ -139,7 +139,7 @@ function toFigures({ dashboard, streams, crowd, nodes }: Results): Figure[] {
 }
 
 function halves<T>([gateway = [], floor = []]: readonly T[][], pick: (result: T) => number | undefined) {
-  return { gateway: known(gateway.map(pick)), floor: known(floor.map(pick)) };
+  return { gateway: definedOf(gateway.map(pick)), floor: definedOf(floor.map(pick)) };
 }
 
-const known = (values: readonly (number | undefined)[]): number[] => values.filter((value) => value !== undefined);
+const definedOf = (values: readonly (number | undefined)[]): number[] => values.filter((value) => value !== undefined);

@@ -5,38 +5,38 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { askReporter, type CpuClock, createCpuClock } from './cpu.ts';
 
-/** A server under measurement, in a process of its own. */
+/** A measured server, in a separate process. */
 export interface Server {
   readonly url: string;
   readonly cpu: CpuClock;
-  /** The bytes in use after a collection; it must run with `--expose-gc`. */
+  /** Reads the heap bytes in use after a garbage collection; needs `--expose-gc`. */
   readHeap(): Promise<number>;
-  /** Where its stderr, which is its log, goes. */
+  /** The path of the file that receives its stderr, which is its log. */
   readonly logPath: string;
   close(): Promise<void>;
 }
 
-/** How to start a server. */
+/** The options for starting a server. */
 export interface ServerOptions {
   /** The script to run, relative to the project. It prints its address on stdout. */
   readonly script: string;
   readonly args?: readonly string[];
-  /** What Node itself is told. */
+  /** The flags of Node. */
   readonly flags?: readonly string[];
-  /** All of its environment but PATH: settings of whoever runs the benchmark must not leak in. */
+  /** The complete environment, except PATH: the settings of the user's shell must not affect a benchmark. */
   readonly env: Readonly<Record<string, string>>;
   readonly logPath: string;
-  /** Where it runs; absent: on the servers' core. */
+  /** The core it runs on; absent: the servers' core. */
   readonly core?: number;
 }
 
 /** The core of the servers and that of the load. */
 export const CORES = { server: 0, load: 1 } as const;
 
-/** Whether processes are held on their core; without it they disturb each other, and figures scatter more. */
+/** Whether processes are pinned to their core; otherwise they disturb each other, and figures vary more. */
 export const canPin = availableParallelism() >= 2 && hasTaskset();
 
-/** The command line that runs `command` on one core, where that can be had. */
+/** Returns the command line that runs `command` on one core, if pinning is possible. */
 export function pin(core: number, command: string, args: readonly string[]): [string, string[]] {
   return canPin ? ['taskset', ['-c', String(core), command, ...args]] : [command, [...args]];
 }
@@ -46,7 +46,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * Starts a server and waits until it listens.
- * @throws when it ends or stays silent for 20 seconds; the message holds its log.
+ * @throws if it exits, or prints no address within 20 seconds; the message contains its log.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { script, args = [], flags = [], env, logPath, core = CORES.server } = options;

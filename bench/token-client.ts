@@ -3,17 +3,17 @@ import { get } from 'node:http';
 import { WebSocket } from 'ws';
 import type { BenchAccount } from './data.ts';
 
-/** What is of interest in an event; others have no text. */
+/** The part of an event that the load uses; events other than deltas have no text. */
 export interface Delta {
   readonly text?: string;
 }
 
-/** Takes an event; the first of a stream says that it is followed. */
+/** Receives an event; the first event of a stream shows that the stream is followed. */
 export type Listener = (delta: Delta) => void;
 
 /** A socket that speaks graphql-transport-ws. */
 export interface Socket {
-  /** Starts an operation whose root field gives deltas. */
+  /** Starts an operation whose root field returns deltas. */
   subscribe(query: string, variables: object, listener: Listener): void;
   close(): Promise<void>;
 }
@@ -52,16 +52,16 @@ export async function openSocket(url: string, key?: string): Promise<Socket> {
 /** Follows a stream of server-sent events. */
 export function followSse(url: string, listener: Listener): void {
   get(url, { agent: false }, (response) => {
-    let rest = '';
+    let incomplete = '';
     response.setEncoding('utf8').on('data', (chunk: string) => {
-      const events = (rest + chunk).split('\n\n');
-      rest = events.pop() ?? '';
+      const events = (incomplete + chunk).split('\n\n');
+      incomplete = events.pop() ?? '';
       for (const event of events) listener(JSON.parse(event.slice('data: '.length)));
     });
   });
 }
 
-/** What a question leads to. */
+/** The conversation of a question, and its reply. */
 export interface Asked {
   readonly conversationId: string;
   readonly messageId: string;
@@ -71,7 +71,7 @@ const ASK = `mutation Ask($input: SendMessageInput!) {
   sendMessage(input: $input) { ... on SendMessagePayload { conversation { id } reply { id } } }
 }`;
 
-/** Asks the gateway a question in a conversation of its own. @throws when no reply will come. */
+/** Sends a question to the gateway in a new conversation. @throws if there will be no reply. */
 export async function ask(url: string, { key, chatbotIds }: BenchAccount, content: string): Promise<Asked> {
   const input = { chatbotId: chatbotIds[0], sessionId: crypto.randomUUID(), content };
   const response = await fetch(`${url}/graphql`, {
@@ -85,7 +85,7 @@ export async function ask(url: string, { key, chatbotIds }: BenchAccount, conten
   return { conversationId: conversation.id, messageId: reply.id };
 }
 
-/** The subscriptions of the gateway that tell an answer, with all that a page needs of it. */
+/** The subscriptions of the gateway that stream a reply, with the fields that a chat page needs. */
 export const SUBSCRIPTIONS = {
   messageStream: {
     query:

@@ -1,6 +1,6 @@
 /**
- * The floors of streaming: bare node:http that writes each token as a server-sent event (`/`), and graphql-ws over bare
- * graphql-js (`/graphql`). No key, no limits, no metrics, no log. `/begin?<score>` makes the streams begin.
+ * The floors for streaming: bare node:http that writes each token as a server-sent event (`/`), and graphql-ws over
+ * bare graphql-js (`/graphql`). They have no keys, limits, metrics or log. `/begin?<score>` starts the streams.
  *
  * `node bench/token-floor.ts`
  */
@@ -22,12 +22,12 @@ const server = createServer((request, response) => {
   }
   response.writeHead(200, { 'Content-Type': 'text/event-stream' });
   let offset = 0;
-  const give = (text: string) => {
+  const sendEvent = (text: string) => {
     response.write(`data: ${JSON.stringify({ offset, text })}\n\n`);
     offset += text.length;
   };
-  give('');
-  conductor.play(give, () => response.end());
+  sendEvent('');
+  conductor.play(sendEvent, () => response.end());
 });
 
 async function* tokens() {

@@ -1,20 +1,20 @@
 /**
- * The gateway with a conductor in the place of the model: `node bench/token-gateway.ts`, with the gateway's settings.
- * A question is answered when the conductor begins; one that is a score makes it begin.
+ * The gateway with a conductor instead of a model: `node bench/token-gateway.ts`, with the gateway's settings. Replies
+ * to questions wait until the conductor starts, which a question that is a JSON `Score` causes.
  */
 import type { AnswerEngine, AnswerEvent } from '../src/answer/engine.ts';
 import { startGateway } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
 import { createConductor, listen, nextTurn } from './conductor.ts';
 
-const BEAT = 'beat';
-let beat = Promise.withResolvers<void>();
+const FLUSH_TOPIC = 'beat';
+let flushed = Promise.withResolvers<void>();
 
-/** The bus paces itself; the conductor plays as fast as it flushes, and not faster. */
+/** Resolves after the next flush of the bus, so that the conductor sends tokens only as fast as the bus delivers. */
 async function delivered(): Promise<void> {
-  beat = Promise.withResolvers();
-  deps.bus.publish(BEAT);
-  await beat.promise;
+  flushed = Promise.withResolvers();
+  deps.bus.publish(FLUSH_TOPIC);
+  await flushed.promise;
   await nextTurn();
 }
 
@@ -36,8 +36,8 @@ const engine: AnswerEngine = {
   },
 };
 
-// Nothing is finished in an orderly way: the database is thrown away, and answers may wait for ever.
+// No orderly shutdown: the database is deleted afterwards, and some replies may wait for ever.
 process.once('SIGTERM', () => process.exit(0));
 const { url, deps } = await startGateway(readConfig(), { engines: new Map([['builtin', engine]]) });
-deps.bus.subscribe(BEAT, () => beat.resolve());
+deps.bus.subscribe(FLUSH_TOPIC, () => flushed.resolve());
 console.log(url);

@@ -8,7 +8,7 @@ import { CROWD, costPerToken, deliver, FAST, PACED, type Side, STREAMS, type Tok
 import { requireNoRefusals, startGateway } from './gateway.ts';
 import { type Server, startServer } from './server.ts';
 
-/** A server, and who asks it. */
+/** A server, and the account that the load uses. */
 type Asked = Pick<Side, 'server' | 'account'>;
 
 interface Servers {
@@ -18,13 +18,14 @@ interface Servers {
 
 type Settings = Readonly<Record<string, string>>;
 
-/** As fast as the server delivers each by itself. */
+/** Each token is sent when the previous one is on its way, so that it is a separate event. */
 const IN_STEP: Score = { tokens: 300, perSecond: 0 };
 const CROWDED: Score = { tokens: 500, perSecond: 100 };
 
 /**
- * G4: tokens over graphql-ws, against server-sent events: as a fast model gives them, and then each as an event of its
- * own, which shows what an event costs. The first is the goal: under load fewer and larger events are what is wanted.
+ * G4: tokens over graphql-ws, compared with server-sent events: at the rate of a fast model, and then each as a
+ * separate event, which shows the cost of an event. The goal is for the first: under load, fewer and larger events are
+ * desired.
  */
 export const tokens: Benchmark = {
   name: 'tokens',
@@ -42,14 +43,14 @@ export const tokens: Benchmark = {
     }),
 };
 
-/** The first of the sides is the floor of the others. */
+/** Measures the sides; the first one is the floor of the others. */
 async function compareWithSse(
   bench: Bench,
   sides: readonly Side[],
   measure: (side: Side) => Promise<TokenCost>,
 ): Promise<Figure[]> {
-  const [floor = [], ...ours] = await takeTurns(bench, sides, measure);
-  return ours.map((results, i): Figure => {
+  const [floor = [], ...gatewayResults] = await takeTurns(bench, sides, measure);
+  return gatewayResults.map((results, i): Figure => {
     const perEvent = sum(results.map(({ tokens }) => tokens)) / sum(results.map(({ events }) => events));
     return {
       goal: 'G4',
@@ -62,7 +63,7 @@ async function compareWithSse(
   });
 }
 
-/** G6: how long a token takes while there is little to do, against graphql-ws over bare graphql-js. */
+/** G6: the lag of a token under a light load, compared with graphql-ws over bare graphql-js. */
 export const lag: Benchmark = {
   name: 'lag',
   run: (bench) =>
@@ -78,7 +79,7 @@ export const lag: Benchmark = {
     }),
 };
 
-/** G5: more tokens than one core can send one by one, by the clock: how many come late, and how late all are. */
+/** G5: more tokens per second than one core can send one by one: the share of late tokens, and the lag. */
 export const crowd: Benchmark = {
   name: 'crowd',
   run: (bench) =>
@@ -110,8 +111,8 @@ export const crowd: Benchmark = {
 };
 
 /**
- * G9: one answer to many who ask for the same, against one execution each: of as many who ask in words of their own, by
- * graphql-js as servers do without more ado, and compiled.
+ * G9: one reply for many subscribers with the same query, which share an execution, compared with as many subscribers
+ * with different queries, which have one each: executed by graphql-js, as servers usually do, and compiled.
  */
 export const audience: Benchmark = {
   name: 'audience',

@@ -1,6 +1,6 @@
 /**
- * The floor of webhooks: posts the same body as often as it is asked (`/post?<count>`), five at a time, by bare undici on
- * connections that it keeps. It signs nothing and keeps nothing.
+ * The floor for webhooks: sends the same body as often as requested (`/post?<count>`), five at a time, with bare undici
+ * on persistent connections. It signs nothing and stores nothing.
  *
  * `RECEIVER_URL=… BODY=… node bench/webhook-floor.ts`
  */
@@ -8,22 +8,22 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Pool } from 'undici';
 
-const AT_ONCE = 5;
+const CONCURRENCY = 5;
 const { RECEIVER_URL = '', BODY: body = '' } = process.env;
-const pool = new Pool(RECEIVER_URL, { connections: AT_ONCE });
+const pool = new Pool(RECEIVER_URL, { connections: CONCURRENCY });
 
 async function post(): Promise<void> {
   const headers = { 'content-type': 'application/json' };
-  const answer = await pool.request({ path: '/', method: 'POST', headers, body });
-  await answer.body.dump();
+  const response = await pool.request({ path: '/', method: 'POST', headers, body });
+  await response.body.dump();
 }
 
 const server = createServer(async (request, response) => {
-  let left = Number(new URL(request.url ?? '/', 'http://floor').search.slice(1));
+  let remaining = Number(new URL(request.url ?? '/', 'http://floor').search.slice(1));
   const worker = async () => {
-    while (left-- > 0) await post();
+    while (remaining-- > 0) await post();
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
   response.end();
 });
 process.once('SIGTERM', () => process.exit(0));

@@ -1,6 +1,6 @@
 /**
- * Takes webhooks: `/` acknowledges and counts, `/hang` never answers, `/until?<count>` answers when as many were
- * acknowledged, and begins to count anew.
+ * Receives webhooks: `/` acknowledges and counts them, `/hang` never responds, and `/until?<count>` responds when that
+ * many have been acknowledged, and resets the count.
  *
  * `node bench/webhook-receiver.ts`
  */

@@ -17,7 +17,7 @@ import { CORES, type Server, startServer } from './server.ts';
 const EVENTS = 1_000;
 const SENDS = 200;
 
-/** What webhooks cost: one event from its row to the receiver's answer, and what having to tell adds to a send. */
+/** The cost of webhooks: of an event from its row to the receiver's response, and what its event adds to a send. */
 export const webhooks: Benchmark = {
   name: 'webhooks',
   async run(bench) {
@@ -64,7 +64,7 @@ interface Servers {
   readonly account: BenchAccount;
 }
 
-/** Sends the same events again and again, as fast as they go. */
+/** Sends the same events repeatedly, as fast as possible. */
 async function measureDelivery(bench: Bench, { gateway, floor, receiver, account }: Servers) {
   const id = await subscribe(gateway, account, `${receiver.url}/`);
   const replay = () =>
@@ -74,29 +74,29 @@ async function measureDelivery(bench: Bench, { gateway, floor, receiver, account
     { name: 'webhooks', server: gateway, begin: replay },
     { name: 'bare undici', server: floor, begin: post },
   ];
-  const [ours = [], floors = []] = await takeRounds(bench, sides, async ({ name, server, begin }) => {
+  const [gatewayCosts = [], floorCosts = []] = await takeRounds(bench, sides, async ({ name, server, begin }) => {
     const stop = await startMeter(server.cpu, undefined);
     const startedAt = performance.now();
-    const all = fetch(`${receiver.url}/until?${EVENTS}`);
+    const received = fetch(`${receiver.url}/until?${EVENTS}`);
     await begin();
-    await all;
+    await received;
     const seconds = (performance.now() - startedAt) / 1_000;
     bench.note(`${name}: ${(EVENTS / seconds).toFixed(0)} events/s`);
     return (await stop()).server / EVENTS;
   });
   await ask(gateway, account, DELETE, { input: { id } });
   const what = 'webhook, from its row to the answer, 5 at a time; floor: bare undici posts the same';
-  return { what, unit: 'µs', gateway: ours, floor: floors } as const;
+  return { what, unit: 'µs', gateway: gatewayCosts, floor: floorCosts } as const;
 }
 
-/** Sends messages, with an endpoint that wants to be told of each, and hangs, and without. */
+/** Sends messages, with and without a subscription of an endpoint that never responds. */
 async function measureSends(bench: Bench, { gateway, receiver, account }: Omit<Servers, 'floor'>) {
   const sides = [
-    { name: 'told', isTold: true },
-    { name: 'not told', isTold: false },
+    { name: 'told', hasSubscription: true },
+    { name: 'not told', hasSubscription: false },
   ];
-  const [told = [], untold = []] = await takeRounds(bench, sides, async ({ name, isTold }) => {
-    const id = isTold ? await subscribe(gateway, account, `${receiver.url}/hang`) : undefined;
+  const [withEvent = [], withoutEvent = []] = await takeRounds(bench, sides, async ({ name, hasSubscription }) => {
+    const id = hasSubscription ? await subscribe(gateway, account, `${receiver.url}/hang`) : undefined;
     const stop = await startMeter(gateway.cpu, undefined);
     for (let i = 0; i < SENDS; i++) {
       const input = { chatbotId: account.chatbotIds[1], sessionId: crypto.randomUUID(), content: 'Hello' };
@@ -110,12 +110,12 @@ async function measureSends(bench: Bench, { gateway, receiver, account }: Omit<S
   return {
     what: 'sendMessage, its event enqueued; floor: nobody listens',
     unit: 'µs',
-    gateway: told,
-    floor: untold,
+    gateway: withEvent,
+    floor: withoutEvent,
   } as const;
 }
 
-/** Measures the sides in turns, in every other round backwards, after one that warms up. */
+/** Measures the sides alternately, in reverse order in every other round, after one round to warm up. */
 async function takeRounds<S>(bench: Bench, sides: readonly S[], measure: (side: S) => Promise<number>) {
   const results = sides.map((): number[] => []);
   for (let round = 0; round <= bench.rounds; round++) {
@@ -128,7 +128,7 @@ async function takeRounds<S>(bench: Bench, sides: readonly S[], measure: (side: 
   return results;
 }
 
-/** Writes events as they are written when they happen; gives one of them. */
+/** Inserts events as the gateway records them, and returns one of them. */
 async function fillEvents(url: string, { accountId, chatbotIds }: BenchAccount): Promise<WebhookEvent> {
   const db = await openDatabase({ url, role: 'tool' });
   try {
@@ -170,7 +170,7 @@ async function subscribe(gateway: Server, account: BenchAccount, url: string): P
   return webhookSubscription.id;
 }
 
-/** Runs a mutation. @throws when it is refused. */
+/** Runs a mutation. @throws if it is refused. */
 async function ask({ url }: Server, { key }: BenchAccount, query: string, variables: object) {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',

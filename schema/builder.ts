@@ -5,13 +5,13 @@ import type { Timestamp } from '../src/domain/time.ts';
 import type { GraphContext } from './context.ts';
 import type {} from './scopes.ts';
 
-/** What a field may say of itself beside its type, for the cost of a query. */
+/** The properties of a field, besides its type, that determine its cost in a query. */
 export type FieldExtensions = {
-  /** How many items a list holds at most, given the field's arguments; for a connection its `nodes` and `edges`. */
+  /** The maximum number of items for the given arguments: of a list, or of the `nodes` and `edges` of a connection. */
   readonly listSize?: (args: Readonly<Record<string, unknown>>) => number;
-  /** What it costs whatever is asked of its items, where that is more than to read them. */
+  /** An extra cost for the given arguments, whatever the selection; for fields that do more than read their items. */
   readonly fixedCost?: (args: Readonly<Record<string, unknown>>) => number;
-  /** The document that the field executes, which costs what it costs; null for none. */
+  /** The document that the field executes, whose cost is added to the field's; null for none. */
   readonly executes?: (args: Readonly<Record<string, unknown>>) => unknown;
 };
 
@@ -27,18 +27,18 @@ interface SchemaTypes {
   };
 }
 
-/** Makes the fields of an object type whose values have this shape. */
+/** The builder for the fields of an object type whose values are of type `Shape`. */
 export type ObjectFields<Shape> = PothosSchemaTypes.ObjectFieldBuilder<
   PothosSchemaTypes.ExtendDefaultTypes<SchemaTypes>,
   Shape
 >;
 
-/** Builds the schema. Every type, field and argument needs a description; a test fails where one is missing. */
+/** Builds the schema. Every type, field and argument needs a description; a test fails if one is missing. */
 export const builder = new SchemaBuilder<SchemaTypes>({
   plugins: [ErrorsPlugin, RelayPlugin],
   defaultFieldNullability: false,
   errors: {
-    // The payload is a member of the union itself: `XResult = XPayload | NotFoundError`.
+    // The payload is a direct member of the union: `XResult = XPayload | NotFoundError`.
     directResult: true,
     defaultUnionOptions: {
       name: ({ fieldName }) => `${capitalize(fieldName)}Result`,

@@ -14,15 +14,16 @@ export interface PageArgs {
   readonly before?: string | null | undefined;
 }
 
-/** What a connection field says of its size: as many items as are asked for. */
+/** The extensions of a connection field: its size is the requested page size. */
 export const pageExtensions: FieldExtensions = {
   listSize: ({ first, last }) => (typeof first === 'number' ? first : typeof last === 'number' ? last : DEFAULT_SIZE),
 };
 
 /**
- * Reads one page of a list for a connection field: `read` gets the page as the store wants it, its items ordered by id.
- * @param kind what the list holds; cursors of another kind of list are refused.
- * @throws BadUserInputError for sizes out of bounds, `first` with `last`, and cursors that are none.
+ * Reads one page of a list for a connection field. `read` receives the page in the store's terms, and returns its items
+ * ordered by id.
+ * @param kind the kind of the list's items; cursors of other kinds are refused.
+ * @throws BadUserInputError for sizes out of bounds, `first` with `last`, and invalid cursors.
  */
 export async function paginate<T extends { readonly id: string }>(
   kind: IdKind,
@@ -52,7 +53,7 @@ function readArgs(kind: IdKind, { first, after, last, before }: PageArgs): { siz
   return {
     size,
     page: {
-      // One more tells whether there is more.
+      // One item more than requested shows whether a further page exists.
       limit: size + 1,
       after: after == null ? undefined : decodeCursor(kind, after),
       before: before == null ? undefined : decodeCursor(kind, before),
@@ -61,7 +62,7 @@ function readArgs(kind: IdKind, { first, after, last, before }: PageArgs): { siz
   };
 }
 
-/** The id's 16 bytes; opaque, so that another order of the list may need something else. */
+/** The cursor of an id: its 16 bytes as base64url. Clients treat it as opaque, so lists in other orders may differ. */
 function encodeCursor(id: string): string {
   return Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url');
 }

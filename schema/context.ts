@@ -5,32 +5,32 @@ import type { Channel } from '../src/domain/entities.ts';
 import type { RateLimitStatus } from '../src/domain/errors.ts';
 import { createLoaders, type Loaders } from '../src/store/loaders.ts';
 
-/** What the transports know of the request that brought an operation. */
+/** The request that an operation arrived in. */
 export interface RequestInfo {
   readonly id: string;
-  /** The channel that messages sent by it belong to. */
+  /** The channel of messages that the request sends. */
   readonly channel: Channel;
-  /** How the viewer stood with its limit after this request was counted. */
+  /** The viewer's rate limit status, including this request. */
   readonly rateLimit: RateLimitStatus;
 }
 
-/** The loaders of what the viewer may see. */
+/** Creates the loaders of the objects that the viewer may see. */
 export function createLoadersFor({ db }: Pick<Deps, 'db'>, viewer: Viewer): Loaders {
   return createLoaders(db.read, viewer.accountId, { withNotes: canSeePrivateNotes(viewer) });
 }
 
-/** What every resolver gets. No resolver runs without a viewer: operations that need one are refused before. */
+/** The context of every resolver. Resolvers always have a viewer: without one, only introspection is executed. */
 export interface GraphContext {
   readonly deps: Deps;
   readonly viewer: Viewer;
-  /** Made anew for each event of a subscription, so that none shows what an earlier one read. */
+  /** Replaced for each event of a subscription, so that an event never shows data cached for an earlier one. */
   loaders: Loaders;
-  /** Aborts when nobody waits for the answer any more. */
+  /** Aborts when the client no longer waits for the response. */
   readonly signal: AbortSignal;
   readonly request: RequestInfo;
 }
 
-/** Makes the loaders anew before an event of a subscription is executed. */
+/** Replaces the loaders, before an event of a subscription is executed. */
 export function renewLoaders(context: GraphContext): void {
   context.loaders = createLoadersFor(context.deps, context.viewer);
 }

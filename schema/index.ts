@@ -27,7 +27,7 @@ import './webhooks/dry-run.ts';
 import { GraphQLSchema } from 'graphql';
 import { builder } from './builder.ts';
 
-/** The graph: everything that clients can ask for. It needs neither a database nor a configuration to be loaded. */
+/** The GraphQL schema. Loading it needs neither a database nor a configuration. */
 export const schema = new GraphQLSchema({
   ...builder.toSchema().toConfig(),
   description:

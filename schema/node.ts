@@ -7,7 +7,7 @@ import type { GraphContext } from './context.ts';
 
 const MAX_NODES = 100;
 
-/** The GraphQL type of each kind of id. Events are no nodes: streams and deliveries carry them. */
+/** The GraphQL type of each kind of id. Events are not nodes: clients get them from streams and deliveries. */
 const TYPE_NAMES: Partial<Record<IdKind, string>> = {
   account: 'Account',
   apiKey: 'ApiKey',
@@ -21,7 +21,7 @@ const TYPE_NAMES: Partial<Record<IdKind, string>> = {
   webhookDelivery: 'WebhookDelivery',
 };
 
-/** What can be fetched by its id alone. An id says by itself what it names. */
+/** An object that can be fetched by its id alone: the id contains its kind. */
 export const Node = builder.interfaceRef<{ id: string }>('Node').implement({
   description: 'An object with an id, which `node` and `nodes` fetch.',
   resolveType: ({ id }) => {
@@ -65,7 +65,7 @@ async function findNode({ deps, viewer, loaders }: GraphContext, text: string): 
       case 'account':
         return id === viewer.accountId ? findAccount(deps.db.read, id) : undefined;
       case 'apiKey':
-        // Keys are listed for those who manage, and found by nobody else; so are webhooks.
+        // API keys and webhooks are visible only with the scope `MANAGE`, here as in lists.
         return viewer.scopes.has('MANAGE') ? findApiKey(deps.db.read, viewer.accountId, id) : undefined;
       case 'chatbot':
         return loaders.chatbot.load(id);

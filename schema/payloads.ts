@@ -10,7 +10,7 @@ export const conversationPayload = (description: string) => ({
   }),
 });
 
-/** The payload of a mutation that makes or changes a reply. */
+/** The payload of a mutation that creates or changes a reply. */
 export const replyPayload = (description: string, reply: string) => ({
   description,
   outputFields: (t: ObjectFields<{ reply: Message }>) => ({
@@ -18,16 +18,16 @@ export const replyPayload = (description: string, reply: string) => ({
   }),
 });
 
-/** The conversation that a message was stored in, in the payload of what stores one. */
+/** The conversation of the stored message, in the payload of a mutation that stores a message. */
 export const itsConversation = {
   type: ConversationRef,
   description: 'The conversation of the message.',
 } as const;
 
-/** A message that was stored, in the payload of what stores one. */
+/** The stored message, in the payload of a mutation that stores one. */
 export const storedMessage = { type: MessageRef, description: 'The message as it was stored.' } as const;
 
-/** The reply to a message that was stored. */
+/** The reply to the stored message. */
 export const itsReply = {
   type: MessageRef,
   nullable: true,
@@ -35,7 +35,7 @@ export const itsReply = {
     'The reply, STREAMING or QUEUED; null while a person answers, see `notice`. A repeated request returns the reply in its current state.',
 } as const;
 
-/** Why a message that was stored gets no reply. */
+/** The notice for the visitor if the stored message gets no reply. */
 export const itsNotice = {
   nullable: true,
   description: 'The `handoffMessage` of the chatbot, for the visitor; null if there is a reply.',

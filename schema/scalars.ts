@@ -29,7 +29,7 @@ builder.scalarType('JSON', {
     const budget = findBudget();
     if (budget === undefined) return value;
     if (budget.excess === undefined) budget.addResponse(measureJsonSize(value, budget.limit));
-    // The answer is thrown away.
+    // The response is discarded.
     return budget.excess === undefined ? value : '';
   },
   parseValue: requireShallow,
@@ -37,12 +37,12 @@ builder.scalarType('JSON', {
     requireShallow(valueFromASTUntyped(node, variables))) satisfies GraphQLScalarLiteralParser<unknown>,
 });
 
-/** Parses what a JSON field answers; nothing more once the answer is too large. */
+/** Parses the value of a JSON field; returns `{}` without parsing once the response is too large. */
 export function parseForAnswer(text: JsonText): unknown {
   return findBudget()?.excess === undefined ? fromJson(text) : {};
 }
 
-/** Deeper values could not be serialised again without exhausting the stack. */
+/** Refuses deeply nested values: serializing them could exhaust the stack. */
 function requireShallow(value: unknown): unknown {
   if (depthExceeds(value, MAX_JSON_DEPTH)) throw new GraphQLError(`JSON may be nested at most ${MAX_JSON_DEPTH} deep.`);
   return value;

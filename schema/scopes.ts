@@ -4,7 +4,7 @@ import { SCOPES, type Scope } from '../src/domain/entities.ts';
 
 type ScopeMap = { readonly [Name in Scope]?: true };
 
-/** The scopes that a field needs: one, or any of several. */
+/** The scopes of a field: one required scope, or several of which any one is enough. */
 export type ScopeRule = ScopeMap | { readonly $any: ScopeMap };
 
 declare global {
@@ -19,18 +19,18 @@ declare global {
       ResolveReturnShape,
     > {
       /**
-       * The scopes of which a credential needs one to select the field; absent: none. Whoever executes a document checks
-       * it before anything runs, by the document alone: resolvers cost nothing for it.
+       * A credential needs one of these scopes to select the field; absent: none. The executor checks them from the
+       * document before anything runs, so they add no work to resolvers.
        */
       authScopes?: ScopeRule;
     }
   }
 }
 
-/** What visitors and people have said, and what belongs to it. A credential that only manages reads none of it. */
+/** The rule for the content of conversations. A credential with only `MANAGE` cannot read any of it. */
 export const CONTENT = { $any: { READ: true, CHAT: true } } as const satisfies ScopeRule;
 
-/** The scopes of which one is enough to select a field; empty where every credential may. */
+/** The scopes of which any one allows selecting a field; empty if every credential may. */
 export function scopesOf(field: Pick<GraphQLField<unknown, unknown>, 'extensions'>): readonly Scope[] {
   const { authScopes } = (field.extensions.pothosOptions ?? {}) as { authScopes?: ScopeRule };
   if (authScopes === undefined) return [];

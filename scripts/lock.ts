@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 
 /**
- * Writes into package-lock.json what npm leaves out: better-sqlite3 ships its binaries, and says so by
- * `"gypfile": false`. Without that in the lock `npm ci` tries to compile it, and fails where there is no compiler.
- * Run it after any change of dependencies: `npm install && npm run lock`.
+ * Adds a property to package-lock.json that npm omits: better-sqlite3 ships its binaries, and declares that with
+ * `"gypfile": false`. Without it in the lock file, `npm ci` tries to compile the package, and fails if there is no
+ * compiler. Run it after any change of dependencies: `npm install && npm run lock`.
  */
 const path = new URL('../package-lock.json', import.meta.url);
 const lock = JSON.parse(await readFile(path, 'utf8')) as { packages: Record<string, { gypfile?: boolean }> };

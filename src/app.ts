@@ -48,7 +48,7 @@ export interface Gateway {
   readonly deps: Deps;
   /** The address that it listens on, such as `http://127.0.0.1:4000`. */
   readonly url: string;
-  /** The first key, if this start has created it: it cannot be read again. */
+  /** The first API key if this start created it; the key cannot be read again. */
   readonly firstKey: string | undefined;
   /** Finishes open requests within 15 seconds, then closes everything. */
   close(): Promise<void>;
@@ -56,21 +56,21 @@ export interface Gateway {
 
 const DRAIN_MS = 15_000;
 
-/** Creates the parts in the variants that the settings name; tests replace some. */
+/** Creates the components that the settings select; tests override some of them. */
 async function createDeps(
   config: Config,
-  replaced: Partial<Deps> = {},
+  overrides: Partial<Deps> = {},
 ): Promise<{ deps: Deps; coordination: Coordination; onNewDeliveries: WatchedDatabase['onNewDeliveries'] }> {
-  const logger = replaced.logger ?? createLogger(config.logLevel);
-  const clock = replaced.clock ?? systemClock;
-  const metrics = replaced.metrics ?? createMetrics();
+  const logger = overrides.logger ?? createLogger(config.logLevel);
+  const clock = overrides.clock ?? systemClock;
+  const metrics = overrides.metrics ?? createMetrics();
   const prices = createPrices(config.models.pricesFile);
   const background = createBackground(logger);
   const coordination = config.redis
     ? await openRedisCoordination(clock, { ...config.redis, logger })
     : createMemoryCoordination(clock, logger);
   const { db, onNewDeliveries } = watchNewDeliveries(
-    replaced.db ??
+    overrides.db ??
       (await openDatabase({
         url: config.databaseUrl,
         role: 'gateway',
@@ -84,18 +84,18 @@ async function createDeps(
           ),
       })),
   );
-  // After the database has removed other users' permissions from its files, the key file included.
+  // Created after `openDatabase`, which removes other users' permissions from the database files and the key file.
   const sealer = createSealer(config, logger);
-  // Gateways that share a database without a secret key sign cursors with a secret in the database. They verify with it
-  // also after a secret key is set.
+  // Without a secret key, gateways that share a database sign cursors with a secret that is stored in it. Once a secret
+  // key is set, the stored secret still verifies earlier cursors.
   const sharedKeys = db.isShared ? [await readGatewaySecret(db, 'cursor')] : [];
   if (coordination.isUp) showRedis(metrics, coordination.isUp);
   showDueDeliveries(metrics, () => countDueDeliveries(db.read, toTimestamp(clock.now())));
   const { liveTexts, announcements, limiter } = coordination;
-  const bus = replaced.bus ?? coordination.bus;
+  const bus = overrides.bus ?? coordination.bus;
   const providerAccess = createProviderAccess({ config, db, clock, logger, metrics, background, sealer });
   const models =
-    replaced.models ?? createModels({ ...config.models, ...providerAccess, onOutcome: providerAccess.recordOutcome });
+    overrides.models ?? createModels({ ...config.models, ...providerAccess, onOutcome: providerAccess.recordOutcome });
   const deps: Deps = {
     config,
     logger,
@@ -119,13 +119,13 @@ async function createDeps(
     models,
     engines: createEngines(config, models, logger),
     selections: createSelections(() => deps),
-    ...replaced,
+    ...overrides,
     db,
   };
   return { deps, coordination, onNewDeliveries };
 }
 
-/** One engine for all model providers, beside the built-in one. */
+/** Creates the built-in engine, and one engine that all model providers share. */
 function createEngines(config: Config, models: Models, logger: Logger): ReadonlyMap<string, AnswerEngine> {
   const builtin = createExtractiveEngine({ delayMs: config.builtinDelayMs });
   const hosted = createModelEngine({ models, builtin, settings: config.models, logger });
@@ -133,15 +133,15 @@ function createEngines(config: Config, models: Models, logger: Logger): Readonly
 }
 
 /**
- * Starts a gateway: opens the database and the port, creates the first account if there is none, recovers what an
- * earlier process left, and serves requests.
+ * Starts a gateway: opens the database and the port, creates the first account if there is none, recovers replies
+ * that earlier processes left unfinished, and serves requests.
  * @throws StartupError when the operator has to change something first.
  */
-export async function startGateway(config: Config, replaced: Partial<Deps> = {}): Promise<Gateway> {
-  const { deps, coordination, onNewDeliveries } = await createDeps(config, replaced);
+export async function startGateway(config: Config, overrides: Partial<Deps> = {}): Promise<Gateway> {
+  const { deps, coordination, onNewDeliveries } = await createDeps(config, overrides);
   const server = createHttpServer(deps);
   try {
-    // The port comes first, as it may be in use: a key that was created and not shown would be lost.
+    // Opens the port first, because it may be in use: a key created before that failure would never be shown.
     const port = await server.listen(config.port, config.host);
     const newestId = await findNewestIdOfAll(deps.db.read);
     if (newestId !== undefined) continueIdsAfter(newestId);
@@ -194,7 +194,7 @@ async function closeGateway(
   await deps.db.close();
 }
 
-/** Reads credentials again when another process has changed them, or may have. */
+/** Reloads credentials when another process has changed them, or may have changed them. */
 function listenForAnnouncements({ providerAccess, announcements, background, db, keyring }: Deps): void {
   const refreshKeys = () => background.run('refresh keys', () => keyring.refresh());
   const refreshAll = () => {

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 
-/** Work that outlives its request. Every promise that no caller awaits runs here, so that the stop can wait for it. */
+/** Work that outlives its request. Every promise that no caller awaits runs here, so that shutdown waits for it. */
 export interface Background {
-  /** Starts `task`; logs what it throws under `name`. `signal` aborts when draining takes too long. */
+  /** Starts `task`, and logs an error that it throws under `name`. `signal` aborts when draining takes too long. */
   run(name: string, task: (signal: AbortSignal) => Promise<void>): void;
   /** Waits for all tasks; after `graceMs` it aborts them and waits for them to end. */
   drain(graceMs: number): Promise<void>;
-  /** Whether draining has started: a task should finish its current step, and start nothing that can wait. */
+  /** Whether draining has started: a task should finish its current step, and start no work that can wait. */
   readonly isDraining: boolean;
   readonly size: number;
 }

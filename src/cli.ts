@@ -34,16 +34,16 @@ const USAGE = `Usage: chatgraph [command]
 
 const PROGRESS_MS = 1_000;
 
-/** The result of a command: a text for people, a value for programs. */
+/** The result of a command: a text for people, and a JSON value for programs. */
 interface Outcome {
   readonly text: string;
   readonly value: unknown;
 }
 
 /**
- * Runs a command on the database of the settings; a gateway may run at the same time. `listen` instead connects to a
- * gateway, and runs until the process ends.
- * @returns the exit code: 0 done, 1 refused, 2 usage error.
+ * Runs a command on the configured database, which a gateway may be using at the same time. `webhooks listen` instead
+ * connects to a gateway, and runs until the process ends.
+ * @returns the exit code: 0 for success, 1 for a refusal, 2 for a usage error.
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
   let parsed: ReturnType<typeof parseCommand>;
@@ -97,9 +97,9 @@ function parseCommand(args: readonly string[]) {
 }
 
 type Values = ReturnType<typeof parseCommand>['values'];
-type Command<T> = (on: T, operands: readonly string[], values: Values) => Promise<Outcome>;
+type Command<T> = (target: T, operands: readonly string[], values: Values) => Promise<Outcome>;
 
-/** Each receives the URL of the database. */
+/** The commands by name; each receives the URL of the database. */
 const COMMANDS: Readonly<Record<string, Command<string>>> = {
   'accounts create': inDatabase(createAccount),
   'keys create': inDatabase(createKey),
@@ -154,7 +154,7 @@ async function listKeys(db: Database): Promise<Outcome> {
   const keys = await listAllApiKeys(db.read);
   const lines = keys.map((key) =>
     [key.id, key.prefix, key.accountName, key.name, key.scopes.join(','), key.revokedAt ? 'revoked' : 'active']
-      // Some names are older than the rule that names have no control characters.
+      // Names stored before control characters were forbidden may contain some.
       .map(toPlainLine)
       .join('  '),
   );
@@ -168,26 +168,26 @@ async function revokeKey(db: Database, operands: readonly string[]): Promise<Out
   const id = operands[0]?.toLowerCase();
   if (id === undefined) throw new StartupError('Give the id of the key, as `keys list` shows it.');
   const key = await db.transaction(async (trx) => {
-    const found = (await listAllApiKeys(trx)).find((candidate) => candidate.id === id);
-    if (found === undefined) throw new StartupError(`There is no key ${id}.`);
-    await markApiKeyRevoked(trx, found.accountId, id, toTimestamp(systemClock.now()));
-    return found;
+    const match = (await listAllApiKeys(trx)).find((candidate) => candidate.id === id);
+    if (match === undefined) throw new StartupError(`There is no key ${id}.`);
+    await markApiKeyRevoked(trx, match.accountId, id, toTimestamp(systemClock.now()));
+    return match;
   });
   return { text: `Revoked ${key.prefix}… (${toPlainLine(key.name)}).`, value: { id: key.id, revoked: true } };
 }
 
 async function migrateTo(from: string, operands: readonly string[]): Promise<Outcome> {
-  // Only this command needs both drivers.
+  // Imported only here, because no other command needs both database drivers.
   const { copyDatabase } = await import('./store/copy/copy.ts');
-  let shownAt = 0;
+  let lastProgressAt = 0;
   const { wasComplete, rows } = await copyDatabase({
     from,
     to: operands[0] ?? '',
     onProgress({ step, table, rows, total }) {
       const now = performance.now();
       const isMilestone = total === undefined || rows === total;
-      if (rows === 0 || (!isMilestone && now - shownAt < PROGRESS_MS)) return;
-      shownAt = now;
+      if (rows === 0 || (!isMilestone && now - lastProgressAt < PROGRESS_MS)) return;
+      lastProgressAt = now;
       process.stderr.write(`${step} ${table}: ${rows}${total === undefined ? '' : ` of ${total}`}\n`);
     },
   });
@@ -199,7 +199,7 @@ async function migrateTo(from: string, operands: readonly string[]): Promise<Out
   };
 }
 
-async function listenToWebhooks(_on: string, _operands: readonly string[], values: Values): Promise<never> {
+async function listenToWebhooks(_databaseUrl: string, _operands: readonly string[], values: Values): Promise<never> {
   const key = values.key ?? readKey();
   if (key === undefined) throw new StartupError('Give a key by --key ic_… or CHATGRAPH_KEY.');
   const url = trimSlashes(readAddress('--url', values.url ?? 'http://127.0.0.1:4000'));
@@ -207,7 +207,7 @@ async function listenToWebhooks(_on: string, _operands: readonly string[], value
   const { listen } = await import('./listen.ts');
   const stop = () => process.exit(0);
   process.on('SIGINT', stop);
-  // The reader of the output, such as `head`, has closed it.
+  // The program that reads the output, such as `head`, has closed the pipe.
   process.stdout.on('error', stop);
   return listen({ url, key, subscriptionId: values.subscription, forwardUrl, asJson: values.json ?? false });
 }

@@ -13,37 +13,38 @@ export interface Config {
   readonly databaseUrl: string;
   /** The maximum number of connections to a Postgres. */
   readonly databasePoolSize: number;
-  /** Absent for a single process. */
+  /** Absent when the gateway runs as a single process. */
   readonly redis: { readonly url: string; readonly prefix: string; readonly rateLimitTimeoutMs: number } | undefined;
   readonly logLevel: string;
   readonly rateLimitPerMinute: number;
   /** AI replies per account and UTC month; 0 means no limit. */
   readonly monthlyMessageLimit: number;
   readonly maxMessageChars: number;
-  /** The maximum response of an operation, in bytes; a mutation is checked before it runs. */
+  /** The maximum response size of an operation, in bytes; a mutation is checked before it runs. */
   readonly maxResponseBytes: number;
   readonly historyTurns: number;
   readonly chatTimeoutMs: number;
-  /** How long events are stored; 0: for ever. */
+  /** How long events are stored; 0 keeps them for ever. */
   readonly eventRetentionMs: number;
   /** How long the chatbot stays silent after an agent's message. */
   readonly handoffMs: number;
-  /** Well-formed but unknown keys per network and minute; 0 means no limit. */
+  /** Requests with a well-formed but unknown key per network and minute; 0 means no limit. */
   readonly authFailuresPerMinute: number;
   /** Requests without a key per network and minute; 0 means no limit. */
   readonly anonymousRequestsPerMinute: number;
-  /** The maximum number of bytes buffered for one client, and for all clients together. */
+  /** The maximum number of bytes buffered for one client. */
   readonly maxPendingBytesPerClient: number;
+  /** The maximum number of bytes buffered for all clients together. */
   readonly maxPendingBytes: number;
   /** The maximum number of open HTTP streams per key. */
   readonly maxStreamsPerKey: number;
   /** How long an idle connection stays open between two requests. */
   readonly keepAliveMs: number;
   readonly allowedOrigins: readonly string[];
-  /** Absent when no proxy is trusted. */
+  /** Returns whether an address is that of a trusted proxy; absent when no proxy is trusted. */
   readonly isTrustedProxy: ((address: string, hop: number) => boolean) | undefined;
   readonly hasGraphiql: boolean;
-  /** The use at which an operation is compiled; 0: never. */
+  /** The number of the use at which a GraphQL operation is compiled: 1 is the first; 0 disables compiling. */
   readonly compileAtUse: number;
   readonly metricsToken: string | undefined;
   readonly bootstrapApiKey: string | undefined;
@@ -52,9 +53,9 @@ export interface Config {
   readonly models: ModelSettings;
   /** The 32-byte keys that seal secrets, newest first; empty if none is set. */
   readonly secretKeys: readonly Buffer[];
-  /** Address ranges that clients may name besides public ones. */
+  /** Address ranges that URLs given by clients may point to, besides public addresses. */
   readonly allowedAddresses: readonly string[];
-  /** The pauses between the attempts at a webhook endpoint, unless its subscription sets its own schedule. */
+  /** The delays between the attempts of a webhook delivery, unless its subscription sets another schedule. */
   readonly webhookRetryDelaysMs: readonly number[];
   readonly isProduction: boolean;
 }
@@ -62,23 +63,24 @@ export interface Config {
 /** The settings of hosted models and their time limits. */
 export interface ModelSettings {
   /**
-   * The operator's own access, for all accounts; a provider without a key is not configured, except `open` with an
-   * address.
+   * The operator's keys and addresses, which all accounts use. A provider without a key is not configured, except
+   * `open`, for which an address is enough.
    */
   readonly access: Readonly<Record<Provider, ModelAccess>>;
-  /** How long a model may take until its first byte, and between later ones. */
+  /** How long a model may take until its first byte. */
   readonly firstByteMs: number;
+  /** How long a model may pause between later bytes. */
   readonly silenceMs: number;
   /** How long an answer may take, including retries and fallback models. */
   readonly totalMs: number;
   readonly maxOutputTokens: number;
   /** Whether the built-in engine answers when all models fail. */
   readonly fallsBackToBuiltin: boolean;
-  /** A file of prices that override the known ones. */
+  /** A file of prices that override the built-in prices. */
   readonly pricesFile: string | undefined;
 }
 
-/** A key, and an address that replaces the provider's own. */
+/** A provider's API key, and an address that replaces its default address. */
 export interface ModelAccess {
   readonly apiKey: string | undefined;
   readonly baseUrl: string | undefined;
@@ -86,7 +88,7 @@ export interface ModelAccess {
 
 const COMPILE_AT_USE = 3;
 
-const count = (fallback: number, min: number, max: number) =>
+const integer = (fallback: number, min: number, max: number) =>
   z
     .string()
     .regex(/^\d+$/, 'must be a whole number')
@@ -133,21 +135,21 @@ const secretKey = z
   .refine((bytes) => bytes.length === 32, 'must be 32 bytes as 64 hex digits or as base64: openssl rand -hex 32')
   .optional();
 
-/** Every environment variable, with its check and default. `docs/configuration.md` lists the same. */
+/** All environment variables, with their validation and defaults; `docs/configuration.md` lists the same. */
 export const SETTINGS = z.object({
-  PORT: count(4000, 0, 65_535),
+  PORT: integer(4000, 0, 65_535),
   HOST: z.string().default('127.0.0.1'),
   DATA_DIR: z.string().default('./data'),
   DATABASE_URL: z
     .string()
     .regex(/^(sqlite:.|postgres(ql)?:\/\/.)/, 'must be sqlite:<path> or postgres://<user>@<host>/<database>')
     .optional(),
-  DATABASE_POOL_SIZE: count(10, 1, 1_000),
+  DATABASE_POOL_SIZE: integer(10, 1, 1_000),
   REDIS_URL: z
     .string()
     .refine(isRedisUrl, 'must be redis://[[<user>]:<password>@]<host>[:<port>][/<number>], or rediss:// for TLS')
     .optional(),
-  REDIS_RATE_LIMIT_TIMEOUT_MS: count(50, 1, 10_000),
+  REDIS_RATE_LIMIT_TIMEOUT_MS: integer(50, 1, 10_000),
   REDIS_PREFIX: z.string().regex(/^\S+$/, 'must have no spaces').default('chatgraph:'),
   LOG_LEVEL: z
     .enum(
@@ -155,20 +157,20 @@ export const SETTINGS = z.object({
       'must be fatal, error, warn, info, debug, trace or silent',
     )
     .default('info'),
-  RATE_LIMIT_PER_MINUTE: count(60, 1, 1_000_000),
-  MONTHLY_MESSAGE_LIMIT: count(0, 0, 1_000_000_000),
-  MAX_MESSAGE_CHARS: count(8_000, 1, 100_000),
-  MAX_ANSWER_BYTES: count(10_000_000, 10_000, 1_000_000_000),
-  HISTORY_TURNS: count(10, 0, 1_000),
-  CHAT_TIMEOUT_SECONDS: count(120, 1, 3_600),
-  EVENT_RETENTION_DAYS: count(30, 0, 36_500),
-  HANDOFF_HOURS: count(24, 1, 8_760),
-  AUTH_FAILURES_PER_MINUTE: count(30, 0, 1_000_000),
-  ANONYMOUS_REQUESTS_PER_MINUTE: count(600, 0, 1_000_000),
-  MAX_PENDING_BYTES_PER_CLIENT: count(32_000_000, 100_000, 100_000_000_000),
-  MAX_PENDING_BYTES: count(256_000_000, 1_000_000, 100_000_000_000),
-  MAX_STREAMS_PER_KEY: count(100, 1, 1_000_000),
-  KEEP_ALIVE_SECONDS: count(75, 1, 3_600),
+  RATE_LIMIT_PER_MINUTE: integer(60, 1, 1_000_000),
+  MONTHLY_MESSAGE_LIMIT: integer(0, 0, 1_000_000_000),
+  MAX_MESSAGE_CHARS: integer(8_000, 1, 100_000),
+  MAX_ANSWER_BYTES: integer(10_000_000, 10_000, 1_000_000_000),
+  HISTORY_TURNS: integer(10, 0, 1_000),
+  CHAT_TIMEOUT_SECONDS: integer(120, 1, 3_600),
+  EVENT_RETENTION_DAYS: integer(30, 0, 36_500),
+  HANDOFF_HOURS: integer(24, 1, 8_760),
+  AUTH_FAILURES_PER_MINUTE: integer(30, 0, 1_000_000),
+  ANONYMOUS_REQUESTS_PER_MINUTE: integer(600, 0, 1_000_000),
+  MAX_PENDING_BYTES_PER_CLIENT: integer(32_000_000, 100_000, 100_000_000_000),
+  MAX_PENDING_BYTES: integer(256_000_000, 1_000_000, 100_000_000_000),
+  MAX_STREAMS_PER_KEY: integer(100, 1, 1_000_000),
+  KEEP_ALIVE_SECONDS: integer(75, 1, 3_600),
   ALLOWED_ORIGINS: list.refine((origins) => origins.every(isOrigin), 'must be origins such as https://example.com'),
   TRUSTED_PROXIES: list.refine(areAddresses, 'must be addresses or ranges such as 10.0.0.0/8'),
   GRAPHIQL: flag(true),
@@ -176,7 +178,7 @@ export const SETTINGS = z.object({
   METRICS_TOKEN: z.string().min(1).optional(),
   BOOTSTRAP_API_KEY: z.string().refine(isKeyForm, 'must have the form of an API key, its check included').optional(),
   SEED_DEMO: flag(true),
-  BUILTIN_DELAY_MS: count(10, 0, 10_000),
+  BUILTIN_DELAY_MS: integer(10, 0, 10_000),
   OPENAI_API_KEY: secret,
   OPENAI_BASE_URL: address,
   ANTHROPIC_API_KEY: secret,
@@ -193,10 +195,10 @@ export const SETTINGS = z.object({
   GLM_BASE_URL: address,
   OPENAI_COMPATIBLE_API_KEY: secret,
   OPENAI_COMPATIBLE_BASE_URL: address,
-  MODEL_FIRST_BYTE_SECONDS: count(30, 1, 600),
-  MODEL_SILENCE_SECONDS: count(20, 1, 600),
-  MODEL_TOTAL_SECONDS: count(110, 1, 3_600),
-  MODEL_MAX_OUTPUT_TOKENS: count(4_096, 16, 1_000_000),
+  MODEL_FIRST_BYTE_SECONDS: integer(30, 1, 600),
+  MODEL_SILENCE_SECONDS: integer(20, 1, 600),
+  MODEL_TOTAL_SECONDS: integer(110, 1, 3_600),
+  MODEL_MAX_OUTPUT_TOKENS: integer(4_096, 16, 1_000_000),
   MODEL_FALLBACK_BUILTIN: flag(true),
   MODEL_PRICES_FILE: z.string().optional(),
   SECRET_KEY: secretKey,
@@ -211,8 +213,8 @@ export const SETTINGS = z.object({
  * @throws StartupError that names all invalid values.
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
-  const parsed = SETTINGS.safeParse(given);
+  const input = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = SETTINGS.safeParse(input);
   if (!parsed.success) {
     const lines = parsed.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`);
     throw new StartupError(`These settings cannot be used:\n${lines.join('\n')}`);

@@ -10,14 +10,14 @@ import { findPagedChatbot, type PagedChatbot } from './store/chat-pages.ts';
 /** The id of the demo chatbot, the same in every installation, so that documentation and examples can name it. */
 export const DEMO_CHATBOT_ID = '01900000-0000-7000-8000-000000000003';
 
-/** Pages that are for maintainers; visitors of the demo chatbot ask how to use the gateway. */
-const FOR_MAINTAINERS: readonly string[] = ['architecture.md'];
+/** Pages for maintainers, which are left out because visitors of the demo chatbot ask how to use the gateway. */
+const MAINTAINER_PAGES: readonly string[] = ['architecture.md'];
 
 const PACKAGE_ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * Creates the demo chatbot, whose sources are this project's README and `docs/`. It uses the model of the first
- * provider with a key in the settings; without one, the built-in engine.
+ * provider with a key in the settings; without such a key, it uses the built-in engine.
  */
 export async function seedDemo(
   deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config' | 'sourceReader'>,
@@ -37,7 +37,7 @@ export async function seedDemo(
     },
     DEMO_CHATBOT_ID,
   );
-  for (const path of await documentation()) {
+  for (const path of await listDocumentation()) {
     const text = await readFile(join(PACKAGE_ROOT, path), 'utf8');
     const title = /^# +(.+)$/m.exec(text)?.[1] ?? path;
     await createSource(deps, owner, { chatbotId: chatbot.id, title, content: { text } });
@@ -52,7 +52,7 @@ export async function findDemoChatbot({ db }: Pick<Deps, 'db'>): Promise<DemoCha
   return findPagedChatbot(db.read, DEMO_CHATBOT_ID);
 }
 
-/** The path of the demo chatbot's page; undefined when the page is closed. */
+/** Finds the path of the demo chatbot's page; undefined in production, and if there is no demo chatbot. */
 export async function findDemoLink({
   db,
   config,
@@ -63,8 +63,8 @@ export async function findDemoLink({
   return demo && `/chat/${demo.slug}#${keyring.sessions.secret}`;
 }
 
-async function documentation(): Promise<string[]> {
+async function listDocumentation(): Promise<string[]> {
   const docs = await readdir(join(PACKAGE_ROOT, 'docs')).catch(() => []);
-  const pages = docs.filter((name) => name.endsWith('.md') && !FOR_MAINTAINERS.includes(name)).sort();
+  const pages = docs.filter((name) => name.endsWith('.md') && !MAINTAINER_PAGES.includes(name)).sort();
   return ['README.md', ...pages.map((name) => join('docs', name))];
 }

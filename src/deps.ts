@@ -22,7 +22,7 @@ import type { Database } from './store/database.ts';
 import type { Cursors } from './streams/cursor.ts';
 import type { Selections } from './webhooks/selections.ts';
 
-/** The parts of the program, created once in `app.ts`. Functions take the part that they use: `Pick<Deps, …>`. */
+/** The components of the gateway, created once in `app.ts`. A function takes only those it uses: `Pick<Deps, …>`. */
 export interface Deps {
   readonly config: Config;
   readonly logger: Logger;
@@ -38,10 +38,10 @@ export interface Deps {
   readonly cursors: Cursors;
   readonly liveReplies: LiveReplies;
   readonly replyGate: ReplyGate;
-  /** The text of answers that other processes generate. */
+  /** The texts of replies that other processes are generating. */
   readonly liveTexts: LiveTexts;
   readonly typing: TypingIndicators;
-  /** By the name in a chatbot's `provider`. */
+  /** The answer engines, by a chatbot's `provider`. */
   readonly engines: ReadonlyMap<string, AnswerEngine>;
   readonly sourceReader: SourceReader;
   readonly sealer: Sealer;

@@ -7,9 +7,9 @@ import { toTimestamp } from './domain/time.ts';
 import { hasAccounts, insertAccount } from './store/accounts.ts';
 
 /**
- * Creates, on an empty database, the first account with its first key, and the demo chatbot unless the settings disable
- * it.
- * @returns the key's text, which cannot be read again; undefined if there were accounts.
+ * On an empty database, creates the first account with its first API key, and the demo chatbot unless the settings
+ * disable it.
+ * @returns the text of the key, which cannot be read again; undefined if an account already existed.
  */
 export async function prepareFirstStart(
   deps: Pick<Deps, 'db' | 'clock' | 'engines' | 'config' | 'sourceReader'>,

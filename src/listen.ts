@@ -8,7 +8,7 @@ import { StartupError } from './domain/errors.ts';
 import { toPlainLine, toPlainLines } from './domain/plain-text.ts';
 import { type DeliveryStatus, WEBHOOK_EVENTS } from './domain/webhooks.ts';
 
-/** What to listen to, and where to forward it. */
+/** The gateway to listen to, and the server to forward its deliveries to. */
 export interface ListenOptions {
   /** The gateway's address, such as `http://127.0.0.1:4000`. */
   readonly url: string;
@@ -16,19 +16,19 @@ export interface ListenOptions {
   readonly key: string;
   /** Absent: all subscriptions of the account. */
   readonly subscriptionId: string | undefined;
-  /** Where to post payloads; absent: nowhere. */
+  /** The URL to post payloads to; absent: payloads are only printed. */
   readonly forwardUrl: string | undefined;
-  /** Whether to print JSON for programs. */
+  /** Whether to print JSON instead of text for people. */
   readonly asJson: boolean;
 }
 
-const PING_MS = 10_000;
-const PONG_MS = 5_000;
-const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 5_000;
-const FORWARD_MS = 10_000;
-const SHOWN_CHARS = 160;
-const MAX_REMEMBERED = 10_000;
+const PING_INTERVAL_MS = 10_000;
+const PONG_TIMEOUT_MS = 5_000;
+const FIRST_RETRY_DELAY_MS = 250;
+const MAX_RETRY_DELAY_MS = 5_000;
+const FORWARD_TIMEOUT_MS = 10_000;
+const MAX_SHOWN_CHARS = 160;
+const MAX_REMEMBERED_IDS = 10_000;
 const UNAUTHORIZED = 4401;
 
 const QUERY = `subscription Listen($subscriptionId: ID, $forwards: Boolean!) {
@@ -40,9 +40,9 @@ const QUERY = `subscription Listen($subscriptionId: ID, $forwards: Boolean!) {
 }`;
 
 /**
- * Checks at once whether the key may listen, and whether the subscription exists: a stream reports only failures. It
- * needs the same scopes: when the gateway refuses the stream before the first read, its iterator loses the error and
- * would wait for ever.
+ * Checks at once whether the key may listen and the subscription exists, because a stream reports only failures. The
+ * check needs the same scopes as the stream: when the gateway refuses a stream before the first read, the stream's
+ * iterator loses the error and would wait for ever.
  */
 const CHECK = `query Check($subscriptionId: ID!) {
   webhookSubscription(id: $subscriptionId) { id deliveries(first: 0) { nodes { payload } } }
@@ -69,57 +69,57 @@ interface Attempt {
 
 /**
  * Prints the deliveries of a gateway as they happen, until the process ends; reconnects when the connection is lost.
- * Posts each delivery with a payload to `forwardUrl` once, with the headers of its endpoint except the custom ones.
- * @throws StartupError when the first connection fails, or the gateway refuses.
+ * Posts each delivery with a payload to `forwardUrl` once, with the headers of its endpoint except custom headers.
+ * @throws StartupError when the first connection fails, or the gateway refuses the key or the subscription.
  */
 export async function listen(options: ListenOptions): Promise<never> {
-  const forwarded = new LRUCache<string, true>({ max: MAX_REMEMBERED });
+  const forwarded = new LRUCache<string, true>({ max: MAX_REMEMBERED_IDS });
   let hasListened = false;
-  let losses = 0;
+  let retryCount = 0;
   const onListening = () => {
     const what = hasListened ? 'Listening again' : `Listening to ${makePlain(options.url)}`;
     process.stderr.write(`${what}. Ctrl-C ends it.\n`);
     hasListened = true;
-    losses = 0;
+    retryCount = 0;
   };
   while (true) {
     try {
-      for await (const delivery of follow(options, onListening)) {
+      for await (const delivery of streamDeliveries(options, onListening)) {
         print(delivery, options);
         if (options.forwardUrl === undefined || !delivery.headers || forwarded.has(delivery.id)) continue;
         forwarded.set(delivery.id, true);
-        // A slow server delays nothing else.
+        // Not awaited, so that a slow server does not delay other deliveries.
         void forward(delivery, options.forwardUrl, options);
       }
     } catch (failure) {
       const reason = explain(failure, options);
       if (!hasListened || isFinal(failure)) throw new StartupError(reason);
-      if (losses === 0) process.stderr.write(`${toPlainLine(reason)} Trying again.\n`);
+      if (retryCount === 0) process.stderr.write(`${toPlainLine(reason)} Trying again.\n`);
     }
-    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** losses++);
-    await setTimeout(longest * (0.5 + Math.random() / 2));
+    const maxDelayMs = Math.min(MAX_RETRY_DELAY_MS, FIRST_RETRY_DELAY_MS * 2 ** retryCount++);
+    await setTimeout(maxDelayMs * (0.5 + Math.random() / 2));
   }
 }
 
-/** Follows deliveries on one connection. Returns when the gateway ends the stream; throws its refusal. */
-async function* follow(
+/** Yields deliveries from one connection. Returns when the gateway ends the stream; throws the errors it reports. */
+async function* streamDeliveries(
   { url, key, subscriptionId, forwardUrl }: ListenOptions,
   onListening: () => void,
 ): AsyncGenerator<Delivery> {
-  let lateness: NodeJS.Timeout | undefined;
+  let pongTimer: NodeJS.Timeout | undefined;
   const client = createClient({
     url: `${url.replace(/^http/, 'ws')}/graphql`,
     webSocketImpl: WebSocket,
     connectionParams: { authorization: `Bearer ${key}` },
     retryAttempts: 0,
-    keepAlive: PING_MS,
+    keepAlive: PING_INTERVAL_MS,
     on: {
-      // A dead network is silent: only a missing pong reveals it.
+      // A broken connection is silent: only a missing pong reveals it.
       ping: (isReceived) => {
-        if (!isReceived) lateness = globalThis.setTimeout(() => client.terminate(), PONG_MS);
+        if (!isReceived) pongTimer = globalThis.setTimeout(() => client.terminate(), PONG_TIMEOUT_MS);
       },
-      pong: () => clearTimeout(lateness),
-      closed: () => clearTimeout(lateness),
+      pong: () => clearTimeout(pongTimer),
+      closed: () => clearTimeout(pongTimer),
     },
   });
   const variables = { subscriptionId, forwards: forwardUrl !== undefined };
@@ -182,14 +182,14 @@ async function forward(
     return;
   }
   const { statusCode, error } = outcome;
-  const isGood = statusCode !== null && statusCode >= 200 && statusCode < 300;
-  const told = statusCode === null ? makePlain(`${error}`) : `answered ${statusCode}`;
-  process.stdout.write(`          → ${makePlain(url)}  ${paint(isGood ? 'green' : 'red', told)} in ${durationMs} ms\n`);
+  const isOk = statusCode !== null && statusCode >= 200 && statusCode < 300;
+  const result = statusCode === null ? makePlain(`${error}`) : `answered ${statusCode}`;
+  process.stdout.write(`          → ${makePlain(url)}  ${paint(isOk ? 'green' : 'red', result)} in ${durationMs} ms\n`);
 }
 
 async function post(url: string, init: { body: string; headers: Record<string, string> }) {
   try {
-    const signal = AbortSignal.timeout(FORWARD_MS);
+    const signal = AbortSignal.timeout(FORWARD_TIMEOUT_MS);
     const response = await fetch(url, { ...init, method: 'POST', redirect: 'manual', signal });
     await response.body?.cancel();
     return { statusCode: response.status, error: null };
@@ -203,9 +203,9 @@ function printJson(value: object): void {
   process.stdout.write(`${toPlainLines(JSON.stringify(value))}\n`);
 }
 
-/** The start of a text, without terminal control characters. */
+/** Truncates a text, and replaces its control characters, which a terminal would interpret. */
 function makePlain(text: string): string {
-  const start = text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text;
+  const start = text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text;
   return start.replace(/\p{C}/gu, '\ufffd');
 }
 
@@ -216,12 +216,12 @@ function paint(colour: Colour, text: string): string {
 
 /** Whether a retry would fail the same way. */
 function isFinal(failure: unknown): boolean {
-  if (isClosing(failure)) return failure.code === UNAUTHORIZED;
+  if (isCloseEvent(failure)) return failure.code === UNAUTHORIZED;
   return /^(FORBIDDEN|NOT_FOUND|UNAUTHENTICATED|BAD_USER_INPUT|GRAPHQL_.*)$/.test(codeOf(failure));
 }
 
 function explain(failure: unknown, { url, subscriptionId }: ListenOptions): string {
-  if (isClosing(failure)) {
+  if (isCloseEvent(failure)) {
     if (failure.code === UNAUTHORIZED) return 'The gateway does not know this key, or it was revoked.';
     return `The gateway has closed the connection (${makePlain(`${failure.code} ${failure.reason}`).trim()}).`;
   }
@@ -241,7 +241,7 @@ function describe(error: unknown): string {
   return makePlain(message || code || String(error));
 }
 
-function isClosing(failure: unknown): failure is { readonly code: number; readonly reason: string } {
+function isCloseEvent(failure: unknown): failure is { readonly code: number; readonly reason: string } {
   return typeof failure === 'object' && failure !== null && 'code' in failure && 'reason' in failure;
 }
 

@@ -20,8 +20,8 @@ export function createLogger(level: string, to: DestinationStream = destination(
 }
 
 /**
- * Logs only an error's name, message and stack, causes included: packages attach whole requests and responses to
- * theirs. For an unavailable storage the message is enough, so its stack is left out.
+ * Logs only the name, message and stack of an error and its causes, because packages attach entire requests and
+ * responses to their errors. A `StorageUnavailableError` is logged without its stack, because the message is enough.
  */
 function describeError(error: unknown) {
   if (!(error instanceof Error)) return { message: String(error) };

@@ -7,7 +7,7 @@ import { toPlainLines } from './domain/plain-text.ts';
 
 const HARD_STOP_MS = 20_000;
 
-/** Runs the program: the gateway without arguments, else a command. Ends the process with its exit code. */
+/** Runs the gateway if `args` is empty or `start`, otherwise a command. Sets the exit code of the process. */
 export async function main(args: readonly string[]): Promise<void> {
   // Only this user may read the files that the program writes.
   process.umask(0o077);
@@ -21,7 +21,7 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 async function serve(): Promise<void> {
-  // Commands do not need it, and start faster without it.
+  // Imported only here, because commands do not need it and start faster without it.
   const { startGateway } = await import('./app.ts');
   const config = readConfig();
   const gateway = await startGateway(config).catch((error: unknown) => {
@@ -51,7 +51,7 @@ async function serve(): Promise<void> {
   process.on('SIGINT', stop);
 }
 
-/** The start message: what exists, and what to do next. */
+/** Composes the start message: the gateway's addresses, the first key and an example request. */
 function welcome({ url, firstKey }: Gateway, demoLink: string | undefined, hasDemo: boolean): string {
   const key = firstKey ?? '$CHATGRAPH_KEY';
   const lines = [
@@ -79,8 +79,8 @@ function welcome({ url, firstKey }: Gateway, demoLink: string | undefined, hasDe
 }
 
 /**
- * The gateway's address on this machine: the page is open to this machine only, even when the gateway listens on all
- * addresses.
+ * Returns the gateway's address on this machine. The demo chat page is open to this machine only, even when the gateway
+ * listens on all addresses.
  */
 function localUrl(url: string): string {
   return url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1');

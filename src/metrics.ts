@@ -21,11 +21,11 @@ export interface Metrics {
   readonly firstDeltaSeconds: Histogram<'engine'>;
   /** Requests refused by the rate limit. */
   readonly rateLimited: Counter<string>;
-  /** Attempts at webhook endpoints, by the outcome of the delivery (`delivered`, `failed`, `exhausted`). */
+  /** Webhook delivery attempts, by the outcome of the delivery (`delivered`, `failed`, `exhausted`). */
   readonly webhookAttempts: Counter<'outcome'>;
-  /** Time until an endpoint responded or the attempt failed; in seconds. */
+  /** Time until a webhook endpoint responded or the attempt failed; in seconds. */
   readonly webhookSeconds: Histogram<string>;
-  /** Queries that wait for others: see `queueQueries`. */
+  /** Queries that wait until others have finished: see `queueQueries`. */
   readonly waitingQueries: Gauge<string>;
   /** Bytes of responses buffered for clients. */
   readonly pendingBytes: Gauge<string>;
@@ -157,7 +157,7 @@ function createWebhookMetrics(registers: Registry[]) {
   };
 }
 
-/** Exports whether the processes that share a Redis reach each other; only with a Redis. */
+/** Exports whether Redis responds; called only where a Redis is configured. */
 export function showRedis({ registry }: Metrics, isUp: () => boolean): void {
   new Gauge({
     name: 'chatgraph_redis_up',
@@ -169,7 +169,7 @@ export function showRedis({ registry }: Metrics, isUp: () => boolean): void {
   });
 }
 
-/** Exports the number of due webhook deliveries. While the count fails, the last value stays. */
+/** Exports the number of due webhook deliveries. While counting fails, the gauge keeps its last value. */
 export function showDueDeliveries({ registry }: Metrics, count: () => Promise<number>): void {
   let last = 0;
   new Gauge({

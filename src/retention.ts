@@ -6,7 +6,7 @@ import { trimWebhooks } from './webhooks/trim-webhooks.ts';
 const INTERVAL_MS = 60 * 60 * 1_000;
 
 /**
- * Deletes what is older than its retention period: at the start, and then every hour.
+ * Deletes data that is older than its retention period, at startup and then every hour.
  * @returns a function that stops it.
  */
 export function startRetention(deps: Pick<Deps, 'db' | 'clock' | 'config' | 'background'>): () => void {

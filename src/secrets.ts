@@ -8,7 +8,7 @@ import { InvalidInputError, StartupError, StorageUnavailableError } from './doma
 /** The purpose of a secret; each purpose has its own keys. */
 export type SecretPurpose = 'provider-key' | 'webhook';
 
-/** The one place where a sealed text can be unsealed: copied elsewhere, it cannot. */
+/** The database field that a sealed text belongs to. Copied to another field, the text cannot be unsealed. */
 export interface SecretPlace {
   readonly table: string;
   readonly row: string;
@@ -18,17 +18,17 @@ export interface SecretPlace {
 /** Seals secrets, so that the database alone does not reveal them. */
 export interface Sealer {
   /**
-   * Seals a text for a place, differently each time.
-   * @throws InvalidInputError without a key, on Postgres without `SECRET_KEY`; StorageUnavailableError when the key
-   * file cannot be created because the disk fails.
+   * Seals a text for a place. A random nonce makes each result different.
+   * @throws InvalidInputError when there is no key, which means Postgres without `SECRET_KEY`; StorageUnavailableError
+   * when the key file cannot be created because the disk fails.
    */
   seal(purpose: SecretPurpose, place: SecretPlace, text: string): string;
   /** Unseals a text; undefined if it was sealed with an unknown key or for another place, or was altered. */
   unseal(purpose: SecretPurpose, place: SecretPlace, sealed: string): string | undefined;
-  /** Whether a text was sealed with another key than the newest. */
+  /** Whether a text was sealed with a key other than the newest. */
   isOutdated(sealed: string): boolean;
   /**
-   * Derives the keys of cursor signatures: the first signs, each verifies. Empty on Postgres without `SECRET_KEY`.
+   * Derives the keys that sign cursors: the first signs, all verify. Empty on Postgres without `SECRET_KEY`.
    * @throws StorageUnavailableError when the key file cannot be created because the disk fails.
    */
   deriveCursorKeys(): readonly Buffer[];
@@ -42,9 +42,9 @@ const TAG_BYTES = 16;
 const TAG = { authTagLength: TAG_BYTES };
 
 /**
- * Creates the sealer: AES-256-GCM with a key for each purpose, derived by HKDF-SHA256 from the keys of the settings;
- * the first seals, all unseal. Without keys, and with a file as the database, the key is in `secret.key` beside it,
- * created on first use.
+ * Creates the sealer: AES-256-GCM with a key for each purpose, derived by HKDF-SHA256 from the configured keys; the
+ * first seals, all unseal. Without configured keys, SQLite deployments use the key in the file `secret.key` beside the
+ * database file; the sealer creates it on first use.
  * @throws StartupError when that file exists without a valid key.
  */
 export function createSealer(
@@ -56,7 +56,7 @@ export function createSealer(
   let keys = isFile ? [readKeyFile(path, logger)].filter((key) => key !== undefined) : secretKeys;
 
   function getKeys(): readonly Buffer[] {
-    if (keys.length === 0 && isFile) keys = [makeKeyFile(path, logger)];
+    if (keys.length === 0 && isFile) keys = [createKeyFile(path, logger)];
     return keys;
   }
 
@@ -70,7 +70,7 @@ export function createSealer(
     seal(purpose, place, text) {
       const key = getNewest();
       const nonce = randomBytes(NONCE_BYTES);
-      const cipher = createCipheriv(CIPHER, derive(key, purpose), nonce, TAG).setAAD(bind(place));
+      const cipher = createCipheriv(CIPHER, derive(key, purpose), nonce, TAG).setAAD(encodePlace(place));
       const bytes = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
       return [VERSION, nameOf(key), bytes.toString('base64url')].join('.');
     },
@@ -81,7 +81,7 @@ export function createSealer(
       const bytes = Buffer.from(content, 'base64url');
       if (version !== VERSION || key === undefined || bytes.length < NONCE_BYTES + TAG_BYTES) return undefined;
       const nonce = bytes.subarray(0, NONCE_BYTES);
-      const decipher = createDecipheriv(CIPHER, derive(key, purpose), nonce, TAG).setAAD(bind(place));
+      const decipher = createDecipheriv(CIPHER, derive(key, purpose), nonce, TAG).setAAD(encodePlace(place));
       decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
       const text = decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES));
       try {
@@ -101,12 +101,12 @@ function derive(key: Buffer, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', key, '', `chatgraph ${purpose}`, KEY_BYTES));
 }
 
-/** Identifies a key without revealing it. */
+/** Returns a short identifier of a key that does not reveal the key. */
 function nameOf(key: Buffer): string {
   return derive(key, 'name').toString('hex', 0, 4);
 }
 
-function bind({ table, row, column }: SecretPlace): Buffer {
+function encodePlace({ table, row, column }: SecretPlace): Buffer {
   return Buffer.from(JSON.stringify([table, row, column]));
 }
 
@@ -129,25 +129,25 @@ function readKeyFile(path: string, logger: Logger): Buffer | undefined {
 }
 
 /**
- * Creates the file atomically, on the disk or not at all. When two processes do so at once, one creates it and both
- * read the same key.
+ * Creates the key file atomically: afterwards it is completely on the disk or does not exist. If two processes do so at
+ * the same time, one of them creates the file and both read the same key.
  */
-function makeKeyFile(path: string, logger: Logger): Buffer {
-  const draft = `${path}.${randomBytes(6).toString('hex')}`;
+function createKeyFile(path: string, logger: Logger): Buffer {
+  const temporaryPath = `${path}.${randomBytes(6).toString('hex')}`;
   try {
-    const file = openSync(draft, 'wx', 0o600);
+    const file = openSync(temporaryPath, 'wx', 0o600);
     writeSync(file, `${randomBytes(KEY_BYTES).toString('hex')}\n`);
     fsyncSync(file);
     closeSync(file);
-    linkSync(draft, path);
-    const folder = openSync(dirname(path), 'r');
-    fsyncSync(folder);
-    closeSync(folder);
+    linkSync(temporaryPath, path);
+    const directory = openSync(dirname(path), 'r');
+    fsyncSync(directory);
+    closeSync(directory);
     logger.info({ path }, 'created the secret key file: keep a copy of it');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new StorageUnavailableError({ cause: error });
   } finally {
-    rmSync(draft, { force: true });
+    rmSync(temporaryPath, { force: true });
   }
   const key = readKeyFile(path, logger);
   if (key === undefined) throw new Error(`${path} is gone.`);

@@ -5,8 +5,8 @@ import { parseSync, Visitor } from 'vite';
 import { describe, expect, it } from 'vitest';
 
 /**
- * The direction of imports, which CONTRIBUTING.md repeats word for word: each part may import those to its left, and
- * nothing beside it. A folder of src/ is a part, and so is each file right under src/.
+ * The direction of imports, which CONTRIBUTING.md repeats word for word: each part may import only those to its left. A
+ * folder of src/ is a part, and so is each file directly in src/.
  */
 const ORDER =
   'domain <- store, coordination <- outbound <- access <- models <- answer <- sources <- chatbots <- conversations <- ' +
@@ -14,19 +14,19 @@ const ORDER =
   'app, listen <- cli <- main';
 /** Parts of the process: they import `domain` and each other, and the parts of `ORDER` import only their types. */
 const PROCESS = ['config', 'logger', 'metrics', 'secrets', 'background'];
-/** These put the process together, and may load its parts. */
+/** Entry points that assemble the process, and may import all of its parts. */
 const LOADERS = ['first-start', 'app', 'cli', 'main'];
-/** Clients of the schema, and pages: they know the domain and nothing else of the server. */
+/** Clients of the schema, and pages: of the server they import only the domain. */
 const CLIENTS = ['dialects', 'web'];
 
 const LAYERS = ORDER.split(' <- ').map((layer) => layer.split(', '));
 const LEVELS = new Map(LAYERS.flatMap((parts, level) => parts.map((part) => [part, level] as const)));
 const levelOf = (part: string) => LEVELS.get(part) ?? Number.NaN;
 
-/** One import or re-export, as it is written. */
+/** One import or re-export in a source file. */
 interface Import {
   readonly from: string;
-  /** A path from the root of the project, or the name of a package. */
+  /** A path relative to the project's root, or the name of a package. */
   readonly to: string;
   readonly isType: boolean;
 }
@@ -74,10 +74,10 @@ function isAllowed({ from, to, isType }: Import): boolean {
   return levelOf(other) < levelOf(part);
 }
 
-/** The browser's programs, which are built apart. */
+/** The programs for browsers, which are built separately. */
 const appOf = (file: string) => /^src\/web\/(chat|explorer)\//.exec(file)?.[1];
 
-/** Paths that come back to where they start. */
+/** Finds import cycles. */
 function cyclesOf(edges: readonly Import[]): string[] {
   const cycles: string[] = [];
   const done = new Set<string>();
@@ -91,7 +91,7 @@ function cyclesOf(edges: readonly Import[]): string[] {
   return cycles;
 }
 
-/** All files that a file imports, directly or through others. */
+/** All files that a file imports, directly or indirectly. */
 function reachedFrom(file: string, reached = new Set<string>()): ReadonlySet<string> {
   for (const { from, to } of inner) {
     if (from !== file || reached.has(to)) continue;
@@ -101,7 +101,7 @@ function reachedFrom(file: string, reached = new Set<string>()): ReadonlySet<str
   return reached;
 }
 
-/** What the files of a folder import that is no file of ours; those of the browser's programs are not the server's. */
+/** The packages that the files of a folder import, without the programs for browsers. */
 const packages = (folder: string) =>
   new Set(
     imports.flatMap(({ from, to }) =>
@@ -136,12 +136,12 @@ const filesWith = (pattern: RegExp, under = '') =>
   files.filter((file) => file.startsWith(under) && pattern.test(sources.get(file) ?? ''));
 
 describe('the architecture', () => {
-  it('gives every part a place', () => {
+  it('assigns every part a position', () => {
     const placed = [...LEVELS.keys(), ...PROCESS, 'deps'];
     expect([...new Set(files.map(partOf))].toSorted()).toEqual(placed.toSorted());
   });
 
-  it('lets imports run one way', () => {
+  it('allows imports in one direction only', () => {
     expect(inner.length).toBeGreaterThan(100);
     expect(inner.filter((edge) => !isAllowed(edge)).map(show)).toEqual([]);
   });
@@ -150,11 +150,11 @@ describe('the architecture', () => {
     expect(readFileSync(`${ROOT}/CONTRIBUTING.md`, 'utf8').replace(/\s+/g, ' ')).toContain(ORDER);
   });
 
-  it('keeps the programs of the browser apart from the server and from each other', () => {
+  it('separates the programs for browsers from the server and from each other', () => {
     expect(inner.filter(({ from, to }) => appOf(from) !== appOf(to)).map(show)).toEqual([]);
   });
 
-  it('keeps folders at 32 files', () => {
+  it('limits folders to 32 files', () => {
     const folders = Map.groupBy(
       globSync(['{src,schema,test,bench}/**/*.*'], { cwd: ROOT, exclude: ['**/dist/**'] }),
       dirname,
@@ -162,11 +162,11 @@ describe('the architecture', () => {
     expect([...folders].filter(([, inside]) => inside.length > 32).map(([folder]) => folder)).toEqual([]);
   });
 
-  it('has no cycles of imports, those of types included', () => {
+  it('has no import cycles, including type imports', () => {
     expect(cyclesOf(inner)).toEqual([]);
   });
 
-  it('names in deps.ts only what does not need it', () => {
+  it('imports in deps.ts only modules that do not import it', () => {
     const named = reachedFrom('src/deps.ts');
     const users = inner.filter(({ to }) => to === 'src/deps.ts').map(({ from }) => from);
     expect(named.size).toBeGreaterThan(20);
@@ -185,7 +185,7 @@ describe('the architecture', () => {
     expect(filesWith(/^export default\b/m)).toEqual([]);
   });
 
-  it('keeps SQL and the system out of the schema', () => {
+  it('keeps SQL and system modules out of the schema', () => {
     const foreign = imports.filter(({ from, to }) => from.startsWith('schema/') && /^(node:|kysely)/.test(to));
     expect(foreign.map(show)).toEqual([]);
     expect(filesWith(/\bsql`/, 'schema/')).toEqual([]);
@@ -208,7 +208,7 @@ describe('the architecture', () => {
       'src/store/engines/postgres-pool.ts',
     ];
     const users = inner.filter(({ to }) => engines.includes(to)).map(({ from }) => from);
-    // A copy from one to the other needs both, and is loaded by the command that makes one.
+    // Copying between engines needs both drivers, and is loaded by the command that does so.
     const copying = ['src/store/copy/copy.ts', 'src/store/copy/rows.ts', 'src/store/copy/target.ts'];
     expect([...new Set(users)]).toEqual([...copying, 'src/store/database.ts', 'src/store/engines/postgres.ts']);
     expect(sources.get('src/cli.ts')).toContain("await import('./store/copy/copy.ts')");
@@ -216,16 +216,16 @@ describe('the architecture', () => {
     expect(copiers).toEqual([]);
   });
 
-  it('lets dialects and pages know nothing but the domain and the web framework', () => {
+  it('lets dialects and pages import only the domain and the web framework', () => {
     expect([...packages('src/dialects/')].filter((name) => /sqlite|kysely|yoga|^ws$/.test(name))).toEqual([]);
     const ofPages = [...packages('src/web/')].filter((name) => !/^(node:|@graphql-yoga\/render-graphiql)/.test(name));
     expect(ofPages).toEqual([]);
   });
 
-  it('lets what runs in browsers know nothing but what is bundled with it', () => {
+  it('lets programs for browsers import only what is bundled with them', () => {
     const bundled = /^(preact(\/.+)?|graphql-ws|marked|dompurify)$/;
     const foreign = [...packages('src/web/chat/')].filter((name) => !bundled.test(name) && !name.endsWith('.css'));
-    // Only types of it, which are gone when it runs.
+    // Only types, which do not exist at run time.
     expect(foreign).toEqual(['@graphql-typed-document-node/core']);
     expect(filesWith(/from '(node:|hono)/, 'src/web/chat/')).toEqual([]);
     expect([...packages('src/web/explorer/')]).toEqual([]);
@@ -250,13 +250,13 @@ describe('the architecture', () => {
     expect(named.filter((path) => !existsSync(`${ROOT}/${path}`))).toEqual([]);
   });
 
-  it('keeps functions to 80 lines', () => {
+  it('limits functions to 80 lines', () => {
     const measured = globSync(['{src,schema,bench,scripts}/**/*.{ts,tsx}'], { cwd: ROOT });
     expect(measured).toEqual(expect.arrayContaining(files));
     expect(measured.flatMap((file) => longFunctionsOf(file, readFileSync(`${ROOT}/${file}`, 'utf8')))).toEqual([]);
   });
 
-  it('measures functions of every form', () => {
+  it('measures every kind of function', () => {
     const body = (lines: number) => `{${'\n'.repeat(lines - 1)}}`;
     const forms = (lines: number) => [
       `const é = '😀';\n\nexport async function f(): Promise<void> ${body(lines)}`,

@@ -16,7 +16,7 @@ describe('codegen', () => {
     },
   );
 
-  it('prints the schema sorted, with descriptions and one newline at the end', () => {
+  it('prints a sorted schema with descriptions and one newline at the end', () => {
     const sdl = files[0]?.content ?? '';
     expect(sdl).toMatch(/"""The credential of this request\."""\ntype Viewer \{/);
     expect(sdl).toMatch(/[^\n]\n$/);

@@ -36,7 +36,7 @@ describe('readConfig', () => {
     for (const name of Object.keys(bad)) expect(read).toThrow(name);
   });
 
-  it('puts the database into the data folder unless told otherwise', () => {
+  it('puts the database into the data folder by default', () => {
     expect(readConfig({ DATA_DIR: '/srv/chat' }).databaseUrl).toBe('sqlite:/srv/chat/chatgraph.db');
   });
 
@@ -87,7 +87,7 @@ describe('the documentation of the settings', () => {
 });
 
 describe('package-lock.json', () => {
-  it('says that better-sqlite3 need not be compiled, and names no registry', async () => {
+  it('does not require better-sqlite3 to be compiled, and names no registry', async () => {
     const text = await readFile(new URL('../package-lock.json', import.meta.url), 'utf8');
     expect(JSON.parse(text).packages['node_modules/better-sqlite3'].gypfile).toBe(false);
     expect(text).not.toMatch(/"resolved": "(?!https:\/\/registry\.npmjs\.org\/)/);

@@ -21,7 +21,7 @@ import { isCheapToParse } from '../src/web/chat/markdown-cost.ts';
 import { findQuote as findQuoteInPassage } from '../src/web/chat/quote.ts';
 import { UNASKED } from './helpers/models/answers.ts';
 
-/** What texts are made of: signs that patterns repeat, and what begins something that may never end. */
+/** The pieces of the texts: characters that patterns repeat, and openings that may never be closed. */
 const UNITS = [
   ...[
     '-',
@@ -84,7 +84,7 @@ const UNITS = [
   ],
 ];
 
-/** Each takes milliseconds where time grows with the length, and hours where it grows with its cube. */
+/** A time limit per text: a linear-time function takes milliseconds for it, a cubic-time one hours. */
 const MAX_MS = 10_000;
 
 function hitOf(text: string, sourceType: Hit['sourceType']): Hit {
@@ -108,7 +108,7 @@ const redact = createRedact(['secret-of-somebody']);
 const marked = new Marked({ gfm: true, tokenizer: { html: () => undefined, tag: () => undefined } });
 const at = (end: number) => ({ number: 1, passage: null, title: '', url: null, quote: '', start: 0, end });
 
-/** Everything that reads texts of users, sources and models. */
+/** All functions that process texts of users, sources and models. */
 const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   inputText: (text) => inputText(1, 100_000).safeParse(text),
   toTerms,
@@ -150,7 +150,7 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
 describe.each(Object.entries(READERS))('%s', (_name, read) => {
   it('takes time linear in the length of any text', { timeout: 300_000 }, () => {
     for (const unit of UNITS) {
-      // Shorter ones first: what grows with the square or the cube is seen before it takes for ever.
+      // Shorter texts first, so that quadratic or cubic time is detected before it takes too long.
       for (const length of [1_000, 5_000, 20_000]) {
         const start = performance.now();
         read(unit.repeat(Math.ceil(length / unit.length)));

@@ -10,12 +10,12 @@ interface Finding {
   readonly error?: { readonly kind: string };
 }
 
-/** The detector, which is CommonJS. */
+/** The detector of non-linear patterns, a CommonJS package. */
 const { check } = createRequire(import.meta.url)('recheck') as {
   check(source: string, flags: string, options: { timeout: number; randomSeed: number }): Promise<Finding>;
 };
 
-/** Patterns that are not linear, or too complex for the detector, and what bounds the text that they are applied to. */
+/** Patterns that are not linear, or too complex for the detector, with the limit of the text they are applied to. */
 const BOUNDED = new Map([
   [String.raw`/(?:^|[\s"'“‘(*])(?:\p{L}[\p{L}'’-]{2,}|\p{Sc}?\d[\d.,:]*%?)$/u`, 'the last 32 units before a marker'],
   [
@@ -24,7 +24,7 @@ const BOUNDED = new Map([
   ],
 ]);
 
-/** Files whose functions put patterns together, and what those are. */
+/** Files whose functions compose patterns, with these patterns. */
 const BUILT: Readonly<Record<string, string>> = {
   'src/models/redact.ts': 'secrets, escaped, as alternatives, applied to 2,000 units',
 };
@@ -32,7 +32,7 @@ const BUILT: Readonly<Record<string, string>> = {
 const root = new URL('..', import.meta.url);
 const files = globSync('{src,schema}/**/*.{ts,tsx}', { cwd: fileURLToPath(root) }).sort();
 const literals = new Set<string>();
-/** Files that put patterns together: in functions, and once for all. */
+/** Files that compose patterns, in functions or when they are loaded. */
 const builders: string[] = [];
 const composers: string[] = [];
 const normalizers: string[] = [];
@@ -41,10 +41,10 @@ for (const file of files) readPatterns(file);
 describe('regular expressions', () => {
   it('match every text in linear time', { timeout: 600_000 }, async () => {
     expect(literals.size).toBeGreaterThan(100);
-    const left = [...literals, ...(await compose())].filter((pattern) => !BOUNDED.has(pattern));
+    const unproven = [...literals, ...(await compose())].filter((pattern) => !BOUNDED.has(pattern));
     const refused: string[] = [];
     const work = async () => {
-      for (let pattern = left.pop(); pattern !== undefined; pattern = left.pop()) {
+      for (let pattern = unproven.pop(); pattern !== undefined; pattern = unproven.pop()) {
         const reason = await findWeakness(pattern);
         if (reason !== undefined) refused.push(`${pattern}: ${reason}`);
       }
@@ -57,17 +57,17 @@ describe('regular expressions', () => {
     expect(await findWeakness(String.raw`/^\W*[\w-]+\W* is /`)).toMatch('polynomial');
   });
 
-  it('have exceptions only for patterns that exist', () => {
+  it('have exceptions only for existing patterns', () => {
     expect([...BOUNDED.keys()].filter((pattern) => !literals.has(pattern))).toEqual([]);
   });
 
-  it('are composed only when that is known to be safe', () => {
+  it('are composed only in files listed here', () => {
     expect(builders).toEqual(Object.keys(BUILT));
   });
 });
 
 describe('normalization', () => {
-  it('runs only after the cut of long runs of combining marks', () => {
+  it('runs only after long runs of combining marks are cut', () => {
     expect(normalizers).toEqual(['src/domain/text.ts']);
   });
 });
@@ -95,7 +95,7 @@ function visit(value: unknown, see: (node: Node, isInFunction: boolean) => void,
   for (const child of Object.values(value)) visit(child, see, isInFunction || isFunction);
 }
 
-/** The patterns that files put together once for all, as they are when the files have been loaded. */
+/** The patterns that files compose when they are loaded. */
 async function compose(): Promise<Set<string>> {
   const composed = new Map<string, string[]>(composers.map((file) => [file, []]));
   const { RegExp: Plain } = globalThis;
@@ -116,16 +116,16 @@ async function compose(): Promise<Set<string>> {
   return new Set([...composed.values()].flat());
 }
 
-/** Why a pattern is not known to be linear; undefined when it is. */
+/** Returns why a pattern is not known to be linear; undefined if it is. */
 async function findWeakness(pattern: string): Promise<string | undefined> {
   if (isShort(pattern)) return undefined;
   const end = pattern.lastIndexOf('/');
-  const found = await check(pattern.slice(1, end), pattern.slice(end + 1), { timeout: 60_000, randomSeed: 1 });
-  if (found.status === 'safe') return undefined;
-  return found.complexity?.summary ?? found.error?.kind ?? found.status;
+  const result = await check(pattern.slice(1, end), pattern.slice(end + 1), { timeout: 60_000, randomSeed: 1 });
+  if (result.status === 'safe') return undefined;
+  return result.complexity?.summary ?? result.error?.kind ?? result.status;
 }
 
-/** Whether nothing in a pattern is repeated without bound, nor anything that repeats: each start costs the same at most. */
+/** Whether a pattern has no unbounded and no nested repetition, so that the cost of each start is bounded. */
 function isShort(pattern: string): boolean {
   const bare = pattern.replace(/\\./g, 'x').replace(/\[[^\]]*\]/g, 'x');
   return !/[*+]|\{\d+,\}|\)\{/.test(bare);

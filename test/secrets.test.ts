@@ -26,7 +26,7 @@ describe('a sealed text', () => {
   const key = randomBytes(32);
   const sealer = openSealer({ secretKeys: [key] });
 
-  it.each(['s', 'sk-secret', 'wörd 👍', '', 'x'.repeat(10_000)])('gives back what was sealed: %#', (text) => {
+  it.each(['s', 'sk-secret', 'wörd 👍', '', 'x'.repeat(10_000)])('unseals to the original text: %#', (text) => {
     const sealed = sealer.seal('provider-key', PLACE, text);
     expect(sealed).toMatch(/^v1\.[0-9a-f]{8}\.[\w-]+$/);
     expect(sealer.unseal('provider-key', PLACE, sealed)).toBe(text);
@@ -44,7 +44,7 @@ describe('a sealed text', () => {
     }
   });
 
-  it('can be unsealed for its own place only', () => {
+  it('can be unsealed only for its own row and column', () => {
     const sealed = sealer.seal('provider-key', PLACE, 'sk-secret');
     for (const other of [{ table: 'a' }, { row: '2' }, { column: 'a' }, { table: 'provider_keys","1', row: '' }]) {
       expect(sealer.unseal('provider-key', { ...PLACE, ...other }, sealed)).toBeUndefined();
@@ -52,7 +52,7 @@ describe('a sealed text', () => {
     expect(sealer.unseal('webhook' as 'provider-key', PLACE, sealed)).toBeUndefined();
   });
 
-  it('cannot be unsealed when altered, cut or invented', () => {
+  it('cannot be unsealed if altered, truncated or made up', () => {
     const sealed = sealer.seal('provider-key', PLACE, 'sk-secret');
     const [version = '', name = '', content = ''] = sealed.split('.');
     const bytes = Buffer.from(content, 'base64url');
@@ -117,7 +117,7 @@ describe('without SECRET_KEY', () => {
     expect(moved.unseal('provider-key', PLACE, sealed)).toBe('sk-secret');
   });
 
-  it('two processes that create the key at once get the same one', async () => {
+  it('two processes that create the key concurrently get the same one', async () => {
     const { databaseUrl, folder } = await createFolder();
     const [one, other] = [openSealer({ databaseUrl }), openSealer({ databaseUrl })];
     const sealed = one.seal('provider-key', PLACE, 'one');
@@ -127,7 +127,7 @@ describe('without SECRET_KEY', () => {
   });
 
   it.each(['', '\n', 'secret', 'a'.repeat(63), 'a'.repeat(65), `${'a'.repeat(63)}g`])(
-    'a file that holds no key keeps the gateway from starting: %j',
+    'a key file without a valid key prevents the start: %j',
     async (content) => {
       const { databaseUrl, path } = await createFolder();
       await writeFile(path, content, { mode: 0o600 });

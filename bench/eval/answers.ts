@@ -7,30 +7,30 @@ import { readAnswer } from '../../test/helpers/models/answers.ts';
 import { type AnsweredQuestion, type Article, addArticles, type Corpus } from './articles.ts';
 import { areaUnderCurve, rankOf, recallAt, reciprocalRank, shareOf } from './figures.ts';
 
-/** How well questions to articles are answered by the built-in engine; shares in percent. */
+/** How well the built-in engine answers questions about articles. Shares are in percent. */
 export interface AnswerFigures {
-  /** Of the questions to the articles: the right passage is the first, or among the first five. */
+  /** The shares of questions whose right passage is the first result, or among the first five. */
   readonly first: number;
   readonly firstFive: number;
   readonly reciprocalRank: number;
-  /** The chosen quotes hold a right answer, whatever the confidence; the most quotes that were chosen for a question. */
+  /** The share of questions whose quotes contain a right answer at any confidence; the most quotes of a question. */
   readonly rightQuotes: number;
   readonly mostQuotes: number;
-  /** Questions that are answered, and off-topic ones; the answers that hold a right answer. */
+  /** The shares of answered questions, of answered off-topic questions, and of right answers among the answers. */
   readonly answered: number;
   readonly offTopicAnswered: number;
   readonly rightAnswers: number;
-  /** The same for confidence in the band `SURE`. */
+  /** The same three shares for questions whose confidence is in the band `SURE`. */
   readonly sure: number;
   readonly offTopicSure: number;
   readonly rightWhenSure: number;
-  /** How well confidence separates the questions from off-topic ones: 0.5 not at all, 1 without a mistake. */
+  /** How well the confidence separates the questions from off-topic ones: 0.5 is chance, 1 is perfect. */
   readonly areaUnderCurve: number;
 }
 
 interface Outcome {
   readonly retrieval: Retrieval;
-  /** What the engine quotes in its answer. */
+  /** The quotes in the engine's answer. */
   readonly quotes: readonly string[];
 }
 
@@ -38,7 +38,7 @@ type InScope = Outcome & AnsweredQuestion;
 
 const engine = createExtractiveEngine({ delayMs: 0 });
 
-/** Asks every question of some articles, and off-topic ones, with each group of articles as a corpus of its own. */
+/** Asks every question about some articles, and off-topic ones. Each group of articles is a separate corpus. */
 export async function measureAnswers(
   db: Database,
   groups: readonly (readonly Article[])[],

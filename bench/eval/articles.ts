@@ -19,14 +19,14 @@ export interface ArticleSet {
   readonly offTopic?: readonly string[];
 }
 
-/** A question with the passage that answers it, and the words that do. */
+/** A question with the passage that answers it, and the words in the passage that are right answers. */
 export interface AnsweredQuestion {
   readonly question: string;
   readonly passageId: string;
   readonly answers: readonly string[];
 }
 
-/** A chatbot, as its passages are searched. */
+/** A chatbot whose passages are searched. */
 export interface Corpus {
   readonly db: Database;
   readonly accountId: string;
@@ -38,12 +38,12 @@ export interface ArticleCorpus extends Corpus {
   readonly questions: readonly AnsweredQuestion[];
 }
 
-/** Reads a file in the form of SQuAD 1.1. Rejects with `ENOENT` when there is none. */
+/** Reads a file in the format of SQuAD 1.1. Rejects with `ENOENT` if the file does not exist. */
 export async function readArticles(path: string | URL): Promise<ArticleSet> {
   return JSON.parse(await readFile(path, 'utf8'));
 }
 
-/** Makes a chatbot of articles, each a source whose passages are its paragraphs. */
+/** Creates a chatbot from articles: each article is a source, and its paragraphs are the passages. */
 export async function addArticles(db: Database, articles: readonly Article[]): Promise<ArticleCorpus> {
   const chatbot = await addChatbot(db);
   const questions: AnsweredQuestion[] = [];
@@ -59,6 +59,6 @@ export async function addArticles(db: Database, articles: readonly Article[]): P
   return { db, ...chatbot, questions };
 }
 
-/** The text of an answer in either form. */
+/** Returns the text of an answer in either form. */
 export const toText = (answer: string | { text: string }): string =>
   typeof answer === 'string' ? answer : answer.text;

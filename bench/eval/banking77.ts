@@ -7,7 +7,7 @@ import { rankOf, recallAt, shareOf } from './figures.ts';
 
 const ENTRIES_PER_INTENT = 10;
 
-/** Questions to a bank, each with its intent: some become question-answer entries, and the others look for them. */
+/** Questions to a bank, each with its intent. Some become question-answer entries, which the others should find. */
 export const banking77: DataSet = {
   path: 'banking77',
   async measure(path, db) {
@@ -16,7 +16,7 @@ export const banking77: DataSet = {
     const intents = new Map<string, string>();
     for (const [intent, questions] of Map.groupBy(train ?? [], (question) => question.intent))
       for (const { text } of questions.slice(0, ENTRIES_PER_INTENT)) {
-        // The answer has no word by which the entry could be found.
+        // The answer has no words, so that only the question can match.
         const entry = { title: text, type: 'QA', passages: [{ headingPath: [text], text: '–' }] } as const;
         const { sourceId } = await addSource(db, accountId, chatbotId, entry);
         intents.set(sourceId, intent);
@@ -35,7 +35,7 @@ export const banking77: DataSet = {
   },
 };
 
-/** Reads a CSV file of two columns with a head: the text, in quotes where it needs them, and the intent. */
+/** Reads a CSV file with a header and two columns: the text, quoted if necessary, and the intent. */
 async function readQuestions(path: string) {
   const csv = await readFile(path, 'utf8');
   const rows = [...csv.matchAll(/^(?:"((?:[^"]|"")*)"|([^",\n]*)),([^,\r\n]+)\r?$/gm)];

@@ -4,15 +4,15 @@ import { createHit } from '../../test/helpers/webhooks/hits.ts';
 import { type Article, toText } from './articles.ts';
 import { shareOf } from './figures.ts';
 
-/** Which citations of statements are kept; in percent. */
+/** The shares of citations that are kept, in percent. */
 export interface CitationFigures {
-  /** Of a question with its answer, citing the paragraph that answers it. */
+  /** For a statement made of a question and its answer, which cites the paragraph that answers it. */
   readonly right: number;
-  /** Of the same, citing a paragraph of another article. */
+  /** For the same statement, which cites a paragraph of another article. */
   readonly wrong: number;
 }
 
-/** Cites every question with its answer, as a statement, from its paragraph and from one of another article. */
+/** Turns every question with its answer into a statement that cites its paragraph, and one of another article. */
 export function measureCitations(articles: readonly Article[]): CitationFigures {
   const passages = articles.flatMap(({ title, paragraphs }, article) =>
     paragraphs.map(({ context, qas }) => ({ article, qas, hit: createHit(context, { title }) })),

@@ -13,16 +13,16 @@ import { type DataSet, type Figure, percent } from './data-set.ts';
 import { rankOf, recallAt, shareOf } from './figures.ts';
 import { askAfter } from './follow-ups.ts';
 
-/** A question about a documentation. */
+/** A question about a project's documentation. */
 interface PageQuestion {
   readonly question: string;
-  /** The pages that answer it, as paths; empty: none does. */
+  /** The paths of the pages that answer the question; empty if none does. */
   readonly pages: readonly string[];
-  /** Regular expressions, all of which match a right answer. */
+  /** Regular expressions that a right answer matches, all of them. */
   readonly mustContain: readonly string[];
 }
 
-/** The form of `questions.json`; `tree` names the folder of the pages beside it. */
+/** The content of `questions.json`; `tree` is the name of the folder beside it that contains the pages. */
 interface QuestionFile {
   readonly questions: readonly (PageQuestion & { readonly tree: string })[];
   readonly followUps: readonly {
@@ -32,9 +32,9 @@ interface QuestionFile {
   }[];
 }
 
-/** A chatbot whose sources are the pages of a documentation. */
+/** A chatbot whose sources are the pages of a project's documentation. */
 interface PageCorpus extends Corpus {
-  /** The path of each source's page. */
+  /** The page's path, by source id. */
   readonly paths: ReadonlyMap<string, string>;
 }
 
@@ -44,20 +44,20 @@ interface Outcome {
   readonly hasFacts: boolean;
 }
 
-/** So many passages are searched for the first ten pages. */
+/** The number of passages retrieved, to find ten different pages among them. */
 const LIMIT = 50;
 
 const engine = createExtractiveEngine({ delayMs: 0 });
 
-/** Documentations in Markdown with questions: the right page, the facts of the answer, "I don't know", follow-ups. */
+/** Questions about Markdown documentation: the right page, the facts of the answer, "I don't know", follow-ups. */
 export const docs: DataSet = {
   path: 'docs',
   async measure(path, db) {
     const { questions, followUps }: QuestionFile = JSON.parse(await readFile(join(path, 'questions.json'), 'utf8'));
     const figures = [];
-    for (const [tree, ofTree] of Map.groupBy(questions, (question) => question.tree)) {
+    for (const [tree, treeQuestions] of Map.groupBy(questions, (question) => question.tree)) {
       const pairs = followUps.filter((pair) => pair.tree === tree);
-      figures.push(...(await measureTree(db, path, tree, ofTree, pairs)));
+      figures.push(...(await measureTree(db, path, tree, treeQuestions, pairs)));
     }
     return figures;
   },
@@ -73,12 +73,15 @@ async function measureTree(
   const folder = join(path, tree);
   if (!existsSync(folder)) return [{ measured: tree, result: 'no data', questions: questions.length }];
   const corpus = await addPages(db, folder);
-  const known: Outcome[] = [];
-  const unknown: Outcome[] = [];
-  for (const question of questions) (question.pages.length > 0 ? known : unknown).push(await ask(corpus, [], question));
-  const afterwards: Outcome[] = [];
-  for (const { first, followUp } of followUps) afterwards.push(await ask(corpus, [first.question], followUp));
-  return listFigures(tree, known, unknown, afterwards);
+  const answerable: Outcome[] = [];
+  const unanswerable: Outcome[] = [];
+  for (const question of questions) {
+    const outcomes = question.pages.length > 0 ? answerable : unanswerable;
+    outcomes.push(await ask(corpus, [], question));
+  }
+  const followUpOutcomes: Outcome[] = [];
+  for (const { first, followUp } of followUps) followUpOutcomes.push(await ask(corpus, [first.question], followUp));
+  return listFigures(tree, answerable, unanswerable, followUpOutcomes);
 }
 
 async function addPages(db: Database, folder: string): Promise<PageCorpus> {
@@ -101,9 +104,9 @@ async function ask(
 ): Promise<Outcome> {
   const retrieval = await askAfter(corpus, earlier, question, LIMIT);
   const { text, citations } = await readAnswer(engine, { content: question, retrieval });
-  const found = new Set(retrieval.hits.map(({ passage }) => corpus.paths.get(passage.sourceId) ?? ''));
+  const foundPages = new Set(retrieval.hits.map(({ passage }) => corpus.paths.get(passage.sourceId) ?? ''));
   return {
-    pageRank: rankOf([...found], (page) => pages.includes(page)),
+    pageRank: rankOf([...foundPages], (page) => pages.includes(page)),
     isAnswered: citations.length > 0,
     hasFacts: mustContain.every((pattern) => new RegExp(pattern, 'i').test(text)),
   };
@@ -111,8 +114,8 @@ async function ask(
 
 function listFigures(
   tree: string,
-  known: readonly Outcome[],
-  unknown: readonly Outcome[],
+  answerable: readonly Outcome[],
+  unanswerable: readonly Outcome[],
   followUps: readonly Outcome[],
 ): Figure[] {
   const row = (measured: string, value: number, { length }: readonly Outcome[]): Figure => ({
@@ -120,16 +123,16 @@ function listFigures(
     result: percent(value),
     questions: length,
   });
-  const [ranks = [], followUpRanks = []] = [known, followUps].map((outcomes) =>
+  const [ranks = [], followUpRanks = []] = [answerable, followUps].map((outcomes) =>
     outcomes.map(({ pageRank }) => pageRank),
   );
   return [
-    row('right page first', recallAt(1, ranks), known),
-    row('right page in the first five', recallAt(5, ranks), known),
-    row('right page in the first ten', recallAt(10, ranks), known),
-    row('answered', shareOf(known, isAnswered), known),
-    row('all facts in the answer', shareOf(known, hasFacts), known),
-    row('answered without a page that answers', shareOf(unknown, isAnswered), unknown),
+    row('right page first', recallAt(1, ranks), answerable),
+    row('right page in the first five', recallAt(5, ranks), answerable),
+    row('right page in the first ten', recallAt(10, ranks), answerable),
+    row('answered', shareOf(answerable, isAnswered), answerable),
+    row('all facts in the answer', shareOf(answerable, hasFacts), answerable),
+    row('answered without a page that answers', shareOf(unanswerable, isAnswered), unanswerable),
     row('follow-up: right page first', recallAt(1, followUpRanks), followUps),
     row('follow-up: right page in the first five', recallAt(5, followUpRanks), followUps),
   ];

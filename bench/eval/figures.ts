@@ -1,24 +1,24 @@
-/** The share of items with a property, in percent; 0 of none. */
+/** The share of items with a property, in percent; 0 without items. */
 export function shareOf<T>(items: readonly T[], has: (item: T) => boolean): number {
   return meanOf(items, (item) => (has(item) ? 100 : 0));
 }
 
-/** The mean of a measure over items; 0 of none. */
+/** The mean of a measure over items; 0 without items. */
 export function meanOf<T>(items: readonly T[], measure: (item: T) => number): number {
   return items.length === 0 ? 0 : items.reduce((sum, item) => sum + measure(item), 0) / items.length;
 }
 
-/** The share of the questions whose right item has a rank of at most `limit`; ranks begin at 1, `Infinity`: not found. */
+/** The share of questions whose right item has a rank of at most `limit`. Ranks start at 1; `Infinity`: not found. */
 export const recallAt = (limit: number, ranks: readonly number[]): number => shareOf(ranks, (rank) => rank <= limit);
 
 /** The mean reciprocal rank, in percent. */
 export const reciprocalRank = (ranks: readonly number[]): number => meanOf(ranks, (rank) => 100 / rank);
 
-/** nDCG@10 where one item is right and all others are wrong, in percent. */
+/** nDCG@10 in percent, if exactly one item is right. */
 export const gainAt10 = (ranks: readonly number[]): number =>
   meanOf(ranks, (rank) => (rank <= 10 ? 100 / Math.log2(rank + 1) : 0));
 
-/** The rank of the first item with a property, from 1; `Infinity`: there is none. */
+/** The rank of the first right item, from 1; `Infinity` if there is none. */
 export function rankOf<T>(items: readonly T[], isRight: (item: T) => boolean): number {
   const index = items.findIndex(isRight);
   return index === -1 ? Number.POSITIVE_INFINITY : index + 1;

@@ -5,28 +5,28 @@ import { retrieveWithHistory } from '../../src/answer/retrieve-with-history.ts';
 import type { ArticleCorpus, Corpus } from './articles.ts';
 import { shareOf } from './figures.ts';
 
-/** How well the context of a conversation is used; shares of the questions in percent. */
+/** How well the search uses the context of a conversation. All values are shares of the questions, in percent. */
 export interface FollowUpFigures {
-  /** The right passage is among the first eight for a follow-up to the question. */
+  /** The right passage of the question is among the first eight for a follow-up to it. */
   readonly followUps: number;
-  /** The same for the question itself, as the first one, and after a question about another passage. */
+  /** The same for the question itself: as the first message, and after a question about another passage. */
   readonly alone: number;
   readonly afterAnother: number;
-  /** An off-topic question after the question is answered. */
+  /** An off-topic question that follows the question gets an answer. */
   readonly offTopicAnswered: number;
 }
 
-/** As many passages as a reply reads. */
+/** The number of passages that a reply uses. */
 const LIMIT = 8;
 
-/** Questions that say nothing by themselves, or little. */
+/** Questions that mean little without their context. */
 const FOLLOW_UPS = [
   ...['And how much is that?', 'Why?', 'When was that?', 'Who did it?', 'Tell me more about that', 'And where is it?'],
   ...['What about in 1990?', 'How did they do it?', 'What else?', 'Is it still so today?', 'Which is the largest?'],
   ...['How much does it cost per year?', 'Can you explain that in more detail?', 'And what is the main reason for it?'],
 ];
 
-/** Asks every question of a corpus by itself, after another one, and before a follow-up and an off-topic question. */
+/** Asks every question of a corpus alone, after another one, and before a follow-up and an off-topic question. */
 export async function measureFollowUps(corpus: ArticleCorpus, offTopic: readonly string[]): Promise<FollowUpFigures> {
   const { questions } = corpus;
   const outcomes = [];
@@ -49,7 +49,7 @@ export async function measureFollowUps(corpus: ArticleCorpus, offTopic: readonly
   };
 }
 
-/** Finds the passages for a question that was asked after others, each of which had a reply about nothing. */
+/** Retrieves the passages for a question after earlier ones, each of which had a meaningless reply. */
 export function askAfter(
   { db, accountId, chatbotId }: Corpus,
   earlier: readonly string[],

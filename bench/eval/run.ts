@@ -1,6 +1,6 @@
 /**
- * Measures how well questions are answered, on the data sets of the folder that `EVAL_DATA` names, and prints a table:
- * `npm run eval`, or `npm run eval -- xquad` for some.
+ * Measures the quality of search and answers on the data sets in the folder `EVAL_DATA`, and prints a table: `npm run
+ * eval` for all data sets, or `npm run eval -- xquad` for some.
  */
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -45,7 +45,7 @@ for (const dataSet of DATA_SETS) {
 const command = positionals.length === 0 ? 'npm run eval' : `npm run eval -- ${positionals.join(' ')}`;
 console.log(`${command}\n\n${formatTable(HEAD, rows)}`);
 
-/** The rows of a data set, measured in a SQLite database of its own. */
+/** Measures a data set in a new SQLite database, and returns its table rows. */
 async function measure(dataSet: DataSet): Promise<string[][]> {
   const name = nameOf(dataSet);
   const path = folder && join(folder, dataSet.path);

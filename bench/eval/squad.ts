@@ -12,14 +12,14 @@ export const squad: DataSet = {
     const corpus = await addArticles(db, data);
     const followUps = await measureFollowUps(corpus, offTopic);
     const citations = measureCitations(data);
-    const whole = await measureAnswers(db, [data], offTopic);
-    const single = await measureAnswers(
+    const together = await measureAnswers(db, [data], offTopic);
+    const perArticle = await measureAnswers(
       db,
       data.map((article) => [article]),
       offTopic,
     );
     const openings = data.map((article) => ({ ...article, paragraphs: article.paragraphs.slice(0, 1) }));
-    const first = await measureAnswers(
+    const perOpening = await measureAnswers(
       db,
       openings.map((opening) => [opening]),
       offTopic,
@@ -31,14 +31,14 @@ export const squad: DataSet = {
       result: percent(value),
     });
     return [
-      row('right passage first', whole.first),
-      row('right passage in the first five', whole.firstFive),
-      row('mean reciprocal rank at 10', whole.reciprocalRank),
-      row('right answer in the chosen quotes', whole.rightQuotes),
-      { measured: 'confidence, area under the curve', result: whole.areaUnderCurve.toFixed(3), questions: count },
-      ...listAnswers('all articles', whole, count, offTopic.length),
-      ...listAnswers('one article', single, count, data.length * offTopic.length),
-      ...listAnswers('one paragraph', first, openingCount, data.length * offTopic.length),
+      row('right passage first', together.first),
+      row('right passage in the first five', together.firstFive),
+      row('mean reciprocal rank at 10', together.reciprocalRank),
+      row('right answer in the chosen quotes', together.rightQuotes),
+      { measured: 'confidence, area under the curve', result: together.areaUnderCurve.toFixed(3), questions: count },
+      ...listAnswers('all articles', together, count, offTopic.length),
+      ...listAnswers('one article', perArticle, count, data.length * offTopic.length),
+      ...listAnswers('one paragraph', perOpening, openingCount, data.length * offTopic.length),
       row('follow-up: right passage in the first eight', followUps.followUps),
       row('after another question: the same', followUps.afterAnother),
       row('without context: the same', followUps.alone),

@@ -5,7 +5,7 @@ import { addArticles, readArticles } from './articles.ts';
 import { type DataSet, percent } from './data-set.ts';
 import { gainAt10, rankOf, recallAt } from './figures.ts';
 
-/** The same articles in several languages, one file in the form of SQuAD for each: `de.json`. */
+/** The same articles in several languages, with one file in the format of SQuAD per language, such as `de.json`. */
 export const xquad: DataSet = {
   path: 'xquad',
   async measure(path, db) {

@@ -4,7 +4,7 @@ import { ApiKeyLimitError, InvalidInputError, NotFoundError } from '../../src/do
 import { builder } from '../builder.ts';
 import { Node } from '../node.ts';
 
-/** The rights of a credential. */
+/** The permissions of a credential. */
 export const Scope = builder.enumType('Scope', {
   description: 'A permission of a credential. An API key without restrictions has all.',
   values: {

@@ -1,7 +1,7 @@
 import { type QuotaWarningEvent, subscribeToQuotaWarnings } from '../../src/streams/quota-stream.ts';
 import { builder } from '../builder.ts';
 
-/** An account has used a share of its month's quota. */
+/** The warning that an account has used a certain share of its monthly quota. */
 export const QuotaWarningRef = builder.objectRef<QuotaWarningEvent>('QuotaWarning').implement({
   description:
     'A warning that the account has used 80 or 100 percent of its monthly quota. Sent once for each month and percentage.',

@@ -22,21 +22,21 @@ import { ApiKeyRef } from './api-key.ts';
 import { QuotaWarningRef } from './quota-warning.ts';
 import { AccountRef } from './viewer.ts';
 
-/** What was used in a month, by whom was asked for; the rest is asked for when it is wanted. */
+/** A month's usage of the replies that match `filter`; resolvers read its other parts on demand. */
 interface Usage extends UsageCounts {
   readonly accountId: string;
   readonly filter: UsageFilter;
-  /** The replies that count against the quota; null where these are only some. */
+  /** The replies that count against the quota; null if `filter` selects only some of the account's replies. */
   readonly reserved: number | null;
 }
 
 const MAX_DAYS = 31;
 const DEFAULT_SHARES = 20;
 const MAX_SHARES = 100;
-/** Reads the month of a chatbot, message by message: an operation may ask for it once, as two cost more than the limit. */
+/** The cost of reading all messages of a chatbot in a month: two such reads in one operation exceed the limit. */
 const VISITORS_COST = 5_000;
 
-/** The most that an `Int` can say. A busy account's tokens may be more, and must not fail the query. */
+/** The maximum of a GraphQL `Int`. A busy account may use more tokens, and its query must not fail. */
 const MAX_INT = 2 ** 31 - 1;
 const toInt = (count: number): number => Math.min(count, MAX_INT);
 const CAPPED = `Capped at ${MAX_INT.toLocaleString('en')}; \`days\` have their own counts.`;
@@ -224,7 +224,7 @@ async function readUsage({ deps }: GraphContext, account: Account, filter: Usage
   };
 }
 
-/** What is no id has used nothing, as one that names nothing. */
+/** Parses an id. A malformed id becomes `none`, which matches nothing, as an unknown id does. */
 function readId(kind: IdKind, id: string | null | undefined): string | undefined {
   return id == null ? undefined : (parseId(kind, id) ?? 'none');
 }

@@ -31,7 +31,7 @@ const RateLimitStatusRef = builder.objectRef<RateLimitStatus>('RateLimitStatus')
   }),
 });
 
-/** Owns everything else; its usage is in `usage.ts`. */
+/** An account, which owns all other objects. `usage.ts` adds its usage. */
 export const AccountRef = builder.objectRef<Account>('Account').implement({
   description: 'An account, which owns chatbots, API keys and all their data. Accounts cannot see each other.',
   interfaces: [Node],

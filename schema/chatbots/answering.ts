@@ -42,7 +42,7 @@ const ModelNameRef = builder.objectRef<ModelName>('ModelName').implement({
   }),
 });
 
-/** How a chatbot answers. */
+/** The answer settings of a chatbot. */
 export const AnsweringRef = builder.objectRef<Answering>('Answering').implement({
   description: 'The answer settings of a chatbot. The built-in engine uses only `suggestsFollowUps`.',
   fields: (t) => ({
@@ -83,7 +83,7 @@ const ModelNameInput = builder.inputType('ModelNameInput', {
   }),
 });
 
-/** How a chatbot shall answer. */
+/** The answer settings to give a chatbot. */
 export const AnsweringInput = builder.inputType('AnsweringInput', {
   description:
     'The answer settings of a chatbot. An absent or null field keeps its value, or its default in a new chatbot.',

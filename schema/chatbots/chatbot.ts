@@ -59,7 +59,7 @@ const LeadFormInput = builder.inputType('LeadFormInput', {
   }),
 });
 
-/** A chatbot. Its sources and conversations are added by their own files. */
+/** A chatbot. Other files add its sources and conversations. */
 export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
   description: 'A chatbot, which answers visitors from its sources.',
   interfaces: [Node],

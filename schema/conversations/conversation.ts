@@ -34,7 +34,7 @@ const Answerer = builder.enumType('Answerer', {
   } satisfies Record<AnswererName, object>,
 });
 
-/** The way a conversation came in. */
+/** The channel that a conversation came from. */
 export const Channel = builder.enumType('Channel', {
   description: 'The channel through which a conversation started.',
   values: {
@@ -48,7 +48,7 @@ export const Channel = builder.enumType('Channel', {
 /** A conversation. */
 export const ConversationRef = builder.objectRef<Conversation>('Conversation');
 
-/** A message; its fields are in `message.ts`. */
+/** A message. `message.ts` defines its fields. */
 export const MessageRef = builder.objectRef<Message>('Message');
 
 ConversationRef.implement({

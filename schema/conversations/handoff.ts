@@ -13,7 +13,7 @@ import { builder } from '../builder.ts';
 import { messageContent } from '../messages/message.ts';
 import { conversationPayload, itsConversation, storedMessage } from '../payloads.ts';
 
-/** The roles whose typing is shown. */
+/** The roles that have a typing indicator. */
 export const TypingRole = builder.enumType('TypingRole', {
   description: 'A party whose typing is shown.',
   values: {

@@ -7,7 +7,7 @@ import { CONTENT } from '../scopes.ts';
 
 const NANO = 1e-9;
 
-/** US dollars, of billionths of them. */
+/** Converts billionths of a US dollar to US dollars. */
 export const toUsd = (nano: number): number => Number((nano * NANO).toFixed(9));
 
 const FinishReason = builder.enumType('FinishReason', {
@@ -58,7 +58,7 @@ const GenerationRef = builder.objectRef<Generation>('Generation').implement({
   }),
 });
 
-/** Why an answer failed, in public words. */
+/** The reason why an answer failed, as clients may see it. */
 export const MessageErrorRef = builder.objectRef<MessageFailure>('MessageError').implement({
   description: 'The error of a failed reply.',
   fields: (t) => ({

@@ -61,7 +61,7 @@ const Rating = builder.enumType('Rating', {
   } satisfies Record<RatingName, object>,
 });
 
-/** Evidence for a stretch of a reply. */
+/** A passage that supports a part of a reply. */
 export const CitationRef = builder.objectRef<Citation>('Citation').implement({
   description: 'Evidence for a span of a reply: a quote from a source.',
   fields: (t) => ({
@@ -191,7 +191,7 @@ export const messageContent = {
   description: 'The text: 1 to `MAX_MESSAGE_CHARS` characters (8,000 by default) after trimming, without NUL.',
 } as const;
 
-/** The errors of a mutation that asks for a reply. */
+/** The errors of a mutation that requests a reply. */
 export const REPLY_ERRORS = [
   NotFoundError,
   InvalidInputError,

@@ -15,7 +15,7 @@ function familyOf(name: string): Pick<ModelFamily, 'label' | 'defaultModel'> {
   return isProvider(name) ? FAMILIES[name] : { label: 'Built-in', defaultModel: null };
 }
 
-/** All that `listProviders` gives. */
+/** The number of providers that `listProviders` returns. */
 const PROVIDER_COUNT = PROVIDERS.length + 1;
 
 const ProviderKeySource = builder.enumType('ProviderKeySource', {
@@ -104,7 +104,7 @@ builder.queryField('providers', (t) =>
   }),
 );
 
-/** The provider that a mutation names, as it stands afterwards. */
+/** The provider named in a mutation's input, in its state after the mutation. */
 const providerField = (description: string) => ({
   type: ProviderRef,
   description,

@@ -13,7 +13,7 @@ import { Node } from '../node.ts';
 import { WebhookEvent } from './event.ts';
 import { WebhookSubscriptionRef } from './subscription.ts';
 
-/** As many as are shown of a delivery: more than any schedule makes. */
+/** The maximum number of attempts that a delivery shows: more than any schedule makes. */
 const MAX_ATTEMPTS = 20;
 
 const DeliveryStatus = builder.enumType('DeliveryStatus', {

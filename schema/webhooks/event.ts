@@ -6,7 +6,7 @@ import { builder, type FieldExtensions } from '../builder.ts';
 
 const NAMES = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
 
-/** What endpoints can be told of. */
+/** The types of events that endpoints can receive. */
 export const WebhookEvent = builder.enumType('WebhookEvent', {
   description: 'An event that webhooks send. In bodies and in REST, `LEAD_CAPTURED` is `lead.captured`.',
   values: Object.fromEntries(NAMES.map((name) => [name, { description: WEBHOOK_SAMPLES[name].description }])) as Record<

@@ -12,7 +12,7 @@ import { WebhookEvent } from './event.ts';
 type PayloadRef = ReturnType<typeof builder.objectRef<WebhookEventOf>>;
 type About = 'conversation' | 'message' | 'lead' | 'source';
 
-/** The type of each event, and what it is about. */
+/** The GraphQL type of each event, and the kinds of the objects it refers to. */
 const TYPES: Readonly<Record<WebhookEventName, readonly [name: string, ...about: About[]]>> = {
   LEAD_CAPTURED: ['LeadCapturedEvent', 'lead', 'conversation'],
   CONVERSATION_STARTED: ['ConversationStartedEvent', 'conversation'],
@@ -30,10 +30,10 @@ const TYPES: Readonly<Record<WebhookEventName, readonly [name: string, ...about:
   WEBHOOK_DISABLED: ['WebhookDisabledEvent'],
 };
 
-/** Documents read with it alone, and so does whoever saves or tries one. */
+/** The only scope that documents run with. Saving or testing a document needs it too, for the fields it selects. */
 const READ = { READ: true } as const;
 
-/** What an id names; null where it names nothing any more. */
+/** Loads the object with an id; null without an id, and for a deleted object. */
 const loadIf = async <T>(loader: { load(id: string): Promise<T | undefined> }, id: string | null) =>
   (id !== null && (await loader.load(id))) || null;
 

@@ -12,7 +12,7 @@ import { Channel } from '../conversations/conversation.ts';
 import { Node } from '../node.ts';
 import { WebhookEvent } from './event.ts';
 
-/** When what failed is tried again. */
+/** The retry schedule of failed deliveries. */
 export const WebhookSchedule = builder.enumType('WebhookSchedule', {
   description: 'The delays between delivery attempts.',
   values: {
@@ -21,7 +21,7 @@ export const WebhookSchedule = builder.enumType('WebhookSchedule', {
   } satisfies Record<WebhookScheduleName, object>,
 });
 
-/** A subscription. Its deliveries are added by their own file. */
+/** A subscription. `delivery.ts` adds its deliveries. */
 export const WebhookSubscriptionRef = builder.objectRef<WebhookSubscription>('WebhookSubscription').implement({
   description: 'A subscription of an HTTP endpoint to events.',
   interfaces: [Node],

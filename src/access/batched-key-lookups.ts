@@ -2,14 +2,18 @@ import type { ApiKey } from '../domain/entities.ts';
 import { findApiKeyByHash, findApiKeysByHash } from '../store/api-keys.ts';
 import type { Queryable } from '../store/tables.ts';
 
-/** Reads a key by the SHA-256 of its text, revoked keys included; sees everything committed before the call. `keyring.ts` caches it. */
+/**
+ * Reads a key by the SHA-256 of its text, revoked keys included; sees everything committed before the call.
+ * `keyring.ts` caches the result.
+ */
 export type LookUpKey = (hash: string) => Promise<ApiKey | undefined>;
 
 const MAX_BATCH = 256;
 
 /**
- * Creates a lookup that runs one query at a time, for all hashes requested during the query before. However many keys
- * clients try at once, the database reads them batch by batch, and a valid key waits only for the batches before it.
+ * Creates a lookup that runs one query at a time, each for all hashes requested during the previous query. However many
+ * keys clients try at once, the database reads them in batches of up to 256, and a valid key waits only for the batches
+ * before its own.
  */
 export function createKeyLookups(db: Queryable): LookUpKey {
   const waiting = new Map<string, PromiseWithResolvers<ApiKey | undefined>>();
@@ -20,8 +24,8 @@ export function createKeyLookups(db: Queryable): LookUpKey {
       const [[hash, only] = ['', undefined], ...others] = batch;
       if (others.length === 0) return only?.resolve(await findApiKeyByHash(db, hash));
       const hashes = batch.map(([each]) => each);
-      const found = await findApiKeysByHash(db, hashes);
-      for (const [each, { resolve }] of batch) resolve(found.get(each));
+      const keys = await findApiKeysByHash(db, hashes);
+      for (const [each, { resolve }] of batch) resolve(keys.get(each));
     } catch (error) {
       for (const [, { reject }] of batch) reject(error);
     }
@@ -38,8 +42,8 @@ export function createKeyLookups(db: Queryable): LookUpKey {
   }
 
   return (hash) => {
-    const known = waiting.get(hash);
-    if (known !== undefined) return known.promise;
+    const pending = waiting.get(hash);
+    if (pending !== undefined) return pending.promise;
     const lookup = Promise.withResolvers<ApiKey | undefined>();
     waiting.set(hash, lookup);
     if (!isRunning) void run();

@@ -17,20 +17,20 @@ export interface CachedKey {
 
 /**
  * The cache of keys used since the start, so that a request needs no lookup. A cached key is read again after 10
- * seconds. A revocation in this process acts at once, one in another process that shares a Redis within a moment, one
- * by the command line within half a second. An unknown or revoked key is not looked up again for 10 seconds, unless
- * another process has changed keys.
+ * seconds. A revocation takes effect at once in this process, within moments in processes that share a Redis, and
+ * within half a second if the command line made it. An unknown or revoked key is not looked up again for 10
+ * seconds, unless another process has changed keys.
  */
 export interface Keyring {
   /** Finds an active key by its hash. */
   find(hash: string): Promise<CachedKey | undefined>;
   /** The sessions of the chat page; `find` finds their tokens as well. */
   readonly sessions: Sessions;
-  /** When a key was last used, if that is not stored yet. */
+  /** The time when a key was last used, if it is not stored yet. */
   lastUsedAt(keyId: string): Timestamp | undefined;
   /** Reads every key again, and aborts the signals of revoked keys. */
   refresh(): Promise<void>;
-  /** Stores the last uses that are not stored yet. */
+  /** Stores the times of use that are not stored yet. */
   close(): Promise<void>;
 }
 
@@ -69,17 +69,17 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
   }
 
   async function read(hash: string): Promise<Entry | undefined> {
-    const [askedAt, round] = [clock.monotonicMs(), refreshes];
+    const [startedAt, refreshesAtStart] = [clock.monotonicMs(), refreshes];
     const key = await lookUp(hash);
-    const known = entries.get(hash);
+    const cached = entries.get(hash);
     if (key === undefined || key.revokedAt !== null) {
-      // A read from before a refresh may be out of date.
-      if (round === refreshes) unknown.set(hash, askedAt);
+      // A read that started before a refresh may be out of date.
+      if (refreshesAtStart === refreshes) unknown.set(hash, startedAt);
       entries.delete(hash);
-      known?.revocation.abort();
+      cached?.revocation.abort();
       return undefined;
     }
-    if (known !== undefined) return Object.assign(known, { key, checkedAt: clock.monotonicMs() });
+    if (cached !== undefined) return Object.assign(cached, { key, checkedAt: clock.monotonicMs() });
     const revocation = new AbortController();
     const entry = { hash, key, revocation, revoked: revocation.signal, checkedAt: clock.monotonicMs() };
     entries.set(hash, entry);
@@ -91,9 +91,9 @@ export function createKeyring(db: Database, clock: Clock, logger: Logger): Keyri
       const session = sessions.find(hash);
       if (session !== undefined) return session;
       const isFresh = (checkedAt: number) => clock.monotonicMs() - checkedAt < MAX_AGE_MS;
-      const known = entries.get(hash);
-      if (known === undefined && isFresh(unknown.get(hash) ?? Number.NEGATIVE_INFINITY)) return undefined;
-      const entry = known !== undefined && isFresh(known.checkedAt) ? known : await read(hash);
+      const cached = entries.get(hash);
+      if (cached === undefined && isFresh(unknown.get(hash) ?? Number.NEGATIVE_INFINITY)) return undefined;
+      const entry = cached !== undefined && isFresh(cached.checkedAt) ? cached : await read(hash);
       if (entry !== undefined) usedAt.set(entry.key.id, clock.now());
       return entry;
     },

@@ -27,13 +27,13 @@ export interface CachedSession {
  * ends.
  */
 export interface Sessions {
-  /** The secret that opens the demo chatbot's page. Only the gateway's start message shows it. */
+  /** The secret that opens the demo chatbot's page. Only the gateway's startup message shows it. */
   readonly secret: string;
   /** Whether a text is the secret; compares in constant time. */
   isSecret(text: string): boolean;
   /** Opens a session for a new conversation. Only the page receives the `token`. */
   open(chatbot: { id: string; accountId: string }): { token: string; conversationId: string };
-  /** Ends the sessions of a deleted chatbot: their tokens become invalid. Open streams go on. */
+  /** Ends the sessions of a deleted chatbot: their tokens become invalid. Open streams continue. */
   end(chatbotId: string): void;
   /** Finds a session by the hash of its token. */
   find(hash: string): CachedSession | undefined;
@@ -80,7 +80,7 @@ export function createSessions(clock: Clock): Sessions {
   };
 }
 
-/** The comparison needs texts of equal length; digests are. */
+/** `timingSafeEqual` needs inputs of equal length, which digests have. */
 function digestOf(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

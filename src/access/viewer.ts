@@ -22,7 +22,7 @@ export interface Viewer {
 export interface AuthDeps {
   readonly keyring: Pick<Keyring, 'find'>;
   readonly limiter: Pick<RateLimiter, 'consume'>;
-  /** The limits for each key and for each network; 0 disables one for networks. */
+  /** The limits for each key and for each network; 0 disables a limit for networks. */
   readonly config: {
     readonly rateLimitPerMinute: number;
     readonly anonymousRequestsPerMinute: number;
@@ -45,8 +45,8 @@ export function hasCredential({ authorization, apiKey }: Credential): boolean {
 }
 
 /**
- * Authenticates a credential. A valid key works whatever other clients of its address have tried.
- * @param address the client's address: well-formed keys that are unknown or revoked count against its network.
+ * Authenticates a credential. A valid key works even after failed attempts by other clients at its address.
+ * @param address the client's address. Well-formed keys that are unknown or revoked count against its network.
  * @throws UnauthenticatedError for a malformed, unknown or revoked key, without distinction.
  * @throws RateLimitedError instead, for a well-formed key after too many such keys from one network.
  */
@@ -69,7 +69,7 @@ export async function authenticate(
   };
 }
 
-/** Counts a failed attempt, and creates the error for the response. */
+/** Counts a failed attempt, and returns the error for the response. */
 async function countFailure(
   { limiter, config }: Pick<AuthDeps, 'limiter' | 'config'>,
   address: string,
@@ -82,8 +82,8 @@ async function countFailure(
 
 /**
  * Counts one request of the viewer, or `cost` of them, against the limit of its key.
- * @throws RateLimitedError when the limit is reached; it then counts nothing. QueryTooComplexError when `cost` alone
- * exceeds the limit.
+ * @throws RateLimitedError when the limit is reached; the request is then not counted. QueryTooComplexError when `cost`
+ * alone exceeds the limit.
  */
 export async function consumeRateLimit(
   deps: Pick<AuthDeps, 'limiter' | 'config' | 'metrics'>,
@@ -108,7 +108,7 @@ export async function consumeRateLimit(
 
 /**
  * Counts one request without a key against the limit of its network.
- * @throws RateLimitedError when the limit is reached; it then counts nothing.
+ * @throws RateLimitedError when the limit is reached; the request is then not counted.
  */
 export async function consumeAnonymousRateLimit(
   { limiter, config, metrics }: Pick<AuthDeps, 'limiter' | 'config' | 'metrics'>,

@@ -3,42 +3,42 @@ export type AnswerSegment = string | number;
 
 /** Removes citation markers from a model's output while it is streamed. */
 export interface MarkerReader {
-  /** Returns the segments that are certain after `text`, in order; neighbouring texts are one segment. */
+  /** Returns the segments that text after `text` cannot change, in order; adjacent texts form one segment. */
   read(text: string): AnswerSegment[];
-  /** Returns the buffered rest, at the end of the output. */
+  /** Returns the segments of the text that is still buffered at the end of the output. */
   end(): AnswerSegment[];
 }
 
-/** The greatest length of buffered text in UTF-16 units: the longest marker and the spaces before it. */
+/** The maximum length of buffered text in UTF-16 units: the longest marker and the spaces before it. */
 export const MAX_BUFFERED_CHARS = 96;
 
 const NUMBERS = String.raw`\d{1,2}(?:[ \u00a0]?[–—,;，、-][ \u00a0]?\d{1,2}){0,7}`;
 const BODY = String.raw`[ ^]?(?:(?:source|citation)s?[ :#]{0,2})?(${NUMBERS}) ?(?::\d{1,2})?(?:†[^\[\]【】\n]{0,32})?`;
 /** `[1]`, `[1, 2]`, `[1-3]`, `[^1]`, `[[1]]`, `[Source 1]`, `【1】`, `【1†source】`. */
 const MARKER = new RegExp(String.raw`\[\[${BODY}\]\]|\[${BODY}\]|［${BODY}］|【${BODY}】`, 'iy');
-/** A possible start of a marker. It is looser than `MARKER`, because it must match every start of one. */
+/** A possible start of a marker. It is looser than `MARKER`, because it must match every prefix of a marker. */
 const MARKER_PREFIX =
   /[[［【]{1,2}[ ^]?[a-z]{0,9}[ :#]{0,2}(?:\d[\d \u00a0–—,;，、:-]{0,40}(?:†[^[\]【】\n]{0,32})?)?\]?$/iy;
 
-/** The characters at which something can start or end, in prose, code blocks and inline code. */
+/** The characters at which a marker or code can start or end: in prose, in code blocks and in inline code. */
 const PROSE_END = /[[［【`~]/g;
 const BLOCK_END = /[`~]/g;
 const INLINE_END = /[`\n]/g;
 
 const SPACE = /[ \t\u00a0]/;
 const MAX_SPACES = 4;
-/** Text that may be between markers that belong together. */
+/** Text that may be between two markers of one group. */
 const GAP = /^[ \u00a0]?[,;、]?[ \u00a0]?$/;
 const MAX_GAP = 3;
 
-/** A word or number of prose, not an identifier of code, at the end of a text. */
+/** A text that ends with a word or number of prose, not with an identifier of code. */
 const PROSE = /(?:^|[\s"'“‘(*])(?:\p{L}[\p{L}'’-]{2,}|\p{Sc}?\d[\d.,:]*%?)$/u;
 /** The characters that follow a marker in prose. */
 const AFTER_PROSE = /[.,!?:\n[]/;
-/** In UTF-16 units: the length of the text before a marker that is checked. */
+/** In UTF-16 units: how much of the text before a marker is checked. */
 const LOOKBACK = 32;
 
-/** Text that may precede a fence that opens a block. */
+/** Text that may precede a code block's fence on its line. */
 const LINE_START = /^[\s>*+\d.)-]*$/;
 /** A run of fence characters; a longer run counts as several. */
 const RUN = /`{1,32}|~{1,32}/y;
@@ -108,8 +108,8 @@ function emit(scan: ScanState, text: string): void {
   scan.isBehindMarker = false;
 }
 
-/** Buffers the rest of the text, and ends the scan. */
-function bufferRest(scan: ScanState, text: string): number {
+/** Buffers the remaining text until more arrives, and ends the scan. */
+function bufferRemaining(scan: ScanState, text: string): number {
   scan.buffered = text;
   return Number.POSITIVE_INFINITY;
 }
@@ -118,26 +118,26 @@ function bufferRest(scan: ScanState, text: string): number {
 function scanProse(scan: ScanState, text: string, at: number, isEnd: boolean): number {
   // A marker at the start of a line is removed with the spaces after it.
   if (scan.isBehindMarker && /(?:^|\n)$/.test(scan.before) && SPACE.test(text.charAt(at))) return at + 1;
-  const found = search(PROSE_END, text, at);
-  const isGap = scan.isBehindMarker && found - at <= MAX_GAP && GAP.test(text.slice(at, found));
-  const start = isGap ? at : skipSpacesBack(text, at, found);
-  if (found === text.length) {
-    emit(scan, text.slice(at, isEnd ? found : start));
-    return isEnd ? found : bufferRest(scan, text.slice(start));
+  const delimiter = search(PROSE_END, text, at);
+  const isGap = scan.isBehindMarker && delimiter - at <= MAX_GAP && GAP.test(text.slice(at, delimiter));
+  const start = isGap ? at : skipSpacesBack(text, at, delimiter);
+  if (delimiter === text.length) {
+    emit(scan, text.slice(at, isEnd ? delimiter : start));
+    return isEnd ? delimiter : bufferRemaining(scan, text.slice(start));
   }
-  if (text[found] === '`' || text[found] === '~') {
-    emit(scan, text.slice(at, found));
-    return scanFence(scan, text, found, isEnd);
+  if (text[delimiter] === '`' || text[delimiter] === '~') {
+    emit(scan, text.slice(at, delimiter));
+    return scanFence(scan, text, delimiter, isEnd);
   }
-  const marker = matchAt(MARKER, text, found);
-  const end = found + (marker?.[0].length ?? 1);
-  const isOpen = marker === null ? matchAt(MARKER_PREFIX, text, found) !== null : end === text.length;
+  const marker = matchAt(MARKER, text, delimiter);
+  const end = delimiter + (marker?.[0].length ?? 1);
+  const isOpen = marker === null ? matchAt(MARKER_PREFIX, text, delimiter) !== null : end === text.length;
   if (isOpen && !isEnd) {
     emit(scan, text.slice(at, start));
-    return bufferRest(scan, text.slice(start));
+    return bufferRemaining(scan, text.slice(start));
   }
-  const previous = (scan.before + text.slice(at, found)).slice(-LOOKBACK);
-  const isJoined = scan.isBehindMarker && found === at;
+  const previous = (scan.before + text.slice(at, delimiter)).slice(-LOOKBACK);
+  const isJoined = scan.isBehindMarker && delimiter === at;
   const numbers =
     marker && readMarker(marker, { count: scan.count, previous: isJoined ? '' : previous, next: text.charAt(end) });
   if (numbers === null) emit(scan, text.slice(at, end));
@@ -151,19 +151,19 @@ function scanProse(scan: ScanState, text: string, at: number, isEnd: boolean): n
 
 /** Scans code up to a possible end. Returns the next offset. */
 function scanCode(scan: ScanState, text: string, at: number, isEnd: boolean): number {
-  const found = search(scan.code?.isBlock ? BLOCK_END : INLINE_END, text, at);
-  emit(scan, text.slice(at, found));
-  if (text[found] !== '\n') return found === text.length ? found : scanFence(scan, text, found, isEnd);
-  // A backtick that is not closed on its line opened no code.
+  const delimiter = search(scan.code?.isBlock ? BLOCK_END : INLINE_END, text, at);
+  emit(scan, text.slice(at, delimiter));
+  if (text[delimiter] !== '\n') return delimiter === text.length ? delimiter : scanFence(scan, text, delimiter, isEnd);
+  // A backtick without another one on the same line does not open code.
   scan.code = undefined;
-  return found;
+  return delimiter;
 }
 
 /** Scans backticks or tildes, which may open or close code. Returns the next offset. */
 function scanFence(scan: ScanState, text: string, at: number, isEnd: boolean): number {
   const run = matchAt(RUN, text, at)?.[0] ?? '';
   const end = at + run.length;
-  if (end === text.length && run.length < MAX_RUN && !isEnd) return bufferRest(scan, run);
+  if (end === text.length && run.length < MAX_RUN && !isEnd) return bufferRemaining(scan, run);
   const isFence = run.length >= 3 && scan.isLineStart;
   const { code } = scan;
   if (code === undefined) {
@@ -175,7 +175,7 @@ function scanFence(scan: ScanState, text: string, at: number, isEnd: boolean): n
   return end;
 }
 
-/** Returns the source numbers of a marker; null when the text is no marker. */
+/** Returns the source numbers of a marker; null when the text is not a marker. */
 function readMarker(
   [marker, ...groups]: RegExpExecArray,
   { count, previous, next }: { count: number; previous: string; next: string },

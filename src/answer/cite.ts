@@ -10,9 +10,9 @@ import { findStatement } from './statements.ts';
 
 /** Splits a model's output into text and supported citations. */
 export interface CitationReader {
-  /** Returns deltas and citations; a citation comes after all of the text that it points into. */
+  /** Returns deltas and citations; a citation follows the text that it points into. */
   read(text: string): AnswerEvent[];
-  /** Returns the buffered rest, at the end of the output. */
+  /** Returns the events of the text that is still buffered at the end of the output. */
   end(): AnswerEvent[];
 }
 
@@ -21,27 +21,28 @@ interface Evidence {
   readonly hit: Hit;
   readonly terms: ReadonlySet<string>;
   readonly language: Language;
-  /** Created at the first statement that the passage supports. */
+  /** Created when the passage first supports a statement. */
   findQuote: ReturnType<typeof createQuoteFinder> | undefined;
 }
 
-/** Every marker takes time, even one without a citation. */
+/** The maximum number of markers that are checked; each takes time, even without a citation. */
 const MAX_MARKERS = 200;
 
 /**
- * The share of a statement's content words that its passage, with headings and title, must contain. On the sample of SQuAD
- * all questions with their answers reach it in their own passage, and 1.9 % in a passage of another article (with 0.2: 4.2 %).
+ * The share of a statement's content words that its passage, with headings and title, must contain. On the SQuAD
+ * sample, every question with its answer reaches it in its own passage, and 1.9 % do so in a passage of another article
+ * (with 0.2: 4.2 %).
  */
 const MIN_SHARE = 0.25;
 
-/** Strong evidence: a number of two or more digits, and a name, which is capitalized inside a sentence. */
+/** Strong evidence: numbers of two or more digits, and names, that is, words capitalized inside a sentence. */
 const NUMBER = /(?<!\p{N})\d{2,}/gu;
 const NAME = /(?<=[\p{Ll}\p{N},] )\p{Lu}[\p{L}\p{N}]+/gu;
 
 /**
- * Creates a reader for the answer of a model whose prompt contained `passages`, numbered from 1. A marker becomes a citation
- * of the statement before it. It is removed without a citation when the passage does not exist or does not support the
- * statement, after ten citations or 200 markers, and when the same passage and statement were cited before.
+ * Creates a reader for the answer of a model whose prompt contained `passages`, numbered from 1. A marker becomes a
+ * citation of the statement before it. It is removed without a citation when the passage does not exist or does not
+ * support the statement, after ten citations or 200 markers, and when the passage was already cited for the statement.
  */
 export function createCitationReader(passages: readonly Hit[]): CitationReader {
   const markers = createMarkerReader(passages.length);
@@ -65,9 +66,9 @@ export function createCitationReader(passages: readonly Hit[]): CitationReader {
     const hit = passages[segment - 1];
     if (statement === undefined || hit === undefined) return [];
     const key = `${hit.passage.id} ${statement.start} ${statement.end}`;
-    const found = evidence.get(segment) ?? readEvidence(hit);
-    evidence.set(segment, found);
-    const citation = cited.has(key) ? undefined : cite(text, statement, found);
+    const passageEvidence = evidence.get(segment) ?? readEvidence(hit);
+    evidence.set(segment, passageEvidence);
+    const citation = cited.has(key) ? undefined : cite(text, statement, passageEvidence);
     if (citation === undefined) return [];
     cited.add(key);
     return [{ type: 'citation', citation }];
@@ -79,7 +80,7 @@ export function createCitationReader(passages: readonly Hit[]): CitationReader {
   };
 }
 
-/** Joins deltas between which a marker was removed: every delta is sent to all subscribers. */
+/** Joins deltas between which a marker was removed, because every delta is sent to all subscribers. */
 function joinDeltas(events: readonly AnswerEvent[]): AnswerEvent[] {
   const joined: AnswerEvent[] = [];
   for (const event of events) {
@@ -111,12 +112,12 @@ function cite(text: string, { start, end }: { start: number; end: number }, evid
 
 /**
  * Whether a passage supports a statement: they share enough words, a number or a name. If the two are in different
- * languages, words prove nothing, and the citation is accepted.
+ * languages, their words cannot be compared, and the citation is accepted.
  */
-function isSupported(statement: string, terms: readonly string[], { terms: known, language }: Evidence): boolean {
+function isSupported(statement: string, terms: readonly string[], { terms: sourceTerms, language }: Evidence): boolean {
   if (terms.length === 0) return false;
-  const shared = terms.filter((term) => known.has(term)).length;
+  const shared = terms.filter((term) => sourceTerms.has(term)).length;
   if (shared >= MIN_SHARE * terms.length) return true;
-  const marks = [...statement.matchAll(NUMBER), ...statement.matchAll(NAME)].flatMap(([mark]) => toTerms(mark));
-  return marks.some((mark) => known.has(mark)) || differInLanguage(readLanguage(statement), language);
+  const keyTerms = [...statement.matchAll(NUMBER), ...statement.matchAll(NAME)].flatMap(([match]) => toTerms(match));
+  return keyTerms.some((match) => sourceTerms.has(match)) || differInLanguage(readLanguage(statement), language);
 }

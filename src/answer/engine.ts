@@ -11,11 +11,11 @@ export interface Question {
   readonly chatbotId: string;
   /** The visitor's text. */
   readonly content: string;
-  /** The chatbot's own instructions, for engines that follow any. */
+  /** The chatbot's instructions; engines without a model ignore them. */
   readonly instructions: string;
   /** The answer when the sources contain none. */
   readonly fallbackMessage: string;
-  /** Said to a visitor for whom a person was asked. */
+  /** The text for a visitor whose conversation is handed off to a person. */
   readonly handoffMessage: string;
   /** The provider and model that answer. */
   readonly author: ModelName;
@@ -24,7 +24,7 @@ export interface Question {
   readonly visitor: JsonText | null;
   /** The tools that a model may call. */
   readonly tools: readonly AnswerTool[];
-  /** Earlier turns, oldest first. */
+  /** Earlier messages, oldest first. */
   readonly history: readonly Turn[];
   /** The passages of the chatbot's sources that match the question. */
   readonly retrieval: Retrieval;
@@ -37,9 +37,7 @@ export interface AnswerTool {
   readonly description: string;
   /** JSON schema of an object. */
   readonly parameters: Readonly<Record<string, unknown>>;
-  /**
-   * Runs the tool. Wrong input of the model gives a result, never a rejection.
-   */
+  /** Runs the tool. Invalid input from the model produces a result, never a rejection. */
   run(input: unknown): Promise<ToolResult>;
 }
 
@@ -59,10 +57,10 @@ export interface Turn {
 }
 
 /**
- * One event of an answer. `delta` appends to the text; two deltas may split a surrogate pair, as hosted models do. A
- * `citation` points into earlier text. `reasoning` is a model's reasoning, which is not part of the text. `author` names the
- * model that writes from now on, with its estimated input tokens. `discarded` is the usage of an author whose output was
- * discarded. `finish` comes once, last.
+ * One event of an answer. `delta` appends to the text; a surrogate pair may be split between two deltas, because hosted
+ * models do so. A `citation` points into earlier text. `reasoning` is a model's reasoning, which is not part of the
+ * text. `author` names the model that produces the events after it, with its estimated input tokens. `discarded` is the
+ * usage of a model whose output was discarded. `finish` is emitted once, as the last event.
  */
 export type AnswerEvent =
   | { readonly type: 'delta'; readonly text: string }
@@ -72,7 +70,7 @@ export type AnswerEvent =
   | { readonly type: 'author'; readonly author: ModelName; readonly inputTokens: number }
   | { readonly type: 'finish'; readonly reason: FinishReason; readonly usage: TokenUsage };
 
-/** Turns a question into a stream of events. An engine knows no GraphQL, no HTTP and no database. */
+/** Turns a question into a stream of events. An engine does not depend on GraphQL, HTTP or the database. */
 export interface AnswerEngine {
   /**
    * Streams an answer. The iteration rejects when no answer can be produced, with an `AnswerFailure` when the reason is
@@ -81,7 +79,7 @@ export interface AnswerEngine {
   answer(question: Question, signal: AbortSignal): AsyncIterable<AnswerEvent>;
   /**
    * Suggests at most three questions that the visitor may want to ask next; absent: the engine suggests none.
-   * @param question the answered question; its `author` is the one that answered.
+   * @param question the answered question; its `author` is the model that answered.
    */
   suggest?(question: Question, answer: Answer, signal: AbortSignal): Promise<Suggestions>;
 }

@@ -16,24 +16,24 @@ export interface ExtractiveOptions {
 }
 
 /**
- * Creates the engine that needs no model. It answers with sentences of the sources, each with its citation, or with the
- * chatbot's fallback message when the sources contain no answer. A delta is a word with the text up to the next word; a
- * citation comes right after the text that it covers. After `signal` aborts, the engine yields nothing more, no `finish`
- * either. The usage is an estimate of the question and the answer.
+ * Creates the engine that needs no model. It answers with sentences from the sources, each with its citation, or with
+ * the chatbot's fallback message when the sources contain no answer. A delta is a word with the text up to the next
+ * word; a citation comes right after the text that it covers. After `signal` aborts, the engine yields nothing more,
+ * not even `finish`. The usage is estimated from the question and the answer.
  */
 export function createExtractiveEngine({ delayMs }: ExtractiveOptions): AnswerEngine {
   return {
     async *answer(question, signal) {
-      let written = '';
+      let answerText = '';
       for (const event of compose(question)) {
         if (event.type === 'delta') {
           await pause(delayMs, signal);
-          written += event.text;
+          answerText += event.text;
         }
         if (signal.aborted) return;
         yield event;
       }
-      yield { type: 'finish', reason: 'STOP', usage: estimateUsage(estimateTokens(question.content), written, '') };
+      yield { type: 'finish', reason: 'STOP', usage: estimateUsage(estimateTokens(question.content), answerText, '') };
     },
 
     async suggest(question, { citations }) {
@@ -56,7 +56,7 @@ function* compose({ content, retrieval, fallbackMessage }: Question): Generator<
   }
 }
 
-/** Separates quotes: sentences of one passage by a space; another passage, a list or a whole entry by a new paragraph. */
+/** Returns a space between two sentences of one passage; otherwise, or if a quote has several lines, a blank line. */
 function separate(previous: Quote | undefined, next: Quote): string {
   if (previous === undefined) return '';
   const isSamePassage = previous.hit.passage.id === next.hit.passage.id;
@@ -90,8 +90,8 @@ function* toDeltas(text: string): Generator<AnswerEvent> {
   if (start < text.length) yield { type: 'delta', text: text.slice(start) };
 }
 
-/** Returns early, and without an error, when `signal` aborts. */
+/** Waits before a delta. Returns early, without an error, when `signal` aborts. */
 async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
-  const turn = delayMs > 0 ? setTimeout(delayMs, undefined, { signal }) : setImmediate(undefined, { signal });
-  await turn.catch(() => {});
+  const waiting = delayMs > 0 ? setTimeout(delayMs, undefined, { signal }) : setImmediate(undefined, { signal });
+  await waiting.catch(() => {});
 }

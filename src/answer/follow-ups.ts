@@ -6,19 +6,19 @@ import { composeSources } from './prompt.ts';
 
 const MAX_CHARS = 160;
 
-/** In UTF-16 units: no suggestion resembles a longer question. */
+/** In UTF-16 units: the part of an earlier question that is compared; a longer one resembles no suggestion. */
 const MAX_OTHER_CHARS = 1_000;
 
 /** In UTF-16 units: the part of a passage that the prompt contains. */
 const MAX_PASSAGE_CHARS = 600;
 
-/** How many brackets in a model's output are tried as the start of an array. */
+/** The maximum number of brackets in a model's output that are tried as the start of an array. */
 const MAX_TRIES = 20;
 
 /**
- * Suggests up to three questions that the sources answer, best first: the questions of question-answer entries, and headings
- * that are questions, from passages that were retrieved but not cited. It leaves out questions that were asked, and the
- * headings of cited passages.
+ * Suggests up to three questions that the sources answer, best first: the questions of question-answer entries, and
+ * headings that are questions, from passages that were retrieved but not cited. It leaves out the visitor's own
+ * questions and the headings of cited passages.
  */
 export function suggestFromSources({ content, history, retrieval }: Question, citedIds: readonly string[]): string[] {
   const cited = new Set(citedIds);
@@ -61,9 +61,9 @@ export function composeFollowUpPrompt({ content, retrieval }: Question, answer: 
 }
 
 /**
- * Reads the questions from a model's output: the first JSON array of strings, whatever surrounds it. Returns at most three
- * questions of one line and 1 to 160 UTF-16 units, without repetitions and without those like `asked`; empty when there is
- * no such array.
+ * Reads the questions from a model's output: the first JSON array of strings, whatever surrounds it. Returns at most
+ * three questions of one line and 1 to 160 UTF-16 units, without duplicates and without questions that resemble one of
+ * `asked`; empty when there is no such array.
  */
 export function readFollowUps(text: string, asked: readonly string[] = []): string[] {
   let at = text.indexOf('[');
@@ -75,20 +75,20 @@ export function readFollowUps(text: string, asked: readonly string[] = []): stri
   return [];
 }
 
-/** Selects the questions that can be shown and resemble neither an earlier one nor one of `others`. */
+/** Selects the first valid questions that resemble neither each other nor one of `others`. */
 function selectNew(questions: readonly string[], others: readonly string[]): string[] {
-  const known = new Set(others.map((text) => comparisonKey(text.slice(0, MAX_OTHER_CHARS))));
-  const chosen: string[] = [];
+  const seenKeys = new Set(others.map((text) => comparisonKey(text.slice(0, MAX_OTHER_CHARS))));
+  const selected: string[] = [];
   for (const question of questions.map((text) => text.trim())) {
-    const isShort = question.length >= 1 && question.length <= MAX_CHARS && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(question);
-    if (!isShort) continue;
+    const isValid = question.length >= 1 && question.length <= MAX_CHARS && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(question);
+    if (!isValid) continue;
     const key = comparisonKey(question);
-    if (known.has(key)) continue;
-    known.add(key);
-    chosen.push(question);
-    if (chosen.length === MAX_FOLLOW_UPS) break;
+    if (seenKeys.has(key)) continue;
+    seenKeys.add(key);
+    selected.push(question);
+    if (selected.length === MAX_FOLLOW_UPS) break;
   }
-  return chosen;
+  return selected;
 }
 
 /** Returns a key that is the same for questions that ask the same. */

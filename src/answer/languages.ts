@@ -11,14 +11,14 @@ export interface Language {
   readonly accents: readonly string[];
 }
 
-/** A list matches if this share of the words are its stop words, and at least two more than of any other list. */
+/** A list matches if it contains this share of the words, and at least two more of them than any other list. */
 const MIN_SHARE = 0.15;
 const MIN_LEAD = 2;
 
 /** Two languages differ if this share of the words in one text contains accented letters that the other text lacks. */
 const ACCENTED_SHARE = 0.15;
 
-/** In words: reading more does not improve the result. */
+/** The number of words that are read; reading more does not improve the result. */
 const MAX_WORDS = 400;
 
 /** Reads the script, the stop words and the accented letters of a text. */
@@ -30,19 +30,19 @@ export function readLanguage(text: string): Language {
   ).slice(0, MAX_WORDS);
   const folded = words.map((word) => normalizeText(word, 'NFKD').replace(/\p{M}/gu, ''));
   const hits = STOP_WORD_LISTS.map((list) => folded.filter((word) => list.has(word)).length);
-  const [most = 0, second = 0] = hits.toSorted((a, b) => b - a);
-  const isPlain = most >= second + MIN_LEAD && most >= MIN_SHARE * words.length;
+  const [bestCount = 0, secondCount = 0] = hits.toSorted((a, b) => b - a);
+  const isClear = bestCount >= secondCount + MIN_LEAD && bestCount >= MIN_SHARE * words.length;
   return {
     script: scriptOf(words.join('')),
-    list: isPlain ? hits.indexOf(most) : undefined,
+    list: isClear ? hits.indexOf(bestCount) : undefined,
     accents: words.map((word) => word.replace(/[a-z]/g, '')),
   };
 }
 
 /**
- * Whether two texts are clearly in different languages: their scripts differ, or their stop words do. If one text has too few
- * stop words, many words of one text must contain letters that the other never uses. Close relatives, such as Spanish and
- * Italian, count as the same language.
+ * Whether two texts are clearly in different languages: their scripts differ, or their stop words do. If one text has
+ * too few stop words, many words of one text must contain letters that the other never uses. Closely related languages,
+ * such as Spanish and Italian, count as the same language.
  */
 export function differInLanguage(a: Language, b: Language): boolean {
   if (a.script === undefined || b.script === undefined) return false;
@@ -53,8 +53,8 @@ export function differInLanguage(a: Language, b: Language): boolean {
 }
 
 function hasForeignLetters({ accents }: Language, other: Language): boolean {
-  const known = new Set(other.accents.join(''));
-  const foreign = accents.filter((letters) => [...letters].some((letter) => !known.has(letter)));
+  const otherLetters = new Set(other.accents.join(''));
+  const foreign = accents.filter((letters) => [...letters].some((letter) => !otherLetters.has(letter)));
   return foreign.length >= ACCENTED_SHARE * accents.length;
 }
 
@@ -67,7 +67,7 @@ function scriptOf(letters: string): string | undefined {
   return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0];
 }
 
-/** Names the script of a code point. From U+0370 on, blocks of 256 code points are one script each, except East Asia's. */
+/** Names a code point's script. From U+0370 on, each block of 256 code points is one script, except in East Asia. */
 function nameScript(code: number): string {
   if (code < 0x370 || (code >= 0x1e00 && code < 0x1f00)) return 'latin';
   if (code >= 0xac00 && code < 0xd800) return 'korean';

@@ -17,26 +17,27 @@ import { addUsage, estimateUsage, NO_USAGE } from './usage.ts';
 /** The options of the model engine. */
 export interface ModelEngineOptions {
   readonly models: Models;
-  /** Answers when no model is called, and when none answers. */
+  /** The engine that answers when no model is called, and when no model answers. */
   readonly builtin: AnswerEngine;
   readonly settings: {
-    /** The time limit of the whole answer, fallbacks included. */
+    /** The time limit of the entire answer, including fallbacks. */
     readonly totalMs: number;
-    /** The limit of each model call. */
+    /** The maximum output of each model call. */
     readonly maxOutputTokens: number;
     readonly fallsBackToBuiltin: boolean;
   };
   readonly logger: Logger;
 }
 
-/** The most rounds of model calls in one answer, and the most tool calls in one round. */
+/** The maximum number of rounds of model calls in one answer, and of tool calls in one round. */
 const MAX_ROUNDS = 3;
 const MAX_CALLS = 4;
 
 /**
- * Creates the engine that answers with a hosted model, grounded in the sources. It calls the question's own model first, then
- * the fallback models in order, as long as no text was streamed and no tool has succeeded; at last it toolRunner the built-in
- * engine, if the settings allow it. It calls no model when the sources are not about the question.
+ * Creates the engine that answers with a hosted model, grounded in the sources. It calls the question's own model
+ * first. If that model fails before it has streamed text or a tool has succeeded, the engine calls the fallback models
+ * in order and finally, if the settings allow it, the built-in engine. It calls a model only if `shouldAskModel`
+ * returns true.
  */
 export function createModelEngine(options: ModelEngineOptions): AnswerEngine {
   return {
@@ -95,12 +96,12 @@ interface Progress {
   notice: string;
   /** Whether a tool has succeeded; its effect must not be repeated. */
   hasActed: boolean;
-  /** Returns the usage so far. Computed on demand, because an estimate reads the whole text. */
+  /** Returns the usage so far. Computed on demand, because an estimate reads the entire text. */
   countUsage: () => TokenUsage;
   stream: ModelStream | undefined;
 }
 
-/** Answers with one model, with one more round after each use of tools. */
+/** Answers with one model, which is called again with the results after it has called tools. */
 async function* answerByModel(
   { models, settings }: ModelEngineOptions,
   question: Question,
@@ -121,27 +122,27 @@ async function* answerByModel(
     const stream = await models.open({ ...call, maxChars, ...(isLast && { toolChoice: 'none' }) }, signal);
     progress.stream = stream;
     try {
-      const before = progress.countUsage();
+      const usageBefore = progress.countUsage();
       const inputTokens = estimateMessageTokens(messages);
-      yield { type: 'author', author: nameOf(stream), inputTokens: before.inputTokens + inputTokens };
+      yield { type: 'author', author: nameOf(stream), inputTokens: usageBefore.inputTokens + inputTokens };
       const calls: LanguageModelV4ToolCall[] = [];
-      const earlier = progress.text;
-      let written = '';
-      let thoughts = '';
+      const earlierText = progress.text;
+      let roundText = '';
+      let reasoning = '';
       let end: ModelEnd | undefined;
-      const countUsage = () => addUsage(before, end?.usage ?? estimateUsage(inputTokens, written, thoughts));
+      const countUsage = () => addUsage(usageBefore, end?.usage ?? estimateUsage(inputTokens, roundText, reasoning));
       while (end === undefined) {
         const step = await stream.next();
         if (step.type === 'text') {
           // White space before the first word is dropped; a later round starts a paragraph.
-          const text = written === '' ? step.text.trimStart() : step.text;
+          const text = roundText === '' ? step.text.trimStart() : step.text;
           if (text === '') continue;
-          const delta = written === '' && earlier !== '' ? `\n\n${text}` : text;
-          written += text;
+          const delta = roundText === '' && earlierText !== '' ? `\n\n${text}` : text;
+          roundText += text;
           progress.text += delta;
           yield* reader.read(delta);
         } else if (step.type === 'reasoning') {
-          thoughts += step.text;
+          reasoning += step.text;
           yield step;
         } else if (step.type === 'tool') calls.push(step.call);
         else end = step;
@@ -153,7 +154,7 @@ async function* answerByModel(
         continue;
       }
       // A model that has used a tool may write nothing more.
-      if (written === '' && progress.notice !== '') return yield* finishWithNotice(progress);
+      if (roundText === '' && progress.notice !== '') return yield* finishWithNotice(progress);
       if (progress.text === '') throw new AnswerFailure('ANSWER_FAILED', `The model wrote nothing: ${end.reason}.`);
       yield { type: 'finish', reason: end.reason === 'TOOLS' ? 'STOP' : end.reason, usage: progress.countUsage() };
       return;
@@ -165,7 +166,7 @@ async function* answerByModel(
 
 type ModelEnd = ModelStep & { type: 'finish' };
 
-/** Ends an answer whose model used a tool and wrote nothing more, with the tool's notice for the visitor. */
+/** Ends an answer with the tool's notice for the visitor, because the model used a tool and wrote nothing more. */
 function* finishWithNotice({ text, notice, countUsage }: Progress): Generator<AnswerEvent> {
   yield { type: 'delta', text: text === '' ? notice : `\n\n${notice}` };
   yield { type: 'finish', reason: 'STOP', usage: countUsage() };
@@ -178,20 +179,20 @@ function toFunction({ name, description, parameters }: AnswerTool): LanguageMode
 }
 
 /**
- * Creates a runner of the tools that a model calls, one after the other, each until it has succeeded once. It returns the
- * results as a message for the model.
+ * Creates a runner for a model's tool calls. It runs them one after the other, and no tool again after it has
+ * succeeded. It returns the results as a message for the model.
  */
 function createToolRunner(tools: readonly AnswerTool[], progress: Progress, signal: AbortSignal) {
-  const done = new Set<string>();
+  const succeeded = new Set<string>();
 
-  async function use({ toolName, input }: LanguageModelV4ToolCall): Promise<string> {
+  async function runTool({ toolName, input }: LanguageModelV4ToolCall): Promise<string> {
     const tool = tools.find(({ name }) => name === toolName);
     if (tool === undefined) return `There is no tool ${toolName}.`;
-    if (done.has(toolName)) return 'That was done already, and is done once.';
+    if (succeeded.has(toolName)) return 'That was done already, and is done once.';
     if (signal.aborted) throw new AnswerFailure('PROVIDER_UNAVAILABLE', 'No time was left for a tool.');
     const { report, notice, hasSucceeded } = await tool.run(parseArguments(input));
     if (!hasSucceeded) return report;
-    done.add(toolName);
+    succeeded.add(toolName);
     progress.hasActed = true;
     progress.notice = [progress.notice, notice].filter(Boolean).join('\n\n');
     return report;
@@ -201,7 +202,7 @@ function createToolRunner(tools: readonly AnswerTool[], progress: Progress, sign
     async run(calls: readonly LanguageModelV4ToolCall[]): Promise<LanguageModelV4Message> {
       const content = [];
       for (const [index, call] of calls.entries()) {
-        const value = index < MAX_CALLS ? await use(call) : 'Too many tools at once.';
+        const value = index < MAX_CALLS ? await runTool(call) : 'Too many tools at once.';
         const { toolCallId, toolName } = call;
         content.push({ type: 'tool-result', toolCallId, toolName, output: { type: 'text', value } } as const);
       }
@@ -210,7 +211,7 @@ function createToolRunner(tools: readonly AnswerTool[], progress: Progress, sign
   };
 }
 
-/** Parses a tool's arguments, which should be JSON; undefined when they are not. */
+/** Parses a tool's arguments; undefined when they are not JSON. */
 function parseArguments(text: string): unknown {
   try {
     return JSON.parse(text);

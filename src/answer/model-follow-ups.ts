@@ -7,7 +7,7 @@ import { estimateUsage } from './usage.ts';
 /** Enough for three questions, and for the reasoning before them. */
 const MAX_OUTPUT_TOKENS = 1_000;
 
-/** Lets the model that answered suggest follow-up questions; if it finds none, suggests questions from the sources. */
+/** Asks the model that answered for follow-up questions; if it suggests none, takes questions from the sources. */
 export async function suggestByModel(
   models: Models,
   question: Question,
@@ -18,18 +18,18 @@ export async function suggestByModel(
   const call = { accountId: question.accountId, ...question.author, messages, maxOutputTokens: MAX_OUTPUT_TOKENS };
   const stream = await models.open(call, signal);
   try {
-    let written = '';
-    let thoughts = '';
+    let text = '';
+    let reasoning = '';
     while (true) {
       const step = await stream.next();
-      if (step.type === 'text') written += step.text;
-      if (step.type === 'reasoning') thoughts += step.text;
+      if (step.type === 'text') text += step.text;
+      if (step.type === 'reasoning') reasoning += step.text;
       if (step.type !== 'finish') continue;
-      const found = readFollowUps(written, listUserQuestions(question));
+      const suggested = readFollowUps(text, listUserQuestions(question));
       const cited = citations.map(({ passageId }) => passageId);
       return {
-        questions: found.length > 0 ? found : suggestFromSources(question, cited),
-        usage: step.usage ?? estimateUsage(estimateMessageTokens(messages), written, thoughts),
+        questions: suggested.length > 0 ? suggested : suggestFromSources(question, cited),
+        usage: step.usage ?? estimateUsage(estimateMessageTokens(messages), text, reasoning),
       };
     }
   } finally {

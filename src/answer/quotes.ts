@@ -3,12 +3,12 @@ import type { Hit, Retrieval } from './retrieve.ts';
 import { scoreTerms } from './score-passage.ts';
 import { splitSentences } from './sentences.ts';
 
-/** A span of a passage that helps to answer. */
+/** A span of a passage that answers the question or a part of it. */
 export interface Quote {
   readonly hit: Hit;
   /** Offset in the passage's text, in UTF-16 units. */
   readonly start: number;
-  /** The text as shown: that of the passage, with line breaks inside a sentence replaced by spaces. */
+  /** The text to display: the passage's text, with line breaks inside a sentence replaced by spaces. */
   readonly text: string;
 }
 
@@ -22,24 +22,24 @@ interface Candidate {
 const MAX_QUOTES = 3;
 const MAX_HITS = 5;
 
-/** A longer statement is found by its first terms only. */
+/** The number of a statement's terms that are compared with a passage; later terms are ignored. */
 const MAX_QUOTED_TERMS = 64;
 
 /**
- * The score of a quote is the score of its own words plus the score of its passage with this weight. A quote needs this share
- * of the best quote's score to be chosen too. On the sample of SQuAD the best quote contains a gold answer for 80 % of the
- * questions, the chosen quotes (1.7 on average) for 87 %; always three quotes would for 89 %.
+ * A quote's score is the score of its words plus the score of its passage times `PASSAGE_WEIGHT`. A further quote is
+ * chosen if its score is at least `MIN_SHARE` of the best quote's. On the SQuAD sample the best quote contains a gold
+ * answer for 80 % of the questions, the chosen quotes (1.7 on average) for 87 %, and always three quotes for 89 %.
  */
 const PASSAGE_WEIGHT = 0.5;
 const MIN_SHARE = 0.75;
 
-/** In terms. Only longer quotes are scored by their length: among ordinary sentences, longer ones answer as well. */
+/** In terms. Length lowers the score of longer quotes only: ordinary sentences answer equally well at any length. */
 const LONG_QUOTE_TERMS = 40;
 
-/** The bonus of a sentence that contains the kind of thing asked for. It improves the sample's result by 0.7 points. */
+/** The bonus of a sentence that has the kind of content asked for, such as a date. It adds 0.7 points on the sample. */
 const KIND_BONUS = 0.1;
 
-/** The bonus of a definition, when the question asks for one: a definition answers alone. */
+/** The bonus of a definition when the question asks for one. It is large, because a definition alone is an answer. */
 const DEFINITION_BONUS = 0.5;
 
 /** The weight of a line of code, which rarely answers a question by itself. */
@@ -73,8 +73,9 @@ const KINDS: readonly { asked: RegExp; given: RegExp; bonus?: number }[] = [
 ];
 
 /**
- * Chooses the quotes that answer a question: up to three sentences of the best five passages, whose score is near the best
- * one's, in the order of their sources. The answer of a question-answer entry is one quote. Empty when there are no hits.
+ * Chooses the quotes that answer a question: up to three sentences of the best five passages whose scores are near the
+ * best score, in the order of their sources. The answer of a question-answer entry is one quote. Empty when there are
+ * no hits.
  */
 export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval, 'hits' | 'weights'>): Quote[] {
   const best = hits.slice(0, MAX_HITS);
@@ -87,10 +88,10 @@ export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval
     }))
     .sort((a, b) => b.score - a.score)
     .slice(0, MAX_QUOTES);
-  const least = MIN_SHARE * (scored[0]?.score ?? 0);
+  const minScore = MIN_SHARE * (scored[0]?.score ?? 0);
   const sources = best.map(({ passage }) => passage.sourceId);
   return scored
-    .filter(({ score }) => score >= least)
+    .filter(({ score }) => score >= minScore)
     .map(({ quote }) => quote)
     .sort(
       (a, b) =>
@@ -101,7 +102,7 @@ export function chooseQuotes(question: string, { hits, weights }: Pick<Retrieval
 }
 
 /**
- * Creates a function that finds the span of a passage that contains the most of some terms, of which the first 64 count;
+ * Creates a function that finds the span of a passage that matches some terms best, of which the first 64 count;
  * undefined when nothing in the passage can be quoted.
  */
 export function createQuoteFinder(hit: Hit): (terms: readonly string[]) => Quote | undefined {
@@ -116,12 +117,12 @@ export function createQuoteFinder(hit: Hit): (terms: readonly string[]) => Quote
         .map((term) => [term, Math.log(1 + candidates.length / (1 + (counts.get(term) ?? 0)))]),
     );
     let best: Quote | undefined;
-    let most = Number.NEGATIVE_INFINITY;
+    let bestScore = Number.NEGATIVE_INFINITY;
     for (const { candidate, terms } of candidates) {
       const score = scoreCandidate(candidate, terms, weights, undefined);
-      if (score <= most) continue;
+      if (score <= bestScore) continue;
       best = candidate.quote;
-      most = score;
+      bestScore = score;
     }
     return best;
   };
@@ -130,27 +131,27 @@ export function createQuoteFinder(hit: Hit): (terms: readonly string[]) => Quote
 function findCandidates(hit: Hit): Candidate[] {
   const { text, headingPath } = hit.passage;
   if (hit.sourceType === 'QA') {
-    // The words of an entry's question count too: its answer need not repeat them.
+    // The words of an entry's question count too, because its answer need not repeat them.
     const quote = { hit, start: 0, text: text.trim() };
     return [{ quote, words: [...headingPath, text].join('\n'), weight: 1 }];
   }
   const candidates: Candidate[] = [];
-  let asked = '';
+  let precedingQuestion = '';
   for (const { start, end, layoutStart = end, isCode = false } of splitSentences(text)) {
     const sentence = text.slice(start, layoutStart).replace(/\n\s*/g, ' ');
     const layout = text.slice(layoutStart, end);
-    // A question is no answer, but the next sentence answers it and need not repeat its words.
+    // A question is not an answer, but the next sentence probably answers it and need not repeat its words.
     if (/[?？]$/.test(sentence)) {
-      asked = sentence;
+      precedingQuestion = sentence;
       continue;
     }
-    const said = isCode ? sentence : sentence + layout;
+    const sentenceText = isCode ? sentence : sentence + layout;
     candidates.push({
       quote: { hit, start, text: sentence + layout },
-      words: asked === '' ? said : `${asked}\n${said}`,
+      words: precedingQuestion === '' ? sentenceText : `${precedingQuestion}\n${sentenceText}`,
       weight: isCode && layout === '' ? CODE_WEIGHT : 1,
     });
-    asked = '';
+    precedingQuestion = '';
   }
   return candidates;
 }
@@ -167,7 +168,7 @@ function scoreCandidate(
   weights: Retrieval['weights'],
   kind: (typeof KINDS)[number] | undefined,
 ): number {
-  const own = weight * scoreTerms([...new Set(terms)], weights, Math.max(1, terms.length / LONG_QUOTE_TERMS));
-  const bonus = own > 0 && kind?.given.test(quote.text) ? (kind.bonus ?? KIND_BONUS) : 0;
-  return own + bonus + PASSAGE_WEIGHT * quote.hit.score;
+  const ownScore = weight * scoreTerms([...new Set(terms)], weights, Math.max(1, terms.length / LONG_QUOTE_TERMS));
+  const bonus = ownScore > 0 && kind?.given.test(quote.text) ? (kind.bonus ?? KIND_BONUS) : 0;
+  return ownScore + bonus + PASSAGE_WEIGHT * quote.hit.score;
 }

@@ -11,7 +11,7 @@ export interface Hit {
   readonly title: string;
   readonly url: string | null;
   readonly sourceType: SourceType;
-  /** 0 to 1: the share of the highest possible score for this question; with a bonus for the opening of a source. */
+  /** 0 to 1: the share of the highest possible score for this question, plus a bonus for the opening of a source. */
   readonly score: number;
 }
 
@@ -20,15 +20,15 @@ export interface Retrieval {
   /** Best first; empty when no word of the question occurs. */
   readonly hits: readonly Hit[];
   /**
-   * 0 to 1: how likely the sources are about the question; the best score by words alone. It separates questions about the
-   * sample's articles from off-topic ones with an AUC of 0.98, for corpora of 1 to 288 passages.
+   * 0 to 1: how likely the sources are to be relevant to the question: the best score without bonus. It separates
+   * questions about the sample's articles from off-topic ones with an AUC of 0.98, for corpora of 1 to 288 passages.
    */
   readonly confidence: number;
   /** The question's terms in order, each with its weight: a term rarer among the chatbot's passages weighs more. */
   readonly weights: ReadonlyMap<string, number>;
 }
 
-/** The least number of passages that are scored, because the index may rank the best ones wrongly. */
+/** The minimum number of passages that are scored, because the index might not rank the best ones first. */
 const MIN_CANDIDATES = 50;
 
 /**
@@ -38,8 +38,8 @@ const MIN_CANDIDATES = 50;
 const MIN_CORPUS = 100;
 
 /**
- * A question with so few terms ("What is ChatGraph?") asks for the thing itself. Many passages may name it more often, but
- * the opening of the source usually defines it; this bonus ranks the opening first.
+ * A question with so few terms ("What is ChatGraph?") asks what the thing is. Many passages may mention it more often,
+ * but the opening of the source usually defines it; this bonus ranks the opening first.
  */
 const SHORT_QUESTION_TERMS = 2;
 const OPENING_BONUS = 0.1;
@@ -57,13 +57,13 @@ export async function retrieve(
   limit: number,
 ): Promise<Retrieval> {
   const terms = toQueryTerms(question);
-  const found = await findCandidates(db, accountId, chatbotId, terms, Math.max(MIN_CANDIDATES, limit));
+  const matches = await findCandidates(db, accountId, chatbotId, terms, Math.max(MIN_CANDIDATES, limit));
   const weights = new Map(
-    terms.map((term) => [term, weigh(found.frequencies.get(term) ?? 0, Math.max(MIN_CORPUS, found.passageCount))]),
+    terms.map((term) => [term, weigh(matches.frequencies.get(term) ?? 0, Math.max(MIN_CORPUS, matches.passageCount))]),
   );
-  const scored = found.candidates.map(({ terms, ...hit }) => ({
+  const scored = matches.candidates.map(({ terms, ...hit }) => ({
     ...hit,
-    score: scoreTerms(terms, weights, terms.length / found.averageLength),
+    score: scoreTerms(terms, weights, terms.length / matches.averageLength),
   }));
   const hits = (terms.length <= SHORT_QUESTION_TERMS ? scored.map(boostOpening) : scored)
     .sort((a, b) => b.score - a.score || a.passage.position - b.passage.position)
@@ -76,7 +76,7 @@ function boostOpening(hit: Hit): Hit {
   return isOpening ? { ...hit, score: Math.min(1, hit.score + OPENING_BONUS) } : hit;
 }
 
-/** BM25's inverse document frequency, in the form that is above 0 for every word. Source: Lucene's BM25Similarity. */
+/** BM25's inverse document frequency, in the variant that is always positive. Source: Lucene's BM25Similarity. */
 function weigh(count: number, passageCount: number): number {
   return Math.log(1 + (passageCount - count + 0.5) / (count + 0.5));
 }

@@ -2,19 +2,19 @@
 export interface Sentence {
   readonly start: number;
   readonly end: number;
-  /** The start of a list or code in the sentence. From there line breaks are intended; before it they are only wrapping. */
+  /** The start of a list or code in the sentence. Line breaks after it are intended; earlier ones only wrap. */
   readonly layoutStart?: number;
-  /** Whether it is a line of code, or the part from `layoutStart` on is code. */
+  /** Whether the sentence is a line of code, or its part from `layoutStart` on is code. */
   readonly isCode?: boolean;
 }
 
 const segmenter = new Intl.Segmenter('und', { granularity: 'sentence' });
 
-/** Initials and abbreviations at the end of a text, whose full stop ends no sentence. */
+/** Initials and abbreviations at the end of a text, whose full stop does not end a sentence. */
 const ABBREVIATION =
   /(?:^|[^\p{L}\p{M}\p{N}])(?:\p{L}|mr|mrs|ms|dr|prof|st|sr|jr|rev|hon|gen|col|maj|capt|lt|sgt|gov|sen|rep|pres|vs|cf|ca|approx|est|dept|figs?|nos?|vol|pp|eds?|inc|ltd|co|corp|bros|mt|ft|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|bzw|vgl|nr|usw|mme|mlle)\.\s*$/iu;
 
-/** A stop without white space after it, as in a path or an address. */
+/** A stop without white space after it, as in a path or an address, which does not end a sentence. */
 const UNENDED = /[.!?]["'”’)\]([]*$/;
 
 /** In UTF-16 units: the length of the longest abbreviation with its surroundings. */
@@ -23,16 +23,16 @@ const MAX_ABBREVIATION_CHARS = 12;
 /** A line of at least this length was probably wrapped by an editor, not ended by its author. */
 const WRAPPED_LINE_LENGTH = 60;
 
-/** In UTF-16 units, with the sentence before it: a longer list or block of code is not quoted as a whole. */
+/** In UTF-16 units: the maximum length of a quoted list or code block with the sentence that announces it. */
 const MAX_ANNOUNCED_LENGTH = 500;
 
-/** In UTF-16 units. A longer sentence, of a script or an author without full stops, is cut at white space. */
+/** In UTF-16 units. A longer sentence, as in texts without full stops, is cut at white space. */
 const MAX_SENTENCE_LENGTH = 500;
 
 const FENCE = /^(?:`{3,}|~{3,})/;
 /** Headings, images, badges. */
 const UNQUOTABLE = /^(?:#{1,6}(?:\s|$)|\[?!\[)/;
-/** The line under a heading, under the head of a table, or between sections. */
+/** The underline of a heading, the line under the head of a table, or a line between sections. */
 const RULE = /^[\s|:=*_-]*$/;
 /** Text before the words of a list item, a quotation, a table row, or a question and its answer. */
 const MARKER = /^(?:>|[-*+•]\s|\d{1,9}[.)]\s|\[[ xX]\]\s|\||[QA]:\s|\s)+/;
@@ -49,7 +49,7 @@ export function splitSentences(text: string): Sentence[] {
   return findBlocks(text).flatMap((block) => splitBlock(text, block));
 }
 
-/** A span of text; no sentence crosses its ends. */
+/** A span of text; no sentence crosses its boundaries. */
 interface Block {
   readonly start: number;
   end: number;
@@ -111,7 +111,7 @@ function findBlocks(text: string): Block[] {
   return blocks;
 }
 
-/** Finds the end of a table row before its closing pipes, also those of empty cells. */
+/** Finds the end of a table row's text, before its closing pipes and empty cells. */
 function endOfRow(text: string, { start, end }: Sentence): number {
   let last = end;
   while (last > start && (text[last - 1] === '|' || isSpace(text, last - 1))) last -= 1;
@@ -156,14 +156,14 @@ function splitBlock(text: string, block: Block): Sentence[] {
 
 function cutLong(text: string, from: number, to: number): Sentence[] {
   const parts: Sentence[] = [];
-  let rest = trim(text, from, to);
-  while (rest.end - rest.start > MAX_SENTENCE_LENGTH) {
-    const space = text.slice(rest.start, rest.start + MAX_SENTENCE_LENGTH + 1).lastIndexOf(' ');
+  let remaining = trim(text, from, to);
+  while (remaining.end - remaining.start > MAX_SENTENCE_LENGTH) {
+    const space = text.slice(remaining.start, remaining.start + MAX_SENTENCE_LENGTH + 1).lastIndexOf(' ');
     if (space <= 0) break;
-    parts.push(trim(text, rest.start, rest.start + space));
-    rest = trim(text, rest.start + space, rest.end);
+    parts.push(trim(text, remaining.start, remaining.start + space));
+    remaining = trim(text, remaining.start + space, remaining.end);
   }
-  return rest.end > rest.start ? [...parts, rest] : parts;
+  return remaining.end > remaining.start ? [...parts, remaining] : parts;
 }
 
 function* linesOf(text: string): Generator<Sentence> {

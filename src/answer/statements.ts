@@ -1,6 +1,6 @@
 import { splitSentences } from './sentences.ts';
 
-/** The greatest size of a statement, in UTF-16 units and in lines; text further back is not read. */
+/** The maximum size of a statement, in UTF-16 units and in lines; text before it is not read. */
 const MAX_STATEMENT_CHARS = 2_000;
 const MAX_STATEMENT_LINES = 40;
 
@@ -8,34 +8,36 @@ const MAX_STATEMENT_LINES = 40;
 const SEPARATORS = /^[\s,;:.!?)\]}、，；：。！？–—-]*/;
 
 /**
- * Finds the statement at the end of a text: its last sentence, list item or table row, or the part of it after `from`, the
- * position of the last marker, if that part contains a word. UTF-16 offsets, end exclusive; undefined when there is no word
- * at all. The cost does not depend on the length of the text.
+ * Finds the statement at the end of a text: its last sentence, list item or table row, or the part of it after `from`,
+ * the position of the last marker, if that part contains a word. Offsets are in UTF-16 units, end exclusive; undefined
+ * when there is no word at all. The cost does not depend on the length of the text.
  */
 export function findStatement(text: string, from: number): { start: number; end: number } | undefined {
   const base = findBase(text);
-  const near = text.slice(base).trimEnd();
-  const end = near.length;
+  const tail = text.slice(base).trimEnd();
+  const end = tail.length;
   const marker = Math.max(0, from - base);
-  const start = findSentenceStart(near, 0);
-  const rest = near.slice(marker);
-  const behind = marker + (SEPARATORS.exec(rest)?.[0].length ?? 0);
-  const chosen = behind > start && /[\p{L}\p{N}]/u.test(rest) ? behind : start;
-  return /[\p{L}\p{N}]/u.test(near.slice(chosen)) ? { start: base + chosen, end: base + end } : undefined;
+  const start = findSentenceStart(tail, 0);
+  const afterMarker = tail.slice(marker);
+  const afterSeparators = marker + (SEPARATORS.exec(afterMarker)?.[0].length ?? 0);
+  const statementStart = afterSeparators > start && /[\p{L}\p{N}]/u.test(afterMarker) ? afterSeparators : start;
+  return /[\p{L}\p{N}]/u.test(tail.slice(statementStart))
+    ? { start: base + statementStart, end: base + end }
+    : undefined;
 }
 
 /** Returns the start of the text that is read. */
 function findBase(text: string): number {
   const base = Math.max(0, text.length - MAX_STATEMENT_CHARS);
-  const near = text.slice(base);
-  let start = near.length;
-  for (let lines = 0; lines < MAX_STATEMENT_LINES && start > 0; lines += 1) start = near.lastIndexOf('\n', start - 1);
+  const tail = text.slice(base);
+  let start = tail.length;
+  for (let lines = 0; lines < MAX_STATEMENT_LINES && start > 0; lines += 1) start = tail.lastIndexOf('\n', start - 1);
   return base + Math.max(0, start);
 }
 
 function findSentenceStart(text: string, from: number): number {
   const last = splitSentences(text.slice(from)).at(-1);
-  // A heading is no sentence, and counts as a statement of its own.
+  // A heading is not a sentence, but counts as a statement.
   if (last === undefined || /[\p{L}\p{N}]/u.test(text.slice(from + last.end))) {
     const line = text.lastIndexOf('\n') + 1;
     return line + (/^[#\s]*/.exec(text.slice(line))?.[0].length ?? 0);

@@ -17,7 +17,7 @@ const SCRIPTS: readonly (readonly [from: number, tokens: number])[] = [
   [0xf900, 0.7],
 ];
 
-/** The tokens of a message besides its text: its role and delimiters. */
+/** The tokens of a message in addition to its text: its role and delimiters. */
 const MESSAGE_TOKENS = 4;
 
 const TABLE = Float32Array.from({ length: 0x10000 }, (_, unit) => weigh(unit));

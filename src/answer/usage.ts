@@ -11,12 +11,12 @@ export const NO_USAGE: TokenUsage = {
 };
 
 /** Estimates the usage of an answer whose provider reported none, from the length of its text and reasoning. */
-export function estimateUsage(inputTokens: number, written: string, thoughts: string): TokenUsage {
-  const reasoningTokens = estimateTokens(thoughts);
+export function estimateUsage(inputTokens: number, text: string, reasoning: string): TokenUsage {
+  const reasoningTokens = estimateTokens(reasoning);
   return {
     inputTokens,
     cachedTokens: 0,
-    outputTokens: estimateTokens(written) + reasoningTokens,
+    outputTokens: estimateTokens(text) + reasoningTokens,
     reasoningTokens,
     isEstimated: true,
   };

@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { type Answering, CHATBOT_TOOLS, GROUNDINGS } from '../domain/answering.ts';
 import { line } from '../domain/input.ts';
 
-/** The greatest number of fallback models, which are asked when the first model fails. */
+/** The maximum number of fallback models, which are called when the first model fails. */
 export const MAX_FALLBACKS = 5;
 
-/** A chatbot's answer settings unless its owner sets others. */
+/** A chatbot's default answer settings. */
 export const DEFAULT_ANSWERING: Answering = {
   grounding: 'STRICT',
   fallbackModels: [],
@@ -15,7 +15,7 @@ export const DEFAULT_ANSWERING: Answering = {
   suggestsFollowUps: false,
 };
 
-/** A chatbot's answer settings as its owner gives them; absent and null leave a setting as it is. */
+/** The answer settings that a chatbot's owner gives; a setting that is absent or null does not change. */
 export type AnsweringInput = {
   readonly [K in Exclude<keyof Answering, 'fallbackModels'>]?: Answering[K] | null | undefined;
 } & {
@@ -25,7 +25,7 @@ export type AnsweringInput = {
     | undefined;
 };
 
-/** Creates the input rules of answer settings; absent settings are left out. @param providers the valid provider names. */
+/** Creates the input rules for answer settings; omits absent settings. @param providers the valid provider names. */
 export function answeringRules(providers: readonly string[]) {
   const modelName = z.object({
     provider: z.enum(providers, `Must be one of: ${providers.join(', ')}.`),
@@ -45,6 +45,6 @@ export function answeringRules(providers: readonly string[]) {
     suggestsFollowUps: z.boolean().nullish(),
   });
   return rules.transform(
-    (given) => Object.fromEntries(Object.entries(given).filter(([, value]) => value != null)) as Partial<Answering>,
+    (input) => Object.fromEntries(Object.entries(input).filter(([, value]) => value != null)) as Partial<Answering>,
   );
 }

@@ -23,10 +23,10 @@ import { type AnsweringInput, answeringRules, DEFAULT_ANSWERING } from './answer
 import { DEFAULT_LEAD_FORM, leadFormRules } from './lead-form.ts';
 import { removeInBackground } from './remove-chatbots.ts';
 
-/** The services that deletion uses. */
+/** The dependencies of deletion. */
 type DeletionDeps = Pick<Deps, 'db' | 'clock' | 'background' | 'bus' | 'announcements' | 'liveReplies' | 'keyring'>;
 
-/** The fields of a chatbot that its owner sets; absent and null leave a field as it is, or at its default. */
+/** The chatbot fields that an owner sets. A field that is absent or null keeps its value, or gets its default value. */
 export interface ChatbotFields {
   readonly name?: string | null | undefined;
   readonly slug?: string | null | undefined;
@@ -40,7 +40,7 @@ export interface ChatbotFields {
   readonly metadata?: unknown;
 }
 
-/** A lead form as its owner gives it. */
+/** A lead form in the owner's input. */
 export interface LeadFormInput {
   readonly title: string;
   readonly fields: readonly { name: string; label: string; isRequired?: boolean | null | undefined }[];
@@ -83,7 +83,7 @@ function rulesFor(deps: Pick<Deps, 'engines'>) {
 }
 
 /**
- * Creates a chatbot. Without a `slug`, this function derives one from the name.
+ * Creates a chatbot. Without a `slug`, this function derives a slug from the name.
  * @throws InvalidInputError, also when another chatbot has the slug.
  */
 export async function createChatbot(
@@ -92,11 +92,11 @@ export async function createChatbot(
   input: ChatbotFields & { name: string },
   id: string = createId('chatbot'),
 ): Promise<Chatbot> {
-  const { slug: givenSlug, answering, ...fields } = omitUndefined(parseInput(rulesFor(deps), { ...input }));
+  const { slug: requestedSlug, answering, ...fields } = omitUndefined(parseInput(rulesFor(deps), { ...input }));
   const at = toTimestamp(deps.clock.now());
   return deps.db.transaction(async (trx) => {
     await lockAccount(trx, viewer.accountId);
-    const slug = givenSlug ?? (await generateSlug(trx, viewer.accountId, fields.name));
+    const slug = requestedSlug ?? (await generateSlug(trx, viewer.accountId, fields.name));
     await requireFreeSlug(trx, viewer.accountId, slug);
     const chatbot: Chatbot = {
       ...DEFAULTS,
@@ -115,8 +115,8 @@ export async function createChatbot(
 }
 
 /**
- * Changes the given fields of a chatbot. `isActive: false` pauses it; a new provider starts with its default model unless
- * a model is given too.
+ * Changes the given fields of a chatbot. `isActive: false` pauses it. A change of provider selects that provider's
+ * default model, unless a model is also given.
  * @throws InvalidInputError, NotFoundError
  */
 export async function updateChatbot(
@@ -131,7 +131,7 @@ export async function updateChatbot(
     if (fields.slug !== undefined && fields.slug !== chatbot.slug) {
       await requireFreeSlug(trx, viewer.accountId, fields.slug);
     }
-    // A model of one provider does not exist at another.
+    // A provider does not offer the models of another provider.
     const hasNewProvider = fields.provider !== undefined && fields.provider !== chatbot.provider;
     const changed: Chatbot = {
       ...chatbot,
@@ -146,9 +146,9 @@ export async function updateChatbot(
 }
 
 /**
- * Deletes a chatbot with everything that belongs to it, and returns its id. From then on no query finds any of it, the
- * models that generate its replies are stopped, and its streams end. The rows of a large chatbot are removed afterwards.
- * Replies of which no character was produced return to the quota.
+ * Deletes a chatbot with everything that belongs to it, and returns its id. Afterwards no query finds any of its data,
+ * its replies are no longer generated, and its streams end. The rows of a large chatbot are removed after the response.
+ * Open replies without any text give their quota back.
  * @throws NotFoundError
  */
 export async function deleteChatbot(
@@ -158,7 +158,7 @@ export async function deleteChatbot(
 ): Promise<{ deletedId: string }> {
   const deleted = await deps.db.transaction(async (trx) => {
     const chatbot = await getLockedChatbot(trx, viewer.accountId, input.id);
-    // No new reply can start now: that needs the chatbot's next event number, whose row is locked.
+    // No new reply can start now, because that requires the chatbot's next event number, whose row is locked.
     const openReplyIds = await listRepliesOfChatbot(trx, chatbot.accountId, chatbot.id);
     await markChatbotDeleted(trx, chatbot, toTimestamp(deps.clock.now()));
     return { chatbot, openReplyIds };
@@ -193,7 +193,7 @@ async function requireFreeSlug(trx: Queryable, accountId: string, slug: string):
   }
 }
 
-/** Derives a slug from the name in ASCII letters, with a number appended if it is taken or has the form of an id. */
+/** Derives an ASCII slug from a name, and appends a number if the slug is taken or has the form of an id. */
 async function generateSlug(trx: Queryable, accountId: string, name: string): Promise<string> {
   const plain = normalizeText(name, 'NFKD')
     .replace(/\p{M}+/gu, '')
@@ -207,7 +207,7 @@ async function generateSlug(trx: Queryable, accountId: string, name: string): Pr
   }
 }
 
-/** Leaves out undefined fields, so that a spread over another value changes only the given fields. */
+/** Omits undefined fields, so that spreading the result over another value changes only the given fields. */
 function omitUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as never;
 }

@@ -4,7 +4,7 @@ import { line } from '../domain/input.ts';
 
 const MAX_FIELDS = 20;
 
-/** A chatbot's lead form unless its owner sets another. */
+/** A chatbot's default lead form. */
 export const DEFAULT_LEAD_FORM: LeadForm = {
   title: 'How can we reach you?',
   fields: [
@@ -28,7 +28,7 @@ const fieldRules = z.object({
     .transform((value) => value ?? false),
 });
 
-/** The input rules of a lead form. */
+/** The input rules for a lead form. */
 export const leadFormRules = z.object({
   title: line(1, 255),
   fields: z

@@ -4,14 +4,14 @@ import { removeChatbotPart } from '../store/chatbot-removal.ts';
 import { type DeletedChatbot, listDeletedChatbots } from '../store/deleted-chatbots.ts';
 
 const POLL_MS = 10_000;
-/** The longest that a request waits for the removal; the rest is removed after the response. */
+/** The maximum time that a request waits for the removal; the remaining rows are removed after the response. */
 const MAX_WAIT_MS = 2_000;
 
 type RemovalDeps = Pick<Deps, 'db' | 'background'>;
 
 /**
- * Starts to remove the rows of deleted chatbots: at once, which continues what a crash interrupted, and then every ten
- * seconds. The transactions are short, so that other requests run between them.
+ * Starts removing the rows of deleted chatbots: at once, to continue removals that a crash interrupted, and then every
+ * ten seconds. The transactions are short, so that other requests can run between them.
  * @returns a function that stops it.
  */
 export function startRemovingChatbots(deps: RemovalDeps): () => void {
@@ -32,7 +32,7 @@ export function startRemovingChatbots(deps: RemovalDeps): () => void {
   return () => clearInterval(timer);
 }
 
-/** Removes the rows of a chatbot that was just deleted; resolves when that is done, or after two seconds. */
+/** Removes the rows of a chatbot that was just deleted; resolves when they are removed, or after two seconds. */
 export async function removeInBackground(deps: RemovalDeps, chatbot: DeletedChatbot): Promise<void> {
   const { promise: removed, resolve } = Promise.withResolvers<void>();
   deps.background.run('remove a deleted chatbot', (signal) => removeChatbot(deps, chatbot, signal).finally(resolve));
@@ -43,7 +43,7 @@ async function removeChatbot({ db, background }: RemovalDeps, chatbot: DeletedCh
   let isMore = true;
   while (isMore && !signal.aborted && !background.isDraining) {
     isMore = await db.transaction((trx) => removeChatbotPart(trx, chatbot));
-    // On SQLite a transaction blocks the event loop; this lets requests run in between.
+    // On SQLite a transaction blocks the event loop; this pause lets requests run between transactions.
     await setTimeout(0);
   }
 }

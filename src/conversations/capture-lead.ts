@@ -28,7 +28,7 @@ export interface CaptureLeadInput {
 
 const rules = z.object({
   name: line(1, 255).optional(),
-  // Checks the form only: nothing but a message can prove that the address works.
+  // Checks only the syntax: only sending an email can prove that the address works.
   email: text(3, 254)
     .refine((value) => /^[^\s@]+@[^\s@][^\s@.]*\.[^\s@]+$/.test(value), 'Must be an email address.')
     .optional(),
@@ -45,8 +45,8 @@ type LeadFields = z.output<typeof rules>;
 
 /**
  * Stores a visitor's contact details as a lead, checked against the chatbot's lead form.
- * @param attempt carries the lead's id from one attempt to the next: this function sets it. Attempts with the same object
- * store one lead, even when the result of a commit was lost.
+ * @param attempt carries the lead's id from one attempt to the next; this function sets the id. Attempts with the same
+ * object store one lead, even if the result of a commit was lost.
  * @throws NotFoundError; InvalidInputError, also when a required field is missing or every field is blank.
  */
 export async function captureLead(
@@ -62,7 +62,7 @@ export async function captureLead(
     const conversation = await getLockedConversation(trx, accountId, input.conversationId);
     const { id: conversationId, chatbotId } = conversation;
     const chatbot = requireFound('Conversation', await findChatbot(trx, accountId, chatbotId));
-    requireAnswers(chatbot.leadForm, fields);
+    requireFieldValues(chatbot.leadForm, fields);
     const [stored] = attempt.id === undefined ? [] : await findLeads(trx, accountId, [attempt.id]);
     if (stored !== undefined) return { lead: stored, events: [] };
     attempt.id = createIdAfter('lead', await findNewestId(trx, 'leads', chatbotId));
@@ -84,7 +84,7 @@ export async function captureLead(
   return lead;
 }
 
-function requireAnswers({ fields }: LeadForm, { customData, ...standard }: LeadFields): void {
+function requireFieldValues({ fields }: LeadForm, { customData, ...standard }: LeadFields): void {
   const custom = customData === undefined ? {} : fromJson<Record<string, unknown>>(customData);
   const answers: Readonly<Record<string, unknown>> = { ...custom, ...standard };
   const missing = fields

@@ -15,15 +15,15 @@ import {
 import { findNewestId } from '../store/newest-ids.ts';
 import type { Queryable } from '../store/tables.ts';
 
-/** The conversation that a message is for: exactly one of `chatbotId` and `conversationId`. */
+/** The target of a message: exactly one of `chatbotId` and `conversationId`. */
 export interface TargetInput {
   readonly chatbotId?: string | null | undefined;
   readonly conversationId?: string | null | undefined;
-  /** A client's name for a conversation within the chatbot; absent starts a new one. Only with `chatbotId`. */
+  /** A client's id for a conversation of the chatbot; absent: a new conversation starts. Only with `chatbotId`. */
   readonly sessionId?: string | null | undefined;
 }
 
-/** A chatbot, and the conversation when it already exists. */
+/** A chatbot, and the conversation if it already exists. */
 export interface ConversationTarget {
   readonly chatbot: Chatbot;
   readonly conversation: Conversation | undefined;
@@ -51,7 +51,7 @@ export const READ_ONLY_LOOKUP: typeof LOCKING_LOOKUP = { byId: findConversation,
 
 /**
  * Finds the chatbot and the conversation that an input names.
- * @param find locks the conversation, unless `READ_ONLY_LOOKUP` is given.
+ * @param find finds the conversation, and locks it unless this is `READ_ONLY_LOOKUP`.
  * @throws NotFoundError
  */
 export async function resolveTarget(
@@ -73,7 +73,7 @@ export async function resolveTarget(
   return { chatbot, conversation };
 }
 
-/** Counts a new unread message of the visitor; a closed conversation is open again. */
+/** Counts a new unread message of the visitor, and reopens the conversation if it is closed. */
 export async function reopenConversation(
   trx: Queryable,
   conversation: Conversation,
@@ -90,11 +90,11 @@ export async function reopenConversation(
   return reopened;
 }
 
-/** Starts a conversation for the visitor's first message. Without a session id, its own id is the session id. */
+/** Starts a conversation for the visitor's first message. Without a session id, its own id becomes the session id. */
 export async function startConversation(
   trx: Queryable,
   chatbot: Chatbot,
-  about: {
+  fields: {
     /** Absent: this function creates an id. */
     id?: string | undefined;
     channel: Channel;
@@ -104,22 +104,22 @@ export async function startConversation(
   },
 ): Promise<Conversation> {
   const newest = await findNewestId(trx, 'conversations', chatbot.id);
-  const id = about.id ?? createIdAfter('conversation', newest);
+  const id = fields.id ?? createIdAfter('conversation', newest);
   const conversation: Conversation = {
     id,
     accountId: chatbot.accountId,
     chatbotId: chatbot.id,
-    sessionId: about.sessionId ?? id,
-    channel: about.channel,
+    sessionId: fields.sessionId ?? id,
+    channel: fields.channel,
     status: 'OPEN',
     silentUntil: null,
     assignee: null,
     escalatedAt: null,
     escalationReason: null,
     unreadCount: 1,
-    metadata: about.metadata ?? toJson({}),
-    createdAt: about.at,
-    updatedAt: about.at,
+    metadata: fields.metadata ?? toJson({}),
+    createdAt: fields.at,
+    updatedAt: fields.at,
   };
   await insertConversation(trx, conversation);
   return conversation;

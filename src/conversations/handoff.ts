@@ -15,14 +15,14 @@ import { diffEvents } from './outbox-events.ts';
 
 type HandoffDeps = Pick<Deps, 'db' | 'clock' | 'bus'>;
 
-/** Says who answers the visitor: a person while the chatbot is silent. */
+/** Returns who answers the visitor: a person while the chatbot is silent, otherwise the AI. */
 export function answererOf({ silentUntil }: Conversation, now: number): Answerer {
   return silentUntil !== null && silentUntil > toTimestamp(now) ? 'PERSON' : 'AI';
 }
 
 /**
- * Escalates a conversation to a person. A closed conversation is open again; an escalated one does not change.
- * @param reason the reason, shown to the account's people; at most 1,000 characters.
+ * Escalates a conversation to a person. A closed conversation is reopened; an escalated conversation does not change.
+ * The reason, which the account's people see, has at most 1,000 characters.
  * @throws NotFoundError, InvalidInputError
  */
 export async function escalateConversation(
@@ -39,7 +39,7 @@ export async function escalateConversation(
 }
 
 /**
- * Assigns a conversation to a person; null assigns it to nobody.
+ * Assigns a conversation to a person; null removes the assignment.
  * @throws NotFoundError, InvalidInputError
  */
 export async function assignConversation(
@@ -54,7 +54,7 @@ export async function assignConversation(
 }
 
 /**
- * Hands a conversation back to the chatbot, which answers from the next message on.
+ * Hands a conversation back to the chatbot, which answers again, beginning with the next message.
  * @throws NotFoundError
  */
 export async function handBackConversation(
@@ -68,7 +68,8 @@ export async function handBackConversation(
 }
 
 /**
- * Closes a conversation, whoever answered. The chatbot still completes a reply that it is generating.
+ * Closes a conversation, whether a person or the chatbot answers. The chatbot still completes a reply that it is
+ * generating.
  * @throws NotFoundError
  */
 export async function closeConversation(
@@ -127,15 +128,15 @@ async function changeConversation(
 ): Promise<Conversation> {
   const at = toTimestamp(deps.clock.now());
   const { changed, events } = await deps.db.transaction(async (trx) => {
-    const found = await getLockedConversation(trx, accountId, conversationId);
-    const changed = apply(found, at);
-    if (changed === found) return { changed, events: [] };
+    const current = await getLockedConversation(trx, accountId, conversationId);
+    const changed = apply(current, at);
+    if (changed === current) return { changed, events: [] };
     await updateConversation(trx, changed);
-    const about = { accountId, chatbotId: found.chatbotId, at };
-    await enqueueEvents(trx, about, diffEvents(found, changed));
+    const about = { accountId, chatbotId: current.chatbotId, at };
+    await enqueueEvents(trx, about, diffEvents(current, changed));
     return {
       changed,
-      events: [await appendEvent(trx, accountId, { conversationId: found.id, type: 'HandoffChanged', at })],
+      events: [await appendEvent(trx, accountId, { conversationId: current.id, type: 'HandoffChanged', at })],
     };
   });
   publishEvents(deps.bus, events);

@@ -1,11 +1,11 @@
 import type { LoggedEvent } from '../store/events.ts';
 
 /**
- * A position in a log: the number of an event, and a part of the event's id. After a restore or a failover that lost
- * commits the gateway assigns the same numbers again; only the id then distinguishes the lost event from the new one.
+ * A position in a log: the number of an event, and a part of the event's id. After a restore, or a failover that lost
+ * commits, the gateway assigns the same numbers again; then only the id distinguishes a lost event from a new one.
  */
 export interface LogPosition {
-  /** 0: before the first event. */
+  /** The number of the event; 0 is the position before the first event. */
   readonly number: number;
   /** The last characters of the event's id; empty when there is no event, or the event has no id. */
   readonly identity: string;
@@ -21,13 +21,13 @@ export interface Log {
   numberOf(event: LoggedEvent): number;
 }
 
-/** The events after a position. `isGap`: the position is not in the log, or the events after it were deleted. */
+/** The events after a position. `isGap`: the log does not contain the position, or the events after it were deleted. */
 export type LogSlice =
   | { readonly isGap: true }
   | { readonly isGap: false; readonly events: readonly LoggedEvent[]; readonly isMore: boolean };
 
 const EVENTS_PER_READ = 100;
-/** The end of a UUID is mostly random. Its beginning is a time, which can repeat after a clock was set back. */
+/** The end of a UUID is mostly random. Its beginning is a time, which can recur after a clock has been set back. */
 const IDENTITY_CHARS = 17;
 const GAP_SLICE: LogSlice = { isGap: true };
 const EMPTY_SLICE: LogSlice = { isGap: false, events: [], isMore: false };
@@ -51,14 +51,14 @@ export async function readLog(log: Log, { number, identity }: LogPosition): Prom
   if (last === undefined) return undefined;
   if (last.number < number) return GAP_SLICE;
   if (last.number === number && positionAt(last).identity === identity) return EMPTY_SLICE;
-  const found = await log.list(number - 1, EVENTS_PER_READ + 1);
-  const [first] = found;
+  const events = await log.list(number - 1, EVENTS_PER_READ + 1);
+  const [first] = events;
   if (first !== undefined && log.numberOf(first) === number) {
     if (positionAt(first).identity !== identity) return GAP_SLICE;
-    return { isGap: false, events: found.slice(1), isMore: found.length > EVENTS_PER_READ };
+    return { isGap: false, events: events.slice(1), isMore: events.length > EVENTS_PER_READ };
   }
-  // The event itself was deleted. If the log begins later, retention deleted it, which is a gap; an erasure is none.
+  // The event itself was deleted. If the log begins later, retention deleted it, which is a gap; an erasure is not.
   const [oldest] = await log.list(0, 1);
   if (oldest === undefined || log.numberOf(oldest) > number + 1) return GAP_SLICE;
-  return { isGap: false, events: found.slice(0, EVENTS_PER_READ), isMore: found.length > EVENTS_PER_READ };
+  return { isGap: false, events: events.slice(0, EVENTS_PER_READ), isMore: events.length > EVENTS_PER_READ };
 }

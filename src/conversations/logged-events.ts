@@ -11,8 +11,9 @@ import { canSeeLeads, isVisible } from './visibility.ts';
 type EventPayload = WithoutCursor<ConversationEvent>;
 
 /**
- * Loads the payloads of one account's logged events, with the present state of each message, lead and conversation. The
- * result has the order of `logged`, with `undefined` for what the viewer may not see or what no longer exists.
+ * Loads the payloads of one account's logged events, with the current state of each message, lead and conversation. The
+ * result has the order of `logged`, with `undefined` for an event whose content the viewer may not see or no longer
+ * exists.
  */
 export async function readLoggedEvents(
   db: Queryable,

@@ -1,11 +1,11 @@
-/** The outbox events of conversations, which webhook receivers get. The first four belong to the REST contract. */
+/** The outbox events of conversations, which webhook receivers get. The first four are part of the REST contract. */
 import type { Conversation, Lead, Message, Rating } from '../domain/entities.ts';
 import { fromJson } from '../domain/json.ts';
 import type { OutboxEvent } from '../store/webhooks/outbox.ts';
 
 type ConversationOrigin = Omit<Awaited<ReturnType<OutboxEvent['buildPayload']>>, 'data'>;
 
-/** A longer text is truncated, and `is_truncated` says so: every receiver accepts small bodies. */
+/** A longer text is truncated, which sets `is_truncated`, because every receiver accepts small bodies. */
 const MAX_TEXT_CHARS = 4_000;
 
 /** A visitor gave contact details. */
@@ -43,7 +43,7 @@ function conversationEscalated(conversation: Conversation): OutboxEvent {
   return { name: 'CONVERSATION_ESCALATED', buildPayload: () => ({ ...originOf(conversation), data }) };
 }
 
-/** A conversation was assigned to a person, or to nobody. */
+/** A conversation was assigned to a person, or its assignment was removed. */
 function conversationAssigned(conversation: Conversation): OutboxEvent {
   const data = { ...conversationFields(conversation), assignee: conversation.assignee };
   return { name: 'CONVERSATION_ASSIGNED', buildPayload: () => ({ ...originOf(conversation), data }) };
@@ -57,7 +57,7 @@ function conversationClosed(conversation: Conversation): OutboxEvent {
   };
 }
 
-/** The chatbot answers again in place of a person. */
+/** A handoff ended: the chatbot answers again. */
 function handoffEnded(conversation: Conversation): OutboxEvent {
   return {
     name: 'HANDOFF_ENDED',
@@ -65,7 +65,7 @@ function handoffEnded(conversation: Conversation): OutboxEvent {
   };
 }
 
-/** The fields of a finished reply that its events carry. */
+/** The fields of a finished reply that its outbox events contain. */
 type EndedReply = Pick<Message, 'id' | 'content' | 'finishReason' | 'error' | 'citations' | 'generation'>;
 
 /** A reply was completed. @param find reads the reply's conversation. */
@@ -112,7 +112,7 @@ export function messageRated(conversation: Conversation, messageId: string, rati
   return { name: 'MESSAGE_RATED', buildPayload: () => ({ ...originOf(conversation), messageId, data }) };
 }
 
-/** Lists the events that a change of a conversation causes. */
+/** Lists the outbox events that a change of a conversation causes. */
 export function diffEvents(before: Conversation, after: Conversation): OutboxEvent[] {
   const events: OutboxEvent[] = [];
   if (before.escalatedAt === null && after.escalatedAt !== null) events.push(conversationEscalated(after));

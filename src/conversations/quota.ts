@@ -7,11 +7,12 @@ import type { Queryable } from '../store/tables.ts';
 import { reserveReply } from '../store/usage.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 
-/** The percentages of the monthly quota at which the gateway warns an account; schema, samples and docs name them too. */
+/** The percentages of the monthly quota at which the gateway warns an account; also in the schema, samples and docs. */
 export const WARNING_PERCENTAGES = [80, 100];
 
 /**
- * Reserves one reply of the account's monthly quota, in the transaction of the message, and writes the warnings now due.
+ * Reserves one reply of the account's monthly quota in the transaction of the message, and writes the warnings that are
+ * due.
  * @returns the new warnings, which the caller publishes after the commit.
  * @throws QuotaExceededError
  */
@@ -25,8 +26,8 @@ export async function reserveReplyQuota(
   const used = await reserveReply(trx, accountId, month, limit);
   if (used === undefined) throw new QuotaExceededError();
   const warnings: QuotaWarning[] = [];
-  // At or above each percentage, not only at it: the operator may lower the limit during the month.
-  for (const percent of WARNING_PERCENTAGES.filter((each) => limit > 0 && used * 100 >= limit * each)) {
+  // Includes percentages that were already exceeded, because the operator may lower the limit during the month.
+  for (const percent of WARNING_PERCENTAGES.filter((threshold) => limit > 0 && used * 100 >= limit * threshold)) {
     const warning = await insertWarning(trx, { accountId, month, percent, used, limit, at: toTimestamp(now) });
     if (warning === undefined) continue;
     warnings.push(warning);

@@ -5,7 +5,7 @@ import { ForbiddenError } from '../domain/errors.ts';
 import { getConversation } from './handoff.ts';
 
 /**
- * Shows or hides a typing indicator to the clients that follow a conversation.
+ * Shows a typing indicator to the subscribers of a conversation, or hides it.
  * @throws NotFoundError; ForbiddenError for an agent without `MANAGE`.
  */
 export async function setTyping(

@@ -6,8 +6,8 @@ import { deleteEventsBefore, listOldestEvents } from '../store/events.ts';
 const EVENTS_PER_TRANSACTION = 500;
 
 /**
- * Deletes the events of all logs that are older than `EVENT_RETENTION_DAYS`, in short transactions. The messages and leads
- * of these events stay, and so does the newest event of each chatbot.
+ * Deletes the events of all logs that are older than `EVENT_RETENTION_DAYS`, in short transactions. Keeps the messages
+ * and leads of these events, and the newest event of each chatbot.
  */
 export async function trimEvents(
   { db, clock, config, background }: Pick<Deps, 'db' | 'clock' | 'config' | 'background'>,
@@ -25,22 +25,22 @@ export async function trimEvents(
 }
 
 /**
- * Reads some events in the order of their numbers and deletes those up to the last that is too old. An event dated in the
- * future, by a clock that was set back since, counts as old as its neighbours.
- * @returns the number after which there may be more old events; undefined at the end.
+ * Reads a batch of events in the order of their numbers, and deletes the events up to the last one that is too old. An
+ * event with a future date, from a clock that has since been set back, is treated as being as old as its neighbours.
+ * @returns the event number after which there may be more old events; undefined if there are no more.
  */
 async function trimBatch(
   db: Deps['db'],
   chatbotId: string,
   { before, now, after }: { before: Timestamp; now: Timestamp; after: number },
 ): Promise<number | undefined> {
-  // Reads one more than it checks, so that the newest event stays.
-  const found = await listOldestEvents(db.read, { chatbotId, after }, EVENTS_PER_TRANSACTION + 1);
-  const checked = found.slice(0, -1);
+  // Reads one event more than it checks, so that it never deletes the newest event.
+  const events = await listOldestEvents(db.read, { chatbotId, after }, EVENTS_PER_TRANSACTION + 1);
+  const checked = events.slice(0, -1);
   const firstKept = checked.findIndex(({ at }) => at >= before && at <= now);
   const candidates = firstKept === -1 ? checked : checked.slice(0, firstKept);
   const lastOld = candidates.findLastIndex(({ at }) => at < before);
-  const next = found[lastOld + 1];
+  const next = events[lastOld + 1];
   if (lastOld >= 0 && next) await db.transaction((trx) => deleteEventsBefore(trx, chatbotId, next.chatbotNumber));
-  return firstKept === -1 && found.length > EVENTS_PER_TRANSACTION ? checked.at(-1)?.chatbotNumber : undefined;
+  return firstKept === -1 && events.length > EVENTS_PER_TRANSACTION ? checked.at(-1)?.chatbotNumber : undefined;
 }

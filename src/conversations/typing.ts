@@ -14,12 +14,12 @@ export interface TypingIndicators {
   close(): void;
 }
 
-/** An indicator expires after this time: a client that types sets it again every few seconds. */
+/** An indicator expires after this time; while someone types, the client sets it again every few seconds. */
 const EXPIRY_MS = 6_000;
 
 const NO_ROLES: ReadonlySet<TypingRole> = new Set();
 
-/** Creates the indicators of one process, which announces its changes to the other processes. */
+/** Creates the typing indicators of one process, which announces its changes to the other processes. */
 export function createTypingIndicators(bus: LiveBus, clock: Clock, announcements: Announcements): TypingIndicators {
   const typers = new Map<string, Map<TypingRole, { until: number; timer: NodeJS.Timeout }>>();
 
@@ -31,7 +31,7 @@ export function createTypingIndicators(bus: LiveBus, clock: Clock, announcements
   }
 
   function apply(conversationId: string, role: TypingRole, isTyping: boolean): void {
-    const was = typers.get(conversationId)?.has(role) ?? false;
+    const wasTyping = typers.get(conversationId)?.has(role) ?? false;
     clear(conversationId, role);
     if (isTyping) {
       const expire = () => {
@@ -42,7 +42,7 @@ export function createTypingIndicators(bus: LiveBus, clock: Clock, announcements
       const timer = setTimeout(expire, EXPIRY_MS).unref();
       typers.set(conversationId, roles.set(role, { until: clock.monotonicMs() + EXPIRY_MS, timer }));
     }
-    if (was !== isTyping) bus.publish(conversationTopic(conversationId));
+    if (wasTyping !== isTyping) bus.publish(conversationTopic(conversationId));
   }
 
   announcements.on('typing', (text) => {

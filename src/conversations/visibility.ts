@@ -6,17 +6,17 @@ import { lockConversation } from '../store/conversations.ts';
 import { findMessage } from '../store/messages.ts';
 import type { Queryable } from '../store/tables.ts';
 
-/** Whether a viewer may see private notes: only with MANAGE. For other viewers private notes do not exist. */
+/** Whether a viewer may see private notes: only with MANAGE. To other viewers, private notes appear not to exist. */
 export function canSeePrivateNotes({ scopes }: Pick<Viewer, 'scopes'>): boolean {
   return scopes.has('MANAGE');
 }
 
-/** Whether a viewer may see leads in a stream: only with READ, as in queries. For other viewers leads do not exist. */
+/** Whether a viewer may see leads in a stream: only with READ, as in queries. Other viewers' streams omit leads. */
 export function canSeeLeads({ scopes }: Pick<Viewer, 'scopes'>): boolean {
   return scopes.has('READ');
 }
 
-/** Whether a viewer may see a message of the viewer's account. */
+/** Whether a viewer may see a message, which must belong to the viewer's account. */
 export function isVisible(viewer: Pick<Viewer, 'scopes'>, { isPrivate }: Pick<Message, 'isPrivate'>): boolean {
   return !isPrivate || canSeePrivateNotes(viewer);
 }

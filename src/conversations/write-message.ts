@@ -14,13 +14,13 @@ export type NewMessage = Pick<Message, 'role' | 'status' | 'parentId'> & {
   readonly authorName?: string | null;
   /** The API key whose request caused a reply. */
   readonly apiKeyId?: string | null;
-  /** The node that generates a started reply. */
+  /** The id of the node that generates the reply; null for a queued reply. */
   readonly nodeId?: string | null;
 };
 
 const NO_METADATA = toJson({});
 
-/** Writes a new message, which its conversation shows, and its event. The caller has locked the conversation. */
+/** Writes a new message, which its conversation then shows, and its event. The caller has locked the conversation. */
 export async function writeMessage(
   trx: Queryable,
   { id: conversationId, accountId }: Pick<Conversation, 'id' | 'accountId'>,
@@ -29,7 +29,7 @@ export async function writeMessage(
 ): Promise<{ message: Message; event: LoggedEvent }> {
   const { role, status, parentId, content = '', metadata = NO_METADATA } = fields;
   const message: Message = {
-    // Messages are sorted by id, whichever gateway creates them.
+    // The new id sorts after the ids of earlier messages, even if another gateway created those.
     id: createIdAfter('message', await findLastMessageId(trx, accountId, conversationId)),
     accountId,
     conversationId,

@@ -1,13 +1,16 @@
 /**
  * Broadcasts changes to the other processes. An announcement reaches each reachable process at most once, without a
- * guarantee: a listener that depends on it also reads the store when it may have missed one.
+ * guarantee: a listener that depends on announcements also reads the store when it may have missed one.
  */
 export interface Announcements {
   /** Announces a short text to every other process, not to this one. */
   announce(kind: AnnouncementKind, text: string): void;
   /** Calls `listener` with the announcements of other processes. */
   on(kind: AnnouncementKind, listener: (text: string) => void): void;
-  /** Calls `listener` whenever announcements may have been missed, and every few seconds while they may be. */
+  /**
+   * Calls `listener` whenever announcements may have been missed, and every few seconds while the other processes are
+   * unreachable.
+   */
   onMissed(listener: () => void): void;
 }
 
@@ -17,7 +20,7 @@ export interface Announcements {
  */
 export type AnnouncementKind = 'revoked' | 'typing' | 'stop' | 'provider-keys';
 
-/** Creates the announcements of a single process: there is no other to receive them. */
+/** Creates the announcements of a single process: there is no other process to receive them. */
 export function createMemoryAnnouncements(): Announcements {
   return { announce() {}, on() {}, onMissed() {} };
 }

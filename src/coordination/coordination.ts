@@ -13,13 +13,13 @@ import { createOutbox } from './redis/outbox.ts';
 import { watchProcessCount } from './redis/process-count.ts';
 import { createRedisRateLimiter } from './redis/rate-limiter.ts';
 
-/** Everything that several processes coordinate. */
+/** The services through which several processes coordinate their work. */
 export interface Coordination {
   readonly bus: LiveBus;
   readonly liveTexts: LiveTexts;
   readonly announcements: Announcements;
   readonly limiter: RateLimiter;
-  /** Whether the processes reach each other; absent for a single process. */
+  /** Whether the processes can reach each other; absent for a single process. */
   readonly isUp?: () => boolean;
   /** Sends pending announcements, and closes the connections. */
   close(): Promise<void>;
@@ -49,7 +49,7 @@ export async function openRedisCoordination(
   const link = await openRedis(options);
   const channels = createChannels(link);
   const outbox = createOutbox(link);
-  // Senders send in this order: a signal follows the data that it is about.
+  // Senders send in this order, so that a signal follows the data that it announces.
   const announcements = createRedisAnnouncements(link, channels, outbox);
   const liveTexts = createRedisTexts(link, channels, outbox, (topic) => bus.wake(topic, 'text'));
   const bus = createRedisBus(link, channels, outbox);

@@ -15,8 +15,8 @@ export interface LiveBus {
   /** Calls `listener` after each flush with a change of the topic, until the returned function is called. */
   subscribe(topic: string, listener: (hint: ChangeHint) => void): () => void;
   /**
-   * How long a listener should wait at most before it reads by itself. This makes a lost signal a delay only, and ends
-   * streams of deleted things. It is longer where a lost signal is noticed.
+   * How long a listener should wait for a signal, at most, before it reads anyway. So a lost signal only causes a
+   * delay, and streams of deleted resources end. Longer where the bus notices lost signals.
    */
   readonly maxWaitMs: number;
   /** The number of listeners; one that listens to several topics counts once. */
@@ -29,9 +29,9 @@ export const POLL_INTERVAL_MS = 1_000;
 const MAX_PAUSE_MS = 50;
 
 /**
- * Creates a bus within one process whose flush regulates itself. Signals collect until the event loop's next turn, then
- * each changed topic is delivered once; a flush of X ms is followed by a pause of X ms (at most 50). So a delta goes
- * out at once under low load, and under high load events become fewer and larger instead of late.
+ * Creates a bus within one process that adapts its flushes to the load. Signals collect until the event loop's next
+ * turn, then each changed topic is delivered once; a flush of X ms is followed by a pause of X ms (at most 50). So a
+ * delta goes out at once under low load, and under high load events become fewer and larger instead of late.
  * @param logger logs the first error of each throwing listener; absent: no logs.
  */
 export function createMemoryBus(logger?: Pick<Logger, 'error'>): LiveBus {
@@ -39,12 +39,12 @@ export function createMemoryBus(logger?: Pick<Logger, 'error'>): LiveBus {
   const topics = new Map<string, Set<(hint: ChangeHint) => void>>();
   const dirty = new Map<string, ChangeHint>();
   let isScheduled = false;
-  let restUntil = 0;
+  let pauseUntil = 0;
 
   function schedule(): void {
     if (isScheduled || dirty.size === 0) return;
     isScheduled = true;
-    const pause = restUntil - performance.now();
+    const pause = pauseUntil - performance.now();
     if (pause > 1) setTimeout(flush, pause);
     else setImmediate(flush);
   }
@@ -58,11 +58,11 @@ export function createMemoryBus(logger?: Pick<Logger, 'error'>): LiveBus {
       // A listener may unsubscribe another during the call.
       for (const listener of [...listeners]) if (listeners.has(listener)) notify(listener, hint);
     }
-    // The next turn of the event loop ends what the listeners started (execution, serialization, socket writes); that
-    // time counts.
+    // The work that the listeners started (execution, serialization, socket writes) ends by the next turn of the event
+    // loop. It counts as part of the flush.
     setImmediate(() => {
       const now = performance.now();
-      restUntil = now + Math.min(now - startedAt, MAX_PAUSE_MS);
+      pauseUntil = now + Math.min(now - startedAt, MAX_PAUSE_MS);
       isScheduled = false;
       schedule();
     });

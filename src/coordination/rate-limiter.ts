@@ -11,7 +11,7 @@ export interface RateLimitResult extends RateLimitStatus {
 /** Allows at most `limit` requests of one key in any rolling window, exactly. */
 export interface RateLimiter {
   /**
-   * Consumes `cost` requests at once, all or none. A refused request does not count.
+   * Consumes `cost` requests together, all or none. A refused request does not count.
    * @param limit 1 to 1,000,000; it may differ from call to call.
    * @param cost at most `limit`.
    */
@@ -26,7 +26,7 @@ export const RATE_WINDOW_MS = 60_000;
 /**
  * Creates a limiter for one process. It stores the time of every request in the window, because only that is exact:
  * counters per fixed window, weighted windows and token buckets all allow nearly twice the limit in some window.
- * @param windowMs the product has one window, tests a shorter one.
+ * @param windowMs tests use a shorter window.
  */
 export function createMemoryRateLimiter(clock: Clock, windowMs = RATE_WINDOW_MS): RateLimiter {
   const logs = new Map<string, StampLog>();
@@ -65,7 +65,7 @@ class StampLog {
   #head = 0;
   #count = 0;
 
-  /** Drops entries that are not younger than `since`, and counts the rest. */
+  /** Drops the entries up to `since`, and returns the number of remaining ones. */
   countSince(since: number): number {
     while (this.#count > 0 && this.#at(0) <= since) {
       this.#head = (this.#head + 1) % this.#stamps.length;

@@ -23,7 +23,7 @@ export interface Answering {
   readonly suggestsFollowUps: boolean;
 }
 
-/** A model of a provider; `model` null: the provider's default. */
+/** A provider's model; `model` is null for the provider's default. */
 export interface ModelName {
   readonly provider: string;
   readonly model: string | null;

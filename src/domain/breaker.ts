@@ -1,31 +1,36 @@
-/** A circuit breaker: it blocks attempts at something that keeps failing, so that no caller waits for it. */
+/**
+ * A circuit breaker: it blocks attempts at an operation that keeps failing, so that no caller waits for the operation.
+ */
 export interface Breaker {
-  /** Whether an attempt is allowed now. After an allowed attempt the caller reports its outcome. */
+  /**
+   * Returns whether an attempt is allowed now, and counts it as the probe if one is due. The caller reports the outcome
+   * of an allowed attempt.
+   */
   tryNow(): boolean;
   succeed(): void;
   fail(): void;
 }
 
 /**
- * Creates a breaker. After so many failures in a row it allows one probe at a time, with a pause before each; a
- * successful probe closes it.
+ * Creates a breaker. After `failures` failures in a row it allows one probe at a time, with a pause of `pauseMs` before
+ * each; a successful probe closes it.
  */
 export function createBreaker({ failures, pauseMs }: { failures: number; pauseMs: number }): Breaker {
-  let inARow = 0;
+  let consecutiveFailures = 0;
   let probeAt = 0;
   return {
     tryNow() {
-      if (inARow < failures) return true;
+      if (consecutiveFailures < failures) return true;
       const now = performance.now();
       if (now < probeAt) return false;
       probeAt = now + pauseMs;
       return true;
     },
     succeed() {
-      inARow = 0;
+      consecutiveFailures = 0;
     },
     fail() {
-      inARow++;
+      consecutiveFailures++;
       probeAt = performance.now() + pauseMs;
     },
   };

@@ -60,7 +60,7 @@ export const ANSWERERS = ['AI', 'PERSON'] as const;
 /** One of `ANSWERERS`. */
 export type Answerer = (typeof ANSWERERS)[number];
 
-/** The role whose typing is shown. */
+/** The roles whose typing is shown. */
 export const TYPING_ROLES = ['USER', 'AGENT'] as const;
 /** One of `TYPING_ROLES`. */
 export type TypingRole = (typeof TYPING_ROLES)[number];
@@ -85,7 +85,7 @@ export interface ApiKey {
   readonly revokedAt: Timestamp | null;
 }
 
-/** Answers visitors from its sources. */
+/** A chatbot, which answers visitors from its sources. */
 export interface Chatbot {
   readonly id: string;
   readonly accountId: string;
@@ -110,12 +110,12 @@ export interface ProviderKey {
   readonly provider: Provider;
   /** The last four characters of the key; null without a key, or for one that is too short. */
   readonly keyEnding: string | null;
-  /** The address of its models; null: the provider's own. */
+  /** The base URL of the models' API; null for the provider's own. */
   readonly baseUrl: string | null;
   readonly updatedAt: Timestamp;
 }
 
-/** The last outcomes of a model that an account has used. */
+/** The outcomes of the latest calls to a model that an account has used. */
 export interface ProviderModel {
   readonly provider: string;
   readonly model: string;
@@ -125,7 +125,7 @@ export interface ProviderModel {
   readonly failure: FailureCode | null;
 }
 
-/** The form for visitors who want to be contacted. */
+/** The form for visitors who ask to be contacted. */
 export interface LeadForm {
   readonly title: string;
   readonly fields: readonly LeadField[];
@@ -173,14 +173,16 @@ export interface Conversation {
   readonly sessionId: string;
   readonly channel: Channel;
   readonly status: ConversationStatus;
-  /** The chatbot is silent until then, because a person has answered; null or past while the chatbot answers. */
+  /**
+   * The end of the time in which the chatbot is silent because a person has answered; null or past while it answers.
+   */
   readonly silentUntil: Timestamp | null;
-  /** The person in charge, by a name from the account's own systems. */
+  /** The person in charge, by the name that the account's own systems use. */
   readonly assignee: string | null;
   /** When a person was first requested. */
   readonly escalatedAt: Timestamp | null;
   readonly escalationReason: string | null;
-  /** How many of the visitor's messages nobody of the account has read. */
+  /** The number of the visitor's messages that nobody in the account has read. */
   readonly unreadCount: number;
   readonly metadata: JsonText;
   readonly createdAt: Timestamp;
@@ -211,7 +213,7 @@ export interface Citation {
   readonly end: number;
 }
 
-/** Why a message failed, in public words. */
+/** Why a message failed, as a public message. */
 export interface MessageFailure {
   readonly code: string;
   readonly message: string;
@@ -237,13 +239,13 @@ export interface Message {
   /** The API key that requested the reply; null when unknown. */
   readonly apiKeyId: string | null;
   readonly rating: Rating | null;
-  /** The message before it: for a reply the user message that it answers; null for the first message. */
+  /** The previous message, which for a reply is the user message that it answers; null for the first message. */
   readonly parentId: string | null;
-  /** Whether it is on the branch that its conversation shows. */
+  /** Whether the message is on the branch that its conversation shows. */
   readonly isShown: boolean;
   /** A note between people: only viewers with MANAGE see it, and it belongs to no branch. */
   readonly isPrivate: boolean;
-  /** The name of the person who wrote it; null for other roles. */
+  /** The name of the person who wrote the message; null for other roles. */
   readonly authorName: string | null;
   readonly metadata: JsonText;
   readonly error: MessageFailure | null;

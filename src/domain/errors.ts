@@ -2,8 +2,8 @@ import type { Scope } from './entities.ts';
 import { MAX_ACTIVE_API_KEYS, MAX_BODY_BYTES } from './shared-limits.ts';
 
 /**
- * All refusals, and the only table from code to HTTP status to public text. Nothing else in the program chooses a
- * status. In GraphQL, `code` is the `code` of a union member or a top-level `extensions.code`.
+ * All refusals: the only table that maps a code to its HTTP status and its public text. Nothing else in the program
+ * chooses a status. In GraphQL, `code` is the `code` of a union member or a top-level `extensions.code`.
  */
 export const ERRORS = {
   NOT_FOUND: { status: 404, text: 'Not Found' },
@@ -50,7 +50,7 @@ function refusalOf<Code extends ErrorCode>(code: Code, message: string = ERRORS[
   };
 }
 
-/** The named thing does not exist, or belongs to another account: clients cannot tell the difference. */
+/** The resource does not exist, or belongs to another account: clients cannot tell the difference. */
 export class NotFoundError extends RefusalError {
   readonly code = 'NOT_FOUND';
 
@@ -60,8 +60,8 @@ export class NotFoundError extends RefusalError {
 }
 
 /**
- * Returns a found thing.
- * @throws NotFoundError for undefined and null.
+ * Returns `found`.
+ * @throws NotFoundError if it is undefined or null.
  */
 export function requireFound<T>(noun: string, found: T | undefined | null): T {
   if (found === undefined || found === null) throw new NotFoundError(noun);
@@ -125,7 +125,7 @@ export interface RateLimitStatus {
   readonly limit: number;
   /** How many more requests are allowed now. */
   readonly remaining: number;
-  /** Milliseconds until `remaining` next grows by itself; 0 when no request counts. */
+  /** Milliseconds until `remaining` grows, because the oldest request leaves the window; 0 when no request counts. */
   readonly resetMs: number;
 }
 
@@ -133,7 +133,7 @@ export interface RateLimitStatus {
 export class RateLimitedError extends RefusalError {
   readonly code = 'RATE_LIMITED';
   readonly retryAfterMs: number;
-  /** Absent before a key is known. */
+  /** Undefined as long as the key is unknown. */
   readonly rateLimit: RateLimitStatus | undefined;
 
   constructor(message: string, retryAfterMs: number, rateLimit?: RateLimitStatus) {
@@ -154,13 +154,13 @@ export interface CostPart {
   readonly cost: number;
 }
 
-/** The query is nested too deep, too long or too expensive, or its response is too large. */
+/** The query is nested too deeply, too long or too expensive, or its response is too large. */
 export class QueryTooComplexError extends RefusalError {
   readonly code = 'QUERY_TOO_COMPLEX';
-  /** The counted cost, or a lower bound of it; the maximum is `limit`. */
+  /** The cost, or a lower bound of it; the maximum is `limit`. */
   readonly cost: number;
   readonly limit: number;
-  /** The most expensive parts, largest first; empty when unknown or of no help. */
+  /** The most expensive parts, largest first; empty when unknown or not helpful. */
   readonly parts: readonly CostPart[];
 
   constructor(
@@ -184,8 +184,8 @@ export class UnsupportedMediaTypeError extends refusalOf('UNSUPPORTED_MEDIA_TYPE
 export class MalformedBodyError extends refusalOf('MALFORMED_BODY') {}
 
 /**
- * The gateway is stopping, and the client cannot wait for the response here. Try again after `retryAfterMs`, when it
- * has restarted.
+ * The gateway is stopping, and cannot keep the client waiting for the response. The client can try again after
+ * `retryAfterMs`, when the gateway has restarted.
  */
 export class ShuttingDownError extends refusalOf('SERVICE_UNAVAILABLE') {
   readonly retryAfterMs = 5_000;
@@ -207,8 +207,8 @@ export class OperationTimeoutError extends refusalOf('SERVICE_UNAVAILABLE', 'The
 export class StorageUnavailableError extends RefusalError {
   readonly code = 'SERVICE_UNAVAILABLE';
   /**
-   * `warn` when the problem passes by itself, `error` when the operator has to act. Logged in one line, without a
-   * stack.
+   * `warn` for a problem that resolves without help, `error` when the operator has to act. The error is logged in one
+   * line, without its stack.
    */
   readonly logLevel: 'warn' | 'error';
 

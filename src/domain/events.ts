@@ -3,8 +3,8 @@ import type { Timestamp } from './time.ts';
 
 interface EventBase {
   /**
-   * Creates the cursor after this event: opaque to clients, who pass it as `after`. A function, as few clients select
-   * it.
+   * Creates the cursor after this event: opaque to clients, which pass it as `after`. A function, because few clients
+   * select it.
    */
   readonly cursor: () => string;
   readonly conversationId: string;
@@ -97,7 +97,7 @@ export interface ConversationDeletedEvent extends EventBase {
   readonly reason: string;
 }
 
-/** The events of a conversation, as its readers receive them. */
+/** The events of a conversation, as its subscribers receive them. */
 export type ConversationEvent =
   | MessageStageEvent
   | BranchSelectedEvent

@@ -1,6 +1,6 @@
 /**
- * Why an answer can fail, in public words: the graph shows nothing else. A provider's own words may contain a secret,
- * so they are only logged, redacted.
+ * Why an answer can fail, as public messages: the graph shows nothing else. A provider's own message may contain a
+ * secret, so it is only logged, redacted.
  */
 export const FAILURES = {
   ANSWER_FAILED: 'The answer could not be produced.',

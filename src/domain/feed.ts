@@ -4,11 +4,11 @@ export type MaybePromise<T> = T | Promise<T>;
 /** Handles an item. If it returns a promise, the next item waits until that resolves. */
 export type Push<T> = (item: T) => Promise<unknown> | undefined;
 
-/** A sequence of items for one reader, who either pulls each or has all pushed. */
+/** A sequence of items for one consumer, which either pulls them one by one or has all of them pushed to it. */
 export interface Feed<T> extends AsyncGenerator<T, void, void> {
   /**
-   * Pushes each item to `push` as it arrives, which costs a fraction of pulling. Resolves at the end, also after
-   * `return`; rejects with an error of the source or of `push`. Only before the first pull.
+   * Calls `push` with each item as it arrives, at a fraction of the cost of pulling. Resolves when the feed ends, also
+   * after `return`; rejects with an error of the source or of `push`. Call it before the first pull only.
    */
   pushTo(push: Push<T>): Promise<void>;
 }
@@ -16,7 +16,7 @@ export interface Feed<T> extends AsyncGenerator<T, void, void> {
 /**
  * Creates a feed from a producer.
  * @param produce starts at the first pull, waits while `push` returns a promise, and resolves at the end.
- * @param stop ends `produce` soon: the reader has left. Called at most once.
+ * @param stop makes `produce` end soon, because the consumer has left. Called at most once.
  */
 export function createFeed<T>(produce: (push: Push<T>) => Promise<void>, stop: () => void): Feed<T> {
   const pulls: PromiseWithResolvers<IteratorResult<T, void>>[] = [];
@@ -25,7 +25,7 @@ export function createFeed<T>(produce: (push: Push<T>) => Promise<void>, stop: (
   let hasEnded = false;
   let resume: (() => void) | undefined;
 
-  /** Gives an item to the pending pull, and waits for the next pull. */
+  /** Resolves the pending pull with an item. The returned promise resolves at the next pull. */
   function deliver(value: T): Promise<void> | undefined {
     pulls.shift()?.resolve({ done: false, value });
     if (hasEnded || pulls.length > 0) return undefined;
@@ -51,7 +51,7 @@ export function createFeed<T>(produce: (push: Push<T>) => Promise<void>, stop: (
     hasEnded = true;
     stop();
     resume?.();
-    // A pending pull has received the error, or there was none.
+    // If a pull was pending, it has received the error.
     await producing?.catch(() => {});
   }
 
@@ -87,12 +87,12 @@ export function createFeed<T>(produce: (push: Push<T>) => Promise<void>, stop: (
 
 /**
  * Maps each item, possibly asynchronously.
- * @param left called once, when no more items will follow.
+ * @param onEnd called once, when no more items will follow.
  */
-export function mapFeed<T, R>(source: Feed<T>, map: (item: T) => MaybePromise<R>, left: () => void): Feed<R> {
+export function mapFeed<T, R>(source: Feed<T>, map: (item: T) => MaybePromise<R>, onEnd: () => void): Feed<R> {
   let hasLeft = false;
   const leave = () => {
-    if (!hasLeft) left();
+    if (!hasLeft) onEnd();
     hasLeft = true;
   };
   return createFeed(

@@ -2,7 +2,7 @@ import { UUID, V7Generator } from 'uuidv7';
 
 /**
  * The entities with ids, each with the number that marks its ids. Numbers are part of every stored id: append, never
- * change. Numbers below ten also keep the last hex digit of an id a decimal one.
+ * change. With a number below ten, the last hex digit of an id is also a decimal digit.
  */
 const KINDS = {
   account: 1,
@@ -26,7 +26,10 @@ const KIND_BITS = 0b11111;
 const kindByNumber = new Map<number, IdKind>(Object.entries(KINDS).map(([kind, number]) => [number, kind as IdKind]));
 const FORM = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** Continues from its last moment while the clock is behind that, however far the clock was set back. */
+/**
+ * While the clock is behind the last id's time, the generator continues from that time, however far the clock was set
+ * back.
+ */
 const generator = new V7Generator();
 generator.setRollbackAllowance(2 ** 48 - 1);
 
@@ -40,7 +43,7 @@ export function createId(kind: IdKind): string {
   return UUID.ofInner(bytes).toString();
 }
 
-/** Makes all later ids sort after one that an earlier process may have created by a clock that was ahead. */
+/** Makes all later ids sort after `newest`, which an earlier process may have created while the clock was ahead. */
 export function continueIdsAfter(newest: string): void {
   generator.generateOrResetWithTs(timeOf(newest) + 1);
 }
@@ -55,15 +58,17 @@ export function createIdAfter(kind: IdKind, other: string | undefined): string {
 
 const timeOf = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 
-/** The entity of `id`; `undefined` for any text that is no id of this program. Expects lower case: see `parseId`. */
+/**
+ * The entity of `id`; `undefined` for any text that is not an id of this program. Expects lower case: see `parseId`.
+ */
 export function kindOfId(id: string): IdKind | undefined {
   if (!FORM.test(id)) return undefined;
   return kindByNumber.get(Number.parseInt(id.slice(-2), 16) & KIND_BITS);
 }
 
 /**
- * Reads an id from a client: lower-cased; `undefined` when malformed or an id of another entity. Callers treat
- * `undefined` like an unknown id, so the response to a malformed id reveals nothing.
+ * Parses an id from a client and lower-cases it; returns `undefined` for a malformed id or an id of another entity.
+ * Callers treat `undefined` like an unknown id, so the response to a malformed id reveals nothing.
  */
 export function parseId(kind: IdKind, text: string): string | undefined {
   const id = text.toLowerCase();

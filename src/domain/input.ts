@@ -8,8 +8,8 @@ const MAX_METADATA_BYTES = 16_384;
 
 /**
  * A text from a person: trimmed, with runs of more than 30 combining marks cut, `min` to `max` UTF-16 code units,
- * without NUL (which Postgres cannot store) and unpaired surrogates (which UTF-8 cannot encode). Added rules run only
- * on texts within the maximum.
+ * without NUL (which Postgres cannot store) and unpaired surrogates (which UTF-8 cannot encode). Rules that a caller
+ * adds run only on texts within the maximum.
  */
 export function text(min: number, max: number) {
   return z
@@ -50,8 +50,8 @@ export const metadataObject = z
  * @throws InvalidInputError that names every invalid field.
  */
 export function parseInput<S extends z.ZodType>(rules: S, input: Readonly<Record<string, unknown>>): z.output<S> {
-  const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null));
-  const parsed = rules.safeParse(given);
+  const presentFields = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null));
+  const parsed = rules.safeParse(presentFields);
   if (parsed.success) return parsed.data;
   throw new InvalidInputError(parsed.error.issues.map(({ path, message }) => ({ path: path.map(String), message })));
 }

@@ -1,4 +1,4 @@
-/** The most bytes of one UTF-16 code unit in JSON: a control character, as `\u0001`. */
+/** The maximum bytes of one UTF-16 code unit in JSON, reached by a control character such as `\u0001`. */
 const MAX_BYTES_PER_UNIT = 6;
 const MAX_NUMBER_BYTES = 24;
 

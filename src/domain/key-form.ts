@@ -2,13 +2,14 @@ import { hash, randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /**
- * The form of an API key: `ic_`, 36 random base62 characters (214 bits), and 6 with the CRC32 of the 39 before them.
- * The checksum rejects a mistyped or invented key without a lookup, and lets scanners recognize a leaked key.
+ * The form of an API key: `ic_`, 36 random base62 characters (214 bits), and 6 characters that encode the CRC32 of the
+ * 39 before them. The checksum rejects a mistyped or invented key without a lookup, and lets scanners recognize a
+ * leaked key.
  */
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const FORM = /^ic_[0-9A-Za-z]{42}$/;
 const CHECKED_LENGTH = 39;
-const CHECK_LENGTH = 6;
+const CHECKSUM_LENGTH = 6;
 
 /** How many characters of a key may be shown to identify it. */
 export const PREFIX_LENGTH = 8;
@@ -17,12 +18,12 @@ export const PREFIX_LENGTH = 8;
 export function generateKey(): string {
   let key = 'ic_';
   while (key.length < CHECKED_LENGTH) key += ALPHABET[randomInt(ALPHABET.length)];
-  return key + checkOf(key);
+  return key + checksumOf(key);
 }
 
 /** Whether `text` has the form of a key with a correct checksum. */
 export function isKeyForm(text: string): boolean {
-  return FORM.test(text) && checkOf(text.slice(0, CHECKED_LENGTH)) === text.slice(CHECKED_LENGTH);
+  return FORM.test(text) && checksumOf(text.slice(0, CHECKED_LENGTH)) === text.slice(CHECKED_LENGTH);
 }
 
 /** The stored hash of a key. A plain SHA-256 is right for a secret with this much randomness. */
@@ -31,12 +32,12 @@ export function hashKey(key: string): string {
 }
 
 /** The CRC32 (IEEE) in base62, most significant digit first, padded with zeros. */
-function checkOf(text: string): string {
-  let rest = crc32(text);
+function checksumOf(text: string): string {
+  let remaining = crc32(text);
   let digits = '';
-  while (digits.length < CHECK_LENGTH) {
-    digits = ALPHABET[rest % ALPHABET.length] + digits;
-    rest = Math.floor(rest / ALPHABET.length);
+  while (digits.length < CHECKSUM_LENGTH) {
+    digits = ALPHABET[remaining % ALPHABET.length] + digits;
+    remaining = Math.floor(remaining / ALPHABET.length);
   }
   return digits;
 }

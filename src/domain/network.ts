@@ -1,8 +1,8 @@
 import ipaddr from 'ipaddr.js';
 
 /**
- * The network that counts as one client: an IPv4 address itself; the first 64 bits of an IPv6 address, as one household
- * or server has as many addresses within them as it likes. IPv4 written as IPv6 counts as IPv4. Returns any other text
+ * The network that counts as one client: an IPv4 address itself; the first 64 bits of an IPv6 address, because one
+ * household or server can use any address within them. IPv4 written as IPv6 counts as IPv4. Returns any other text
  * unchanged.
  */
 export function networkOf(address: string): string {

@@ -1,10 +1,10 @@
 /**
- * Characters that move a cursor, end a line or change the direction of text: C0, DEL, C1, and the Unicode marks for
- * both.
+ * Characters that move a cursor, end a line or change the direction of text: C0, DEL, C1, and the Unicode characters
+ * with these effects.
  */
 const CONTROLS = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;
 const ALL_CONTROLS = new RegExp(CONTROLS, 'gu');
-/** The same without the line feed. */
+/** `CONTROLS` without the line feed. */
 const INLINE_CONTROLS = /[^\P{Cc}\n]|[\p{Bidi_Control}\u2028\u2029]/gu;
 
 /**
@@ -22,7 +22,9 @@ export function toPlainLine(text: string): string {
   return text.replace(ALL_CONTROLS, toEscape);
 }
 
-/** The same, but keeps line feeds. JSON stays equivalent JSON, as only strings contain such characters. */
+/**
+ * Like `toPlainLine`, but keeps line feeds. JSON keeps its meaning, because such characters occur only in its strings.
+ */
 export function toPlainLines(text: string): string {
   return text.replace(INLINE_CONTROLS, toEscape);
 }

@@ -3,7 +3,7 @@ export const PROVIDERS = ['openai', 'anthropic', 'google', 'xai', 'deepseek', 'q
 /** One of `PROVIDERS`. */
 export type Provider = (typeof PROVIDERS)[number];
 
-/** The engine without a model. */
+/** The name of the built-in engine, which needs no model. */
 export const BUILTIN = 'builtin';
 
 /** Whether a name is that of a model provider. */

@@ -1,22 +1,23 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { QueryTooComplexError } from './errors.ts';
 
-/** Rows hold more than the fields requested of them, so an execution may read a multiple of its response limit. */
+/** Rows hold more than the requested fields, so an execution may read a multiple of its response limit. */
 const READ_FACTOR = 2;
 
 /**
- * Limits the bytes of one execution's response, and how much it reads for that. It counts while the response is built,
- * so it bounds memory too. Once the budget is exceeded, every count throws, and the execution ends soon.
+ * Limits the bytes of one execution's response, and how much the execution reads. Bytes are counted while the response
+ * is built, so the budget bounds memory too. Once it is exceeded, `check` and `addRead` throw, and the execution ends
+ * soon.
  */
 export class ResponseBudget {
   readonly limit: number;
   readonly #outer: ResponseBudget | undefined;
-  #answered = 0;
-  #held = 0;
+  #responseBytes = 0;
+  #readChars = 0;
   #isClosed = false;
   #excess: QueryTooComplexError | undefined;
 
-  /** @param outer the budget of the execution that contains this one: it counts too. */
+  /** @param outer the budget of the enclosing execution, which counts this execution's bytes as reads. */
   constructor(limit: number, outer?: ResponseBudget) {
     this.limit = limit;
     this.#outer = outer;
@@ -27,15 +28,17 @@ export class ResponseBudget {
     return this.#excess ?? this.#outer?.excess;
   }
 
-  /** @throws QueryTooComplexError once it is exceeded. */
+  /** @throws QueryTooComplexError once the budget is exceeded. */
   check(): void {
     if (!this.#isClosed && this.excess !== undefined) throw this.excess;
   }
 
-  /** Counts bytes of the response, or a lower bound of them. Throws nothing, as thousands of errors cost more. */
+  /**
+   * Counts bytes of the response, or a lower bound of them. Never throws, because thousands of errors would cost more.
+   */
   addResponse(bytes: number): void {
-    this.#answered += bytes;
-    if (this.#answered > this.limit) this.#excess ??= responseTooLarge(this.#answered, this.limit);
+    this.#responseBytes += bytes;
+    if (this.#responseBytes > this.limit) this.#excess ??= responseTooLarge(this.#responseBytes, this.limit);
     this.#outer?.addReadUnchecked(bytes);
   }
 
@@ -48,15 +51,15 @@ export class ResponseBudget {
     this.check();
   }
 
-  /** Counts the same without throwing. */
+  /** Like `addRead`, but never throws. */
   addReadUnchecked(chars: number): void {
     const limit = this.limit * READ_FACTOR;
-    this.#held += chars;
-    if (this.#held > limit) this.#excess ??= readsTooMuch(this.#held, limit);
+    this.#readChars += chars;
+    if (this.#readChars > limit) this.#excess ??= readsTooMuch(this.#readChars, limit);
     this.#outer?.addReadUnchecked(chars);
   }
 
-  /** Stops counting: work that outlives its execution has no limit. */
+  /** Stops enforcing the limit: work that outlives its execution has none. */
   close(): void {
     this.#isClosed = true;
   }

@@ -11,7 +11,7 @@ const MAX_PAUSE_MS = 2_000;
  * Awaits a read, and retries it while the storage is unavailable, with growing pauses for two minutes. Resolves with
  * `undefined` when `signal` aborts during a pause.
  * @param first the result of the first attempt.
- * @throws StorageUnavailableError after that time; any other error of `read` at once.
+ * @throws StorageUnavailableError after two minutes; any other error of `read` immediately.
  */
 export async function retryWhileUnavailable<T>(
   first: Promise<T>,
@@ -27,9 +27,9 @@ export async function retryWhileUnavailable<T>(
       giveUpAt ??= performance.now() + MAX_RETRY_MS;
       if (!(error instanceof StorageUnavailableError) || performance.now() > giveUpAt) throw error;
     }
-    // Many readers lose the storage at once, and should not retry at once.
-    const isOver = await setTimeout(pauseMs * (0.5 + Math.random() / 2), false, { signal }).catch(() => true);
-    if (isOver || signal.aborted) return undefined;
+    // Many subscriptions lose the storage at the same moment; the jitter spreads their retries.
+    const isAborted = await setTimeout(pauseMs * (0.5 + Math.random() / 2), false, { signal }).catch(() => true);
+    if (isAborted || signal.aborted) return undefined;
     attempt = read();
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Words that express how a question is asked, not what it is about, without accents. Leaves out words that have a
- * meaning in another of these languages ("war", "die", "man"). The short English ones are also the remainders of an
- * apostrophe (`don't`, `it's`).
+ * meaning in another of these languages ("war", "die", "man"). The short English ones include what remains of a word
+ * split at its apostrophe (`don't`, `it's`).
  */
 const LISTS = [
   // English

@@ -2,10 +2,15 @@ import { stemmer } from 'stemmer';
 import { STOP_WORDS } from './stop-words.ts';
 import { normalizeText } from './text.ts';
 
-/** The maximum number of terms of a search; it ignores the rest, so a hostile question stays cheap. */
+/**
+ * The maximum number of terms of a search; the search ignores further terms, so that a hostile question stays cheap.
+ */
 export const MAX_QUERY_TERMS = 32;
 
-/** In UTF-16 units. Real words are shorter; longer ones are cut, in the index as in the question. */
+/**
+ * The maximum length of a term in UTF-16 units. Real words are shorter; longer ones are cut, in the index and in
+ * questions.
+ */
 const MAX_TERM_LENGTH = 64;
 
 const RUN = /[\p{L}\p{M}\p{N}]+/gu;
@@ -16,7 +21,7 @@ const RUN = /[\p{L}\p{M}\p{N}]+/gu;
  */
 const DIACRITICS = /[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0640\u064b-\u065f\u0670]+/g;
 
-/** Scripts without spaces: only a dictionary finds their words. */
+/** Scripts without spaces between words: only a dictionary can split them. */
 const UNSPACED = /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]/u;
 
 const ENGLISH = /^[a-z]{3,}$/;
@@ -24,9 +29,9 @@ const ENGLISH = /^[a-z]{3,}$/;
 const segmenter = new Intl.Segmenter('und', { granularity: 'word' });
 
 /**
- * The terms of a text in order, repetitions included: the one definition of a word for indexing, searching and scoring,
- * in every language and database. A term contains letters, marks and digits only, in lower case, without accents; plain
- * ASCII is stemmed. Punctuation always separates, so `Newton's` becomes `newton` and `s`.
+ * The terms of a text in order, repetitions included: the only definition of a word for indexing, searching and
+ * scoring, in every language and database. A term contains letters, marks and digits only, in lower case, without
+ * accents; plain ASCII is stemmed. Punctuation always separates, so `Newton's` becomes `newton` and `s`.
  */
 export function toTerms(text: string): string[] {
   return toWords(text).map(toTerm);

@@ -1,4 +1,4 @@
-/** The maximum run of combining marks. No script needs so many; decorative text has thousands. */
+/** The maximum number of consecutive combining marks. No script needs more; decorative text has thousands. */
 const MAX_MARKS = 30;
 
 const MARKS = /\p{M}+/gu;
@@ -7,11 +7,11 @@ const MARK_UNIT = /[\p{M}\p{Cs}]/u;
 const FIRST_MARK = 0x300;
 
 /**
- * Cuts each run of more than 30 combining marks (general category M) to its first 30. Normalization sorts every run of
- * marks, in time quadratic in its length. Linear; returns the text itself if nothing is cut.
+ * Cuts each run of more than 30 combining marks (general category M) to its first 30. Normalization sorts every run,
+ * which takes time quadratic in its length. Runs in linear time; returns the text itself if nothing is cut.
  */
 export function limitMarks(text: string): string {
-  return mayHoldLongRun(text) ? text.replace(MARKS, cutMarks) : text;
+  return mayContainLongRun(text) ? text.replace(MARKS, cutMarks) : text;
 }
 
 /** Normalizes a text in linear time: cuts runs of more than 30 combining marks first. */
@@ -27,11 +27,11 @@ export function trimSlashes(text: string): string {
 }
 
 /** Checks every 31st UTF-16 unit only: any run of 31 contains one of them. */
-function mayHoldLongRun(text: string): boolean {
-  for (let at = MAX_MARKS; at < text.length; at += MAX_MARKS + 1) {
-    if (!isMarkUnit(text, at)) continue;
-    let start = at;
-    let end = at + 1;
+function mayContainLongRun(text: string): boolean {
+  for (let index = MAX_MARKS; index < text.length; index += MAX_MARKS + 1) {
+    if (!isMarkUnit(text, index)) continue;
+    let start = index;
+    let end = index + 1;
     while (end - start <= MAX_MARKS && isMarkUnit(text, start - 1)) start -= 1;
     while (end - start <= MAX_MARKS && isMarkUnit(text, end)) end += 1;
     if (end - start > MAX_MARKS) return true;
@@ -39,8 +39,8 @@ function mayHoldLongRun(text: string): boolean {
   return false;
 }
 
-function isMarkUnit(text: string, at: number): boolean {
-  return text.charCodeAt(at) >= FIRST_MARK && MARK_UNIT.test(text.charAt(at));
+function isMarkUnit(text: string, index: number): boolean {
+  return text.charCodeAt(index) >= FIRST_MARK && MARK_UNIT.test(text.charAt(index));
 }
 
 function cutMarks(marks: string): string {

@@ -1,5 +1,5 @@
 /**
- * A moment as the store and REST write it: ISO 8601 in UTC with six fraction digits and an explicit offset,
+ * A moment as the store and REST format it: ISO 8601 in UTC with six fraction digits and an explicit offset,
  * `2026-03-15T10:30:00.123456+00:00`. Texts of this form sort by time.
  */
 export type Timestamp = string & { readonly __timestamp: true };
@@ -9,8 +9,8 @@ export interface Clock {
   /** The wall clock in milliseconds since the epoch, for stored and shown times. It may be set back or forward. */
   now(): number;
   /**
-   * Milliseconds since an arbitrary moment, for durations within this process: they only grow, however the wall clock
-   * is set.
+   * Milliseconds since an arbitrary moment, for durations within this process. They never decrease, however the wall
+   * clock is set.
    */
   monotonicMs(): number;
 }
@@ -18,13 +18,13 @@ export interface Clock {
 /** The system clock. */
 export const systemClock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() };
 
-/** Caches the last formatted moment, as many events share a millisecond. */
-let last: { readonly ms: number; readonly text: Timestamp } | undefined;
+/** The last formatted moment, cached because many events share a millisecond. */
+let latest: { readonly ms: number; readonly text: Timestamp } | undefined;
 
 /** Formats milliseconds since the epoch as a `Timestamp`. */
 export function toTimestamp(ms: number): Timestamp {
-  if (last?.ms !== ms) last = { ms, text: `${new Date(ms).toISOString().slice(0, 23)}000+00:00` as Timestamp };
-  return last.text;
+  if (latest?.ms !== ms) latest = { ms, text: `${new Date(ms).toISOString().slice(0, 23)}000+00:00` as Timestamp };
+  return latest.text;
 }
 
 /** The UTC month of a moment, `YYYY-MM`: the period of a quota. */

@@ -4,13 +4,13 @@ import type { Timestamp } from './time.ts';
 
 /** The tokens of a reply. */
 export interface TokenUsage {
-  /** All input of the model, `cachedTokens` of it from the provider's cache. */
+  /** All input tokens, of which `cachedTokens` came from the provider's cache. */
   readonly inputTokens: number;
   readonly cachedTokens: number;
-  /** All output of the model, `reasoningTokens` of it reasoning. */
+  /** All output tokens, of which `reasoningTokens` were reasoning. */
   readonly outputTokens: number;
   readonly reasoningTokens: number;
-  /** Whether the gateway estimated them by the length of the text, because the provider gave no count. */
+  /** Whether the gateway estimated the tokens from the length of the text, because the provider gave no count. */
   readonly isEstimated: boolean;
 }
 
@@ -18,14 +18,14 @@ export interface TokenUsage {
 export interface Generation extends ModelName {
   /** From the start of the answer to its first text; null without text. */
   readonly firstTokenMs: number | null;
-  /** In billionths of a US dollar; null when the price is unknown. */
+  /** The price in billionths of a US dollar; null when it is unknown. */
   readonly priceNano: number | null;
 }
 
-/** The usage of finished replies, failed ones included, as they may have a price. */
+/** The usage of finished replies, including failed ones, because these may have a price. */
 export interface UsageCounts extends Omit<TokenUsage, 'isEstimated'> {
   readonly messages: number;
-  /** In billionths of a US dollar, for the replies whose price is known. */
+  /** The total price in billionths of a US dollar, of the replies whose price is known. */
   readonly priceNano: number;
   /** The number of replies without a known price. */
   readonly unpricedMessages: number;
@@ -34,12 +34,12 @@ export interface UsageCounts extends Omit<TokenUsage, 'isEstimated'> {
 /** An account has used a share of its month's quota; sent once per month and share. */
 export interface QuotaWarning {
   readonly accountId: string;
-  /** Counts the warnings of the account, from 1. */
+  /** The number of the warning within the account, from 1. */
   readonly number: number;
-  /** In UTC, `YYYY-MM`. */
+  /** The UTC month, `YYYY-MM`. */
   readonly month: string;
   readonly percent: number;
-  /** The used and the allowed replies of the month at the time of the warning. */
+  /** The replies used and allowed in the month, at the time of the warning. */
   readonly used: number;
   readonly limit: number;
   readonly at: Timestamp;

@@ -7,7 +7,7 @@ interface View {
   readonly session?: { readonly conversationId: string } | undefined;
 }
 
-/** A key for what a viewer may see: viewers with equal keys see the same. */
+/** Returns a key for what a viewer may see: viewers with equal keys see the same data. */
 export function describeView({ accountId, scopes, session }: View): string {
   return `${accountId} ${[...scopes].sort().join()} ${session?.conversationId ?? ''}`;
 }

@@ -25,12 +25,12 @@ export const ADMINISTRATIVE_EVENTS: ReadonlySet<WebhookEventName> = new Set(['QU
 /** One of `WEBHOOK_EVENTS`. */
 export type WebhookEventName = keyof typeof WEBHOOK_EVENTS;
 
-/** A delivery was not attempted yet, was delivered, will be retried, or will not be retried. */
+/** The status of a delivery: not attempted yet, delivered, failed and to be retried, or failed for good. */
 export const DELIVERY_STATUSES = ['PENDING', 'DELIVERED', 'FAILED', 'EXHAUSTED'] as const;
 /** One of `DELIVERY_STATUSES`. */
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
-/** When failed deliveries are retried: as the REST contract says, or for days. */
+/** The retry schedules of failed deliveries: `SHORT` as in the REST contract, `LONG` for days. */
 export const WEBHOOK_SCHEDULES = ['SHORT', 'LONG'] as const;
 /** One of `WEBHOOK_SCHEDULES`. */
 export type WebhookSchedule = (typeof WEBHOOK_SCHEDULES)[number];
@@ -50,24 +50,24 @@ export interface WebhookSubscription {
   /** The GraphQL document that selects the payloads; null: the default bodies. */
   readonly document: string | null;
   readonly isActive: boolean;
-  /** Why it was disabled, for people; null while it is active. */
+  /** Why the subscription was disabled, as readable text; null while it is active. */
   readonly disabledReason: string | null;
   /** Since when every attempt has failed; null after a success. */
   readonly failingSince: Timestamp | null;
-  /** When the owner was warned that it will be disabled; null before that. */
+  /** When the owner was warned that the subscription will be disabled; null before that. */
   readonly warnedAt: Timestamp | null;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
 }
 
-/** An event for endpoints: `data` is the `data` of the default body. */
+/** An event that endpoints receive; `data` is the `data` member of the default body. */
 export interface WebhookEvent {
   readonly id: string;
   readonly accountId: string;
   /** Null for an event without a chatbot. */
   readonly chatbotId: string | null;
   readonly name: WebhookEventName;
-  /** The subjects of the event; null if it has none of the kind. */
+  /** The ids of the subjects of the event; null for each that the event does not have. */
   readonly conversationId: string | null;
   readonly messageId: string | null;
   readonly leadId: string | null;
@@ -76,7 +76,7 @@ export interface WebhookEvent {
   readonly at: Timestamp;
 }
 
-/** One event for one endpoint. */
+/** The sending of one event to one endpoint. */
 export interface WebhookDelivery {
   readonly id: string;
   readonly accountId: string;
@@ -89,7 +89,7 @@ export interface WebhookDelivery {
   /** Why `body` is the default one although the subscription has a document; null otherwise. */
   readonly bodyProblem: string | null;
   readonly attemptCount: number;
-  /** Null without a next attempt. */
+  /** Null if there is no next attempt. */
   readonly nextAttemptAt: Timestamp | null;
   readonly createdAt: Timestamp;
 }
@@ -97,13 +97,13 @@ export interface WebhookDelivery {
 /** One HTTP request for a delivery. */
 export interface WebhookAttempt {
   readonly deliveryId: string;
-  /** From 1. */
+  /** The number of the attempt, from 1. */
   readonly number: number;
   readonly at: Timestamp;
   readonly durationMs: number;
-  /** Null without a response. */
+  /** Null if there was no response. */
   readonly statusCode: number | null;
-  /** Why it failed, for people; null after a success. */
+  /** Why the attempt failed, as readable text; null after a success. */
   readonly error: string | null;
   /** The first kilobyte of the response body. */
   readonly response: string;

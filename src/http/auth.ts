@@ -15,19 +15,19 @@ import type { RateLimitStatus } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import type { Client } from './pending-bytes.ts';
 
-/** The authenticated viewer and its rate limit status; without a viewer if the request has no credential. */
+/** The authenticated viewer and its rate limit status; `viewer` is undefined if the request has no credential. */
 export interface Admission {
   readonly viewer: Viewer | undefined;
   readonly rateLimit: RateLimitStatus;
 }
 
-/** What the transports pass with each operation. */
+/** The information about its request that a transport passes with each operation. */
 export interface OperationSource extends Admission {
   readonly requestId: string;
   readonly transport: 'http' | 'websocket';
-  /** Aborts when the client no longer waits. */
+  /** Aborts when the client no longer waits for the response. */
   readonly signal: AbortSignal;
-  /** Reports the rate limit status to the client, if the transport can; the last report counts. */
+  /** Reports the rate limit status to the client, if the transport can; the last report replaces earlier ones. */
   readonly reportRateLimit: ReportRateLimit;
   /**
    * Counts a stream before it opens; absent on a WebSocket, which counts its operations itself.
@@ -36,7 +36,7 @@ export interface OperationSource extends Admission {
   readonly claimStream?: (viewer: Viewer) => void;
 }
 
-/** Reports a client's rate limit status; `retryAfterMs` after a refusal. */
+/** Reports a client's rate limit status; `retryAfterMs` is set only after a refusal. */
 export type ReportRateLimit = (rateLimit: RateLimitStatus, retryAfterMs?: number) => void;
 
 /** The credential and the address of a request. */
@@ -50,7 +50,7 @@ export const ANONYMOUS: Admission = { viewer: undefined, rateLimit: { limit: 0, 
 
 /**
  * Authenticates and counts a request, once per HTTP request or WebSocket operation. A request without a credential has
- * no viewer, and counts for its network.
+ * no viewer, and counts against the limit of its network.
  * @throws UnauthenticatedError for an invalid credential; RateLimitedError.
  */
 export async function authenticateRequest(
@@ -65,7 +65,7 @@ export async function authenticateRequest(
   return { viewer, rateLimit: await consumeRateLimit(deps, viewer) };
 }
 
-/** Creates the context of resolvers; `channel` is that of the transport. */
+/** Creates the context of resolvers; `channel` is the channel of the transport, which a session overrides. */
 export function createContext(
   deps: Deps,
   viewer: Viewer,
@@ -99,14 +99,14 @@ export function addressOf({ config }: Pick<Deps, 'config'>, request: IncomingMes
   return isTrustedProxy === undefined ? (request.socket.remoteAddress ?? '') : proxyAddr(request, isTrustedProxy);
 }
 
-/** The client that buffered bytes count for: the viewer's key, else the network of the request. */
+/** The client whose limit buffered bytes count against: the viewer's key, else the network of the request. */
 export function clientFor(deps: Pick<Deps, 'config'>, viewer: Viewer | undefined, request: IncomingMessage): Client {
   return viewer === undefined
     ? { name: `address:${networkOf(addressOf(deps, request))}`, hasKey: false }
     : { name: `key:${viewer.apiKeyId}`, hasKey: true };
 }
 
-/** Reports the status in headers. Source: draft-ietf-httpapi-ratelimit-headers-11. */
+/** Reports the rate limit status in response headers. Source: draft-ietf-httpapi-ratelimit-headers-11. */
 export function reportRateLimitIn(response: ServerResponse): ReportRateLimit {
   return ({ limit, remaining, resetMs }, retryAfterMs) => {
     response.setHeader('RateLimit-Policy', `"burst";q=${limit};w=60`);

@@ -32,8 +32,8 @@ const isLoopback = proxyAddr.compile('loopback');
 
 /**
  * Creates the route of the chat page: `GET /chat/<name>` serves the page, the same for every name, and `POST
- * /chat/<name>/session` exchanges the secret of a link for a session token. Every refusal of the latter is the same
- * 404, so it reveals nothing about names, secrets or settings.
+ * /chat/<name>/session` exchanges the secret of a link for a session token. The second refuses every request with the
+ * same 404, so a refusal reveals nothing about names, secrets or settings.
  */
 export function createChatRoute(deps: ChatDeps): ChatRoute {
   const page = createPageRoute(prepareChatPage);
@@ -41,8 +41,8 @@ export function createChatRoute(deps: ChatDeps): ChatRoute {
   async function openSession({ request, response }: ChatExchange, name: string): Promise<void> {
     response.setHeader('Cache-Control', 'no-store');
     const { sessions } = deps.keyring;
-    const isRight = sessions.isSecret(secretIn(request));
-    const chatbot = isRight && isOpen(deps, request) ? await findDemoChatbot(deps) : undefined;
+    const isSecretValid = sessions.isSecret(secretIn(request));
+    const chatbot = isSecretValid && isOpen(deps, request) ? await findDemoChatbot(deps) : undefined;
     if (chatbot === undefined || !isNamed(chatbot, name)) return sendDetail(response, 'NOT_FOUND');
     const { token, conversationId } = sessions.open(chatbot);
     sendJson(response, 200, {
@@ -57,8 +57,8 @@ export function createChatRoute(deps: ChatDeps): ChatRoute {
     ...page,
     async handle(exchange) {
       const { request, response, path } = exchange;
-      const [, , name = '', ...rest] = path.split('/');
-      const action = rest.join('/');
+      const [, , name = '', ...remaining] = path.split('/');
+      const action = remaining.join('/');
       if (name === '' || (action !== '' && action !== 'session')) return sendDetail(response, 'NOT_FOUND');
       if (action === '') return page.sendPage(exchange);
       if (request.method === 'POST') return openSession(exchange, name);
@@ -68,7 +68,7 @@ export function createChatRoute(deps: ChatDeps): ChatRoute {
   };
 }
 
-/** The demo is for the operator, on this machine. */
+/** Whether the demo is open to a request: outside production, and from this machine only. */
 function isOpen(deps: ChatDeps, request: IncomingMessage): boolean {
   const addresses = [request.socket.remoteAddress ?? '', addressOf(deps, request)];
   return !deps.config.isProduction && addresses.every((address) => isLoopback(address, 0));

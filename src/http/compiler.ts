@@ -18,7 +18,7 @@ import type { Deps } from '../deps.ts';
 /** Runs one operation; its variables must be valid. */
 export type RunOperation = (args: ExecutionArgs) => ExecutionResult | Promise<ExecutionResult>;
 
-/** Counts one use of an operation, and returns its compiled form; `undefined` if there is none, or none yet. */
+/** Counts one use of an operation, and returns its compiled form; `undefined` if it is not compiled (yet). */
 export type FindCompiled = (args: ExecutionArgs) => RunOperation | undefined;
 
 /** The use count of one operation, and its compiled form. */
@@ -34,16 +34,17 @@ const MAX_SELECTIONS = 1_000;
 
 /**
  * Creates the compiler, which turns operations into functions after `compileAtUse` uses: a compilation takes as long as
- * a few executions, and makes each later one cheaper. Operations that it cannot compile stay interpreted.
+ * a few executions, and makes each later one cheaper. Operations that it cannot compile are interpreted by
+ * graphql-js.
  */
 export function createCompiler({ config, metrics }: Pick<Deps, 'config' | 'metrics'>): FindCompiled {
   const { compileAtUse } = config;
   if (compileAtUse === 0) return () => undefined;
-  const known = new LRUCache<DocumentNode, Map<string, Use>>({ max: MAX_DOCUMENTS });
+  const usesByDocument = new LRUCache<DocumentNode, Map<string, Use>>({ max: MAX_DOCUMENTS });
 
   return (args) => {
-    const uses = known.get(args.document) ?? new Map<string, Use>();
-    if (uses.size === 0) known.set(args.document, uses);
+    const uses = usesByDocument.get(args.document) ?? new Map<string, Use>();
+    if (uses.size === 0) usesByDocument.set(args.document, uses);
     const name = args.operationName ?? '';
     const use = uses.get(name) ?? { count: 0, run: undefined };
     if (use.count === 0) uses.set(name, use);
@@ -58,16 +59,16 @@ export function createCompiler({ config, metrics }: Pick<Deps, 'config' | 'metri
 
 function compile({ schema, document, operationName }: ExecutionArgs): RunOperation | undefined {
   if (isTooLarge(document) || isUnsafeToCompile(document)) return undefined;
-  // The compiler writes into the document, and its notes for one operation would affect the next.
-  const own = document.loc === undefined ? structuredClone(document) : parse(document.loc.source);
-  const compiled = compileQuery(schema, own, operationName ?? undefined);
+  // The compiler modifies the document, which would affect the next operation that is compiled from it.
+  const copy = document.loc === undefined ? structuredClone(document) : parse(document.loc.source);
+  const compiled = compileQuery(schema, copy, operationName ?? undefined);
   if (!isCompiledQuery(compiled)) return undefined;
   const { query }: CompiledQuery = compiled;
   const withOwnErrors = (result: ExecutionResult): ExecutionResult => {
-    const { errors, ...rest } = result;
+    const { errors, ...otherParts } = result;
     return errors === undefined
       ? result
-      : { errors: errors.map((error) => toGraphQLJsError(error, document.loc?.source)), ...rest };
+      : { errors: errors.map((error) => toGraphQLJsError(error, document.loc?.source)), ...otherParts };
   };
   return ({ rootValue, contextValue, variableValues }) => {
     const result = query(rootValue, contextValue, variableValues);
@@ -75,7 +76,7 @@ function compile({ schema, document, operationName }: ExecutionArgs): RunOperati
   };
 }
 
-/** Whether a document is too large with its fragments inlined: the compiler inlines them at every use. */
+/** Whether a document is too large to compile once its fragments are inlined, as the compiler does at every use. */
 function isTooLarge(document: DocumentNode): boolean {
   const fragments = new Map<string, SelectionSetNode>();
   for (const definition of document.definitions) {
@@ -97,31 +98,31 @@ function isTooLarge(document: DocumentNode): boolean {
 }
 
 /**
- * Whether a document has parts that only graphql-js should execute. The compiler's time doubles with each further
- * condition at one place (`@skip`, `@include`): ten of them would block the gateway. An absent variable in an object or
- * a list would hide the default of its place, and a required one would count as missing despite its default.
- * Introspection runs once, also for clients without a key, and takes longest to compile.
+ * Whether a document has parts that only graphql-js should execute. Each further `@skip` or `@include` in one selection
+ * set doubles the compilation time: ten would block the gateway. In compiled code, an absent variable inside an object
+ * or a list would override the default value at its position, and a required variable would count as missing despite
+ * its default. Introspection runs once, even for clients without a key, and takes longest to compile.
  */
 function isUnsafeToCompile(document: DocumentNode): boolean {
-  let isFound = false;
-  const find = () => {
-    isFound = true;
+  let isUnsafe = false;
+  const markUnsafe = () => {
+    isUnsafe = true;
     return BREAK;
   };
   visit(document, {
-    Directive: find,
-    Field: ({ name }) => (name.value === '__schema' || name.value === '__type' ? find() : undefined),
+    Directive: markUnsafe,
+    Field: ({ name }) => (name.value === '__schema' || name.value === '__type' ? markUnsafe() : undefined),
     VariableDefinition: ({ type, defaultValue }) =>
-      type.kind === Kind.NON_NULL_TYPE && defaultValue !== undefined ? find() : undefined,
+      type.kind === Kind.NON_NULL_TYPE && defaultValue !== undefined ? markUnsafe() : undefined,
     Variable: (_node, _key, _parent, _path, ancestors) =>
-      ancestors.some((node) => 'kind' in node && WITHIN.has(node.kind)) ? find() : undefined,
+      ancestors.some((node) => 'kind' in node && WITHIN.has(node.kind)) ? markUnsafe() : undefined,
   });
-  return isFound;
+  return isUnsafe;
 }
 
 /**
- * Converts an error to the form of graphql-js: with `extensions`, and with an original error when a resolver returned
- * null for a non-null field, which is a bug and not the client's fault.
+ * Converts an error of compiled code to the form of graphql-js: with `extensions`. If a resolver returned null for a
+ * non-null field, it also gets an original error, because that is a bug and not the client's fault.
  */
 function toGraphQLJsError(
   { message, path, locations, originalError }: GraphQLError,

@@ -5,8 +5,8 @@ import type { Results } from './executor.ts';
 import type { WriteResult } from './sharing.ts';
 
 /**
- * Sends the results of a subscription, each when the connection has capacity. graphql-ws receives it in place of the
- * results, and sees only their end.
+ * Sends the results of a subscription, each when the connection has capacity. graphql-ws receives the returned feed in
+ * place of the results: it has no items, and ends with them.
  * @param connection the connection of the socket.
  */
 export function sendResults(

@@ -22,8 +22,8 @@ export type Results = Feed<ExecutionResult>;
 export type WrapExecution = (execute: () => MaybePromise<ExecutionResult>) => MaybePromise<ExecutionResult>;
 
 /**
- * Executes validated operations as graphql-js does, and faster if compiled. Both methods throw a `ForbiddenError`
- * before anything runs when the viewer lacks a scope of a selected field.
+ * Executes validated operations like graphql-js, but faster once they are compiled. Both methods throw a
+ * `ForbiddenError` before anything runs when the viewer lacks a scope of a selected field.
  */
 export interface Executor {
   /** Runs a query or a mutation. */
@@ -43,10 +43,10 @@ export function createExecutor(deps: Pick<Deps, 'config' | 'metrics'>): Executor
   const run = (args: ExecutionArgs) => (findCompiled(args) ?? executePlainly)(args);
 
   return {
-    // Compiled operations check variables less strictly: graphql-js checks them first, and reports errors.
+    // Compiled operations check variables less strictly, so graphql-js checks them first and reports their errors.
     execute(args) {
       requireScopesOf(args);
-      return hasGoodVariables(args) ? run(args) : executePlainly(args);
+      return hasValidVariables(args) ? run(args) : executePlainly(args);
     },
 
     async subscribe(args, around = (execute) => execute()) {
@@ -86,7 +86,7 @@ export function requireScopesOf({
   requireScopes({ schema, document, operation, variables: variableValues ?? {} }, viewer.scopes);
 }
 
-/** Executes an event again if its data could not be read: it is sent once, so missing data would be lost. */
+/** Executes an event again if its data could not be read: the event is sent only once, so its data would be lost. */
 async function executeUntilRead(
   first: Promise<ExecutionResult>,
   execute: () => MaybePromise<ExecutionResult>,
@@ -95,18 +95,18 @@ async function executeUntilRead(
   let result = await first;
   const check = (latest: ExecutionResult) => {
     result = latest;
-    const unread = latest.errors?.find(({ originalError }) => originalError instanceof StorageUnavailableError);
-    if (unread?.originalError) throw unread.originalError;
+    const readError = latest.errors?.find(({ originalError }) => originalError instanceof StorageUnavailableError);
+    if (readError?.originalError) throw readError.originalError;
   };
   const { signal } = contextValue as GraphContext;
-  const again = async () => check(await execute());
-  await retryWhileUnavailable(first.then(check), again, signal).catch((error) => {
+  const retry = async () => check(await execute());
+  await retryWhileUnavailable(first.then(check), retry, signal).catch((error) => {
     if (!(error instanceof StorageUnavailableError)) throw error;
   });
   return result;
 }
 
-function hasGoodVariables({ schema, document, operationName, variableValues }: ExecutionArgs): boolean {
+function hasValidVariables({ schema, document, operationName, variableValues }: ExecutionArgs): boolean {
   const definitions = getOperationAST(document, operationName)?.variableDefinitions ?? [];
   return getVariableValues(schema, definitions, variableValues ?? {}, { maxErrors: 1 }).errors === undefined;
 }

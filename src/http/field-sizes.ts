@@ -1,6 +1,6 @@
 import { type GraphQLField, type GraphQLLeafType, getNamedType, isLeafType } from 'graphql';
 
-/** Texts of one line at most. Every other text counts as potentially large, new ones included. */
+/** The text fields of at most one line. All other text fields count as potentially large, including new ones. */
 const SHORT: ReadonlySet<string> = new Set([
   'assignee',
   'authorName',
@@ -30,7 +30,7 @@ const SHORT: ReadonlySet<string> = new Set([
   'wireName',
 ]);
 
-/** The maximum bytes of a text or a JSON value, by field name; see the rules for stored values. */
+/** The maximum bytes of a text or a JSON value, by field name, as the rules for stored values allow. */
 const MAX_BYTES: Readonly<Record<string, number>> = {
   content: 200_000,
   reasoning: 200_000,
@@ -60,13 +60,13 @@ const PLAIN_BYTES = 48;
 
 type Field = Pick<GraphQLField<unknown, unknown>, 'name' | 'type'>;
 
-/** Whether a field's value can be large: each further alias of it costs extra. */
+/** Whether a field's value can be large: each alias beyond the first costs extra. */
 export function isLarge(field: Field): boolean {
   const { name } = getNamedType(field.type);
   return name === 'JSON' || (name === 'String' && !SHORT.has(field.name));
 }
 
-/** The maximum bytes of a leaf field's value in a response, without escapes. */
+/** The maximum bytes of a leaf field's value in a response, not counting JSON escapes. */
 export function maxBytesOf(field: Field): number {
   if (isLarge(field)) return MAX_BYTES[field.name] ?? DEFAULT_BYTES;
   const type = getNamedType(field.type);

@@ -12,8 +12,8 @@ import {
 } from '../domain/errors.ts';
 
 /**
- * Codes that determine the HTTP status for every client; other codes do only for clients that accept the newer media
- * type.
+ * Codes that determine the HTTP status for every client. Other codes determine it only for clients that accept the
+ * newer media type, `application/graphql-response+json`.
  */
 const ALWAYS_STATUS: ReadonlySet<ErrorCode> = new Set([
   'UNAUTHENTICATED',
@@ -25,24 +25,24 @@ const ALWAYS_STATUS: ReadonlySet<ErrorCode> = new Set([
   'SERVICE_UNAVAILABLE',
 ]);
 
-/** Codes of the server library, for a malformed body and for an operation that the document does not contain. */
+/** Codes that the server library uses for a malformed body, and for an operation that the document lacks. */
 const FOREIGN_CODES: ReadonlySet<unknown> = new Set(['BAD_REQUEST', 'OPERATION_RESOLUTION_FAILURE']);
 
-/** Creates the public form of a refusal. `source` is the GraphQL error that wraps it, for its position in the query. */
+/** Creates the public form of a refusal. `source`, the GraphQL error that wraps it, gives its position in the query. */
 export function toGraphQLError(refusal: RefusalError, source?: unknown): GraphQLError {
   const { code, message } = refusal;
   const { status } = ERRORS[code];
-  const always = ALWAYS_STATUS.has(code);
-  const isPassing = refusal instanceof RateLimitedError || refusal instanceof ShuttingDownError;
-  const retryAfterMs = isPassing ? Math.ceil(refusal.retryAfterMs) : undefined;
-  // A refused field leaves the rest of the response valid, so it does not determine the status.
-  const isField = source instanceof GraphQLError && source.path !== undefined;
+  const setsStatus = ALWAYS_STATUS.has(code);
+  const isTemporary = refusal instanceof RateLimitedError || refusal instanceof ShuttingDownError;
+  const retryAfterMs = isTemporary ? Math.ceil(refusal.retryAfterMs) : undefined;
+  // If a field is refused, the response is otherwise valid, so the field does not determine the status.
+  const isFieldError = source instanceof GraphQLError && source.path !== undefined;
   return createPublicError(message, source, {
     code,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(refusal instanceof ForbiddenError && { requiredScopes: refusal.requiredScopes, path: refusal.path }),
     ...(refusal instanceof QueryTooComplexError && sizeOf(refusal)),
-    ...(always ? { http: { status } } : isField ? {} : { http: { status, spec: true } }),
+    ...(setsStatus ? { http: { status } } : isFieldError ? {} : { http: { status, spec: true } }),
   });
 }
 
@@ -56,7 +56,7 @@ export function isDisconnect(error: unknown): boolean {
 }
 
 /**
- * Logs an error that is not the client's fault: in one line without a stack if the storage is unavailable, else as a
+ * Logs an error that is not the client's fault: an unavailable storage in one line without a stack, anything else as a
  * bug.
  */
 export function logFailure(logger: Logger, error: unknown, about: Readonly<Record<string, unknown>> = {}): void {

@@ -19,12 +19,12 @@ import {
 import { QUERY_LIMITS } from './parse-document.ts';
 import { fragmentOf } from './query-cost.ts';
 
-/** The cost of introspecting the whole schema once: too high for a second time in the same document. */
+/** The cost of introspecting the whole schema once. A document that does it twice exceeds the limit. */
 const SCHEMA_COST = 6_000;
 
 /** The selections of each schema object, fragments inlined. */
 interface Plan {
-  /** The extra cost of each object besides 1: further aliases of its values. */
+  /** The cost of each object in addition to 1, for further aliases of its values. */
   readonly further: number;
   readonly steps: readonly Step[];
 }
@@ -37,14 +37,14 @@ interface Step {
 
 type Variables = Readonly<Record<string, unknown>>;
 
-const wholes = new WeakMap<GraphQLSchema, number>();
+const objectCounts = new WeakMap<GraphQLSchema, number>();
 const costs = new WeakMap<DocumentNode, number>();
 
 /**
- * Computes the cost of a document's introspection, over all its operations: each type, field, argument and value counts
- * once for each time that it is in the response, and once more for each further alias of one of its values. The whole
- * schema costs 6,000.
- * @param variables of the operation that runs; the others get their defaults.
+ * Computes the cost of the introspection in all operations of a document. Each type, field, argument and value counts
+ * once per occurrence in the response, and once more for each further alias of one of its values. The whole schema
+ * costs 6,000.
+ * @param variables the variables of `executed`; other operations use their defaults.
  */
 export function countIntrospection(
   schema: GraphQLSchema,
@@ -52,54 +52,54 @@ export function countIntrospection(
   executed: OperationDefinitionNode,
   variables: Variables,
 ): number {
-  const known = costs.get(document);
-  if (known !== undefined) return known;
+  const cached = costs.get(document);
+  if (cached !== undefined) return cached;
   const operations = document.definitions.filter(
     (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
   );
   let cost = 0;
-  if (operations.some(({ selectionSet }) => asksOfSchema(document, selectionSet))) {
-    const whole = countSchemaObjects(schema);
-    const limit = (whole * QUERY_LIMITS.cost) / SCHEMA_COST;
+  if (operations.some(({ selectionSet }) => selectsIntrospection(document, selectionSet))) {
+    const schemaObjects = countSchemaObjects(schema);
+    const limit = (schemaObjects * QUERY_LIMITS.cost) / SCHEMA_COST;
     let count = 0;
     for (const operation of operations) {
-      const given = operation === executed ? variables : defaultsOf(schema, operation);
-      count += countIn(schema, document, operation, { variables: given, limit: limit - count });
+      const values = operation === executed ? variables : defaultsOf(schema, operation);
+      count += countIn(schema, document, operation, { variables: values, limit: limit - count });
     }
-    cost = Math.ceil((count * SCHEMA_COST) / whole);
+    cost = Math.ceil((count * SCHEMA_COST) / schemaObjects);
     if (operations.some(({ variableDefinitions }) => variableDefinitions?.length)) return cost;
   }
   costs.set(document, cost);
   return cost;
 }
 
-/** Whether a root field is introspection. */
+/** Whether a root field is an introspection field. */
 export function isOfSchema({ name }: FieldNode): boolean {
   return name.value === SchemaMetaFieldDef.name || name.value === TypeMetaFieldDef.name;
 }
 
-function asksOfSchema(document: DocumentNode, selections: SelectionSetNode): boolean {
+function selectsIntrospection(document: DocumentNode, selections: SelectionSetNode): boolean {
   return [...collectFields(document, [selections]).values()].flat().some(isOfSchema);
 }
 
 /** The number of objects in the whole schema. */
 function countSchemaObjects(schema: GraphQLSchema): number {
-  const known = wholes.get(schema);
-  if (known !== undefined) return known;
+  const cached = objectCounts.get(schema);
+  if (cached !== undefined) return cached;
   const document = parse(
     getIntrospectionQuery({ inputValueDeprecation: true, specifiedByUrl: true, schemaDescription: true, oneOf: true }),
   );
   const [operation] = document.definitions as [OperationDefinitionNode];
-  const whole = countIn(schema, document, operation, { variables: {}, limit: Number.POSITIVE_INFINITY });
-  wholes.set(schema, whole);
-  return whole;
+  const total = countIn(schema, document, operation, { variables: {}, limit: Number.POSITIVE_INFINITY });
+  objectCounts.set(schema, total);
+  return total;
 }
 
 function defaultsOf(schema: GraphQLSchema, { variableDefinitions = [] }: OperationDefinitionNode): Variables {
   return getVariableValues(schema, variableDefinitions, {}).coerced ?? {};
 }
 
-/** Counts up to a limit, and stops beyond it. */
+/** Counts the objects in the response of an operation; stops above `limit`. */
 function countIn(
   schema: GraphQLSchema,
   document: DocumentNode,
@@ -108,7 +108,7 @@ function countIn(
 ): number {
   const root = operation.operation === 'query' ? schema.getQueryType() : undefined;
   if (root == null) return 0;
-  // Introspection resolvers read only the schema from it.
+  // Introspection resolvers use only `schema` of it.
   const info = { schema } as GraphQLResolveInfo;
   let count = 0;
 
@@ -160,10 +160,10 @@ function countIn(
   return count;
 }
 
-/** The fields of selections by their response names, as in an execution: each fragment once. */
+/** The fields of selections, by response name. As in an execution, each fragment is read once. */
 function collectFields(document: DocumentNode, sets: readonly SelectionSetNode[]): Map<string, FieldNode[]> {
   const fields = new Map<string, FieldNode[]>();
-  const seen = new Set<string>();
+  const visitedFragments = new Set<string>();
   const collect = ({ selections }: SelectionSetNode): void => {
     for (const selection of selections) {
       if (selection.kind === Kind.FIELD) {
@@ -172,8 +172,8 @@ function collectFields(document: DocumentNode, sets: readonly SelectionSetNode[]
         if (nodes === undefined) fields.set(key, [selection]);
         else nodes.push(selection);
       } else if (selection.kind === Kind.INLINE_FRAGMENT) collect(selection.selectionSet);
-      else if (!seen.has(selection.name.value)) {
-        seen.add(selection.name.value);
+      else if (!visitedFragments.has(selection.name.value)) {
+        visitedFragments.add(selection.name.value);
         const fragment = fragmentOf(document, selection.name.value);
         if (fragment !== undefined) collect(fragment.selectionSet);
       }

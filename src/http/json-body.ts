@@ -4,19 +4,19 @@ import { readJson } from '../dialects/rest/body.ts';
 import { ERRORS, MalformedBodyError } from '../domain/errors.ts';
 
 /**
- * Reads the bodies of GraphQL requests like those of REST: JSON only, bounded, in valid UTF-8. The framework reads
- * query parameters; it would treat invalid JSON in them as an internal error.
+ * Reads the bodies of GraphQL requests with the rules of REST: only JSON, bounded, in valid UTF-8. It also turns
+ * invalid JSON in query parameters, an internal error to the framework, into a client error.
  */
 export function useJsonBody(): Plugin {
   return {
     onRequestParse({ request, requestParser, setRequestParser }) {
       if (request.method === 'GET' && requestParser !== undefined) {
-        setRequestParser(async (asked) => {
+        setRequestParser(async (incoming) => {
           try {
-            return await requestParser(asked);
+            return await requestParser(incoming);
           } catch (error) {
             if (!(error instanceof SyntaxError)) throw error;
-            // For every client, as for a malformed body.
+            // The status applies to every client, as for a malformed body.
             const extensions = { code: 'BAD_USER_INPUT', http: { status: ERRORS.BAD_USER_INPUT.status } };
             throw new GraphQLError('`variables` and `extensions` must be JSON.', { extensions });
           }

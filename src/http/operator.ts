@@ -54,15 +54,15 @@ export function sendDetail(
   sendJson(response, ERRORS[code].status, { detail });
 }
 
-/** Sends the response to a refused request, in the format of its API; for any other error, only that it failed. */
+/** Sends the response to a refused request, in the format of its API; other errors show no details. */
 export function sendRefusal(response: ServerResponse, error: unknown, route?: string): void {
-  const isPassing = error instanceof RateLimitedError || error instanceof ShuttingDownError;
-  if (isPassing) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1_000));
+  const isTemporary = error instanceof RateLimitedError || error instanceof ShuttingDownError;
+  if (isTemporary) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1_000));
   const code = error instanceof RefusalError ? error.code : 'INTERNAL_SERVER_ERROR';
-  const message = isPassing ? error.message : ERRORS[code].text;
+  const message = isTemporary ? error.message : ERRORS[code].text;
   if (route !== 'graphql') sendDetail(response, code, message);
   else {
-    const extensions = { code, ...(isPassing && { retryAfterMs: Math.ceil(error.retryAfterMs) }) };
+    const extensions = { code, ...(isTemporary && { retryAfterMs: Math.ceil(error.retryAfterMs) }) };
     sendJson(response, ERRORS[code].status, { errors: [{ message, extensions }] });
   }
 }
@@ -72,11 +72,11 @@ const isLoopback = proxyAddr.compile('loopback');
 function mayReadMetrics(deps: Pick<Deps, 'config'>, request: IncomingMessage): boolean {
   const { metricsToken } = deps.config;
   if (metricsToken !== undefined) {
-    const given = Buffer.from(request.headers.authorization ?? '');
-    const wanted = Buffer.from(`Bearer ${metricsToken}`);
-    return given.length === wanted.length && timingSafeEqual(given, wanted);
+    const actual = Buffer.from(request.headers.authorization ?? '');
+    const expected = Buffer.from(`Bearer ${metricsToken}`);
+    return actual.length === expected.length && timingSafeEqual(actual, expected);
   }
-  // Behind a proxy every client seems to be on this machine; so does a page whose host name resolves to it.
+  // Behind a proxy, every client appears to be on this machine; so does a page whose host name resolves to it.
   if (Object.keys(request.headers).some((name) => FORWARDING_HEADER.test(name))) return false;
   return isLoopback(request.socket.remoteAddress ?? '', 0) && LOCAL_HOST.test(request.headers.host ?? '');
 }

@@ -12,8 +12,8 @@ export function isAllowedOrigin(config: Pick<Config, 'allowedOrigins'>, request:
 }
 
 /**
- * Tells browsers which pages may read the response: exact origins, never a reflected one.
- * @returns true if the request was a preflight, which it has answered.
+ * Sets the headers that allow pages of listed origins to read the response; any other origin is never echoed.
+ * @returns true if the request was a preflight; it then has its response.
  */
 export function handleOrigin(
   config: Pick<Config, 'allowedOrigins'>,

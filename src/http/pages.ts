@@ -9,7 +9,7 @@ interface PageExchange {
   readonly path: string;
 }
 
-/** The policy of every response that is not a page: opened in a browser, it does nothing. */
+/** The Content-Security-Policy of every response that is not a page: a browser that opens it runs and loads nothing. */
 export const ANSWER_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 const PAGE_HEADERS = {
@@ -21,7 +21,7 @@ const PAGE_HEADERS = {
   'X-DNS-Prefetch-Control': 'off',
 };
 
-// A worker has the policy of its script's response: no requests.
+// This policy also applies to workers created from the scripts, which need no requests.
 const ASSET_HEADERS = {
   'Cache-Control': 'public, max-age=31536000, immutable',
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -47,7 +47,7 @@ export function createPageRoute(prepare: () => Promise<PageWithAssets>): PageRou
     async sendPage(exchange) {
       if (refuseMethod(exchange)) return;
       const { page } = await prepared();
-      send(exchange, page, pageHeaders(page), isKnown(exchange.request, page));
+      send(exchange, page, pageHeaders(page), isCachedByClient(exchange.request, page));
     },
     async sendAsset(exchange) {
       if (refuseMethod(exchange)) return;
@@ -67,7 +67,7 @@ export function createDocumentRoute(prepare: () => Promise<Document>): (exchange
     preparing ??= prepare();
     const document = await preparing;
     const headers = { 'Cache-Control': 'no-cache', ETag: document.etag, Vary: 'Accept-Encoding' };
-    send(exchange, document, headers, isKnown(exchange.request, document));
+    send(exchange, document, headers, isCachedByClient(exchange.request, document));
   };
 }
 
@@ -96,18 +96,18 @@ function send(
     response.writeHead(304, headers).end();
     return;
   }
-  const isGzipped = takesGzip(request);
-  const sent = isGzipped ? gzipped : body;
+  const isGzipped = acceptsGzip(request);
+  const content = isGzipped ? gzipped : body;
   response.writeHead(200, {
     ...headers,
     'Content-Type': type,
-    'Content-Length': sent.length,
+    'Content-Length': content.length,
     ...(isGzipped && { 'Content-Encoding': 'gzip' }),
   });
-  response.end(sent);
+  response.end(content);
 }
 
-function takesGzip({ headers }: IncomingMessage): boolean {
+function acceptsGzip({ headers }: IncomingMessage): boolean {
   const codings = String(headers['accept-encoding'] ?? '').split(',');
   return codings.some((coding) => {
     const [name, weight = 'q=1'] = coding.split(';').map((part) => part.trim().toLowerCase());
@@ -116,9 +116,9 @@ function takesGzip({ headers }: IncomingMessage): boolean {
 }
 
 /** Whether the browser's cache has the current document. Source: RFC 9110, 13.1.2. */
-function isKnown({ headers }: IncomingMessage, { etag }: Document): boolean {
-  const known = String(headers['if-none-match'] ?? '')
+function isCachedByClient({ headers }: IncomingMessage, { etag }: Document): boolean {
+  const etags = String(headers['if-none-match'] ?? '')
     .split(',')
     .map((tag) => tag.trim());
-  return known.includes('*') || known.some((tag) => tag.replace(/^W\//, '') === etag.slice(2));
+  return etags.includes('*') || etags.some((tag) => tag.replace(/^W\//, '') === etag.slice(2));
 }

@@ -23,7 +23,7 @@ export function parseWithinLimits(source: string | Source): DocumentNode {
     return parse(source, { maxTokens: QUERY_LIMITS.tokens });
   } catch (error) {
     if (error instanceof RangeError) throw tooComplex('nesting', QUERY_LIMITS.nesting);
-    if (error instanceof GraphQLError && isOfTokens(error)) {
+    if (error instanceof GraphQLError && isTokenLimitError(error)) {
       throw tooComplex('number of tokens', QUERY_LIMITS.tokens);
     }
     if (error instanceof GraphQLError) throw withParseCode(error);
@@ -91,8 +91,8 @@ function endOfString(source: string, start: number): number {
   return source.length;
 }
 
-/** Whether the parser stopped at its token limit: only its message tells, whose typo may be fixed one day. */
-function isOfTokens({ message }: GraphQLError): boolean {
+/** Whether the parser stopped at its token limit. Only its message shows that, in which a typo may be fixed later. */
+function isTokenLimitError({ message }: GraphQLError): boolean {
   return /^Syntax Error: Document contains more tha[tn] \d+ tokens/.test(message);
 }
 

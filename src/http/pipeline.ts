@@ -33,7 +33,7 @@ import { requireSessionFields } from './session-fields.ts';
 const MAX_VALIDATION_ERRORS = 5;
 const TIMEOUT_MS = { query: 15_000, mutation: 30_000, subscription: 15_000 };
 
-/** Parses within the limits. Yoga caches parsed documents, which do not come here again. */
+/** Parses and validates within the limits. Yoga caches parsed documents, so each is parsed here only once. */
 export function useParser(): Plugin {
   return {
     onParse({ setParseFn }) {
@@ -56,15 +56,15 @@ export function validateBriefly(
 
 /**
  * Without a credential, responds to `__typename` only and, outside production, to introspection. It runs before
- * validation, whose messages reveal the schema; in production it hides them from requests without a credential too.
+ * validation, whose messages reveal the schema; in production it also hides those from requests without a credential.
  */
 export function useAccess({ config }: Pick<Deps, 'config'>): Plugin<OperationSource> {
-  const open = new Set(config.isProduction ? ['__typename'] : ['__typename', '__schema', '__type']);
+  const openFields = new Set(config.isProduction ? ['__typename'] : ['__typename', '__schema', '__type']);
   const isOpen = (document: DocumentNode) =>
     document.definitions.every(
       (definition) =>
         definition.kind !== Kind.OPERATION_DEFINITION ||
-        rootFieldsOf(document, definition).every((name) => open.has(name)),
+        rootFieldsOf(document, definition).every((name) => openFields.has(name)),
     );
   return {
     onParse({ context }) {
@@ -85,7 +85,7 @@ export function useAccess({ config }: Pick<Deps, 'config'>): Plugin<OperationSou
 /** Executes or subscribes, depending on the operation. */
 export type Engine = (args: ExecutionArgs) => Promise<ExecutionResult | Results>;
 
-/** Lets an engine execute. */
+/** Makes Yoga execute operations with an engine. */
 export function useEngine(engine: Engine): Plugin<OperationSource> {
   return {
     onExecute: ({ setExecuteFn }) => setExecuteFn(engine),
@@ -98,7 +98,7 @@ export function useEngine(engine: Engine): Plugin<OperationSource> {
  * limit of a mutation with more than one field. A refused operation executes nothing.
  */
 export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engine {
-  const answerBounded: WrapExecution = (run) => limitResponse(deps.config.maxResponseBytes, run);
+  const limited: WrapExecution = (run) => limitResponse(deps.config.maxResponseBytes, run);
 
   async function run(args: ExecutionArgs, operation: OperationDefinitionNode) {
     const variables = coerceVariables(args, operation);
@@ -109,15 +109,15 @@ export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engi
     if (operation.operation === 'mutation') await countFurtherFields(args, operation);
     switch (operation.operation) {
       case 'query':
-        return answerBounded(() => execute(args));
+        return limited(() => execute(args));
       case 'subscription':
         if (viewer) claimStream?.(viewer);
         return subscribe(args, (execute) => {
           renewLoaders(args.contextValue as GraphContext);
-          return answerBounded(execute);
+          return limited(execute);
         });
       default:
-        // A mutation cannot be undone: its response was bounded before.
+        // A mutation cannot be undone, so `measureOperation` has already bounded its response.
         return execute(args);
     }
   }
@@ -150,9 +150,9 @@ export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engi
       if (!(error instanceof RefusalError)) throw error;
       const { message, extensions } = toGraphQLError(error);
       const { http, ...visible } = extensions;
-      // A stream reports by an event: a stream that does not open gives its client no error.
-      const isTold = kind === 'subscription' && error instanceof ForbiddenError;
-      return { errors: [new GraphQLError(message, { extensions: isTold ? visible : extensions })] };
+      // Without an HTTP status, the stream opens and sends the error as an event. A failed opening would send no error.
+      const isSentAsEvent = kind === 'subscription' && error instanceof ForbiddenError;
+      return { errors: [new GraphQLError(message, { extensions: isSentAsEvent ? visible : extensions })] };
     } finally {
       const { transport } = args.contextValue as OperationSource;
       deps.metrics.operationSeconds.observe({ kind, transport, outcome }, (performance.now() - startedAt) / 1_000);
@@ -160,7 +160,7 @@ export function createEngine(deps: Deps, { execute, subscribe }: Executor): Engi
   };
 }
 
-/** @throws BadUserInputError with the errors of the first invalid variables. */
+/** @throws BadUserInputError with the first few errors of invalid variables. */
 function coerceVariables(
   { schema, variableValues }: ExecutionArgs,
   operation: OperationDefinitionNode,

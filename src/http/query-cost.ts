@@ -31,9 +31,9 @@ export interface SelectionSize {
   readonly cost: number;
   /** The maximum bytes of its response. */
   readonly bytes: number;
-  /** What counts for each item of the enclosing connection. */
+  /** The size that counts once per item of the enclosing connection. */
   readonly perItem: Pick<SelectionSize, 'cost' | 'bytes'>;
-  /** The response names of each large value. */
+  /** The response names of each large field, by `Type.field`. */
   readonly large: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
@@ -43,13 +43,13 @@ export interface SelectionMeter {
   measureField(node: FieldNode, parent: GraphQLCompositeType): SelectionSize;
 }
 
-/** An object is read as a whole, whatever is selected: the size of most objects. */
+/** The estimated size of an object, which is read completely, whatever is selected. */
 const OBJECT_BYTES = 4_000;
 const FREE = { cost: 0, bytes: 0 };
 const NONE: ReadonlyMap<string, ReadonlySet<string>> = new Map();
 const NOTHING: SelectionSize = { depth: 0, aliases: 0, directives: 0, ...FREE, perItem: FREE, large: NONE };
 
-/** Creates the measure of a document, with the values of its variables. */
+/** Creates the meter of a document, with the values of its variables. */
 export function createSelectionMeter(
   schema: GraphQLSchema,
   document: DocumentNode,
@@ -74,9 +74,9 @@ export function createSelectionMeter(
   }
 
   function measureFragment(name: string): SelectionSize {
-    const known = measured.get(name);
-    if (known !== undefined) return known;
-    // A preliminary size, for a fragment that spreads itself.
+    const cached = measured.get(name);
+    if (cached !== undefined) return cached;
+    // A preliminary size, used if the fragment spreads itself.
     measured.set(name, NOTHING);
     const fragment = fragmentOf(document, name);
     const type = typeNamed(fragment?.typeCondition.name.value);
@@ -98,7 +98,7 @@ export function createSelectionMeter(
     }
     const inner = measure(node.selectionSet, type);
     const sums = { aliases: inner.aliases + aliases, directives: inner.directives, perItem: FREE, large: NONE };
-    // Introspection is counted separately, at any depth: validation and the schema bound it.
+    // `countIntrospection` counts introspection. Validation and the schema bound its depth.
     if (field === SchemaMetaFieldDef || field === TypeMetaFieldDef) return { ...sums, depth: 1, ...FREE };
     return { ...sums, depth: inner.depth + 1, ...amountOf(field, node, inner, key.length) };
   }
@@ -118,7 +118,7 @@ export function createSelectionMeter(
       return { cost: amount.cost + fixed, bytes: amount.bytes + keyBytes };
     }
     const item = plus(own, inner.perItem, 1);
-    // As many as the enclosing connection has items.
+    // The list has as many items as the enclosing connection.
     if (size === undefined) return { ...FREE, perItem: { ...item, cost: item.cost + fixed } };
     return { cost: fixed + size * item.cost, bytes: size * item.bytes + keyBytes };
   }
@@ -174,9 +174,9 @@ function merge(one: SelectionSize['large'], other: SelectionSize['large']): Sele
 
 /** The number of aliases of large values beyond the first of each. */
 function countExtraAliases({ large }: SelectionSize): number {
-  let further = 0;
-  for (const names of large.values()) further += names.size - 1;
-  return further;
+  let extra = 0;
+  for (const names of large.values()) extra += names.size - 1;
+  return extra;
 }
 
 /** The cost of a document that a field executes; 0 if it cannot be executed, which its resolver reports. */

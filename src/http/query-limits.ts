@@ -12,10 +12,10 @@ import { createSelectionMeter, fragmentOf } from './query-cost.ts';
 import { listDearest } from './response-limit.ts';
 
 /**
- * Measures a validated operation and refuses it if it is too large. An object costs 1, with its plain values; a list
- * that times its maximum number of items. Some fields have a fixed extra cost; each further alias of a large value
- * costs extra. Introspection counts what the schema contains: see `countIntrospection`. The largest possible response
- * of a mutation must fit, as nothing can be refused after it has run.
+ * Measures a validated operation and refuses it if it is too large. An object with its plain values costs 1; a list
+ * costs as much as its maximum number of items. Some fields have a fixed extra cost, and each further alias of a large
+ * value costs extra. Introspection costs as much as it returns: see `countIntrospection`. The largest possible response
+ * of a mutation must be within the limit, because it cannot be refused once the mutation has run.
  * @throws QueryTooComplexError
  */
 export function measureOperation(
@@ -49,15 +49,15 @@ export function measureOperation(
       parts: listDearest(parts),
     });
   }
-  // Without variables its size never changes.
+  // Without variables, the size of an operation never changes.
   if (!operation.variableDefinitions?.length) measured.add(operation);
 }
 
 const measured = new WeakSet<OperationDefinitionNode>();
 
 /**
- * The names of an operation's root fields, fragments inlined; repeated as often as selected. The document may be
- * invalid: each fragment is read once, however often it is spread, even by itself.
+ * The names of an operation's root fields, with fragments inlined and repetitions kept. The document may be invalid:
+ * each fragment is read once, however often it is spread, even by itself.
  * @throws QueryTooComplexError if fragments multiply them beyond the limit.
  */
 export function rootFieldsOf(document: DocumentNode, operation: OperationDefinitionNode): string[] {
@@ -65,7 +65,7 @@ export function rootFieldsOf(document: DocumentNode, operation: OperationDefinit
 }
 
 function rootFieldNodesOf(document: DocumentNode, operation: OperationDefinitionNode): FieldNode[] {
-  const known = new Map<string, FieldNode[]>();
+  const fieldsByFragment = new Map<string, FieldNode[]>();
   const fieldsIn = ({ selections }: SelectionSetNode): FieldNode[] => {
     const fields = selections.flatMap((selection) => {
       if (selection.kind === Kind.FIELD) return [selection];
@@ -77,12 +77,12 @@ function rootFieldNodesOf(document: DocumentNode, operation: OperationDefinition
     return fields;
   };
   const fieldsOf = (name: string): FieldNode[] => {
-    const found = known.get(name);
-    if (found !== undefined) return found;
-    known.set(name, []);
+    const cached = fieldsByFragment.get(name);
+    if (cached !== undefined) return cached;
+    fieldsByFragment.set(name, []);
     const fragment = fragmentOf(document, name);
     const fields = fragment === undefined ? [] : fieldsIn(fragment.selectionSet);
-    known.set(name, fields);
+    fieldsByFragment.set(name, fields);
     return fields;
   };
   return fieldsIn(operation.selectionSet);

@@ -6,29 +6,30 @@ import { OperationTimeoutError } from '../domain/errors.ts';
 import type { MaybePromise } from '../domain/feed.ts';
 import type { Executor } from './executor.ts';
 
-/** The number of queries that may run at the same time: of one key, and of all. */
+/** The maximum number of queries that run at the same time, per API key and in total. */
 const MAX_PER_CLIENT = 8;
 const MAX_RUNNING = 32;
-/** How long queries may compute before sockets and timers have their turn. */
-const TURN_MS = 20;
+/** The maximum time in which queries start before the event loop handles sockets and timers again. */
+const START_WINDOW_MS = 20;
 const MAX_WAIT_MS = 15_000;
 
 /** A query that waits for its start. */
 interface Waiting {
   readonly since: number;
   readonly signal: AbortSignal | undefined;
-  /** Ends the wait: the query has begun, or nobody wants its result. */
+  /** Ends the wait: the query has begun, or its client has disconnected. */
   end(hasBegun: boolean): void;
   refuse(error: Error): void;
 }
 
 /**
- * Limits what the queries of one process compute and hold in memory at the same time. A large query computes for a tenth
- * of a second without a pause: the others wait, in their order, those of different keys in turns, and between any two
- * the process responds to whatever else has arrived. Small queries never wait where nothing large runs. Mutations and
- * events never wait: the rate limit and the number of streams limit them.
+ * Limits the CPU time and memory that the queries of one process use at the same time. A large query computes for a
+ * tenth of a second without a pause. Meanwhile other queries wait: first in, first out per key, and round-robin between
+ * keys. Between two queries, the process handles its other events. Small queries do not wait unless a large one runs.
+ * Mutations and events never wait: the rate limit and the number of streams limit them.
  *
- * A query that has waited 15 seconds fails with an `OperationTimeoutError`. All queries without a key count as one key's.
+ * A query that has waited 15 seconds fails with an `OperationTimeoutError`. All queries without a key count as those of
+ * one key.
  */
 export function queueQueries(executor: Executor, { metrics }: Pick<Deps, 'metrics'>): Executor {
   const queue = createQueue(metrics.waitingQueries);
@@ -39,7 +40,7 @@ export function queueQueries(executor: Executor, { metrics }: Pick<Deps, 'metric
   ): Promise<ExecutionResult> {
     const client = viewer?.apiKeyId ?? '';
     const hasBegun = queue.tryBegin(client) || (await queue.wait(client, signal));
-    // Its client has left, so nobody receives a result.
+    // The client has disconnected, so the result goes nowhere.
     if (!hasBegun) return {};
     try {
       return await execute();
@@ -57,100 +58,100 @@ export function queueQueries(executor: Executor, { metrics }: Pick<Deps, 'metric
   };
 }
 
-/** Creates the queue; `waitingCount` is kept at the number of waiting queries. */
+/** Creates the queue; it keeps the gauge `waitingCount` at the number of waiting queries. */
 function createQueue(waitingCount: Gauge<string>) {
-  const places = createPlaces();
-  // Keys in the order of their turns.
+  const slots = createSlots();
+  // The waiting queries by key. The keys are in rotation order.
   const waiting = new Map<string, Waiting[]>();
-  let turnStartedAt: number | undefined;
+  let windowStartedAt: number | undefined;
 
-  function beginTurn(): void {
-    if (turnStartedAt !== undefined) return;
-    turnStartedAt = performance.now();
-    setImmediate(endTurn);
+  function openWindow(): void {
+    if (windowStartedAt !== undefined) return;
+    windowStartedAt = performance.now();
+    setImmediate(startNext);
   }
 
-  /** Starts one waiting query, in a turn of its own. */
-  function endTurn(): void {
-    turnStartedAt = undefined;
+  /** Starts the next waiting query, at most one per turn of the event loop. */
+  function startNext(): void {
+    windowStartedAt = undefined;
     for (const [client, queries] of waiting) {
-      if (!places.hasFree(client)) continue;
+      if (!slots.hasFree(client)) continue;
       const next = takeNext(client, queries);
       if (next === undefined) continue;
-      beginTurn();
-      places.take(client);
+      openWindow();
+      slots.take(client);
       next.end(true);
       return;
     }
   }
 
-  /** Takes a client's first query that somebody still waits for; the next turn is another client's. */
+  /** Removes and returns a key's first query that is still wanted, and moves the key to the end of the rotation. */
   function takeNext(client: string, queries: Waiting[]): Waiting | undefined {
     let next: Waiting | undefined;
     do {
       next = queries.shift();
       if (next !== undefined) waitingCount.dec();
-    } while (next !== undefined && !isWanted(next));
+    } while (next !== undefined && endIfUnwanted(next));
     waiting.delete(client);
     if (queries.length > 0) waiting.set(client, queries);
     return next;
   }
 
   return {
-    /** Begins a query at once; false where it has to wait. */
+    /** Begins a query at once; returns false if it has to wait. */
     tryBegin(client: string): boolean {
-      const isTurnOver = turnStartedAt !== undefined && performance.now() - turnStartedAt >= TURN_MS;
-      if (isTurnOver || waiting.has(client) || !places.hasFree(client)) return false;
-      beginTurn();
-      places.take(client);
+      const isWindowOver = windowStartedAt !== undefined && performance.now() - windowStartedAt >= START_WINDOW_MS;
+      if (isWindowOver || waiting.has(client) || !slots.hasFree(client)) return false;
+      openWindow();
+      slots.take(client);
       return true;
     },
 
-    /** Resolves when the query has begun; with false when its client has left. */
+    /** Resolves with true when the query has begun, with false when its client has disconnected. */
     wait(client: string, signal: AbortSignal | undefined): Promise<boolean> {
       return new Promise((resolve, reject) => {
         const queries = waiting.get(client) ?? [];
         waiting.set(client, queries);
         queries.push({ since: performance.now(), signal, end: resolve, refuse: reject });
         waitingCount.inc();
-        beginTurn();
+        openWindow();
       });
     },
 
     end(client: string): void {
-      places.free(client);
-      if (waiting.size > 0) beginTurn();
+      slots.free(client);
+      if (waiting.size > 0) openWindow();
     },
   };
 }
 
 /** Counts the running queries. */
-function createPlaces() {
-  const taken = new Map<string, number>();
+function createSlots() {
+  const runningByClient = new Map<string, number>();
   let total = 0;
   return {
-    hasFree: (client: string) => total < MAX_RUNNING && (taken.get(client) ?? 0) < MAX_PER_CLIENT,
+    hasFree: (client: string) => total < MAX_RUNNING && (runningByClient.get(client) ?? 0) < MAX_PER_CLIENT,
 
     take(client: string): void {
       total++;
-      taken.set(client, (taken.get(client) ?? 0) + 1);
+      runningByClient.set(client, (runningByClient.get(client) ?? 0) + 1);
     },
 
     free(client: string): void {
       total--;
-      const rest = (taken.get(client) ?? 1) - 1;
-      if (rest > 0) taken.set(client, rest);
-      else taken.delete(client);
+      const remaining = (runningByClient.get(client) ?? 1) - 1;
+      if (remaining > 0) runningByClient.set(client, remaining);
+      else runningByClient.delete(client);
     },
   };
 }
 
-/** Whether a query can still begin; otherwise ends its wait. */
-function isWanted({ since, signal, end, refuse }: Waiting): boolean {
+/** Ends the wait of a query that is cancelled or has waited too long; returns whether it did. */
+function endIfUnwanted({ since, signal, end, refuse }: Waiting): boolean {
   if (signal?.aborted) end(false);
   else if (performance.now() - since > MAX_WAIT_MS) refuse(new OperationTimeoutError());
-  else return true;
-  return false;
+  else return false;
+  return true;
 }
 
 const isQuery = ({ document, operationName }: ExecutionArgs): boolean =>

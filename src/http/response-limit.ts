@@ -5,13 +5,13 @@ import { boundJsonSize, measureJsonSize } from '../domain/json-size.ts';
 import { findBudget, ResponseBudget, responseTooLarge, runWithBudget } from '../domain/response-budget.ts';
 import { toGraphQLError } from './graphql-errors.ts';
 
-/** The estimated bytes of an error besides its message and its path. */
+/** The estimated bytes of an error, not counting its message and path. */
 const ERROR_BYTES = 300;
 const MAX_PARTS = 5;
 
 /**
- * Limits the response of an execution to `limit` bytes of JSON. A larger response is stopped while it is built, and
- * becomes an error without data.
+ * Limits the response of an execution to `limit` bytes of JSON. The execution of a larger response stops early, and its
+ * result is an error without data.
  */
 export function limitResponse(
   limit: number,
@@ -20,7 +20,7 @@ export function limitResponse(
   const budget = new ResponseBudget(limit, findBudget());
   const result = runWithBudget(budget, execute);
   return result instanceof Promise
-    ? result.then((made) => close(budget, made)).finally(() => budget.close())
+    ? result.then((settled) => close(budget, settled)).finally(() => budget.close())
     : close(budget, result);
 }
 
@@ -31,12 +31,12 @@ function close(budget: ResponseBudget, result: ExecutionResult): ExecutionResult
 }
 
 function findExcess({ data, errors = [] }: ExecutionResult, limit: number): QueryTooComplexError | undefined {
-  let rest = limit;
-  for (const { message, path = [] } of errors) rest -= ERROR_BYTES + measureJsonSize([message, path], limit);
-  // A response that fits even with the longest encoding of every character needs no exact count.
-  if (rest >= 0 && boundJsonSize(data, rest) <= rest) return undefined;
+  let remaining = limit;
+  for (const { message, path = [] } of errors) remaining -= ERROR_BYTES + measureJsonSize([message, path], limit);
+  // A response that fits even if every character has its longest encoding needs no exact count.
+  if (remaining >= 0 && boundJsonSize(data, remaining) <= remaining) return undefined;
   const parts: CostPart[] = [];
-  let bytes = limit - rest;
+  let bytes = limit - remaining;
   for (const field in data) {
     const cost = measureJsonSize(field, limit) + 2 + measureJsonSize(data[field], limit - bytes);
     parts.push({ field, cost });
@@ -54,5 +54,5 @@ export function listDearest(parts: readonly CostPart[]): CostPart[] {
     .map(({ field, cost }) => ({ field: field.slice(0, MAX_FIELD_CHARS), cost }));
 }
 
-/** An alias may be as long as the document. */
+/** The maximum length of a reported field name: an alias may be as long as the document. */
 const MAX_FIELD_CHARS = 100;

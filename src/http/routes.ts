@@ -37,13 +37,13 @@ export interface Exchange {
   readonly path: string;
   readonly requestId: string;
   /**
-   * Aborts when the client has disconnected or the response is sent; with a `ShuttingDownError` when the gateway
-   * closes.
+   * Aborts when the client has disconnected or the response has been sent; aborts with a `ShuttingDownError` when the
+   * gateway closes.
    */
   readonly signal: AbortSignal;
   /** Aborts when the gateway starts to stop. */
   readonly stopping: AbortSignal;
-  /** Sets the viewer, as soon as it is known. */
+  /** Records the viewer, once the request is authenticated. */
   readonly identify: (viewer: Viewer) => void;
 }
 
@@ -64,41 +64,41 @@ export function createRoutes(
   executor: Executor,
 ): Record<Route, (exchange: Exchange) => Promise<void>> {
   const streams = createStreamCounts(deps.config);
-  const countVisitor = ({ request }: Exchange) => consumeAnonymousRateLimit(deps, addressOf(deps, request));
+  const countAnonymous = ({ request }: Exchange) => consumeAnonymousRateLimit(deps, addressOf(deps, request));
   const reference = createPageRoute(prepareReference);
   const graphiql = deps.config.hasGraphiql ? createPageRoute(() => prepareGraphiql(graphiqlOptions)) : undefined;
   const chat = createChatRoute(deps);
   const pages = new Map([['docs', reference], ['chat', chat], ...(graphiql ? [['graphiql', graphiql] as const] : [])]);
   return {
     async graphql(exchange) {
-      if (!graphiql || !asksForPage(exchange)) return handleGraphQL(deps, graphql, exchange, streams);
+      if (!graphiql || !acceptsHtml(exchange)) return handleGraphQL(deps, graphql, exchange, streams);
       // A browser cannot send a credential when it opens the page.
-      await countVisitor(exchange);
+      await countAnonymous(exchange);
       return graphiql.sendPage(exchange);
     },
-    rest: createRestRoute(deps, executor, streams, countVisitor),
+    rest: createRestRoute(deps, executor, streams, countAnonymous),
     async docs(exchange) {
-      await countVisitor(exchange);
+      await countAnonymous(exchange);
       if (/^\/docs\/?$/.test(exchange.path)) return reference.sendPage(exchange);
       sendDetail(exchange.response, 'NOT_FOUND');
     },
     async chat(exchange) {
-      await countVisitor(exchange);
+      await countAnonymous(exchange);
       return chat.handle(exchange);
     },
     async assets(exchange) {
-      await countVisitor(exchange);
+      await countAnonymous(exchange);
       const page = pages.get(exchange.path.split('/')[2] ?? '');
       if (page !== undefined) return page.sendAsset(exchange);
       sendDetail(exchange.response, 'NOT_FOUND');
     },
     async operator(exchange) {
       // Health checks must never be rate limited.
-      if (exchange.path === '/metrics') await countVisitor(exchange);
+      if (exchange.path === '/metrics') await countAnonymous(exchange);
       return handleOperator(deps, { ...exchange, isDraining: exchange.stopping.aborted });
     },
     async other(exchange) {
-      await countVisitor(exchange);
+      await countAnonymous(exchange);
       const { path, response } = exchange;
       if (path !== '/' || !deps.config.hasGraphiql) return sendDetail(response, 'NOT_FOUND');
       response.writeHead(302, { Location: '/graphql' });
@@ -107,7 +107,7 @@ export function createRoutes(
   };
 }
 
-function asksForPage({ request: { method, headers } }: Exchange): boolean {
+function acceptsHtml({ request: { method, headers } }: Exchange): boolean {
   return (method === 'GET' || method === 'HEAD') && headers.accept?.includes('text/html') === true;
 }
 
@@ -142,7 +142,7 @@ function createRestRoute(
   deps: Deps,
   executor: Executor,
   streams: StreamCounts,
-  countVisitor: (exchange: Exchange) => Promise<void>,
+  countAnonymous: (exchange: Exchange) => Promise<void>,
 ): (exchange: Exchange) => Promise<void> {
   const rest = createRest({
     chatTimeoutMs: deps.config.chatTimeoutMs,
@@ -153,9 +153,9 @@ function createRestRoute(
   );
   return async (exchange) => {
     const { request, response, requestId, signal, stopping } = exchange;
-    // Only this document needs no key.
+    // This document is the only REST resource that needs no key.
     if (DOCUMENT_PATH.test(exchange.path)) {
-      await countVisitor(exchange);
+      await countAnonymous(exchange);
       return sendDocument(exchange);
     }
     const bindings = {
@@ -165,7 +165,7 @@ function createRestRoute(
       authenticate: async () => {
         const { viewer, rateLimit } = await authenticateExchange(deps, exchange);
         if (viewer === undefined) throw new UnauthenticatedError();
-        // The session guard checks operations of the graph, but REST creates its own.
+        // `requireSessionFields` limits sessions by the fields of GraphQL operations, which REST chooses itself.
         if (viewer.session !== undefined) throw new ForbiddenError('REST');
         const context = createContext(deps, viewer, 'API', { requestId, rateLimit, signal });
         return {
@@ -175,7 +175,7 @@ function createRestRoute(
         };
       },
     };
-    await getRequestListener((fetched) => rest.fetch(fetched, bindings))(request, response);
+    await getRequestListener((webRequest) => rest.fetch(webRequest, bindings))(request, response);
   };
 }
 
@@ -192,7 +192,7 @@ function claimStream(streams: StreamCounts, viewer: Viewer, { response, signal }
   }
 }
 
-/** Authenticates an exchange; the response has the rate limit status, also after a refusal. */
+/** Authenticates an exchange, and sets the headers with the rate limit status, even when it refuses the request. */
 async function authenticateExchange(deps: Deps, { request, response, identify }: Exchange): Promise<Admission> {
   const reportRateLimit = reportRateLimitIn(response);
   try {

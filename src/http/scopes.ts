@@ -25,13 +25,13 @@ import { ForbiddenError } from '../domain/errors.ts';
 interface Requirement {
   /** The field as `Type.field`. */
   readonly field: string;
-  /** Its path in the response, from the root. */
+  /** The path of the field in the response, from the root. */
   readonly path: readonly string[];
-  /** Any one of these is enough. */
+  /** Any one of these scopes is enough. */
   readonly scopes: readonly Scope[];
 }
 
-/** An operation of a document, with the variables of its conditions. */
+/** An operation of a document, with the variables that its `@skip` and `@include` may use. */
 interface Selected {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
@@ -39,12 +39,12 @@ interface Selected {
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
 }
 
-const known = new WeakMap<OperationDefinitionNode, readonly Requirement[]>();
+const requirementsByOperation = new WeakMap<OperationDefinitionNode, readonly Requirement[]>();
 
 /**
- * Checks an operation before it runs: every selected field needs one of the field's scopes. The fields of a fragment
- * count whether or not an object of its type occurs, so the result does not depend on stored data, and a mutation has
- * no effect that its response may not show.
+ * Checks an operation before it runs: a credential needs one of the scopes of every selected field. The fields of a
+ * fragment count whether or not an object of its type occurs, so the result does not depend on stored data, and a
+ * mutation never has an effect and then a forbidden response.
  * @throws ForbiddenError that names the first forbidden field.
  */
 export function requireScopes(selected: Selected, scopes: ReadonlySet<Scope>): void {
@@ -54,24 +54,24 @@ export function requireScopes(selected: Selected, scopes: ReadonlySet<Scope>): v
   }
 }
 
-/** The requirements of an operation; computed once, unless variables decide what is left out. */
+/** The requirements of an operation; computed once, unless `@skip` or `@include` occurs in it. */
 function listRequirements(selected: Selected): readonly Requirement[] {
-  const found = known.get(selected.operation);
-  if (found !== undefined) return found;
+  const cached = requirementsByOperation.get(selected.operation);
+  if (cached !== undefined) return cached;
   const collector = new Collector(selected);
   const requirements = collector.collect();
-  if (!collector.isConditional) known.set(selected.operation, requirements);
+  if (!collector.isConditional) requirementsByOperation.set(selected.operation, requirements);
   return requirements;
 }
 
 class Collector {
-  /** Whether a directive leaves anything out. */
+  /** Whether a selection has a directive, so that its fields may depend on variables. */
   isConditional = false;
   readonly #selected: Selected;
   readonly #fragments = new Map<string, FragmentDefinitionNode>();
   /** Each fragment is read once: nested fragments would otherwise take exponential time. */
-  readonly #seen = new Set<string>();
-  /** By scopes: one field per requirement is enough. */
+  readonly #visitedFragments = new Set<string>();
+  /** The first field that needs each set of scopes, by that set; one field per set is enough. */
   readonly #requirements = new Map<string, Requirement>();
   #variables: Readonly<Record<string, unknown>> | 'bad' | undefined;
 
@@ -102,7 +102,7 @@ class Collector {
   #visitField(node: FieldNode, parent: GraphQLCompositeType, path: readonly string[]): void {
     const name = node.name.value;
     const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
-    // Introspection, which other code guards.
+    // Introspection fields, which `useAccess` guards.
     if (field === undefined) return;
     const inner = [...path, node.alias?.value ?? name];
     const scopes = scopesOf(field);
@@ -117,8 +117,8 @@ class Collector {
   #visitFragment(name: string, path: readonly string[]): void {
     const fragment = this.#fragments.get(name);
     const type = this.#typeNamed(fragment?.typeCondition.name.value);
-    if (fragment === undefined || type === undefined || this.#seen.has(name)) return;
-    this.#seen.add(name);
+    if (fragment === undefined || type === undefined || this.#visitedFragments.has(name)) return;
+    this.#visitedFragments.add(name);
     this.#visit(fragment.selectionSet, type, path);
   }
 
@@ -126,7 +126,7 @@ class Collector {
     if (!selection.directives?.length) return false;
     this.isConditional = true;
     this.#variables ??= coerceVariables(this.#selected);
-    // Other code refuses invalid variables: here they leave nothing out.
+    // The engine refuses invalid variables; here they leave nothing out.
     if (this.#variables === 'bad') return false;
     return (
       getDirectiveValues(GraphQLSkipDirective, selection, this.#variables)?.if === true ||

@@ -26,11 +26,11 @@ export interface HttpServer {
    * @throws the system's error, such as `EADDRINUSE`.
    */
   listen(port: number, host: string): Promise<number>;
-  /** Starts to respond. */
+  /** Starts to respond to requests. */
   open(): void;
   /**
-   * Accepts no more connections, and reports that at `/ready`. Resolves when all requests except streams are answered,
-   * within 10 seconds.
+   * Accepts no more connections, and reports that at `/ready`. Resolves when all requests except streams have a
+   * response, or after 10 seconds.
    */
   stopAccepting(): Promise<void>;
   /** Ends streams, refuses unanswered requests, and closes every connection, within 4 seconds. */
@@ -41,29 +41,29 @@ export interface HttpServer {
 interface InFlight {
   readonly response: ServerResponse;
   readonly path: string;
-  /** Ends it. */
+  /** Aborts the work of the exchange. */
   readonly left: AbortController;
 }
 
-// Created once: an abort without a reason creates an exception each time.
+// Created once: each abort without a reason would create an exception.
 const EXCHANGE_ENDED = new Error('The exchange is over.');
 
 const MAX_LOGGED_PATH = 200;
-/** How long the stop waits for requests. */
+/** The maximum time that `stopAccepting` waits for requests. */
 const REQUESTS_MS = 10_000;
-/** How long streams stay open after all other work has ended, to report how it ended; then they are closed. */
+/** The time that streams stay open after all other work has ended, so that they can send its last events. */
 const LAST_EVENTS_MS = 200;
-/** When the stop refuses requests without a response; the rest of the time is for sending the refusals. */
+/** The time in `close` after which requests without a response are refused; then the refusals are sent. */
 const REFUSAL_MS = 1_500;
 const CLOSE_MS = 2_000;
 const CLOSE_POLL_MS = 10;
 
-/** What every request needs. */
+/** The state that the handling of all requests shares. */
 interface Serving {
   readonly deps: Deps;
   readonly routes: ReturnType<typeof createRoutes>;
   readonly pendingBytes: PendingBytes;
-  /** Requests wait for it. */
+  /** Requests wait until this resolves. */
   readonly opened: Promise<void>;
   /** Aborts when the gateway starts to stop. */
   readonly stopping: AbortSignal;
@@ -79,7 +79,7 @@ export function createHttpServer(deps: Deps): HttpServer {
   const sockets = createSocketServer(deps, graphql, engine, pendingBytes);
   const routes = createRoutes(deps, graphql, executor);
   const opened = Promise.withResolvers<void>();
-  // A failed start refuses waiting requests, if any.
+  // Rejected when the start fails, even if no request waits for it.
   opened.promise.catch(() => {});
   const stopping = new AbortController();
   const inFlight = new Set<InFlight>();
@@ -134,7 +134,7 @@ async function handle(serving: Serving, request: IncomingMessage, response: Serv
       return clientFor(deps, viewer, request);
     },
     countBytes: () => response.writableLength,
-    // Also drops what the system has buffered and the client has not read.
+    // Also drops the bytes that the operating system has buffered.
     cut: () => request.socket.resetAndDestroy(),
   });
   const exchange = { response, path, left };
@@ -150,8 +150,8 @@ async function handle(serving: Serving, request: IncomingMessage, response: Serv
   if (handleOrigin(deps.config, request, response)) return;
   try {
     await serving.opened;
-    const identify = (found: Viewer) => {
-      viewer = found;
+    const identify = (authenticated: Viewer) => {
+      viewer = authenticated;
     };
     const signals = { signal: left.signal, stopping };
     await serving.routes[routeOf(path)]({ request, response, path, requestId, ...signals, identify });
@@ -179,7 +179,7 @@ async function endRequests(inFlight: ReadonlySet<InFlight>, sockets: SocketServe
   const isOver = () => inFlight.size + sockets.requests === 0;
   const reason = new ShuttingDownError();
   for (const { response, left } of inFlight) {
-    // A complete end would tell the client that there is nothing to reconnect for.
+    // After a regular end, the client would not reconnect.
     if (isStream(response)) response.destroy();
     else left.abort(reason);
   }
@@ -190,9 +190,9 @@ async function endRequests(inFlight: ReadonlySet<InFlight>, sockets: SocketServe
   await waitUntil(isOver, CLOSE_MS - REFUSAL_MS);
 }
 
-async function waitUntil(isSo: () => boolean, maxMs: number): Promise<void> {
+async function waitUntil(condition: () => boolean, maxMs: number): Promise<void> {
   const startedAt = performance.now();
-  while (!isSo() && performance.now() - startedAt < maxMs) {
+  while (!condition() && performance.now() - startedAt < maxMs) {
     await new Promise((resolve) => setTimeout(resolve, CLOSE_POLL_MS));
   }
 }
@@ -202,7 +202,7 @@ function isStream(response: ServerResponse): boolean {
   return isStreamType(response.getHeader('Content-Type'));
 }
 
-/** Node's server: it closes slow or oversized requests, and passes WebSockets on. */
+/** Creates Node's server, which closes slow or oversized requests; `upgrade` receives WebSocket upgrades. */
 function createNodeServer(
   { keepAliveMs }: Pick<Config, 'keepAliveMs'>,
   handle: (request: IncomingMessage, response: ServerResponse) => void,
@@ -226,7 +226,7 @@ function createNodeServer(
   return server;
 }
 
-/** Measures and logs an exchange at its end. */
+/** Logs an exchange and records its metrics, at its end. */
 function observe(deps: Deps, request: IncomingMessage, response: ServerResponse, requestId: string): void {
   const startedAt = performance.now();
   response.once('close', () => {
@@ -248,6 +248,6 @@ function pathOf({ url = '/' }: IncomingMessage): string {
 
 /** The client's own request id if valid, else a new one. */
 function readRequestId(request: IncomingMessage): string {
-  const given = request.headers['x-request-id'];
-  return typeof given === 'string' && /^[\w.-]{1,128}$/.test(given) ? given : randomUUID();
+  const header = request.headers['x-request-id'];
+  return typeof header === 'string' && /^[\w.-]{1,128}$/.test(header) ? header : randomUUID();
 }

@@ -19,16 +19,16 @@ import type { Deps } from '../deps.ts';
 import { ForbiddenError, NotFoundError } from '../domain/errors.ts';
 import { findMessage } from '../store/messages.ts';
 
-/** The kinds of ids that an argument may contain. */
+/** The kinds of objects whose id an argument may contain. */
 type Target = 'chatbot' | 'conversation' | 'message' | 'conversation or message';
 
-/** The argument that names the subject of a root field, and its kind; undefined if the subject is the viewer. */
+/** The argument with the id of the object of a root field, and its kind; undefined if the object is the viewer. */
 type Subject = { readonly argument: string; readonly target: Target } | undefined;
 
 const OF_CONVERSATION: Subject = { argument: 'conversationId', target: 'conversation' };
 const OF_MESSAGE: Subject = { argument: 'messageId', target: 'message' };
 
-/** The root fields that a session may select, each about its own conversation only. All others are forbidden. */
+/** The root fields that a session may select, for its own conversation only. All others are forbidden. */
 export const SESSION_ROOT_FIELDS: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   Query: {
     viewer: undefined,
@@ -50,7 +50,7 @@ export const SESSION_ROOT_FIELDS: Readonly<Record<string, Readonly<Record<string
   Subscription: { messageStream: OF_MESSAGE, conversationEvents: OF_CONVERSATION },
 };
 
-/** The fields of other types that a session may select. Errors and events of conversations are allowed as a whole. */
+/** The fields of other types that a session may select. All fields of errors and of conversation events are allowed. */
 export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
   Viewer: ['kind', 'rateLimit', 'scopes'],
   RateLimitStatus: ['limit', 'remaining', 'resetAt'],
@@ -77,11 +77,12 @@ export const SESSION_FIELDS: Readonly<Record<string, readonly string[]>> = {
 const OPEN_INTERFACES = new Set(['ConversationEvent', 'Error']);
 
 /**
- * The only place that limits a session: it checks an operation before it runs, and allows only fields of the lists
- * above, about the session's own conversation.
- * @param args of a validated operation; `variables` are coerced.
- * @throws ForbiddenError for a field that is not on the lists; NotFoundError for anything that is not the session's
- * own, whether or not it exists.
+ * Checks an operation of a session before it runs: it may select only the fields of the lists above, and only for the
+ * session's own conversation. No other code limits a session.
+ * @param args the arguments of a validated operation.
+ * @param variables the coerced variables.
+ * @throws ForbiddenError for a field that is not on the lists; NotFoundError for an object that does not belong to the
+ * session, whether or not it exists.
  */
 export async function requireSessionFields(
   deps: Pick<Deps, 'db'>,
@@ -121,17 +122,17 @@ function isListed(type: GraphQLNamedType, field: string): boolean {
   if (SESSION_FIELDS[name]?.includes(field)) return true;
   if (isPayload(name)) return true;
   const interfaces = isObjectType(type) || isInterfaceType(type) ? [type, ...type.getInterfaces()] : [];
-  return interfaces.some((one) => OPEN_INTERFACES.has(one.name));
+  return interfaces.some((each) => OPEN_INTERFACES.has(each.name));
 }
 
-/** The payloads of allowed mutations contain nothing that the other types do not allow. */
+/** Whether a type is the payload of an allowed mutation. Payloads contain only objects whose types are limited too. */
 function isPayload(name: string): boolean {
   return Object.keys(SESSION_ROOT_FIELDS.Mutation ?? {}).some(
     (field) => name === `${field.charAt(0).toUpperCase()}${field.slice(1)}Payload`,
   );
 }
 
-/** The root fields, those of fragments included; also fields that directives leave out. */
+/** The root fields, including those of fragments and those that directives leave out. */
 function rootNodesOf({ document }: Pick<ExecutionArgs, 'document'>, selection: SelectionSetNode): FieldNode[] {
   return selection.selections.flatMap((node) => {
     if (node.kind === Kind.FIELD) return node.name.value.startsWith('__') ? [] : [node];
@@ -143,7 +144,7 @@ function rootNodesOf({ document }: Pick<ExecutionArgs, 'document'>, selection: S
   });
 }
 
-/** The subject of a root field. */
+/** The kind and id of the object of a root field; undefined if there is none. */
 function subjectOf(root: GraphQLObjectType, node: FieldNode, variables: Readonly<Record<string, unknown>>) {
   const name = node.name.value;
   const field = root.getFields()[name];

@@ -17,7 +17,7 @@ class SharedResult implements ExecutionResult {
     Object.assign(this, result);
   }
 
-  /** The same text for all of them: they use the same transport. */
+  /** Serializes the result once: all subscribers use the same transport, and so receive the same text. */
   writtenBy(write: WriteResult): string {
     this.#text ??= write(this);
     return this.#text;
@@ -34,21 +34,21 @@ export function createWriter(write: WriteResult): WriteResult {
 /** Subscribers that receive the same result for an event. */
 interface Group {
   size: number;
-  /** By event, compared by identity. */
+  /** The results, by event object. */
   readonly results: WeakMap<object, MaybeResult>;
 }
 
-/** One subscriber's share in a group. */
+/** One subscriber's membership of a group. */
 export interface Share {
   /** Executes an event, or returns the result that another subscriber of the group has computed. */
   run(event: unknown, execute: (event: unknown) => MaybeResult): MaybeResult;
-  /** Leaves the group. Called once. */
+  /** Leaves the group; must be called once. */
   leave(): void;
 }
 
 /**
- * Lets subscribers share the execution of an event when all results are equal: with the same operation, variables,
- * account and scopes. A single subscriber shares nothing.
+ * Lets subscribers share the execution of an event if all their results are equal: with the same operation, variables,
+ * account and scopes. A subscriber that is alone in its group shares nothing.
  */
 export function createSharing(): (args: ExecutionArgs) => Share {
   const groups = new Map<string, Group>();
@@ -64,10 +64,10 @@ export function createSharing(): (args: ExecutionArgs) => Share {
     return {
       run(event, execute) {
         if (group.size === 1 || typeof event !== 'object' || event === null) return execute(event);
-        const known = group.results.get(event);
-        if (known !== undefined) return known;
-        const made = execute(event);
-        const result = made instanceof Promise ? made.then(toShared) : toShared(made);
+        const existing = group.results.get(event);
+        if (existing !== undefined) return existing;
+        const executed = execute(event);
+        const result = executed instanceof Promise ? executed.then(toShared) : toShared(executed);
         group.results.set(event, result);
         return result;
       },
@@ -82,7 +82,7 @@ export function createSharing(): (args: ExecutionArgs) => Share {
 
 const toShared = (result: ExecutionResult): SharedResult => new SharedResult(result);
 
-/** Gives every object its own number. */
+/** Creates a function that assigns each object a unique number. */
 function createNames<T extends object>(): (object: T) => number {
   const names = new WeakMap<T, number>();
   let last = 0;

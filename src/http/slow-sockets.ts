@@ -7,10 +7,10 @@ const CLOSE_TIMEOUT_MS = 5_000;
 const OVERLOAD = 1013;
 
 /**
- * Limits the buffered bytes of a WebSocket. A subscription sends its next event after the last was sent, so an unread
- * one adds nothing more. Everything else is written on demand: queries, pongs. A peer with more than 4 MB buffered, or
- * without progress for 30 seconds, is closed with 1013: it should reconnect and resume. If it does not even read that,
- * its connection is cut five seconds later.
+ * Limits the buffered bytes of a WebSocket. A subscription sends an event only after the previous one was sent, so an
+ * unread subscription buffers at most one. Query results and pongs are buffered without that limit. A socket with more
+ * than 4 MB buffered, or without progress for 30 seconds, is closed with 1013: its client should reconnect and resume.
+ * If the client does not read the close frame either, its connection is cut five seconds later.
  * @param connection the connection of the socket.
  */
 export function watchSocket(
@@ -22,7 +22,7 @@ export function watchSocket(
     socket.close(OVERLOAD, 'Too slow');
     setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
   };
-  const leave = pendingBytes.watch({
+  const stopWatching = pendingBytes.watch({
     connection,
     maxBytes: MAX_BUFFERED_BYTES,
     get client() {
@@ -31,11 +31,11 @@ export function watchSocket(
     countBytes: () => socket.bufferedAmount,
     cut,
   });
-  // The peer's own requests fill the buffer: a lot between two checks of the timer.
+  // A client's requests can fill the buffer within one interval of the timer, so each request checks its size.
   const checkSize = () => {
     if (socket.bufferedAmount > MAX_BUFFERED_BYTES) pendingBytes.note(Number.POSITIVE_INFINITY);
   };
   socket.on('message', checkSize);
   socket.on('ping', checkSize);
-  socket.once('close', leave);
+  socket.once('close', stopWatching);
 }

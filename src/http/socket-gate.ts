@@ -21,7 +21,7 @@ import type { Client } from './pending-bytes.ts';
 export interface SocketState extends Record<PropertyKey, unknown> {
   /** The viewer of the connection; absent if it has no credential. */
   viewer: Viewer;
-  /** The owner that the socket counts for, for the limit of sockets. */
+  /** The key or network whose socket limit this socket counts against. */
   owner: string;
   /** The running operations, by their ids. */
   operations: Map<string, SocketOperation>;
@@ -40,13 +40,13 @@ export interface SocketOperation {
 /** Decides which sockets stay open, and which operations run on them. A revoked key closes its sockets with 4401. */
 export interface SocketGate {
   /**
-   * Whether a socket may stay open; otherwise closes it: 4401 for an invalid credential, 1013 above a limit of sockets
-   * or failed attempts, and while keys cannot be looked up.
+   * Authenticates a socket and counts it. Returns false after closing a refused one: with 4401 for an invalid
+   * credential, with 1013 above a limit of sockets or failed attempts, and while keys cannot be looked up.
    */
   connect(context: SocketContext): Promise<boolean>;
-  /** The client that a socket counts for: its key, or its network. */
+  /** The client whose limit a socket counts against: its key, or its network. */
   clientOf(socket: WebSocket, request: IncomingMessage): Client;
-  /** Removes a closed socket. */
+  /** Stops counting a closed socket. */
   leave(context: SocketContext): void;
   /**
    * Authenticates and counts one operation: with the socket's credential, else with the operation's own.
@@ -67,7 +67,7 @@ export function createSocketGate(deps: Deps): SocketGate {
 
   /** Counts a socket for its owner; closes it if the owner has the maximum. */
   function claim({ extra }: SocketContext, owner: string, limit: number): boolean {
-    // It may have closed during the lookup of its credential, and would never be removed.
+    // A socket that closed during the lookup of its credential would be counted for ever.
     if (extra.socket.readyState !== extra.socket.OPEN) return false;
     const count = counts.get(owner) ?? 0;
     if (count >= limit) return refuse(extra.socket, OVERLOAD, 'Too many sockets');
@@ -104,8 +104,8 @@ export function createSocketGate(deps: Deps): SocketGate {
 
     leave({ extra: { owner } }) {
       if (owner === undefined) return;
-      const rest = (counts.get(owner) ?? 1) - 1;
-      if (rest > 0) counts.set(owner, rest);
+      const remaining = (counts.get(owner) ?? 1) - 1;
+      if (remaining > 0) counts.set(owner, remaining);
       else counts.delete(owner);
     },
 
@@ -124,7 +124,7 @@ function closeWhenRevoked(socket: WebSocket, { revoked }: Viewer): void {
   socket.once('close', () => revoked.removeEventListener('abort', close));
 }
 
-/** Closes with our own code; if told false, graphql-ws would close with 4403, which has another meaning for clients. */
+/** Closes a socket with `code`, before graphql-ws closes it with 4403, which has another meaning for clients. */
 function refuse(socket: WebSocket, code: number, reason: string): false {
   socket.close(code, reason);
   return false;
@@ -132,7 +132,7 @@ function refuse(socket: WebSocket, code: number, reason: string): false {
 
 /**
  * The credential in the parameters of a connection or an operation: `authorization` or `x-api-key` in any case, at the
- * top or inside `headers`, where GraphiQL puts its header pane.
+ * top level or inside `headers`, where GraphiQL puts the headers of its header pane.
  */
 function credentialIn(params: Readonly<Record<string, unknown>> | undefined): Credential {
   const { headers } = params ?? {};

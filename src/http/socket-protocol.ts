@@ -6,7 +6,7 @@ import type { WebSocket } from 'ws';
 /**
  * Creates the graphql-transport-ws protocol of each socket, with pings. It replaces `useServer` of graphql-ws, which
  * prints client errors to the console, and treats a failed write to a disconnected client as an internal error.
- * @param onError called with the error of a message; its socket is closed.
+ * @param onError called with an error in the handling of a message, whose socket is then closed.
  */
 export function createProtocol<E extends Record<PropertyKey, unknown>>(
   options: ServerOptions<Record<string, unknown>, Extra & Partial<E>>,
@@ -18,7 +18,7 @@ export function createProtocol<E extends Record<PropertyKey, unknown>>(
     const closed = server.opened(
       {
         protocol: socket.protocol,
-        // Resolves when the connection has sent it, or is closed.
+        // Resolves when the text has been sent, or the connection is closed.
         send: (text) => new Promise((resolve) => socket.send(text, () => resolve())),
         close: (code, reason) => socket.close(code, reason),
         onMessage: (listen) =>

@@ -22,14 +22,14 @@ export function createStreamCounts({ maxStreamsPerKey }: Pick<Config, 'maxStream
   const counts = new Map<string, number>();
 
   function release(apiKeyId: string): void {
-    const rest = (counts.get(apiKeyId) ?? 1) - 1;
-    if (rest > 0) counts.set(apiKeyId, rest);
+    const remaining = (counts.get(apiKeyId) ?? 1) - 1;
+    if (remaining > 0) counts.set(apiKeyId, remaining);
     else counts.delete(apiKeyId);
   }
 
   return {
     claim(apiKeyId, signal) {
-      // An aborted signal would never release it.
+      // With a signal that has already aborted, the stream would never be released.
       if (signal.aborted) return;
       const count = counts.get(apiKeyId) ?? 0;
       if (count >= maxStreamsPerKey) {

@@ -24,10 +24,10 @@ import { measureOperation, rootFieldsOf } from './query-limits.ts';
 import { limitResponse } from './response-limit.ts';
 import { requireScopes } from './scopes.ts';
 
-/** Shorter than the lease of a delivery. */
+/** The maximum duration of an execution: shorter than the lease of a delivery. */
 const TIMEOUT_MS = 5_000;
 const CACHED_DOCUMENTS = 500;
-/** The scope of documents, whoever saved them: it was checked then that the owner has it. */
+/** The scopes of all documents. Saving a document has checked that its owner has the scopes it needs. */
 const READER_SCOPES: ReadonlySet<Scope> = new Set(['READ']);
 
 /** A parsed and checked document. */
@@ -36,16 +36,16 @@ type Prepared =
   | { readonly problem: string };
 
 /**
- * Creates the executor of webhook documents: within the limits of any client, once per event, with the scope `READ`
- * only.
+ * Creates the executor of webhook documents. It runs them once per event, within the limits of any client, and
+ * with only the scope `READ`.
  * @param getDeps called for each event, for the resolvers.
  */
 export function createSelections(getDeps: () => Deps): Selections {
-  const known = new LRUCache<string, Prepared>({ max: CACHED_DOCUMENTS });
+  const preparedByText = new LRUCache<string, Prepared>({ max: CACHED_DOCUMENTS });
 
   function prepareOnce(text: string): Prepared {
-    const prepared = known.get(text) ?? prepare(text);
-    known.set(text, prepared);
+    const prepared = preparedByText.get(text) ?? prepare(text);
+    preparedByText.set(text, prepared);
     return prepared;
   }
 
@@ -58,14 +58,14 @@ export function createSelections(getDeps: () => Deps): Selections {
     const contextValue = createContext(deps, createReader(event.accountId), 'API', source);
     const { document } = prepared;
     try {
-      const running = limitResponse(deps.config.maxResponseBytes, () =>
+      const execution = limitResponse(deps.config.maxResponseBytes, () =>
         execute({ schema, document, rootValue: event, contextValue }),
       );
-      const result = await withTimeout(Promise.resolve(running), TIMEOUT_MS);
+      const result = await withTimeout(Promise.resolve(execution), TIMEOUT_MS);
       const selection = toSelection(result, (error) => {
         deps.logger.error({ err: error, event: event.id }, 'cannot execute a webhook document');
       });
-      // The operation that tests a document keeps its selection in memory.
+      // The operation that tests a document holds the selection in memory, so it counts against its response limit.
       if ('data' in selection) findBudget()?.addReadUnchecked(selection.data.length);
       return selection;
     } catch (error) {
@@ -90,7 +90,7 @@ export function createSelections(getDeps: () => Deps): Selections {
 function prepare(text: string): Prepared {
   try {
     const document = parseWithinLimits(text);
-    const problem = findMistake(document);
+    const problem = findProblemIn(document);
     const operation = getOperationAST(document);
     if (problem !== undefined || operation == null) return { problem: problem ?? ONLY };
     requireScopes({ schema, document, operation }, READER_SCOPES);
@@ -103,7 +103,7 @@ function prepare(text: string): Prepared {
 }
 
 /** @throws QueryTooComplexError */
-function findMistake(document: DocumentNode): string | undefined {
+function findProblemIn(document: DocumentNode): string | undefined {
   const errors = validateBriefly(schema, document);
   if (errors.length > 0) return errors.map(({ message }) => message).join(' ');
   const [operation, ...others] = document.definitions.filter(
@@ -124,7 +124,7 @@ function createReader(accountId: string): Viewer {
   return { kind: 'API_KEY', accountId, apiKeyId: '', scopes: READER_SCOPES, revoked };
 }
 
-/** `report` logs internal errors; the result hides them, as they may contain secrets. */
+/** Converts a result. `report` logs internal errors, which the selection hides because they may contain secrets. */
 function toSelection({ data, errors = [] }: ExecutionResult, report: (error: GraphQLError) => void): Selection {
   if (errors.length === 0 && data != null) return { data: toJson(data) };
   const problems = errors.map((error) => {

@@ -41,7 +41,7 @@ export interface SocketServer {
   readonly operations: number;
   /** The number of running queries and mutations. */
   readonly requests: number;
-  /** Closes every socket with 1012, which tells clients to reconnect. */
+  /** Closes every socket with 1012, on which clients reconnect. */
   close(): Promise<void>;
 }
 
@@ -78,22 +78,22 @@ export function createSocketServer(
   });
   const gate = createSocketGate(deps);
   const operations: Operations = { deps, graphql, gate, lastRequest: 0, count: 0, streams: 0 };
-  const speak = createOperationProtocol(operations, engine);
+  const runProtocol = createOperationProtocol(operations, engine);
 
-  function welcome(client: WebSocket, request: IncomingMessage, socket: Duplex): void {
+  function accept(client: WebSocket, request: IncomingMessage, socket: Duplex): void {
     deps.metrics.sockets.inc();
     client.once('close', () => deps.metrics.sockets.dec());
     const clientOf = () => gate.clientOf(client, request);
     watchSocket(pendingBytes, client, { connection: socket as Socket, clientOf });
-    speak(client, request);
-    // A client error has closed the socket.
+    runProtocol(client, request);
+    // The error was caused by the client, and has closed the socket.
     client.on('error', (error) => deps.logger.debug({ err: error }, 'socket failed'));
   }
 
   return {
     upgrade(request, socket, head) {
       if (isAllowedOrigin(deps.config, request)) {
-        sockets.handleUpgrade(request, socket, head, (client) => welcome(client, request, socket));
+        sockets.handleUpgrade(request, socket, head, (client) => accept(client, request, socket));
       } else socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     },
 
@@ -130,7 +130,7 @@ function createOperationProtocol(operations: Operations, engine: Engine) {
           return [maskError(error)];
         }
       },
-      // Results come directly from the engine, without the plugins of HTTP: `toPublic` does their work.
+      // Results come directly from the engine, without the plugins that mask errors for HTTP, so `toPublic` masks them.
       execute: engine,
       subscribe: engine,
       onOperation: ({ extra }, id, _payload, _args, results) =>
@@ -180,9 +180,9 @@ async function prepareOperation(
   }
   const contextValue = await contextFactory();
   const { operationName, variables: variableValues } = payload;
-  // The engine would refuse it too, in a result; clients expect an error for a forbidden operation.
+  // The engine would refuse it too, but in a result. Clients expect an `error` message for a forbidden operation.
   requireScopesOf({ schema, document, operationName, variableValues, contextValue });
-  // An operation that was refused earlier never completes.
+  // Counted last: an operation that is refused before never completes, and would be counted for ever.
   beginOperation(operations, context, id, { abort, isStream: operation.operation === 'subscription' });
   return { schema, document, operationName, variableValues, contextValue };
 }
@@ -222,7 +222,7 @@ async function closeSockets(sockets: WebSocketServer): Promise<void> {
   sockets.close();
 }
 
-/** HTTP takes the status from `extensions.http`; here it is only removed. */
+/** Removes the extensions that only the HTTP transport uses. */
 function publicError(error: GraphQLError): GraphQLFormattedError {
   const { http, unexpected, ...extensions } = error.extensions;
   return { ...error.toJSON(), extensions };

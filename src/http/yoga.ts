@@ -17,11 +17,11 @@ export function createGraphQLServer(deps: Deps, engine: Engine) {
   return createYoga<OperationSource>({
     schema,
     context: ({ viewer, ...source }) =>
-      // Without a viewer no resolver runs: see `useAccess`.
+      // Without a viewer, no resolver runs: see `useAccess`.
       viewer === undefined ? {} : createContext(deps, viewer, 'GRAPHQL', source),
     plugins: [useStreamHeaders, useJsonBody(), useParser(), useAccess(deps), useEngine(engine)],
     maskedErrors: { maskError },
-    // The keys are whole documents, so their length is bounded; errors are cheap to compute again.
+    // The cache keys are document texts, so their total length is bounded. Errors are cheap to compute again.
     parserAndValidationCache: {
       documentCache: new LRUCache<string, DocumentNode>({
         maxSize: CACHED_QUERY_CHARS,
@@ -29,7 +29,7 @@ export function createGraphQLServer(deps: Deps, engine: Engine) {
       }),
       errorCache: { get: () => undefined, set: () => undefined },
     },
-    // The HTTP server handles these, and everything else besides GraphQL.
+    // The HTTP server does this, and everything else that is not GraphQL.
     graphiql: false,
     cors: false,
     landingPage: false,
@@ -39,7 +39,7 @@ export function createGraphQLServer(deps: Deps, engine: Engine) {
   });
 }
 
-/** A proxy must not store, delay or transform a stream; the framework's headers say less. */
+/** Forbids proxies to store, delay or transform a stream, which the framework's headers do not. */
 const useStreamHeaders: Plugin = {
   onResponse({ response: { headers } }) {
     if (isStreamType(headers.get('content-type'))) {

@@ -22,7 +22,7 @@ import { type Fork, findFork, requireFork } from './fork.ts';
 import { findRecordedSend, type IdempotentSend, recordSend, repeatEffects } from './idempotent-send.ts';
 import { readSentMessage, type SendMessageInput, type SentMessage } from './send-message.ts';
 
-/** The message to edit and its new text. Without `metadata`, the new message has the metadata of the edited one. */
+/** The message to edit and its new text. Without `metadata`, the new message keeps that of the edited message. */
 export interface EditMessageInput extends Omit<SendMessageInput, keyof TargetInput> {
   readonly messageId: string;
 }
@@ -30,7 +30,7 @@ export interface EditMessageInput extends Omit<SendMessageInput, keyof TargetInp
 /** The new user message and its reply. */
 export type EditedMessage = Omit<SentMessage, 'conversation'>;
 
-/** A committed edit, and what has to follow the commit. */
+/** A committed edit, and the input for the steps that follow the commit. */
 interface CommittedEdit extends Omit<DispatchInput, 'reply'> {
   readonly edited: EditedMessage;
 }
@@ -45,12 +45,12 @@ const rulesFor = (maxChars: number) =>
 type ParsedInput = z.output<ReturnType<typeof rulesFor>>;
 
 /**
- * Edits a message of the visitor: writes a new version beside it, with a reply of its own. The conversation shows the new
- * version; the old one and the messages after it are kept.
+ * Edits a message of the visitor: writes a new version beside it, with its own reply. The conversation shows the new
+ * version; the old version and the messages after it are kept.
  * @returns the new message and its reply; while a person answers, the handoff message instead of a reply.
- * @throws InvalidInputError, also for a message that is not the visitor's, and see `requireFork`; NotFoundError,
- * IdempotencyConflictError, ChatbotPausedError, ConversationBusyError, QuotaExceededError, QueueFullError. Nothing is stored
- * then.
+ * @throws InvalidInputError, also for a message that is not the visitor's, and in the cases of `requireFork`;
+ * NotFoundError, IdempotencyConflictError, ChatbotPausedError, ConversationBusyError, QuotaExceededError,
+ * QueueFullError. In these cases nothing is stored.
  */
 export async function editMessage(deps: GenerateDeps, viewer: Viewer, input: EditMessageInput): Promise<EditedMessage> {
   const parsed = parseInput(rulesFor(deps.config.maxMessageChars), { ...input });
@@ -91,8 +91,8 @@ function idempotentSendOf(
 
 async function writeNewVersion(
   trx: Queryable,
-  { message: old, conversation, chatbot }: Fork,
-  { content, metadata = old.metadata }: ParsedInput,
+  { message: original, conversation, chatbot }: Fork,
+  { content, metadata = original.metadata }: ParsedInput,
   {
     enqueued,
     now,
@@ -102,8 +102,8 @@ async function writeNewVersion(
   const { accountId, id, chatbotId, unreadCount } = conversation;
   const at = toTimestamp(now);
   await updateConversation(trx, { ...conversation, unreadCount: unreadCount + 1, updatedAt: at });
-  await setShownBranch(trx, accountId, id, old.parentId);
-  const fields = { role: 'USER', status: 'COMPLETED', parentId: old.parentId, content, metadata } as const;
+  await setShownBranch(trx, accountId, id, original.parentId);
+  const fields = { role: 'USER', status: 'COMPLETED', parentId: original.parentId, content, metadata } as const;
   const { message, event } = await writeMessage(trx, conversation, at, fields);
   await enqueueEvents(trx, { accountId, chatbotId, at }, [messageReceived(conversation, message)]);
   const reply = enqueued && (await writeReply(trx, conversation, { question: message, enqueued, now, ...origin }));

@@ -25,11 +25,11 @@ export interface Range {
 
 /** The estimated cost of answering a message. */
 export interface MessageEstimate {
-  /** The model that would answer; the default model of a provider is named. */
+  /** The model that would answer; if the chatbot sets no model, the provider's default model. */
   readonly author: ModelName;
   readonly inputTokens: Range;
   readonly outputTokens: Range;
-  /** In billionths of a US dollar; null when the price is not known. */
+  /** The price in billionths of a US dollar; null when it is not known. */
   readonly priceNano: Range | null;
 }
 
@@ -40,8 +40,8 @@ const TOLERANCE = 0.25;
 const MIN_OUTPUT_TOKENS = 1;
 
 /**
- * Estimates the cost of answering a message now, without asking a model: it searches the sources and composes the prompt as
- * for a reply. The estimate contains no tool calls and no fallbacks; each tool call costs the prompt again.
+ * Estimates the cost of answering a message now, without calling a model: it searches the sources and composes the
+ * prompt as for a reply. The estimate excludes tool calls and fallback models; each tool call costs the prompt again.
  * @throws InvalidInputError, NotFoundError
  */
 export async function estimateMessage(
@@ -74,8 +74,8 @@ function estimate(
   inputTokens: Range,
 ): MessageEstimate {
   const outputTokens = { min: MIN_OUTPUT_TOKENS, max: config.models.maxOutputTokens };
-  const priceOf = (end: 'min' | 'max') =>
-    prices.priceOf(author, { inputTokens: inputTokens[end], cachedTokens: 0, outputTokens: outputTokens[end] });
+  const priceOf = (bound: 'min' | 'max') =>
+    prices.priceOf(author, { inputTokens: inputTokens[bound], cachedTokens: 0, outputTokens: outputTokens[bound] });
   const [min, max] = [priceOf('min'), priceOf('max')];
   return { author, inputTokens, outputTokens, priceNano: min === null || max === null ? null : { min, max } };
 }

@@ -29,7 +29,7 @@ export async function findFork(trx: Queryable, viewer: Viewer, messageId: string
 /**
  * Checks that a message can get a sibling.
  * @param role the role that the message must have; `refusal` is the error message for another role.
- * @throws InvalidInputError for another role, in a closed conversation, and where the message has 50 versions.
+ * @throws InvalidInputError for another role, in a closed conversation, and if the message already has 50 versions.
  */
 export async function requireFork(
   trx: Queryable,

@@ -14,7 +14,7 @@ import type { Queryable } from '../store/tables.ts';
 
 const RETENTION_MS = 24 * 60 * 60 * 1_000;
 
-/** A request with an idempotency key: the scope of the key, and the content of the request. */
+/** A request with an idempotency key: the key with its scope, the content of the request, and the time. */
 export interface IdempotentSend {
   readonly scope: IdempotencyScope;
   readonly request: unknown;
@@ -22,7 +22,7 @@ export interface IdempotentSend {
 }
 
 /**
- * Finds the message that the same request has written within the last 24 hours.
+ * Finds the id of the message that the same request has written within the last 24 hours.
  * @throws IdempotencyConflictError when the key was used for a different request.
  */
 export async function findRecordedSend(
@@ -35,7 +35,7 @@ export async function findRecordedSend(
   return effect?.messageId;
 }
 
-/** Records the message that a request has written, in the same transaction: either both exist or neither. */
+/** Records the message that a request has written. Uses the same transaction, so that both exist or neither does. */
 export async function recordSend(
   trx: Queryable,
   accountId: string,
@@ -47,8 +47,9 @@ export async function recordSend(
 }
 
 /**
- * Reads what a repeated request has to repeat, because the first one may have failed right after its commit: readers are
- * signalled, and replies that are marked to stop are stopped. The reply watcher starts a reply that did not start.
+ * Reads the effects that a repeated request must repeat, because the first request may have failed right after its
+ * commit: signalling subscribers, and stopping the replies that are marked to stop. If the reply did not start, the
+ * reply watcher starts it.
  */
 export async function repeatEffects(
   trx: Queryable,

@@ -10,7 +10,7 @@ import { setRating } from '../store/messages.ts';
 import { enqueueEvents } from '../store/webhooks/outbox.ts';
 
 /**
- * Stores the visitor's rating of a reply, in place of an earlier rating.
+ * Stores the visitor's rating of a reply or of a person's message; it replaces an earlier rating.
  * @throws NotFoundError; InvalidInputError for a message of the visitor.
  */
 export async function rateMessage(

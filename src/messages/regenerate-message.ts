@@ -28,7 +28,7 @@ export interface RegenerateMessageInput {
   readonly clientMessageId?: string | null | undefined;
 }
 
-/** A committed regeneration, and what has to follow the commit. */
+/** A committed regeneration, and the input for the steps that follow the commit. */
 interface CommittedRegeneration extends DispatchInput {
   readonly reply: Message;
 }
@@ -36,12 +36,12 @@ interface CommittedRegeneration extends DispatchInput {
 const RULES = z.object({ clientMessageId: clientIdText.optional() });
 
 /**
- * Generates another reply to the same user message, beside the old one. The conversation shows the new reply instead of the
- * old one and the messages after it, which are kept.
+ * Generates another reply to the same user message, beside the old one. The conversation shows the new reply instead of
+ * the old one and the messages after it, which are kept.
  * @returns the new reply.
- * @throws NotFoundError; InvalidInputError for a message that is not a reply of the chatbot, while a person answers, and see
- * `requireFork`; IdempotencyConflictError, ChatbotPausedError, ConversationBusyError, QuotaExceededError, QueueFullError.
- * Nothing is stored then.
+ * @throws NotFoundError; InvalidInputError for a message that is not a reply of the chatbot, while a person answers,
+ * and in the cases of `requireFork`; IdempotencyConflictError, ChatbotPausedError, ConversationBusyError,
+ * QuotaExceededError, QueueFullError. In these cases nothing is stored.
  */
 export async function regenerateMessage(
   deps: GenerateDeps,
@@ -53,16 +53,16 @@ export async function regenerateMessage(
   const now = deps.clock.now();
   const committed = await deps.db.transaction(async (trx): Promise<CommittedRegeneration> => {
     const fork = await findFork(trx, viewer, messageId);
-    const { message: old, conversation } = fork;
+    const { message: original, conversation } = fork;
     const scope = { chatbotId: conversation.chatbotId, operation: 'regenerateMessage' };
-    const send = key === undefined ? undefined : { scope: { ...scope, key }, request: { messageId: old.id }, now };
+    const send = key === undefined ? undefined : { scope: { ...scope, key }, request: { messageId: original.id }, now };
     const recordedId = send && (await findRecordedSend(trx, accountId, send));
     if (recordedId !== undefined) {
       const reply = requireFound('Message', await findMessage(trx, accountId, recordedId));
       return { reply, ...(await repeatEffects(trx, conversation)) };
     }
     await requireFork(trx, fork, { role: 'ASSISTANT', refusal: 'Only replies of the chatbot can be regenerated.' });
-    const question = requireFound('Message', await findMessage(trx, accountId, old.parentId ?? ''));
+    const question = requireFound('Message', await findMessage(trx, accountId, original.parentId ?? ''));
     const enqueued = await enqueueReply(trx, deps.config, fork, { now, whenBusy });
     if (enqueued === undefined) throw refuseFork('A person has taken over the conversation; hand it back first.');
     await updateConversation(trx, { ...conversation, updatedAt: toTimestamp(now) });

@@ -8,8 +8,8 @@ import { findBranchEnd, setShownBranch } from '../store/branches.ts';
 import { appendEvent } from '../store/events.ts';
 
 /**
- * Makes a conversation show a message, the messages that lead to it and those that follow it; where these have several
- * versions, the newest. Has no effect for a message that is already shown.
+ * Makes a conversation show a message, the messages that lead to it and those that follow it; of a following message
+ * with several versions, it shows the newest. Has no effect if the message is already shown.
  * @throws NotFoundError
  */
 export async function selectBranch(

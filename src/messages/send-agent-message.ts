@@ -17,7 +17,7 @@ import { listOpenReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { findRecordedSend, type IdempotentSend, recordSend, repeatEffects } from './idempotent-send.ts';
 
-/** A person's message, and its conversation. */
+/** The message of a person who answers instead of the chatbot, and its conversation. */
 export interface SendAgentMessageInput {
   readonly conversationId: string;
   readonly content: string;
@@ -43,10 +43,10 @@ const rulesFor = (maxChars: number) =>
 type ParsedInput = z.output<ReturnType<typeof rulesFor>>;
 
 /**
- * Stores a person's message to the visitor. The chatbot then answers nothing for `HANDOFF_HOURS` after the last such message:
- * open replies of the conversation are stopped. A private note has no such effect; only viewers who manage the chatbot see
- * it.
- * @throws InvalidInputError, NotFoundError, IdempotencyConflictError; nothing is stored.
+ * Stores a person's message to the visitor. Open replies of the conversation are stopped, and the chatbot does not
+ * answer until `HANDOFF_HOURS` after the person's last message. A private note does not silence the chatbot; only
+ * viewers with `MANAGE` see it.
+ * @throws InvalidInputError, NotFoundError, IdempotencyConflictError; in these cases nothing is stored.
  */
 export async function sendAgentMessage(
   deps: AgentDeps,
@@ -57,7 +57,7 @@ export async function sendAgentMessage(
   const isPrivate = input.isPrivate === true;
   const { accountId } = viewer;
   const now = deps.clock.now();
-  const { stopping, events, ...sent } = await deps.db.transaction(async (trx): Promise<Sent> => {
+  const { stopping, events, ...sent } = await deps.db.transaction(async (trx): Promise<CommittedMessage> => {
     const conversation = await getLockedConversation(trx, accountId, input.conversationId);
     const send = idempotentSendOf(conversation, parsed, isPrivate, now);
     const recordedId = send && (await findRecordedSend(trx, accountId, send));
@@ -75,8 +75,8 @@ export async function sendAgentMessage(
   return sent;
 }
 
-/** A written message, and what has to follow the commit. `stopping` are the replies that are being generated. */
-interface Sent {
+/** A committed message, and the input for the steps after the commit: the events to publish, the replies to stop. */
+interface CommittedMessage {
   readonly agentMessage: Message;
   readonly conversation: Conversation;
   readonly events: readonly Pick<LoggedEvent, 'conversationId' | 'chatbotId'>[];
@@ -92,7 +92,7 @@ async function writeNote(
   conversation: Conversation,
   parsed: ParsedInput,
   now: number,
-): Promise<Sent> {
+): Promise<CommittedMessage> {
   const fields = { ...agentFieldsOf(parsed), parentId: null, isPrivate: true };
   const { message, event } = await writeMessage(trx, conversation, toTimestamp(now), fields);
   return { agentMessage: message, conversation, events: [event], stopping: [] };
@@ -104,7 +104,7 @@ async function takeOver(
   conversation: Conversation,
   parsed: ParsedInput,
   now: number,
-): Promise<Sent> {
+): Promise<CommittedMessage> {
   const { id, accountId, status } = conversation;
   const at = toTimestamp(now);
   const stopped = await requestStop(trx, await listOpenReplies(trx, accountId, id), at);

@@ -52,7 +52,7 @@ export interface SentMessage {
   readonly notice: string | null;
 }
 
-/** A committed send, and what has to follow the commit. */
+/** A committed send, and the input for the steps that follow the commit. */
 interface CommittedSend extends Omit<DispatchInput, 'reply'> {
   readonly sent: SentMessage;
 }
@@ -66,10 +66,10 @@ const rulesFor = (maxChars: number) =>
   });
 
 /**
- * Stores a visitor's message and its reply in one transaction, and resolves after the commit. The reply is generated in the
- * background, after the open replies of the conversation. While a person answers, there is no reply.
+ * Stores a visitor's message and its reply in one transaction, and resolves after the commit. The reply is generated in
+ * the background, after the open replies of the conversation. While a person answers, there is no reply.
  * @throws InvalidInputError, NotFoundError, IdempotencyConflictError, ChatbotPausedError, ConversationBusyError,
- * QuotaExceededError, QueueFullError; nothing is stored.
+ * QuotaExceededError, QueueFullError; in these cases nothing is stored.
  */
 export async function sendMessage(
   deps: GenerateDeps & Pick<Deps, 'typing'>,
@@ -108,7 +108,7 @@ export async function sendMessage(
   return sent;
 }
 
-/** Replaces the target by the conversation of the session token, which begins with its first message. */
+/** Replaces the target with the session token's conversation, which is created with its first message. */
 function withSessionTarget({ session }: Viewer, input: SendMessageInput): SendMessageInput {
   if (session === undefined) return input;
   const { chatbotId, conversationId: sessionId } = session;
@@ -118,7 +118,7 @@ function withSessionTarget({ session }: Viewer, input: SendMessageInput): SendMe
 /** The validated fields of an input. */
 type ParsedInput = z.output<ReturnType<typeof rulesFor>>;
 
-/** Identifies a send by its idempotency key, its content and the target as the client named it; `undefined` without a key. */
+/** Identifies a send by its idempotency key, its content and the target that the client gave; `undefined`: no key. */
 function idempotentSendOf(
   target: ConversationTarget,
   input: TargetInput,
@@ -159,22 +159,22 @@ interface WriteOptions {
 
 async function writeQuestion(
   trx: Queryable,
-  { chatbot, conversation: found }: ConversationTarget,
+  { chatbot, conversation: existing }: ConversationTarget,
   channel: Channel,
   { content, sessionId, metadata }: ParsedInput,
   { enqueued, now, conversationId, ...origin }: WriteOptions,
 ): Promise<{ sent: SentMessage; events: LoggedEvent[] }> {
   const at = toTimestamp(now);
-  const conversation = found
-    ? await reopenConversation(trx, found, at)
+  const conversation = existing
+    ? await reopenConversation(trx, existing, at)
     : await startConversation(trx, chatbot, { id: conversationId, channel, sessionId, metadata, at });
-  const parentId = (found && (await findShownBranchEnd(trx, found.accountId, found.id))) ?? null;
+  const parentId = (existing && (await findShownBranchEnd(trx, existing.accountId, existing.id))) ?? null;
   const fields = { role: 'USER', status: 'COMPLETED', content, metadata, parentId } as const;
   const question = await writeMessage(trx, conversation, at, fields);
   const reopened = { type: 'HandoffChanged', conversationId: conversation.id, at } as const;
-  const handoff = found?.status === 'CLOSED' ? [await appendEvent(trx, conversation.accountId, reopened)] : [];
+  const handoff = existing?.status === 'CLOSED' ? [await appendEvent(trx, conversation.accountId, reopened)] : [];
   const outboxEvents = [messageReceived(conversation, question.message)];
-  if (found === undefined) outboxEvents.unshift(conversationStarted(conversation));
+  if (existing === undefined) outboxEvents.unshift(conversationStarted(conversation));
   await enqueueEvents(trx, { accountId: conversation.accountId, chatbotId: chatbot.id, at }, outboxEvents);
   const reply =
     enqueued && (await writeReply(trx, conversation, { question: question.message, enqueued, now, ...origin }));

@@ -8,9 +8,9 @@ import { requestStop, type StopDeps, stopReplies } from '../replies/stop-reply.t
 import { findMessage } from '../store/messages.ts';
 
 /**
- * Stops a reply. A reply that is being generated keeps its text; a queued reply is never generated. A message that has ended
- * is left unchanged, so stopping is idempotent.
- * @returns the message after that. It is still STREAMING where its end cannot be stored within some seconds; the end is
+ * Stops a reply. A reply that is being generated keeps its text; a queued reply is never generated. A message that has
+ * ended is left unchanged, so stopping is idempotent.
+ * @returns the message afterwards. It is still STREAMING if its end cannot be stored within some seconds; the end is
  * then stored as soon as possible.
  * @throws NotFoundError
  */

@@ -2,7 +2,7 @@ import { APICallError } from '@ai-sdk/provider';
 import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
 import type { Redact } from './redact.ts';
 
-/** A call of a model failed. Contains nothing of the question, the answer or a key. */
+/** The failure of a model call. It contains no part of the question, the answer or a key. */
 export class ModelFailure extends AnswerFailure {
   /** Whether a retry may succeed. */
   readonly isTransient: boolean;
@@ -22,7 +22,7 @@ interface RetryHint {
   readonly retryAfterMs?: number | undefined;
 }
 
-/** A failure as the provider or its package reports it. */
+/** An error that a provider or its package reported. */
 interface ProviderError {
   readonly status: number | undefined;
   /** The provider's names for the error: type, code, status. */
@@ -30,20 +30,20 @@ interface ProviderError {
   readonly message: string;
 }
 
-// The vendors' own words, from HTTP responses and from streams; numeric codes match as whole words.
-const CONTEXT =
+// Patterns of the providers' error texts in HTTP responses and streams; numeric codes match as whole words.
+const TOO_LONG =
   /context[ _](length|window|size|limit)|(context|prompt|model|input) length|exceed_context|prompt (is )?too long|input is too long|input token count|exceeds max length|exceeds the maximum size|request_too_large|longer than the maximum|overflows|\b1261\b/;
-const CONTENT =
+const FILTERED =
   /content[ _](policy|filter|management)|content violates|usage polic|data_?inspection|inappropriate content|content exists risk|unsafe or sensitive|敏感|safety_check|prohibited_content|\b1301\b/;
-const MONEY =
+const OUT_OF_CREDIT =
   /insufficient[ _](quota|balance|credit)|credit balance|billing_error|arrear|used all available credits|spending limit|\b1113\b/;
-const RATE = /rate[ _-]?limit|too[ _]many[ _]requests|resource_exhausted|throttl|\b130[235]\b/;
-const OURS =
+const RATE_LIMIT = /rate[ _-]?limit|too[ _]many[ _]requests|resource_exhausted|throttl|\b130[235]\b/;
+const REQUEST_ERROR =
   /authentication|unauthenticated|permission|invalid_api_key|invalid_request|bad_request|badrequest|invalid_argument|not_found|unsupported/;
-/** Errors of the packages whose message contains the whole frame that could not be parsed. */
+/** Names of package errors whose message contains the entire frame that could not be parsed. */
 const UNREADABLE = /JSONParse|TypeValidation|InvalidResponseData|EmptyResponseBody|Download/;
 const MISUSED = /LoadAPIKey|LoadSetting|NoSuchModel|InvalidArgument|UnsupportedFunctionality|InvalidPrompt/;
-/** 4xx statuses that a retry may resolve. */
+/** 4xx statuses after which a retry may succeed. */
 const TRANSIENT_STATUSES = [408, 409, 425, 499];
 const MAX_CAUSES = 5;
 
@@ -52,33 +52,33 @@ const MAX_CAUSES = 5;
  * the provider's names for the error and the redacted message; the failure keeps no reference to `error`.
  */
 export function toModelFailure(error: unknown, redact: Redact): ModelFailure {
-  const known = findKnown(error);
-  if (known !== undefined) return new ModelFailure(known.code, redact(known.message));
+  const ownFailure = findOwnFailure(error);
+  if (ownFailure !== undefined) return new ModelFailure(ownFailure.code, redact(ownFailure.message));
   const { status, names, message } = parseError(error);
   const detail = redact([status, names, message].filter((part) => part !== undefined && part !== '').join(' '));
   const retryAfterMs = readRetryAfter(error);
   const words = `${names} ${message}`.toLowerCase();
 
   const isAccessStatus = status === 401 || status === 404 || status === 429;
-  if (status === 413 || (!isAccessStatus && status !== 403 && CONTEXT.test(words)))
+  if (status === 413 || (!isAccessStatus && status !== 403 && TOO_LONG.test(words)))
     return new ModelFailure('CONTEXT_TOO_LONG', detail);
-  if (!isAccessStatus && CONTENT.test(words)) return new ModelFailure('CONTENT_FILTERED', detail);
-  if (status === 402 || MONEY.test(words)) return new ModelFailure('PROVIDER_RATE_LIMITED', detail);
-  if (status === 429 || (status === undefined && RATE.test(words)))
+  if (!isAccessStatus && FILTERED.test(words)) return new ModelFailure('CONTENT_FILTERED', detail);
+  if (status === 402 || OUT_OF_CREDIT.test(words)) return new ModelFailure('PROVIDER_RATE_LIMITED', detail);
+  if (status === 429 || (status === undefined && RATE_LIMIT.test(words)))
     return new ModelFailure('PROVIDER_RATE_LIMITED', detail, { isTransient: true, retryAfterMs });
-  if (isOurFault(error, status, words)) return new ModelFailure('PROVIDER_MISCONFIGURED', detail);
+  if (isMisconfigured(error, status, words)) return new ModelFailure('PROVIDER_MISCONFIGURED', detail);
   return new ModelFailure('PROVIDER_UNAVAILABLE', detail, { isTransient: true, retryAfterMs });
 }
 
-function isOurFault(error: unknown, status: number | undefined, words: string): boolean {
+function isMisconfigured(error: unknown, status: number | undefined, words: string): boolean {
   if (status !== undefined && status >= 300) return status < 500 && !TRANSIENT_STATUSES.includes(status);
   if (error instanceof Error && (MISUSED.test(error.name) || ('code' in error && error.code === 'ERR_INVALID_URL')))
     return true;
-  return status === undefined && OURS.test(words);
+  return status === undefined && REQUEST_ERROR.test(words);
 }
 
-/** Finds a failure of the gateway itself that a package has wrapped, such as a refused address. */
-function findKnown(error: unknown): AnswerFailure | undefined {
+/** Finds a failure that the gateway itself threw and a package has wrapped, such as a refused address. */
+function findOwnFailure(error: unknown): AnswerFailure | undefined {
   let cause = error;
   for (let depth = 0; depth < MAX_CAUSES && cause instanceof Error; depth++) {
     if (cause instanceof AnswerFailure) return cause;

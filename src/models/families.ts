@@ -5,12 +5,12 @@ import { isProvider, type Provider } from '../domain/providers.ts';
 /** A family of models: names, address and protocol. */
 export interface ModelFamily {
   readonly label: string;
-  /** The model for chatbots that name none; null when the family has no known models. */
+  /** The model for chatbots that specify none; null when the family has no known models. */
   readonly defaultModel: string | null;
-  /** The vendor's address; null when there is none. */
+  /** The provider's address; null when there is none. */
   readonly baseUrl: string | null;
   readonly needsKey: boolean;
-  /** Whether servers of these models may stream the markers that end a turn. */
+  /** Whether servers of these models may include end-of-turn markers in the streamed text. */
   readonly leaksStopMarkers?: true;
   /** Returns the family's call options. Reasoning is streamed when requested, or by default in some families. */
   options?(
@@ -28,7 +28,7 @@ export interface ModelRequest {
   readonly showsReasoning: boolean;
 }
 
-/** The endpoint of a provider. Every field is set, because the packages read missing ones from the environment. */
+/** A provider's endpoint. Every field is set, because the packages would read missing ones from the environment. */
 export interface ModelEndpoint {
   readonly apiKey: string;
   readonly baseUrl: string;
@@ -42,7 +42,7 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
     defaultModel: 'gpt-6-luna',
     baseUrl: 'https://api.openai.com/v1',
     needsKey: true,
-    // OpenAI stores no messages; it returns the reasoning encrypted instead, for the next round.
+    // With `store: false` OpenAI stores no messages; it returns encrypted reasoning instead, for the next round.
     options: ({ showsReasoning }) => ({
       providerOptions: { openai: { store: false, ...(showsReasoning && { reasoningSummary: 'auto' }) } },
     }),
@@ -126,9 +126,9 @@ export const FAMILIES: Readonly<Record<Provider, ModelFamily>> = {
 const MIN_BUDGET_TOKENS = 1_024;
 
 /**
- * Builds the options for Claude's reasoning, which takes time and tokens. Models up to 4.5 need a token budget, which the
- * package adds to `max_tokens`: the answer gets the rest, if that is at least as large. Newer models choose a budget
- * within `max_tokens` themselves.
+ * Builds the options for Claude's reasoning, which takes time and tokens. Models up to 4.5 need a token budget, which
+ * the package adds to `max_tokens`: the answer gets the remaining tokens, if they are at least as many. Newer models
+ * choose a budget within `max_tokens` themselves.
  */
 function buildClaudeReasoning({ model, maxOutputTokens }: ModelRequest) {
   const isAdaptive =
@@ -146,7 +146,7 @@ async function loadCompatible(name: Provider, { apiKey, baseUrl, fetch }: ModelE
   return createOpenAICompatible({ name, apiKey, baseURL: baseUrl, fetch, includeUsage: true });
 }
 
-/** Completes a model name with the provider's default model, which may be null. */
+/** Replaces a missing model with the provider's default model, which may be null. */
 export function withDefaultModel({ provider, model }: ModelName): ModelName {
   return { provider, model: model ?? (isProvider(provider) ? FAMILIES[provider].defaultModel : null) };
 }

@@ -1,7 +1,7 @@
 import type { LanguageModelV4FinishReason, LanguageModelV4Usage } from '@ai-sdk/provider';
 import type { TokenUsage } from '../domain/usage.ts';
 
-/** The outcome of an answer: complete, cut at its limit, withheld by a filter, or broken off. */
+/** The outcome of an answer: complete, truncated at its limit, withheld by a filter, or cut off by a failure. */
 export type AnswerOutcome = 'WHOLE' | 'LENGTH' | 'FILTERED' | 'CUT_OFF';
 
 /** Finish reasons of GLM that the packages do not map. */

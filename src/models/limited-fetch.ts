@@ -1,6 +1,6 @@
 import { AnswerFailure } from '../domain/failures.ts';
 
-/** Limits in bytes. An event lasts from one blank line to the next. */
+/** Limits in bytes. An event extends from one blank line to the next. */
 export interface ResponseLimits {
   readonly maxBytes: number;
   readonly maxEventBytes: number;
@@ -12,9 +12,9 @@ const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
 /**
- * Wraps a fetch so that it follows no redirect, which would leak the key, and reads no response beyond the limits: the
- * parser buffers an event until it ends, and then parses it synchronously. A response that exceeds a limit fails with an
- * `AnswerFailure`.
+ * Wraps a fetch so that it follows no redirect, which would leak the key, and stops reading a response that exceeds a
+ * limit, because the parser buffers an event until it ends and then parses it synchronously. Such a response fails with
+ * an `AnswerFailure`.
  */
 export function createLimitedFetch(fetch: typeof globalThis.fetch, limits: ResponseLimits): typeof globalThis.fetch {
   return async (input, init) => {
@@ -31,18 +31,18 @@ function limitStream(
   { maxBytes, maxEventBytes }: ResponseLimits,
 ): ReadableStream<Uint8Array> {
   const reader = stream.getReader();
-  const fits = createEventGauge(maxEventBytes);
-  let leftBytes = maxBytes;
+  const fits = createEventSizeCheck(maxEventBytes);
+  let remainingBytes = maxBytes;
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const { done, value } = await reader.read();
         if (done) return controller.close();
-        leftBytes -= value.byteLength;
-        const isLong = leftBytes < 0;
-        if (!isLong && fits(value)) return controller.enqueue(value);
+        remainingBytes -= value.byteLength;
+        const isTooLong = remainingBytes < 0;
+        if (!isTooLong && fits(value)) return controller.enqueue(value);
         reader.cancel().catch(() => {});
-        const what = isLong ? `The response is longer than ${maxBytes}` : `An event is longer than ${maxEventBytes}`;
+        const what = isTooLong ? `The response is longer than ${maxBytes}` : `An event is longer than ${maxEventBytes}`;
         controller.error(new AnswerFailure('PROVIDER_UNAVAILABLE', `${what} bytes.`));
       },
       cancel: (reason) => reader.cancel(reason),
@@ -52,7 +52,7 @@ function limitStream(
 }
 
 /** Creates a function that checks, chunk by chunk, that every event is within the limit. */
-function createEventGauge(maxBytes: number): (chunk: Uint8Array) => boolean {
+function createEventSizeCheck(maxBytes: number): (chunk: Uint8Array) => boolean {
   let eventBytes = 0;
   let isLineStart = true;
   return (chunk) => {

@@ -12,7 +12,7 @@ export interface ModelCall extends ModelName {
   /** `none`: the model sees the tools but must not use them; absent: the model chooses. */
   readonly toolChoice?: 'none';
   readonly maxOutputTokens: number;
-  /** The greatest text length in UTF-16 units; the text ends there with `LENGTH`. Absent: `MAX_ANSWER_CHARS`. */
+  /** The maximum text length in UTF-16 units; the text ends there with `LENGTH`. Absent: `MAX_ANSWER_CHARS`. */
   readonly maxChars?: number;
   /** Whether to request reasoning, which some families send only on request. Absent: false. */
   readonly showsReasoning?: boolean;
@@ -34,7 +34,7 @@ export interface ModelStream {
   readonly model: string;
   /**
    * Reads the next step; not to be called after `finish`.
-   * @throws AnswerFailure when the stream times out, breaks off, cannot be parsed, or reports an error.
+   * @throws AnswerFailure when the stream times out, is cut off, cannot be parsed, or reports an error.
    */
   next(): Promise<ModelStep>;
   /** The output so far as an assistant message: text, reasoning and tool calls. */
@@ -46,19 +46,19 @@ export interface ModelStream {
 /** Calls hosted models. */
 export interface Models {
   /**
-   * Calls a model, and resolves when its first step has arrived. Transient failures before the first step are retried twice
-   * at most; later failures are not retried. A model whose circuit breaker is open is not called.
+   * Calls a model, and resolves when its first step has arrived. Transient failures before the first step are retried
+   * at most twice; later failures are not retried. A model whose circuit breaker is open is not called.
    * @throws AnswerFailure, also when `signal` aborts.
    */
   open(call: ModelCall, signal: AbortSignal): Promise<ModelStream>;
 }
 
-/** The key and address with which an account reaches a provider. */
+/** The key and address with which an account's models are called. */
 export interface ProviderCredentials {
   readonly apiKey: string | undefined;
   /** Absent: the provider's own address. */
   readonly baseUrl: string | undefined;
-  /** Stable while key and address are the same; circuit breakers are kept for each identity. */
+  /** Stays the same while key and address do; each identity has its own circuit breakers. */
   readonly identity: string;
   readonly fetch: typeof globalThis.fetch;
 }

@@ -28,19 +28,19 @@ export interface ModelsOptions {
   readonly silenceMs: number;
 }
 
-/** How often a call is retried, and the first and longest delay. */
+/** The maximum number of retries of a call, and the first and longest delay before one. */
 const RETRIES = 2;
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 10_000;
-/** After this many failures in a row with one identity, a model is not called for this time. */
+/** After `failures` consecutive failures with one identity, a model is not called for `pauseMs`. */
 const BREAKER = { failures: 5, pauseMs: 30_000 };
 /** Cache sizes; the least recently used entry is dropped. */
 const MAX_CLIENTS = 500;
 const MAX_BREAKERS = 2_000;
-/** More than the longest answer takes in any protocol. An event is parsed synchronously, which blocks other requests. */
+/** Enough for the longest answer in any protocol. An event is parsed synchronously, which blocks other requests. */
 const RESPONSE_LIMITS = { maxBytes: 64 * 1_024 * 1_024, maxEventBytes: 1_024 * 1_024, maxErrorBytes: 1_024 * 1_024 };
 
-/** A loaded provider package with one identity's credentials. */
+/** A loaded provider package that uses one identity's credentials. */
 interface ProviderClient {
   readonly identity: string;
   readonly createModel: Promise<(model: string) => LanguageModelV4>;
@@ -66,8 +66,8 @@ export function createModels(options: ModelsOptions): Models {
     const endpoint = toEndpoint(provider, credentials);
     if (credentials === undefined || endpoint === undefined) throw misconfigured(`${provider} is not configured.`);
     const key = `${provider} ${credentials.identity}`;
-    const known = clients.get(key);
-    if (known !== undefined) return known;
+    const cached = clients.get(key);
+    if (cached !== undefined) return cached;
     const client = {
       identity: credentials.identity,
       createModel: FAMILIES[provider].load(endpoint),
@@ -77,11 +77,11 @@ export function createModels(options: ModelsOptions): Models {
     return client;
   }
 
-  /** Returns the model's own breaker, so that one failing model does not block the others. */
+  /** Returns the model's circuit breaker. Each model has its own, so that a failing model does not block the others. */
   function getBreaker(provider: Provider, { identity }: ProviderClient, model: string): Breaker {
     const key = `${provider} ${identity} ${model}`;
-    const known = breakers.get(key);
-    if (known !== undefined) return known;
+    const cached = breakers.get(key);
+    if (cached !== undefined) return cached;
     const breaker = createBreaker(BREAKER);
     breakers.set(key, breaker);
     return breaker;
@@ -99,7 +99,7 @@ export function createModels(options: ModelsOptions): Models {
         const breaker = getBreaker(provider, client, model);
         isReported = call.isTest === true || breaker.tryNow();
         if (!isReported) throw new ModelFailure('PROVIDER_UNAVAILABLE', `${provider} has failed too often lately.`);
-        const stream = await askWithRetries({ call, provider, model, client, breaker, signal }, options);
+        const stream = await openWithRetries({ call, provider, model, client, breaker, signal }, options);
         options.onOutcome(accountId, { provider, model }, null);
         return stream;
       } catch (error) {
@@ -112,7 +112,7 @@ export function createModels(options: ModelsOptions): Models {
 }
 
 /** Calls a model, with retries of transient failures, until its first step has arrived. */
-async function askWithRetries(resolved: ResolvedCall, options: ModelsOptions): Promise<ModelStream> {
+async function openWithRetries(resolved: ResolvedCall, options: ModelsOptions): Promise<ModelStream> {
   const { call, provider, model, signal, breaker } = resolved;
   const retries = call.isTest ? 0 : RETRIES;
   for (let tries = 1; ; tries++) {
@@ -161,7 +161,7 @@ function createSource(
       });
     },
     toFailure: (error) => toModelFailure(error, describe),
-    createFailure: (code, detail, passing) => new ModelFailure(code, describe(detail), passing),
+    createFailure: (code, detail, retryHint) => new ModelFailure(code, describe(detail), retryHint),
   };
 }
 
@@ -176,7 +176,7 @@ function createStream(name: { provider: Provider; model: string }, steps: StepRe
   };
 }
 
-/** Updates the circuit breaker. An answer counts as success even if it refuses; a failed test changes nothing. */
+/** Updates the circuit breaker. A provider that responds, even with a refusal, is available; tests never open it. */
 function recordFailure({ call, breaker, signal }: ResolvedCall, { code }: ModelFailure): void {
   if (code !== 'PROVIDER_UNAVAILABLE') breaker.succeed();
   else if (!signal.aborted && !call.isTest) breaker.fail();

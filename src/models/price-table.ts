@@ -7,10 +7,10 @@ export interface Price {
 }
 
 /**
- * The vendors' published prices, by `provider/model`, for text at the standard tier. If a price depends on the length of the
- * prompt, this is the price of the shortest; if it depends on the hour, the price at peak hours. Uncertain prices are left
- * out: the gateway reports them as unknown, and `MODEL_PRICES_FILE` can add them. A dated snapshot costs as much as its
- * model unless it is listed here.
+ * The providers' published prices, by `provider/model`, for text at the standard tier. If a price depends on the length
+ * of the prompt, the table has the price of the shortest prompts; if it depends on the time of day, the price at peak
+ * hours. Uncertain prices are left out: the gateway reports them as unknown, and `MODEL_PRICES_FILE` can add them. A
+ * dated snapshot costs as much as its model unless it is listed here.
  */
 export const PRICES: Readonly<Record<string, Price>> = {
   // https://developers.openai.com/api/docs/pricing, November 2026; prompts up to 272k tokens
@@ -75,7 +75,7 @@ export const PRICES: Readonly<Record<string, Price>> = {
   'xai/grok-4.5': { input: 2, cachedInput: 0.5, output: 6 },
   'xai/grok-4.3': { input: 1.25, cachedInput: 0.2, output: 2.5 },
 
-  // https://api-docs.deepseek.com/quick_start/pricing, October 2026; at peak hours, the others cost half
+  // https://api-docs.deepseek.com/quick_start/pricing, October 2026; at peak hours, twice the price of other hours
   'deepseek/deepseek-flash': { input: 0.3, cachedInput: 0.006, output: 1.2 },
   'deepseek/deepseek-v4-flash': { input: 0.3, cachedInput: 0.006, output: 1.2 },
   'deepseek/deepseek-v4-pro': { input: 1.32, cachedInput: 0.044, output: 3.96 },

@@ -13,8 +13,8 @@ export interface Prices {
 }
 
 /**
- * Creates the known prices; those of the operator's file take precedence. The built-in engine costs nothing. A dated
- * snapshot costs as much as its model unless it has a price of its own.
+ * Creates the prices from `PRICES` and the operator's file, which takes precedence. The built-in engine costs nothing.
+ * A dated snapshot costs as much as its model unless it has its own price.
  * @throws StartupError for a file that cannot be read or is invalid; it lists every problem.
  */
 export function createPrices(pricesFile: string | undefined): Prices {
@@ -34,7 +34,7 @@ export function createPrices(pricesFile: string | undefined): Prices {
   };
 }
 
-/** How vendors date a snapshot of a model: `-2025-04-14`, `-20250414` or `-0414` at the end of its name. */
+/** How providers date a snapshot of a model: `-2025-04-14`, `-20250414` or `-0414` at the end of its name. */
 const SNAPSHOT = /-(20\d{2}-\d{2}-\d{2}|20\d{6}|(0[1-9]|1[0-2])[0-3]\d)$/;
 
 const amount = z

@@ -29,8 +29,9 @@ export interface ProviderAccess {
    */
   findCredentials(accountId: string, provider: string): Promise<ProviderCredentials | undefined>;
   /**
-   * Counts a failure, and stores the outcome of a call in the background: at once when it differs from the last one, and
-   * otherwise once a minute at most. `failure` is null for a success. Without a model nothing is stored.
+   * Counts a failure, and stores the outcome of a call in the background: immediately when it differs from the last
+   * one, and otherwise at most once a minute. `failure` is null for a success. If `name` has no model, nothing is
+   * stored.
    */
   recordOutcome(accountId: string, name: ModelName, failure: FailureCode | null): void;
   /** Drops the cached credentials of an account, or of all accounts. */
@@ -62,8 +63,8 @@ export function createProviderAccess(deps: ProviderAccessDeps): ProviderAccess {
   const { config, metrics } = deps;
   const plain = openPlainFetch();
   const identify = createIdentities();
-  const ofOperator = readOperatorAccess(config.models, identify, plain.fetch);
-  const own: OwnAccessCache = {
+  const operatorAccess = readOperatorAccess(config.models, identify, plain.fetch);
+  const ownAccess: OwnAccessCache = {
     deps,
     identify,
     plainFetch: plain.fetch,
@@ -75,8 +76,8 @@ export function createProviderAccess(deps: ProviderAccessDeps): ProviderAccess {
 
   return {
     async findCredentials(accountId, provider) {
-      const access = (await getOwnAccess(own, accountId)).get(provider);
-      return access === undefined ? ofOperator.get(provider) : (access ?? undefined);
+      const access = (await getOwnAccess(ownAccess, accountId)).get(provider);
+      return access === undefined ? operatorAccess.get(provider) : (access ?? undefined);
     },
 
     recordOutcome(accountId, { provider, model }, failure) {
@@ -86,16 +87,16 @@ export function createProviderAccess(deps: ProviderAccessDeps): ProviderAccess {
 
     invalidate(accountId) {
       if (accountId === undefined) {
-        own.accounts.clear();
+        ownAccess.accounts.clear();
         outcomes.clear();
         return;
       }
-      own.accounts.delete(accountId);
+      ownAccess.accounts.delete(accountId);
       for (const name of outcomes.keys()) if (name.startsWith(`${accountId} `)) outcomes.delete(name);
     },
 
     close() {
-      own.closed.abort();
+      ownAccess.closed.abort();
       return plain.close();
     },
   };
@@ -107,14 +108,14 @@ function readOperatorAccess(
   identify: Identify,
   fetch: ProviderCredentials['fetch'],
 ): ReadonlyMap<string, ProviderCredentials> {
-  const found = new Map<string, ProviderCredentials>();
+  const credentials = new Map<string, ProviderCredentials>();
   for (const provider of PROVIDERS) {
     const { apiKey, baseUrl } = models.access[provider];
     const isConfigured = provider === 'open' ? baseUrl !== undefined : apiKey !== undefined;
     if (isConfigured)
-      found.set(provider, { apiKey, baseUrl, identity: identify('', provider, apiKey, baseUrl), fetch });
+      credentials.set(provider, { apiKey, baseUrl, identity: identify('', provider, apiKey, baseUrl), fetch });
   }
-  return found;
+  return credentials;
 }
 
 /** The cached credentials of accounts. */
@@ -130,8 +131,8 @@ interface OwnAccessCache {
 function getOwnAccess(cache: OwnAccessCache, accountId: string): Promise<OwnCredentials> {
   const { accounts } = cache;
   const { clock } = cache.deps;
-  const known = accounts.get(accountId);
-  if (known !== undefined && clock.monotonicMs() - known.at < MAX_AGE_MS) return known.own;
+  const cached = accounts.get(accountId);
+  if (cached !== undefined && clock.monotonicMs() - cached.at < MAX_AGE_MS) return cached.own;
   const own = readOwnAccess(cache, accountId);
   const entry = { at: clock.monotonicMs(), own };
   accounts.set(accountId, entry);
@@ -177,9 +178,9 @@ function writeOutcome(
 ): void {
   const { provider, model, failure } = call;
   const name = `${accountId} ${provider} ${model}`;
-  const known = outcomes.get(name);
+  const stored = outcomes.get(name);
   const now = clock.monotonicMs();
-  if (known?.failure === failure && now - known.at < OUTCOME_INTERVAL_MS) return;
+  if (stored?.failure === failure && now - stored.at < OUTCOME_INTERVAL_MS) return;
   outcomes.set(name, { at: now, failure });
   const outcome = { ...call, at: toTimestamp(clock.now()) };
   background.run('store the outcome of a model call', () =>
@@ -187,7 +188,7 @@ function writeOutcome(
   );
 }
 
-/** Turns a refused address into a misconfiguration, which is not retried. */
+/** Wraps a fetch so that a refused address counts as a misconfiguration, which is not retried. */
 function convertRefusals(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
   return async (input, init) => {
     try {
@@ -201,7 +202,7 @@ function convertRefusals(fetch: typeof globalThis.fetch): typeof globalThis.fetc
 
 type Identify = ReturnType<typeof createIdentities>;
 
-/** Creates identities that are valid in this process only, so that nobody can find a key by trying values. */
+/** Creates identities with a random salt for this process, so that a key cannot be found by trying values. */
 function createIdentities() {
   const salt = randomBytes(32);
   return (accountId: string, provider: Provider, apiKey: string | undefined, baseUrl: string | undefined): string =>

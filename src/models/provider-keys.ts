@@ -26,7 +26,7 @@ export interface ProviderKeyDeps {
   readonly announcements: Pick<Announcements, 'announce'>;
 }
 
-/** The ending of a shorter key would reveal too much of it. */
+/** The ending of a shorter key is not shown, because it would reveal too much of the key. */
 const MIN_LENGTH_TO_SHOW = 8;
 const ENDING_LENGTH = 4;
 const MAX_URL_LENGTH = 2_048;
@@ -80,8 +80,8 @@ function rulesFor(addresses: AddressRules) {
 }
 
 /**
- * Sets the account's own key for a provider, in place of the previous one. It takes precedence over the operator's at once.
- * The stored outcomes of the provider's models are deleted.
+ * Sets the account's own key for a provider, in place of the previous one. It immediately takes precedence over the
+ * operator's. The stored outcomes of the provider's models are deleted.
  * @param input `apiKey` may be absent for `open` only, which needs a `baseUrl`; the address must be public or allowed.
  * @throws InvalidInputError, also when the gateway has no key to seal with.
  */

@@ -4,11 +4,11 @@ import type { LanguageModelV4Message, LanguageModelV4ToolCall, SharedV4ProviderM
 export type ProviderMessage = LanguageModelV4Message & { role: 'assistant' };
 
 /**
- * Collects a model's output. Each block of text or reasoning keeps the latest metadata that the provider attached to it,
- * because reasoning models need it back.
+ * Collects a model's output. Each block of text or reasoning keeps the latest metadata that the provider attached to
+ * it, because reasoning models need it in the next round.
  */
 export interface ProviderText {
-  /** Starts a new block, even with a known id: providers reuse ids. */
+  /** Starts a new block, even if a block has the same id, because providers reuse ids. */
   begin(type: BlockType, part: BlockPart): void;
   /** Continues a block, or starts it. */
   resume(type: BlockType, part: BlockPart): void;
@@ -20,7 +20,7 @@ export interface ProviderText {
 
 type BlockType = 'text' | 'reasoning';
 
-/** A stream part that belongs to a block, which the provider's id names. */
+/** A stream part that belongs to a block. The provider assigns the block's id. */
 interface BlockPart {
   readonly id: string;
   readonly providerMetadata?: SharedV4ProviderMetadata;
@@ -72,7 +72,7 @@ function attach(metadata: SharedV4ProviderMetadata | undefined) {
   return metadata && { providerOptions: metadata };
 }
 
-/** Parses a tool's input; an empty object when it is no object, because providers accept nothing else in the next round. */
+/** Parses a tool's input. Anything but an object becomes `{}`, because providers reject it in the next round. */
 function readInput(text: string): unknown {
   try {
     const input: unknown = JSON.parse(text);

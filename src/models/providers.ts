@@ -20,7 +20,7 @@ export interface ProviderStatus {
   readonly isConfigured: boolean;
   /** Where the credentials come from; null when none are needed or none exist. */
   readonly keySource: 'ACCOUNT' | 'ENVIRONMENT' | null;
-  /** The account's own key, which may be one that cannot be unsealed. */
+  /** The account's own key, even if it cannot be unsealed; undefined when there is none. */
   readonly own: ProviderKey | undefined;
   /** The provider's models that the account has called, the most recent first. */
   readonly models: readonly ProviderModel[];
@@ -61,9 +61,9 @@ export async function getProvider(
   viewer: Pick<Viewer, 'accountId'>,
   name: ProviderStatus['name'],
 ): Promise<ProviderStatus> {
-  const found = (await listProviders(deps, viewer)).find((each) => each.name === name);
-  if (found === undefined) throw new Error(`There is no provider ${name}.`);
-  return found;
+  const status = (await listProviders(deps, viewer)).find((each) => each.name === name);
+  if (status === undefined) throw new Error(`There is no provider ${name}.`);
+  return status;
 }
 
 /** Returns a failure with its public message; null for none. */

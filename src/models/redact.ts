@@ -1,14 +1,14 @@
-/** Makes a foreign text safe to log: without secrets, on one line, and short. */
+/** Makes a provider's text safe to log: without secrets, on one line, and short. */
 export type Redact = (text: string) => string;
 
 const REDACTED = '[redacted]';
 /** In UTF-16 units: how much of a text is read, and how long the result is. */
 const MAX_INPUT_CHARS = 2_000;
 const MAX_RESULT_CHARS = 240;
-/** A shorter string is no secret, and removing it would damage most texts. */
+/** A shorter string is not treated as a secret, because its removal would damage most texts. */
 const MIN_SECRET_CHARS = 4;
 
-/** Patterns of keys in general. */
+/** Patterns of common forms of keys. */
 const KEY_PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/\b(?:sk|rk|pk|xai|gsk|hf|ics?)[-_][\w*.…-]{3,}/gi, REDACTED],
   [/\bAIza[\w*.-]{6,}/g, REDACTED],
@@ -20,8 +20,8 @@ const KEY_PATTERNS: readonly (readonly [RegExp, string])[] = [
 
 /** Creates a function that removes the given secrets, in any encoding, and everything that looks like a key. */
 export function createRedact(secrets: readonly (string | undefined)[]): Redact {
-  const known = secrets.flatMap((secret) => (secret !== undefined ? encodingsOf(secret) : []));
-  const forms = known.filter((form) => form.length >= MIN_SECRET_CHARS).sort((a, b) => b.length - a.length);
+  const encodings = secrets.flatMap((secret) => (secret !== undefined ? encodingsOf(secret) : []));
+  const forms = encodings.filter((form) => form.length >= MIN_SECRET_CHARS).sort((a, b) => b.length - a.length);
   const exact = forms.length > 0 ? new RegExp(forms.map(escapeRegExp).join('|'), 'gi') : undefined;
   return (text) => {
     let redacted = text.slice(0, MAX_INPUT_CHARS).replace(/[\p{C}\s]+/gu, ' ');

@@ -23,7 +23,7 @@ export function unsealProviderKey(
   return sealedKey === null ? null : sealer.unseal(PURPOSE, locationOf(accountId, provider), sealedKey);
 }
 
-/** Seals stored keys again with the newest sealing key. A key that cannot be unsealed stays as it is. */
+/** Seals stored keys again with the newest sealing key. A key that cannot be unsealed is left unchanged. */
 export async function resealProviderKeys({
   db,
   sealer,

@@ -4,12 +4,12 @@ import type { ModelStep } from './model-call.ts';
 import type { ProviderMessage } from './provider-text.ts';
 import { type AnswerEnd, type AnswerParser, type AnswerRules, createAnswerParser, parsePart } from './stream-parts.ts';
 
-/** How long a connection may take to end after its answer, so that it can be reused. */
+/** How long a response may take to end after the answer; if it ends in time, its connection is reused. */
 const DRAIN_MS = 1_000;
 
 /** Reads the steps of one answer. */
 export interface StepReader {
-  /** Resolves when the first step has arrived, which `next` returns. @throws ModelFailure */
+  /** Resolves when the first step has arrived; `next` then returns that step. @throws ModelFailure */
   ready(): Promise<void>;
   /** Reads the next step. @throws ModelFailure */
   next(): Promise<ModelStep>;
@@ -45,18 +45,19 @@ interface ReadingState {
   /** The pending call of `next`. */
   waiting: PromiseWithResolvers<ModelStep> | undefined;
   waitsSince: number;
-  /** The error of later calls of `next`; set when reading has stopped. */
+  /** The error with which later calls of `next` reject; set when reading has stopped. */
   stopped: ModelFailure | undefined;
   timer: NodeJS.Timeout | undefined;
-  // Created once, because every token uses them.
+  // Created once per answer, because they are used for every token.
   readonly onRead: (result: ReadableStreamReadResult<LanguageModelV4StreamPart>) => void;
   readonly onError: (error: unknown) => void;
   readonly onAbort: () => void;
 }
 
 /**
- * Calls a model and reads the stream of its package. A call of `next` ends in time, whether or not the package obeys the
- * abort signal. A token costs one promise besides the package's own. One timer checks how long a call has been waiting.
+ * Calls a model and reads the stream of its package. A call of `next` settles in time, even if the package ignores the
+ * abort signal. Each token costs one promise in addition to the package's. One timer checks how long a call has been
+ * waiting.
  */
 export function readModelSteps(source: StepSource): StepReader {
   const { signal, firstByteMs, silenceMs, createFailure } = source;
@@ -98,7 +99,7 @@ function nextStep(reading: ReadingState): Promise<ModelStep> {
   return reading.waiting.promise;
 }
 
-/** Reads the next part; the first time, asks the model. */
+/** Reads the next part; the first time, calls the model. */
 function readNextPart(reading: ReadingState): void {
   reading.waitsSince = performance.now();
   if (reading.reader !== undefined) reading.reader.read().then(reading.onRead, reading.onError);
@@ -183,9 +184,9 @@ function stopReading(
 function checkSilence(reading: ReadingState): void {
   const { firstByteMs, silenceMs, createFailure } = reading.source;
   const limit = reading.parser.hasBegun ? silenceMs : firstByteMs;
-  const left = reading.waiting === undefined ? limit : reading.waitsSince + limit - performance.now();
-  // At most `silenceMs`: the shorter limit may apply by then.
-  if (left > 0) reading.timer = setTimeout(checkSilence, Math.ceil(Math.min(left, silenceMs)), reading);
+  const remainingMs = reading.waiting === undefined ? limit : reading.waitsSince + limit - performance.now();
+  // At most `silenceMs`, because that limit may apply by then.
+  if (remainingMs > 0) reading.timer = setTimeout(checkSilence, Math.ceil(Math.min(remainingMs, silenceMs)), reading);
   else fail(reading, createFailure('PROVIDER_UNAVAILABLE', `Nothing arrived for ${limit} ms.`));
 }
 

@@ -1,8 +1,8 @@
-/** Removes from a text the markers with which open models end a turn, when a server streams one. */
+/** Removes the end-of-turn markers of open models from a text, in case a server streams them. */
 export interface StopFilter {
-  /** Returns the text that can be shown now; the possible start of a marker is buffered. */
+  /** Returns the text that can be displayed now; the possible start of a marker is buffered. */
   push(text: string): string;
-  /** Returns the buffered text, which became no marker, at the end of the text. */
+  /** Returns the buffered text at the end of the text, when it can no longer become a marker. */
   flush(): string;
   /** Whether a marker was found: the answer ends before it. */
   readonly isOver: boolean;
@@ -17,7 +17,7 @@ const MARKERS = [
   ...['<|im_end|>', '<|im_start|>', '<|eot_id|>', '<|eom_id|>', '<|start_header_id|>', '<|end_of_text|>'],
   ...['<|endoftext|>', '<|end|>', '<|return|>', '<|user|>', '<|assistant|>', '<|observation|>'],
 ];
-/** Also an HTML tag for struck text: a marker only if nothing but white space follows. */
+/** Also the HTML tag that ends struck-through text, so it is a marker only if nothing but white space follows. */
 const FINAL_MARKER = '</s>';
 const MARKER_START = '<';
 const ALL_MARKERS = [...MARKERS, FINAL_MARKER];
@@ -28,47 +28,47 @@ export function createStopFilter(): StopFilter {
   /** The possible start of a marker. */
   let buffered = '';
   /** `</s>` and the white space after it. */
-  let last = '';
+  let trailing = '';
   let isOver = false;
 
   function filter(text: string): string {
     if (buffered === '' && !text.includes(MARKER_START)) return text;
-    const whole = buffered + text;
+    const combined = buffered + text;
     buffered = '';
-    for (let at = whole.indexOf(MARKER_START); at !== -1; at = whole.indexOf(MARKER_START, at + 1)) {
-      if (MARKERS.some((marker) => whole.startsWith(marker, at))) {
+    for (let at = combined.indexOf(MARKER_START); at !== -1; at = combined.indexOf(MARKER_START, at + 1)) {
+      if (MARKERS.some((marker) => combined.startsWith(marker, at))) {
         isOver = true;
-        return whole.slice(0, at);
+        return combined.slice(0, at);
       }
-      if (whole.startsWith(FINAL_MARKER, at) && isBlank(whole.slice(at + FINAL_MARKER.length))) {
-        last = whole.slice(at);
-        return whole.slice(0, at);
+      if (combined.startsWith(FINAL_MARKER, at) && isBlank(combined.slice(at + FINAL_MARKER.length))) {
+        trailing = combined.slice(at);
+        return combined.slice(0, at);
       }
-      const rest = whole.slice(at, at + MAX_MARKER_LENGTH);
-      if (at + rest.length === whole.length && ALL_MARKERS.some((marker) => marker.startsWith(rest))) {
-        buffered = rest;
-        return whole.slice(0, at);
+      const tail = combined.slice(at, at + MAX_MARKER_LENGTH);
+      if (at + tail.length === combined.length && ALL_MARKERS.some((marker) => marker.startsWith(tail))) {
+        buffered = tail;
+        return combined.slice(0, at);
       }
     }
-    return whole;
+    return combined;
   }
 
   return {
     push(text) {
       if (isOver) return '';
-      if (last === '') return filter(text);
+      if (trailing === '') return filter(text);
       if (isBlank(text)) {
-        last += text;
+        trailing += text;
         return '';
       }
-      const shown = last;
-      last = '';
+      const shown = trailing;
+      trailing = '';
       return shown + filter(text);
     },
     flush() {
       const text = buffered;
       buffered = '';
-      last = '';
+      trailing = '';
       return text;
     },
     get isOver() {

@@ -19,11 +19,11 @@ export type AnswerEnd = FinishStep | ModelFailure;
 export interface AnswerRules {
   /** Whether stop markers are removed from the text. */
   readonly hidesStopMarkers: boolean;
-  /** The greatest text length in UTF-16 units. */
+  /** The maximum text length in UTF-16 units. */
   readonly maxChars: number;
   /** Converts an error that the package threw or streamed. */
   toFailure(error: unknown): ModelFailure;
-  createFailure(code: FailureCode, detail: string, passing?: { readonly isTransient: boolean }): ModelFailure;
+  createFailure(code: FailureCode, detail: string, retryHint?: { readonly isTransient: boolean }): ModelFailure;
 }
 
 /** Converts the stream parts of a package to steps. */
@@ -31,9 +31,9 @@ export interface AnswerParser {
   readonly rules: AnswerRules;
   readonly filter: StopFilter | undefined;
   readonly providerText: ProviderText;
-  /** The steps that were not read yet, the oldest first. */
+  /** The steps that have not been read yet, the oldest first. */
   readonly steps: ModelStep[];
-  /** Sizes so far: text as read and as shown, reasoning plus tool input (`other`), and the number of tool calls. */
+  /** Sizes so far: text before (`read`) and after the stop filter, reasoning plus tool input (`other`), tool calls. */
   readonly size: { read: number; text: number; other: number; calls: number };
   /** Whether the model has started to answer, even with reasoning only. */
   hasBegun: boolean;
@@ -99,23 +99,23 @@ function addText(parser: AnswerParser, delta: string): AnswerEnd | undefined {
   parser.hasBegun ||= delta !== '';
   const read = delta.slice(0, parser.rules.maxChars - size.read);
   size.read += read.length;
-  show(parser, filter?.push(read) ?? read);
+  addVisibleText(parser, filter?.push(read) ?? read);
   if (filter?.isOver) return finish('STOP', null);
   if (read.length === delta.length) return undefined;
   flush(parser);
   return finish('LENGTH', null);
 }
 
-function show({ size, providerText, steps }: AnswerParser, text: string): void {
+function addVisibleText({ size, providerText, steps }: AnswerParser, text: string): void {
   if (text === '') return;
   size.text += text.length;
   providerText.append(text);
   steps.push({ type: 'text', text });
 }
 
-/** Shows the buffered text, which became no stop marker. */
+/** Adds the buffered text, which can no longer become a stop marker. */
 function flush(parser: AnswerParser): void {
-  show(parser, parser.filter?.flush() ?? '');
+  addVisibleText(parser, parser.filter?.flush() ?? '');
 }
 
 function addReasoning(parser: AnswerParser, delta: string): AnswerEnd | undefined {

@@ -5,14 +5,14 @@ import { line, parseInput } from '../domain/input.ts';
 import { BUILTIN, PROVIDERS } from '../domain/providers.ts';
 import type { ModelStream, Models } from './model-call.ts';
 
-/** The result of a test. */
+/** The result of a test of a provider. */
 export interface ProviderTest {
   readonly provider: (typeof NAMES)[number];
-  /** The tested model; null for the built-in engine, and for a provider without a model that could not be called. */
+  /** The tested model; null for the built-in engine, and when the input had no model and the call failed. */
   readonly model: string | null;
   /** The time until the answer ended or the test failed. */
   readonly latencyMs: number;
-  /** The reason of the failure; null for a success. */
+  /** The reason for the failure; null for a success. */
   readonly failure: FailureCode | null;
 }
 
@@ -25,8 +25,8 @@ const rules = z.object({
 });
 
 /**
- * Calls a model for a one-word answer, once, with the account's credentials, for 10 seconds at most. A success closes the
- * model's circuit breaker.
+ * Asks a model for a one-word answer, once, with the account's credentials, for at most 10 seconds. A success closes
+ * the model's circuit breaker.
  * @param input `model` absent means the provider's default.
  * @throws InvalidInputError
  */
@@ -66,12 +66,12 @@ export async function testProvider(
 }
 
 async function readToEnd(stream: ModelStream, limit: AbortSignal): Promise<void> {
-  const { promise: cut, reject } = Promise.withResolvers<never>();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(new AnswerFailure('PROVIDER_UNAVAILABLE', 'The test took too long.'));
   limit.addEventListener('abort', onAbort, { once: true });
   if (limit.aborted) onAbort();
   try {
-    while ((await Promise.race([stream.next(), cut])).type !== 'finish');
+    while ((await Promise.race([stream.next(), aborted])).type !== 'finish');
   } finally {
     limit.removeEventListener('abort', onAbort);
   }

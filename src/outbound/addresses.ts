@@ -2,14 +2,11 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import proxyAddr from 'proxy-addr';
 
-/** Which addresses the gateway may connect to when a client, not the operator, names them. */
+/** The addresses that the gateway may connect to when a client, not the operator, specifies them. */
 export interface AddressRules {
-  /**
-   * Whether the gateway may connect to an IP address and port: a public address on the usual ports, an allowed one on
-   * any.
-   */
+  /** Whether the gateway may connect to an IP address and port: public ones on the usual ports, allowed ones on any. */
   mayReach(address: string, port: number): boolean;
-  /** Whether the operator allows other addresses besides public ones, so that the port alone decides nothing. */
+  /** Whether the operator allows addresses besides public ones; if so, no URL is refused for its port alone. */
   readonly hasAllowed: boolean;
 }
 
@@ -31,11 +28,11 @@ export function createAddressRules(allowed: readonly string[]): AddressRules {
   };
 }
 
-/** The allocated range of IPv6: nothing else is allowed. */
-const GIVEN_OUT = ipaddr.parseCIDR('2000::/3');
+/** The allocated range of IPv6; no other IPv6 address is public. */
+const ALLOCATED = ipaddr.parseCIDR('2000::/3');
 
-/** Ranges that look public but are not: internal ones of clouds, for translation and tunnels, for examples. */
-const INNER = [
+/** Ranges that look public but are not: internal cloud services, translation, tunnels, documentation. */
+const RESERVED = [
   ...['168.63.129.16/32', '192.0.0.0/24', '192.88.99.0/24'],
   ...['::/96', '64:ff9b::/96', '64:ff9b:1::/48', '100::/64', '2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'],
   ...['5f00::/16', 'fec0::/10'],
@@ -45,7 +42,7 @@ const INNER = [
 export function isPublic(text: string): boolean {
   const address = ipaddr.process(text);
   if (address.range() !== 'unicast') return false;
-  if (address.kind() === 'ipv6' && ipaddr.subnetMatch(address, { givenOut: [GIVEN_OUT] }, 'none') === 'none')
+  if (address.kind() === 'ipv6' && ipaddr.subnetMatch(address, { givenOut: [ALLOCATED] }, 'none') === 'none')
     return false;
-  return ipaddr.subnetMatch(address, { inner: INNER }, 'public') === 'public';
+  return ipaddr.subnetMatch(address, { inner: RESERVED }, 'public') === 'public';
 }

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { type AddressRules, USUAL_PORTS } from './addresses.ts';
 
-/** The gateway refuses to connect to an address that a client names. The message tells the client why. */
+/** The gateway refuses to connect to an address that a client specified. The message tells the client why. */
 export class AddressRefusedError extends Error {}
 
 /** A redirect, which the gateway does not follow. */
@@ -14,20 +14,20 @@ export class RedirectRefusedError extends AddressRefusedError {
   }
 }
 
-/** At least two labels, in the form after parsing: lower case, other alphabets as `xn--`. */
+/** A host name of at least two labels, as `URL` returns it: lower case, other alphabets as `xn--`. */
 const NAME = /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-const INNER_NAME = /\.(?:localhost|local|internal|intranet|lan|home|corp)$/;
+const INTERNAL_NAME = /\.(?:localhost|local|internal|intranet|lan|home|corp)$/;
 
-/** The refusal that gives no details: clients must not learn whether an internal name or address exists. */
+/** The message without details, because clients must not learn whether an internal name or address exists. */
 export const NOT_PUBLIC = 'Must be on the public internet.';
 
 /**
- * Checks the text of a URL that a client names. For a host name, the caller must still check the addresses that it
- * resolves to.
+ * Parses and checks a URL that a client specified. For a host name, the caller must still check the addresses to which
+ * the name resolves.
  * @throws AddressRefusedError
  */
 export function checkUrl(text: string, rules: AddressRules): URL {
-  // Refuses texts that URL parsers read differently, before any parser reads one.
+  // Refuses texts that different URL parsers interpret differently, before any of them parses one.
   const authority = /^https?:\/\/(?<authority>[^/?#]+)/i.exec(text)?.groups?.authority;
   if (authority === undefined) throw new AddressRefusedError('Must begin with https:// or http:// and name a server.');
   if (/[\s\p{Cc}]/u.test(text)) throw new AddressRefusedError('Must not contain spaces or line breaks.');
@@ -41,7 +41,7 @@ export function checkUrl(text: string, rules: AddressRules): URL {
   const [host, port] = [hostOf(url), portOf(url)];
   if (isIP(host) !== 0) {
     if (!rules.mayReach(host, port)) throw new AddressRefusedError(`${NOT_PUBLIC} ${PORTS}`);
-  } else if (!NAME.test(host) || INNER_NAME.test(host)) {
+  } else if (!NAME.test(host) || INTERNAL_NAME.test(host)) {
     throw new AddressRefusedError(NOT_PUBLIC);
   } else if (!USUAL_PORTS.includes(port) && !rules.hasAllowed) {
     throw new AddressRefusedError(PORTS);

@@ -9,11 +9,11 @@ const CONNECT_MS = 5_000;
 const ATTEMPT_MS = 1_000;
 
 /**
- * Creates a `fetch` for addresses that clients name. A call checks the address, resolves its name, checks every
- * resolved address, and connects to these only; the path, `Host` and the name in the certificate are as written. Each
- * call opens its own connection. It closes at the end of the response, when the caller cancels the response, or when
- * the call's signal aborts. Resolving and connecting may take 5 seconds each; the caller limits the rest of the time,
- * and how much it reads of a body, which may decompress to any size. It refuses redirects.
+ * Creates a `fetch` for addresses that clients specify. A call checks the URL, resolves its host name, checks every
+ * resolved address, and connects to these only; the path, `Host` and the certificate's name are those of the URL. Each
+ * call opens its own connection, which closes at the end of the response, when the caller cancels the response, or when
+ * the call's signal aborts. Resolving and connecting may take 5 seconds each; the caller limits the remaining time,
+ * and how much it reads of a body, which may decompress to any size. Redirects are refused.
  *
  * The calls take a URL, not a `Request`, and a body that undici supports. They reject with an `AddressRefusedError`, or
  * as `fetch` does; a name that does not resolve gives the same error as one that resolves to an internal address.
@@ -55,10 +55,10 @@ export function createGuardedFetch(rules: AddressRules, resolve: Resolve = creat
   return guardedFetch as unknown as typeof globalThis.fetch;
 }
 
-/** Opens a client that sends one request to one server, whose addresses are known and checked. */
+/** Opens a client that sends one request to one server, whose addresses were resolved and checked. */
 function openClient(url: URL, addresses: readonly string[]): Client {
-  const found = addresses.map((address) => ({ address, family: isIP(address) }));
-  const lookup = ((_name, _options, callback) => callback(null, found)) satisfies LookupFunction;
+  const lookupResult = addresses.map((address) => ({ address, family: isIP(address) }));
+  const lookup = ((_name, _options, callback) => callback(null, lookupResult)) satisfies LookupFunction;
   return new Client(url.origin, {
     // Keeps no connection and no TLS session.
     pipelining: 0,

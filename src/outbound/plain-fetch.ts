@@ -2,7 +2,7 @@ import { Agent, fetch, type RequestInit } from 'undici';
 
 const CONNECT_MS = 5_000;
 
-/** A `fetch` with its own connections. */
+/** A `fetch` with its own pool of connections. */
 export interface PlainFetch {
   readonly fetch: typeof globalThis.fetch;
   /** Closes the open connections. */
@@ -10,8 +10,8 @@ export interface PlainFetch {
 }
 
 /**
- * Opens a `fetch` for addresses that the operator names: it checks nothing and reuses connections. Connecting may take
- * 5 seconds; the caller's signal limits the rest.
+ * Opens a `fetch` for addresses that the operator configures: it checks nothing and reuses connections. Connecting may
+ * take 5 seconds; the caller's signal limits the remaining time.
  */
 export function openPlainFetch(): PlainFetch {
   const dispatcher = new Agent({

@@ -2,14 +2,15 @@ import { Resolver } from 'node:dns/promises';
 
 /**
  * Resolves a name to all its IPv4 and IPv6 addresses, at least one.
- * @throws when the name has none, the name servers fail, or `signal` aborts.
+ * @throws when the name has no address, the name servers fail, or `signal` aborts.
  */
 export type Resolve = (name: string, signal: AbortSignal) => Promise<readonly string[]>;
 
 /**
- * Creates a `Resolve` that queries name servers. It does not use `lookup`: a client's unresponsive name server would
- * block one of the few threads that the process has for it. It reads no hosts file, whose names are internal.
- * @param servers addresses with ports; absent: those of this machine.
+ * Creates a `Resolve` that queries name servers. It does not use `lookup`, because a client's unresponsive name server
+ * would block one of the few threads that the process has for it. It ignores the hosts file, because the names in it
+ * are internal.
+ * @param servers addresses with ports; absent: the name servers of this machine.
  */
 export function createResolve(servers?: readonly string[]): Resolve {
   return async (name, signal) => {

@@ -4,12 +4,12 @@ import { saveAnswer } from '../store/open-replies.ts';
 import type { LiveReply } from './live-replies.ts';
 
 const SAVE_INTERVAL_MS = 1_000;
-/** How long readers wait at most for the first checkpoint. */
+/** The maximum time that subscribers wait for the first checkpoint. */
 const MAX_FIRST_SAVE_MS = 500;
 
 /**
- * Saves the text of the live replies every second in which it changed, all in one transaction. So a crash loses at most the
- * last second. A failed save is retried a second later.
+ * Every second, saves the texts of the live replies that have changed, all in one transaction. So a crash loses at most
+ * the text of the last second. A failed save is retried a second later.
  * @returns a function that stops it.
  */
 export function startCheckpoints(deps: Pick<Deps, 'db' | 'liveReplies' | 'background'>): () => void {
@@ -17,7 +17,7 @@ export function startCheckpoints(deps: Pick<Deps, 'db' | 'liveReplies' | 'backgr
   let isFailing = false;
 
   async function save(): Promise<void> {
-    // All texts are copied at once, as they grow while they are saved.
+    // Copies all texts first, because they grow while they are being saved.
     const changed = [...deps.liveReplies]
       .map(([id, reply]) => ({ id, reply, size: sizeOf(reply), ...copyText(reply) }))
       .filter(({ reply, size }) => size > reply.savedSize);
@@ -46,8 +46,8 @@ export function startCheckpoints(deps: Pick<Deps, 'db' | 'liveReplies' | 'backgr
 }
 
 /**
- * Saves the first text of a reply before any reader receives it. So after a crash, a reply without saved text is one that no
- * reader has seen. If saving takes longer than 500 ms or fails, readers receive the text anyway.
+ * Saves the first text of a reply before any subscriber receives it. So after a crash, no subscriber has seen any text
+ * of a reply without saved text. If saving takes longer than 500 ms or fails, subscribers receive the text anyway.
  */
 export async function saveFirstText(deps: Pick<Deps, 'db'>, id: string, reply: LiveReply): Promise<void> {
   const size = sizeOf(reply);
@@ -57,15 +57,15 @@ export async function saveFirstText(deps: Pick<Deps, 'db'>, id: string, reply: L
     .then(() => {
       reply.savedSize = Math.max(reply.savedSize, size);
     })
-    // The next checkpoint saves it.
+    // Ignored, because the next checkpoint saves the text.
     .catch(() => {});
-  const { promise: isLate, resolve } = Promise.withResolvers<void>();
+  const { promise: timeout, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, MAX_FIRST_SAVE_MS);
-  await Promise.race([saving, isLate]);
+  await Promise.race([saving, timeout]);
   clearTimeout(timer);
 }
 
-/** The size of a text, which only grows: characters plus citations. */
+/** Returns the size of a live reply: characters plus citations. It only grows. */
 const sizeOf = ({ content, citations }: LiveReply): number => content.length + citations.length;
 
 const copyText = ({ content, citations }: LiveReply) => ({ content, citations: [...citations] });

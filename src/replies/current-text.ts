@@ -2,7 +2,7 @@ import type { AnswerText } from '../coordination/live-texts.ts';
 import type { Deps } from '../deps.ts';
 import type { Message } from '../domain/entities.ts';
 
-/** Returns the newest text of a message that this process knows without reading anything. */
+/** Returns the newest text of a message that this process has in memory. */
 export function currentTextOf(
   { liveReplies, liveTexts }: Pick<Deps, 'liveReplies' | 'liveTexts'>,
   message: Message,
@@ -12,7 +12,7 @@ export function currentTextOf(
   return longerOf(message, live);
 }
 
-/** Returns the live text of a reply, or the saved text where that is longer. */
+/** Returns the live text of a reply, or the saved text if that is longer. */
 export function longerOf(message: Message, live: AnswerText | undefined): AnswerText {
   return live !== undefined && live.content.length >= message.content.length ? live : message;
 }

@@ -12,10 +12,10 @@ import type { Queryable } from '../store/tables.ts';
 import { type GenerateDeps, startGenerating } from './generate.ts';
 import { requestStop, type StopRequest, stopReplies } from './stop-reply.ts';
 
-/** What happens to a message while the conversation has open replies: it is queued or rejected, or it stops them. */
+/** What a new message does while the conversation has open replies: it is queued or rejected, or it stops them. */
 export type WhenBusy = 'ENQUEUE' | 'REJECT' | 'INTERRUPT';
 
-/** A place in the queue of a conversation whose reply is not written yet, and the replies that were stopped for it. */
+/** A position in a conversation's queue whose reply is not written yet, and the replies that were stopped for it. */
 export interface EnqueuedReply extends StopRequest {
   /** Whether another reply is generated first. */
   readonly isBusy: boolean;
@@ -26,9 +26,9 @@ export interface EnqueuedReply extends StopRequest {
 const MAX_QUEUED_REPLIES = 100;
 
 /**
- * Reserves the next place in the queue of a conversation, and one reply of the monthly quota; `undefined` while a person
+ * Reserves the next position in a conversation's queue, and one reply of the monthly quota; `undefined` while a person
  * answers, because then there is no reply.
- * @param conversation locked by the caller; absent where the message begins it.
+ * @param conversation locked by the caller; absent if the message starts a conversation.
  * @param whenBusy absent: `ENQUEUE`.
  * @throws ChatbotPausedError, ConversationBusyError, QueueFullError, QuotaExceededError
  */
@@ -43,12 +43,12 @@ export async function enqueueReply(
   if (!chatbot.isActive) throw new ChatbotPausedError();
   const open = conversation ? await listOpenReplies(trx, accountId, conversation.id) : [];
   if (open.length > 0 && whenBusy === 'REJECT') throw new ConversationBusyError();
-  // Stops queued replies first, as each gives its quota back.
+  // Stops queued replies before reserving quota, because each of them gives its quota back.
   const { stopping, events } = await requestStop(trx, whenBusy === 'INTERRUPT' ? open : [], toTimestamp(now));
-  const ahead = whenBusy === 'INTERRUPT' ? stopping : open;
-  if (ahead.length > MAX_QUEUED_REPLIES) throw new QueueFullError();
+  const precedingReplies = whenBusy === 'INTERRUPT' ? stopping : open;
+  if (precedingReplies.length > MAX_QUEUED_REPLIES) throw new QueueFullError();
   const warnings = await reserveReplyQuota(trx, config, accountId, now);
-  return { isBusy: ahead.length > 0, stopping, events, warnings };
+  return { isBusy: precedingReplies.length > 0, stopping, events, warnings };
 }
 
 /** A reply to write, and the API key of its request. */
@@ -61,14 +61,15 @@ interface NewReply {
   readonly apiKeyId: string;
 }
 
-/** The id of this node; null while the gateway stops, because it would interrupt new replies. */
+/** Returns the id of this node; null while the gateway is stopping, because it would interrupt new replies. */
 export function nodeForNewReplies({ background, node }: Pick<GenerateDeps, 'background' | 'node'>): string | null {
   return background.isDraining ? null : node.id;
 }
 
 /**
- * Writes the reply to a user message at its place in the queue. It is QUEUED where another reply comes first, or where
- * `nodeId` is null: then another node or the next start generates it. `startNextReply` starts a queued reply.
+ * Writes the reply to a user message at its position in the queue. The reply is QUEUED if another reply comes first, or
+ * if `nodeId` is null: then another node generates it, or this gateway after its next start. `startNextReply` starts a
+ * queued reply.
  */
 export async function writeReply(
   trx: Queryable,
@@ -82,9 +83,9 @@ export async function writeReply(
 }
 
 /**
- * Completes a request after its commit: publishes its events and quota warnings, starts its reply if that is not queued, and
- * stops the replies before it. For a repeated request, it repeats what the first one may not have completed: see
- * `repeatEffects`.
+ * Completes a request after its commit: publishes its events and quota warnings, starts its reply unless that is
+ * queued, and stops the replies that the request interrupts. For a repeated request, it repeats the steps that the
+ * first request may not have completed: see `repeatEffects`.
  */
 export function dispatchReply(
   deps: GenerateDeps,
@@ -93,11 +94,11 @@ export function dispatchReply(
   publishEvents(deps.bus, [...(enqueued?.events ?? []), ...events]);
   for (const { accountId } of enqueued?.warnings ?? []) deps.bus.publish(quotaTopic(accountId));
   if (enqueued && reply?.status === 'STREAMING') startGenerating(deps, reply);
-  // The end of each starts the next queued reply.
+  // When the last of them ends, the next queued reply starts.
   if (stopping.length > 0) deps.background.run('stop replies', () => stopReplies(deps, stopping));
 }
 
-/** A committed request, and what has to follow the commit. */
+/** A committed request, and the input for the steps that follow the commit. */
 export interface DispatchInput {
   readonly reply: Message | null;
   readonly enqueued: EnqueuedReply | undefined;

@@ -14,7 +14,8 @@ import { enqueueEvents } from '../store/webhooks/outbox.ts';
 /**
  * Stores the end of a reply, its usage and its events in the caller's transaction, which has locked the conversation. A
  * reply without text does not count against the quota. A reply that has already ended is left unchanged.
- * @param nodeId the node that generated the reply; a reply that another node has taken over is left unchanged. Absent: any.
+ * @param nodeId the node that generated the reply; a reply that another node has taken over is left unchanged. Absent:
+ * the reply's node is not checked.
  */
 export async function storeReplyEnd(
   trx: Queryable,
@@ -53,8 +54,8 @@ export async function storeReplyEnd(
 const UNKNOWN_USAGE = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0 };
 
 /**
- * Marks the next queued reply of a conversation as STREAMING on a node, unless another reply is STREAMING or the chatbot is
- * paused. The caller has locked the conversation, and starts the generation after the commit.
+ * Marks the next queued reply of a conversation as STREAMING on a node, unless another reply is STREAMING or the
+ * chatbot is paused. The caller has locked the conversation, and starts the generation after the commit.
  */
 export async function startNextReply(
   trx: Queryable,

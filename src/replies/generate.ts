@@ -34,13 +34,13 @@ export type GenerateDeps = Pick<
   | 'prices'
 >;
 
-/** How long storing the end of a reply is retried after unexpected errors. */
+/** How long the node keeps trying to store the end of a reply after unexpected errors. */
 const MAX_BROKEN_MS = 8_000;
 
 /**
- * Generates a reply in the background, then the queued replies of its conversation, one after another. Does nothing for a
- * reply that this process is already generating.
- * @param isAlone whether no other reply may be generated at the same time: see `recoverReplies`.
+ * Generates a reply in the background, then the queued replies of its conversation, one after another. Does nothing for
+ * a reply that this process is already generating.
+ * @param isAlone whether this process must not generate any other reply at the same time: see `recoverReplies`.
  */
 export function startGenerating(deps: GenerateDeps, reply: Message, isAlone = false): void {
   if (deps.liveReplies.has(reply.id)) return;
@@ -51,9 +51,10 @@ export function startGenerating(deps: GenerateDeps, reply: Message, isAlone = fa
 }
 
 /**
- * Generates one reply. The engine's answer goes into the live reply, and the bus signals each change to the readers. The
- * end of the reply and its usage are stored in one transaction. However the engine behaves, the reply ends. If the gateway
- * stops before there is any text, the reply is left to another node or the next start.
+ * Generates one reply. The engine's answer goes into the live reply, and the bus signals each change to the
+ * subscribers. The end of the reply and its usage are stored in one transaction. The reply ends however the engine
+ * behaves. If the gateway stops before there is any text, another node generates the reply, or this gateway after its
+ * next start.
  * @returns the next reply of the conversation.
  */
 async function generate(
@@ -71,19 +72,19 @@ async function generate(
   const anySignal = AbortSignal.any([signal, stop.signal]);
   const leaveGate = await deps.replyGate.enter(isAlone, anySignal);
   try {
-    // A reply that is stopped before its generation begins still needs its end stored.
+    // If a reply is stopped before its generation begins, its end must still be stored.
     if (!stop.signal.aborted && !(await tryBegin(deps, { reply, isAlone, nodeId }, signal))) return undefined;
     const { end: replyEnd, question } = await generateText(deps, reply, live, anySignal);
     const isUnseen = live.content === '' && live.citations.length === 0;
-    const isLeftToOthers = signal.aborted && replyEnd.status === 'INTERRUPTED' && isUnseen;
-    if (stop.signal.reason === OWNERSHIP_LOST || isLeftToOthers) return undefined;
+    const isLeftForRecovery = signal.aborted && replyEnd.status === 'INTERRUPTED' && isUnseen;
+    if (stop.signal.reason === OWNERSHIP_LOST || isLeftForRecovery) return undefined;
     const stored = await storeEnd(deps, { reply, nodeId }, replyEnd, signal);
     events = stored.events;
     const isLastReply = replyEnd.status === 'COMPLETED' && stored.next === undefined && !deps.background.isDraining;
     if (question && isLastReply) suggestFollowUps(deps, question, { ...reply, ...replyEnd });
     return stored.next;
   } catch (error) {
-    // The reply watcher recovers it; while the gateway stops, another node or the next start does.
+    // The reply watcher recovers the reply; if this gateway is stopping, another node or its next start recovers it.
     deps.node.abandoned.add(reply.id);
     throw error;
   } finally {
@@ -91,14 +92,14 @@ async function generate(
     deps.liveReplies.delete(reply.id);
     deps.liveTexts.end(reply.id);
     deps.metrics.activeAnswers.dec();
-    // If the confirmation of the commit was lost, `events` lacks what it wrote.
+    // Published separately, because `events` lacks the stored events if the confirmation of the commit was lost.
     deps.bus.publish(conversationTopic(reply.conversationId));
     publishEvents(deps.bus, events);
     resolveEnded();
   }
 }
 
-/** Returns whether the reply may begin. Counts the attempt of a reply that runs alone; others are counted when they start. */
+/** Returns whether the reply may begin. Counts its attempt if it is generated alone; others are already counted. */
 async function tryBegin(
   { db, background }: GenerateDeps,
   { reply, isAlone, nodeId }: { reply: Message; isAlone: boolean; nodeId: string },
@@ -184,8 +185,8 @@ async function generateText(
 }
 
 /**
- * Stores the end of a reply, and marks the next one as started, unless the gateway stops. Retries for as long as the storage
- * is unavailable, and for 8 seconds after any other error.
+ * Stores the end of a reply, and marks the next one as started unless the gateway is stopping. Retries for as long as
+ * the storage is unavailable, and for 8 seconds after any other error.
  */
 function storeEnd(
   deps: GenerateDeps,
@@ -197,7 +198,7 @@ function storeEnd(
   const storeOnce = () =>
     db.transaction(async (trx) => {
       const conversation = await lockConversation(trx, reply.accountId, reply.conversationId);
-      // The chatbot was deleted, and its deletion gave the quota back.
+      // The chatbot was deleted; the deletion gave the quota back.
       if (conversation === undefined) return { next: undefined, events: [] };
       const ended = await storeReplyEnd(trx, reply, end, nodeId);
       if (background.isDraining) return { next: undefined, events: ended };
@@ -213,9 +214,9 @@ function storeEnd(
 }
 
 /**
- * Passes the events of an answer to `receive`, and resolves as soon as `signal` aborts, even if the engine ignores the signal.
- * Each event costs one promise, plus that of `receive` if it returns one. A generator around the answer would cost three,
- * and `Promise.race` with the abort would retain memory for each event until the end.
+ * Passes the events of an answer to `receive`, and resolves as soon as `signal` aborts, even if the engine ignores the
+ * signal. Each event needs one promise, plus that of `receive` if it returns one. A generator around the answer would
+ * need three per event, and a `Promise.race` with the abort would retain memory for each event until the end.
  */
 function consumeAnswer(
   answer: AsyncIterable<AnswerEvent>,
@@ -248,7 +249,7 @@ function consumeAnswer(
   return promise.finally(() => {
     isOver = true;
     signal.removeEventListener('abort', end);
-    // Not awaited: an engine that ignores the signal would delay this.
+    // Not awaited, because an engine that ignores the signal would delay the caller.
     events.return?.().catch(() => {});
   });
 }

@@ -11,7 +11,7 @@ import type { LiveReply } from './live-replies.ts';
 export interface GenerationState {
   readonly startedAt: number;
   author: ModelName | null;
-  /** The estimated input tokens of the current model; `undefined` before it is asked, and once its usage is known. */
+  /** The estimated input tokens of the current model; `undefined` before a call and once its usage is known. */
   inputTokens: number | undefined;
   /** The usage of models whose answers were discarded. */
   readonly spent: { readonly author: ModelName; readonly usage: TokenUsage }[];
@@ -37,7 +37,7 @@ export function createGenerationState(): GenerationState {
   };
 }
 
-/** Applies one event of an engine's answer. Returns whether readers have something new to receive. */
+/** Applies one event of an engine's answer. Returns whether there is something new for subscribers. */
 export function applyAnswerEvent(state: GenerationState, live: LiveReply, event: AnswerEvent): boolean {
   switch (event.type) {
     case 'delta':
@@ -66,7 +66,7 @@ export function applyAnswerEvent(state: GenerationState, live: LiveReply, event:
   }
 }
 
-/** Estimates the usage of an answer that did not finish, because its engine reports none. */
+/** Estimates the usage of an answer that did not finish, because the engine did not report its usage. */
 export function usageOf({ inputTokens, reasoning }: GenerationState, { content }: LiveReply): TokenUsage | null {
   return inputTokens === undefined ? null : estimateUsage(inputTokens, content, reasoning);
 }
@@ -79,7 +79,7 @@ export function recordUsageMetrics(
   priceNano: number | null,
 ) {
   const { inputTokens, cachedTokens, outputTokens, reasoningTokens } = usage;
-  // The numbers of a provider may contradict each other.
+  // Never negative, although a provider's numbers may contradict each other.
   tokens.inc({ engine, kind: 'input' }, Math.max(0, inputTokens - cachedTokens));
   tokens.inc({ engine, kind: 'cached' }, cachedTokens);
   tokens.inc({ engine, kind: 'output' }, Math.max(0, outputTokens - reasoningTokens));
@@ -87,15 +87,15 @@ export function recordUsageMetrics(
   if (priceNano !== null) priceUsd.inc({ engine }, priceNano / 1e9);
 }
 
-/** @throws for a citation that cannot be written as JSON: it would fail every checkpoint and event that contains it. */
+/** @throws for a citation that JSON cannot represent, because every checkpoint and event that has it would fail. */
 function requireWritable(citation: Citation): Citation {
   toJson(citation);
   return citation;
 }
 
 /**
- * Appends text to a live reply. The first half of a surrogate pair at the end of the text is returned instead; the caller
- * puts it before the next text. So no character is ever split, and a half without its pair becomes U+FFFD.
+ * Appends text to a live reply, except the first half of a surrogate pair at its end, which it returns. The caller puts
+ * that half before the next text, so that no character is split. A half without its counterpart becomes U+FFFD.
  */
 function append(live: LiveReply, text: string): string {
   const isCut = (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800;

@@ -9,8 +9,8 @@ export interface Heartbeat {
 }
 
 /**
- * Sends a heartbeat at an interval, on a database connection of its own: a node whose other connections are all busy is not
- * dead. A failed heartbeat is not retried before the next interval.
+ * Sends a heartbeat at an interval, on a dedicated database connection, because a node whose other connections are all
+ * busy is not dead. A failed heartbeat is not retried before the next interval.
  */
 export function startHeartbeat({ db, node }: Pick<Deps, 'db' | 'node'>, intervalMs: number): Heartbeat {
   let sending: Promise<boolean> | undefined;
@@ -22,7 +22,7 @@ export function startHeartbeat({ db, node }: Pick<Deps, 'db' | 'node'>, interval
     return sending;
   }
 
-  // The reply watcher logs that the database is away.
+  // Errors are ignored here: the reply watcher logs that the database is unavailable.
   const timer = setInterval(() => void send().catch(() => {}), intervalMs);
   return { send, close: () => clearInterval(timer) };
 }

@@ -9,11 +9,11 @@ export interface LiveReply {
   savedSize: number;
   /** Aborts when a client asks to stop the reply, or with `OWNERSHIP_LOST`. */
   readonly stop: AbortController;
-  /** Resolves when the generation is over: its end is stored, or storing it was given up. */
+  /** Resolves when the generation is over: its end is stored, or the node has given up storing it. */
   readonly ended: Promise<void>;
 }
 
-/** The replies that this process is generating, by message id. Their text is newer than the stored text. */
+/** The replies that this process is generating, by message id. Their texts are newer than the stored texts. */
 export type LiveReplies = Map<string, LiveReply>;
 
 /** The reason for stopping a reply that this node no longer owns: another node has ended it, or it was deleted. */

@@ -4,18 +4,18 @@ import { resetAttempts } from '../store/open-replies.ts';
 import { createNode } from './gateway-node.ts';
 import { OWNERSHIP_LOST } from './live-replies.ts';
 
-/** What this file needs of the gateway. */
+/** The dependencies of this file. */
 type LeaseDeps = Pick<Deps, 'db' | 'node' | 'logger' | 'liveReplies'>;
 
 /**
- * How long a node lives without a heartbeat. Each node measures this with its own clock, and only while it can read the
- * database: so clocks may differ, and no lease expires because the database was away.
+ * The time without a heartbeat after which a node's lease expires. Each node measures this with its own clock, and only
+ * while it can read the database: so clocks may differ, and no lease expires because the database was unavailable.
  */
 const LEASE_MS = 12_000;
 
 /**
- * Adds this node to the cluster; precedes the first reply. A node that has the database to itself removes all others, as
- * they must be dead.
+ * Adds this node to the cluster; must precede the first reply. If the database is not shared, removes all other nodes,
+ * because they must be dead.
  */
 export async function joinCluster({ db, node }: Pick<Deps, 'db' | 'node'>): Promise<void> {
   await db.transaction(async (trx) => {
@@ -24,7 +24,7 @@ export async function joinCluster({ db, node }: Pick<Deps, 'db' | 'node'>): Prom
   });
 }
 
-/** Joins the cluster under a new id: the other nodes have removed this one and ended its replies. */
+/** Joins the cluster under a new id, because the other nodes have removed this one and ended its replies. */
 export async function rejoinCluster(deps: LeaseDeps): Promise<void> {
   const { node, logger, liveReplies } = deps;
   logger.warn('the lease of this node has expired; other nodes have interrupted its replies');
@@ -40,17 +40,17 @@ export async function leaveCluster({ db, node, logger }: LeaseDeps): Promise<voi
       await resetAttempts(trx, node.id);
       await deleteNodeById(trx, node.id);
     })
-    // Without this, the other nodes remove this one when its lease has expired.
+    // If this fails, the other nodes remove this node when its lease has expired.
     .catch((error: unknown) => logger.error({ err: error }, 'cannot leave the cluster'));
 }
 
-/** The leases of the other nodes, as this node has seen them. */
+/** The leases of the other nodes, as this node has observed them. */
 export interface NodeLeases {
-  /** Removes the other nodes whose lease has expired: their replies are then recovered. */
+  /** Removes the other nodes whose leases have expired, so that their replies are recovered. */
   removeExpired(deps: LeaseDeps): Promise<void>;
 }
 
-/** Creates the record of leases; it is checked at every heartbeat. */
+/** Creates the record of leases, which the reply watcher checks at every heartbeat. */
 export function createNodeLeases(): NodeLeases {
   /** The last heartbeat of each node, and when this node first read it. */
   const lastBeats = new Map<string, { readonly beat: number; readonly since: number }>();
@@ -60,7 +60,7 @@ export function createNodeLeases(): NodeLeases {
     async removeExpired({ db, node, logger }) {
       const nodes = await listNodes(db.read);
       const now = performance.now();
-      // After a long pause of this node: the others may have been cut off as well, and need time to send a heartbeat.
+      // After this node has paused for long, the others may also have been cut off, and need time to send a heartbeat.
       if (now - checkedAt > LEASE_MS / 2) lastBeats.clear();
       checkedAt = now;
       const ids = new Set(nodes.map(({ id }) => id));

@@ -30,9 +30,9 @@ export async function prepareQuestion(deps: QuestionDeps, reply: Message): Promi
 }
 
 /**
- * Composes the question for an engine from a text: its history, its passages and the settings of the chatbot.
- * @param conversation absent where the text begins a conversation.
- * @param fromId the message before the text; null where the text is the first message.
+ * Composes the question for an engine from a user's text, its history, its passages and the settings of the chatbot.
+ * @param conversation absent if the text starts a conversation.
+ * @param fromId the id of the message before the text; null if the text is the first message.
  */
 export async function composeQuestion(
   deps: QuestionDeps,

@@ -20,26 +20,27 @@ import { type GenerateDeps, startGenerating } from './generate.ts';
 
 const BATCH_SIZE = 50;
 
-/** What a recovery did in its transaction: the events to publish and the replies to start, after the commit. */
+/** The result of a recovery in its transaction: the events to publish and the replies to start after the commit. */
 interface Recovered {
   readonly events: LoggedEvent[];
   readonly started: readonly { readonly reply: Message; readonly isAlone: boolean }[];
 }
 
-/** After this many crashes during its generation, a reply is generated alone: its process generates no other meanwhile. */
+/** After this many crashes during its generation, a reply is generated alone: its process then generates no other. */
 const ALONE_AFTER_ATTEMPTS = 2;
 /** After this many crashes, the last of them alone, a reply is not generated again. */
 const MAX_ATTEMPTS = 3;
 
 /**
- * Recovers every open reply that no node generates. A node is gone when `node-leases.ts` has removed it.
- * - A STREAMING reply with saved text becomes STOPPED where a client has asked to stop it, else INTERRUPTED. It is not
- *   generated again, because visitors may have seen more text than was saved.
- * - A STREAMING reply without saved text, which no visitor has seen, is generated again by this node. It may be the cause of
- *   the crashes: after two of them it is generated alone, after three it becomes FAILED.
+ * Recovers every open reply that no node is generating. A node no longer exists once `node-leases.ts` has removed it.
+ * - A STREAMING reply with saved text becomes STOPPED if a client has asked to stop it, otherwise INTERRUPTED. It is
+ *   not generated again, because visitors may have seen more text than was saved.
+ * - A STREAMING reply without saved text is generated again by this node, because no visitor has seen any of it. The
+ *   reply may have caused the crashes: after two crashes it is generated alone, after three it becomes FAILED.
  * - In each conversation without a STREAMING reply, this node starts the first QUEUED reply.
  *
- * Nothing starts for a paused chatbot, or while this gateway stops. A conversation that another node has locked is skipped.
+ * No reply starts for a paused chatbot, or while this gateway is stopping. A conversation that another node has locked
+ * is skipped.
  */
 export async function recoverReplies(deps: GenerateDeps): Promise<void> {
   await recoverEach(deps, {
@@ -55,16 +56,16 @@ export async function recoverReplies(deps: GenerateDeps): Promise<void> {
   });
 }
 
-/** A kind of items to recover. */
+/** How to recover one kind of items. */
 interface Recovery<T extends ConversationKey> {
   /** Lists up to `BATCH_SIZE` items after a key, in the order of their keys. */
   list(after: string): Promise<T[]>;
   keyOf(item: T): string;
-  /** Recovers one item. Its conversation is locked. */
+  /** Recovers one item, whose conversation the caller has locked. */
   recover(trx: Queryable, item: T): Promise<Recovered>;
 }
 
-/** Recovers all items in batches, each in one transaction. An item that fails is logged and does not block the others. */
+/** Recovers all items in batches, each in one transaction. An item that fails is logged and does not block others. */
 async function recoverEach<T extends ConversationKey>(deps: GenerateDeps, recovery: Recovery<T>): Promise<void> {
   let after = '';
   let items: T[];
@@ -110,11 +111,11 @@ async function recoverLost(deps: GenerateDeps, trx: Queryable, { accountId, id }
   const { reply, attempts } = lost;
   const outcome = outcomeOf(lost);
   if (outcome === undefined) {
-    // As a queued reply, it waits until its chatbot is active again.
+    // Like a queued reply, this one waits until its chatbot is active again.
     if (deps.background.isDraining || !(await isActiveIn(trx, reply))) return { events: [], started: [] };
     const isAlone = attempts >= ALONE_AFTER_ATTEMPTS;
     deps.logger.warn({ messageId: id, attempts, isAlone }, 'generating a reply again after a crash');
-    // A reply that is to be generated alone may have to wait; its attempt is counted when the generation begins.
+    // A reply that is generated alone may have to wait first, so its attempt is counted when the generation begins.
     await takeOverReply(trx, reply, { nodeId: deps.node.id, attempts: isAlone ? attempts : attempts + 1 });
     return { events: [], started: [{ reply, isAlone }] };
   }
@@ -126,7 +127,7 @@ async function recoverLost(deps: GenerateDeps, trx: Queryable, { accountId, id }
   return { events: [...ended, ...events], started };
 }
 
-/** Decides how a lost reply ends; `undefined` where it is generated again. */
+/** Decides how a lost reply ends; `undefined` if it is generated again. */
 function outcomeOf({ reply, attempts, isGivenUp, isAskedToStop }: LostReply) {
   if (isAskedToStop) return { status: 'STOPPED', finishReason: 'ABORTED', error: null } as const;
   const wasSeen = reply.content !== '' || reply.citations.length > 0;

@@ -1,4 +1,4 @@
-/** Decides when generations may begin: any number at the same time, or a single one that has to run alone. */
+/** Decides when generations may begin: any number run at the same time, or a single one that must run alone. */
 export interface ReplyGate {
   /**
    * Waits for permission to begin. Permission is given in the order of the calls.
@@ -38,14 +38,14 @@ export function createReplyGate(): ReplyGate {
     async enter(isAlone, signal) {
       if (signal.aborted) return undefined;
       const { promise, resolve } = Promise.withResolvers<boolean>();
-      const own: Waiter = { isAlone, begin: () => resolve(true) };
+      const waiter: Waiter = { isAlone, begin: () => resolve(true) };
       const giveUp = () => {
-        if (!waiting.delete(own)) return;
+        if (!waiting.delete(waiter)) return;
         resolve(false);
         admitWaiters();
       };
       signal.addEventListener('abort', giveUp, { once: true });
-      waiting.add(own);
+      waiting.add(waiter);
       admitWaiters();
       const isAdmitted = await promise;
       signal.removeEventListener('abort', giveUp);

@@ -11,11 +11,12 @@ import { storeStop } from './stop-reply.ts';
 const HEARTBEAT_INTERVAL_MS = 2_000;
 
 /**
- * Checks every two seconds for open replies that no node generates, and recovers them: the replies of a dead node within 16
- * seconds of its death, replies whose end this node could not store or whose start it missed, and queued replies whose turn
- * has come. It stops replies that a client has asked to stop, or that were deleted. Where the database is shared, it also
- * sends the heartbeat of this node.
- * @returns a function that stops the watcher and leaves the cluster, so that other nodes recover queued replies at once.
+ * Checks every two seconds for open replies that no node is generating, and recovers them: the replies of a dead node
+ * within 16 seconds of its death, replies whose end this node could not store or whose start it missed, and queued
+ * replies that are next in their queue. It stops replies that a client has asked to stop or that were deleted. If the
+ * database is shared, it also sends the heartbeat of this node.
+ * @returns a function that stops the watcher and leaves the cluster, so that other nodes recover queued replies at
+ * once.
  */
 export function startReplyWatcher(deps: GenerateDeps): () => Promise<void> {
   const { db, logger, announcements } = deps;
@@ -35,7 +36,7 @@ export function startReplyWatcher(deps: GenerateDeps): () => Promise<void> {
         isFailing = false;
       })
       .catch((error: unknown) => {
-        // Logged once, however long the database is away.
+        // Logged once, however long the database is unavailable.
         if (!isFailing) logger.error({ err: error }, 'cannot check open replies; retrying');
         isFailing = true;
       })
@@ -66,14 +67,14 @@ async function check(watcher: Watcher): Promise<void> {
   if (heartbeat && !(await heartbeat.send())) await rejoinCluster(deps);
   await disownAbandoned(deps);
   const liveIds = [...liveReplies.keys()];
-  const own = await listRepliesOfNode(db.read, node.id);
-  // A reply that another node has ended, or that was deleted: its text cannot be stored any more.
-  const ownIds = new Set(own.map(({ id }) => id));
+  const ownReplies = await listRepliesOfNode(db.read, node.id);
+  // Another node has ended such a reply, or it was deleted: its text can no longer be stored.
+  const ownIds = new Set(ownReplies.map(({ id }) => id));
   for (const id of liveIds) if (!ownIds.has(id)) liveReplies.get(id)?.stop.abort(OWNERSHIP_LOST);
-  for (const { id, isAskedToStop } of own) if (isAskedToStop) abortGeneration(deps, id);
+  for (const { id, isAskedToStop } of ownReplies) if (isAskedToStop) abortGeneration(deps, id);
   await startMissedReplies(
     watcher,
-    own.filter(({ id }) => !liveReplies.has(id)),
+    ownReplies.filter(({ id }) => !liveReplies.has(id)),
   );
   if (db.isShared) await watcher.leases.removeExpired(deps);
   await recoverReplies(deps);
@@ -91,9 +92,9 @@ async function disownAbandoned({ db, node }: GenerateDeps): Promise<void> {
 }
 
 /**
- * Starts replies that belong to this node but are not being generated: the commit that assigned them succeeded, and its
- * confirmation was lost. Right after any commit the state looks the same, so only a reply that is idle at two checks counts.
- * A reply that a client has meanwhile asked to stop is ended.
+ * Starts replies that belong to this node but are not being generated, because the commit that assigned them succeeded
+ * but its confirmation was lost. Right after any commit the state looks the same, so only replies that are idle at two
+ * successive checks are started. A reply that a client has asked to stop in the meantime is ended instead.
  */
 async function startMissedReplies(watcher: Watcher, idle: readonly OwnReply[]): Promise<void> {
   const { deps } = watcher;

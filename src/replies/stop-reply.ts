@@ -10,7 +10,7 @@ import { markStopRequested } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 import { storeReplyEnd } from './finish-reply.ts';
 
-/** How long stopping waits at most for the node that generates the reply. */
+/** The maximum time that stopping waits for the node that generates the reply. */
 const MAX_WAIT_MS = 5_000;
 const POLL_INTERVAL_MS = 250;
 
@@ -30,9 +30,9 @@ export interface StopRequest {
 const STOPPED = { status: 'STOPPED', finishReason: 'ABORTED', usage: null, error: null } as const;
 
 /**
- * Stops replies of one conversation in the caller's transaction, which has locked the conversation. A queued reply becomes
- * STOPPED and gives its quota back. A reply that is being generated is marked: its node stops it within seconds, or the node
- * that recovers it does, whatever happens after the commit. A reply that has ended is left unchanged.
+ * Stops replies of one conversation in the caller's transaction, which has locked the conversation. A queued reply
+ * becomes STOPPED and gives its quota back. A reply that is being generated is marked, so that whatever happens after
+ * the commit, its node or the node that recovers it stops it within seconds. A reply that has ended is left unchanged.
  */
 export async function requestStop(trx: Queryable, replies: readonly Message[], at: Timestamp): Promise<StopRequest> {
   const stopping: Message[] = [];
@@ -49,8 +49,8 @@ export async function requestStop(trx: Queryable, replies: readonly Message[], a
 }
 
 /**
- * Stops replies that are marked to stop. Resolves when their ends are stored, or after some seconds where that is not
- * possible; the reply watcher then ends them later.
+ * Stops replies that are marked to stop. Resolves when their ends are stored, or after some seconds if they cannot be
+ * stored; the reply watcher then ends the replies later.
  */
 export async function stopReplies(deps: StopDeps, replies: readonly ReplyKey[]): Promise<void> {
   const stop = (reply: ReplyKey) =>
@@ -61,12 +61,12 @@ export async function stopReplies(deps: StopDeps, replies: readonly ReplyKey[]):
 }
 
 /**
- * Stops one reply. This node stores the end itself where it generates the reply and does not store the end within 5 seconds,
- * or where no node generates the reply. If another node generates the reply, this one waits for up to 5 seconds; the other
- * node also reads the mark in the database.
+ * Stops one reply. If this node generates the reply, but the generation does not store its end within 5 seconds, or if
+ * no node generates it, this function stores the end. If another node generates the reply, this node notifies that node
+ * and waits for up to 5 seconds; the other node also reads the mark in the database.
  */
 async function stopReply(deps: StopDeps, reply: ReplyKey): Promise<void> {
-  // The reply may have become STREAMING just now, without having entered `liveReplies`.
+  // The reply may have become STREAMING a moment ago, and not be in `liveReplies` yet.
   await setImmediate();
   const live = deps.liveReplies.get(reply.id);
   live?.stop.abort();
@@ -79,7 +79,7 @@ async function stopReply(deps: StopDeps, reply: ReplyKey): Promise<void> {
   if (isStored !== true || deps.node.abandoned.has(reply.id)) await storeStop(deps, reply);
 }
 
-/** Stores the end of a reply instead of the node that generates it, with the text that this node knows. */
+/** Stores the end of a reply on behalf of the node that generates it, with the text that this node knows. */
 export async function storeStop(deps: StopDeps, { id, accountId, conversationId }: ReplyKey): Promise<void> {
   const { db, bus, clock, liveReplies } = deps;
   const events = await db.transaction(async (trx) => {
@@ -94,8 +94,8 @@ export async function storeStop(deps: StopDeps, { id, accountId, conversationId 
 }
 
 async function waitForEnd({ db, bus }: StopDeps, { id, accountId, conversationId }: ReplyKey): Promise<void> {
-  const until = performance.now() + MAX_WAIT_MS;
-  while (performance.now() < until) {
+  const deadline = performance.now() + MAX_WAIT_MS;
+  while (performance.now() < deadline) {
     const change = Promise.withResolvers<void>();
     const unsubscribe = bus.subscribe(conversationTopic(conversationId), () => change.resolve());
     const timer = setTimeout(change.resolve, POLL_INTERVAL_MS);

@@ -17,8 +17,8 @@ import { recordUsageMetrics } from './generation-state.ts';
 const TIMEOUT_MS = 20_000;
 
 /**
- * Suggests follow-up questions in the background, after a reply with citations, where the chatbot has them enabled. Only
- * questions that the sources answer are stored. A failure is logged and does not affect the reply.
+ * Suggests follow-up questions in the background after a reply with citations, if the chatbot has them enabled. Only
+ * questions that the sources can answer are stored. A failure is logged and does not affect the reply.
  * @param question the question that the reply answers.
  */
 export function suggestFollowUps(
@@ -35,7 +35,7 @@ export function suggestFollowUps(
     const suggesting = engine
       ?.suggest?.({ ...question, author: generation }, reply, anySignal)
       .finally(deletion.unsubscribe);
-    const found = await suggesting?.catch((error: unknown) => {
+    const suggestions = await suggesting?.catch((error: unknown) => {
       if (deletion.signal.aborted) return undefined;
       if (!(error instanceof AnswerFailure)) throw error;
       deps.logger.warn(
@@ -44,10 +44,10 @@ export function suggestFollowUps(
       );
       return undefined;
     });
-    if (found === undefined) return;
+    if (suggestions === undefined) return;
     const retry = { signal, unavailableMs: ANSWER_STEP_MS, brokenMs: 0 };
-    const questions = await retryStep(() => selectAnswerable(deps, question, found.questions), retry);
-    await retryStep(() => storeSuggestions(deps, reply, { ...found, questions }), retry);
+    const questions = await retryStep(() => selectAnswerable(deps, question, suggestions.questions), retry);
+    await retryStep(() => storeSuggestions(deps, reply, { ...suggestions, questions }), retry);
   });
 }
 
@@ -62,7 +62,7 @@ function watchDeletion({ db, bus }: Pick<Deps, 'db' | 'bus'>, { accountId, chatb
   return { signal: deletion.signal, unsubscribe };
 }
 
-/** Selects the questions that the sources answer. */
+/** Selects the questions that the sources can answer. */
 async function selectAnswerable(
   { db }: Pick<Deps, 'db'>,
   { accountId, chatbotId }: Question,
@@ -89,7 +89,7 @@ async function storeSuggestions(
     const conversation = await lockConversation(trx, accountId, conversationId);
     const stored = await findMessage(trx, accountId, messageId);
     if (conversation === undefined || stored === undefined) return [];
-    // Nothing else adds to the usage of a reply.
+    // Only this function adds to the usage of a finished reply, so a difference means that it has already run.
     const isCounted = stored.usage?.inputTokens !== reply.usage?.inputTokens;
     if (isCounted || stored.followUps.length > 0) return [];
     const suggested = { type: 'FollowUpsSuggested', conversationId, messageId, status: 'COMPLETED', at } as const;

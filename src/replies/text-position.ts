@@ -4,10 +4,10 @@ import type { Message, MessageStatus } from '../domain/entities.ts';
 
 /** A position in the text and the citations of a message. */
 export interface TextPosition {
-  /** UTF-16 code units. */
+  /** The number of UTF-16 code units before the position. */
   readonly offset: number;
   readonly citations: number;
-  /** The checksum of the text before the offset. It distinguishes the text from one that replaced it after a restore. */
+  /** The checksum of the text before the offset. It reveals that another text has replaced this one after a restore. */
   readonly checksum: number;
 }
 
@@ -19,8 +19,8 @@ const FNV_PRIME = 0x01000193;
 /** The pattern of an encoded position, with the groups `offset`, `citations` and `checksum`. */
 export const TEXT_POSITION_PATTERN = '(?<offset>\\d{1,9})_(?<citations>\\d{1,3})_(?<checksum>[0-9a-z]{1,7})';
 
-/** The statuses of a reply whose readers may have received more than is stored. */
-const MAY_BE_CUT: ReadonlySet<MessageStatus> = new Set(['STREAMING', 'INTERRUPTED', 'STOPPED']);
+/** The statuses of a reply whose subscribers may have received more text than is stored. */
+const MAY_BE_TRUNCATED: ReadonlySet<MessageStatus> = new Set(['STREAMING', 'INTERRUPTED', 'STOPPED']);
 
 /** The beginning of a text. */
 export const TEXT_START: TextPosition = { offset: 0, citations: 0, checksum: FNV_BASIS };
@@ -28,8 +28,8 @@ export const TEXT_START: TextPosition = { offset: 0, citations: 0, checksum: FNV
 /** Computes the checksum (FNV-1a) of the 32 characters before an offset. */
 export function checksumAt(text: string, offset: number): number {
   let sum = FNV_BASIS;
-  for (let at = Math.max(0, offset - CHECKED_CHARS); at < offset; at++) {
-    sum = Math.imul(sum ^ text.charCodeAt(at), FNV_PRIME);
+  for (let index = Math.max(0, offset - CHECKED_CHARS); index < offset; index++) {
+    sum = Math.imul(sum ^ text.charCodeAt(index), FNV_PRIME);
   }
   return sum >>> 0;
 }
@@ -49,9 +49,10 @@ export function decodeTextPosition({
 }
 
 /**
- * Returns whether the reader at a position has received a text that differs from the current one. A position beyond the
- * current text is no difference where a crash may have cut the reply (it is interrupted, or stopped as was asked before the
- * crash) or another process generates it: then the reader may have received more than this process knows.
+ * Returns whether the subscriber at a position has received a text that differs from the current one. A position beyond
+ * the current text does not count as a difference if another process is generating the reply, or if a crash may have
+ * truncated it (its status is INTERRUPTED, or STOPPED because of a request before the crash): the subscriber may then
+ * have received more text than this process knows.
  */
 export function isDifferentText(
   { liveReplies }: Pick<Deps, 'liveReplies'>,
@@ -60,7 +61,7 @@ export function isDifferentText(
 ): boolean {
   const { id, status } = current.message;
   if (offset > current.content.length || citations > current.citations.length) {
-    return liveReplies.has(id) || !MAY_BE_CUT.has(status);
+    return liveReplies.has(id) || !MAY_BE_TRUNCATED.has(status);
   }
   return checksumAt(current.content, offset) !== checksum;
 }

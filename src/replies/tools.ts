@@ -10,12 +10,12 @@ import { ANSWER_STEP_MS, retryStep } from '../store/engines/retry.ts';
 
 type ToolDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'background'>;
 
-/** The reply's text where a lead was saved and the model writes nothing. */
+/** The reply's text if a lead was saved and the model writes no text. */
 const LEAD_NOTICE = 'Thank you. We have noted how to reach you.';
 
 /**
- * Creates the tools that the chatbot's owner has enabled for its models. A tool calls the same function as the API, with the
- * same rules and events. If that function refuses, the model receives the reason.
+ * Creates the tools that the chatbot's owner has enabled for its models. A tool calls the same function as the API,
+ * with the same validation and events. If that function throws a `RefusalError`, the model receives its message.
  */
 export function createTools(deps: ToolDeps, chatbot: Chatbot, conversationId: string): AnswerTool[] {
   return chatbot.answering.tools.map((name) => TOOLS[name](deps, chatbot, conversationId));
@@ -51,7 +51,7 @@ const TOOLS: Record<ChatbotTool, (deps: ToolDeps, chatbot: Chatbot, conversation
       additionalProperties: false,
     },
     run(input) {
-      // Shared by all retries: a retry finds the lead of an attempt whose outcome is unknown.
+      // Shared by all retries, so that a retry finds the lead of an earlier attempt whose outcome is unknown.
       const lead = { id: undefined };
       return runTool(deps, LEAD_NOTICE, async () => {
         const values = leadForm.fields.map(({ name }) => [name, textOf(input, name)] as const);
@@ -68,8 +68,8 @@ const TOOLS: Record<ChatbotTool, (deps: ToolDeps, chatbot: Chatbot, conversation
 
 /**
  * Runs a tool as background work, so that it finishes even if the reply is stopped.
- * @param act has the effect, and returns the report to the model; its refusal is reported, too. It must be idempotent,
- * because it is retried while the storage is unavailable.
+ * @param act performs the tool's effect, and returns the report for the model; a `RefusalError` is also reported. It
+ * must be idempotent, because it is retried while the storage is unavailable.
  */
 function runTool({ background }: ToolDeps, notice: string, act: () => Promise<string>): Promise<ToolResult> {
   return new Promise((resolve, reject) => {
@@ -86,7 +86,7 @@ function runTool({ background }: ToolDeps, notice: string, act: () => Promise<st
   });
 }
 
-/** Returns an argument of a model's call if it is a text that is not blank. */
+/** Returns an argument of a model's tool call if it is a string that is not blank. */
 function textOf(input: unknown, name: string): string | undefined {
   const value =
     typeof input === 'object' && input !== null ? Object.entries(input).find(([key]) => key === name)?.[1] : '';

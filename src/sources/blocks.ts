@@ -1,4 +1,4 @@
-/** A span of a Markdown text that belongs together. Offsets are in UTF-16 units, the end is exclusive. */
+/** A span of Markdown text that forms a unit. Offsets are in UTF-16 units, the end is exclusive. */
 export interface Block {
   readonly start: number;
   readonly end: number;
@@ -24,8 +24,8 @@ const TABLE_RULE = /^[ \t|:-]+$/;
 
 /**
  * Finds the blocks of a text, in order: paragraphs, lists and other runs of lines without an empty line between them,
- * tables, fenced code. A heading becomes part of the path of the blocks below it; without such blocks it is a block itself.
- * Everything except white space is in a block or a path. A fence that is never closed is ordinary text.
+ * tables, fenced code. A heading becomes part of the path of the blocks below it; if there are none, it becomes a block
+ * itself. Everything except white space is in a block or a path. A fence that is never closed is ordinary text.
  */
 export function findBlocks(text: string): Block[] {
   const lines = splitLines(text);
@@ -67,7 +67,7 @@ export function findBlocks(text: string): Block[] {
 /** Tracks the headings above the current line. */
 function createOutline() {
   const blocks: Block[] = [];
-  /** Outermost first. `isUsed`: a block below has the heading in its path; otherwise the heading becomes a block. */
+  /** Outermost first. `isUsed`: the heading is in a block's path; otherwise the heading itself becomes a block. */
   const headings: { level: number; line: Line; path: readonly string[]; isUsed: boolean }[] = [];
   const root: readonly string[] = [];
   const path = () => headings.at(-1)?.path ?? root;
@@ -122,7 +122,7 @@ function closeFences(lines: readonly Line[]): Map<number, number> {
   return pairs;
 }
 
-/** Finds the last line of the table that starts at this line, if one does: a row with a rule of dashes below it. */
+/** Finds the last line of the table that starts at this line; undefined unless the next line is a rule of dashes. */
 function findTableEnd(lines: readonly Line[], index: number): number | undefined {
   const rule = lines[index + 1]?.text ?? '';
   if (!lines[index]?.text.includes('|') || !rule.includes('|') || !rule.includes('-') || !TABLE_RULE.test(rule))
@@ -135,12 +135,12 @@ function findTableEnd(lines: readonly Line[], index: number): number | undefined
 function readHeading(line: string): { level: number; title: string } | undefined {
   const level = ATX_HEADING.exec(line)?.[1]?.length;
   if (level === undefined || line.length > MAX_HEADING_LENGTH) return undefined;
-  // "## Title ##" closes what it opened; "## C#" does not.
+  // Removes the closing `##` of "## Title ##", but not the `#` of "## C#".
   const title = line.trim().slice(level).replace(/\s#+$/, '').trim();
   return title === '' ? undefined : { level, title };
 }
 
-/** Whether the rule below a line makes it a heading. A list item or a quotation never is one. */
+/** Whether `rule`, the line below, makes a line a heading. A list item or a quotation is never a heading. */
 function isUnderlined(title: string, rule: string): boolean {
   return SETEXT_RULE.test(rule) && title.length <= MAX_HEADING_LENGTH && !/^\s*(?:[-*+>]|\d+[.)])\s/.test(title);
 }

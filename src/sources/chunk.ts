@@ -9,8 +9,8 @@ export interface Chunk {
 }
 
 /**
- * Estimated sizes in tokens: four UTF-16 units are one token, and each unit from U+2E80 on (Chinese, Japanese, Korean) is
- * one. Neighbours are merged up to the target, small ones up to the maximum. Longer prose is cut.
+ * Estimated sizes in tokens: four UTF-16 units are one token, and each unit from U+2E80 on (Chinese, Japanese, Korean)
+ * is one. Adjacent blocks are merged up to the target, small ones up to the maximum. Longer prose is cut.
  */
 const MIN_TOKENS = 200;
 const TARGET_TOKENS = 400;
@@ -19,7 +19,7 @@ const MAX_TOKENS = 800;
 /** Tables and code are cut at the end of a line above this size, so that no passage grows without bound. */
 const MAX_WHOLE_TOKENS = 8_000;
 
-/** Invisible characters: controls, soft hyphens, direction marks, fillers, tags; not the joiners of Persian and emoji. */
+/** Invisible characters: controls, soft hyphens, direction marks, fillers, tags; except Persian and emoji joiners. */
 const INVISIBLE = /(?:(?!\t|\n|\u200c|\u200d|[\ufe00-\ufe0f])[\p{Default_Ignorable_Code_Point}\p{Cc}\ufff9-\ufffb])+/gu;
 const LINE_BREAK = /\r\n|[\r\v\f\x85\u2028\u2029]/g;
 
@@ -32,8 +32,8 @@ const segmenter = new Intl.Segmenter('und', { granularity: 'sentence' });
 
 /**
  * Cuts Markdown or plain text at headings into chunks of about 200 to 800 tokens, in the order of the text. The text is
- * cleaned first; after that, every word is in the text of one chunk or in heading paths. Tables and fenced code stay
- * whole. A paragraph that is too long is cut at the ends of sentences. Takes time linear in the length of the text.
+ * cleaned first; after that, every word is in the text of one chunk or in heading paths. Tables and fenced code are
+ * not cut unless they are very long. A paragraph that is too long is cut at the ends of sentences. Takes linear time.
  */
 export function chunkMarkdown(text: string): Chunk[] {
   const cleaned = cleanText(text);
@@ -49,16 +49,16 @@ export function cleanText(text: string): string {
   return normalizeText(text.toWellFormed().replace(LINE_BREAK, '\n').replace(INVISIBLE, ''), 'NFC');
 }
 
-/** Merges neighbours of one section, so that no chunk is needlessly small. */
+/** Merges adjacent blocks of one section, so that no chunk is needlessly small. */
 function mergeSmall(text: string, blocks: readonly Block[]): Block[] {
   const sized = blocks.map((block) => ({ block, size: countTokens(text, block.start, block.end) }));
   const filled = join(sized, (a, b) => a + b <= TARGET_TOKENS || (a < MIN_TOKENS && a + b <= MAX_TOKENS));
-  // Merges what was left over at the end of a section, or before a long table.
-  const whole = join(filled, (a, b) => Math.min(a, b) < MIN_TOKENS && a + b <= MAX_TOKENS);
-  return whole.map(({ block }) => block);
+  // Merges small remainders at the end of a section, or before a long table.
+  const merged = join(filled, (a, b) => Math.min(a, b) < MIN_TOKENS && a + b <= MAX_TOKENS);
+  return merged.map(({ block }) => block);
 }
 
-/** Joined blocks cover one contiguous span of the text, so nothing between them is lost. */
+/** Joins adjacent blocks of one section that fit. A joined block is one span of the text, so nothing is lost. */
 function join(blocks: readonly SizedBlock[], fits: (size: number, nextSize: number) => boolean): SizedBlock[] {
   const joined: SizedBlock[] = [];
   for (const next of blocks) {
@@ -92,10 +92,10 @@ function cut(text: string, block: Block): Block[] {
   return parts.map((part) => trim(text, part)).filter(({ start, end }) => end > start);
 }
 
-/** Yields the smallest parts that a block is cut into: lines of a table or code, sentences of prose, parts of long ones. */
+/** Yields the smallest parts of a block: lines of a table or code, sentences of prose, or parts of long ones. */
 function* findPieces(text: string, { start, end, isWhole }: Block): Generator<{ start: number; end: number }> {
   if (!isWhole) {
-    // A line break ends a sentence too. The block is segmented once: starting a segmentation takes longer than a short line.
+    // A line break ends a sentence too. The block is segmented once, because each start takes long.
     for (const { index, segment } of segmenter.segment(text.slice(start, end)))
       yield* cutAnywhere(text, start + index, start + index + segment.length);
     return;

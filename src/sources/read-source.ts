@@ -1,13 +1,13 @@
 import { toTerms } from '../domain/terms.ts';
 import { type Chunk, chunkMarkdown, cleanText } from './chunk.ts';
 
-/** The content of a source: exactly one of a text and a question with its answer. */
+/** The content of a source: either a text, or a question with its answer. */
 export interface SourceContent {
   readonly text?: string | null | undefined;
   readonly qa?: { readonly question: string; readonly answer: string } | null | undefined;
 }
 
-/** A source to read. Without a title, its title is the question, or the first heading or line of the text. */
+/** A source to read. If `title` is absent, it becomes the question, or the first heading or line of the text. */
 export interface SourceToRead {
   readonly title?: string | undefined;
   readonly content: SourceContent;
@@ -27,8 +27,8 @@ export type ReadResult =
 export const MAX_TITLE_CHARS = 255;
 
 /**
- * Bounds on what the database has to write, which would take seconds: UTF-16 units of passages with their headings, which
- * every passage repeats, and terms. A million units of text in any language stay below them.
+ * Limits on what the database has to write, because more would take seconds: the UTF-16 units of all passages, each
+ * with the title and its headings, and their terms. A text of a million units in any language stays below them.
  */
 const MAX_PASSAGE_CHARS = 5_000_000;
 const MAX_TERMS = 1_500_000;

@@ -3,7 +3,7 @@ import { createReadFailure, type ReadResult, readSource, type SourceToRead } fro
 
 /** Reads sources, even hostile ones, without blocking the event loop. */
 export interface SourceReader {
-  /** Reads a source. Too much time or memory gives a result with a failure; the promise rejects only for a bug. */
+  /** Reads a source. If it takes too much time or memory, the result has a failure; only a bug rejects the promise. */
   read(source: SourceToRead): Promise<ReadResult>;
 }
 
@@ -20,7 +20,7 @@ const LIMITS: SourceReaderLimits = { timeoutMs: 20_000, maxHeapMb: 256 };
 const MAX_INLINE_CHARS = 20_000;
 
 /**
- * Creates a reader. It reads long texts one after the other, each in a worker thread of its own, and terminates a thread
+ * Creates a reader. It reads long texts one after the other, each in its own worker thread, and terminates a thread
  * that exceeds the limits.
  */
 export function createSourceReader(limits = LIMITS): SourceReader {

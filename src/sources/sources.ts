@@ -26,7 +26,7 @@ export interface CreateSourceInput {
 
 const MAX_TEXT_CHARS = 1_000_000;
 
-/** Text that is not cut into chunks, and so is cleaned here. */
+/** The rule for text that is not cut into chunks and is therefore cleaned here. */
 const cleaned = (min: number, max: number) => text(min, max).transform(cleanText).pipe(text(min, max));
 
 const rules = z.object({
@@ -40,8 +40,8 @@ const rules = z.object({
 });
 
 /**
- * Adds a source to a chatbot and reads it. When this resolves, search finds its passages; or the source is FAILED because
- * reading it takes too much time or memory.
+ * Adds a source to a chatbot and reads it. When the promise resolves, search finds the source's passages, unless the
+ * source is FAILED because reading it takes too much time or memory.
  * @throws InvalidInputError, also when the text is empty after cleaning; NotFoundError when there is no such chatbot.
  */
 export async function createSource(
@@ -49,8 +49,8 @@ export async function createSource(
   viewer: Pick<Viewer, 'accountId'>,
   input: CreateSourceInput,
 ): Promise<Source> {
-  const given = parseInput(rules, { ...input });
-  const { title, passages: chunks, failure } = await deps.sourceReader.read(given);
+  const parsed = parseInput(rules, { ...input });
+  const { title, passages: chunks, failure } = await deps.sourceReader.read(parsed);
   if (chunks.length === 0 && failure === null)
     throw new InvalidInputError([{ path: ['content'], message: 'Must contain text.' }]);
 
@@ -65,7 +65,7 @@ export async function createSource(
       id: createIdAfter('source', await findNewestId(trx, 'sources', chatbotId)),
       accountId,
       chatbotId,
-      type: given.content.qa ? 'QA' : 'TEXT',
+      type: parsed.content.qa ? 'QA' : 'TEXT',
       title,
       url: null,
       status: failure === null ? 'DONE' : 'FAILED',
@@ -94,16 +94,16 @@ export async function createSource(
         terms: splitTerms(chunks[index]?.terms ?? ''),
       })),
     );
-    await enqueueEvents(trx, { accountId, chatbotId, at }, [sourceFinished(source)]);
+    await enqueueEvents(trx, { accountId, chatbotId, at }, [createFinishedEvent(source)]);
     return source;
   });
 }
 
-function sourceFinished({ id, title, type, pageCount, error }: Source): OutboxEvent {
-  const about = { source_id: id, title, type: type.toLowerCase() };
+function createFinishedEvent({ id, title, type, pageCount, error }: Source): OutboxEvent {
+  const commonData = { source_id: id, title, type: type.toLowerCase() };
   return error === null
-    ? { name: 'SOURCE_DONE', buildPayload: () => ({ sourceId: id, data: { ...about, page_count: pageCount } }) }
-    : { name: 'SOURCE_FAILED', buildPayload: () => ({ sourceId: id, data: { ...about, error } }) };
+    ? { name: 'SOURCE_DONE', buildPayload: () => ({ sourceId: id, data: { ...commonData, page_count: pageCount } }) }
+    : { name: 'SOURCE_FAILED', buildPayload: () => ({ sourceId: id, data: { ...commonData, error } }) };
 }
 
 /**

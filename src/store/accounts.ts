@@ -15,7 +15,7 @@ export async function findAccount(db: Queryable, id: string): Promise<Account | 
   return row && toAccount(row);
 }
 
-/** Locks an account until the end of the transaction. Callers lock it before they count rows that they add to. */
+/** Locks an account until the end of the transaction. Callers lock it before they count rows in order to add one. */
 export async function lockAccount(trx: Queryable, id: string): Promise<void> {
   await trx.selectFrom('accounts').select('id').where('id', '=', id).forNoKeyUpdate().execute();
 }

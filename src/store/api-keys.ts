@@ -23,7 +23,7 @@ export async function insertApiKey(trx: Queryable, key: ApiKey, hash: string): P
     .execute();
 }
 
-/** Finds a key by the SHA-256 of its text, revoked keys included. Takes no account: the key names it. */
+/** Finds a key by the SHA-256 of its text, revoked keys included. Takes no account, because the key determines it. */
 export async function findApiKeyByHash(db: Queryable, hash: string): Promise<ApiKey | undefined> {
   const [row] = await FIND_BY_HASH(db, [hash]);
   return row && toApiKey(row);
@@ -106,7 +106,7 @@ export async function listAllApiKeys(db: Queryable): Promise<(ApiKey & { account
   return rows.map((row) => ({ ...toApiKey(row), accountName: row.account_name }));
 }
 
-/** Marks a key of the account as revoked; a key that is revoked already keeps its time. */
+/** Marks a key of the account as revoked; a key that is revoked already keeps its revocation time. */
 export async function markApiKeyRevoked(
   trx: Queryable,
   accountId: string,

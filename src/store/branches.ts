@@ -4,13 +4,15 @@ import { toMessage } from './messages.ts';
 import { padIds } from './pages.ts';
 import type { Queryable } from './tables.ts';
 
-/** How many messages the walk visits for each message wanted: it also visits messages that it leaves out. */
+/**
+ * How many messages the walk may visit per requested message, because it also visits messages that the result omits.
+ */
 const STEPS_PER_MESSAGE = 5;
 
 /**
  * The latest messages of a branch that an engine may see, oldest first, up to and including `fromId`: completed
- * messages, and replies that the visitor stopped. Returns at most `limit` messages, and none further back than five
- * times as many.
+ * messages, and replies that the visitor stopped. Returns at most `limit` messages, all among the last five times
+ * `limit` messages of the branch.
  */
 export async function listHistory(
   db: Queryable,
@@ -18,8 +20,8 @@ export async function listHistory(
   { fromId, limit }: { fromId: string; limit: number },
 ): Promise<Message[]> {
   const rows = await db
-    .withRecursive('path(id, steps)', (of) =>
-      of
+    .withRecursive('path(id, steps)', (eb) =>
+      eb
         .selectFrom('messages')
         .select(['id', sql<number>`1`.as('steps')])
         .where('id', '=', fromId)
@@ -49,12 +51,15 @@ export async function listHistory(
  * messages. Uses `messages_by_parent`.
  */
 export async function findFollowing(db: Queryable, accountId: string, ids: readonly string[]): Promise<Message[]> {
-  const some = padIds(ids);
+  const paddedIds = padIds(ids);
   const rows = await db
     .selectFrom('messages')
     .selectAll()
-    .where((of) =>
-      of.or([of('parent_id', 'in', some), of.and([of('parent_id', 'is', null), of('conversation_id', 'in', some)])]),
+    .where((eb) =>
+      eb.or([
+        eb('parent_id', 'in', paddedIds),
+        eb.and([eb('parent_id', 'is', null), eb('conversation_id', 'in', paddedIds)]),
+      ]),
     )
     .where('is_private', '=', 0)
     .where('account_id', '=', accountId)
@@ -82,11 +87,11 @@ export async function findShownBranchEnd(
   return row?.id;
 }
 
-/** The last message of a message's branch. Where the branch forks, the newest message of each fork. */
+/** Finds the last message of a message's branch; where the branch forks, it follows the newest message. */
 export async function findBranchEnd(db: Queryable, accountId: string, messageId: string): Promise<string> {
   const { end } = await db
-    .withRecursive('path(id)', (of) =>
-      of
+    .withRecursive('path(id)', (eb) =>
+      eb
         .selectFrom('messages')
         .select('id')
         .where('id', '=', messageId)
@@ -116,8 +121,8 @@ export async function setShownBranch(
     [1, true],
   ] as const) {
     await trx
-      .withRecursive('path(id)', (of) =>
-        of
+      .withRecursive('path(id)', (eb) =>
+        eb
           .selectFrom('messages')
           .select('id')
           .where('id', '=', endId ?? '')
@@ -136,7 +141,7 @@ export async function setShownBranch(
       .where('account_id', '=', accountId)
       .where('is_shown', '=', isShown === 1 ? 0 : 1)
       .where('is_private', '=', 0)
-      .where('id', isOnPath ? 'in' : 'not in', (of) => of.selectFrom('path').select('path.id'))
+      .where('id', isOnPath ? 'in' : 'not in', (eb) => eb.selectFrom('path').select('path.id'))
       .execute();
   }
 }

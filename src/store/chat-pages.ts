@@ -1,6 +1,6 @@
 import type { Queryable } from './tables.ts';
 
-/** The fields of a chatbot that its page needs before it has a credential. */
+/** The fields of a chatbot that its chat page needs before the visitor has a credential. */
 export interface PagedChatbot {
   readonly id: string;
   readonly accountId: string;

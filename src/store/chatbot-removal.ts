@@ -5,13 +5,13 @@ import type { Queryable } from './tables.ts';
 import { IS_OPEN } from './unowned-replies.ts';
 import { releaseReply } from './usage.ts';
 
-/** The most rows, and conversations, that one transaction deletes. */
+/** The maximum numbers of rows and of conversations that one transaction deletes. */
 const MAX_ROWS = 500;
 const MAX_CONVERSATIONS = 50;
 
 /**
- * Removes part of a deleted chatbot's rows: at most some hundred rows and one source, and at last the chatbot itself.
- * Two gateways may remove the same part at once. After a crash, the next call continues.
+ * Removes part of a deleted chatbot's rows: at most a few hundred rows and one source, and finally the chatbot itself.
+ * Two gateways may remove the same part concurrently. After a crash, the next call continues.
  * @returns whether there is more to remove.
  */
 export async function removeChatbotPart(trx: Queryable, chatbot: DeletedChatbot): Promise<boolean> {
@@ -24,23 +24,23 @@ export async function removeChatbotPart(trx: Queryable, chatbot: DeletedChatbot)
   );
 }
 
-/** Leaves conversations that another transaction has locked for the next call. */
+/** Skips conversations that another transaction has locked: a later call removes them. */
 async function removeConversations(trx: Queryable, chatbotId: string): Promise<boolean> {
-  const found = await lockConversations(trx, chatbotId, true);
-  const ids = found.length > 0 ? found : await lockConversations(trx, chatbotId, false);
+  const withOpenReplies = await lockConversations(trx, chatbotId, true);
+  const ids = withOpenReplies.length > 0 ? withOpenReplies : await lockConversations(trx, chatbotId, false);
   if (ids.length === 0) return false;
   await releaseReplies(trx, ids);
   const { numDeletedRows: messages } = await trx
     .deleteFrom('messages')
-    .where('id', 'in', (of) =>
-      of.selectFrom('messages as old').select('old.id').where('old.conversation_id', 'in', ids).limit(MAX_ROWS),
+    .where('id', 'in', (eb) =>
+      eb.selectFrom('messages as old').select('old.id').where('old.conversation_id', 'in', ids).limit(MAX_ROWS),
     )
     .executeTakeFirstOrThrow();
   if (messages === BigInt(MAX_ROWS)) return true;
   const { numDeletedRows: leads } = await trx
     .deleteFrom('leads')
-    .where('id', 'in', (of) =>
-      of.selectFrom('leads as old').select('old.id').where('old.conversation_id', 'in', ids).limit(MAX_ROWS),
+    .where('id', 'in', (eb) =>
+      eb.selectFrom('leads as old').select('old.id').where('old.conversation_id', 'in', ids).limit(MAX_ROWS),
     )
     .executeTakeFirstOrThrow();
   if (leads === BigInt(MAX_ROWS)) return true;
@@ -53,7 +53,10 @@ async function removeConversations(trx: Queryable, chatbotId: string): Promise<b
   return true;
 }
 
-/** Locks conversations of a chatbot. Those with open replies come first, so that their quota is released early. */
+/**
+ * Locks conversations of a chatbot; with `isOpen`, only those with open replies. These are removed first, so that their
+ * quota is released early.
+ */
 async function lockConversations(trx: Queryable, chatbotId: string, isOpen: boolean): Promise<string[]> {
   const list = trx
     .selectFrom('conversations')
@@ -63,12 +66,12 @@ async function lockConversations(trx: Queryable, chatbotId: string, isOpen: bool
     .limit(MAX_CONVERSATIONS)
     .forUpdate()
     .skipLocked();
-  const open = (of: Queryable) => of.selectFrom('messages').select('conversation_id').where(IS_OPEN);
-  const rows = await (isOpen ? list.where('id', 'in', open(trx)) : list).execute();
+  const openIds = (db: Queryable) => db.selectFrom('messages').select('conversation_id').where(IS_OPEN);
+  const rows = await (isOpen ? list.where('id', 'in', openIds(trx)) : list).execute();
   return rows.map(({ id }) => id);
 }
 
-/** Removes open replies, and releases the quota of those without a single character. */
+/** Removes open replies, and releases the quota of those without any text. */
 async function releaseReplies(trx: Queryable, conversationIds: readonly string[]): Promise<void> {
   const removed = await trx
     .deleteFrom('messages')
@@ -100,8 +103,8 @@ async function removeKeys(trx: Queryable, chatbotId: string): Promise<boolean> {
 async function removeDeliveries(trx: Queryable, chatbotId: string): Promise<boolean> {
   const { numDeletedRows } = await trx
     .deleteFrom('webhook_deliveries')
-    .where('id', 'in', (of) =>
-      of
+    .where('id', 'in', (eb) =>
+      eb
         .selectFrom('webhook_deliveries as old')
         .innerJoin('webhook_subscriptions as endpoint', 'endpoint.id', 'old.subscription_id')
         .select('old.id')
@@ -112,10 +115,10 @@ async function removeDeliveries(trx: Queryable, chatbotId: string): Promise<bool
   return numDeletedRows === BigInt(MAX_ROWS);
 }
 
-/** Waits for the next call while there is a conversation that was locked, or started meanwhile. */
+/** Leaves the chatbot to a later call while it has a conversation, which was locked or started meanwhile. */
 async function removeChatbot(trx: Queryable, { id, accountId }: DeletedChatbot): Promise<boolean> {
-  const left = await trx.selectFrom('conversations').select('id').where('chatbot_id', '=', id).limit(1).execute();
-  if (left.length > 0) return false;
+  const remaining = await trx.selectFrom('conversations').select('id').where('chatbot_id', '=', id).limit(1).execute();
+  if (remaining.length > 0) return false;
   await unindexChatbot(trx, accountId, id);
   await trx.deleteFrom('chatbots').where('id', '=', id).where('account_id', '=', accountId).execute();
   return false;

@@ -34,8 +34,8 @@ const FIND = prepareQuery(selectById);
 const LOCK = prepareQuery((db) => selectById(db).forUpdate());
 
 /**
- * Finds a chatbot of the account and locks it until the end of the transaction. Waits for transactions that add
- * something to it, such as a source.
+ * Finds a chatbot of the account and locks it until the end of the transaction. Waits for transactions that add a row
+ * to the chatbot, such as a source.
  */
 export async function lockChatbot(trx: Queryable, accountId: string, id: string): Promise<Chatbot | undefined> {
   const [row] = await LOCK(trx, [id, accountId]);

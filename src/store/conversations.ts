@@ -44,7 +44,7 @@ export async function findConversation(
 
 /**
  * Finds a conversation of the account and locks it until the end of the transaction. So changes of one conversation
- * happen one after another, and later reads see what the transaction before has written. Take this lock before any
+ * happen one after another, and reads after the lock see what the previous transaction wrote. Take this lock before any
  * other.
  */
 export async function lockConversation(
@@ -111,7 +111,10 @@ export async function findConversations(
   return rows.map(toConversation);
 }
 
-/** The conversations of each of several chatbots, newest first. Uses `conversations_by_chatbot` or `conversations_by_status`. */
+/**
+ * The conversations of several chatbots, newest first for each chatbot. Uses `conversations_by_chatbot` or
+ * `conversations_by_status`.
+ */
 export async function listConversations(
   db: Queryable,
   accountId: string,

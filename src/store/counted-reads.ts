@@ -2,7 +2,7 @@ import { findBudget } from '../domain/response-budget.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Columns whose values are short, and not counted. All other columns are, new ones included. */
+/** Columns whose values are short and are not counted. All other columns are counted, including new ones. */
 const SHORT =
   /(^|_)(id|at|until|since|by)$|^(name|slug|provider|model|title|type|status|channel|role|rating|operation|fingerprint|prefix|hash|scopes|month|day|key|key_ending|channel|assignee|author_name|finish_reason|disabled_reason|schedule|seq|position)$/;
 
@@ -12,7 +12,7 @@ export function findLongColumns([row]: readonly unknown[]): string[] | undefined
 }
 
 /**
- * Stops reads for a response that is too large already.
+ * Prevents reads for a response that is already too large.
  * @throws QueryTooComplexError
  */
 export function checkReads(): void {

@@ -2,29 +2,29 @@ import type { ReportExposed } from './engines/private-files.ts';
 import type { RunTransaction } from './engines/transaction.ts';
 import type { Queryable } from './tables.ts';
 
-/** The open database. Reads see everything committed; every write goes through `transaction`. */
+/** An open database. Reads see all committed changes; every write goes through `transaction`. */
 export interface Database {
   /** Whether several gateways may use it at the same time. */
   readonly isShared: boolean;
   readonly read: Queryable;
   /**
-   * On Postgres, a connection of its own for heartbeats, which must not wait while all other connections are busy. A
-   * file needs none.
+   * On Postgres, a separate connection for heartbeats, which must not wait while all other connections are busy. SQLite
+   * needs none.
    */
   readonly heartbeat: Queryable;
   /**
-   * Runs `work` in one transaction and commits it durably before it resolves; rolls back when `work` throws. Inside,
-   * wait for `trx` only: no network, no other handle. SQLite runs one transaction at a time. Postgres runs several, so
-   * lock first what you read to decide what to write. After a collision with another transaction `work` runs again: it
-   * must have no effect but through `trx`.
+   * Runs `work` in one transaction and commits it durably before it resolves; rolls back when `work` throws. `work` may
+   * wait for `trx` only: not for the network, not for another handle. SQLite runs one transaction at a time. Postgres
+   * runs several, so `work` first locks the rows on which its writes depend. After a collision with another transaction
+   * `work` runs again, so it must have no effects except through `trx`.
    * @throws StorageUnavailableError when the disk is full or fails, or the server is unreachable.
    */
   readonly transaction: RunTransaction;
-  /** Whether the database answers reads and would accept a write; after a failed write, it tries one. */
+  /** Whether the database answers reads and would accept a write; after a failed write, this check tries a write. */
   isReady(): Promise<boolean>;
   /**
    * Calls `listener` within half a second after another process has committed: on SQLite any change (only the command
-   * line can make one), on Postgres the revocation of a key. On Postgres it may also call without a cause.
+   * line can make one), on Postgres the revocation of a key. On Postgres it may also be called without a cause.
    */
   onForeignWrite(listener: () => void): void;
   close(): Promise<void>;

@@ -6,7 +6,9 @@ import type { Queryable } from './tables.ts';
 /** A deleted chatbot whose rows are still being removed. */
 export type DeletedChatbot = Pick<Chatbot, 'id' | 'accountId'>;
 
-/** Leaves out rows with a `chatbot_id` whose chatbot is deleted: readers stop seeing them before they are removed. */
+/**
+ * Excludes rows with a `chatbot_id` whose chatbot is deleted, so that queries do not return them before their removal.
+ */
 export const IS_OF_CHATBOT = sql<boolean>`not exists (
   select 1 from chatbots as deleted where deleted.id = chatbot_id and deleted.deleted_at is not null)`;
 
@@ -21,7 +23,7 @@ export const IS_OF_SUBSCRIPTION = sql<boolean>`not exists (
   where endpoint.id = subscription_id and deleted.deleted_at is not null)`;
 
 /**
- * Marks a chatbot as deleted. From the commit on, readers find neither the chatbot nor its rows, and its slug is free.
+ * Marks a chatbot as deleted. After the commit, queries find neither the chatbot nor its rows, and its slug is free.
  */
 export async function markChatbotDeleted(trx: Queryable, { id, accountId }: DeletedChatbot, at: Timestamp) {
   await trx

@@ -10,7 +10,7 @@ import type { ConversationEventRow, Queryable } from './tables.ts';
 
 /** One numbered event of a conversation's log. */
 export interface LoggedEvent {
-  /** Null for events that an earlier version has written. */
+  /** Null for events that an earlier version wrote. */
   readonly id: string | null;
   readonly conversationId: string;
   readonly chatbotId: string;
@@ -28,8 +28,8 @@ export interface LoggedEvent {
 }
 
 /**
- * Appends an event to the log of a conversation, in the transaction of the change. It assigns both numbers at write
- * time, so that they are in the order of the commits. It waits for a running deletion of the chatbot.
+ * Appends an event to the log of a conversation, in the transaction of the change. Both numbers are assigned at write
+ * time, so they are in the order of the commits. Waits for a running deletion of the chatbot.
  * @throws NotFoundError when the chatbot is deleted: its conversations accept no more events.
  */
 export async function appendEvent(
@@ -76,7 +76,7 @@ export async function listConversationEvents(
   return rows.map(toLoggedEvent);
 }
 
-/** The events of all of a chatbot's conversations after `number`, oldest first. Uses `conversation_events_by_chatbot`. */
+/** The events of all conversations of a chatbot after `number`, oldest first. Uses `conversation_events_by_chatbot`. */
 export async function listChatbotEvents(
   db: Queryable,
   accountId: string,
@@ -95,8 +95,8 @@ export async function listChatbotEvents(
 }
 
 /**
- * The last event of a conversation or a chatbot of the account: its number, 0 without events, and its id, null when it
- * is not stored. `undefined` when there is no such conversation or chatbot.
+ * The last event of a conversation or a chatbot of the account: its number (0 without events) and its id (null when it
+ * is not stored). `undefined` when there is no such conversation or chatbot.
  */
 export async function findLastEvent(
   db: Queryable,
@@ -125,7 +125,7 @@ export async function listOldestEvents(
   return rows.map(toLoggedEvent);
 }
 
-/** Deletes the events of a chatbot's conversations before one event, by its number within the chatbot. */
+/** Deletes the events of a chatbot's conversations before the event with a number within the chatbot. */
 export async function deleteEventsBefore(trx: Queryable, chatbotId: string, chatbotNumber: number): Promise<void> {
   await trx
     .deleteFrom('conversation_events')
@@ -152,7 +152,7 @@ const COUNT_IN_CHATBOT = prepareQuery((db) =>
 );
 
 const LAST_EVENT = {
-  // Readers run this query after every change hint.
+  // Each subscription runs this query after every change hint.
   conversations: prepareQuery((db) =>
     db
       .selectFrom('conversations')

@@ -3,15 +3,17 @@ import type { Database } from './database.ts';
 
 const SECRET_BYTES = 32;
 
-/** Reads the secret of a purpose that all gateways on this database share; the first gateway to read it creates it. */
+/**
+ * Reads the secret for a purpose, which all gateways on this database share. The first gateway to read it creates it.
+ */
 export async function readGatewaySecret(
   { read, transaction }: Pick<Database, 'read' | 'transaction'>,
   purpose: string,
 ): Promise<Buffer> {
   const find = () =>
     read.selectFrom('gateway_secrets').select('secret').where('purpose', '=', purpose).executeTakeFirst();
-  const found = await find();
-  if (found !== undefined) return Buffer.from(found.secret, 'base64');
+  const existing = await find();
+  if (existing !== undefined) return Buffer.from(existing.secret, 'base64');
   const row = { purpose, secret: randomBytes(SECRET_BYTES).toString('base64') };
   await transaction((trx) =>
     trx

@@ -1,7 +1,7 @@
 import type { Timestamp } from '../domain/time.ts';
 import type { Queryable } from './tables.ts';
 
-/** Where a client's idempotency key applies: it may be used again elsewhere. */
+/** The scope of a client's idempotency key: outside it, the same key may be used again. */
 export interface IdempotencyScope {
   readonly chatbotId: string;
   readonly operation: string;
@@ -34,8 +34,8 @@ export async function findIdempotentEffect(
 }
 
 /**
- * Records the effect of a key, in the transaction of the effect; it replaces one from before `since`. Of several
- * identical requests at once one succeeds; the others fail with a unique violation.
+ * Records the effect of a key, in the transaction of the effect; it replaces an effect from before `since`. Of several
+ * identical concurrent requests one succeeds; the others fail with a unique violation.
  */
 export async function recordIdempotentEffect(
   trx: Queryable,

@@ -26,7 +26,7 @@ import { findWebhookEvents } from './webhooks/events.ts';
 import { findSealedParts, findWebhookSubscriptions, type SealedParts } from './webhooks/subscriptions.ts';
 
 /**
- * Point reads of one request within one account, batched, and cached until the request ends. Each returns `undefined`
+ * Reads by id for one request within one account, batched, and cached until the request ends. Each returns `undefined`
  * for an id that is unknown or another account's.
  */
 export interface Loaders {
@@ -37,7 +37,7 @@ export interface Loaders {
   readonly conversation: DataLoader<string, Conversation | undefined>;
   readonly message: DataLoader<string, Message | undefined>;
   readonly lead: DataLoader<string, Lead | undefined>;
-  /** By conversation. */
+  /** The last message that a conversation shows, by the id of the conversation. */
   readonly lastMessage: DataLoader<string, Message | undefined>;
   /** The messages that directly follow a message, by its id; by the id of a conversation, its first messages. */
   readonly following: DataLoader<string, Message[]>;
@@ -46,7 +46,7 @@ export interface Loaders {
   readonly webhookEvent: DataLoader<string, WebhookEvent | undefined>;
   /** The attempts of a delivery in order, by its id. */
   readonly webhookAttempts: DataLoader<string, WebhookAttempt[]>;
-  /** By subscription. */
+  /** By the id of the subscription. */
   readonly sealedParts: DataLoader<string, SealedParts | undefined>;
   /** Pages of lists; not cached, as a mutation may change them before the next page. */
   readonly sourcesOf: DataLoader<ListOf<SourceStatus>, Source[]>;
@@ -60,7 +60,7 @@ export interface ListOf<Status> {
   readonly page: Page;
 }
 
-/** More lists need several queries. */
+/** The maximum number of lists that one query reads. */
 const MAX_LISTS = 32;
 
 /**
@@ -75,7 +75,7 @@ class LazyLoaders implements Loaders {
   readonly #db: Queryable;
   readonly #accountId: string;
   readonly #withNotes: boolean;
-  readonly #made: { -readonly [name in keyof Loaders]?: Loaders[name] } = {};
+  readonly #created: { -readonly [name in keyof Loaders]?: Loaders[name] } = {};
 
   constructor(db: Queryable, accountId: string, withNotes: boolean) {
     this.#db = db;
@@ -84,122 +84,122 @@ class LazyLoaders implements Loaders {
   }
 
   get apiKey() {
-    this.#made.apiKey ??= this.#byId(findApiKeys);
-    return this.#made.apiKey;
+    this.#created.apiKey ??= this.#byId(findApiKeys);
+    return this.#created.apiKey;
   }
 
   get chatbot() {
-    this.#made.chatbot ??= this.#byId(findChatbots);
-    return this.#made.chatbot;
+    this.#created.chatbot ??= this.#byId(findChatbots);
+    return this.#created.chatbot;
   }
 
   get source() {
-    this.#made.source ??= this.#byId(findSources);
-    return this.#made.source;
+    this.#created.source ??= this.#byId(findSources);
+    return this.#created.source;
   }
 
   get passage() {
-    this.#made.passage ??= this.#byId(findPassages);
-    return this.#made.passage;
+    this.#created.passage ??= this.#byId(findPassages);
+    return this.#created.passage;
   }
 
   get conversation() {
-    this.#made.conversation ??= this.#byId(findConversations);
-    return this.#made.conversation;
+    this.#created.conversation ??= this.#byId(findConversations);
+    return this.#created.conversation;
   }
 
   get message() {
-    this.#made.message ??= this.#byId(async (...of) => {
-      const found = await findMessages(...of);
-      return found.filter(({ isPrivate }) => this.#withNotes || !isPrivate);
+    this.#created.message ??= this.#byId(async (...args) => {
+      const messages = await findMessages(...args);
+      return messages.filter(({ isPrivate }) => this.#withNotes || !isPrivate);
     });
-    return this.#made.message;
+    return this.#created.message;
   }
 
   get lead() {
-    this.#made.lead ??= this.#byId(findLeads);
-    return this.#made.lead;
+    this.#created.lead ??= this.#byId(findLeads);
+    return this.#created.lead;
   }
 
   get lastMessage() {
     const withNotes = this.#withNotes;
-    this.#made.lastMessage ??= this.#make(
-      (...of) => findLastMessages(...of, { withNotes }),
+    this.#created.lastMessage ??= this.#byKey(
+      (...args) => findLastMessages(...args, { withNotes }),
       ({ conversationId }) => conversationId,
     );
-    return this.#made.lastMessage;
+    return this.#created.lastMessage;
   }
 
   get following() {
-    this.#made.following ??= this.#groupBy(findFollowing, followingKey);
-    return this.#made.following;
+    this.#created.following ??= this.#groupBy(findFollowing, followingKey);
+    return this.#created.following;
   }
 
   get webhookSubscription() {
-    this.#made.webhookSubscription ??= this.#byId(findWebhookSubscriptions);
-    return this.#made.webhookSubscription;
+    this.#created.webhookSubscription ??= this.#byId(findWebhookSubscriptions);
+    return this.#created.webhookSubscription;
   }
 
   get webhookDelivery() {
-    this.#made.webhookDelivery ??= this.#byId(findWebhookDeliveries);
-    return this.#made.webhookDelivery;
+    this.#created.webhookDelivery ??= this.#byId(findWebhookDeliveries);
+    return this.#created.webhookDelivery;
   }
 
   get webhookEvent() {
-    this.#made.webhookEvent ??= this.#byId(findWebhookEvents);
-    return this.#made.webhookEvent;
+    this.#created.webhookEvent ??= this.#byId(findWebhookEvents);
+    return this.#created.webhookEvent;
   }
 
   get webhookAttempts() {
-    this.#made.webhookAttempts ??= this.#groupBy(listWebhookAttempts, ({ deliveryId }) => deliveryId);
-    return this.#made.webhookAttempts;
+    this.#created.webhookAttempts ??= this.#groupBy(listWebhookAttempts, ({ deliveryId }) => deliveryId);
+    return this.#created.webhookAttempts;
   }
 
   get sealedParts() {
-    this.#made.sealedParts ??= this.#byId(findSealedParts);
-    return this.#made.sealedParts;
+    this.#created.sealedParts ??= this.#byId(findSealedParts);
+    return this.#created.sealedParts;
   }
 
   get sourcesOf() {
-    this.#made.sourcesOf ??= this.#byPage(listSources);
-    return this.#made.sourcesOf;
+    this.#created.sourcesOf ??= this.#byPage(listSources);
+    return this.#created.sourcesOf;
   }
 
   get conversationsOf() {
-    this.#made.conversationsOf ??= this.#byPage(listConversations);
-    return this.#made.conversationsOf;
+    this.#created.conversationsOf ??= this.#byPage(listConversations);
+    return this.#created.conversationsOf;
   }
 
   #byId<T extends { id: string }>(find: FindMany<T>): DataLoader<string, T | undefined> {
-    return this.#make(find, ({ id }) => id);
+    return this.#byKey(find, ({ id }) => id);
   }
 
-  #groupBy<T>(find: FindMany<T>, keyOf: (found: T) => string): DataLoader<string, T[]> {
+  #groupBy<T>(find: FindMany<T>, keyOf: (row: T) => string): DataLoader<string, T[]> {
     return new DataLoader(async (keys) => {
-      const found = Map.groupBy(await find(this.#db, this.#accountId, keys), keyOf);
-      return keys.map((key) => found.get(key) ?? []);
+      const groups = Map.groupBy(await find(this.#db, this.#accountId, keys), keyOf);
+      return keys.map((key) => groups.get(key) ?? []);
     });
   }
 
-  #make<T>(find: FindMany<T>, keyOf: (found: T) => string): DataLoader<string, T | undefined> {
+  #byKey<T>(find: FindMany<T>, keyOf: (row: T) => string): DataLoader<string, T | undefined> {
     return new DataLoader(async (keys) => {
-      const found = new Map((await find(this.#db, this.#accountId, keys)).map((value) => [keyOf(value), value]));
-      return keys.map((key) => found.get(key));
+      const rows = new Map((await find(this.#db, this.#accountId, keys)).map((value) => [keyOf(value), value]));
+      return keys.map((key) => rows.get(key));
     });
   }
 
-  /** A request usually asks several chatbots for the same page, so each page is one query. */
+  /** A request usually reads the same page of several chatbots, so one query reads it for all of them. */
   #byPage<Status, T>(list: ListMany<Status, T>): DataLoader<ListOf<Status>, T[]> {
-    const load = async (asked: readonly ListOf<Status>[]) => {
-      const found = new Map<ListOf<Status>, T[]>();
-      const alike = Map.groupBy(asked, ({ status, page }) => JSON.stringify([status, page]));
-      for (const group of alike.values()) {
+    const load = async (requests: readonly ListOf<Status>[]) => {
+      const pages = new Map<ListOf<Status>, T[]>();
+      const groups = Map.groupBy(requests, ({ status, page }) => JSON.stringify([status, page]));
+      for (const group of groups.values()) {
         const [{ status, page }] = group as [ListOf<Status>];
         const chatbotIds = [...new Set(group.map(({ chatbotId }) => chatbotId))];
         const lists = await list(this.#db, this.#accountId, { chatbotIds, status }, page);
-        for (const one of group) found.set(one, lists[chatbotIds.indexOf(one.chatbotId)] ?? []);
+        for (const request of group) pages.set(request, lists[chatbotIds.indexOf(request.chatbotId)] ?? []);
       }
-      return asked.map((one) => found.get(one) ?? []);
+      return requests.map((request) => pages.get(request) ?? []);
     };
     return new DataLoader(load, { cache: false, maxBatchSize: MAX_LISTS });
   }

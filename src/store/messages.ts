@@ -9,7 +9,7 @@ import type { MessageRow, Queryable } from './tables.ts';
 
 /**
  * Inserts a new message.
- * @param nodeId the node that generates it, for a reply that starts at once.
+ * @param nodeId the node that generates the message, for a reply that starts immediately.
  */
 export async function insertMessage(trx: Queryable, message: Message, nodeId: string | null = null): Promise<void> {
   await trx
@@ -84,7 +84,10 @@ export async function setFollowUps(
     .execute();
 }
 
-/** Finds the chatbot's first reply to a message; other messages may follow it first. Uses `messages_by_parent`. */
+/**
+ * Finds the chatbot's first reply to a message; other messages may follow the message earlier. Uses
+ * `messages_by_parent`.
+ */
 export async function findReply(db: Queryable, accountId: string, parentId: string): Promise<Message | undefined> {
   const row = await db
     .selectFrom('messages')
@@ -143,8 +146,8 @@ const LAST_IDS = prepareQuery((db) => {
       .where('account_id', '=', '')
       .orderBy('id', 'desc')
       .limit(1);
-  const of = (isShown: 0 | 1) => db.selectFrom(newest(isShown).as('newest')).select('id');
-  return of(0).unionAll(of(1));
+  const selectNewest = (isShown: 0 | 1) => db.selectFrom(newest(isShown).as('newest')).select('id');
+  return selectNewest(0).unionAll(selectNewest(1));
 });
 
 /** The last message that each of several conversations shows: one index lookup each, at the end of `messages_shown`. */
@@ -158,8 +161,8 @@ export async function findLastMessages(
     .selectFrom('messages')
     .selectAll()
     .where('account_id', '=', accountId)
-    .where('id', 'in', (of) =>
-      of
+    .where('id', 'in', (eb) =>
+      eb
         .selectFrom('conversations as c')
         .where('c.id', 'in', padIds(conversationIds))
         .select((c) =>
@@ -237,7 +240,7 @@ export function toMessage(row: Selectable<MessageRow>): Message {
   };
 }
 
-/** The usage and the generation of a reply, as columns. */
+/** Converts the usage and the generation of a reply to columns. */
 export function toUsageColumns(usage: TokenUsage | null, generation: Generation | null) {
   return {
     input_tokens: usage?.inputTokens ?? null,

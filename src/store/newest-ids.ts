@@ -1,7 +1,10 @@
 import { prepareQuery } from './engines/prepared.ts';
 import type { Queryable } from './tables.ts';
 
-/** The lists whose new ids sort after their newest id, each with the column of its owner; each has an index on both. */
+/**
+ * The tables in which a new id must sort after the owner's newest id, with the owner's column. Each has an index on
+ * both columns.
+ */
 const OWNERS = {
   conversations: 'chatbot_id',
   leads: 'chatbot_id',
@@ -17,8 +20,8 @@ const TABLES = [
 ] as 'messages'[];
 
 /**
- * The newest id of a list. A new row's id must sort after it: another machine's clock may be ahead, or this one was set
- * back.
+ * The newest id of a list. A new row's id must sort after it: another machine's clock may be ahead, or this machine's
+ * clock may have been set back.
  */
 export async function findNewestId(
   db: Queryable,
@@ -51,7 +54,7 @@ export async function findNewestIdOfAll(db: Queryable): Promise<string | undefin
   const [first, ...others] = TABLES.map((table) =>
     db.selectFrom(db.selectFrom(table).select('id').orderBy('id', 'desc').limit(1).as('newest')).select('id'),
   );
-  const rows = await others.reduce((all, one) => all?.unionAll(one), first)?.execute();
+  const rows = await others.reduce((union, query) => union?.unionAll(query), first)?.execute();
   return rows
     ?.map(({ id }) => id)
     .sort()

@@ -22,7 +22,7 @@ export interface ReplyEnd extends Pick<Message, 'id' | 'usage' | 'generation' | 
 }
 
 /**
- * Stores the end of a reply, once: a finished reply stays as it is.
+ * Stores the end of a reply, once: a finished reply does not change.
  * @param nodeId the node that generates the reply; if another node has taken it over, nothing is written.
  * @returns whether it was written.
  */
@@ -64,7 +64,7 @@ export async function listOpenReplies(db: Queryable, accountId: string, conversa
   return rows.map(toMessage);
 }
 
-/** Asks the node that generates a reply to stop; a finished reply stays as it is. */
+/** Asks the node that generates a reply to stop; a finished reply does not change. */
 export async function markStopRequested(trx: Queryable, accountId: string, id: string): Promise<void> {
   await trx
     .updateTable('messages')
@@ -125,7 +125,7 @@ export async function listRepliesOfChatbot(db: Queryable, accountId: string, cha
   return rows.map(({ id }) => id);
 }
 
-/** Gives up a node's replies, so that recovery finds them lost; finished replies stay as they are. */
+/** Gives up a node's replies, so that recovery finds them as lost replies; finished replies do not change. */
 export async function giveUpReplies(trx: Queryable, nodeId: string, ids: readonly string[]): Promise<void> {
   await trx
     .updateTable('messages')
@@ -136,7 +136,10 @@ export async function giveUpReplies(trx: Queryable, nodeId: string, ids: readonl
     .execute();
 }
 
-/** Counts one more attempt at a reply, before it starts. Returns whether the reply is still open and the node's. */
+/**
+ * Counts one more attempt at a reply, before it starts. Returns whether the reply is still open and assigned to the
+ * node.
+ */
 export async function countAttempt(trx: Queryable, accountId: string, id: string, nodeId: string): Promise<boolean> {
   const result = await trx
     .updateTable('messages')
@@ -165,7 +168,7 @@ export async function startReply(trx: Queryable, accountId: string, id: string, 
     .execute();
 }
 
-/** Saves the partial text of a reply; a finished reply stays as it is. */
+/** Saves the partial text of a reply; a finished reply does not change. */
 export async function saveAnswer(
   trx: Queryable,
   accountId: string,

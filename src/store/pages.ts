@@ -12,14 +12,15 @@ export interface Page {
   readonly fromEnd?: boolean;
 }
 
-/** Builds the query for the whole list, with placeholder values as filters. */
+/** Builds the query for the full list, with placeholder values in its filters. */
 type BuildList<TB extends keyof Tables, O> = (db: Queryable) => SelectQueryBuilder<Tables, TB, O>;
 
 /**
- * Makes a list that is read page by page, by key: an index that starts with the filtered columns and ends with the id
- * finds any page at once, however deep. Each shape of a page is compiled once: see `prepareQuery`.
- * @param order the list's own order: `asc` is oldest first.
- * @param build makes the query; the given values replace its placeholders.
+ * Creates a function that reads a list page by page, by key: an index that starts with the filtered columns and ends
+ * with the id finds any page directly, however deep. Each combination of page options is compiled once: see
+ * `prepareQuery`.
+ * @param order the order of the list: `asc` is oldest first.
+ * @param build builds the query; the values of each call replace its placeholders.
  */
 export function prepareList<TB extends keyof Tables, O>(
   order: 'asc' | 'desc',
@@ -30,9 +31,10 @@ export function prepareList<TB extends keyof Tables, O>(
 }
 
 /**
- * The same for the lists of several owners: a page per owner, in the order of `owners`, which are distinct and at least
- * one. One query reads them all, as a round trip to a server costs more than the query.
- * @param build makes the query; its first value is the owner, which is in the column `owner`.
+ * Like `prepareList`, for the lists of several owners: the function returns one page per owner, in the order of
+ * `owners`, which are distinct and at least one. One query reads all of them, because a round trip to a server costs
+ * more than the query.
+ * @param build builds the query; its first placeholder is the owner, which is in the column `owner`.
  */
 export function prepareLists<TB extends keyof Tables, O>(
   order: 'asc' | 'desc',
@@ -41,11 +43,11 @@ export function prepareLists<TB extends keyof Tables, O>(
 ): (db: Queryable, owners: readonly string[], values: readonly unknown[], page: Page) => Promise<O[][]> {
   const read = prepareShapes(order, build);
   return async (db, owners, values, page) => {
-    // No owner has the empty id, so it finds nothing.
-    const nobody = Array<string>(paddedSize(owners.length) - owners.length).fill('');
+    // No owner has the empty id, so the padding finds nothing.
+    const padding = Array<string>(paddedSize(owners.length) - owners.length).fill('');
     const rows = await read(
       db,
-      [...owners, ...nobody].map((id) => [id, ...values]),
+      [...owners, ...padding].map((id) => [id, ...values]),
       page,
     );
     const lists = Map.groupBy(rows, (row) => row[owner] as string);
@@ -56,7 +58,7 @@ export function prepareLists<TB extends keyof Tables, O>(
 /** Restores the list's order for a page that was read from the end. */
 const inOrder = <O>({ fromEnd }: Page, rows: O[]): O[] => (fromEnd ? rows.reverse() : rows);
 
-/** Reads a page of one list or of several; the rows of each are in order. */
+/** Creates a function that reads a page of one list or of several; the rows of each list are in order. */
 function prepareShapes<TB extends keyof Tables, O>(order: 'asc' | 'desc', build: BuildList<TB, O>) {
   const ascending = order === 'asc';
   const shapes = new Map<string, ReturnType<typeof prepareQuery<O>>>();
@@ -82,10 +84,10 @@ function prepareShapes<TB extends keyof Tables, O>(order: 'asc' | 'desc', build:
     const shape = `${lists.length} ${after !== undefined} ${before !== undefined} ${fromEnd === true}`;
     const read = shapes.get(shape) ?? prepareQuery<O>((handle) => buildPages(handle, lists.length, page));
     shapes.set(shape, read);
-    const place = [...[after, before].filter((id) => id !== undefined), limit];
+    const pageValues = [...[after, before].filter((id) => id !== undefined), limit];
     return read(
       db,
-      lists.flatMap((values) => [...values, ...place]),
+      lists.flatMap((values) => [...values, ...pageValues]),
     );
   };
 }
@@ -95,8 +97,8 @@ function prepareShapes<TB extends keyof Tables, O>(order: 'asc' | 'desc', build:
  * statements. The list must not be empty.
  */
 export function padIds(ids: readonly string[]): string[] {
-  const last = ids[ids.length - 1] ?? '';
-  return [...ids, ...Array<string>(paddedSize(ids.length) - ids.length).fill(last)];
+  const lastId = ids[ids.length - 1] ?? '';
+  return [...ids, ...Array<string>(paddedSize(ids.length) - ids.length).fill(lastId)];
 }
 
 const paddedSize = (length: number): number => 2 ** Math.ceil(Math.log2(length));

@@ -9,25 +9,25 @@ import type { Queryable } from './tables.ts';
 /** The maximum number of models stored per account and provider: model names are free text. */
 export const MAX_PROVIDER_MODELS = 50;
 
-/** Records how a call of a model ended. Above the maximum, it deletes the models that were unused the longest. */
+/** Records how a call of a model ended. Above the maximum, it deletes the least recently used models. */
 export async function writeModelOutcome(
   trx: Queryable,
   accountId: string,
   { provider, model, failure, at }: ModelName & { model: string; failure: FailureCode | null; at: Timestamp },
 ): Promise<void> {
   const outcome = failure === null ? { worked_at: at, failure } : { failed_at: at, failure };
-  const isKnown = await trx
+  const updated = await trx
     .updateTable('provider_models')
     .set(outcome)
     .where('account_id', '=', accountId)
     .where('provider', '=', provider)
     .where('model', '=', model)
     .executeTakeFirst();
-  if (isKnown.numUpdatedRows > 0n) return;
-  // Without the account there is nothing to record. The lock makes calls delete one after another.
+  if (updated.numUpdatedRows > 0n) return;
+  // Without the account there is nothing to record. The lock serializes the deletions of concurrent calls.
   await lockAccount(trx, accountId);
-  const known = await listProviderModels(trx, accountId);
-  const excess = known.filter((each) => each.provider === provider).slice(MAX_PROVIDER_MODELS - 1);
+  const models = await listProviderModels(trx, accountId);
+  const excess = models.filter((each) => each.provider === provider).slice(MAX_PROVIDER_MODELS - 1);
   for (const each of excess) await deleteModel(trx, accountId, each);
   await trx
     .insertInto('provider_models')

@@ -11,8 +11,8 @@ export async function insertWarning(
   warning: Omit<QuotaWarning, 'number'>,
 ): Promise<QuotaWarning | undefined> {
   const { accountId, month, percent } = warning;
-  const told = await listWarningsOfMonth(trx, accountId, month);
-  if (told.some((earlier) => earlier.percent === percent)) return undefined;
+  const existing = await listWarningsOfMonth(trx, accountId, month);
+  if (existing.some((earlier) => earlier.percent === percent)) return undefined;
   const number = ((await findLastWarning(trx, accountId))?.number ?? 0) + 1;
   const { used, limit, at } = warning;
   const row = { account_id: accountId, number, month, percent, used, message_limit: limit, at };

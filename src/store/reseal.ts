@@ -1,7 +1,7 @@
 import type { Database } from './database.ts';
 import type { Queryable } from './tables.ts';
 
-/** How the rows of one table are sealed again with the newest key. */
+/** How to seal the rows of one table again with the newest key. */
 export interface Resealing<Row, Sealed> {
   /** Whether an earlier key sealed any part of a row. */
   isOutdated(row: Row): boolean;
@@ -12,8 +12,8 @@ export interface Resealing<Row, Sealed> {
 }
 
 /**
- * Seals the outdated rows again, in one transaction. A row that cannot be unsealed stays as it is.
- * @returns how many rows were sealed again, and how many are `lost`: outdated, and impossible to unseal.
+ * Seals the outdated rows again, in one transaction. A row that cannot be unsealed does not change.
+ * @returns how many rows were sealed again, and how many are `lost`: outdated and impossible to unseal.
  */
 export async function resealRows<Row, Sealed>(
   db: Database,

@@ -45,7 +45,7 @@ export async function findSources(db: Queryable, accountId: string, ids: readonl
   return rows.map(toSource);
 }
 
-/** The sources of each of several chatbots, newest first. Uses `sources_by_chatbot` or `sources_by_status`. */
+/** The sources of several chatbots, newest first for each chatbot. Uses `sources_by_chatbot` or `sources_by_status`. */
 export async function listSources(
   db: Queryable,
   accountId: string,

@@ -23,7 +23,7 @@ import type {
   WebhookSubscriptionRow,
 } from './webhooks/rows.ts';
 
-/** A boolean as it is stored. */
+/** A stored boolean. */
 export type Flag = 0 | 1;
 
 /** A row of accounts. */
@@ -67,7 +67,7 @@ export interface ChatbotRow {
   updated_at: Timestamp;
   /** The number of the chatbot's last event; only events change it. */
   last_event: Generated<number>;
-  /** When the chatbot was deleted. Readers no longer find it; its row is the last to be removed. */
+  /** When the chatbot was deleted. Queries no longer return it; its row is the last to be removed. */
   deleted_at: Generated<Timestamp | null>;
 }
 
@@ -153,8 +153,8 @@ export interface MessageRow {
   /** Whether a client has asked that node to stop. */
   stop_asked: Generated<Flag>;
   /**
-   * How often gateways have started the reply. A reply in STREAMING whose process is gone was in progress at so many
-   * unclean ends.
+   * How often gateways have started the reply. For a reply in STREAMING whose process is gone, this is how many
+   * processes ended uncleanly while they generated it.
    */
   attempts: Generated<number>;
   author_name: string | null;
@@ -192,7 +192,7 @@ export interface ConversationEventRow {
   lead_id: string | null;
   status: MessageStatus | null;
   at: Timestamp;
-  /** Null for events that an earlier version has written. */
+  /** Null for events that an earlier version wrote. */
   id: string | null;
 }
 
@@ -306,5 +306,5 @@ export interface Tables {
   nodes: NodeRow;
 }
 
-/** What every store function reads from or writes to: the read handle, or the caller's transaction. */
+/** The handle on which a store function reads or writes: the read handle, or the caller's transaction. */
 export type Queryable = Kysely<Tables>;

@@ -7,15 +7,15 @@ import type { Queryable } from './tables.ts';
 /** The condition of the index `messages_open`, written out so that a planner can use it. */
 export const IS_OPEN = sql<boolean>`messages.status in ('QUEUED', 'STREAMING')`;
 
-/** Leaves out rows with a `conversation_id` whose chatbot is paused: a paused chatbot starts no replies. */
+/** Excludes rows with a `conversation_id` whose chatbot is paused: a paused chatbot starts no replies. */
 const IS_OF_ACTIVE_CHATBOT = sql<boolean>`exists (
   select 1 from conversations as inside join chatbots as active on active.id = inside.chatbot_id
   where inside.id = messages.conversation_id and active.is_active = 1)`;
 
-/** Names the conversation of a reply. */
+/** The fields that identify the conversation of a reply. */
 export type ConversationKey = Pick<Message, 'accountId' | 'conversationId'>;
 
-/** A reply in STREAMING whose node is gone or has given it up. */
+/** A reply in STREAMING whose node is gone or has given the reply up. */
 export interface LostReply {
   readonly reply: Message;
   /** How often gateways have started it. */
@@ -78,13 +78,13 @@ function lostReplies(db: Queryable) {
     .selectAll()
     .where(IS_OPEN)
     .where('status', '=', 'STREAMING')
-    .where((of) =>
-      of.or([of('node_id', 'is', null), of('node_id', 'not in', of.selectFrom('nodes').select('nodes.id'))]),
+    .where((eb) =>
+      eb.or([eb('node_id', 'is', null), eb('node_id', 'not in', eb.selectFrom('nodes').select('nodes.id'))]),
     );
 }
 
 /**
- * Conversations with QUEUED replies and none in STREAMING, ordered by id, after one conversation. Leaves out paused
+ * Conversations with QUEUED replies and none in STREAMING, ordered by id, after the id `after`. Leaves out paused
  * chatbots. Uses `messages_open`.
  */
 export async function listStalledConversations(
@@ -94,7 +94,7 @@ export async function listStalledConversations(
 ): Promise<ConversationKey[]> {
   const rows = await db
     .selectFrom('messages')
-    .select((of) => ['conversation_id', of.fn.min('account_id').as('account_id')])
+    .select((eb) => ['conversation_id', eb.fn.min('account_id').as('account_id')])
     .where(IS_OPEN)
     .where(IS_OF_ACTIVE_CHATBOT)
     .where('conversation_id', '>', after)

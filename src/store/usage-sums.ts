@@ -132,7 +132,7 @@ function countMessages(
       .where('m.role', '=', 'ASSISTANT')
       .where('m.completed_at', 'is not', null)
       // As in the counts by day: a reply that never started used nothing.
-      .where((of) => of.or([of('m.input_tokens', 'is not', null), of('m.content', '!=', '')]))
+      .where((eb) => eb.or([eb('m.input_tokens', 'is not', null), eb('m.content', '!=', '')]))
       .$if(visitor !== undefined, (replies) => replies.where('c.session_id', '=', visitor ?? ''))
       .$if(apiKeyId !== undefined, (replies) => replies.where('m.api_key_id', '=', apiKeyId ?? ''))
       .as('counted')

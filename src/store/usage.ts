@@ -3,10 +3,11 @@ import type { TokenUsage } from '../domain/usage.ts';
 import type { Queryable } from './tables.ts';
 
 /**
- * Reserves one AI reply of the account's month, in the transaction of the message, and locks the month until its end.
- * @param limit replies a month; 0 means no limit.
- * @returns how many replies are used, this one included; `undefined` when the month's replies are used up, with no
- * change.
+ * Reserves one AI reply of the account's month, in the transaction of the message, and locks the month's row until the
+ * transaction ends.
+ * @param limit the maximum number of replies per month; 0 means no limit.
+ * @returns how many replies are used, including this one; `undefined`, without a change, when the month's replies are
+ * used up.
  */
 export async function reserveReply(
   trx: Queryable,
@@ -28,7 +29,7 @@ export async function reserveReply(
   return (await update.returning('messages').executeTakeFirst())?.messages;
 }
 
-/** Releases a reserved reply that produced no character. */
+/** Releases a reserved reply that produced no text. */
 export async function releaseReply(trx: Queryable, accountId: string, month: string): Promise<void> {
   await trx
     .updateTable('usage')

@@ -23,8 +23,8 @@ const DELETED = 'The chatbot was deleted.';
 const CURSOR = new RegExp(`^${LOG_POSITION_PATTERN}$`);
 
 /**
- * Subscribes to the logged events of all conversations of a chatbot, without deltas and typing. The subscription has no
- * end of its own; if the chatbot is deleted, it ends with ConversationDeleted.
+ * Subscribes to the logged events of all conversations of a chatbot, without deltas and typing. The subscription ends
+ * only if the chatbot is deleted; its last event is then ConversationDeleted.
  * @param after the cursor of the last event received; absent: the subscription begins with the next event.
  * @throws NotFoundError, BadUserInputError before the first event.
  */
@@ -60,7 +60,7 @@ function createChatbotStream(
   };
   const positionAfter = ({ chatbotNumber: number, id }: LoggedEvent) => positionAt({ number, id });
 
-  /** Reports a gap. Each event names a conversation, so this one names that of the oldest logged event. */
+  /** Reports a gap. Each event must name a conversation, so the gap names that of the oldest logged event. */
   async function createGapSlice() {
     const last = await log.findLast();
     if (last === undefined) return undefined;

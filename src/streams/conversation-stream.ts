@@ -34,17 +34,17 @@ import { type EventSlice, type EventStream, type PositionedEvent, type StreamDep
 /** A position in the reply that is being generated. */
 interface ReplyPosition {
   readonly messageId: string;
-  /** `undefined`: the reader has not received the MessageCreated of the reply. */
+  /** `undefined`: the subscriber has not received the reply's MessageCreated event. */
   readonly text: TextPosition | undefined;
 }
 
-/** The position of a reader of a conversation. */
+/** The position of a subscriber to a conversation. */
 interface ConversationPosition {
-  /** The position of the last logged event that the reader has passed. */
+  /** The position of the last logged event that the subscription has passed. */
   readonly log: LogPosition;
-  /** The reply that is being generated at that event. */
+  /** The position in the reply that was being generated at that event. */
   readonly reply: ReplyPosition | undefined;
-  /** The roles whose typing the reader knows of, one bit for each role. */
+  /** The roles last reported to the subscriber as typing, one bit for each role. */
   readonly typing: number;
 }
 
@@ -54,9 +54,10 @@ const CURSOR = new RegExp(
 const END_TYPES: ReadonlySet<LoggedEventType> = new Set(Object.values(FINAL_EVENT_TYPES));
 
 /**
- * Subscribes to a conversation: its logged events, the deltas and citations of its replies, and typing. The subscription
- * has no end of its own; if the conversation is deleted, it ends with ConversationDeleted.
- * @param after the cursor of the last event received; absent: the subscription begins with the reply that is being generated.
+ * Subscribes to a conversation: its logged events, the deltas and citations of its replies, and typing. The
+ * subscription ends only if the conversation is deleted; its last event is then ConversationDeleted.
+ * @param after the cursor of the last event received; absent: the subscription begins with the reply that is being
+ * generated.
  * @throws NotFoundError, BadUserInputError before the first event.
  */
 export async function subscribeToConversation(
@@ -87,9 +88,9 @@ async function readCurrentPosition(
     const log = await readLast();
     const [first] = await listOpenReplies(db.read, accountId, conversationId);
     const reply = first?.status === 'STREAMING' ? { messageId: first.id, text: undefined } : undefined;
-    // If a reply began or ended between the two reads, they do not fit together, and both are repeated.
-    const again = await readLast();
-    if (again.number === log.number && again.identity === log.identity) return { log, reply, typing: 0 };
+    // If a reply began or ended between the two reads, their results contradict each other, and both are repeated.
+    const logAfter = await readLast();
+    if (logAfter.number === log.number && logAfter.identity === log.identity) return { log, reply, typing: 0 };
   }
 }
 
@@ -118,26 +119,26 @@ function createConversationStream(
     numberOf: ({ number }) => number,
   };
 
-  /** Lists logged events, each reply's text before its end; `undefined` where the reader has received another text. */
+  /** Lists logged events, each reply's text before its end; `undefined` if the subscriber has received another text. */
   async function listLoggedEvents(position: ConversationPosition, logged: readonly LoggedEvent[]) {
     const visible = await readLoggedEvents(read, viewer, logged);
-    // A new reader first receives the reply that was being generated, even if newer events are logged by now.
+    // A new subscriber first receives the reply that was being generated, even if newer events have been logged since.
     const isNew = position.reply?.text === undefined;
     const events = isNew ? await listReplyEvents(replyReader, position, { now: now() }) : [];
     let endPosition = events?.at(-1)?.position ?? position;
     for (const [index, entry] of logged.entries()) {
       const isEnd = END_TYPES.has(entry.type) && entry.messageId === endPosition.reply?.messageId;
-      const rest = isEnd ? await listReplyEvents(replyReader, endPosition, { now: now(), hasEnded: true }) : [];
-      if (events === undefined || rest === undefined) return undefined;
-      events.push(...rest);
-      endPosition = positionAfter(rest.at(-1)?.position ?? endPosition, entry, isEnd);
+      const textEvents = isEnd ? await listReplyEvents(replyReader, endPosition, { now: now(), hasEnded: true }) : [];
+      if (events === undefined || textEvents === undefined) return undefined;
+      events.push(...textEvents);
+      endPosition = positionAfter(textEvents.at(-1)?.position ?? endPosition, entry, isEnd);
       const event = visible[index];
       if (event !== undefined) events.push({ position: endPosition, event });
     }
     return events && { events, endPosition };
   }
 
-  /** Reports a gap, and moves the reader to the reply that is being generated. */
+  /** Reports a gap, and moves the subscription to the reply that is being generated. */
   async function createGapSlice({ typing }: ConversationPosition): Promise<EventSlice<ConversationPosition>> {
     const position = { ...(await readCurrentPosition(deps, accountId, conversationId)), typing };
     const gap = { type: 'StreamGap', conversationId, at: now(), reason: EVENTS_LOST } as const;
@@ -150,7 +151,7 @@ function createConversationStream(
     deletionTopic: deletionTopic(chatbotId),
     cursors,
     encode({ log, reply, typing }) {
-      // After a gap, the reader may not have received the MessageCreated of the reply.
+      // After a gap, the subscriber may not have received the reply's MessageCreated event.
       const encoded = reply ? `${reply.messageId}_${reply.text ? encodeTextPosition(reply.text) : '-'}` : '';
       return `${encodePosition(log)}_${encoded}_${typing}`;
     },
@@ -189,46 +190,46 @@ function positionAfter(position: ConversationPosition, event: LoggedEvent, isEnd
   return { ...position, log: positionAt(event), reply };
 }
 
-/** Lists the changes of typing since the position. */
+/** Lists the typing indicators that have changed since the position. */
 function listTypingEvents({ typing, clock }: StreamDeps, conversationId: string, position: ConversationPosition) {
   const typers = typing.of(conversationId);
   const events: PositionedEvent<ConversationPosition>[] = [];
-  let known = position.typing;
+  let reported = position.typing;
   for (const [index, role] of TYPING_ROLES.entries()) {
     const bit = 1 << index;
     const isTyping = typers.has(role);
-    if (isTyping === ((known & bit) !== 0)) continue;
-    known ^= bit;
+    if (isTyping === ((reported & bit) !== 0)) continue;
+    reported ^= bit;
     const event = { type: 'TypingChanged', conversationId, at: toTimestamp(clock.now()), role, isTyping } as const;
-    events.push({ position: { ...position, typing: known }, event });
+    events.push({ position: { ...position, typing: reported }, event });
   }
   return events;
 }
 
-/** Creates a reader of the reply that is being generated. It caches the row, so that a delta needs no query. */
+/** Creates a reader of the reply that is being generated. It caches the message row, so that a delta needs no query. */
 function createReplyReader(deps: StreamDeps, viewer: Viewer, conversationId: string) {
   let cached: Message | undefined;
   const readLive = (id: string) => (cached?.id === id ? readLiveSnapshot(deps, cached) : undefined);
   return {
     deps,
 
-    /** Reads the live text; `undefined` where this node does not know it or has not read the row. */
+    /** Returns the live text; `undefined` where this node does not know it or has not read the message row. */
     readLive,
 
-    /** Reads the text, the stored one where the reply has ended; `undefined` where the viewer may not see the reply. */
+    /** Reads the text, or the stored text if the reply has ended; `undefined` if the viewer may not see the reply. */
     async read(id: string, hasEnded = false): Promise<MessageSnapshot | undefined> {
       const { accountId } = viewer;
       const snapshot = (hasEnded ? undefined : readLive(id)) ?? (await readSnapshot(deps, { accountId, id }));
-      const isSeen = snapshot?.message.conversationId === conversationId && isVisible(viewer, snapshot.message);
-      cached = isSeen ? snapshot.message : undefined;
-      return isSeen ? snapshot : undefined;
+      const isVisibleHere = snapshot?.message.conversationId === conversationId && isVisible(viewer, snapshot.message);
+      cached = isVisibleHere ? snapshot.message : undefined;
+      return isVisibleHere ? snapshot : undefined;
     },
   };
 }
 
 /**
- * Lists what is new of the reply that is being generated, after its MessageCreated where the reader has not received that;
- * `undefined` where the reader has received another text.
+ * Lists the new events of the reply that is being generated, beginning with its MessageCreated event if the subscriber
+ * has not received that; `undefined` if the subscriber has received another text.
  */
 async function listReplyEvents(
   replyReader: ReturnType<typeof createReplyReader>,
@@ -246,7 +247,7 @@ async function listReplyEvents(
   return [{ event: created, position: { ...position, reply: { messageId, text: TEXT_START } } }, ...text];
 }
 
-/** Lists what is new of the reply's text and citations; `undefined` where the reader has received another text. */
+/** Lists the reply's new text and citations as events; `undefined` if the subscriber has received another text. */
 function listReplyText(
   deps: StreamDeps,
   position: ConversationPosition,

@@ -1,7 +1,7 @@
 import { hash, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { BadUserInputError } from '../domain/errors.ts';
 
-/** The letter that each kind of stream has in its cursors. */
+/** The letter that identifies a kind of stream in its cursors. */
 const KINDS = { conversation: 'c', chatbot: 'b', message: 'm', quota: 'q' } as const;
 
 /** Writes and reads the cursors of one stream: positions that the gateway signs, so that no client can forge one. */
@@ -9,8 +9,8 @@ export interface StreamCursors {
   /** Writes a position as a signed cursor. A position consists of ASCII letters, digits, `-` and `_`. */
   write(position: string): string;
   /**
-   * Reads a cursor, and returns the groups of `pattern`, which matches a whole position.
-   * @throws BadUserInputError for a text that was not written for this stream with a current or previous key.
+   * Verifies a cursor, and returns the groups of `pattern`, which matches a complete position.
+   * @throws BadUserInputError for a text that was not signed for this stream with a current or previous key.
    */
   read(cursor: string, pattern: RegExp): Readonly<Record<string, string | undefined>>;
 }
@@ -18,13 +18,13 @@ export interface StreamCursors {
 /** Gives each stream its cursors. */
 export interface Cursors {
   /**
-   * Returns the cursors of one stream of an account. `ownerId` is the conversation, chatbot or message, and for the quota the
-   * account itself.
+   * Returns the cursors of one stream of an account. `ownerId` is the id of the conversation, chatbot or message; for
+   * the quota stream it is the id of the account.
    */
   of(kind: keyof typeof KINDS, accountId: string, ownerId: string): StreamCursors;
 }
 
-/** Changes with the format of any position, so that a cursor of another version is refused and never misread. */
+/** Incremented when the format of any position changes, so that cursors of other versions are refused, not misread. */
 const VERSION = '2';
 /** 84 bits: too many to guess, and too few of the hash for a length extension attack. */
 const MAC_CHARS = 14;
@@ -32,10 +32,10 @@ const MAC_CHARS = 14;
 const MAX_CHARS = 256;
 
 /**
- * Creates the cursors of a gateway. A cursor consists of version, kind, position and MAC. Each stream has a key of its own:
- * HKDF of the gateway's key with the kind, the account and the owner. So all that the gateway trusts is signed, and a
- * cursor is valid for one stream only. The MAC is a truncated SHA-256 over key and text; the truncation prevents length
- * extension. Each delta has a cursor, and HMAC would cost three times as much.
+ * Creates the cursors of a gateway. A cursor consists of version, kind, position and MAC. Each stream has its own key:
+ * HKDF of the gateway's key with the kind, the account and the owner. So everything that the gateway trusts is signed,
+ * and a cursor is valid for one stream only. The MAC is a truncated SHA-256 over key and text; the truncation prevents
+ * length extension. HMAC would take three times as long, and each delta needs a cursor.
  * @param getKeys returns the keys, called when a stream begins: the first signs, all verify.
  */
 export function createCursors(getKeys: () => readonly Buffer[]): Cursors {

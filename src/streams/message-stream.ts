@@ -23,17 +23,17 @@ import { findMessage } from '../store/messages.ts';
 import type { StreamCursors } from './cursor.ts';
 import { type EventSlice, type EventStream, type PositionedEvent, type StreamDeps, subscribe } from './subscribe.ts';
 
-/** The position of a reader of one message. */
+/** The position of a subscriber to one message. */
 interface MessagePosition {
   /**
-   * What the reader has received: 0 nothing, 1 the message while it is queued, 2 the start of its generation, from 3 on its
-   * end, by its status.
+   * What the subscriber has received: 0 nothing, 1 the queued message, 2 the start of its generation, 3 to 6 its end:
+   * see `END_STAGES`.
    */
   readonly stage: number;
   readonly text: TextPosition;
 }
 
-/** A message with its text and citations at one moment, which may be newer than the stored ones. */
+/** A message with its text and citations at one moment, which may be newer than those stored in the message. */
 export interface MessageSnapshot {
   readonly message: Message;
   readonly content: string;
@@ -46,7 +46,8 @@ const START: MessagePosition = { stage: 0, text: TEXT_START };
 const CURSOR = new RegExp(`^(?<stage>[0-6])_${TEXT_POSITION_PATTERN}$`);
 
 /**
- * Subscribes to one message. The subscription ends with the message, or when the conversation is deleted.
+ * Subscribes to one message. The subscription ends after the message's final event, or when the conversation is
+ * deleted.
  * @param after the cursor of the last event received; absent: the subscription starts at the beginning of the text.
  * @throws NotFoundError, BadUserInputError before the first event.
  */
@@ -58,8 +59,8 @@ export async function subscribeToMessage(
 ): Promise<Feed<ConversationEvent>> {
   const message = await getMessage(deps.db.read, viewer, messageId);
   const cursors = deps.cursors.of('message', viewer.accountId, message.id);
-  const found = await findConversation(deps.db.read, viewer.accountId, message.conversationId);
-  const { chatbotId } = requireFound('Message', found);
+  const conversation = await findConversation(deps.db.read, viewer.accountId, message.conversationId);
+  const { chatbotId } = requireFound('Message', conversation);
   const start = after == null ? START : readCursor(cursors, after);
   return subscribe(deps.bus, viewer, createMessageStream(deps, message, { chatbotId, cursors }), start, signal);
 }
@@ -82,7 +83,7 @@ function createMessageStream(
     cursors,
     encode: ({ stage, text }) => `${stage}_${encodeTextPosition(text)}`,
     read(position, hint) {
-      // If more than text may have changed, the message may be deleted: only its row shows that.
+      // If more than the text may have changed, the message may have been deleted, which only its row shows.
       const snapshot = (hint === 'text' && readLiveSnapshot(deps, latest?.message)) || readSnapshot(deps, first);
       return snapshot instanceof Promise
         ? snapshot.then((read) => createSlice(position, read))
@@ -92,23 +93,23 @@ function createMessageStream(
 
   function createSlice(position: MessagePosition, snapshot: MessageSnapshot | undefined): EventSlice<MessagePosition> {
     latest = snapshot;
-    const about = { conversationId: first.conversationId, at: toTimestamp(deps.clock.now()) };
+    const common = { conversationId: first.conversationId, at: toTimestamp(deps.clock.now()) };
     if (snapshot === undefined) {
-      const deleted = { ...about, type: 'ConversationDeleted', reason: CONVERSATION_DELETED } as const;
+      const deleted = { ...common, type: 'ConversationDeleted', reason: CONVERSATION_DELETED } as const;
       return { events: [{ position, event: deleted }], next: 'end' };
     }
     if (isDifferentMessage(deps, position, snapshot)) {
-      const gap = { ...about, type: 'StreamGap', reason: EVENTS_LOST } as const;
+      const gap = { ...common, type: 'StreamGap', reason: EVENTS_LOST } as const;
       return { events: [{ position: START, event: gap }], next: 'read again' };
     }
     return {
-      events: listMessageEvents(position, snapshot, about.at),
+      events: listMessageEvents(position, snapshot, common.at),
       next: END_STAGES[snapshot.message.status] ? 'end' : 'wait',
     };
   }
 }
 
-/** Whether the reader has received a state that the message does not have, because a restore or a failover undid it. */
+/** Whether the subscriber has received a state of the message that a restore or a failover has undone. */
 function isDifferentMessage(deps: StreamDeps, { stage, text }: MessagePosition, snapshot: MessageSnapshot): boolean {
   const { status } = snapshot.message;
   const isBeforeStart = stage === STARTED && status === 'QUEUED';
@@ -117,17 +118,18 @@ function isDifferentMessage(deps: StreamDeps, { stage, text }: MessagePosition, 
 }
 
 /**
- * Reads the live text of a reply that this or another node is generating; `undefined` when none is, or this node does not
- * know of it yet.
- * @param known the row of the message, where it was read before. While the reply is being generated, the row does not change
- * except for its text, and the live text is ahead of that.
+ * Returns the live text of a reply that this or another node is generating; `undefined` if no node is generating it, or
+ * if this node does not know its text yet.
+ * @param message the row of the message, if it was read before. While the reply is being generated, only the text of
+ * its row changes, and the live text is newer.
  */
 export function readLiveSnapshot(
   { liveReplies, liveTexts }: StreamDeps,
-  known: Message | undefined,
+  message: Message | undefined,
 ): MessageSnapshot | undefined {
-  const live = known?.status === 'STREAMING' ? (liveReplies.get(known.id) ?? liveTexts.peek(known.id)) : undefined;
-  return known && live && createSnapshot(known, live);
+  if (message?.status !== 'STREAMING') return undefined;
+  const live = liveReplies.get(message.id) ?? liveTexts.peek(message.id);
+  return live && createSnapshot(message, live);
 }
 
 /** Reads the current text of a message; `undefined` when the message is deleted. */
@@ -138,14 +140,14 @@ export async function readSnapshot(
   const message = await findMessage(deps.db.read, accountId, id);
   if (message === undefined) return undefined;
   if (message.status !== 'STREAMING') return createSnapshot(message, message);
-  // If the generation ended while the row was read, it has signalled a change, and the reader will read the row again.
+  // If the generation ended while the row was read, it has signalled a change, so the subscription reads the row again.
   const live = readLiveSnapshot(deps, message);
   if (live !== undefined) return live;
   const remote = await deps.liveTexts.read(message.id, conversationTopic(message.conversationId));
   return createSnapshot(message, longerOf(message, remote));
 }
 
-/** Copies the citations: a live reply grows while its events are emitted, and no citation may come before its text. */
+/** Copies the citations: a live reply grows while its events are emitted, and no citation may precede its text. */
 function createSnapshot(message: Message, { content, citations }: AnswerText): MessageSnapshot {
   return { message, content, citations: [...citations] };
 }
@@ -157,18 +159,18 @@ function* listMessageEvents(
 ): Generator<PositionedEvent<MessagePosition>> {
   const { message } = snapshot;
   if (start.stage > STARTED) return;
-  const about = { conversationId: message.conversationId, message };
+  const common = { conversationId: message.conversationId, message };
   let { stage, text } = start;
   const isQueued = message.status === 'QUEUED';
   if (stage === 0) {
     stage = isQueued ? 1 : STARTED;
-    yield { position: { stage, text }, event: { ...about, type: 'MessageCreated', at: message.createdAt } };
+    yield { position: { stage, text }, event: { ...common, type: 'MessageCreated', at: message.createdAt } };
   }
   if (isQueued) return;
-  // A reply that was stopped without text emits its end only: as a rule its generation never began.
+  // A reply that was stopped without text emits only its end, because usually its generation never began.
   if (stage === 1 && !(message.status === 'STOPPED' && snapshot.content === '')) {
     stage = STARTED;
-    yield { position: { stage, text }, event: { ...about, type: 'MessageStarted', at: now } };
+    yield { position: { stage, text }, event: { ...common, type: 'MessageStarted', at: now } };
   }
   for (const { event, position } of listTextEvents(text, snapshot, now)) {
     text = position;
@@ -178,7 +180,7 @@ function* listMessageEvents(
   const end = END_STAGES[message.status] ?? stage;
   yield {
     position: { stage: end, text },
-    event: { ...about, type: FINAL_EVENT_TYPES[message.status], at: message.completedAt ?? now },
+    event: { ...common, type: FINAL_EVENT_TYPES[message.status], at: message.completedAt ?? now },
   };
 }
 
@@ -188,15 +190,15 @@ export function* listTextEvents(
   { message, content, citations }: MessageSnapshot,
   now: Timestamp,
 ): Generator<PositionedEvent<TextPosition>> {
-  const about = { conversationId: message.conversationId, messageId: message.id, at: now };
+  const common = { conversationId: message.conversationId, messageId: message.id, at: now };
   const { offset } = start;
   let position = start;
   if (content.length > offset) {
     position = { ...position, offset: content.length, checksum: checksumAt(content, content.length) };
-    yield { position, event: { ...about, type: 'MessageDelta', offset, text: content.slice(offset), content } };
+    yield { position, event: { ...common, type: 'MessageDelta', offset, text: content.slice(offset), content } };
   }
   for (const citation of citations.slice(start.citations)) {
     position = { ...position, citations: position.citations + 1 };
-    yield { position, event: { ...about, type: 'CitationAdded', citation } };
+    yield { position, event: { ...common, type: 'CitationAdded', citation } };
   }
 }

@@ -14,7 +14,7 @@ export interface QuotaWarningEvent extends QuotaWarning {
   readonly cursor: () => string;
 }
 
-/** The number and a checksum of the last warning that a reader received; 0 before the first. */
+/** The number and a checksum of the last warning that a subscriber received; both are 0 before the first. */
 interface QuotaPosition {
   readonly number: number;
   readonly checksum: number;
@@ -25,9 +25,10 @@ const CURSOR = /^(?<number>\d{1,9})_(?<checksum>[0-9a-z]{1,7})$/;
 const WARNINGS_PER_READ = 100;
 
 /**
- * Subscribes to the quota warnings of an account. The subscription has no end of its own. If a restore has removed the
- * warning of the cursor, the subscription begins again with the warnings of this month.
- * @param after the cursor of the last warning received; absent: the subscription begins with the warnings of this month.
+ * Subscribes to the quota warnings of an account. The subscription never ends by itself. If a restore has removed the
+ * cursor's warning, the subscription begins again with the warnings of this month.
+ * @param after the cursor of the last warning received; absent: the subscription begins with the warnings of this
+ * month.
  * @throws BadUserInputError before the first warning.
  */
 export async function subscribeToQuotaWarnings(
@@ -54,7 +55,7 @@ export async function listWarningEvents(
 }
 
 async function findStart({ db, clock }: Pick<StreamDeps, 'db' | 'clock'>, accountId: string): Promise<QuotaPosition> {
-  // The order matters: a warning that is written between the two reads is one of this month, or comes after `last`.
+  // The order matters: a warning written between the two reads belongs to this month, or comes after `last`.
   const last = await findLastWarning(db.read, accountId);
   const [first] = await listWarningsOfMonth(db.read, accountId, monthOf(clock.now()));
   if (first === undefined) return positionAt(last);
@@ -88,13 +89,13 @@ function createQuotaStream(
     encode: encodePosition,
     async read({ number, checksum }) {
       const limit = WARNINGS_PER_READ + 1;
-      const found = await listWarnings(deps.db.read, accountId, { after: number - 1, limit });
-      const last = positionAt(number === 0 ? undefined : found.shift());
+      const warnings = await listWarnings(deps.db.read, accountId, { after: number - 1, limit });
+      const last = positionAt(number === 0 ? undefined : warnings.shift());
       if (last.number !== number || last.checksum !== checksum)
         return { events: [], endPosition: await findStart(deps, accountId), next: 'read again' };
       return {
-        events: found.map((warning) => ({ event: warning, position: positionAt(warning) })),
-        next: found.length >= WARNINGS_PER_READ ? 'read again' : 'wait',
+        events: warnings.map((warning) => ({ event: warning, position: positionAt(warning) })),
+        next: warnings.length >= WARNINGS_PER_READ ? 'read again' : 'wait',
       };
     },
   };

@@ -1,32 +1,33 @@
 import type { LiveBus } from '../coordination/live-bus.ts';
 import type { MaybePromise } from '../domain/feed.ts';
 
-/** A reader's access to the reads that it shares with all readers of the same stream that have the same rights. */
+/** A subscription's access to the reads that it shares with subscriptions to the same stream with the same rights. */
 export interface SharedRead {
-  /** Reads, or returns what another reader has just read for the same key. */
+  /** Calls `read`, or returns the result of another subscription that has just read with the same key. */
   read<T>(key: () => string, read: () => MaybePromise<T>): MaybePromise<T>;
-  /** Drops all shared results, because something has changed since they were read. */
+  /** Discards all shared results, because something has changed since they were read. */
   invalidate(): void;
   leave(): void;
 }
 
-/** The readers of one stream that have the same rights. */
-interface ReaderGroup {
+/** The subscriptions to one stream that have the same rights. */
+interface SubscriptionGroup {
   size: number;
-  /** The results of this turn of the event loop that no change has made stale, by key. */
+  /** The results of the current iteration of the event loop that no change has made stale, by key. */
   readonly results: Map<string, { readonly order: number; readonly content: unknown }>;
 }
 
-const groups = new WeakMap<LiveBus, Map<string, ReaderGroup>>();
+const groups = new WeakMap<LiveBus, Map<string, SubscriptionGroup>>();
 let lastOrder = 0;
 
 /**
- * Adds a reader to its group. The reader has to listen for changes from this call on. It shares only results that were
- * read after it joined: a change that such a result lacks is signalled to every reader that shares it.
- * @param view identifies the stream and what the reader may see of it.
+ * Adds a subscription to its group. The subscription must listen for changes from the moment it joins. It shares only
+ * results that were read after that: if such a result lacks a change, the bus signals the change to every subscription
+ * that shares the result.
+ * @param view identifies the stream and what the subscriber may see of it.
  */
 export function joinSharedReads(bus: LiveBus, view: string): SharedRead {
-  const groupsOfBus = groups.get(bus) ?? new Map<string, ReaderGroup>();
+  const groupsOfBus = groups.get(bus) ?? new Map<string, SubscriptionGroup>();
   groups.set(bus, groupsOfBus);
   const group = groupsOfBus.get(view) ?? { size: 0, results: new Map() };
   groupsOfBus.set(view, group);

@@ -8,13 +8,13 @@ import { describeView } from '../domain/view.ts';
 import type { StreamCursors } from './cursor.ts';
 import { joinSharedReads } from './shared-reads.ts';
 
-/** How often a reader checks whether it has waited for `maxWaitMs`. */
+/** How often a subscription checks whether it has waited for `maxWaitMs`. */
 const TICK_MS = 1_000;
 
 /** The dependencies of a stream. */
 export type StreamDeps = Pick<Deps, 'db' | 'clock' | 'bus' | 'cursors' | 'liveReplies' | 'liveTexts' | 'typing'>;
 
-/** An event and the position `P` of a reader that has received it. */
+/** An event, and the position `P` of a subscriber that has received it. */
 export interface PositionedEvent<P, E = ConversationEvent> {
   readonly event: WithoutCursor<E>;
   readonly position: P;
@@ -24,39 +24,40 @@ export interface PositionedEvent<P, E = ConversationEvent> {
 export interface EventSlice<P, E = ConversationEvent> {
   readonly events: Iterable<PositionedEvent<P, E>>;
   /**
-   * The position after the slice; absent: that of its last event. It is further where the viewer may not see the last
-   * events of the slice.
+   * The position after the slice; absent: that of its last event. It is beyond its last event where the viewer may not
+   * see the last logged events that were read.
    */
   readonly endPosition?: P;
   readonly next: 'read again' | 'wait' | 'end';
 }
 
-/** A sequence of events that clients subscribe to. `P` is the position of a reader, `E` an event. */
+/** A sequence of events that clients subscribe to. `P` is the position of a subscriber, `E` an event. */
 export interface EventStream<P, E = ConversationEvent> {
-  /** Identifies what the stream reads: readers of streams with the same name share their reads. */
+  /** Identifies what the stream reads: subscribers to streams with the same name share their reads. */
   readonly name: string;
   /** The topic of the bus that signals changes; other streams may use the same topic. */
   readonly topic: string;
   /** A second topic, which signals that the stream may be deleted. */
   readonly deletionTopic?: string;
   /**
-   * Reads the events after `position`; `undefined` ends the stream. The result depends on nothing but the position, the
-   * hint and the current state, because readers with the same rights share it. It is no promise where there is nothing to
-   * wait for: most deltas need no read of the database.
+   * Reads the events after `position`; `undefined` ends the stream. The result must depend only on the position, the
+   * hint and the current state, because subscribers with the same rights share it. It is a promise only where there is
+   * something to wait for: most deltas need no read of the database.
    */
   read(position: P, hint: ChangeHint): MaybePromise<EventSlice<P, E> | undefined>;
-  /** Encodes a whole position, for a cursor. */
+  /** Encodes a complete position, for a cursor. */
   encode(position: P): string;
   /** Signs the cursors of the events; absent: the events have no cursor. */
   readonly cursors?: StreamCursors;
 }
 
 /**
- * Emits the events of a stream after a position. WebSocket, SSE and REST all use this function. A reader has a position
- * instead of a queue of events: after each change it reads what is new after its position. So no event is repeated or
- * missed, whenever the reader starts and however slow it is. A slow consumer gets larger deltas and uses no more memory,
- * and the bus may lose or reorder hints. Readers with the same rights that read from the same position at the same time
- * receive the same event objects. While the storage is unavailable, a reader retries for up to two minutes.
+ * Emits the events of a stream after a position. WebSocket, SSE and REST all use this function. A subscription has a
+ * position instead of a queue of events: after each change it reads the events after its position. So no event is
+ * repeated or missed, whenever the subscription starts and however slow its client is. A slow consumer gets larger
+ * deltas and uses no more memory, and the bus may lose or reorder hints. Subscriptions with the same rights that read
+ * from the same position at the same time receive the same event objects. While the storage is unavailable, a
+ * subscription retries for up to two minutes.
  *
  * @param signal ends this subscription and nothing else.
  */
@@ -82,11 +83,11 @@ async function emitEvents<P, E>(
   emit: Push<E>,
 ): Promise<void> {
   // 1. Backfill. Start to listen for changes. Then read the events after the position, emit them and advance the
-  //    position, slice by slice, until none is left.
+  //    position, slice by slice, until there are no more events.
   // 2. Switch to live. A change during the backfill has left a hint. With a hint, read again from the position before
   //    waiting: no event is missed, and none is emitted twice.
-  // 3. Live. Wait for a hint, then read and emit as in step 1. A lost hint only delays: after `maxWaitMs` without one,
-  //    read anyway.
+  // 3. Live. Wait for a hint, then read and emit as in step 1. A lost hint only causes a delay: after `maxWaitMs`
+  //    without a hint, read anyway.
   const sharedRead = joinSharedReads(bus, `${stream.name} ${describeView(viewer)}`);
   const changes = listenForChanges(bus, stream, signal, sharedRead.invalidate);
   try {
@@ -99,13 +100,13 @@ async function emitEvents<P, E>(
           () => `${hint} ${stream.encode(from)}`,
           () => readSlice(stream, from, hint),
         );
-      // Only promises are awaited, as each await costs: a delta costs one promise, that of `waitForChange`.
-      const found = read();
-      const slice = found instanceof Promise ? await retryWhileUnavailable(found, read, signal) : found;
+      // Awaits only promises, because each await takes time: a delta needs one promise, that of `waitForChange`.
+      const result = read();
+      const slice = result instanceof Promise ? await retryWhileUnavailable(result, read, signal) : result;
       if (slice === undefined) return;
-      for (const { event, position: reached } of slice.events) {
+      for (const { event, position: newPosition } of slice.events) {
         if (changes.isOver) return;
-        position = reached;
+        position = newPosition;
         const emitted = emit(event);
         if (emitted !== undefined) await emitted;
       }
@@ -120,7 +121,7 @@ async function emitEvents<P, E>(
   }
 }
 
-/** A slice whose events have their cursors; all readers that share the read receive these objects. */
+/** A slice whose events have their cursors; all subscriptions that share the read emit these objects. */
 interface EmittedSlice<P, E> extends Omit<EventSlice<P, E>, 'events'> {
   readonly events: readonly { readonly event: E; readonly position: P }[];
 }
@@ -148,7 +149,7 @@ function withCursors<P, E>(stream: EventStream<P, E>, slice: EventSlice<P, E>): 
 }
 
 /**
- * Listens for hints that something has changed, from this call on: a hint between a read and a wait is not missed. After
+ * Starts to listen for hints that something has changed; it keeps a hint that arrives between a read and a wait. After
  * `maxWaitMs` without a hint, it assumes that anything may have changed.
  */
 function listenForChanges(
@@ -170,10 +171,10 @@ function listenForChanges(
   };
   const topics = deletionTopic === undefined ? [topic] : [topic, deletionTopic];
   const unsubscribes = topics.map((each) => bus.subscribe(each, receive));
-  let leftMs = bus.maxWaitMs;
+  let remainingMs = bus.maxWaitMs;
   const timer = setInterval(() => {
-    leftMs -= TICK_MS;
-    if (leftMs <= 0) add('anything');
+    remainingMs -= TICK_MS;
+    if (remainingMs <= 0) add('anything');
   }, TICK_MS).unref();
   const end = () => {
     isOver = true;
@@ -181,7 +182,7 @@ function listenForChanges(
   };
   signal.addEventListener('abort', end);
   return {
-    /** Whether the signal has aborted. Reading `aborted` of a signal made by `AbortSignal.any` costs more. */
+    /** Whether the signal has aborted. Reading `aborted` of a signal from `AbortSignal.any` is slower. */
     get isOver() {
       return isOver;
     },
@@ -193,7 +194,7 @@ function listenForChanges(
     takeHint(): ChangeHint {
       const hint = pending ?? 'anything';
       pending = undefined;
-      if (hint === 'anything') leftMs = bus.maxWaitMs;
+      if (hint === 'anything') remainingMs = bus.maxWaitMs;
       return hint;
     },
 

@@ -2,7 +2,7 @@ import { type PageWithAssets, prepareBuilt, preparePage } from './prepared.ts';
 
 const NAME = 'chat';
 
-// DOMPurify parses what it cleans: the only use of HTML text on the page.
+// DOMPurify parses the HTML that it sanitizes. The page parses HTML nowhere else.
 const RULES = [
   "style-src 'self'",
   "frame-ancestors 'self'",
@@ -11,7 +11,8 @@ const RULES = [
 ];
 
 /**
- * Prepares the chat page. It is the same for every chatbot, known or not: the page loads its data with a credential.
+ * Prepares the chat page. It is the same for every chatbot name, even an unknown one: the page loads its data later,
+ * with a credential.
  */
 export async function prepareChatPage(): Promise<PageWithAssets> {
   const [script, style, icon] = await Promise.all([

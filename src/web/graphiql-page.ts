@@ -3,23 +3,23 @@ import { escapeHtml, type PageWithAssets, prepareAsset, prepareBuilt, preparePag
 const NAME = 'graphiql';
 
 /**
- * GraphiQL previews whatever looks like an image URL in a result: a request to a host that a visitor has named. This is
- * its test of the URL.
+ * GraphiQL previews everything in a result that looks like an image URL, with a request to a host that a visitor may
+ * have chosen. This is its test of a URL.
  */
 const PREVIEW_TEST = String.raw`/\.(bmp|gif|jpe?g|png|svg|webp)$/.test(e.pathname)`;
 
-/** GraphiQL's draggable tabs jump at the first press and lose the click. */
+/** Without this rule, GraphiQL's draggable tabs jump at the first press and lose the click. */
 const STILL_TABS = '.graphiql-tab { transform: none !important }';
 
-// The editor sets inline styles, and has its fonts in data URLs.
+// The editor sets inline styles, and loads its fonts from data URLs.
 const RULES = ["style-src 'self' 'unsafe-inline'", 'font-src data:', "worker-src 'self'"];
 
 /**
  * Prepares GraphiQL, which works without the internet.
- * @param options its initial options, such as tabs; JSON.
+ * @param options its initial options, such as tabs, as a JSON value.
  */
 export async function prepareGraphiql(options: object): Promise<PageWithAssets> {
-  // Nine megabytes, loaded only when someone opens the page.
+  // Imported here because it takes nine megabytes, which are needed only once the page is opened.
   const { js, css, ...workers } = await import('@graphql-yoga/render-graphiql/graphiql');
   const [graphiql, style, explorer, icon, editor, json, graphql] = await Promise.all([
     prepareAsset(NAME, 'graphiql.js', withoutPreview(js)),

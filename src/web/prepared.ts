@@ -5,21 +5,21 @@ import { gzip } from 'node:zlib';
 
 const compress = promisify(gzip);
 
-/** Bytes that are created once for all clients, so that an unread response takes no memory of its own. */
+/** Bytes that all clients share, so that an unread response takes no additional memory. */
 export interface Prepared {
   readonly type: string;
   readonly body: Buffer;
-  /** The same, compressed by gzip. */
+  /** `body`, compressed by gzip. */
   readonly gzipped: Buffer;
 }
 
 /** A script, a style sheet or an image of a page. */
 export interface Asset extends Prepared {
-  /** Its path, which changes with the content, so that browsers may cache it for good. */
+  /** The path of the asset, which changes with its content, so that browsers may cache it permanently. */
   readonly path: string;
 }
 
-/** A resource that browsers request again at each use. */
+/** A resource that browsers revalidate at each use. */
 export interface Document extends Prepared {
   /** Changes with the content. */
   readonly etag: string;
@@ -27,7 +27,7 @@ export interface Document extends Prepared {
 
 /** The HTML of a page. */
 export interface Page extends Document {
-  /** Its Content-Security-Policy. */
+  /** The Content-Security-Policy of the page. */
   readonly policy: string;
 }
 
@@ -50,7 +50,7 @@ const CLOSED = ["base-uri 'none'", "form-action 'none'"];
 
 /**
  * Prepares a file to be served under `/assets/<page>/`.
- * @param name such as `chat.js`; its ending gives the type.
+ * @param name the file name, such as `chat.js`; its extension determines the type.
  */
 export async function prepareAsset(page: string, name: string, content: string | Buffer): Promise<Asset> {
   const type = TYPES[name.slice(name.lastIndexOf('.') + 1)];
@@ -64,7 +64,7 @@ export async function prepareBuilt(page: string, name: string): Promise<Asset> {
   return prepareAsset(page, name, await readFile(new URL(`./dist/${name}`, import.meta.url)));
 }
 
-/** Prepares a text that is served at a path of its own. */
+/** Prepares a text that is served at a fixed path. */
 export async function prepareDocument(type: string, text: string): Promise<Document> {
   const body = Buffer.from(text);
   return { type, body, gzipped: await compress(body, { level: 9 }), etag: `W/"${digest(body)}"` };
@@ -75,14 +75,14 @@ export interface PageContent {
   readonly title: string;
   readonly icon: Asset;
   readonly style: Asset;
-  /** The element `body`. */
+  /** The HTML of the `body` element. */
   readonly body: string;
 }
 
 /**
  * Prepares the HTML of a page.
- * @param rules what its policy allows beside its own scripts, images and requests; `frame-ancestors` is `'none'` unless
- * they set it.
+ * @param rules the policy directives in addition to those for the page's own scripts, images and requests;
+ * `frame-ancestors` is `'none'` unless they set it.
  */
 export async function preparePage(content: PageContent, rules: readonly string[]): Promise<Page> {
   const framing = rules.some((rule) => rule.startsWith('frame-ancestors')) ? [] : ["frame-ancestors 'none'"];

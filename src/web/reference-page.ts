@@ -5,10 +5,10 @@ import { type PageWithAssets, prepareAsset, prepareBuilt, preparePage } from './
 
 const NAME = 'docs';
 
-// Swagger UI sets inline styles, and has its icons in data URLs.
+// Swagger UI sets inline styles, and loads its icons from data URLs.
 const RULES = ["style-src 'self' 'unsafe-inline'"];
 
-// By default it asks another host whether a description is valid.
+// By default, Swagger UI sends the document to another host for validation.
 const START = `SwaggerUIBundle({
   url: '/v1/openapi.json',
   domNode: document.getElementById('reference'),
@@ -20,10 +20,10 @@ const START = `SwaggerUIBundle({
 /** Prepares the reference of the REST API, which makes no request to other hosts. */
 export async function prepareReference(): Promise<PageWithAssets> {
   const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
-  const prepareTheirs = async (name: string) => prepareAsset(NAME, name, await readFile(join(folder, name)));
+  const prepareSwaggerFile = async (name: string) => prepareAsset(NAME, name, await readFile(join(folder, name)));
   const [style, script, start, icon] = await Promise.all([
-    prepareTheirs('swagger-ui.css'),
-    prepareTheirs('swagger-ui-bundle.js'),
+    prepareSwaggerFile('swagger-ui.css'),
+    prepareSwaggerFile('swagger-ui-bundle.js'),
     prepareAsset(NAME, 'start.js', START),
     prepareBuilt(NAME, 'icon.svg'),
   ]);

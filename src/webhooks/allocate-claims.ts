@@ -1,22 +1,22 @@
 const MAX_IN_FLIGHT = 100;
 const MAX_PER_ENDPOINT = 5;
-/** Once only this many slots are free, an endpoint gets no second one: slow endpoints leave room for others. */
+/** When only this many slots are free, an endpoint gets no second one, so that slow endpoints do not take all. */
 const RESERVED_SLOTS = 20;
 
-/** How many deliveries of an endpoint the worker may claim next. */
+/** The number of an endpoint's deliveries that the worker may claim next. */
 export interface ClaimAllowance {
   readonly subscriptionId: string;
-  /** The greatest number of the endpoint's deliveries in flight, including those already in flight. */
+  /** The maximum number of the endpoint's deliveries in flight, including those already in flight. */
   readonly maxUnderWay: number;
-  /** The greatest number of deliveries to claim. */
+  /** The maximum number of deliveries to claim. */
   readonly limit: number;
-  /** Whether to claim only deliveries suspected of crashing processes; absent: only all others. */
+  /** Whether to claim only deliveries suspected of crashing processes; absent: only deliveries that are not. */
   readonly isAlone?: boolean;
 }
 
 /** The deliveries in flight in this process. */
 export interface InFlight {
-  /** The subscription of each delivery in flight. */
+  /** The subscription of each delivery in flight; a subscription may occur several times. */
   readonly subscriptionIds: readonly string[];
   /** Whether the endpoint's circuit is open, which limits it to one delivery at a time. */
   isOpen(subscriptionId: string): boolean;
@@ -25,8 +25,8 @@ export interface InFlight {
 }
 
 /**
- * Divides the free slots among the endpoints with due deliveries, round robin from the one served last: at most 5 in flight
- * for each endpoint, and 100 in all.
+ * Divides the free slots among the endpoints with due deliveries, round robin from the one served last: at most 5 in
+ * flight for each endpoint, and 100 in total.
  * @param due the subscriptions, ordered by id.
  */
 export function allocateClaims(
@@ -36,10 +36,10 @@ export function allocateClaims(
   let free = MAX_IN_FLIGHT - subscriptionIds.length;
   const counts = new Map<string, number>();
   for (const id of subscriptionIds) counts.set(id, (counts.get(id) ?? 0) + 1);
-  const inTurn = [...due.filter((id) => id > lastServed), ...due.filter((id) => id <= lastServed)];
+  const rotation = [...due.filter((id) => id > lastServed), ...due.filter((id) => id <= lastServed)];
   const maxEach = Math.max(1, Math.floor(free / Math.max(1, due.length)));
   const allowances: ClaimAllowance[] = [];
-  for (const subscriptionId of inTurn) {
+  for (const subscriptionId of rotation) {
     const maxUnderWay = isOpen(subscriptionId) || free <= RESERVED_SLOTS ? 1 : MAX_PER_ENDPOINT;
     const limit = Math.min(maxEach, free, maxUnderWay - (counts.get(subscriptionId) ?? 0));
     if (limit <= 0) continue;

@@ -1,7 +1,7 @@
 import { WEBHOOK_EVENTS, type WebhookEvent } from '../domain/webhooks.ts';
 import type { Selections } from './selections.ts';
 
-/** Builds the default body of an event, as the contract of the REST API defines it. */
+/** Builds an event's default body, which the contract of the REST API defines. */
 export function buildDefaultBody({
   name,
   chatbotId,
@@ -13,13 +13,13 @@ export function buildDefaultBody({
   return `${head.slice(0, -1)},"data":${data}}`;
 }
 
-/** A body. `problem`: the reason why it is the default body although the subscription has a document; null otherwise. */
+/** A body. `problem` is the reason why the document was not used; null if it was, or if there is no document. */
 export interface WebhookBody {
   readonly body: string;
   readonly problem: string | null;
 }
 
-/** Builds the body that a document selects. If the document fails, it builds the default body: an event is always sent. */
+/** Builds the body that a document selects, or the default body if the document fails: an event is always sent. */
 export async function buildBody(selections: Selections, document: string, event: WebhookEvent): Promise<WebhookBody> {
   const selection = await selections.select(document, event);
   return 'problem' in selection

@@ -4,15 +4,15 @@ const FAILURES = 5;
 const WINDOW_MS = 60_000;
 const MAX_ENDPOINTS = 10_000;
 
-/** Circuit breakers of one process: which endpoints fail repeatedly at the moment. */
+/** The circuit breakers of one process, which track the endpoints that currently fail repeatedly. */
 export interface Circuits {
-  /** Records the result of an attempt. @param at the end of the attempt, in ms of the monotonic clock. */
+  /** Records the result of an attempt. @param at the end of the attempt, in milliseconds of the monotonic clock. */
   record(subscriptionId: string, hasSucceeded: boolean, at: number): void;
-  /** Whether five attempts in a row failed within a minute, and none has succeeded since. */
+  /** Whether five consecutive attempts failed within a minute, and none has succeeded since. */
   isOpen(subscriptionId: string): boolean;
 }
 
-/** Creates the circuits of one process. */
+/** Creates the circuit breakers of one process. */
 export function createCircuits(): Circuits {
   const open = createBoundedCache<true>(MAX_ENDPOINTS);
   const failures = createBoundedCache<readonly number[]>(MAX_ENDPOINTS);
@@ -23,9 +23,9 @@ export function createCircuits(): Circuits {
         open.delete(id);
         return;
       }
-      const last = [...(failures.get(id) ?? []), at].slice(-FAILURES);
-      failures.set(id, last);
-      if (last.length === FAILURES && at - (last[0] ?? 0) <= WINDOW_MS) open.set(id, true);
+      const recentFailures = [...(failures.get(id) ?? []), at].slice(-FAILURES);
+      failures.set(id, recentFailures);
+      if (recentFailures.length === FAILURES && at - (recentFailures[0] ?? 0) <= WINDOW_MS) open.set(id, true);
     },
     isOpen: (id) => open.has(id),
   };

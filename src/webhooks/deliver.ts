@@ -8,9 +8,9 @@ import { unsealParts } from './sealed.ts';
 
 /** The outcome of one attempt. */
 export interface AttemptOutcome {
-  /** Null when the receiver did not answer. */
+  /** Null when the receiver did not respond. */
   readonly statusCode: number | null;
-  /** The reason of the failure, for people; null when the attempt succeeded. */
+  /** The reason for the failure, in words; null when the attempt succeeded. */
   readonly error: string | null;
   /** The first kilobyte of the response body. */
   readonly response: string;
@@ -26,36 +26,36 @@ export interface AttemptOutcome {
 export interface DeliverDeps {
   readonly clock: Clock;
   readonly sealer: Sealer;
-  /** A fetch that checks addresses. */
+  /** A `fetch` that refuses addresses that the gateway must not reach. */
   readonly fetch: typeof globalThis.fetch;
 }
 
 /**
- * Sends a delivery once. A status of 200 to 299 acknowledges it, whatever the body. Whatever the receiver does, the attempt
- * ends with an outcome: its response must start within 10 seconds, and no connection stays open.
+ * Sends a delivery once. A status of 200 to 299 acknowledges it, regardless of the body. Whatever the receiver does,
+ * the attempt ends with an outcome: the response must start within 10 seconds, and no connection stays open.
  */
 export async function attemptDelivery(
   { clock, sealer, fetch }: DeliverDeps,
   { delivery, body, endpoint: { subscription, sealed } }: ReadyDelivery,
 ): Promise<AttemptOutcome> {
   const startedAt = performance.now();
-  const countMs = () => Math.round(performance.now() - startedAt);
+  const elapsedMs = () => Math.round(performance.now() - startedAt);
   try {
     const parts = unsealParts(sealer, subscription.id, sealed);
     if (parts === undefined) {
-      return { ...UNANSWERED, error: 'its secret cannot be read: SECRET_KEY has changed', isPermanent: true };
+      return { ...NO_RESPONSE, error: 'its secret cannot be read: SECRET_KEY has changed', isPermanent: true };
     }
     const now = clock.now();
-    const sent = { id: delivery.eventId, body, oldSecretUntil: sealed.oldSecretUntil };
+    const content = { id: delivery.eventId, body, oldSecretUntil: sealed.oldSecretUntil };
     const headers = new Headers(parts.headers);
-    for (const [name, value] of Object.entries(composeHeaders(parts, sent, now))) headers.set(name, value);
+    for (const [name, value] of Object.entries(composeHeaders(parts, content, now))) headers.set(name, value);
     const response = await fetch(subscription.url, {
       method: 'POST',
       headers,
       body,
       signal: AbortSignal.timeout(ATTEMPT_TIMEOUT_MS),
     });
-    const durationMs = countMs();
+    const durationMs = elapsedMs();
     return {
       statusCode: response.status,
       error: response.ok ? null : `answered ${response.status}`,
@@ -65,11 +65,11 @@ export async function attemptDelivery(
       isPermanent: false,
     };
   } catch (failure) {
-    return { ...UNANSWERED, ...describeFailedRequest(failure), durationMs: countMs() };
+    return { ...NO_RESPONSE, ...describeFailedRequest(failure), durationMs: elapsedMs() };
   }
 }
 
-const UNANSWERED: Omit<AttemptOutcome, 'error'> = {
+const NO_RESPONSE: Omit<AttemptOutcome, 'error'> = {
   statusCode: null,
   response: '',
   durationMs: 0,
@@ -77,9 +77,9 @@ const UNANSWERED: Omit<AttemptOutcome, 'error'> = {
   isPermanent: false,
 };
 
-/** The outcome of a delivery that is not tried again, because processes crashed while they tried it. */
+/** The outcome of a delivery that is not tried again, because processes crashed during its attempts. */
 export const PROCESS_ENDED: AttemptOutcome = {
-  ...UNANSWERED,
+  ...NO_RESPONSE,
   error: 'the gateway was ended three times while it tried this',
   isPermanent: true,
 };

@@ -15,10 +15,10 @@ import {
 import { findWebhookSubscription } from '../store/webhooks/subscriptions.ts';
 import { type EventStream, type StreamDeps, subscribe } from '../streams/subscribe.ts';
 
-/** How many of the newest deliveries, and how many of those tried next, a stream watches. */
+/** The number of the newest deliveries, and of the deliveries due next, that a stream watches. */
 const WATCHED = 100;
 
-/** The states of the watched deliveries, by id, at a reader's last read. */
+/** The states of the watched deliveries, by id, when they were last read for a subscriber. */
 interface DeliverySnapshot {
   readonly states: ReadonlyMap<string, string>;
   /** The ids of deliveries that will be tried again. */
@@ -28,9 +28,9 @@ interface DeliverySnapshot {
 }
 
 /**
- * Streams the deliveries of an account, or of one of its subscriptions: each when it is created and when it changes. The
- * stream reads the delivery log, so a slow reader gets several changes of a delivery as one, and under load may miss some;
- * the log has them all.
+ * Streams the deliveries of an account, or of one of its subscriptions: each when it is created and when it changes.
+ * The stream reads the delivery log, so a slow subscriber receives several changes of a delivery as one and, under
+ * load, may miss some; the log has all of them.
  * @throws NotFoundError before the first event.
  */
 export async function subscribeToDeliveries(
@@ -41,9 +41,9 @@ export async function subscribeToDeliveries(
 ): Promise<Feed<WebhookDelivery>> {
   const { accountId } = viewer;
   const subscription = givenId == null ? undefined : await requireSubscription(deps.db.read, accountId, givenId);
-  const of = { accountId, subscriptionId: subscription?.id };
-  const start = toSnapshot(await readWatchedDeliveries(deps.db.read, of));
-  const stream = createDeliveryStream(deps.db.read, of);
+  const filter = { accountId, subscriptionId: subscription?.id };
+  const start = toSnapshot(await readWatchedDeliveries(deps.db.read, filter));
+  const stream = createDeliveryStream(deps.db.read, filter);
   const chatbotId = subscription?.chatbotId;
   const deletion = chatbotId == null ? {} : { deletionTopic: deletionTopic(chatbotId) };
   return subscribe(deps.bus, viewer, { ...stream, ...deletion }, start, signal);
@@ -54,32 +54,35 @@ async function requireSubscription(db: Queryable, accountId: string, givenId: st
   return requireFound('Webhook subscription', await findWebhookSubscription(db, accountId, id));
 }
 
-function createDeliveryStream(db: Queryable, of: DeliveriesOf): EventStream<DeliverySnapshot, WebhookDelivery> {
-  const { accountId, subscriptionId } = of;
+function createDeliveryStream(db: Queryable, filter: DeliveriesOf): EventStream<DeliverySnapshot, WebhookDelivery> {
+  const { accountId, subscriptionId } = filter;
   return {
     name: `deliveries:${accountId}:${subscriptionId ?? ''}`,
     topic: deliveriesTopic(accountId),
     encode: ({ name }) => name,
     async read(before) {
-      const isGone = subscriptionId !== undefined && !(await findWebhookSubscription(db, accountId, subscriptionId));
-      if (isGone) return undefined;
-      const watched = await readWatchedDeliveries(db, of);
-      const lost = before.open.filter((id) => !watched.has(id));
-      // These are no longer among the newest or the next: they are done, or are tried later.
-      const changed = lost.length === 0 ? [] : await findWebhookDeliveries(db, accountId, lost);
-      const seen = [...watched.values(), ...changed].filter(
+      const isDeleted = subscriptionId !== undefined && !(await findWebhookSubscription(db, accountId, subscriptionId));
+      if (isDeleted) return undefined;
+      const watched = await readWatchedDeliveries(db, filter);
+      const unwatchedIds = before.open.filter((id) => !watched.has(id));
+      // These deliveries are no longer among the newest or the next ones: they are done, or due later.
+      const changed = unwatchedIds.length === 0 ? [] : await findWebhookDeliveries(db, accountId, unwatchedIds);
+      const updated = [...watched.values(), ...changed].filter(
         (delivery) => before.states.get(delivery.id) !== stateOf(delivery),
       );
       const position = toSnapshot(watched);
-      const events = seen.toSorted(byId).map((event) => ({ event, position }));
+      const events = updated.toSorted(byId).map((event) => ({ event, position }));
       return { events, endPosition: position, next: 'wait' };
     },
   };
 }
 
-async function readWatchedDeliveries(db: Queryable, of: DeliveriesOf): Promise<Map<string, WebhookDelivery>> {
-  const found = [...(await listNextDeliveries(db, of, WATCHED)), ...(await listNewestDeliveries(db, of, WATCHED))];
-  return new Map(found.map((delivery) => [delivery.id, delivery]));
+async function readWatchedDeliveries(db: Queryable, filter: DeliveriesOf): Promise<Map<string, WebhookDelivery>> {
+  const deliveries = [
+    ...(await listNextDeliveries(db, filter, WATCHED)),
+    ...(await listNewestDeliveries(db, filter, WATCHED)),
+  ];
+  return new Map(deliveries.map((delivery) => [delivery.id, delivery]));
 }
 
 function toSnapshot(watched: ReadonlyMap<string, WebhookDelivery>): DeliverySnapshot {

@@ -19,8 +19,9 @@ interface DryRun {
 
 /**
  * Builds the body of an event without sending it; undefined when the event does not exist.
- * @throws BadUserInputError for a document that could not be saved, and unless there is either an event or a sample;
- * ForbiddenError when the viewer lacks a scope for what the document reads, or READ for a stored event.
+ * @throws BadUserInputError for a document that a subscription would reject, and unless exactly one of `eventId` and
+ * `sample` is given; ForbiddenError when the viewer lacks a scope for what the document reads, or READ for a stored
+ * event.
  */
 export async function dryRunWebhook(
   { db, selections }: Pick<Deps, 'db' | 'selections'>,
@@ -34,7 +35,7 @@ export async function dryRunWebhook(
   if (sample != null) event = createSample(sample, { accountId, ...sampleContext(sample) });
   else if (eventId != null) {
     const id = parseId('webhookEvent', eventId);
-    // Checked before the lookup: whether an event exists is information that needs READ.
+    // Checked before the lookup, because finding out whether an event exists needs READ too.
     if (!scopes.has('READ')) throw new ForbiddenError('Query.dryRunWebhook', ['READ'], ['dryRunWebhook']);
     event = id === undefined ? undefined : await findWebhookEvent(db.read, accountId, id);
   }

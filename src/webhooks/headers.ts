@@ -10,11 +10,11 @@ export interface SignedContent {
   /** The event's id. */
   readonly id: string;
   readonly body: string;
-  /** The end of the time in which both secrets sign; null when there is only one. */
+  /** The time until which deliveries are signed with both secrets; null when there is only one. */
   readonly oldSecretUntil: Timestamp | null;
 }
 
-/** Builds the gateway's headers of an attempt made now; the subscription's custom headers cannot replace them. */
+/** Builds the gateway's headers for an attempt at `now`; the subscription's custom headers cannot replace them. */
 export function composeHeaders(
   { secret, oldSecret }: UnsealedParts,
   { id, body, oldSecretUntil }: SignedContent,
@@ -32,8 +32,9 @@ const FIXED_HEADERS = {
 };
 
 /**
- * Signs a delivery as if it were sent now, so that a client can forward it without the secret; null before it has a body, and
- * when the secret cannot be unsealed. The custom headers are left out, because no client may read their values.
+ * Signs a delivery as if it were sent now, so that a client can forward it without the secret; null before the delivery
+ * has a body, and when the secret cannot be unsealed. The custom headers are left out, because no client may read their
+ * values.
  */
 export function signAgain(
   { sealer, clock }: { readonly sealer: Sealer; readonly clock: Clock },

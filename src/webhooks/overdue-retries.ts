@@ -9,27 +9,27 @@ export interface DueDelivery {
 
 /** The due times of deliveries that this process has tried, by the monotonic clock. */
 export interface RetryTimes {
-  /** Remembers that a delivery is due after a delay. */
+  /** Remembers that a delivery becomes due after a delay. */
   record(delivery: DueDelivery, delayMs: number): void;
-  /** Returns, once each, the deliveries that are due although the wall clock, which was set back, says later. */
+  /** Returns, once each, the due deliveries that only seem due later because the wall clock was set back. */
   takeOverdue(): readonly DueDelivery[];
 }
 
-/** For deliveries above this number only the wall clock counts. */
+/** The maximum number of remembered deliveries; for others only the wall clock counts. */
 const MAX_REMEMBERED = 100_000;
 const MAX_DRIFT_MS = 1_000;
 
 /** Creates the retry times of one process. */
 export function createRetryTimes(clock: Clock): RetryTimes {
   const due = new Map<string, DueDelivery & { readonly dueMs: number }>();
-  /** The greatest lead of the wall clock over the monotonic clock so far. */
-  let greatestLead = Number.NEGATIVE_INFINITY;
+  /** The largest lead of the wall clock over the monotonic clock so far, in milliseconds. */
+  let largestLead = Number.NEGATIVE_INFINITY;
   let sweptAt = clock.monotonicMs();
 
-  function isSetBack(): boolean {
-    const ahead = clock.now() - clock.monotonicMs();
-    greatestLead = Math.max(greatestLead, ahead);
-    return ahead < greatestLead - MAX_DRIFT_MS;
+  function detectSetback(): boolean {
+    const lead = clock.now() - clock.monotonicMs();
+    largestLead = Math.max(largestLead, lead);
+    return lead < largestLead - MAX_DRIFT_MS;
   }
 
   return {
@@ -42,13 +42,13 @@ export function createRetryTimes(clock: Clock): RetryTimes {
 
     takeOverdue() {
       const now = clock.monotonicMs();
-      // Usually both clocks agree, and there is nothing to search.
-      if (!isSetBack() && now - sweptAt < 60_000) return [];
+      // Usually the wall clock was not set back, and nothing has to be searched.
+      if (!detectSetback() && now - sweptAt < 60_000) return [];
       sweptAt = now;
-      const past = [...due.values()].filter(({ dueMs }) => dueMs <= now);
-      for (const { id } of past) due.delete(id);
+      const elapsed = [...due.values()].filter(({ dueMs }) => dueMs <= now);
+      for (const { id } of elapsed) due.delete(id);
       const wallNow = toTimestamp(clock.now());
-      return past.filter(({ nextAttemptAt }) => nextAttemptAt > wallNow);
+      return elapsed.filter(({ nextAttemptAt }) => nextAttemptAt > wallNow);
     },
   };
 }

@@ -1,18 +1,18 @@
-/** Reads the responses of webhook receivers, which may be hostile, and describes their failures for people. */
+/** Reads the responses of webhook receivers, which may be hostile, and describes their failures in words. */
 import { AddressRefusedError, RedirectRefusedError } from '../outbound/guard.ts';
 
-/** The longest time until the response to an attempt starts. */
+/** The maximum time until the response to an attempt starts. */
 export const ATTEMPT_TIMEOUT_MS = 10_000;
 
 const MAX_READ_BYTES = 16 * 1_024;
 const MAX_TEXT_BYTES = 1_024;
-/** The longest time to read a response body: the status alone decides the outcome. */
+/** The maximum time to read a response body, which is short because the status alone decides the outcome. */
 const BODY_MS = 2_000;
 
 /**
- * Reads the first kilobyte of a response body as text, without characters that control a terminal. It consumes up to 16 kB,
- * so that a slightly longer response can end normally. Returns what was read when the body breaks off or takes longer than
- * 2 seconds.
+ * Reads the first kilobyte of a response body as text, without characters that control a terminal. It consumes up to
+ * 16 kB, so that a slightly longer response can end normally. If the body is cut off or takes longer than 2 seconds, it
+ * returns the text up to there.
  */
 export async function readResponseStart(body: ReadableStream<Uint8Array> | null): Promise<string> {
   if (body === null) return '';
@@ -28,12 +28,12 @@ export async function readResponseStart(body: ReadableStream<Uint8Array> | null)
       size += value.length;
     }
   } catch {
-    // The body broke off: the text is what was read so far.
+    // The body was cut off: the text is what was read so far.
   } finally {
     clearTimeout(timer);
     await cancel();
   }
-  // `stream: true` leaves out a character that was cut in half.
+  // `stream: true` omits an incomplete character at the end.
   const text = new TextDecoder().decode(Buffer.concat(chunks), { stream: true });
   return text.replace(/\r\n?/g, '\n').replace(/[^\P{C}\n\t]/gu, '\ufffd');
 }
@@ -61,11 +61,11 @@ function describeError(failure: unknown): string {
   if (failure instanceof AddressRefusedError) return `its address is refused: ${failure.message}`;
   if (nameOf(failure) === 'TimeoutError') return `took longer than ${ATTEMPT_TIMEOUT_MS / 1_000} seconds`;
   const causes = listCauses(failure);
-  const [found] = REASONS.filter(([code]) => causes.some((cause) => code.test(cause)));
-  return found?.[1] ?? 'could not be reached';
+  const [match] = REASONS.filter(([code]) => causes.some((cause) => code.test(cause)));
+  return match?.[1] ?? 'could not be reached';
 }
 
-/** Reasons by the error codes of Node and undici, the most specific first. */
+/** Reasons by the error codes of Node and undici; the first match counts. */
 const REASONS: readonly (readonly [code: RegExp, reason: string])[] = [
   [/^UND_ERR_CONNECT_TIMEOUT$|^ETIMEDOUT$/, 'took longer than 5 seconds to connect'],
   [/^ECONNREFUSED$/, 'refused the connection'],

@@ -13,8 +13,8 @@ export interface HealthChange {
 }
 
 /**
- * Writes the results of attempts and the new health of their endpoints. A switched-off endpoint causes a WEBHOOK_DISABLED
- * event. Returns the health changes, which the caller logs after the commit.
+ * Writes the results of attempts and the new health of their endpoints. A switched-off endpoint causes a
+ * WEBHOOK_DISABLED event. Returns the health changes, so that the caller can log them after the commit.
  */
 export async function recordResults(
   trx: Queryable,
@@ -29,8 +29,8 @@ export async function recordResults(
   );
   const recorded = await recordAttempts(trx, results);
   const changes = healths.flatMap((before) => {
-    const own = recorded.filter(({ claimed }) => claimed.endpoint.subscription.id === before.id);
-    const after = own.reduce(applyAttempt, before);
+    const endpointResults = recorded.filter(({ claimed }) => claimed.endpoint.subscription.id === before.id);
+    const after = endpointResults.reduce(applyAttempt, before);
     return after === before ? [] : [{ before, after }];
   });
   const at = toTimestamp(now);
@@ -54,12 +54,12 @@ function applyAttempt(health: EndpointHealth, { attempt }: AttemptResult): Endpo
 /** Logs endpoints that were switched off, or will be. */
 export function logHealth(logger: Logger, changes: readonly HealthChange[]): void {
   for (const { before, after } of changes) {
-    const about = { account: after.accountId, subscription: after.id };
+    const logFields = { account: after.accountId, subscription: after.id };
     if (!after.isActive) {
-      logger.warn({ ...about, reason: after.disabledReason }, 'a webhook endpoint was switched off');
+      logger.warn({ ...logFields, reason: after.disabledReason }, 'a webhook endpoint was switched off');
     } else if (before.warnedAt === null && after.warnedAt !== null) {
       logger.warn(
-        { ...about, failingSince: after.failingSince },
+        { ...logFields, failingSince: after.failingSince },
         'a webhook endpoint will be switched off in 60 hours',
       );
     }

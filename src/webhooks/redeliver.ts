@@ -10,7 +10,7 @@ import { requireActive } from './send-test.ts';
 import { getLockedSubscription } from './subscriptions.ts';
 
 /**
- * Sends a delivery again: the same event with the same id and the same bytes. The attempt count continues.
+ * Makes a delivery due again: the same event with the same id and the same bytes. The attempt count continues.
  * @throws NotFoundError; InvalidInputError when the subscription is switched off.
  */
 export async function redeliverWebhook(

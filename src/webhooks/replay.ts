@@ -15,10 +15,10 @@ import { eventList } from './rules.ts';
 import { requireActive } from './send-test.ts';
 import { getLockedSubscription } from './subscriptions.ts';
 
-/** The greatest age of an event that can be replayed. */
+/** The maximum age of an event that can be replayed. */
 const MAX_AGE_MS = 30 * 24 * 60 * 60 * 1_000;
 
-/** The greatest number of events that one replay sends. */
+/** The maximum number of events that one replay sends. */
 export const MAX_REPLAYED_EVENTS = 10_000;
 
 const EVENTS_PER_TRANSACTION = 500;
@@ -41,11 +41,12 @@ interface ReplayBatch {
 }
 
 /**
- * Sends an endpoint the events since a moment again, oldest first and with their original ids, at most 10,000. It sends
- * those that match the subscription now. Only events that matched some subscription when they happened are stored.
- * @param input `events` absent: all that the subscription lists.
- * @throws NotFoundError; InvalidInputError for a moment over 30 days ago, for events that the subscription does not list,
- * and when the subscription is switched off.
+ * Resends the events since a given time to an endpoint, oldest first and with their original ids, at most 10,000. It
+ * sends the events that match the subscription now; only events that matched any subscription when they occurred are
+ * stored.
+ * @param input `events` absent: all events that the subscription lists.
+ * @throws NotFoundError; InvalidInputError for a time more than 30 days ago, for events that the subscription does not
+ * list, and when the subscription is switched off.
  */
 export async function replayWebhooks(
   { db, clock, bus }: Pick<Deps, 'db' | 'clock' | 'bus'>,
@@ -69,14 +70,14 @@ export async function replayWebhooks(
       requireActive(subscription);
       const { chatbotId } = subscription;
       const names = namesOf(subscription, events);
-      const found = await listWebhookEvents(trx, accountId, { chatbotId, names, since, after, limit });
-      const wanted = await filterByChannel(trx, subscription, found);
+      const candidates = await listWebhookEvents(trx, accountId, { chatbotId, names, since, after, limit });
+      const wanted = await filterByChannel(trx, subscription, candidates);
       const at = toTimestamp(now);
       await insertWebhookDeliveries(
         trx,
         wanted.map((event) => createDelivery(event, subscription.id, at)),
       );
-      return { subscription, count: wanted.length, last: found.at(-1), isMore: found.length === limit };
+      return { subscription, count: wanted.length, last: candidates.at(-1), isMore: candidates.length === limit };
     });
     const { subscription, last, isMore } = batch;
     count += batch.count;
@@ -89,14 +90,14 @@ export async function replayWebhooks(
 
 /** @throws InvalidInputError */
 function namesOf({ events }: WebhookSubscription, requested: readonly WebhookEventName[] | undefined) {
-  const other = requested?.find((name) => !events.includes(name));
-  if (other !== undefined) {
-    throw new InvalidInputError([{ path: ['events'], message: `The subscription does not list ${other}.` }]);
+  const unlisted = requested?.find((name) => !events.includes(name));
+  if (unlisted !== undefined) {
+    throw new InvalidInputError([{ path: ['events'], message: `The subscription does not list ${unlisted}.` }]);
   }
   return requested ?? events;
 }
 
-/** Keeps the events of the subscription's channels. An event whose conversation was deleted has no known channel and is left out. */
+/** Selects the events of the subscription's channels. The channel of a deleted conversation's event is unknown. */
 async function filterByChannel(
   trx: Queryable,
   { accountId, channels }: WebhookSubscription,
@@ -104,7 +105,7 @@ async function filterByChannel(
 ): Promise<readonly WebhookEvent[]> {
   if (channels === null) return events;
   const ids = [...new Set(events.flatMap(({ conversationId }) => conversationId ?? []))];
-  const found = ids.length === 0 ? [] : await findConversations(trx, accountId, ids);
-  const wanted = new Set(found.filter(({ channel }) => channels.includes(channel)).map(({ id }) => id));
+  const conversations = ids.length === 0 ? [] : await findConversations(trx, accountId, ids);
+  const wanted = new Set(conversations.filter(({ channel }) => channels.includes(channel)).map(({ id }) => id));
   return events.filter(({ conversationId }) => conversationId === null || wanted.has(conversationId));
 }

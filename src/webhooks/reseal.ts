@@ -5,7 +5,7 @@ import { resealRows } from '../store/reseal.ts';
 import { listAllSealedParts, replaceSealedParts, type SealedParts } from '../store/webhooks/subscriptions.ts';
 import { sealHeaders, sealSecret, unsealParts } from './sealed.ts';
 
-/** Seals the secrets and headers of subscriptions again with the newest key. A value that cannot be unsealed stays as it is. */
+/** Seals webhook secrets and headers again with the newest key. A value that cannot be unsealed is left unchanged. */
 export async function resealWebhooks({
   db,
   sealer,

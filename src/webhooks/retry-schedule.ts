@@ -6,7 +6,7 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** The delays between the ten attempts of the long schedule: three days. */
+/** The delays between the ten attempts of the long schedule, three days in total. */
 const LONG_DELAYS_MS = [5 * SECOND, 5 * MINUTE, 30 * MINUTE, ...[2, 5, 10, 14, 20, 24].map((hours) => hours * HOUR)];
 
 /** Jitter, so that deliveries that failed together are not retried together. The short schedule never retries early. */
@@ -29,8 +29,8 @@ export interface Retry {
 }
 
 /**
- * Returns the delay before the next attempt; undefined when there is none. A receiver can extend the delay of the schedule
- * up to twice its length, and cannot shorten it.
+ * Returns the delay before the next attempt; undefined when there is no further attempt. A receiver can extend the
+ * delay of the schedule up to twice its length, and cannot shorten it.
  */
 export function findDelay({ schedule, shortDelaysMs, number, retryAfterMs, random }: Retry): number | undefined {
   const delayMs = (schedule === 'LONG' ? LONG_DELAYS_MS : shortDelaysMs)[number - 1];
@@ -39,19 +39,19 @@ export function findDelay({ schedule, shortDelaysMs, number, retryAfterMs, rando
   return Math.max(Math.round(delayMs * (from + (to - from) * random)), Math.min(retryAfterMs ?? 0, 2 * delayMs));
 }
 
-/** The longest that a node can lease a delivery, by the clock of any node. */
+/** The latest that a lease can end from now, whichever node's clock wrote it. */
 const MAX_LEASE_MS = 10 * MINUTE;
 
-/** Returns the latest due and lease times that are possible now. A clock that was set back since wrote any later time. */
+/** Returns the latest due and lease times that are valid now. A later time was written before a clock was set back. */
 export function computeTimeBounds(
   { webhookRetryDelaysMs }: { webhookRetryDelaysMs: readonly number[] },
   now: number,
 ): TimeBounds {
   // A receiver can double a delay.
-  const furthest = (delays: readonly number[]) => toTimestamp(now + 2 * Math.max(0, ...delays) + MINUTE);
+  const latestDueTime = (delays: readonly number[]) => toTimestamp(now + 2 * Math.max(0, ...delays) + MINUTE);
   return {
     now: toTimestamp(now),
-    furthest: { SHORT: furthest(webhookRetryDelaysMs), LONG: furthest(LONG_DELAYS_MS) },
+    furthest: { SHORT: latestDueTime(webhookRetryDelaysMs), LONG: latestDueTime(LONG_DELAYS_MS) },
     furthestLease: toTimestamp(now + MAX_LEASE_MS),
   };
 }

@@ -7,13 +7,13 @@ import { AddressRefusedError, checkUrl } from '../outbound/guard.ts';
 
 const MAX_URL_LENGTH = 2_048;
 
-/** The greatest length of a subscription's document. */
+/** The maximum length of a subscription's document. */
 export const MAX_DOCUMENT_LENGTH = 10_000;
 
-/** The greatest number of custom headers of a subscription. */
+/** The maximum number of custom headers of a subscription. */
 export const MAX_HEADERS = 10;
 
-/** The greatest length of a custom header's value. */
+/** The maximum length of a custom header's value. */
 const MAX_HEADER_LENGTH = 1_000;
 
 /** An HTTP token. Source: RFC 9110. */
@@ -38,7 +38,7 @@ const RESERVED_PREFIX = 'webhook-';
 /** The names of events in the GraphQL schema. */
 const EVENT_NAMES = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
 
-/** A list of events without repetition. */
+/** A list of events without duplicates. */
 export const eventList = z
   .array(z.enum(EVENT_NAMES))
   .min(1, 'Must name at least one event.')
@@ -78,12 +78,12 @@ const headerList = z
 function endpointUrl(rules: AddressRules) {
   return z
     .string()
-    .transform((given) => given.trim())
-    .refine((given) => given.length <= MAX_URL_LENGTH, `Must have at most ${MAX_URL_LENGTH} characters.`)
-    .refine((given) => !given.includes('#'), 'Must have no #: it would not be sent.')
-    .transform((given, context) => {
+    .transform((url) => url.trim())
+    .refine((url) => url.length <= MAX_URL_LENGTH, `Must have at most ${MAX_URL_LENGTH} characters.`)
+    .refine((url) => !url.includes('#'), 'Must have no #: it would not be sent.')
+    .transform((url, context) => {
       try {
-        return checkUrl(given, rules).href;
+        return checkUrl(url, rules).href;
       } catch (error) {
         if (!(error instanceof AddressRefusedError)) throw error;
         context.addIssue({ code: 'custom', message: error.message });

@@ -4,7 +4,7 @@ import { toJson } from '../domain/json.ts';
 import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import type { WebhookEvent, WebhookEventName } from '../domain/webhooks.ts';
 
-/** A webhook event: when it is sent, and sample data of its body. */
+/** The description of a webhook event, which says when it is sent, and sample data for its body. */
 interface Sample {
   readonly description: string;
   readonly data: Readonly<Record<string, unknown>>;
@@ -99,12 +99,12 @@ export const WEBHOOK_SAMPLES: Readonly<Record<WebhookEventName, Sample>> = {
   },
 };
 
-/** The chatbot of a sample: the given one if events of this name belong to a chatbot, otherwise null. */
+/** Returns the chatbot of a sample: the given one if events of this name belong to a chatbot, otherwise null. */
 export function sampleChatbotId(name: WebhookEventName, chatbotId: string | null): string | null {
   return name === 'QUOTA_WARNING' ? null : chatbotId;
 }
 
-/** The chatbot and the time of samples that are only shown, never sent. */
+/** Returns the chatbot and the time of a sample that is only displayed, never sent. */
 export function sampleContext(name: WebhookEventName): { chatbotId: string | null; at: Timestamp } {
   return { chatbotId: sampleChatbotId(name, CHATBOT_ID), at: AT };
 }

@@ -2,12 +2,12 @@ import type { Scope } from '../domain/entities.ts';
 import type { JsonText } from '../domain/json.ts';
 import type { WebhookEvent } from '../domain/webhooks.ts';
 
-/** The result of a document: the `data` of the body, or the reason why it failed, for people. */
+/** The result of executing a document: the `data` of the body, or the reason for the failure, in words. */
 export type Selection = { readonly data: JsonText } | { readonly problem: string };
 
 /** Executes the documents of subscriptions, which select the data of webhook bodies. */
 export interface Selections {
-  /** Describes the first problem of a document, for people; undefined when it is valid. */
+  /** Describes the first problem of a document in words; undefined when it is valid. */
   findProblem(document: string): string | undefined;
   /**
    * Checks that a valid document selects only what the scopes allow.

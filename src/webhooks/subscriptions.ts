@@ -27,18 +27,18 @@ import { rulesFor } from './rules.ts';
 import { sealHeaders, sealSecret, unsealParts } from './sealed.ts';
 import { createSecret } from './secret.ts';
 
-/** The greatest number of subscriptions of an account. */
+/** The maximum number of subscriptions of an account. */
 export const MAX_SUBSCRIPTIONS = 50;
 
 /** How long the previous secret stays valid after a rotation. */
 const OLD_SECRET_MS = 24 * 60 * 60 * 1_000;
 
-/** The fields of a subscription that its owner sets; absent and null leave a field as it is, or at its default. */
+/** The fields of a subscription that its owner sets; absent or null leaves a field unchanged, or at its default. */
 export interface SubscriptionFields {
   readonly url?: string | null | undefined;
   readonly events?: readonly WebhookEventName[] | null | undefined;
   readonly description?: string | null | undefined;
-  /** Empty: all channels. */
+  /** Empty means all channels. */
   readonly channels?: readonly Channel[] | null | undefined;
   readonly schedule?: WebhookSchedule | null | undefined;
   /** The document that selects the bodies' data; null removes it, so that default bodies are sent. */
@@ -49,16 +49,16 @@ export interface SubscriptionFields {
 
 type ChangeDeps = Pick<Deps, 'config' | 'db' | 'clock' | 'sealer' | 'selections'>;
 type Owner = Pick<Viewer, 'accountId'>;
-/** A viewer who decides what is sent where, and therefore must be allowed to read it. */
+/** A viewer who determines what data is sent where, and therefore needs permission to read the data. */
 type Author = Pick<Viewer, 'accountId' | 'scopes'>;
 
 /**
  * Subscribes an endpoint to events from now on.
  * @param input `chatbotId` absent: the events of all chatbots, and those that belong to no chatbot.
  * @returns the subscription with its secret, which is never shown again.
- * @throws ForbiddenError for a document that reads what the viewer may not; InvalidInputError, also for events that tell of
- * it, where the account has 50 subscriptions or nothing can be sealed; NotFoundError for the
- * chatbot.
+ * @throws ForbiddenError for a document that reads data that the viewer may not read; InvalidInputError, also for
+ * events whose bodies contain such data, when the account has 50 subscriptions, and when the gateway has no key to seal
+ * with; NotFoundError for the chatbot.
  */
 export async function createWebhookSubscription(
   deps: ChangeDeps,
@@ -131,7 +131,7 @@ export async function updateWebhookSubscription(
       ...(isReactivated && { disabledReason: null, failingSince: null }),
       updatedAt: toTimestamp(deps.clock.now()),
     };
-    // A viewer must not redirect or extend data that the viewer may not read.
+    // A viewer must not redirect data that the viewer may not read, or add such data.
     if (fields.url !== undefined || fields.events !== undefined || input.document !== undefined) {
       if (changed.document !== null) deps.selections.requireScopes(changed.document, scopes);
       requireEvents(scopes, changed.events, fields.events === undefined ? 'url' : 'events');
@@ -163,8 +163,9 @@ export async function deleteWebhookSubscription(
 }
 
 /**
- * Gives a subscription a new secret. For 24 hours deliveries are signed with the previous secret too; an even older secret
- * is no longer valid. If the previous secret cannot be unsealed, it is removed, and the custom headers with it.
+ * Gives a subscription a new secret. For 24 hours deliveries are signed with the previous secret too; an even older
+ * secret becomes invalid immediately. If the previous secret cannot be unsealed, it is removed, and the custom headers
+ * with it.
  * @returns the secret, which is never shown again, and the end of the previous secret's validity; null when it was removed.
  * @throws NotFoundError; InvalidInputError when the gateway has no key to seal with.
  */

@@ -5,8 +5,8 @@ import { deleteWebhookEventsBefore } from '../store/webhooks/events.ts';
 const EVENTS_PER_TRANSACTION = 500;
 
 /**
- * Deletes webhook events older than `EVENT_RETENTION_DAYS`, with their deliveries, in short transactions. Events with due
- * deliveries stay.
+ * Deletes webhook events older than `EVENT_RETENTION_DAYS`, with their deliveries, in short transactions. Events with
+ * due deliveries are kept.
  */
 export async function trimWebhooks(
   { db, clock, config, background }: Pick<Deps, 'db' | 'clock' | 'config' | 'background'>,

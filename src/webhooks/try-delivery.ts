@@ -18,7 +18,7 @@ export interface TryDeps
 }
 
 /**
- * Makes one attempt at a claimed delivery. A delivery during which processes crashed too often is given up without one.
+ * Makes one attempt at a claimed delivery. If processes crashed too often during its attempts, gives it up instead.
  * @returns the result to write; undefined when the delivery could not be prepared, and nothing was sent.
  */
 export async function tryDelivery(deps: TryDeps, claimed: ClaimedDelivery): Promise<AttemptResult | undefined> {
@@ -37,7 +37,7 @@ export async function tryDelivery(deps: TryDeps, claimed: ClaimedDelivery): Prom
   return result;
 }
 
-/** Decides the new status of a delivery, and when it is tried again. */
+/** Determines a delivery's new status, and when it is tried again. */
 function toResult(
   { clock, config, retryTimes }: TryDeps,
   claimed: ClaimedDelivery,

@@ -26,9 +26,9 @@ import { type TryDeps, tryDelivery } from './try-delivery.ts';
 const POLL_MS = 500;
 /** How long a result waits for the results of other attempts, to be written in one transaction. */
 const RESULT_BATCH_MS = 10;
-/** How often the worker corrects due times that a clock, set back since, wrote too late. */
+/** How often the worker corrects due times that are too late because they were written before a clock was set back. */
 const CLOCK_CHECK_MS = 60_000;
-/** Longer than an attempt can take. */
+/** How long a claimed delivery belongs to this process: longer than an attempt can take. */
 const LEASE_MS = 30_000;
 
 /** The services that the worker uses. */
@@ -49,7 +49,7 @@ interface Worker {
   batchTimer: NodeJS.Timeout | undefined;
   /** The subscription of the last claimed delivery. */
   lastServed: string;
-  /** Set while a delivery is due that may crash the process; the worker tries it when no other is in flight. */
+  /** Set while a delivery that may crash the process is due; the worker tries it when no other is in flight. */
   suspected: ClaimAllowance | undefined;
   /** The delivery that is being tried alone. */
   exclusiveId: string | undefined;
@@ -61,14 +61,14 @@ interface Worker {
 }
 
 /**
- * Starts the worker that sends due deliveries: those that this process writes at once, others within a second. Each
- * delivery is sent at least once, even if processes crash.
+ * Starts the worker that sends due deliveries: immediately those that this process creates, others within a second.
+ * Each delivery is sent at least once, even if processes crash.
  * @returns a function that stops the worker: it starts no more attempts, and waits for those in flight.
  */
 export function startWebhookWorker(deps: WorkerDeps): () => Promise<void> {
   const worker = createWorker(deps);
   const { db, logger } = deps;
-  // A process that has the database to itself knows that every lease belongs to a dead process.
+  // If no other process uses the database, every lease belongs to a process that no longer runs.
   const starting = db.isShared ? Promise.resolve() : db.transaction(endAllLeases);
   const started = starting
     .catch((error: unknown) => logger.error({ err: error }, 'cannot release the deliveries of the previous process'))
@@ -111,7 +111,7 @@ function createWorker(deps: WorkerDeps): Worker {
   };
 }
 
-/** Checks for due deliveries, now or as soon as the running check ends. */
+/** Checks for due deliveries, immediately or as soon as the running check ends. */
 function poll(worker: Worker): void {
   worker.isWoken = true;
   worker.polling ??= pollUntilIdle(worker).finally(() => {
@@ -131,7 +131,7 @@ async function pollUntilIdle(worker: Worker): Promise<void> {
     }
   } catch (error) {
     worker.isWoken = false;
-    // Logs once, however long the database is unreachable.
+    // Logs once for each period in which the database is unreachable.
     if (!worker.isFailing) logger.error({ err: error }, 'cannot deliver to webhook endpoints; trying again');
     worker.isFailing = true;
   }
@@ -157,15 +157,15 @@ async function runBatch(worker: Worker): Promise<boolean> {
   worker.exclusiveId =
     claimed.find(({ uncleanEnds }) => uncleanEnds >= SUSPECTED_AFTER)?.delivery.id ?? worker.exclusiveId;
   worker.results = worker.results.slice(finished.length);
-  for (const { claimed: one } of finished) worker.inFlight.delete(one.delivery.id);
-  announceDeliveries(worker, new Set(finished.map(({ claimed: one }) => one.delivery.accountId)));
+  for (const { claimed: attempted } of finished) worker.inFlight.delete(attempted.delivery.id);
+  announceDeliveries(worker, new Set(finished.map(({ claimed: attempted }) => attempted.delivery.accountId)));
   logHealth(logger, changes);
-  for (const one of claimed) startAttempt(worker, one);
+  for (const delivery of claimed) startAttempt(worker, delivery);
   worker.lastServed = claimed.at(-1)?.endpoint.subscription.id ?? worker.lastServed;
   return claimed.length > 0;
 }
 
-/** Decides what to claim. While a delivery waits to be tried alone, nothing else is claimed. */
+/** Decides what to claim. While a suspected delivery waits to be tried alone, nothing else is claimed. */
 async function chooseAllowances(
   worker: Worker,
   inFlight: ReadonlyMap<string, string>,
@@ -180,7 +180,7 @@ async function chooseAllowances(
   });
 }
 
-/** The claimed deliveries, and the allowance for one that has to be tried alone. */
+/** The claimed deliveries, and the allowance for a suspected one that has to be tried alone. */
 interface ClaimedBatch {
   readonly claimed: readonly ClaimedDelivery[];
   readonly waiting: ClaimAllowance | undefined;
@@ -192,15 +192,15 @@ async function claimAllowances(
   allowances: readonly ClaimAllowance[],
 ): Promise<ClaimedBatch> {
   const now = clock.now();
-  const all: ClaimedDelivery[] = [];
+  const claimedDeliveries: ClaimedDelivery[] = [];
   let waiting: ClaimAllowance | undefined;
   for (const allowance of allowances) {
     const lease = { nodeId: node.id, now: toTimestamp(now), until: toTimestamp(now + LEASE_MS) };
     const { claimed, hasOthers } = await claimDeliveries(trx, { ...allowance, ...lease }, buildDefaultBody);
-    all.push(...claimed);
+    claimedDeliveries.push(...claimed);
     if (hasOthers && !allowance.isAlone) waiting ??= { ...allowance, limit: 1, isAlone: true };
   }
-  return { claimed: all, waiting };
+  return { claimed: claimedDeliveries, waiting };
 }
 
 function startAttempt(worker: Worker, claimed: ClaimedDelivery): void {
@@ -239,8 +239,8 @@ async function finishAttempts(worker: Worker): Promise<void> {
   clearTimeout(worker.batchTimer);
   poll(worker);
   while (worker.polling !== undefined) await worker.polling;
-  // Releases deliveries that could not be prepared, so that they do not count as being tried when the process ended. If the
-  // database is unreachable, they do count.
+  // Releases deliveries that could not be prepared, so that they do not count as in flight when the process ended. If
+  // the database is unreachable, they do count.
   const { db, node } = worker.deps;
   await db.transaction((trx) => releaseDeliveries(trx, node.id)).catch(() => {});
 }

@@ -5,9 +5,9 @@ import { type Answer, codesOf, openSocket } from '../helpers/sockets.ts';
 
 const NEEDS_KEY: readonly (readonly [name: string, query: string])[] = [
   ['a field', '{viewer{kind}}'],
-  ['a field beside an open one', '{__typename viewer{kind}}'],
+  ['a field beside a public one', '{__typename viewer{kind}}'],
   ['a field in a fragment', '{...F} fragment F on Query{...on Query{viewer{kind}}}'],
-  ['a field under the name of an open one', '{__typename:viewer{kind}}'],
+  ['a field with the alias of a public one', '{__typename:viewer{kind}}'],
   ['a second operation', 'query A{__typename} query B{viewer{kind}}'],
   ['a mutation', 'mutation{revokeApiKey(input:{id:"1"}){__typename}}'],
   ['a subscription', 'subscription{messageStream(messageId:"1"){__typename}}'],
@@ -24,7 +24,7 @@ const BOMBS: readonly (readonly [name: string, query: string])[] = [
   ['fragments of fragments that end in a field', `{...F0} ${fragments} fragment F60 on Query{__typename}`],
 ];
 
-const TELLING: readonly (readonly [name: string, query: string])[] = [
+const REVEALING: readonly (readonly [name: string, query: string])[] = [
   ['an unused fragment', '{__typename} fragment F on Chatbot{nam}'],
   ['an unknown type', '{__typename ...on Chatbt{__typename}}'],
   ['an unknown argument', '{__typename(first:1)}'],
@@ -42,14 +42,14 @@ describe.each(CASES)('over $transport in $environment, without a credential,', (
 
   beforeAll(async () => {
     gateway = await startGateway({ env: { NODE_ENV: environment, AUTH_FAILURES_PER_MINUTE: '1' } });
-    ask = transport === 'HTTP' ? askNakedly : openSocket(gateway).ask;
+    ask = transport === 'HTTP' ? askWithoutKey : openSocket(gateway).ask;
   });
   afterAll(async () => {
     expect(gateway.logs.filter(({ level }) => Number(level) >= 50)).toEqual([]);
     await gateway.close();
   });
 
-  async function askNakedly(query: string): Promise<Answer> {
+  async function askWithoutKey(query: string): Promise<Answer> {
     const response = await gateway.fetch('/graphql', {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: '' },
@@ -90,21 +90,22 @@ describe.each(CASES)('over $transport in $environment, without a credential,', (
     socket.close();
   });
 
-  it.each(BOMBS)('%s are refused in under a second', async (_name, query) => {
+  it.each(BOMBS)('%s: the operation is rejected within a second', async (_name, query) => {
     const startedAt = performance.now();
     const [code] = codesOf(await ask(query));
     expect(performance.now() - startedAt).toBeLessThan(1_000);
     expect(['QUERY_TOO_COMPLEX', 'GRAPHQL_VALIDATION_FAILED', 'UNAUTHENTICATED']).toContain(code);
   });
 
-  it.each(TELLING)('%s tells of the schema outside production only', async (_name, query) => {
+  it.each(REVEALING)('%s reveals the schema outside production only', async (_name, query) => {
     const expected = environment === 'production' ? 'UNAUTHENTICATED' : 'GRAPHQL_VALIDATION_FAILED';
     expect(new Set(codesOf(await ask(query)))).toEqual(new Set([expected]));
   });
 });
 
-describe('without a credential', () => {
-  it.each(['application/json', 'application/graphql-response+json', '*/*'])('is 401 for Accept: %s', async (accept) => {
+describe('a request without a credential', () => {
+  const ACCEPTED = ['application/json', 'application/graphql-response+json', '*/*'];
+  it.each(ACCEPTED)('is rejected with 401 for Accept: %s', async (accept) => {
     const gateway = await startGateway();
     const headers = { 'content-type': 'application/json', accept };
     const posted = await gateway.fetch('/graphql', { method: 'POST', headers, body: '{"query":"{viewer{kind}}"}' });

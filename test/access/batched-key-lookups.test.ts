@@ -8,7 +8,7 @@ import type { Queryable } from '../../src/store/tables.ts';
 import { createTurnedClock } from '../helpers/clock.ts';
 import { startGateway } from '../helpers/gateway.ts';
 
-/** A database that counts queries, how many run at once, and what they hold. */
+/** A database that counts its queries, and how many run at the same time. */
 async function openCounted() {
   const gateway = await startGateway();
   onTestFinished(() => gateway.close());
@@ -16,7 +16,7 @@ async function openCounted() {
   const count = async <T>(run: () => Promise<T>) => {
     counts.queries++;
     counts.mostRunning = Math.max(counts.mostRunning, ++counts.running);
-    // The others are asked for meanwhile, as on a server of its own.
+    // Other lookups arrive meanwhile, as with a separate database server.
     await new Promise(setImmediate);
     return run().finally(() => counts.running--);
   };
@@ -32,13 +32,13 @@ it('reads many keys with few queries, one at a time, and finds each that exists'
   const { gateway, counts, counted } = await openCounted();
   const lookUp = createKeyLookups(counted);
   const hashes = Array.from({ length: 2_000 }, () => hashKey(generateKey()));
-  const found = await Promise.all([...hashes, hashKey(gateway.key), ...hashes].map(lookUp));
-  expect(found.filter((key) => key !== undefined).map(({ accountId }) => accountId)).toEqual([gateway.accountId]);
+  const keys = await Promise.all([...hashes, hashKey(gateway.key), ...hashes].map(lookUp));
+  expect(keys.filter((key) => key !== undefined).map(({ accountId }) => accountId)).toEqual([gateway.accountId]);
   expect(counts.mostRunning).toBe(1);
   expect(counts.queries).toBeLessThan(12);
 });
 
-it('looks an unknown key up again only after 10 seconds, or at once after a refresh', async () => {
+it('looks up an unknown key again only after 10 seconds, or after a refresh', async () => {
   const { gateway, counts, counted } = await openCounted();
   const clock = createTurnedClock();
   const { accountId, deps } = gateway;

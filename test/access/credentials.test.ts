@@ -28,8 +28,8 @@ describe('an HTTP request', () => {
     ['several spaces', (key) => ({ authorization: `Bearer   ${key} ` })],
     ['X-API-Key', (key) => ({ 'x-api-key': key })],
     ['X-API-Key and an empty Authorization', (key) => ({ authorization: '', 'x-api-key': key })],
-    ['a good Authorization, whatever X-API-Key says', (key) => ({ authorization: `Bearer ${key}`, 'x-api-key': 'x' })],
-  ])('is let in by %s', async (_name, headers) => {
+    ['a valid Authorization, whatever X-API-Key says', (key) => ({ authorization: `Bearer ${key}`, 'x-api-key': 'x' })],
+  ])('is authenticated by %s', async (_name, headers) => {
     expect(await ask(headers(gateway.key))).toEqual({ status: 200, body: { data: { viewer: { kind: 'API_KEY' } } } });
   });
 
@@ -37,17 +37,17 @@ describe('an HTTP request', () => {
     ['another scheme', (key) => ({ authorization: `Basic ${key}` })],
     ['no scheme', (key) => ({ authorization: key })],
     ['two keys', (key) => ({ authorization: `Bearer ${key} ${key}` })],
-    ['a bad Authorization beside a good X-API-Key', (key) => ({ authorization: 'Bearer x', 'x-api-key': key })],
+    ['an invalid Authorization beside a valid X-API-Key', (key) => ({ authorization: 'Bearer x', 'x-api-key': key })],
     ['a key in quotes', (key) => ({ 'x-api-key': `"${key}"` })],
     ['a key in another case', (key) => ({ 'x-api-key': key.toUpperCase() })],
     ['a key cut short', (key) => ({ 'x-api-key': key.slice(0, -1) })],
-    ['a well-formed key that nobody made', () => ({ 'x-api-key': generateKey() })],
-  ])('is 401 with %s, whatever it asks', async (_name, headers) => {
+    ['a well-formed key that was never issued', () => ({ 'x-api-key': generateKey() })],
+  ])('is rejected with 401 for %s, whatever the query', async (_name, headers) => {
     expect(await ask(headers(gateway.key))).toEqual({ status: 401, body: UNAUTHORIZED });
     expect(await ask(headers(gateway.key), '/graphql', '{__typename}')).toEqual({ status: 401, body: UNAUTHORIZED });
   });
 
-  it('is not let in by a key in the address', async () => {
+  it('is not authenticated by a key in the URL', async () => {
     const { key } = gateway;
     for (const name of ['api_key', 'x-api-key', 'authorization', 'access_token', 'key']) {
       expect(await ask({}, `/graphql?${name}=${key}`)).toEqual({ status: 401, body: UNAUTHORIZED });
@@ -61,7 +61,7 @@ describe('a WebSocket', () => {
     ['Authorization, in any case', (key) => ({ AUTHORIZATION: `bearer ${key}` })],
     ['x-api-key', (key) => ({ 'x-api-key': key })],
     ['headers', (key) => ({ headers: { Authorization: `Bearer ${key}` } })],
-  ])('is let in by %s in its connectionParams', async (_name, params) => {
+  ])('is authenticated by %s in its connectionParams', async (_name, params) => {
     const socket = openSocket(gateway, params(gateway.key));
     expect(await socket.ask('{viewer{kind}}')).toEqual({ data: { viewer: { kind: 'API_KEY' } } });
     socket.close();
@@ -70,13 +70,13 @@ describe('a WebSocket', () => {
   it.each<[string, Record<string, unknown>]>([
     ['a malformed key', { authorization: 'Bearer ic_nonsense' }],
     ['another scheme', { authorization: 'Basic x' }],
-    ['a key that nobody made', { 'x-api-key': generateKey() }],
-    ['a bad key in headers', { headers: { 'x-api-key': 'x' } }],
+    ['a key that was never issued', { 'x-api-key': generateKey() }],
+    ['an invalid key in headers', { headers: { 'x-api-key': 'x' } }],
   ])('is closed with 4401 for %s', async (_name, params) => {
     expect(await openSocket(gateway, params).closed).toEqual({ code: 4401, reason: 'Unauthorized' });
   });
 
-  it('is acknowledged without a credential, and each operation may bring its own', async () => {
+  it('is acknowledged without a credential, and each operation can carry its own', async () => {
     const socket = openSocket(gateway);
     await socket.connected;
     expect(codesOf(await socket.ask('{viewer{kind}}'))).toEqual(['UNAUTHENTICATED']);

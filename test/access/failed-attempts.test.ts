@@ -4,10 +4,10 @@ import { createTurnedClock } from '../helpers/clock.ts';
 import { startGateway } from '../helpers/gateway.ts';
 import { codesOf, openSocket } from '../helpers/sockets.ts';
 
-/** A gateway that bears three failed attempts a minute, with a clock to turn. */
+/** A gateway that allows three failed attempts a minute, with a clock that the test moves. */
 async function openGateway(env: Record<string, string> = {}) {
   const clock = createTurnedClock();
-  // The clock of a Redis cannot be turned.
+  // The test cannot move the clock of a Redis.
   const settings = { AUTH_FAILURES_PER_MINUTE: '3', REDIS_URL: '', ...env };
   const gateway = await startGateway({ env: settings, replaced: { clock } });
   onTestFinished(() => gateway.close());
@@ -18,7 +18,7 @@ async function openGateway(env: Record<string, string> = {}) {
 const FINAL = { code: 4401, reason: 'Unauthorized' };
 const TOO_MANY = { status: 429, errors: [{ message: 'Too many failed attempts.' }] };
 
-it('answers the fourth unknown key from one address with 429, and valid keys of the address as before', async () => {
+it('rejects the fourth unknown key from one address with 429, and still accepts valid keys from it', async () => {
   const { fail, graphql, createKey, accountId, url } = await openGateway();
   for (let i = 0; i < 3; i++) expect((await fail()).status).toBe(401);
   const refused = await fail();
@@ -28,7 +28,7 @@ it('answers the fourth unknown key from one address with 429, and valid keys of 
   expect(refused.headers.get('retry-after')).toBe('60');
   expect(refused.headers.has('ratelimit')).toBe(false);
   expect((await graphql('{viewer{kind}}')).status).toBe(200);
-  // One that this process has never seen, and sockets as well.
+  // A valid key that this process has not seen before is accepted, also on a socket.
   const fresh = await createKey(accountId, ['READ']);
   expect((await graphql('{viewer{kind}}', {}, fresh)).status).toBe(200);
   const socket = openSocket({ url }, { 'x-api-key': fresh });
@@ -36,7 +36,7 @@ it('answers the fourth unknown key from one address with 429, and valid keys of 
   socket.close();
 });
 
-it('allows attempts again 60 seconds after a failure, and counts no refused attempt', async () => {
+it('allows attempts again 60 seconds after a failure, and does not count attempts rejected with 429', async () => {
   const { fail, turn } = await openGateway();
   for (let i = 0; i < 3; i++) expect((await fail()).status).toBe(401);
   turn(59_999);
@@ -46,7 +46,7 @@ it('allows attempts again 60 seconds after a failure, and counts no refused atte
   expect((await fail()).status).toBe(429);
 });
 
-it('counts neither valid keys nor malformed ones, and answers the malformed as before', async () => {
+it('counts neither valid nor malformed keys, and still rejects malformed ones with 401', async () => {
   const { fail, graphql } = await openGateway();
   for (let i = 0; i < 10; i++) expect((await fail('ic_nonsense')).status).toBe(401);
   for (let i = 0; i < 10; i++) expect((await graphql('{viewer{kind}}')).status).toBe(200);
@@ -71,13 +71,13 @@ it('counts over HTTP, REST and WebSocket together', async () => {
   expect((await askRest(generateKey())).status).toBe(401);
   expect(await openSocket({ url }, { 'x-api-key': generateKey() }).closed).toEqual(FINAL);
   expect((await fail()).status).toBe(429);
-  const rest = await askRest(generateKey());
-  expect([rest.status, await rest.json()]).toEqual([429, { detail: 'Too many failed attempts.' }]);
-  expect(rest.headers.get('retry-after')).toBe('60');
+  const restResponse = await askRest(generateKey());
+  expect([restResponse.status, await restResponse.json()]).toEqual([429, { detail: 'Too many failed attempts.' }]);
+  expect(restResponse.headers.get('retry-after')).toBe('60');
   expect((await askRest(key)).status).toBe(200);
 });
 
-it('closes a socket with 1013 over the limit, and with 4401 for a malformed key', async () => {
+it('above the limit closes a socket with 1013 for an unknown key, and with 4401 for a malformed one', async () => {
   const { fail, url } = await openGateway();
   for (let i = 0; i < 3; i++) await fail();
   expect(await openSocket({ url }, { 'x-api-key': generateKey() }).closed).toEqual({
@@ -87,7 +87,7 @@ it('closes a socket with 1013 over the limit, and with 4401 for a malformed key'
   expect(await openSocket({ url }, { 'x-api-key': 'ic_nonsense' }).closed).toEqual(FINAL);
 });
 
-it('answers an operation on a socket with an error over the limit, and keeps the socket', async () => {
+it('above the limit rejects an operation on a socket with an error, and keeps the socket open', async () => {
   const { fail, url, key } = await openGateway();
   for (let i = 0; i < 3; i++) await fail();
   const socket = openSocket({ url });
@@ -102,7 +102,7 @@ it('answers an operation on a socket with an error over the limit, and keeps the
   socket.close();
 });
 
-it('delays no valid key during a flood of unknown keys over many sockets', async () => {
+it('serves valid keys during a flood of unknown keys over many sockets', async () => {
   const { url, graphql, createTenant, deps } = await openGateway();
   const flood = Array.from({ length: 20 }, () => openSocket({ url }));
   await Promise.all(flood.map(({ connected }) => connected));

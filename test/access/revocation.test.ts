@@ -10,7 +10,7 @@ import { TRANSPORTS } from '../helpers/streams.ts';
 const REVOKE =
   'mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { ... on RevokeApiKeyPayload { apiKey { isActive revokedAt } } } }';
 
-/** A gateway with a second key, to be revoked by the first. */
+/** A gateway with a second key, `doomed`, which the test revokes with the first. */
 async function openGateway() {
   const engine = createScriptedEngine();
   const gateway = await startGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
@@ -23,15 +23,15 @@ async function openGateway() {
 const ask = (gateway: TestGateway, key: string) => gateway.graphql('{viewer{kind}}', {}, key);
 
 describe('revokeApiKey', () => {
-  it('ends the key at once over HTTP and REST, and no other key', async () => {
+  it('invalidates the key at once over GraphQL and REST, and no other key', async () => {
     const { gateway, doomed } = await openGateway();
     expect((await ask(gateway, doomed.key)).status).toBe(200);
     expect((await gateway.graphql(REVOKE, { id: doomed.id })).data).toEqual({
       revokeApiKey: { apiKey: { isActive: false, revokedAt: expect.any(String) } },
     });
     expect((await ask(gateway, doomed.key)).status).toBe(401);
-    const rest = await gateway.fetch('/v1/chatbots', { headers: { authorization: `Bearer ${doomed.key}` } });
-    expect(rest.status).toBe(401);
+    const restResponse = await gateway.fetch('/v1/chatbots', { headers: { authorization: `Bearer ${doomed.key}` } });
+    expect(restResponse.status).toBe(401);
     expect((await ask(gateway, gateway.key)).status).toBe(200);
   });
 
@@ -51,7 +51,7 @@ describe('revokeApiKey', () => {
     expect((await openSocket(gateway, { 'x-api-key': doomed.key }).closed).code).toBe(4401);
   });
 
-  it.each(TRANSPORTS)('ends the streams of the key over $name, and the answer goes on', async (transport) => {
+  it.each(TRANSPORTS)('ends the streams of the key over $name, while the reply continues', async (transport) => {
     const { gateway, engine, doomed } = await openGateway();
     const { replyId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Hello' });
     const doomedReader = transport.subscribe(gateway, { messageId: replyId, key: doomed.key });
@@ -67,7 +67,7 @@ describe('revokeApiKey', () => {
     engine.push(finish);
   });
 
-  it('may revoke the key of its own request', async () => {
+  it('can revoke the key of its own request', async () => {
     const { gateway, doomed } = await openGateway();
     const { status, data } = await gateway.graphql(REVOKE, { id: doomed.id }, doomed.key);
     expect([status, data]).toEqual([
@@ -79,7 +79,7 @@ describe('revokeApiKey', () => {
 });
 
 describe('a revocation by another process', () => {
-  it('ends the key and its sockets within a second', async () => {
+  it('invalidates the key and closes its sockets within a second', async () => {
     const { gateway, doomed } = await openGateway();
     const socket = openSocket(gateway, { 'x-api-key': doomed.key });
     await socket.connected;

@@ -14,17 +14,17 @@ import { createScriptedEngine, delta } from '../helpers/models/engines.ts';
 import { openSocket } from '../helpers/sockets.ts';
 import { webSocket } from '../helpers/streams.ts';
 
-it('logs no key, no message and no answer, even in failures, and writes no key to the disk', async () => {
-  // Its files are looked into, which are SQLite's.
+it('logs no key, message or answer, even in failures, and writes no key to the disk', async () => {
+  // The test reads the database's files, so it needs SQLite.
   const database = await createDatabase(SQLITE);
   const engine = createScriptedEngine();
   const gateway = await startGateway({ database, replaced: { engines: new Map([['builtin', engine]]) } });
 
-  // A key made in the graph, keys that fail, and a conversation that fails.
-  const made = await gateway.graphql<{ createApiKey: { key: string } }>(
+  // A key created over GraphQL, unknown keys, and a reply that fails.
+  const created = await gateway.graphql<{ createApiKey: { key: string } }>(
     'mutation { createApiKey(input: { name: "Second" }) { ... on CreateApiKeyPayload { key } } }',
   );
-  const { key } = made.data.createApiKey;
+  const { key } = created.data.createApiKey;
   const unknown = generateKey();
   await gateway.graphql('{viewer{kind}}', {}, unknown);
   await gateway.fetch(`/v1/chatbots?api_key=${unknown}`);
@@ -57,12 +57,12 @@ it('logs no key, no message and no answer, even in failures, and writes no key t
   for (const secret of secrets) expect(files.some((bytes) => bytes.includes(secret))).toBe(false);
 });
 
-it("sends an account's own provider key to its provider only, also when calls fail in every way", async () => {
+it("sends an account's own provider key to its provider only, even if the calls fail", async () => {
   const secret = `sk-${generateKey()}`;
-  const heard: string[] = [];
-  // It gives back all that it was sent, in headers and in a body that says everything.
+  const receivedKeys: string[] = [];
+  // The server echoes the key in a header and in the body.
   const server = createServer((request, response) => {
-    heard.push(request.headers.authorization ?? '');
+    receivedKeys.push(request.headers.authorization ?? '');
     const echo = request.headers.authorization ?? '';
     response.writeHead(401, { 'x-echo': echo, 'content-type': 'application/json' });
     response.end(JSON.stringify({ error: { message: 'Incorrect key.', param: echo } }));
@@ -74,7 +74,7 @@ it("sends an account's own provider key to its provider only, also when calls fa
   const database = await createDatabase(SQLITE);
   const holder: { deps?: Deps } = {};
   const models: Models = {
-    // The worst that could be done with an error: nothing is taken out of it.
+    // The worst case for an error: nothing is removed from it.
     async open({ accountId, provider, messages }) {
       const access = await holder.deps?.providerAccess.findCredentials(accountId, provider);
       const { apiKey, baseUrl = '', fetch } = access ?? {};
@@ -103,12 +103,12 @@ it("sends an account's own provider key to its provider only, also when calls fa
   const metrics = await (await gateway.fetch('/metrics')).text();
   await gateway.close();
 
-  expect(heard).toEqual([`Bearer ${secret}`]);
+  expect(receivedKeys).toEqual([`Bearer ${secret}`]);
   const log = JSON.stringify(gateway.logs);
   expect(log).toContain('Incorrect key.');
-  for (const told of [log, JSON.stringify(answers), metrics]) {
-    expect(told).not.toContain(secret);
-    expect(told).not.toContain('Answer with OK.');
+  for (const output of [log, JSON.stringify(answers), metrics]) {
+    expect(output).not.toContain(secret);
+    expect(output).not.toContain('Answer with OK.');
   }
   const folder = dirname(database.url.slice('sqlite:'.length));
   const files = readdirSync(folder).map((name) => readFileSync(join(folder, name)));
@@ -122,7 +122,7 @@ it("sends an account's own provider key to its provider only, also when calls fa
   }
 });
 
-it('shows 8 characters of a key only, except once to its creator', async () => {
+it('shows only the first 8 characters of a key, except once to its creator', async () => {
   const gateway = await startGateway();
   onTestFinished(() => gateway.close());
   const { data } = await gateway.graphql(

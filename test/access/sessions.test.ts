@@ -27,10 +27,10 @@ const LEAD = 'ada@secret.example';
 const INSTRUCTIONS = 'Answer questions about ChatGraph from its documentation.';
 
 let gateway: TestGateway;
-/** Sees everything of the account. */
+/** A key that can read everything in the account. */
 let office: string;
 let ticket: Ticket;
-/** Of another conversation with the same chatbot. */
+/** The ids of another conversation with the same chatbot. */
 let foreign: Awaited<ReturnType<typeof send>>;
 
 async function openSession(): Promise<Ticket> {
@@ -60,7 +60,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-/** A value that fits a type; ids name what is not the session's. */
+/** Writes a literal for a type; ids refer to another conversation. */
 function valueFor(type: GraphQLInputType, name: string): string {
   if (isNonNullType(type)) return valueFor(type.ofType, name);
   if (isListType(type)) return `[${valueFor(type.ofType, name)}]`;
@@ -82,9 +82,9 @@ function valueFor(type: GraphQLInputType, name: string): string {
 
 function operationFor(kind: string, field: GraphQLField<unknown, unknown>): string {
   const args = field.args.filter(({ type, name }) => isNonNullType(type) || /^(id|\w*Id)$/.test(name));
-  const written = args.map(({ type, name }) => `${name}: ${valueFor(type, name)}`).join(', ');
+  const argumentList = args.map(({ type, name }) => `${name}: ${valueFor(type, name)}`).join(', ');
   const selection = isLeafType(getNamedType(field.type)) ? '' : '{ __typename }';
-  return `${kind} { ${field.name}${written && `(${written})`} ${selection} }`;
+  return `${kind} { ${field.name}${argumentList && `(${argumentList})`} ${selection} }`;
 }
 
 const ROOTS = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].flatMap((type) =>
@@ -93,7 +93,7 @@ const ROOTS = [schema.getQueryType(), schema.getMutationType(), schema.getSubscr
 
 describe('a session', () => {
   it.each(ROOTS.map(({ kind, field }) => [`${kind}.${field.name}`, kind, field] as const))(
-    'gets nothing of others by %s, over HTTP or WebSocket',
+    'reads nothing of other conversations with %s, over HTTP or WebSocket',
     async (name, kind, field) => {
       if (name === 'query.viewer') return;
       const query = operationFor(kind, field);
@@ -106,13 +106,13 @@ describe('a session', () => {
           SESSION_ROOT_FIELDS[`${kind.charAt(0).toUpperCase()}${kind.slice(1)}`] ?? {},
           field.name,
         );
-        // Of the public face of its own chatbot nothing is kept from it: see below.
+        // A session may read its own chatbot's public fields: see below.
         expect(codesOf(answer)).toEqual([isListed ? 'NOT_FOUND' : 'FORBIDDEN']);
       }
     },
   );
 
-  it('may select no field of any type beyond the list', async () => {
+  it('can select no field beyond those in SESSION_FIELDS', async () => {
     const node = schema.getType('Node');
     const types = isInterfaceType(node) ? schema.getPossibleTypes(node) : [];
     expect(types.length).toBeGreaterThan(5);
@@ -130,10 +130,10 @@ describe('a session', () => {
   it.each([
     ['the account', '{ viewer { account { name } } }'],
     ['a fragment', '{ ...F } fragment F on Query { viewer { account { id } } }'],
-    ['another name', '{ id: viewer { account { id } } }'],
-    ['what a directive leaves out', '{ viewer { account @skip(if: true) { id } } }'],
+    ['an alias', '{ id: viewer { account { id } } }'],
+    ['a skipped field', '{ viewer { account @skip(if: true) { id } } }'],
     ['another operation of the document', 'query A { viewer { kind } } query B { chatbots { nodes { id } } }'],
-  ])('is refused by way of %s', async (_way, query) => {
+  ])('is rejected with FORBIDDEN for %s', async (_way, query) => {
     const response = await gateway.fetch('/graphql', {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${ticket.token}` },
@@ -142,7 +142,7 @@ describe('a session', () => {
     expect(codesOf(await response.json())).toEqual(['FORBIDDEN']);
   });
 
-  it('is told the same of what others have and of what nobody has', async () => {
+  it('gets the same response for ids of other conversations and for unknown ids', async () => {
     const texts = [];
     for (const id of [foreign.conversationId, foreign.replyId, '01900000-0000-7000-8000-00000000ffff', 'x', '']) {
       for (const query of [
@@ -156,7 +156,7 @@ describe('a session', () => {
     expect(new Set(texts).size).toBe(1);
   });
 
-  it('is refused by every endpoint of REST', async () => {
+  it('is rejected by every REST endpoint with 403', async () => {
     const document = (await (await gateway.fetch('/v1/openapi.json')).json()) as { paths: Record<string, object> };
     const endpoints = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => ({ path, method })),
@@ -177,13 +177,14 @@ describe('a session', () => {
     }
   });
 
-  it('lists only fields that exist', () => {
+  it('has only existing fields in SESSION_FIELDS and SESSION_ROOT_FIELDS', () => {
     for (const [type, fields] of Object.entries({
       ...SESSION_FIELDS,
       ...Object.fromEntries(Object.entries(SESSION_ROOT_FIELDS).map(([root, of]) => [root, Object.keys(of)])),
     })) {
-      const found = schema.getType(type);
-      const names = isObjectType(found) || isInterfaceType(found) ? Object.keys(found.getFields()) : [];
+      const schemaType = schema.getType(type);
+      const hasFields = isObjectType(schemaType) || isInterfaceType(schemaType);
+      const names = hasFields ? Object.keys(schemaType.getFields()) : [];
       expect([type, fields.filter((field) => !names.includes(field))]).toEqual([type, []]);
     }
   });
@@ -204,7 +205,7 @@ describe('in its own conversation a session', () => {
     };
   }
 
-  it('sends, follows, stops, rates, regenerates, edits, selects, escalates and leaves a lead', async () => {
+  it('can send, follow, stop, rate, regenerate, edit, select a branch, escalate and leave a lead', async () => {
     const own = await openSession();
     const { conversationId } = own;
     const input = { conversationId, content: 'How do I follow an answer?' };
@@ -246,31 +247,31 @@ describe('in its own conversation a session', () => {
     expect(read.data.conversation.messages.nodes[0]?.id).toBe(userMessage.id);
     expect(read.data.chatbot.name).toBe('ChatGraph guide');
     expect(JSON.stringify(read)).not.toContain(INSTRUCTIONS);
-    // The next session has a conversation of its own, and cannot reach this one.
+    // Another session has its own conversation, and cannot read this one.
     expect(codesOf(await ask(`{ conversation(id: "${conversationId}") { id } }`))).toEqual(['NOT_FOUND']);
   });
 
-  it('starts one conversation, however often and concurrently it sends', async () => {
+  it('has only one conversation, however often and concurrently it sends', async () => {
     const own = await openSession();
     const input = { conversationId: own.conversationId, content: 'Hello' };
     const sent = await Promise.all([1, 2, 3].map(() => ask<Sent>(SEND, { input }, own.token)));
     for (const { data } of sent) expect(data.sendMessage.conversation?.id).toBe(own.conversationId);
     const other = { chatbotId: DEMO_CHATBOT_ID, sessionId: 'mine', content: 'Hello' };
     expect(codesOf(await ask(SEND, { input: other }, own.token))).toEqual(['NOT_FOUND']);
-    // The guard is not the only thing that holds it there.
+    // Even with a chatbot and another session id, the message goes to its own conversation.
     const key = { conversationId: own.conversationId, chatbotId: DEMO_CHATBOT_ID, sessionId: 'mine', content: 'Hello' };
     const { data } = await ask<Sent>(SEND, { input: key }, own.token);
     expect(data.sendMessage.conversation.id).toBe(own.conversationId);
   });
 
-  it('shows its own scopes, and nothing of the account', async () => {
+  it('can read its own kind and scopes, and has no stored API key', async () => {
     const { data } = await ask('{ viewer { kind scopes rateLimit { limit } } }');
     expect(data).toMatchObject({ viewer: { kind: 'SESSION' } });
     const stored = await gateway.deps.db.read.selectFrom('api_keys').selectAll().execute();
     expect(stored.map(({ name }) => name)).not.toContain('Chat page');
   });
 
-  it('stays valid when keys are read again, and is unknown to other processes', async () => {
+  it('stays valid when keys are refreshed, and is unknown to other processes', async () => {
     await gateway.deps.keyring.refresh();
     expect((await ask('{ viewer { kind } }')).status).toBe(200);
     const other = await startGateway();

@@ -87,8 +87,8 @@ describe('a marker', () => {
 describe('the marker reader', () => {
   it('returns the same segments wherever a text is split in two', () => {
     const text = ALL.join('\n\n');
-    const whole = readAll([text]);
-    for (let at = 0; at <= text.length; at += 1) expect(readAll([text.slice(0, at), text.slice(at)])).toEqual(whole);
+    const unsplit = readAll([text]);
+    for (let at = 0; at <= text.length; at += 1) expect(readAll([text.slice(0, at), text.slice(at)])).toEqual(unsplit);
   });
 
   it('returns the same segments for random texts, in deltas of any size', () => {

@@ -82,11 +82,11 @@ describe('a citation', () => {
   it('comes right after the text that it covers, however the stream is split', () => {
     const answer =
       'Refunds are paid in 10 days [1]. Parcels 👍🏽 to Norway take two days 【2†source】 [1].\n\n`a[1]` [9]';
-    const whole = readAll([answer]);
-    expect(whole.citations).toHaveLength(2);
+    const unsplit = readAll([answer]);
+    expect(unsplit.citations).toHaveLength(2);
     for (let at = 0; at <= answer.length; at += 1) {
       const { events, text, citations } = readAll([answer.slice(0, at), answer.slice(at)]);
-      expect({ text, citations }).toEqual({ text: whole.text, citations: whole.citations });
+      expect({ text, citations }).toEqual({ text: unsplit.text, citations: unsplit.citations });
       let given = 0;
       for (const event of events) {
         if (event.type === 'delta') given += event.text.length;

@@ -45,7 +45,7 @@ const estimate = (question: string, answer: string) => ({
 });
 
 describe('an answer', () => {
-  it('gives the definition that a question asks for, however often other passages name the thing', async () => {
+  it('gives the definition that a question asks for, however often other passages mention the term', async () => {
     await add({
       title: 'Guide',
       passages: [

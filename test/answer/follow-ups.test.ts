@@ -47,9 +47,9 @@ describe('suggestions from a model', () => {
   it('are requested with the sources, the question and the answer', () => {
     const messages = composeFollowUpPrompt(ask([qa('How do I pay?')]), 'In ten days.');
     expect(messages.map(({ role }) => role)).toEqual(['system', 'user']);
-    const said = JSON.stringify(messages);
+    const prompt = JSON.stringify(messages);
     for (const text of ['Answer to How do I pay?', 'When are refunds paid?', 'In ten days.', 'JSON array'])
-      expect(said).toContain(text);
+      expect(prompt).toContain(text);
   });
 
   it.each([

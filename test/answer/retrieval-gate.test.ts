@@ -7,7 +7,7 @@ import { measureCitations } from '../../bench/eval/citations.ts';
 import { measureFollowUps } from '../../bench/eval/follow-ups.ts';
 import { describeEngines, openTestDatabase } from '../helpers/databases.ts';
 
-/** Of a busy machine: what is measured is the quality of answers, not their speed. */
+/** Long enough for a busy machine: these tests measure the quality of answers, not their speed. */
 const TIMEOUT_MS = 120_000;
 
 const sample = join(process.env.EVAL_DATA ?? '', 'squad-sample.json');

@@ -17,7 +17,7 @@ const PARAGRAPH = {
 
 const QUESTION = { tree: 'shop', question: 'When are refunds paid?', pages: ['refunds.md'], mustContain: ['10 days'] };
 
-/** Runs the script; its table comes as cells without the lines of the head. */
+/** Runs the script, and returns the cells of its table without the header rows. */
 async function runEval(folder: string | undefined, ...args: string[]) {
   const { EVAL_DATA, ...env } = process.env;
   const { stdout } = await promisify(execFile)(process.execPath, [SCRIPT, ...args], {
@@ -28,7 +28,7 @@ async function runEval(folder: string | undefined, ...args: string[]) {
   return { title: stdout.split('\n')[0], rows: rows.slice(2).map((row) => cellsOf(row).map((cell) => cell.trim())) };
 }
 
-/** A folder with some files, whose paths may have folders. */
+/** Creates a folder with files, whose paths may contain folders. */
 async function makeFolder(files: Record<string, string>) {
   const folder = await mkdtemp(join(tmpdir(), 'chatgraph-eval-data-'));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -45,7 +45,7 @@ it('prints "no data" for each data set that is missing, or without EVAL_DATA', a
   expect(await runEval('/nowhere', 'xquad')).toEqual({ title: 'npm run eval -- xquad', rows: missing.slice(1, 2) });
 });
 
-it('refuses a data set that it does not know', async () => {
+it('rejects an unknown data set', async () => {
   await expect(runEval('/nowhere', 'trivia')).rejects.toMatchObject({ code: 2 });
 });
 
@@ -58,7 +58,7 @@ it('measures articles with off-topic questions', async () => {
   expect(rows).toContainEqual(['squad-sample', 'one article: off-topic sure', '0.0 %', '768']);
 });
 
-it('measures languages, question-answer entries and documentations, and goes on after what is missing', async () => {
+it('measures languages, question-answer entries and documentation, and skips a missing data set', async () => {
   const train = 'text,category\nWhere is my card?,arrival?\n"Who took ""my"" money,\nand why?",theft\n';
   const folder = await makeFolder({
     'xquad/en.json': JSON.stringify({ data: [{ title: 'Shop', paragraphs: [PARAGRAPH] }] }),
@@ -77,7 +77,7 @@ it('measures languages, question-answer entries and documentations, and goes on 
   expect(rows.at(-1)).toEqual(['docs', 'lost', 'no data', '1']);
 });
 
-it('computes the measures of the field', () => {
+it('computes the standard retrieval measures', () => {
   const ranks = [1, 2, 4, Number.POSITIVE_INFINITY];
   expect([rankOf(['a', 'b'], (item) => item === 'b'), rankOf([], () => true)]).toEqual([2, Number.POSITIVE_INFINITY]);
   expect([recallAt(1, ranks), recallAt(5, ranks), recallAt(1, [])]).toEqual([25, 75, 0]);

@@ -81,12 +81,12 @@ describeEngines('a paused chatbot', (kind) => {
     const { gateway, engine } = await open(database, before.gateway);
     const update = (id: string, values: object) =>
       gateway.deps.db.transaction((trx) => trx.updateTable('messages').set(values).where('id', '=', id).execute());
-    // As if the gateway had died before it streamed anything of the reply.
+    // Simulates a gateway that died before it streamed any text of the reply.
     await update(lost.replyId, { status: 'STREAMING', node_id: 'gone', attempts: 1, finish_reason: null });
     const other = await createChatbot(gateway, { name: 'Other' });
     const first = await send(gateway, { chatbotId: other, sessionId: 'other', content: 'First?' });
     const second = await send(gateway, { chatbotId: other, sessionId: 'other', content: 'Second?' });
-    // As if no gateway had started the second reply: the watcher starts it, and has checked the others by then.
+    // Simulates a second reply that no gateway has started: once the watcher starts it, it has checked the others.
     await update(first.replyId, { status: 'INTERRUPTED', finish_reason: 'ABORTED' });
     engine.push(finish, delta('Second.'), finish);
     await webSocket.subscribe(gateway, { messageId: second.replyId }).ended;

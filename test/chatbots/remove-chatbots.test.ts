@@ -92,13 +92,13 @@ describeEngines('a deleted chatbot', (engine) => {
     }
     const headers = { authorization: `Bearer ${gateway.key}` };
     expect((await gateway.fetch(`/v1/chatbots/${chatbotId}`, { headers })).status).toBe(404);
-    const made = await mutate<{ chatbot: { slug: string } }>(
+    const created = await mutate<{ chatbot: { slug: string } }>(
       gateway,
       'createChatbot',
       { name: 'Helper' },
       { selection: 'chatbot { slug }' },
     );
-    expect(made.chatbot.slug).toBe('helper');
+    expect(created.chatbot.slug).toBe('helper');
   });
 
   it('is removed at the next start if its removal was interrupted', async () => {
@@ -122,8 +122,8 @@ describeEngines('a deleted chatbot', (engine) => {
     const { chatbotId, conversationId } = await fill(gateway);
     const { db } = gateway.deps;
     const row = await db.read.selectFrom('messages').selectAll().limit(1).executeTakeFirstOrThrow();
-    for (let left = MESSAGES; left > 0; left -= 500) {
-      const rows = Array.from({ length: Math.min(left, 500) }, () => ({ ...row, id: createId('message') }));
+    for (let remaining = MESSAGES; remaining > 0; remaining -= 500) {
+      const rows = Array.from({ length: Math.min(remaining, 500) }, () => ({ ...row, id: createId('message') }));
       await db.transaction((trx) => trx.insertInto('messages').values(rows).execute());
     }
     let slowest = 0;

@@ -38,7 +38,7 @@ async function open() {
   const engine = createScriptedEngine();
   const gateway = await startGateway({ replaced: { clock, engines: new Map([['builtin', engine]]) } });
   onTestFinished(() => gateway.close());
-  // Otherwise the gateway would wait for what a test leaves unfinished.
+  // Otherwise closing the gateway would wait for an unfinished reply.
   onTestFinished(() => engine.push(finish, finish, finish, finish));
   const chatbotId = await createChatbot(gateway);
   engine.push(delta('Hello.'), finish);
@@ -99,7 +99,7 @@ describe('sendAgentMessage', () => {
     expect((await read()).unreadCount).toBe(1);
   });
 
-  it('returns the handoff message again when a client retries a message, whatever was sent since', async () => {
+  it('returns the handoff message again when a client retries a message, whatever has been sent since', async () => {
     const { say, ask } = await open();
     await say('This is Ada.');
     const first = await ask('Are you there?', { clientMessageId: 'a' });
@@ -110,7 +110,7 @@ describe('sendAgentMessage', () => {
     expect([again.reply, again.notice]).toEqual([null, first.notice]);
   });
 
-  it('silences the chatbot for 24 hours after the last message of a person', async () => {
+  it('silences the chatbot for 24 hours after the last message of a human agent', async () => {
     const { gateway, clock, engine, say, ask, read } = await open();
     await say('One');
     clock.turn(23 * HOUR_MS);
@@ -182,7 +182,7 @@ describe('sendAgentMessage', () => {
     expect(await read()).toMatchObject({ answeredBy: 'AI' });
   });
 
-  it('refuses to regenerate a reply during a handoff, and returns the handoff message for an edited question', async () => {
+  it('rejects regenerateMessage during a handoff, and returns the handoff message for an edited question', async () => {
     const { gateway, replyId, say, ask } = await open();
     await say('Here');
     expect(await mutate(gateway, 'regenerateMessage', { messageId: replyId })).toMatchObject({ code: 'INVALID_INPUT' });
@@ -324,12 +324,12 @@ describe('a conversation in handoff', () => {
   ])("%s returns the same error for another account's id as for an unknown id", async (name) => {
     const { gateway, conversationId, read } = await open();
     const before = await read();
-    const rest = { sendAgentMessage: { content: 'No' }, setTyping: { isTyping: true } }[name];
+    const otherFields = { sendAgentMessage: { content: 'No' }, setTyping: { isTyping: true } }[name];
     const answers = await askAsStranger(gateway, {
       query: mutation(name),
       id: conversationId,
       kind: 'conversation',
-      variables: (id) => ({ input: { conversationId: id, ...rest } }),
+      variables: (id) => ({ input: { conversationId: id, ...otherFields } }),
     });
     expect(distinct(answers.map(({ data }) => data))).toHaveLength(1);
     expect(answers[0]?.data).toMatchObject({ [name]: { code: 'NOT_FOUND' } });
@@ -383,14 +383,14 @@ describe('a private note', () => {
     const visitor = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
     expect(await look(visitor)).toBe(0);
 
-    for (const [verb, rest] of [
+    for (const [verb, otherFields] of [
       ['rateMessage', { rating: 'UP' }],
       ['stopMessage', {}],
       ['regenerateMessage', {}],
       ['editMessage', { content: 'No' }],
       ['selectBranch', {}],
     ] as const) {
-      const ask = (messageId: string) => mutate(gateway, verb, { messageId, ...rest }, { key: visitor });
+      const ask = (messageId: string) => mutate(gateway, verb, { messageId, ...otherFields }, { key: visitor });
       expect(await ask(note.id)).toMatchObject({ code: 'NOT_FOUND' });
       expect(await ask(note.id)).toEqual(await ask(createId('message')));
     }

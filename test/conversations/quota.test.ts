@@ -68,19 +68,19 @@ describe.each(TRANSPORTS)('quotaWarnings over $name', ({ subscribe }) => {
   it('resumes after any cursor without loss or repetition', async () => {
     const { gateway, use, clock } = await openFive();
     await use(5);
-    const whole = subscribe(gateway, {});
-    await next(whole, 2);
-    const readers = whole.events.map(({ cursor }) => subscribe(gateway, { after: cursor }));
+    const uninterrupted = subscribe(gateway, {});
+    await next(uninterrupted, 2);
+    const readers = uninterrupted.events.map(({ cursor }) => subscribe(gateway, { after: cursor }));
     await waitForReaders(gateway, 3);
     clock.turn(MONTH_MS);
     await use(4);
-    await Promise.all([whole, ...readers].map((reader) => reader.until(({ month }) => month === '2026-04')));
-    expect([whole, ...readers].map(percentsOf)).toEqual([[80, 100, 80], [100, 80], [80]]);
+    await Promise.all([uninterrupted, ...readers].map((reader) => reader.until(({ month }) => month === '2026-04')));
+    expect([uninterrupted, ...readers].map(percentsOf)).toEqual([[80, 100, 80], [100, 80], [80]]);
     // Without a cursor the stream starts with the month.
     const late = subscribe(gateway, {});
     await next(late, 1);
-    expect(late.events).toEqual(whole.events.slice(2));
-    for (const reader of [whole, late, ...readers]) reader.leave();
+    expect(late.events).toEqual(uninterrupted.events.slice(2));
+    for (const reader of [uninterrupted, late, ...readers]) reader.leave();
   });
 
   it('ends when the API key that opened it is revoked', async () => {

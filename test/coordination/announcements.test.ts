@@ -10,7 +10,7 @@ function listen({ announcements }: Node) {
   return { onStop, onMissed };
 }
 
-/** Resolves when so many processes hear announcements. */
+/** Resolves when the given number of processes receive announcements. */
 async function waitForHearers(count: number, { url, prefix }: { url?: string; prefix: string }): Promise<void> {
   const channel = `${prefix}announcements`;
   const client = openClient(url);
@@ -26,19 +26,19 @@ it('reaches no listener within a single process', () => {
   expect(listener).not.toHaveBeenCalled();
 });
 
-describe.runIf(hasRedis)('announcements among those who share a Redis', () => {
+describe.runIf(hasRedis)('announcements between processes that share a Redis', () => {
   it('reach every other process once, whatever the text, and not the sender', async () => {
     const prefix = createPrefix();
     const nodes = (await openNodes(3, { prefix })) as [Node, Node, Node];
-    const heard = nodes.map(listen);
+    const received = nodes.map(listen);
     const text = 'one\ntwo 👍 {"json": true}';
     await waitForHearers(3, { prefix });
     nodes[0].announcements.announce('stop', text);
     nodes[1].announcements.announce('stop', 'last');
-    await vi.waitFor(() => expect(heard.at(-1)?.onStop).toHaveBeenCalledTimes(2));
-    await vi.waitFor(() => expect(heard[0]?.onStop.mock.calls).toEqual([['last']]));
-    expect(heard[1]?.onStop.mock.calls).toEqual([[text]]);
-    expect(heard[2]?.onStop.mock.calls.flat().sort()).toEqual(['last', text]);
+    await vi.waitFor(() => expect(received.at(-1)?.onStop).toHaveBeenCalledTimes(2));
+    await vi.waitFor(() => expect(received[0]?.onStop.mock.calls).toEqual([['last']]));
+    expect(received[1]?.onStop.mock.calls).toEqual([[text]]);
+    expect(received[2]?.onStop.mock.calls.flat().sort()).toEqual(['last', text]);
   });
 
   it('report that some may have been missed: when Redis was unavailable, or the sender was disconnected', async () => {

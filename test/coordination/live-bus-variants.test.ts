@@ -19,13 +19,13 @@ const VARIANTS = [
 ].map((variant) => ({ ...variant, open: async () => (await variant.openLogged()).bus }));
 
 describe.each(VARIANTS)('the live bus $name', ({ open, openLogged, canRun, isShared }) => {
-  it.runIf(canRun)('wakes everybody who listens to the topic, and nobody else', async () => {
+  it.runIf(canRun)('wakes all listeners of the topic, and no others', async () => {
     const bus = await open();
     const [first, second, other] = [vi.fn(), vi.fn(), vi.fn()];
     bus.subscribe('a', first);
     bus.subscribe('a', second);
     bus.subscribe('b', other);
-    // Who listens to other processes too is woken once when that begins.
+    // A listener that also receives signals from other processes is woken once when its subscription starts.
     if (isShared) await vi.waitFor(() => expect(Math.min(...countCalls(first, second, other))).toBe(1));
     for (const listener of [first, second, other]) listener.mockClear();
     for (let count = 0; count < 100; count++) bus.publish('a');
@@ -33,18 +33,18 @@ describe.each(VARIANTS)('the live bus $name', ({ open, openLogged, canRun, isSha
     expect(countCalls(first, second, other)).toEqual([1, 1, 0]);
   });
 
-  it.runIf(canRun)('wakes for news that come while it wakes', async () => {
+  it.runIf(canRun)('wakes again for signals that arrive during a delivery', async () => {
     const bus = await open();
-    let left = 10;
+    let remaining = 10;
     const listener = vi.fn(() => {
-      if (--left > 0) bus.publish('a');
+      if (--remaining > 0) bus.publish('a');
     });
     bus.subscribe('a', listener);
     bus.publish('a');
-    await vi.waitFor(() => expect(left).toBeLessThanOrEqual(0));
+    await vi.waitFor(() => expect(remaining).toBeLessThanOrEqual(0));
   });
 
-  it.runIf(canRun)('goes on when a listener throws, which is logged once', async () => {
+  it.runIf(canRun)('continues when a listener throws, and logs the error once', async () => {
     const { bus, messages } = await openLogged();
     const failing = vi.fn(() => {
       throw new Error('A listener that fails.');
@@ -61,7 +61,7 @@ describe.each(VARIANTS)('the live bus $name', ({ open, openLogged, canRun, isSha
     expect(messages()).toEqual(['a listener failed; going on']);
   });
 
-  it.runIf(canRun)('wakes nobody who has unsubscribed', async () => {
+  it.runIf(canRun)('wakes no unsubscribed listener', async () => {
     const bus = await open();
     const [gone, stays] = [vi.fn(), vi.fn()];
     bus.subscribe('a', stays);
@@ -73,7 +73,7 @@ describe.each(VARIANTS)('the live bus $name', ({ open, openLogged, canRun, isSha
     expect(gone).not.toHaveBeenCalled();
   });
 
-  it.runIf(canRun)('counts who listens, and says how long to wait without a signal', async () => {
+  it.runIf(canRun)('counts its listeners, and reports how long to wait without a signal', async () => {
     const bus = await open();
     const leave = ['a', 'a', 'b'].map((topic) => bus.subscribe(topic, () => {}));
     expect(bus.size).toBe(3);

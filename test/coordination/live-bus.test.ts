@@ -11,7 +11,7 @@ describe('the live bus', () => {
     vi.restoreAllMocks();
   });
 
-  it('wakes a listener once for any number of signals in one turn, and not before the turn ends', () => {
+  it('wakes a listener once for all signals of one event loop turn, at the end of the turn', () => {
     const bus = createMemoryBus();
     const listener = vi.fn();
     bus.subscribe('a', listener);
@@ -36,9 +36,9 @@ describe('the live bus', () => {
 
   it('wakes again for signals that arrive during a delivery', () => {
     const bus = createMemoryBus();
-    let left = 3;
+    let remaining = 3;
     const listener = vi.fn(() => {
-      if (--left > 0) bus.publish('a');
+      if (--remaining > 0) bus.publish('a');
     });
     bus.subscribe('a', listener);
     bus.publish('a');
@@ -131,7 +131,7 @@ describe('the live bus', () => {
   });
 });
 
-/** An event loop whose time passes only by waiting and by work. */
+/** A fake event loop whose time passes only by waiting and by work. */
 function createLoop() {
   const queue: { at: number; run: () => void }[] = [];
   let time = 0;
@@ -141,11 +141,11 @@ function createLoop() {
   vi.spyOn(performance, 'now').mockImplementation(() => time);
   return {
     now: () => time,
-    /** Keeps the loop busy. */
+    /** Blocks the loop for some time. */
     work(ms: number): void {
       time += ms;
     },
-    /** Runs what is due next. */
+    /** Runs the next due task. */
     turn(): void {
       queue.sort((a, b) => a.at - b.at);
       const next = queue.shift();

@@ -6,7 +6,7 @@ import { hasRedis, type Node, openClient, openNodes, startRedis } from '../helpe
 import { createRandom, lookAround, type Random, writeText } from '../helpers/random.ts';
 import { createPrefix } from '../helpers/redis.ts';
 
-/** An answer that a node writes. */
+/** An answer that a node is generating. */
 function startAnswer({ liveTexts }: Pick<Node, 'liveTexts'>, id: string = createId('message')) {
   const written = { content: '', citations: [] as Citation[] };
   return {
@@ -27,28 +27,28 @@ function startAnswer({ liveTexts }: Pick<Node, 'liveTexts'>, id: string = create
 
 type Answer = ReturnType<typeof startAnswer>;
 
-/** Says something at random, always whole characters. */
+/** Appends random text, in complete characters. */
 function goOn(answer: Answer, random: Random, step: number): void {
   if (random.below(6) === 0) answer.cite(`${step}`);
   else answer.say(writeText(random, 1 + random.below(3)));
 }
 
-/** Reads an answer as whoever follows it does, and checks that it is given a beginning of it, which only ever grows. */
+/** Reads an answer as a follower does, and checks that each read returns a prefix of it that never shrinks. */
 function createReader({ liveTexts }: Node, { id, written }: Answer) {
-  let told = { content: '', citations: [] as readonly Citation[] };
+  let lastRead = { content: '', citations: [] as readonly Citation[] };
   return async () => {
-    const { content, citations } = liveTexts.peek(id) ?? (await liveTexts.read(id, 'topic')) ?? told;
+    const { content, citations } = liveTexts.peek(id) ?? (await liveTexts.read(id, 'topic')) ?? lastRead;
     expect(written.content.slice(0, content.length)).toBe(content);
     expect(written.citations.slice(0, citations.length)).toEqual(citations);
     expect(content.isWellFormed()).toBe(true);
     for (const { end } of citations) expect(end).toBeLessThanOrEqual(content.length);
-    expect(content.length).toBeGreaterThanOrEqual(told.content.length);
-    told = { content, citations };
-    return told;
+    expect(content.length).toBeGreaterThanOrEqual(lastRead.content.length);
+    lastRead = { content, citations };
+    return lastRead;
   };
 }
 
-/** Reads until everything has come. */
+/** Reads until the whole text has arrived. */
 const catchUp = (read: ReturnType<typeof createReader>, { written }: Answer) =>
   vi.waitFor(async () => expect(await read()).toEqual(written), 5_000);
 
@@ -76,7 +76,7 @@ describe.runIf(hasRedis)('texts that share a Redis', () => {
     expect(b.liveTexts.peek(createId('message'))).toBeUndefined();
   });
 
-  it('return nothing of an answer that has ended, and store nothing of it', async () => {
+  it('neither return nor store anything of an ended answer', async () => {
     const prefix = createPrefix();
     const [a, b] = (await openNodes(2, { prefix })) as [Node, Node];
     const client = openClient();
@@ -121,14 +121,14 @@ describe.runIf(hasRedis)('texts that share a Redis', () => {
   });
 
   it.each([1, 2, 3, 4, 5, 6])(
-    'return a beginning of the generated text, whatever is lost, and catch up (seed %i)',
+    'return a prefix of the generated text, whatever is lost, and catch up (seed %i)',
     async (seed) => {
       const redis = await startRedis();
       const nodes = (await openNodes(3, redis)) as [Node, Node, Node];
       const client = openClient(redis.url);
       const random = createRandom(seed);
       const answers = [startAnswer(nodes[0]), startAnswer(nodes[1])];
-      // The third writes neither.
+      // The third node generates neither answer.
       const readers = [
         ...answers.map((answer) => ({ answer, read: createReader(nodes[2], answer) })),
         ...answers.toReversed().map((answer, index) => ({ answer, read: createReader(nodes[index as 0 | 1], answer) })),
@@ -136,7 +136,7 @@ describe.runIf(hasRedis)('texts that share a Redis', () => {
       for (let step = 0; step < 400; step++) {
         for (const answer of answers) if (random.below(3) > 0) goOn(answer, random, step);
         const dice = random.below(100);
-        // What goes wrong: connections that are cut, keys that are lost, come back shorter or longer; a new server.
+        // Faults: cut connections; keys that are lost, or come back shorter or longer; a new server.
         const [text = ''] = (dice < 3 && (await client.keys('*text:*').catch(() => []))) || [];
         if (dice === 0) await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub').catch(() => {});
         else if (dice === 1) await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes').catch(() => {});

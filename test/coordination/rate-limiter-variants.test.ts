@@ -12,7 +12,7 @@ const VARIANTS = [
   { name: 'over Redis', open: () => openLimiter({ windowMs: WINDOW_MS }), canRun: hasRedis },
 ];
 
-/** Asks, and says between which moments it was let through. */
+/** Sends a request, and returns the times between which it was allowed. */
 async function ask(limiter: RateLimiter, limit: number, cost: number) {
   const from = performance.now();
   const result = await limiter.consume('key', limit, cost);
@@ -38,14 +38,14 @@ describe.each(VARIANTS)('the rate limiter $name', ({ open, canRun }) => {
       await wait(random.below(40));
     }
     expect(passed.length).toBeGreaterThan(2 * limit);
-    // Of `limit` + 1 that were let through one after the other, the first and the last are a window apart.
+    // Of `limit` + 1 consecutive allowed requests, the first and the last are at least one window apart.
     for (const [index, { to }] of passed.entries()) {
       const first = passed[index - limit];
       if (first) expect(to - first.from).toBeGreaterThan(WINDOW_MS - 2);
     }
   });
 
-  it.runIf(canRun)('takes a cost as a whole or not at all', async () => {
+  it.runIf(canRun)('consumes a cost entirely or not at all', async () => {
     const limiter = await open();
     expect(await limiter.consume('key', 10, 8)).toMatchObject({
       isAllowed: true,
@@ -59,7 +59,7 @@ describe.each(VARIANTS)('the rate limiter $name', ({ open, canRun }) => {
     expect(await limiter.consume('key', 10, 2)).toMatchObject({ isAllowed: true, remaining: 0 });
   });
 
-  it.runIf(canRun)('tells how a key stands without asking for anything', async () => {
+  it.runIf(canRun)('returns the status of a key without consuming a request', async () => {
     const limiter = await open();
     expect(await limiter.peek('key', 3)).toEqual({
       isAllowed: true,
@@ -75,7 +75,7 @@ describe.each(VARIANTS)('the rate limiter $name', ({ open, canRun }) => {
     expect(await limiter.peek('key', 2)).toMatchObject({ isAllowed: false, remaining: 0, limit: 2 });
   });
 
-  it.runIf(canRun)('lets a refused request through after the time that it was told', async () => {
+  it.runIf(canRun)('allows a rejected request after the reported retry time', async () => {
     const limiter = await open();
     await limiter.consume('key', 4, 2);
     await wait(50);
@@ -87,7 +87,7 @@ describe.each(VARIANTS)('the rate limiter $name', ({ open, canRun }) => {
     expect(await limiter.consume('key', 4, 3)).toMatchObject({ isAllowed: true });
   });
 
-  it.runIf(canRun)('counts each key by itself, and does not count who was refused', async () => {
+  it.runIf(canRun)('counts each key separately, and does not count rejected requests', async () => {
     const limiter = await open();
     expect((await limiter.consume('one', 1)).isAllowed).toBe(true);
     expect((await limiter.consume('two', 1)).isAllowed).toBe(true);
@@ -98,7 +98,7 @@ describe.each(VARIANTS)('the rate limiter $name', ({ open, canRun }) => {
     });
   });
 
-  it.runIf(canRun)('holds a large limit', async () => {
+  it.runIf(canRun)('enforces a large limit', async () => {
     const limiter = await open();
     expect(await limiter.consume('key', 1_000_000, 2_999)).toMatchObject({ isAllowed: true, remaining: 997_001 });
     expect(await limiter.consume('key', 3_000)).toMatchObject({ isAllowed: true, remaining: 0 });

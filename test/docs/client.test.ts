@@ -39,11 +39,11 @@ async function openWire(target: URL) {
   return { port, cut };
 }
 
-/** The client of docs/graphql.md, word for word but for where it connects and with which key. */
+/** The client of docs/graphql.md, unchanged except for its address and key. */
 async function loadClient(port: number, key: string) {
   const page = await readFile(join(ROOT, 'docs/graphql.md'), 'utf8');
   const code = /```js\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
-  // Inside the project, so that `graphql-ws` is found.
+  // The file is inside the project, so that Node finds `graphql-ws`.
   const dir = await mkdtemp(join(ROOT, 'node_modules/.client-'));
   onTestFinished(() => rm(dir, { recursive: true }));
   const path = join(dir, 'client.mjs');
@@ -60,15 +60,15 @@ it('follows an answer through cut connections, and shows every word once', async
   const { replyId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Hello' });
 
   const shown: string[] = [];
-  const said = (text: string) => expect.poll(() => shown.at(-1), { timeout: 15_000 }).toBe(text);
-  const whole = followAnswer(replyId, (text) => shown.push(text));
+  const expectShown = (text: string) => expect.poll(() => shown.at(-1), { timeout: 15_000 }).toBe(text);
+  const answer = followAnswer(replyId, (text) => shown.push(text));
   engine.push(delta('One. '));
-  await said('One. ');
+  await expectShown('One. ');
   wire.cut();
   engine.push(delta('Two. '));
-  await said('One. Two. ');
+  await expectShown('One. Two. ');
   wire.cut();
   engine.push(delta('Three.'), finish);
-  expect(await whole).toBe('One. Two. Three.');
+  expect(await answer).toBe('One. Two. Three.');
   expect(shown.every((text, index) => text.startsWith(shown[index - 1] ?? ''))).toBe(true);
 });

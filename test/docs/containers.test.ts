@@ -14,10 +14,10 @@ import { createDataDir } from '../helpers/process.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 
-/** How long the gateway takes to stop at most; see `src/main.ts`. */
+/** The longest time that the gateway takes to stop; see `src/main.ts`. */
 const HARD_STOP_SECONDS = 20;
 
-/** The instructions of the Dockerfile, one with all its lines. */
+/** The instructions of the Dockerfile, with continued lines joined. */
 const instructions = read('Dockerfile')
   .replaceAll(/^#.*\n/gm, '')
   .replaceAll(/\\\n/g, '')
@@ -34,7 +34,7 @@ const imageEnv = Object.fromEntries(
     .split(' ')
     .map((pair) => pair.split('=') as [string, string]),
 );
-/** What is copied out of the project. */
+/** The files that the Dockerfile copies from the project. */
 const copied = instructions
   .filter(({ name, rest }) => name === 'COPY' && !rest.startsWith('--from'))
   .flatMap(({ rest }) => rest.split(' ').slice(0, -1));
@@ -52,7 +52,7 @@ describe('the Dockerfile', () => {
     }
   });
 
-  it('copies what exists and .dockerignore lets through', () => {
+  it('copies only files that exist and that .dockerignore does not exclude', () => {
     const passed = read('.dockerignore').match(/^!.+$/gm) ?? [];
     expect(read('.dockerignore')).toMatch(/^\*$/m);
     for (const path of copied) {
@@ -76,7 +76,7 @@ describe('the Dockerfile', () => {
     expect([...new Set(names)].filter((name) => !(name in packageJson.dependencies))).toEqual([]);
   });
 
-  it('runs as nobody special, with its data in a volume, and is told to stop itself', () => {
+  it('runs as an unprivileged user, keeps its data in a volume, and receives the stop signal itself', () => {
     expect(last('USER')).toBe('node');
     expect(last('VOLUME')).toBe(imageEnv.DATA_DIR);
     expect(last('EXPOSE')).toBe(imageEnv.PORT);
@@ -85,7 +85,7 @@ describe('the Dockerfile', () => {
     expect(readConfig(imageEnv)).toMatchObject({ host: '0.0.0.0', isProduction: true });
   });
 
-  it('starts from what it copies, is healthy while it runs, and ends with 0 at SIGTERM', async () => {
+  it('starts from the copied files, is healthy while it runs, and exits with code 0 on SIGTERM', async () => {
     const app = await createDataDir();
     for (const path of copied) {
       await mkdir(dirname(join(app, path)), { recursive: true });
@@ -107,7 +107,7 @@ describe('the Dockerfile', () => {
   }, 60_000);
 });
 
-/** What of a compose file is looked at. */
+/** The parts of a compose file that the tests check. */
 interface Compose {
   readonly services: Record<string, Service>;
   readonly volumes: Record<string, unknown>;
@@ -125,27 +125,27 @@ interface Service {
   readonly stop_grace_period?: string;
 }
 
-/** What Compose puts in place of a variable: its default, or what the operator has set. */
+/** Replaces variables as Compose does: by their default, or by a value that the operator must set. */
 const substitute = (text: string) =>
-  text.replaceAll(/\$\{\w+:([-?])([^}]*)\}/g, (_, kind, rest) => (kind === '-' ? rest : 'a1'.repeat(32)));
+  text.replaceAll(/\$\{\w+:([-?])([^}]*)\}/g, (_, kind, value) => (kind === '-' ? value : 'a1'.repeat(32)));
 
 describe.each(['compose.yaml', 'compose.scale.yaml'])('%s', (file) => {
   const { services, volumes, networks } = parse(read(file), { merge: true }) as Compose;
   const gateways = Object.entries(services).filter(([, { image }]) => image === 'chatgraph');
 
-  it('gives the gateways settings that exist and can be used, and time to stop', () => {
+  it('gives the gateways existing, valid settings, and enough time to stop', () => {
     expect(gateways.length).toBeGreaterThan(0);
     for (const [, { build, environment = {}, restart, stop_grace_period = '' }] of gateways) {
       expect([build, restart]).toEqual(['.', 'unless-stopped']);
       expect(Object.keys(environment).filter((name) => !(name in SETTINGS.shape))).toEqual([]);
-      const given = Object.entries(environment).map(([name, value]) => [name, substitute(value)]);
-      expect(readConfig({ ...imageEnv, ...Object.fromEntries(given) }).port).toBe(Number(imageEnv.PORT));
+      const settings = Object.entries(environment).map(([name, value]) => [name, substitute(value)]);
+      expect(readConfig({ ...imageEnv, ...Object.fromEntries(settings) }).port).toBe(Number(imageEnv.PORT));
       expect(Number(/^(\d+)s$/.exec(stop_grace_period)?.[1])).toBeGreaterThan(HARD_STOP_SECONDS);
     }
     expect(read('src/main.ts')).toContain(`HARD_STOP_MS = ${HARD_STOP_SECONDS}_000`);
   });
 
-  it('names only what it has: services, volumes, files and ports', () => {
+  it('refers only to services, volumes, files and ports that exist', () => {
     for (const [name, service] of Object.entries(services)) {
       for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
         const { healthcheck, build } = services[other] ?? {};
@@ -163,7 +163,7 @@ describe.each(['compose.yaml', 'compose.scale.yaml'])('%s', (file) => {
     }
   });
 
-  it('lets no container gain rights, write outside its volumes, or fill the memory or the disk of its host', () => {
+  it("lets no container gain privileges, write outside its volumes, or fill its host's memory or disk", () => {
     for (const [name, service] of Object.entries(services)) {
       expect(service, name).toMatchObject({
         read_only: true,
@@ -176,14 +176,14 @@ describe.each(['compose.yaml', 'compose.scale.yaml'])('%s', (file) => {
     }
   });
 
-  it('holds no secret', () => {
+  it('contains no secret', () => {
     const secrets = [...read(file).matchAll(/^ *(\w*(?:PASSWORD|TOKEN|KEY)\w*): (.*)$/gm)];
     for (const [, name, value] of secrets) expect(value, name).toMatch(new RegExp(`^\\$\\{${name}:\\?.+\\}$`));
     expect(read(file)).not.toMatch(/:\/\/\w*:(?!\$\{)[^@\s]+@/);
   });
 
   if (networks)
-    it('trusts its own network as a proxy, and no other', () => {
+    it('trusts proxies on its own network only', () => {
       const [{ subnet } = { subnet: '' }] = networks?.default.ipam.config ?? [];
       for (const [, { environment, ports }] of gateways) {
         expect(environment?.TRUSTED_PROXIES).toBe(subnet);
@@ -193,7 +193,7 @@ describe.each(['compose.yaml', 'compose.scale.yaml'])('%s', (file) => {
 });
 
 describe('the load balancer', () => {
-  it('leads to every gateway of compose.scale.yaml, and asks them whether they take requests', () => {
+  it('forwards to every gateway of compose.scale.yaml, and checks their readiness', () => {
     const { services } = parse(read('compose.scale.yaml'), { merge: true }) as Compose;
     const gateways = Object.keys(services).filter((name) => services[name]?.image === 'chatgraph');
     const [, upstreams] = /reverse_proxy (.*) \{/.exec(read('Caddyfile')) ?? [];
@@ -205,7 +205,7 @@ describe('the load balancer', () => {
     }
   });
 
-  it('passes WebSockets on where it is nginx, and the name that the browser knows', () => {
+  it('forwards WebSockets and the original host name if it is nginx', () => {
     const [nginx = ''] = /```nginx\n[\s\S]*?```/.exec(read('docs/scaling.md')) ?? [];
     for (const line of [
       'proxy_http_version 1.1;',

@@ -15,14 +15,14 @@ const DOCS = globSync('docs/**/*.md', { cwd: ROOT });
 const LINKED = [...new Set([...PAGES, ...DOCS, 'CHANGELOG.md'])];
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 
-/** Names in capitals that are of something else. */
+/** Names in capitals that are not settings of the gateway. */
 const OTHERS = [
   ...['NODE_EXTRA_CA_CERTS', 'POSTGRES_PASSWORD', 'SITE_ADDRESS', 'CHATGRAPH_KEY', 'CHROMIUM_PATH'],
   ...['TEST_DATABASE_URL', 'TEST_REDIS_URL', 'RANDOM_MINUTES', 'RANDOM_REPORT', 'EVAL_DATA'],
   ...['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED'],
 ];
 
-/** The times that docs/scaling.md tells, where they stand. */
+/** The times that docs/scaling.md mentions, with the source files that define them. */
 const TIMES = [
   ['src/app.ts', 'DRAIN_MS = 15_000'],
   ['src/main.ts', 'HARD_STOP_MS = 20_000'],
@@ -38,7 +38,7 @@ const TIMES = [
   ['src/http/websocket.ts', 'PING_INTERVAL_MS = 25_000'],
 ] as const;
 
-/** The name that GitHub gives to a heading. */
+/** The anchor that GitHub generates for a heading. */
 const anchorOf = (heading: string) =>
   heading
     .toLowerCase()
@@ -46,7 +46,7 @@ const anchorOf = (heading: string) =>
     .trim()
     .replaceAll(' ', '-');
 
-/** The headings of a page, without what stands in its blocks of code. */
+/** The headings of a page, without lines in code blocks. */
 const anchorsIn = (path: string) =>
   [
     ...read(path)
@@ -110,13 +110,13 @@ it('docs/operations.md names every setting that limits what a client may do', ()
   expect(settings.filter((name) => !limits.includes(`\`${name}\``))).toEqual([]);
 });
 
-it('SECURITY.md names tests that are there', () => {
+it('SECURITY.md names only tests that exist', () => {
   const named = [...read('SECURITY.md').matchAll(/`(test\/[^`]+)`/g)].map(([, path = '']) => path);
   expect(named.length).toBeGreaterThan(40);
   expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });
 
-it.each(PAGES)('%s names files of the source, scripts and settings as they are', (page) => {
+it.each(PAGES)('%s names only source files, scripts and settings that exist', (page) => {
   const text = read(page);
   for (const [, path = ''] of text.matchAll(/`([\w.-]+\/[\w./-]+\.(?:ts|js|graphql|md))`/g)) {
     expect(
@@ -130,12 +130,12 @@ it.each(PAGES)('%s names files of the source, scripts and settings as they are',
   for (const [, file = ''] of text.matchAll(/docker compose -f (\S+)/g))
     expect(existsSync(join(ROOT, file))).toBe(true);
   const names = [...text.matchAll(/\b[A-Z]{3,}_[A-Z_]*[A-Z]\b(?==| |`)/g)].map(([name]) => name);
-  const known = new Set([...Object.keys(SETTINGS.shape), ...OTHERS]);
+  const expectedNames = new Set([...Object.keys(SETTINGS.shape), ...OTHERS]);
   const ofTheGraph = read('schema/schema.graphql') + read('src/domain/errors.ts');
-  expect(names.filter((name) => !known.has(name) && !ofTheGraph.includes(name))).toEqual([]);
+  expect(names.filter((name) => !expectedNames.has(name) && !ofTheGraph.includes(name))).toEqual([]);
 });
 
-it('asks in its GraphQL only for what the graph has', () => {
+it('GraphQL in the docs is valid for the schema', () => {
   const graph = buildSchema(read('schema/schema.graphql'));
   const blocks = PAGES.flatMap((page) =>
     [...read(page).matchAll(/```graphql\n([\s\S]*?)```/g)].map(([, block = '']) => block),
@@ -144,15 +144,15 @@ it('asks in its GraphQL only for what the graph has', () => {
   for (const block of blocks) expect(validate(graph, parse(block)), block).toEqual([]);
 });
 
-it.each(TIMES)('docs/scaling.md is right about the times of %s: %s', (file, line) => {
+it.each(TIMES)('docs/scaling.md states the times of %s correctly: %s', (file, line) => {
   expect(read(file)).toContain(line);
 });
 
 it('lists in docs/operations.md the commands that the program lists', async () => {
   const { stdout } = await runProgram({ args: ['--help'] });
-  const known = [...stdout.matchAll(/^ {2}(?!-)(\S.*?)(?: {2,}| --name|$)/gm)].map(([, name]) => name);
+  const expectedNames = [...stdout.matchAll(/^ {2}(?!-)(\S.*?)(?: {2,}| --name|$)/gm)].map(([, name]) => name);
   const [, section = ''] = read('docs/operations.md').split('\n## Accounts and keys\n');
   const [commands = ''] = section.split('\n## ', 1);
   const listed = [...commands.matchAll(/^\| `([a-z][^`]*?)(?: --name[^`]*)?` \|/gm)].map(([, name]) => name);
-  expect(listed).toEqual(known);
+  expect(listed).toEqual(expectedNames);
 });

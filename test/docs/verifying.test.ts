@@ -13,23 +13,23 @@ import { startReceiver } from '../helpers/webhooks/receivers.ts';
 const PAGE = fileURLToPath(new URL('../../docs/webhooks.md', import.meta.url));
 const run = promisify(execFile);
 
-/** What is verified. */
+/** A signed delivery to verify. */
 interface Case {
   readonly secret: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** How the code of a language is run: on a file of cases, printing `[standard, contract]` for each. */
+/** How to run a language's code: on a file of cases, for each of which it prints `[standard, contract]`. */
 interface Language {
   readonly name: string;
   readonly fence: string;
-  /** The program, and how it is asked whether it is here. */
+  /** The program, and the arguments that check whether it is installed. */
   readonly program: string;
   readonly version: string;
-  /** Where the code is put, as it stands on the page. */
+  /** The file that the page's code is written to, unchanged. */
   readonly file: string;
-  /** What calls it. */
+  /** The code that calls it. */
   readonly caller: Readonly<Record<string, string>>;
   readonly args: readonly string[];
 }
@@ -130,7 +130,7 @@ const isHere = async ({ program, version }: Language) =>
   );
 const here = new Map(await Promise.all(LANGUAGES.map(async (one) => [one.name, await isHere(one)] as const)));
 
-/** Runs the code of the page on cases. */
+/** Runs the page's code on cases. */
 async function verify({ fence, program, file, caller, args }: Language, cases: readonly Case[]): Promise<boolean[][]> {
   const page = await readFile(PAGE, 'utf8');
   const code = new RegExp(`\`\`\`${fence}\n([\\s\\S]*?)\`\`\``).exec(page)?.[1] ?? '';
@@ -143,7 +143,7 @@ async function verify({ fence, program, file, caller, args }: Language, cases: r
   return JSON.parse(stdout);
 }
 
-/** What an endpoint was really sent. */
+/** A delivery that an endpoint really received. */
 async function receive(): Promise<Case> {
   const gateway = await startWebhookGateway();
   const receiver = await startReceiver();
@@ -155,7 +155,7 @@ async function receive(): Promise<Case> {
   return { secret, headers: headers as Record<string, string>, body };
 }
 
-/** The same, signed at another time or with more secrets. */
+/** The same delivery, signed at another time or with more secrets. */
 function signAgain(real: Case, { ageSeconds = 0, secrets = [real.secret] }): Case {
   const timestamp = Math.floor(Date.now() / 1_000) - ageSeconds;
   const signed = signDelivery({ id: real.headers['webhook-id'] ?? '', timestamp, body: real.body, secrets });
@@ -165,14 +165,14 @@ function signAgain(real: Case, { ageSeconds = 0, secrets = [real.secret] }): Cas
 
 describe.each(LANGUAGES)('docs/webhooks.md: the code for $name', (language) => {
   it.skipIf(!here.get(language.name))(
-    'takes what the gateway has signed, and nothing else',
+    'accepts what the gateway has signed, and nothing else',
     { timeout: 120_000 },
     async () => {
       const real = await receive();
       const { 'webhook-timestamp': timestamp = '', 'webhook-signature': signature = '' } = real.headers;
       const withHeaders = (headers: Record<string, string>) => ({ ...real, headers: { ...real.headers, ...headers } });
       const cases: [what: string, of: Case, isTaken: readonly [standard: boolean, contract: boolean]][] = [
-        ['as it came', real, [true, true]],
+        ['unchanged', real, [true, true]],
         ['another body', { ...real, body: real.body.replace('Åse', 'Ase') }, [false, false]],
         ['a longer body', { ...real, body: `${real.body} ` }, [false, false]],
         ['another secret', { ...real, secret: createSecret() }, [false, false]],

@@ -9,7 +9,7 @@ import { sampleContext, WEBHOOK_SAMPLES } from '../../src/webhooks/samples.ts';
 const readPage = () => readFile(fileURLToPath(new URL('../../docs/webhooks.md', import.meta.url)), 'utf8');
 const NAMES = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
 
-it('lists every event with the fields that it has', async () => {
+it('lists every event with its fields', async () => {
   const rows = [...(await readPage()).matchAll(/^\| `(\w+\.\w+)` \|.*\| (`.*`) \|$/gm)];
   const listed = rows.map(([, name, fields = '']) => [
     name,
@@ -18,7 +18,7 @@ it('lists every event with the fields that it has', async () => {
   expect(listed).toEqual(NAMES.map((name) => [WEBHOOK_EVENTS[name], Object.keys(WEBHOOK_SAMPLES[name].data)]));
 });
 
-it('shows a body as it is sent', async () => {
+it('shows a body exactly as it is sent', async () => {
   const [, shown = ''] = /```json\n([\s\S]*?)```/.exec(await readPage()) ?? [];
   const data = toJson(WEBHOOK_SAMPLES.LEAD_CAPTURED.data);
   const sent = buildDefaultBody({ name: 'LEAD_CAPTURED', ...sampleContext('LEAD_CAPTURED'), data });

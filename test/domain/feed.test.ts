@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createFeed, mapFeed, type Push } from '../../src/domain/feed.ts';
 
-/** A feed of numbers from 1 on that waits for every reader, and counts how far it came. */
+/** A feed of numbers from 1 that produces them on demand, and records how many it has produced. */
 function count(last: number) {
   const given: number[] = [];
   const stop = vi.fn();
@@ -22,7 +22,7 @@ function count(last: number) {
   return { feed, given, stop };
 }
 
-/** A feed that gives one item, and then nothing until its reader leaves. */
+/** A feed that yields one item, and then nothing until its reader leaves. */
 function stall() {
   const left = Promise.withResolvers<void>();
   return createFeed<string>(async (take) => {
@@ -39,9 +39,9 @@ describe('a feed', () => {
     expect(given).toEqual([]);
     expect(await feed.next()).toEqual({ done: false, value: 1 });
     expect(given).toEqual([1]);
-    const rest: number[] = [];
-    for await (const n of feed) rest.push(n);
-    expect(rest).toEqual([2, 3]);
+    const remaining: number[] = [];
+    for await (const n of feed) remaining.push(n);
+    expect(remaining).toEqual([2, 3]);
     expect(await feed.next()).toEqual({ done: true, value: undefined });
   });
 
@@ -79,12 +79,12 @@ describe('a feed', () => {
   });
 
   it('ends when its reader leaves during the production of an item', async () => {
-    const made = Promise.withResolvers<void>();
+    const production = Promise.withResolvers<void>();
     const feed = createFeed<string>(async (take) => {
       await take('one');
-      await made.promise;
+      await production.promise;
       await take('two');
-    }, made.resolve);
+    }, production.resolve);
     expect((await feed.next()).value).toBe('one');
     const waiting = feed.next();
     await feed.return();
@@ -132,9 +132,9 @@ describe('a mapped feed', () => {
   it('yields each mapped item in order, asynchronous ones too', async () => {
     const left = vi.fn();
     const mapped = mapFeed(count(3).feed, (n) => (n === 1 ? Promise.resolve('one') : String(n)), left);
-    const told: string[] = [];
-    for await (const text of mapped) told.push(text);
-    expect(told).toEqual(['one', '2', '3']);
+    const items: string[] = [];
+    for await (const text of mapped) items.push(text);
+    expect(items).toEqual(['one', '2', '3']);
     expect(left).toHaveBeenCalledTimes(1);
   });
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { generateKey, hashKey, isKeyForm } from '../../src/domain/key-form.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 
-/** CRC-32 (IEEE) bit by bit, so that the check is not compared with the code that it came from. */
+/** CRC-32 (IEEE) bit by bit, as an implementation independent of the tested one. */
 function crc32(text: string): number {
   let crc = 0xffffffff;
   for (const byte of Buffer.from(text)) {
@@ -34,13 +34,13 @@ describe('the form of a key', () => {
     }
   });
 
-  // Computed elsewhere, by the zlib of Python; the check of the last begins with padding.
+  // Computed with Python's zlib; the checksum of the last key begins with padding.
   it.each([
     'ic_0000000000000000000000000000000000003CsUCJ',
     'ic_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA2aTlt0',
     'ic_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ2exDmd',
     'ic_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa207002YCU',
-  ])('is held by %s, and not with any other character in it', (key) => {
+  ])('is valid for %s, but for none of its single-character changes', (key) => {
     expect(isKeyForm(key)).toBe(true);
     for (let i = 0; i < key.length; i++) {
       const other = key.slice(0, i) + (key[i] === 'x' ? 'y' : 'x') + key.slice(i + 1);
@@ -49,7 +49,7 @@ describe('the form of a key', () => {
   });
 
   it.each(['', 'ic_', `${generateKey()} `, ` ${generateKey()}`, `${generateKey()}\n`, generateKey().slice(3)])(
-    'is not held by %j',
+    'is not valid for %j',
     (text) => {
       expect(isKeyForm(text)).toBe(false);
     },
@@ -60,14 +60,14 @@ describe('the form of a key', () => {
   });
 });
 
-describe('a key with a wrong check', () => {
+describe('a key with a wrong checksum', () => {
   let gateway: TestGateway;
   beforeAll(async () => {
     gateway = await startGateway({ env: { AUTH_FAILURES_PER_MINUTE: '1' } });
   });
   afterAll(() => gateway.close());
 
-  it('is refused without a look at the database, and is no failed attempt', async () => {
+  it('is rejected without a database query, and does not count as a failed attempt', async () => {
     const lookUp = vi.spyOn(gateway.deps.keyring, 'find');
     const last = gateway.key.at(-1) === 'a' ? 'b' : 'a';
     for (let i = 0; i < 5; i++) {

@@ -9,18 +9,18 @@ const CONTROLS = [
 const HARMLESS = ['Zoë', '東京', 'مرحبا', 'a b', '👩\u200d💻', 'می\u200cخواهم', 'e\u0301', '<b>', '\\u001b'];
 
 describe('a line of text', () => {
-  it('is refused with what controls a terminal or the direction of text', () => {
+  it('is rejected if it contains terminal or text direction controls', () => {
     for (const control of [...CONTROLS, '\n', '\t', '\0']) {
       expect([control, line(1, 9).safeParse(`a${control}b`).success]).toEqual([control, false]);
     }
   });
 
-  it('may be of any language', () => {
+  it('may be in any language', () => {
     for (const text of HARMLESS) expect(line(1, 9).parse(text)).toBe(text);
   });
 });
 
-it('writes as escapes what controls, and nothing else', () => {
+it('escapes control characters, and nothing else', () => {
   for (const control of CONTROLS) {
     const escaped = `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
     expect(toPlainLine(`a${control}b`)).toBe(`a${escaped}b`);
@@ -30,7 +30,7 @@ it('writes as escapes what controls, and nothing else', () => {
   expect([toPlainLine('a\n\tb'), toPlainLines('a\n\tb')]).toEqual(['a\\u000a\\u0009b', 'a\n\\u0009b']);
 });
 
-it('makes the same JSON of JSON', () => {
+it('does not change the value of JSON', () => {
   const value = { [CONTROLS.join('')]: CONTROLS.join('"') };
   const json = toPlainLines(JSON.stringify(value));
   expect(json).toMatch(/^[\x20-\x7e]+$/);

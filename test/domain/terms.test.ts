@@ -16,12 +16,12 @@ describe('toTerms', () => {
     expect(toTerms(text)).toEqual(terms);
   });
 
-  it('makes the same terms of composed and decomposed text', () => {
+  it('returns the same terms for composed and decomposed text', () => {
     const text = 'Ångström naïve résumé 한국어 がぎぐ й';
     expect(toTerms(text.normalize('NFD'))).toEqual(toTerms(text.normalize('NFC')));
   });
 
-  it('holds nothing but letters, marks and digits, whatever the text', () => {
+  it('returns only letters, marks and digits, whatever the text', () => {
     const hostile = Array.from({ length: 0x3000 }, (_, code) => String.fromCharCode(code * 21)).join('a');
     for (const term of toTerms(hostile)) expect(term).toMatch(/^[\p{L}\p{M}\p{N}]+$/u);
   });
@@ -42,7 +42,7 @@ describe('toQueryTerms', () => {
     expect(toQueryTerms('Who are you?')).toEqual(['who', 'ar', 'you']);
   });
 
-  it('gives each term once, in the order of the question', () => {
+  it('returns each term once, in the order of the question', () => {
     expect(toQueryTerms('cats, dogs and the cat')).toEqual(['cat', 'dog']);
   });
 

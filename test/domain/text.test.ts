@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { limitMarks, normalizeText, trimSlashes } from '../../src/domain/text.ts';
 
 describe('limitMarks', () => {
-  it('keeps 30 combining marks in a row, wherever the run stands, and cuts what follows them', () => {
+  it('keeps the first 30 combining marks of a run, anywhere in the text, and cuts the others', () => {
     for (const before of ['', 'a', 'word '.repeat(7), 'x'.repeat(61)]) {
       const kept = `${before}${'\u0301'.repeat(30)}`;
       expect(limitMarks(`${kept} end`)).toBe(`${kept} end`);
@@ -11,12 +11,12 @@ describe('limitMarks', () => {
     }
   });
 
-  it('keeps 30 combining marks in a row, anywhere in the text, and cuts the rest', () => {
+  it('counts marks outside the Basic Multilingual Plane, and keeps emoji sequences', () => {
     expect(limitMarks('\u{1d165}'.repeat(40))).toBe('\u{1d165}'.repeat(30));
     expect(limitMarks('👩‍👩‍👧'.repeat(40))).toBe('👩‍👩‍👧'.repeat(40));
   });
 
-  it('leaves the scripts of the world alone', () => {
+  it('does not change text in any real script', () => {
     const texts = ['नमस्ते दुनिया', 'สวัสดีชาวโลก', 'שָׁלוֹם עוֹלָם', 'مَرْحَبًا', 'Việt Nam', 'བོད་སྐད་'];
     for (const text of texts) expect(limitMarks(text.repeat(100))).toBe(text.repeat(100));
   });
@@ -31,7 +31,7 @@ describe('normalizeText', () => {
 });
 
 describe('trimSlashes', () => {
-  it('takes all slashes from the end, and no others', () => {
+  it('removes all slashes at the end, and no others', () => {
     expect(['https://a.example/v1//', '/a', '//', ''].map(trimSlashes)).toEqual(['https://a.example/v1', '/a', '', '']);
   });
 });

@@ -8,26 +8,26 @@ const FLAGS =
 
 const { CHROMIUM_PATH, PATH = '' } = process.env;
 
-/** Where Chromium is; undefined where there is none, so that tests that need it are skipped. */
+/** The path of Chromium; undefined if none is installed, so that the tests that need it are skipped. */
 export const browserPath =
   CHROMIUM_PATH ||
   PATH.split(delimiter)
     .map((folder) => join(folder, 'chromium'))
     .find(existsSync);
 
-/** A page of a browser that knows nothing of the other pages. */
+/** A browser page with its own cookies and storage. */
 export interface OpenedPage {
   readonly page: Page;
-  /** Whom it has talked to, as `host:port`. */
+  /** The hosts it has sent requests to, as `host:port`. */
   readonly hosts: ReadonlySet<string>;
-  /** What went wrong in it: exceptions, and errors in its console. */
+  /** Uncaught exceptions, and errors in the console. */
   readonly problems: readonly string[];
 }
 
-// One for all tests of a process, which ends it: to start it takes longer than most of them.
+// All tests of a process share one browser, which ends with the process: starting it takes longer than most tests.
 let launching: Promise<Browser> | undefined;
 
-/** Opens a page in a browser that knows nothing, and notes whom it talks to. */
+/** Opens a page without cookies or storage, and records the hosts it contacts. */
 export async function openBrowser(options: BrowserContextOptions = {}): Promise<OpenedPage> {
   launching ??= chromium.launch({ executablePath: browserPath ?? '', args: FLAGS.split(' ') });
   const context = await (await launching).newContext({ viewport: { width: 1280, height: 1600 }, ...options });
@@ -35,11 +35,11 @@ export async function openBrowser(options: BrowserContextOptions = {}): Promise<
   const page = await context.newPage();
   const hosts = new Set<string>();
   const problems: string[] = [];
-  const note = (url: string) => {
+  const recordHost = (url: string) => {
     if (/^(https?|wss?):/.test(url)) hosts.add(new URL(url).host);
   };
-  context.on('request', (request) => note(request.url()));
-  page.on('websocket', (socket) => note(socket.url()));
+  context.on('request', (request) => recordHost(request.url()));
+  page.on('websocket', (socket) => recordHost(socket.url()));
   page.on('pageerror', ({ message }) => problems.push(message));
   page.on('console', (message) => {
     if (message.type() === 'error') problems.push(message.text());

@@ -1,16 +1,16 @@
 import type { TestGateway } from './gateway.ts';
 
-/** Makes a chatbot over GraphQL that has read the given Markdown texts; gives its id. */
+/** Creates a chatbot over GraphQL, with the given Markdown texts as its sources, and returns its id. */
 export async function createChatbot(
   gateway: Pick<TestGateway, 'graphql' | 'key'>,
   { key = gateway.key, sources = [], ...fields }: ChatbotOptions = {},
 ): Promise<string> {
-  const made = await gateway.graphql<{ createChatbot: { chatbot: { id: string } } }>(
+  const created = await gateway.graphql<{ createChatbot: { chatbot: { id: string } } }>(
     'mutation ($input: CreateChatbotInput!) { createChatbot(input: $input) { ... on CreateChatbotPayload { chatbot { id } } } }',
     { input: { name: 'Helper', ...fields } },
     key,
   );
-  const { id } = made.data.createChatbot.chatbot;
+  const { id } = created.data.createChatbot.chatbot;
   for (const [index, text] of sources.entries()) {
     await gateway.graphql(
       'mutation ($input: CreateSourceInput!) { createSource(input: $input) { __typename } }',
@@ -21,7 +21,7 @@ export async function createChatbot(
   return id;
 }
 
-/** What differs about a chatbot, and with whose key it is made. */
+/** Fields that differ from the default chatbot, and the key it is created with. */
 export interface ChatbotOptions {
   readonly key?: string;
   readonly name?: string;
@@ -34,7 +34,7 @@ export interface ChatbotOptions {
   readonly sources?: readonly string[];
 }
 
-/** Sends a message over GraphQL; gives the ids of what came of it. */
+/** Sends a message over GraphQL; returns the ids of the conversation, the message and its reply. */
 export async function send(
   gateway: TestGateway,
   input: {
@@ -55,13 +55,13 @@ export async function send(
     { input },
     key,
   );
-  const sent = data?.sendMessage;
-  if (!sent?.reply) throw new Error(`The message was refused: ${JSON.stringify(sent ?? errors)}`);
+  const payload = data?.sendMessage;
+  if (!payload?.reply) throw new Error(`The message was refused: ${JSON.stringify(payload ?? errors)}`);
   return {
-    conversationId: sent.conversation.id,
-    messageId: sent.userMessage.id,
-    replyId: sent.reply.id,
-    status: sent.reply.status,
+    conversationId: payload.conversation.id,
+    messageId: payload.userMessage.id,
+    replyId: payload.reply.id,
+    status: payload.reply.status,
   };
 }
 

@@ -1,23 +1,23 @@
 import type { Clock } from '../../src/domain/time.ts';
 
-/** A clock that stands until it is turned. */
+/** A clock that stands still until the test moves it. */
 export interface TurnedClock extends Clock {
-  /** Lets time pass; a negative time only sets the wall clock back. */
+  /** Lets time pass; a negative value only sets the wall clock back. */
   turn(ms: number): void;
-  /** Sets the wall clock on, or back, while no time passes. */
+  /** Sets the wall clock forward or back, while the monotonic clock stands still. */
   jump(ms: number): void;
 }
 
-/** Makes a clock that stands at a moment of 2026. */
+/** Creates a clock that stands at a fixed time in 2026. */
 export function createTurnedClock(): TurnedClock {
   let now = Date.UTC(2026, 2, 15, 10, 30);
-  let passed = 0;
+  let elapsedMs = 0;
   return {
     now: () => now,
-    monotonicMs: () => passed,
+    monotonicMs: () => elapsedMs,
     turn(ms) {
       now += ms;
-      passed += Math.max(ms, 0);
+      elapsedMs += Math.max(ms, 0);
     },
     jump(ms) {
       now += ms;

@@ -8,31 +8,31 @@ import { awaitGateway, type RunningGateway, startProgram } from './process.ts';
 import { createPrefix } from './redis.ts';
 import { TEST_REDIS_URL } from './servers.ts';
 
-/** One process of several, asked with the key of all. */
+/** One gateway process of a cluster; every node accepts the same key. */
 export interface ClusterNode extends GatewayAddress {
   readonly process: RunningGateway;
   graphql<T>(query: string, variables?: object): Promise<GraphQLAnswer<T>>;
 }
 
-/** Two gateways on one Postgres and one Redis, each of which is reached over a wire. */
+/** Two gateways that share a Postgres and a Redis, and reach each of them over a wire that the test can cut. */
 export interface Cluster extends GatewayAddress {
   readonly nodes: readonly [ClusterNode, ClusterNode];
   readonly postgres: Wire;
   readonly redis: Wire;
-  /** Those that live, in turn: whoever comes back, or asks again, does so elsewhere. */
+  /** The live nodes, round robin: a client that reconnects or retries reaches another node. */
   readonly current: Promise<GatewayAddress>;
-  /** How often something was taken away. */
+  /** The number of killed nodes and interrupted wires. */
   readonly breaks: number;
-  /** Runs an operation on one of those that live. */
+  /** Runs an operation on a live node. */
   graphql<T>(query: string, variables?: object): Promise<GraphQLAnswer<T>>;
-  /** Kills one, and waits until it is gone. */
+  /** Kills a node, and waits until its process has exited. */
   kill(node: ClusterNode): Promise<void>;
-  /** Takes a server away from both for so long. */
+  /** Makes a server unreachable for both nodes for `ms`. */
   away(wire: Wire, how: 'cut' | 'silence', ms: number): Promise<void>;
   readStore(): Promise<StoredState>;
 }
 
-/** Starts both; killed when the test has ended. @param delayMs how much later what is said to a server arrives. */
+/** Starts both nodes, which are killed after the test. @param delayMs the latency of the wires to the servers. */
 export async function startCluster(env: Readonly<Record<string, string>>, { delayMs = 0 } = {}): Promise<Cluster> {
   const database = await createDatabase(POSTGRES);
   const postgres = await openWireTo(database.url, 5432);
@@ -55,12 +55,12 @@ export async function startCluster(env: Readonly<Record<string, string>>, { dela
     return { url, key, process, graphql: (query, variables) => askGraphQL({ url, key }, query, variables) };
   }) as [ClusterNode, ClusterNode];
   const alive = new Set([a, b]);
-  let turn = 0;
+  let requests = 0;
   let breaks = 0;
 
   function next(): ClusterNode {
     const nodes = [...alive];
-    return nodes[turn++ % nodes.length] ?? a;
+    return nodes[requests++ % nodes.length] ?? a;
   }
 
   return {
@@ -92,14 +92,14 @@ export async function startCluster(env: Readonly<Record<string, string>>, { dela
   };
 }
 
-/** How a node answers, by its path. */
+/** The HTTP status of a node's response to a GET of a path. */
 export async function statusOf({ url, key }: GatewayAddress, path: string): Promise<number> {
   const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${key}` } });
   await response.arrayBuffer();
   return response.status;
 }
 
-/** Waits for something, and says how many ms that took. */
+/** Waits until `check` passes, and returns how many ms that took. */
 export async function measure(limitMs: number, check: () => Promise<void>): Promise<number> {
   const startedAt = performance.now();
   await vi.waitFor(check, { timeout: limitMs, interval: 50 });

@@ -16,7 +16,7 @@ export function describeEvents(events: readonly StreamEvent[], names: Readonly<R
   });
 }
 
-/** Describes the events that carry a message. */
+/** Describes only the events that carry a message. */
 export function listStages(events: readonly StreamEvent[], names?: Readonly<Record<string, string>>): string[] {
   return describeEvents(
     events.filter(({ message }) => message !== undefined),
@@ -40,30 +40,30 @@ export function collectCitations(events: readonly StreamEvent[]): Record<string,
   return titles;
 }
 
-/** Resolves with the event of a type that a reader receives for a message. */
+/** Resolves with the reader's first event of a type for a message. */
 export function stageOf(reader: Reader, type: string, messageId: string): Promise<StreamEvent> {
   return reader.until(({ __typename, message }) => __typename === type && message?.id === messageId);
 }
 
-const ENDS = new Set(['MessageCompleted', 'MessageFailed', 'MessageStopped', 'MessageInterrupted']);
+const END_TYPES = new Set(['MessageCompleted', 'MessageFailed', 'MessageStopped', 'MessageInterrupted']);
 
-/** Whether an event is the end of a message. */
+/** Whether an event ends a message. */
 export function endsMessage({ __typename, message }: StreamEvent, id: string): boolean {
-  return message?.id === id && ENDS.has(__typename);
+  return message?.id === id && END_TYPES.has(__typename);
 }
 
-/** Resolves when `count` readers listen for changes. */
+/** Resolves when exactly `count` readers listen for changes. */
 export async function waitForReaders({ deps }: TestGateway, count: number): Promise<void> {
   await vi.waitFor(() => expect(deps.bus.size).toBe(count), 10_000);
 }
 
-/** A citation of the first `end` characters. */
+/** A citation event for the first `end` characters of the answer. */
 export function cite(title: string, end: number): AnswerEvent {
   const ids = { passageId: createId('passage'), sourceId: createId('source') };
   return { type: 'citation', citation: { ...ids, title, url: null, quote: 'Words.', start: 0, end } };
 }
 
-/** Starts a gateway with a conversation without an open reply. */
+/** Starts a gateway with a conversation whose only reply is completed. */
 export async function startConversation(options?: Parameters<typeof startReply>[0]) {
   const started = await startReply(options);
   const { gateway, engine, replyId } = started;
@@ -72,7 +72,7 @@ export async function startConversation(options?: Parameters<typeof startReply>[
   return started;
 }
 
-/** Checks that the numbers of all logs have no gaps, and returns the rows of one conversation in order. */
+/** Checks that the event numbers of every log have no gaps, and returns one conversation's events in order. */
 export async function readLog(gateway: TestGateway, conversationId: string) {
   const rows = await gateway.deps.db.read.selectFrom('conversation_events').selectAll().execute();
   for (const [owner, number] of [

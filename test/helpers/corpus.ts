@@ -9,7 +9,7 @@ import { addIndexEntries } from '../../src/store/search/search.ts';
 
 const NOW = toTimestamp(Date.UTC(2026, 0, 1));
 
-/** A source to be written with its passages. */
+/** A source to insert, with its passages. */
 export interface SourceFixture {
   title: string;
   type?: SourceType;
@@ -17,7 +17,7 @@ export interface SourceFixture {
   passages: readonly { headingPath?: readonly string[]; text: string }[];
 }
 
-/** Writes a chatbot, in a new account unless one is named. */
+/** Inserts a chatbot, in a new account unless `owner` is given. */
 export async function addChatbot(db: Database, owner = createId('account')) {
   const chatbotId = createId('chatbot');
   await db.transaction(async (trx) => {
@@ -50,7 +50,7 @@ export async function addChatbot(db: Database, owner = createId('account')) {
   return { accountId: owner, chatbotId };
 }
 
-/** Writes a source with its passages, and indexes them. */
+/** Inserts a source with its passages, and indexes them. */
 export async function addSource(db: Database, accountId: string, chatbotId: string, source: SourceFixture) {
   const sourceId = createId('source');
   const passages = source.passages.map(

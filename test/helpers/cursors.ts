@@ -2,17 +2,17 @@ import { encodePosition, positionAt } from '../../src/conversations/log-position
 import { findLastEvent } from '../../src/store/events.ts';
 import type { TestGateway } from './gateway.ts';
 
-/** The cursor of an earlier version, which nobody had to sign. */
-export function writeUnsigned(place: string): string {
-  return Buffer.from(place, 'latin1').toString('base64url');
+/** An unsigned cursor, as an earlier version of the gateway wrote it. */
+export function writeUnsigned(position: string): string {
+  return Buffer.from(position, 'latin1').toString('base64url');
 }
 
-/** Signs any position in a conversation, as only the gateway itself can. */
+/** Writes a cursor for any position, valid or not, with a valid signature. */
 export function signPosition({ deps, accountId }: TestGateway, conversationId: string, position: string): string {
   return deps.cursors.of('conversation', accountId, conversationId).write(position);
 }
 
-/** The cursor of one who was told all of a conversation in which nothing is under way. */
+/** The cursor after the last event of a conversation without an open reply. */
 export async function cursorOfNow(gateway: TestGateway, conversationId: string): Promise<string> {
   const { deps, accountId } = gateway;
   const last = await findLastEvent(deps.db.read, accountId, 'conversations', conversationId);

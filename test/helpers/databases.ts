@@ -7,24 +7,24 @@ import { describe, inject, onTestFinished } from 'vitest';
 import { openDatabase } from '../../src/store/database.ts';
 import { isThere, TEST_DATABASE_URL as SERVER } from './servers.ts';
 
-/** An empty database of its own, for one test. */
+/** An empty database for one test. */
 export interface TestDatabase {
-  /** As `DATABASE_URL` takes it. */
+  /** A value for `DATABASE_URL`. */
   readonly url: string;
-  /** Removes it, whoever still uses it. */
+  /** Removes the database, even if connections to it are open. */
   drop(): Promise<void>;
 }
 
 /** A kind of database that the gateway runs on. */
 export interface TestEngine {
   readonly name: 'SQLite' | 'Postgres';
-  /** Makes a migrated database without a row. */
+  /** Creates a migrated database without rows. */
   create(): Promise<TestDatabase>;
-  /** Makes a database without a table. */
+  /** Creates a database without tables. */
   createEmpty(): Promise<TestDatabase>;
 }
 
-/** A file in a folder of its own. */
+/** SQLite: each database is a file in its own folder. */
 export const SQLITE: TestEngine = {
   name: 'SQLite',
   async create() {
@@ -42,8 +42,8 @@ export const SQLITE: TestEngine = {
 };
 
 /**
- * A database on the server that `TEST_DATABASE_URL` names; absent: the one on this machine. To make one takes a
- * tenth of a second, to empty one a few milliseconds: they are used again, and dropped at the end of the run.
+ * Postgres: databases on the server at `TEST_DATABASE_URL`, by default on this machine. Creating one takes a tenth of a
+ * second, emptying one a few milliseconds: databases are reused, and dropped at the end of the run.
  */
 export const POSTGRES: TestEngine = {
   name: 'Postgres',
@@ -66,8 +66,8 @@ export const POSTGRES: TestEngine = {
 const spare: string[] = [];
 
 /**
- * Ends all other connections, and deletes all rows without a look at what they refer to. The server's own wait for the end
- * of a connection would take a tenth of a second.
+ * Ends all other connections, and deletes all rows without checking foreign keys. It polls for the end of connections,
+ * because the server's own wait takes a tenth of a second.
  */
 const EMPTY = `
   set session_replication_role = replica;
@@ -86,7 +86,7 @@ const EMPTY = `
     end loop;
   end $$`;
 
-/** Connections that empty databases again and again: a new one would first learn what each table is. */
+/** Connections kept for emptying databases, by database: a new one would have to load its catalog caches first. */
 const emptiers = new Map<string, Client>();
 
 async function empty(name: string): Promise<void> {
@@ -104,7 +104,7 @@ async function empty(name: string): Promise<void> {
   await client.query(EMPTY);
 }
 
-/** Makes a database without a table, which is dropped at the end of the test; gives its URL. */
+/** Creates a database without tables, which is dropped at the end of the test, and returns its URL. */
 export async function createBarePostgres(): Promise<string> {
   const name = await createOnServer();
   onTestFinished(() => askServer(`drop database ${name} with (force)`));
@@ -114,7 +114,7 @@ export async function createBarePostgres(): Promise<string> {
 async function createOnServer(options = ''): Promise<string> {
   const name = `${inject('templates').prefix}${randomUUID().slice(-12)}`;
   await askServer(`create database ${name} ${options}`);
-  // A server that fails is no part of any test; waiting for its disk would be a part of each.
+  // No test crashes the server, but every test would have to wait for its disk.
   await askServer(`alter database ${name} set synchronous_commit = off`);
   return name;
 }
@@ -125,11 +125,11 @@ function urlOf(name: string): string {
   return url.href;
 }
 
-/** Asks the server beside the gateway, in the database that `SERVER` names or another. */
+/** Runs a statement on a connection of the test's own, in the database `name`, by default the one in `SERVER`. */
 export async function askServer(statement: string, name?: string): Promise<void> {
   const connectionString = name === undefined ? SERVER : urlOf(name);
   const client = new Client({ connectionString, connectionTimeoutMillis: 5_000 });
-  // A connection that another statement ends rejects its query as well.
+  // If another statement ends the connection, the query rejects too.
   client.on('error', () => {});
   await client.connect();
   try {
@@ -139,10 +139,10 @@ export async function askServer(statement: string, name?: string): Promise<void>
   }
 }
 
-/** Whether there is a Postgres. */
+/** Whether Postgres is reachable. */
 export const hasPostgres: boolean = await isThere(SERVER);
 
-/** The engine that the stack of this run has: Postgres where `TEST_STACK` is `scale`. */
+/** The database engine of this run's stack: Postgres if `TEST_STACK` is `scale`, otherwise SQLite. */
 export const STACK_ENGINE = process.env.TEST_STACK === 'scale' ? POSTGRES : SQLITE;
 
 /** Opens an empty database; `close` removes it. */
@@ -158,7 +158,7 @@ export async function openTestDatabase(engine: TestEngine = STACK_ENGINE) {
   };
 }
 
-/** Runs the same tests on every engine; those of Postgres are skipped, by their name, where there is none. */
+/** Runs the same tests on every engine; without Postgres, its tests are reported as skipped. */
 export function describeEngines(name: string, run: (engine: TestEngine) => void): void {
   describe(`${name} on SQLite`, () => run(SQLITE));
   describe.skipIf(!hasPostgres)(`${name} on Postgres`, () => run(POSTGRES));

@@ -1,19 +1,19 @@
-/** One event of a `text/event-stream`, its fields as they came. */
+/** One event of a `text/event-stream`, with its raw fields. */
 export interface ServerSentEvent {
   readonly id?: string;
   readonly event?: string;
   readonly data?: string;
   readonly retry?: string;
-  /** A line that is for nobody. */
+  /** The text of a comment line, which clients ignore. */
   readonly comment?: string;
 }
 
-/** Reads the events of a response until it ends; leaving the loop closes it. A connection that breaks throws. */
+/** Reads a response's events until it ends; leaving the loop closes it. Throws if the connection breaks. */
 export async function* readEventStream(response: Response): AsyncGenerator<ServerSentEvent, void, void> {
-  let rest = '';
+  let remaining = '';
   for await (const text of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
-    const blocks = (rest + text).split('\n\n');
-    rest = blocks.pop() ?? '';
+    const blocks = (remaining + text).split('\n\n');
+    remaining = blocks.pop() ?? '';
     for (const block of blocks) yield toEvent(block);
   }
 }

@@ -10,7 +10,7 @@ import { createDataDir } from './process.ts';
 const USAGE = `month messages inputTokens outputTokens priceUsd days { day inputTokens }
     top(by: API_KEY) { key } warnings { cursor at percent used limit }`;
 
-/** All that can be read with a key, but for what a request itself changes. */
+/** Everything that a key can read, except what a request itself changes. */
 const EVERYTHING = `{
   viewer { account { id name usage { ${USAGE} } } apiKey { id name prefix } scopes }
   chatbots(first: 10) { nodes {
@@ -31,24 +31,24 @@ const SEARCH = `query ($id: ID!, $query: String!) { search(chatbotId: $id, query
   hits { score passage { id text source { title } } }
 } }`;
 
-/** What is written of the reply that is left open. */
+/** The stored text of the open reply. */
 export const HALF = 'Half an answer';
 
-/** What is in a database, and how to ask for it with the key that it holds. */
+/** The ids and the key of the rows in a filled database. */
 export interface Filled {
   readonly key: string;
   readonly chatbotId: string;
   readonly conversationId: string;
-  /** A reply that was being written when its gateway was gone. */
+  /** A reply that was being generated when its gateway was killed. */
   readonly openReplyId: string;
-  /** A message that was sent with a `clientMessageId`, as it was sent. */
+  /** The input of a message that was sent with a `clientMessageId`. */
   readonly sent: Readonly<Record<string, string>>;
   readonly sentId: string;
 }
 
-/** Asks a gateway for everything that is in a filled database. */
+/** Reads everything in a filled database through a gateway. */
 export async function readEverything({ url }: { url: string }, { key, chatbotId, conversationId }: Filled) {
-  const asked = [
+  const responses = [
     await askGraphQL({ url, key }, EVERYTHING),
     await askGraphQL({ url, key }, CONVERSATION, { id: conversationId }),
     ...(await Promise.all(
@@ -57,20 +57,20 @@ export async function readEverything({ url }: { url: string }, { key, chatbotId,
       ),
     )),
   ];
-  for (const { errors } of asked) expect(errors).toBeUndefined();
-  return asked.map(({ data }) => data);
+  for (const { errors } of responses) expect(errors).toBeUndefined();
+  return responses.map(({ data }) => data);
 }
 
-/** The key that the cursors of the filled database are signed with. */
+/** The `SECRET_KEY` that signs the cursors of the filled database. */
 export const SECRET_KEY = '5e'.repeat(32);
 
-/** Makes a SQLite file with some of all that there is, as a killed process leaves it; gives what its gateway answers. */
+/** Creates a SQLite file with rows of every kind, as a killed process leaves it; returns what its gateway reads. */
 export async function fillDatabase() {
   const dataDir = await createDataDir();
   const engine = createScriptedEngine();
   const gateway = await startGateway({
     engine: SQLITE,
-    // The fourth reply calls for a warning.
+    // The fourth reply triggers a quota warning.
     env: { MONTHLY_MESSAGE_LIMIT: '5', SECRET_KEY },
     replaced: { engines: new Map([['builtin', engine]]) },
   });
@@ -85,7 +85,7 @@ export async function fillDatabase() {
     expect([errors, data?.[name]?.code]).toEqual([undefined, undefined]);
     return data[name] ?? {};
   };
-  const settled = async () => {
+  const completeReply = async () => {
     engine.push(delta(`Answer ${engine.asked + 1}, of 𝔘nicode. `), finish);
     await vi.waitFor(() => expect(gateway.deps.liveReplies.size).toBe(0));
   };
@@ -102,13 +102,13 @@ export async function fillDatabase() {
     'sendMessage userMessage { id } conversation { id } reply { id }',
     sent,
   );
-  await settled();
+  await completeReply();
   const conversationId = conversation?.id ?? '';
   await ask('rateMessage reply { id }', { messageId: reply?.id, rating: 'UP' });
   await ask('regenerateMessage reply { id }', { messageId: reply?.id });
-  await settled();
+  await completeReply();
   await ask('editMessage userMessage { id }', { messageId: userMessage?.id, content: 'When does it close?' });
-  await settled();
+  await completeReply();
   await ask('escalateConversation conversation { id }', { conversationId, reason: 'Wants a person' });
   await ask('sendAgentMessage agentMessage { id }', {
     conversationId,

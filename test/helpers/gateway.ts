@@ -12,30 +12,30 @@ import { STACK_ENGINE, type TestDatabase, type TestEngine } from './databases.ts
 import { createPrefix } from './redis.ts';
 import { TEST_REDIS_URL } from './servers.ts';
 
-/** An account with a key, as a client of the gateway has it. */
+/** An account, and an API key of it. */
 export interface Tenant {
   readonly accountId: string;
   readonly key: string;
 }
 
-/** A gateway on a port and a database of its own. */
+/** A gateway with its own port and database. */
 export interface TestGateway extends Tenant {
   readonly url: string;
   readonly deps: Deps;
-  /** What was logged, one object a line. */
+  /** The parsed log lines. */
   readonly logs: readonly Record<string, unknown>[];
-  /** Asks over HTTP, adding nothing. */
+  /** Sends an HTTP request unchanged. */
   fetch(path: string, init?: RequestInit): Promise<Response>;
-  /** Runs a GraphQL operation over HTTP with a key, that of the first account unless told. */
+  /** Runs a GraphQL operation over HTTP with a key, by default that of the first account. */
   graphql<T = Record<string, never>>(query: string, variables?: object, key?: string): Promise<GraphQLAnswer<T>>;
-  /** Makes another account with a key. */
+  /** Creates another account with a key. */
   createTenant(scopes?: readonly Scope[]): Promise<Tenant>;
-  /** Makes a key for an account. */
+  /** Creates a key for an account. */
   createKey(accountId: string, scopes: readonly Scope[]): Promise<string>;
   close(): Promise<void>;
 }
 
-/** A GraphQL response, its data trusted to be what the test asked for. */
+/** A GraphQL response; the type of its data is not checked. */
 export interface GraphQLAnswer<T> {
   readonly status: number;
   readonly headers: Headers;
@@ -43,33 +43,33 @@ export interface GraphQLAnswer<T> {
   readonly errors?: readonly { message: string; path?: string[]; extensions: Record<string, unknown> }[];
 }
 
-/** What a test may set differently. */
+/** Options of a test gateway. */
 export interface GatewayOptions {
   /** Environment variables, as an operator would set them. */
   readonly env?: Readonly<Record<string, string>>;
   /** Parts to replace, such as the clock or the engines. */
   readonly replaced?: Partial<Deps>;
-  /** A database to go on with, which is the test's to remove; absent: a new one that is removed afterwards. */
+  /** An existing database, which the test removes; by default a new one, which closing the gateway removes. */
   readonly database?: TestDatabase;
-  /** What a new database runs on; absent: that of the stack. */
+  /** The engine of a new database; by default that of the stack. */
   readonly engine?: TestEngine;
 }
 
-/** Makes a database that gateways of one test can follow one another on. */
+/** Creates a database that several gateways of a test can use in turn; dropped after the test. */
 export async function createDatabase(engine: TestEngine = STACK_ENGINE): Promise<TestDatabase> {
   const database = await engine.create();
   onTestFinished(() => database.drop());
   return database;
 }
 
-/** What a gateway of the stack with Redis is set to. A busy machine makes Redis slow, which is not what a test is about. */
+/** The settings for Redis. The long timeout keeps a Redis on a busy machine from failing tests of other things. */
 const onRedis = () => ({
   REDIS_URL: TEST_REDIS_URL,
   REDIS_PREFIX: createPrefix(),
   REDIS_RATE_LIMIT_TIMEOUT_MS: '10000',
 });
 
-/** Starts a real gateway on a free port with an empty account, no demo, and an engine that does not wait. */
+/** Starts a real gateway on a free port with an empty account, no demo, and an engine without delays. */
 export async function startGateway(options: GatewayOptions = {}): Promise<TestGateway> {
   const { env = {}, replaced = {}, engine = STACK_ENGINE } = options;
   const database = options.database ?? (await engine.create());
@@ -85,7 +85,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     ...(process.env.TEST_STACK === 'scale' && onRedis()),
     ...env,
   });
-  // Compiled at once, or never: a test asks most things but once.
+  // Queries are compiled at their first use, or never: tests run most queries only once.
   const compileAtUse = Math.min(config.compileAtUse, 1);
   const gateway = await start({ ...config, compileAtUse }, { logger, ...replaced });
   const { deps, url } = gateway;

@@ -1,9 +1,9 @@
-// Imported before the program: loads the gateway, and says `held`, and holds it until a word comes by the standard input.
+// Imported before the program: loads the gateway, prints `held`, and waits for input on stdin before the program runs.
 import { once } from 'node:events';
 import { flushCompileCache } from 'node:module';
 
 await import('../../src/app.ts');
-// One that is killed would keep nothing for the next.
+// A killed process would not write its compile cache.
 flushCompileCache();
 process.stderr.write('held\n');
 await once(process.stdin, 'data');

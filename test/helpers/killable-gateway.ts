@@ -10,17 +10,17 @@ export interface GatewayAddress {
   readonly key: string;
 }
 
-/** One process of a gateway. Times are in ms since the epoch. */
+/** One process of a gateway. Times are Unix times in milliseconds. */
 export interface ProcessRun {
   readonly startedAt: number;
-  /** Absent where the process was killed before it was ready. */
+  /** Absent if the process was killed before it was ready. */
   readyAt?: number;
   killedAt?: number;
   /** The database as the process left it. */
   left?: StoredState;
 }
 
-/** Everything stored of conversations. */
+/** All stored rows about conversations. */
 export type StoredState = Awaited<ReturnType<typeof readStore>>;
 
 /** The number of processes that are preloaded: loading takes longer than a process lives. */
@@ -29,7 +29,7 @@ const SPARES = 2;
 /** A gateway that a test kills and restarts with the same data. */
 export type KillableGateway = Awaited<ReturnType<typeof createKillableGateway>>;
 
-/** Creates a killable gateway, and starts it. */
+/** Creates a killable gateway and starts it. */
 export async function createKillableGateway(env: Readonly<Record<string, string>>) {
   const dataDir = await createDataDir();
   const cache = await createDataDir();
@@ -44,7 +44,7 @@ export async function createKillableGateway(env: Readonly<Record<string, string>
     return startProgram({ env: settings, isHeld: true });
   }
 
-  /** Resolves when the process runs, before it is ready. */
+  /** Resolves when the process has started; `ready` resolves when it serves. */
   async function start(): Promise<{ ready: Promise<void> }> {
     spares.push(preload());
     running = spares.shift() ?? preload();
@@ -76,7 +76,7 @@ export async function createKillableGateway(env: Readonly<Record<string, string>
     get current(): Promise<GatewayAddress> {
       return next.promise;
     },
-    /** Runs a GraphQL operation on the running gateway; rejects if that is killed meanwhile. */
+    /** Runs a GraphQL operation on the running gateway; rejects if the gateway is killed meanwhile. */
     async graphql<T>(query: string, variables: object = {}): Promise<GraphQLAnswer<T>> {
       return askGraphQL<T>(await next.promise, query, variables);
     },
@@ -105,7 +105,7 @@ async function readCopy(dataDir: string): Promise<StoredState> {
 
 const urlOf = (dataDir: string): string => `sqlite:${join(dataDir, 'chatgraph.db')}`;
 
-/** Reads everything stored of conversations in a database that gateways may be using. */
+/** Reads all rows about conversations from a database that gateways may be using. */
 export async function readStore(url: string) {
   const db = await openDatabase({ url, role: 'tool' });
   try {

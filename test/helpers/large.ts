@@ -8,17 +8,17 @@ import { insertConversation } from '../../src/store/conversations.ts';
 import type { Database } from '../../src/store/database.ts';
 import { insertMessage } from '../../src/store/messages.ts';
 
-/** What a conversation of large messages is like. */
+/** The size of a conversation of large messages. */
 interface LargeConversation {
   readonly messages: number;
   readonly content: string;
   readonly metadata: object;
 }
 
-/** The largest metadata that may come with a message. */
+/** Metadata of about the largest size that a message may have. */
 export const LARGE_METADATA = { note: 'x'.repeat(16_300) };
 
-/** Stores a conversation of large messages, and gives the ids. */
+/** Stores a conversation of large messages, and returns the ids. */
 export async function insertLargeConversation(
   db: Database,
   accountId: string,

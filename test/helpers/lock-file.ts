@@ -10,7 +10,7 @@ const HOLD = `
   process.stdout.write('held');
   process.stdin.on('data', () => { db.exec('rollback'); process.exit(); });`;
 
-/** Takes the write lock of a SQLite file in another process. Returns what lets go of it. */
+/** Takes the write lock of a SQLite file in another process, and returns a function that releases it. */
 export async function holdWriteLock(path: string): Promise<() => Promise<void>> {
   const holder = spawn(process.execPath, ['-e', HOLD, path], { stdio: ['pipe', 'pipe', 'inherit'] });
   onTestFinished(() => void holder.kill('SIGKILL'));

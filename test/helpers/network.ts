@@ -2,59 +2,59 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A way to a server that a test can cut. */
+/** A proxy to a server, which a test can cut, silence or slow down. */
 export interface Wire {
   readonly port: number;
   /** Ends all connections, and refuses new ones until `mend`. */
   cut(): void;
-  /** Keeps all connections and lets nothing through until `mend`. */
+  /** Keeps all connections open, but passes no bytes until `mend`. */
   silence(): void;
   mend(): void;
-  /** From now on everything arrives so much later, and its beginning byte by byte. */
+  /** Delays everything sent from now on, and delivers the first bytes of each chunk one at a time. */
   slow(delayMs: number): void;
   /**
-   * Lets the next transaction on a Postgres that says `text` commit, and ends its connection in place of the answer.
-   * Resolves when that has happened.
+   * Lets the next Postgres transaction that contains `text` commit, but drops its connection instead of passing on the
+   * server's confirmation. Resolves when the connection is dropped.
    */
   loseCommit(text: string): Promise<void>;
 }
 
-/** A commit whose answer is to be lost. */
+/** A commit whose confirmation is to be lost. */
 interface Loss {
   readonly text: string;
-  /** The connection whose transaction it is. */
+  /** The client's connection that runs the transaction. */
   near?: Socket;
   isAsked?: boolean;
   readonly happened: PromiseWithResolvers<void>;
 }
 
-/** So many bytes of a piece come one by one: enough to cut the frames of a protocol, and few enough to be quick. */
+/** The number of a chunk's bytes sent one by one: enough to split protocol frames, few enough to be quick. */
 const SLICED_BYTES = 32;
 
-/** Makes a way to a port of this machine. */
+/** Opens a proxy to a port, by default of this machine. */
 export async function openWire(target: number, host = '127.0.0.1'): Promise<Wire> {
-  const ends = new Set<Socket>();
+  const sockets = new Set<Socket>();
   let state: 'whole' | 'cut' | 'silent' = 'whole';
   let delayMs = 0;
   let loss: Loss | undefined;
-  const keep = (socket: Socket) => {
-    ends.add(socket);
+  const track = (socket: Socket) => {
+    sockets.add(socket);
     socket.setNoDelay();
     socket.on('error', () => {});
-    socket.on('close', () => ends.delete(socket));
+    socket.on('close', () => sockets.delete(socket));
   };
   const pass = (bytes: Buffer, to: Socket) => {
     if (delayMs === 0) to.write(bytes);
     else setTimeout(writeSliced, delayMs, bytes, to);
   };
   const server = createServer((near) => {
-    keep(near);
+    track(near);
     if (state === 'cut') {
       near.resetAndDestroy();
       return;
     }
     const far = connect(target, host);
-    keep(far);
+    track(far);
     near.on('data', (bytes) => {
       watchCommit(loss, near, bytes);
       pass(bytes, far);
@@ -77,7 +77,7 @@ export async function openWire(target: number, host = '127.0.0.1'): Promise<Wire
   await once(server, 'listening');
   const cut = () => {
     state = 'cut';
-    for (const socket of ends) socket.destroy();
+    for (const socket of sockets) socket.destroy();
   };
   onTestFinished(() => {
     cut();
@@ -88,11 +88,11 @@ export async function openWire(target: number, host = '127.0.0.1'): Promise<Wire
     cut,
     silence() {
       state = 'silent';
-      for (const socket of ends) socket.pause();
+      for (const socket of sockets) socket.pause();
     },
     mend() {
       state = 'whole';
-      for (const socket of ends) socket.resume();
+      for (const socket of sockets) socket.resume();
     },
     slow(ms) {
       delayMs = ms;
@@ -110,14 +110,14 @@ function writeSliced(bytes: Buffer, to: Socket): void {
   if (end < bytes.length) to.write(bytes.subarray(end));
 }
 
-/** Notes on which connection the text is said, and when that asks for the commit. */
+/** Records which connection sends the text, and when it sends the commit. */
 function watchCommit(loss: Loss | undefined, near: Socket, bytes: Buffer): void {
   if (loss === undefined) return;
   if (bytes.includes(loss.text)) loss.near ??= near;
   loss.isAsked ||= loss.near === near && bytes.includes('commit');
 }
 
-/** Makes a way to the server of a URL. @returns it, and the URL that leads over it. */
+/** Opens a proxy to the server of a URL. @returns the proxy, and the URL that goes through it. */
 export async function openWireTo(url: string, defaultPort: number): Promise<{ wire: Wire; url: string }> {
   const wired = new URL(url);
   const wire = await openWire(Number(wired.port || defaultPort), wired.hostname);
@@ -125,7 +125,7 @@ export async function openWireTo(url: string, defaultPort: number): Promise<{ wi
   return { wire, url: wired.href };
 }
 
-/** A port that nobody listens to. */
+/** Finds a port that no process listens on. */
 export async function findPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -13,16 +13,16 @@ import { findPort } from './network.ts';
 import { createPrefix } from './redis.ts';
 import { isThere, TEST_REDIS_URL } from './servers.ts';
 
-/** Whether there is a Redis. */
+/** Whether Redis is reachable. */
 export const hasRedis: boolean = await isThere(TEST_REDIS_URL);
 
-/** A process of a gateway, as far as it agrees with others. */
+/** The coordination part of a gateway node. */
 export interface Node extends Coordination {
-  /** What was logged. */
+  /** The parsed log lines. */
   readonly logs: readonly { readonly level: number; readonly msg: string }[];
 }
 
-/** Opens as many nodes as that on one Redis; closed when the test has ended. */
+/** Opens `count` nodes on one Redis, which are closed after the test. */
 export async function openNodes(
   count: number,
   { url = TEST_REDIS_URL, prefix = createPrefix() }: { url?: string; prefix?: string } = {},
@@ -38,7 +38,7 @@ export async function openNodes(
   return nodes;
 }
 
-/** Opens a limiter on a Redis; closed when the test has ended. */
+/** Opens a rate limiter on a Redis, which is closed after the test. */
 export async function openLimiter({
   url = TEST_REDIS_URL,
   prefix = createPrefix(),
@@ -49,7 +49,7 @@ export async function openLimiter({
   return createRedisRateLimiter(link, { clock: systemClock, countNodes: () => 2, timeoutMs: 2_000, ...options });
 }
 
-/** A client of the tests' own, for what a gateway would not do. */
+/** A separate Redis client, for commands that a gateway does not send. */
 export function openClient(url = TEST_REDIS_URL): Redis {
   const client = new Redis(url);
   client.on('error', () => {});
@@ -57,16 +57,16 @@ export function openClient(url = TEST_REDIS_URL): Redis {
   return client;
 }
 
-/** A Redis of the test's own, that keeps nothing when it is stopped. */
+/** A Redis server for one test, which loses its data when it is stopped. */
 export interface OwnRedis {
   readonly url: string;
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** Lets it hang, as if the network swallowed everything; or ends that. */
+  /** Suspends the server, as if the network dropped every packet, or resumes it. */
   signal(name: 'SIGSTOP' | 'SIGCONT'): void;
 }
 
-/** Starts a Redis on a free port; ended when the test has. */
+/** Starts a Redis on a free port, which is stopped after the test. */
 export async function startRedis(options: readonly string[] = []): Promise<OwnRedis> {
   const port = await findPort();
   let server: ChildProcess | undefined;

@@ -1,13 +1,13 @@
 import { type VitestUtils, vi } from 'vitest';
 
-/** How long a test waits for what should come at once: a busy machine takes longer than the second that vitest gives. */
+/** The default timeout of `vi.waitFor`: on a busy machine, vitest's default of one second is too short. */
 const PATIENCE_MS = 20_000;
 
 const { waitFor } = vi;
 
-/** Waits as vitest does, and longer unless told. */
+/** Vitest's `waitFor` with a longer default timeout. */
 const waitPatiently: VitestUtils['waitFor'] = (callback, options) =>
   waitFor(callback, typeof options === 'number' ? options : { timeout: PATIENCE_MS, ...options });
 
-// Files that share their modules come here but once.
+// Test files that share their modules run this only once.
 vi.waitFor = waitPatiently;

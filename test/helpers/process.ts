@@ -9,57 +9,57 @@ import { onTestFinished } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** A program that was started, with what it says. */
+/** A started program, with its output so far. */
 export interface Running {
   readonly stdout: string;
   readonly stderr: string;
-  /** Resolves with the exit code, or the name of the signal that ended it, when it and its output have ended. */
+  /** Resolves with the exit code or the signal that ended it, once the program and its output have ended. */
   readonly exited: Promise<number | NodeJS.Signals>;
-  /** Resolves when what was said on a stream fits; rejects when the program ends and it does not. */
-  until(stream: 'stdout' | 'stderr', fits: RegExp): Promise<RegExpExecArray>;
-  /** Sends a signal to the program that was started, and to no other. */
+  /** Resolves when a stream's output matches `pattern`; rejects if the stream ends without a match. */
+  until(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray>;
+  /** Sends a signal to the started program only, not to its children. */
   kill(signal: NodeJS.Signals): void;
-  /** Lets a program run that was held. */
+  /** Lets a held program run. */
   release(): void;
 }
 
-/** A gateway in a process of its own. */
+/** A gateway in its own process. */
 export interface RunningGateway extends Running {
   readonly url: string;
-  /** The first key, where this start has printed one; else empty. */
+  /** The first key if this start printed one, otherwise empty. */
   readonly key: string;
-  /** The id of the process that answers, which is not npm's. */
+  /** The process id of the gateway itself, not of npm. */
   readonly pid: number;
 }
 
-/** How to start one. */
+/** How to start the program. */
 export interface ProcessOptions {
   readonly args?: readonly string[];
-  /** What `node` runs; absent: the program. */
+  /** The script that `node` runs; by default the program. */
   readonly script?: string;
-  /** Settings on top of an environment that has none. */
+  /** Settings; no others are inherited from the test's environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** `npm` runs it as people do; `node` as services do. */
+  /** `npm` starts it as a person would, `node` (the default) as a service manager would. */
   readonly through?: 'npm' | 'node';
-  /** Loads the program, which takes most of the time of a start, and waits for `release` before it runs it. */
+  /** Loads the program, which takes most of a start's time, but runs it only after `release`. */
   readonly isHeld?: boolean;
 }
 
-/** What a program leaves behind that has ended. */
+/** The exit code and output of an ended program. */
 export interface Finished {
   readonly code: number | NodeJS.Signals;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Makes a folder for a database, deleted when the test has ended. */
+/** Creates a folder for a database, which is deleted after the test. */
 export async function createDataDir(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'chatgraph-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
   return dir;
 }
 
-/** Starts the program in the project's folder; whatever is left of it at the end of the test is killed. */
+/** Starts the program in the project's folder; after the test it and its children are killed. */
 export function startProgram(options: ProcessOptions): Running {
   const { args = [], script = 'bin/chatgraph.js', env = {}, through = 'node', isHeld = false } = options;
   const hold = isHeld ? ['--import', './test/helpers/hold.ts'] : [];
@@ -70,18 +70,18 @@ export function startProgram(options: ProcessOptions): Running {
     cwd: ROOT,
     env: { HOME, PATH: join(ROOT, 'node_modules/.bin') + delimiter + PATH, ...env },
     stdio: [isHeld ? 'pipe' : 'ignore', 'pipe', 'pipe'],
-    // A group of its own, so that it can be ended with all that it started.
+    // A separate process group, so that it can be killed together with its children.
     detached: true,
   }) as ChildProcessByStdio<Writable | null, Readable, Readable>;
   const output = { stdout: '', stderr: '' };
-  const isOver = { stdout: false, stderr: false };
+  const hasEnded = { stdout: false, stderr: false };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8');
     child[name].on('data', (text: string) => {
       output[name] += text;
     });
     child[name].on('end', () => {
-      isOver[name] = true;
+      hasEnded[name] = true;
     });
   }
   const exited = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
@@ -97,11 +97,11 @@ export function startProgram(options: ProcessOptions): Running {
       return output.stderr;
     },
     exited,
-    async until(stream, fits) {
+    async until(stream, pattern) {
       while (true) {
-        const found = fits.exec(output[stream]);
-        if (found) return found;
-        if (isOver[stream]) throw new Error(`It ended without saying ${fits}.\n${output.stdout}\n${output.stderr}`);
+        const match = pattern.exec(output[stream]);
+        if (match) return match;
+        if (hasEnded[stream]) throw new Error(`No output matched ${pattern}.\n${output.stdout}\n${output.stderr}`);
         await Promise.race(['data', 'end'].map((event) => once(child[stream], event)));
       }
     },
@@ -117,14 +117,14 @@ export async function runProgram(options: ProcessOptions): Promise<Finished> {
   return { code, stdout: running.stdout, stderr: running.stderr };
 }
 
-/** Starts a gateway on a free port and waits until it says that it is ready. */
+/** Starts a gateway on a free port and waits until it is ready. */
 export async function startGatewayProcess({ env, ...options }: ProcessOptions): Promise<RunningGateway> {
   return awaitGateway(startProgram({ ...options, env: { PORT: '0', ...env } }));
 }
 
-/** Waits until a gateway that was started on a free port says that it is ready. */
+/** Waits until a gateway that was started on a free port is ready. */
 export async function awaitGateway(running: Running): Promise<RunningGateway> {
-  // The block is printed in one piece, with two line ends at its end.
+  // The gateway prints the block in one write, which ends with two newlines.
   const block = await running.until('stdout', /GraphiQL +(http:\S+)\/graphql[\s\S]*\n\n/);
   const url = block[1] ?? '';
   const [key = ''] = /\bic_\w{42}\b/.exec(running.stdout) ?? [];
@@ -147,6 +147,6 @@ function killGroup(child: ChildProcess): void {
   try {
     process.kill(-(child.pid ?? Number.NaN), 'SIGKILL');
   } catch {
-    // Nothing is left of it.
+    // The group has already ended.
   }
 }

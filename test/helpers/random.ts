@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same for the same seed. Source: mulberry32. */
+/** Creates a pseudorandom generator that repeats its numbers for the same seed. Source: mulberry32. */
 export function createRandom(seed: number) {
   let state = seed;
   const next = () => {
@@ -7,7 +7,7 @@ export function createRandom(seed: number) {
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
   };
-  /** A whole number below `end`. */
+  /** An integer from 0 to below `end`. */
   return { below: (end: number) => Math.floor(next() * end) };
 }
 
@@ -15,12 +15,12 @@ export type Random = ReturnType<typeof createRandom>;
 
 const WORDS = ['answer ', 'é', '👍🏽', '👨‍👩‍👧 ', '\n\n', 'a', '𝔘nicode ', 'שלום ', '{"json": "\\u0000"} ', ''];
 
-/** A text of so many words, of all kinds that are hard to cut. */
+/** Writes a text from `words` pieces, many of which are hard to split, such as surrogate pairs. */
 export function writeText(random: Random, words: number): string {
   return Array.from({ length: words }, () => WORDS[random.below(WORDS.length)]).join('');
 }
 
-/** Lets others have their turn so many times. */
+/** Yields to the event loop `count` times. */
 export async function lookAround(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 }

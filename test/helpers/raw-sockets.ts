@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import type { TestGateway } from './gateway.ts';
 
-/** A message of the protocol. */
+/** A message of the `graphql-transport-ws` protocol. */
 interface Frame {
   readonly type: string;
   readonly id?: string;
@@ -22,10 +22,10 @@ export function connect(
   const refused = once(socket, 'unexpected-response').then(([, response]) => response.statusCode as number);
   socket.on('error', () => {});
 
-  async function receive(fits: (frame: Frame) => boolean): Promise<Frame> {
+  async function receive(matches: (frame: Frame) => boolean): Promise<Frame> {
     while (true) {
-      const found = frames.find(fits);
-      if (found) return found;
+      const match = frames.find(matches);
+      if (match) return match;
       await Promise.race([once(socket, 'message'), closed.then(() => Promise.reject(new Error('closed')))]);
     }
   }
@@ -40,13 +40,13 @@ export function connect(
     opened: once(socket, 'open'),
     send: (frame: object | string) => socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame)),
     receive,
-    /** Introduces itself, and waits for the acknowledgement. */
+    /** Sends `connection_init`, and waits for the acknowledgement. */
     async init(payload?: object): Promise<void> {
       await once(socket, 'open');
       socket.send(JSON.stringify({ type: 'connection_init', ...(payload && { payload }) }));
       await receive(({ type }) => type === 'connection_ack');
     },
-    /** Runs an operation; gives its first result or its errors. */
+    /** Runs an operation, and returns its first result or its errors. */
     async ask(query: string, more: object = {}, id = `${frames.length}-${Math.random()}`): Promise<Result> {
       socket.send(JSON.stringify({ type: 'subscribe', id, payload: { query, ...more } }));
       const { type, payload } = await receive((frame) => frame.id === id);
@@ -55,7 +55,7 @@ export function connect(
   };
 }
 
-/** What an operation came to. */
+/** The result of an operation. */
 export interface Result {
   readonly data?: unknown;
   readonly errors?: readonly { message: string; extensions: Record<string, unknown> }[] | undefined;

@@ -1,4 +1,4 @@
 import { randomUUID } from 'node:crypto';
 
-/** A prefix that nobody else has. */
+/** Creates a unique key prefix. */
 export const createPrefix = (): string => `test-${randomUUID()}:`;

@@ -2,27 +2,27 @@ import { expect, vi } from 'vitest';
 import type { TestGateway } from './gateway.ts';
 import { lookAround } from './random.ts';
 
-/** What this process holds open, the gateway's end and the clients'. */
+/** What this process holds open, both the gateway's ends and the clients'. */
 export interface Resources {
   readonly sockets: number;
-  /** Those that keep the process alive. */
+  /** The timers that keep the process alive. */
   readonly timers: number;
 }
 
 const SETTLE_MS = 5_000;
-/** A gateway that waits for somebody waits for seconds. */
+/** The limit for closing: a gateway that waits for a client takes several seconds. */
 const CLOSE_MS = 1_500;
 
 /** Counts what is open right now. */
 export function countResources(): Resources {
   const open = process.getActiveResourcesInfo();
-  const count = (name: string) => open.filter((one) => one === name).length;
+  const count = (name: string) => open.filter((resource) => resource === name).length;
   return { sockets: count('TCPSocketWrap'), timers: count('Timeout') };
 }
 
 /**
- * Checks that nobody is served any more and nothing is under way; closes the gateway, which has nobody to wait for; and
- * checks that no socket and no timer is left that was not there `before` it was started.
+ * Checks that no client is served and no work is in progress; closes the gateway, which must not have to wait; and
+ * checks that there are no more sockets and timers than `before` the gateway started.
  */
 export async function expectNothingLeft({ deps, close }: TestGateway, before: Resources): Promise<void> {
   const { bus, liveReplies, background, metrics } = deps;
@@ -34,7 +34,7 @@ export async function expectNothingLeft({ deps, close }: TestGateway, before: Re
   const startedAt = performance.now();
   await close();
   expect(performance.now() - startedAt).toBeLessThan(CLOSE_MS);
-  // Without a timer of its own, which would be counted.
+  // This loop uses no timer, because that would be counted.
   const deadline = performance.now() + SETTLE_MS;
   let now = countResources();
   while ((now.sockets > before.sockets || now.timers > before.timers) && performance.now() < deadline) {

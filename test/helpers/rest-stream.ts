@@ -23,13 +23,13 @@ export const restEvents: Transport = {
   subscribe({ url, key }, options) {
     if (!('conversationId' in options)) throw new Error('REST follows conversations only.');
     const { conversationId, after } = options;
-    const left = new AbortController();
-    const leave = () => left.abort();
+    const controller = new AbortController();
+    const leave = () => controller.abort();
     return createReader((sink) => {
       async function read(): Promise<void> {
         const response = await fetch(`${url}/v1/conversations/${conversationId}/events`, {
           headers: { authorization: `Bearer ${options.key ?? key}`, ...(after != null && { 'last-event-id': after }) },
-          signal: left.signal,
+          signal: controller.signal,
         });
         if (response.status !== 200) throw [{ extensions: { code: response.status } }];
         for await (const { id = '', event, data = '' } of readEventStream(response)) {
@@ -45,7 +45,7 @@ export const restEvents: Transport = {
   },
 };
 
-const OF_NO_MESSAGE = new Set(['stream.gap', 'conversation.deleted', 'handoff.changed']);
+const WITHOUT_MESSAGE = new Set(['stream.gap', 'conversation.deleted', 'handoff.changed']);
 
 /** Converts an event of REST to an event of the graph. */
 function toStreamEvent(cursor: string, event: string, data: RestData): StreamEvent {
@@ -53,7 +53,7 @@ function toStreamEvent(cursor: string, event: string, data: RestData): StreamEve
   const __typename = event.replace(/\b\w/g, (letter) => letter.toUpperCase()).replace('.', '');
   const about = { __typename, cursor, conversationId, at };
   if (message !== undefined) return { ...about, message: toStreamMessage(message) };
-  if (OF_NO_MESSAGE.has(event)) return about;
+  if (WITHOUT_MESSAGE.has(event)) return about;
   if (messageId === undefined) throw new Error(`${event} names no message.`);
   if (citation !== undefined) return { ...about, messageId, citation: toStreamCitation(citation) };
   return { ...about, messageId, ...(offset !== undefined && { offset }), ...(text !== undefined && { text }) };

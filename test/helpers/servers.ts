@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 
-/** The Postgres in which tests make databases of their own. */
+/** The Postgres server on which each test creates its databases. */
 export const TEST_DATABASE_URL = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres';
 
 /** The Redis that tests share. */
@@ -10,7 +10,7 @@ export const TEST_REDIS_URL = process.env.TEST_REDIS_URL ?? 'redis://127.0.0.1:6
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'postgres:': 5432, 'postgresql:': 5432, 'redis:': 6379 };
 const TIMEOUT_MS = 2_000;
 
-/** Whether anything listens where a URL points to; where it has to, in CI, its absence is an error. */
+/** Whether a server listens at a URL; throws in CI if there is none, because the tests need it there. */
 export async function isThere(url: string): Promise<boolean> {
   const { protocol, hostname, port, host } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port) || (DEFAULT_PORTS[protocol] ?? 0) });

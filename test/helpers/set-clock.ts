@@ -1,8 +1,8 @@
-// Imported before the program: its wall clock is `CLOCK_OFFSET_MS` ahead, set back by an hour at each SIGUSR2, and
-// forth by an hour at each SIGWINCH.
-const machine = Date.now;
+// Imported before the program: its wall clock starts `CLOCK_OFFSET_MS` ahead; each SIGUSR2 sets it back by an hour,
+// each SIGWINCH forward by an hour.
+const systemNow = Date.now;
 let offsetMs = Number(process.env.CLOCK_OFFSET_MS ?? 0);
-Date.now = () => machine() + offsetMs;
+Date.now = () => systemNow() + offsetMs;
 process.on('SIGUSR2', () => {
   offsetMs -= 3_600_000;
   process.stderr.write('clock set back\n');

@@ -2,7 +2,7 @@ import type { Reporter } from 'vitest/node';
 
 const LISTED = 10;
 
-/** A reporter that lists the ten files that took longest at the end of a run, so that a slow one is noticed. */
+/** A reporter that lists the ten slowest test files at the end of a run. */
 export const slowestFiles: Reporter = {
   onTestRunEnd(modules) {
     if (modules.length <= LISTED) return;

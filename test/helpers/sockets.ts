@@ -2,7 +2,7 @@ import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import type { TestGateway } from './gateway.ts';
 
-/** What an operation came to, the same over every transport. */
+/** The result of an operation, the same over every transport. */
 export interface Answer {
   readonly data?: unknown;
   readonly errors?: readonly PublicError[] | undefined;
@@ -21,18 +21,18 @@ export interface Closing {
   readonly reason: string;
 }
 
-/** A WebSocket of the official client. */
+/** A WebSocket connection of the official client. */
 export interface TestSocket {
-  /** Runs one operation, and gives its first answer or the errors that refused it. */
+  /** Runs one operation, and returns its first result or the errors that rejected it. */
   ask(query: string, variables?: object, extensions?: object): Promise<Answer>;
-  /** Resolves when the server has acknowledged the socket. */
+  /** Resolves when the server has acknowledged the connection. */
   readonly connected: Promise<void>;
-  /** Resolves when the socket was closed, by whomever. */
+  /** Resolves when either side has closed the socket. */
   readonly closed: Promise<Closing>;
   close(): void;
 }
 
-/** Opens a socket at once, with these `connectionParams`; without any unless told. */
+/** Opens a socket immediately, with `connectionParams` if given. */
 export function openSocket({ url }: Pick<TestGateway, 'url'>, connectionParams?: Record<string, unknown>): TestSocket {
   const connected = Promise.withResolvers<void>();
   const closed = Promise.withResolvers<Closing>();
@@ -69,7 +69,7 @@ export function openSocket({ url }: Pick<TestGateway, 'url'>, connectionParams?:
   };
 }
 
-/** The codes of an answer's errors. */
+/** The codes of a result's errors. */
 export function codesOf({ errors = [] }: Answer): unknown[] {
   return errors.map(({ extensions }) => extensions?.code);
 }

@@ -52,7 +52,7 @@ export interface StreamMessage {
   readonly citations: readonly StreamCitation[];
   readonly finishReason: string | null;
   readonly error: { code: string; message: string } | null;
-  /** Only of `FollowUpsSuggested`. */
+  /** Only in `FollowUpsSuggested`. */
   readonly followUps?: readonly string[];
 }
 
@@ -64,19 +64,19 @@ export interface Reader {
   readonly errors: readonly string[];
   /** The deltas of one message, joined at their offsets. */
   readonly text: string;
-  /** Resolves with the first matching event, past or future; rejects if the stream ends before. */
-  until(fits: (event: StreamEvent) => boolean): Promise<StreamEvent>;
+  /** Resolves with the first matching event, past or future; rejects if the stream ends without one. */
+  until(matches: (event: StreamEvent) => boolean): Promise<StreamEvent>;
   /** Resolves when the server completes the stream, or with the error that ended it. */
   readonly ended: Promise<unknown>;
-  /** Unsubscribes as the protocol defines it. */
+  /** Unsubscribes properly, as the protocol defines it. */
   leave(): void;
-  /** Drops the connection. */
+  /** Drops the connection without unsubscribing. */
   vanish(): void;
 }
 
 /**
- * What to subscribe to: a message, a conversation, a chatbot, or the deliveries of webhooks (null: of all subscriptions);
- * without any of them, the quota of the account.
+ * What to subscribe to: a message, a conversation, a chatbot, or the deliveries of a webhook subscription (null: of
+ * all); without any of these fields, the account's quota warnings.
  */
 export type SubscribeOptions = Attachment &
   (
@@ -146,7 +146,7 @@ const FOLLOW_DELIVERIES = `subscription Follow($subscriptionId: ID) {
   webhookDeliveries(subscriptionId: $subscriptionId) { __typename id status attemptCount subscription { id } }
 }`;
 
-/** GraphQL over WebSocket; each reader has a socket of its own. */
+/** GraphQL over WebSocket; each reader has its own socket. */
 export const webSocket: Transport = {
   name: 'graphql-ws',
   subscribe({ url, key }, options) {
@@ -189,13 +189,13 @@ export const serverSentEvents: Transport = {
 /** Every transport that carries subscriptions. */
 export const TRANSPORTS: readonly Transport[] = [webSocket, serverSentEvents];
 
-/** Starts a gateway whose engine emits what the test pushes, with a live reply. */
+/** Starts a gateway with an open reply; its engine emits what the test pushes. */
 export async function startReply({ env, replaced }: Pick<GatewayOptions, 'env' | 'replaced'> = {}) {
   const engine = createScriptedEngine();
   const engines = new Map([['builtin', engine]]);
   const gateway = await startGateway({ ...(env && { env }), replaced: { engines, ...replaced } });
   onTestFinished(() => gateway.close());
-  // The gateway would wait for a reply that the test leaves unfinished.
+  // Otherwise closing the gateway would wait for an unfinished reply.
   onTestFinished(() => engine.push(finish));
   const chatbotId = await createChatbot(gateway);
   return { gateway, engine, chatbotId, ...(await send(gateway, { chatbotId, content: 'Well?' })) };
@@ -236,14 +236,14 @@ export interface Sink {
 }
 
 function operationOf({ key: _, ...variables }: SubscribeOptions) {
-  // A variable that is undefined is left out by JSON: it is absent, not null.
+  // JSON leaves out an undefined variable: it is absent, not null.
   if ('messageId' in variables) return { query: MESSAGE_STREAM, variables };
   if ('subscriptionId' in variables) return { query: FOLLOW_DELIVERIES, variables };
   if ('chatbotId' in variables) return { query: FOLLOW_CHATBOT, variables };
   return { query: 'conversationId' in variables ? FOLLOW_CONVERSATION : FOLLOW_QUOTA, variables };
 }
 
-/** Creates a reader of the results that a client receives. */
+/** Creates a reader that collects a subscription's results. */
 export function createReader(subscribe: (sink: Sink) => () => void, vanish: () => void): Reader {
   const events: StreamEvent[] = [];
   const errors: string[] = [];
@@ -256,17 +256,17 @@ export function createReader(subscribe: (sink: Sink) => () => void, vanish: () =
     end.resolve(error);
     for (const wake of waiting) wake();
   };
-  const note = (list: Result['errors'] = []) => {
+  const recordErrors = (list: Result['errors'] = []) => {
     for (const { extensions } of list) errors.push(String(extensions?.code));
   };
   const unsubscribe = subscribe({
-    next({ data, errors: found }) {
-      note(found);
+    next({ data, errors: received }) {
+      recordErrors(received);
       if (data) events.push(...Object.values(data));
       for (const wake of waiting) wake();
     },
     error(error) {
-      if (Array.isArray(error)) note(error);
+      if (Array.isArray(error)) recordErrors(error);
       finish(error);
     },
     complete: () => finish(),
@@ -278,10 +278,10 @@ export function createReader(subscribe: (sink: Sink) => () => void, vanish: () =
     get text() {
       return textOf(events);
     },
-    async until(fits) {
+    async until(matches) {
       while (true) {
-        const found = events.find(fits);
-        if (found) return found;
+        const match = events.find(matches);
+        if (match) return match;
         if (isEnded) throw new Error(`The stream ended after ${events.map((event) => event.__typename).join(', ')}.`);
         await new Promise<void>((resolve) => {
           const wake = () => {

@@ -9,19 +9,19 @@ import { isThere, TEST_DATABASE_URL } from './servers.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Migrated databases without a row, which test databases are copies of. */
+    /** Migrated databases without rows, which test databases are copied from. */
     templates: {
       /** The path of a SQLite file. */
       readonly sqlite: string;
-      /** The name of a database on the Postgres of the tests; absent where there is none. */
+      /** The name of a database on the tests' Postgres; undefined if that is unreachable. */
       readonly postgres: string | undefined;
-      /** What the names of this run's databases begin with. */
+      /** The prefix of the names of this run's databases. */
       readonly prefix: string;
     };
   }
 }
 
-/** Migrates one database of each kind, once for a run; to copy one takes a fraction of that. */
+/** Migrates one database per engine, once per run; copying it takes a fraction of the time. */
 export async function setup(project: TestProject): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'chatgraph-template-'));
   const sqlite = join(folder, 'chatgraph.db');
@@ -35,14 +35,14 @@ export async function setup(project: TestProject): Promise<void> {
   });
 }
 
-/** Removes them at the end of the run. */
+/** Removes the templates at the end of the run. */
 export async function teardown(): Promise<void> {
   for (const cleanUp of cleanups.splice(0)) await cleanUp();
 }
 
 const cleanups: (() => Promise<void>)[] = [];
 
-/** Drops the template and every database that the tests have left. */
+/** Drops the template and every remaining test database. */
 async function dropAll(prefix: string): Promise<void> {
   const names = await ask(`select datname as name from pg_database where starts_with(datname, '${prefix}')`);
   for (const { name } of names) await ask(`drop database if exists ${name} with (force)`);

@@ -6,11 +6,11 @@ import type { TestGateway } from './gateway.ts';
 import { delta, finish } from './models/engines.ts';
 import { webSocket } from './streams.ts';
 
-/** Who was told something by some stream, and what is there. */
-type Given = Awaited<ReturnType<typeof tellElsewhere>>;
+/** A conversation, and readers of other streams. */
+type Setup = Awaited<ReturnType<typeof followOtherStreams>>;
 
-/** Everything that a cursor of a conversation can be wrong about. */
-const WRONG: Record<string, (given: Given) => string | undefined> = {
+/** Every way in which a cursor can be wrong for a conversation. */
+const WRONG: Record<string, (setup: Setup) => string | undefined> = {
   'an empty text': () => '',
   garbage: () => 'nonsense',
   'more garbage': () => '🙂%00',
@@ -18,36 +18,36 @@ const WRONG: Record<string, (given: Given) => string | undefined> = {
   "one of another account's conversation": ({ foreign }) => foreign.events.at(-1)?.cursor,
   "one of a message's stream": ({ message }) => message.events.at(-1)?.cursor,
   "one of a chatbot's stream": ({ chatbot }) => chatbot.events.at(-1)?.cursor,
-  'one that an earlier version has written': ({ conversationId, last }) => writeUnsigned(`c:${conversationId}:${last}`),
-  'one that nobody has signed': ({ right }) => right.slice(0, -14),
-  'one that is signed with nothing': ({ right }) => `${right.slice(0, -14)}${'A'.repeat(14)}`,
+  'one of an earlier gateway version': ({ conversationId, last }) => writeUnsigned(`c:${conversationId}:${last}`),
+  'one without a signature': ({ right }) => right.slice(0, -14),
+  'one with a signature of zeros': ({ right }) => `${right.slice(0, -14)}${'A'.repeat(14)}`,
   'one with another version': ({ right }) => alter(right, 0),
   'one with another number': ({ right }) => alter(right, 3),
   'one with another event': ({ right }) => alter(right, 8),
   'one with another signature': ({ right }) => alter(right, right.length - 1),
   'one that is too long': ({ right }) => `${right}${'A'.repeat(1_000)}`,
   'one with a letter for its number': ({ gateway, conversationId }) => signPosition(gateway, conversationId, 'one___0'),
-  'one that goes on': ({ gateway, conversationId }) => signPosition(gateway, conversationId, '1___0_0'),
+  'one with an extra part': ({ gateway, conversationId }) => signPosition(gateway, conversationId, '1___0_0'),
 };
 
-/** A conversation that has ended, the cursor of its last event, and cursors that are none of it, by what they are. */
+/** A conversation without an open reply, the cursor of its last event, and cursors invalid for it, by description. */
 export async function gatherWrongCursors() {
-  const given = await tellElsewhere();
+  const setup = await followOtherStreams();
   const wrong: Record<string, string> = {};
   for (const [what, choose] of Object.entries(WRONG)) {
-    const cursor = choose(given);
-    if (cursor === undefined) throw new Error(`Nobody was told of ${what}.`);
+    const cursor = choose(setup);
+    if (cursor === undefined) throw new Error(`No reader received ${what}.`);
     wrong[what] = cursor;
   }
   expect(new Set(Object.values(wrong)).size).toBe(Object.keys(WRONG).length);
-  const { gateway, conversationId, replyId, right } = given;
+  const { gateway, conversationId, replyId, right } = setup;
   return { gateway, conversationId, replyId, right, wrong };
 }
 
-/** A conversation, and readers of other things that were told something. */
-async function tellElsewhere() {
+/** Creates a conversation, and readers of other streams that have each received an event. */
+async function followOtherStreams() {
   const { gateway, engine, chatbotId, conversationId, replyId } = await startConversation();
-  // Whatever is left unfinished would be waited for.
+  // Otherwise closing the gateway would wait for unfinished replies.
   onTestFinished(() => engine.push(finish, finish));
   const message = webSocket.subscribe(gateway, { messageId: replyId });
   await message.ended;

@@ -11,7 +11,7 @@ const LIMIT = 100_000;
 
 type Ask = (query: string, variables?: object, key?: string) => Promise<Answer>;
 
-/** Asks over server-sent events, which carry queries too. */
+/** Sends a query over server-sent events, which carry queries too. */
 const askByEvents =
   (gateway: TestGateway): Ask =>
   (query, variables = {}, key = gateway.key) =>
@@ -108,7 +108,7 @@ describe.each(['true', 'false'])('a response of more than MAX_ANSWER_BYTES, comp
     });
   });
 
-  it('is refused with its largest parts named', async () => {
+  it('is rejected with its largest parts named', async () => {
     const { errors } = await gateway.graphql(
       `query($id:ID!){small:conversation(id:$id){id} large:conversation(id:$id){messages(first:30){nodes{content}}}}`,
       { id: plain.conversationId },
@@ -116,7 +116,7 @@ describe.each(['true', 'false'])('a response of more than MAX_ANSWER_BYTES, comp
     expect(errors?.[0]?.extensions).toMatchObject({ limit: LIMIT, parts: [{ field: 'large' }, { field: 'small' }] });
   });
 
-  it('gives a webhook its default body, with the reason', async () => {
+  it('makes a webhook send its default body, with the reason', async () => {
     const { id } = await writeEvent(gateway, { name: 'CONVERSATION_STARTED', conversationId: plain.conversationId });
     const document =
       'subscription{event{...on ConversationStartedEvent{conversation{messages(first:30){nodes{content}}}}}}';
@@ -139,7 +139,7 @@ describe.each(['true', 'false'])('a response of more than MAX_ANSWER_BYTES, comp
     expect(JSON.stringify(data).length).toBeGreaterThan(LIMIT);
   });
 
-  it('is no reason to refuse a whole list over REST', async () => {
+  it('is still sent if it is a complete list over REST', async () => {
     const { key, accountId } = await gateway.createTenant();
     const name = 'n'.repeat(255);
     for (let i = 0; i < 250; i++) await createChatbot(gateway, { key, name: `${i} ${name.slice(4)}` });
@@ -163,7 +163,7 @@ describe.each(['true', 'false'])('a response of more than MAX_ANSWER_BYTES, comp
 });
 
 describe('a mutation', () => {
-  it('has no effect if its largest possible response does not fit', async () => {
+  it('is rejected without side effects if the largest possible response does not fit', async () => {
     const gateway = await startGateway();
     const { conversationId } = await insertLargeConversation(gateway.deps.db, gateway.accountId, {
       messages: 1,

@@ -14,14 +14,14 @@ let gateway: TestGateway;
 beforeAll(async () => {
   gateway = await startGateway();
 });
-// Whatever was sent, nothing of it was an error of ours, and the gateway goes on.
+// After every input, the gateway has logged no internal error and keeps running.
 afterAll(async () => {
   expect(await gateway.graphql('{viewer{kind}}')).toMatchObject({ status: 200, ...ANSWER });
   expect(gateway.logs.filter(({ level }) => Number(level) >= 50)).toEqual([]);
   await gateway.close();
 });
 
-/** Sends a request with a key; POST unless told, and JSON unless `headers` says else. */
+/** Sends a request with a key; by default a POST of JSON. */
 async function request(init: RequestInit & { duplex?: 'half' }, path = '/graphql') {
   const headers = { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json', ...init.headers };
   const response = await gateway.fetch(path, { method: 'POST', ...init, headers });
@@ -61,7 +61,7 @@ describe('a body', () => {
     ['null', 'null'],
     ['a number', '1'],
     ['a string', '"{viewer{kind}}"'],
-    ['a byte that is no UTF-8', new Uint8Array(Buffer.from(QUERY.replace('kind', 'kind #\xff'), 'latin1'))],
+    ['a byte that is not UTF-8', new Uint8Array(Buffer.from(QUERY.replace('kind', 'kind #\xff'), 'latin1'))],
     ['a surrogate in UTF-8', new Uint8Array(Buffer.from(QUERY.replace('kind', 'kind #\xed\xa0\x80'), 'latin1'))],
     ['UTF-16', new Uint8Array(Buffer.from(QUERY, 'utf16le'))],
     ['brackets 100,000 deep and cut off', '['.repeat(100_000)],
@@ -94,7 +94,7 @@ describe('a body', () => {
 
 describe('the parameters of an operation', () => {
   const TWO = 'query A{viewer{kind}} query B{viewer{kind}}';
-  /** JSON with lists 50,000 deep where `DEEP` is: nothing but text can be made of those. */
+  /** JSON with `DEEP` replaced by lists nested 50,000 deep, which only string operations can build. */
   const write = (body: object) => JSON.stringify(body).replace('"DEEP"', '['.repeat(50_000) + ']'.repeat(50_000));
   const WITH_ID = 'query($id:ID!){node(id:$id){id}}';
   const CREATE = 'mutation($input:CreateChatbotInput!){createChatbot(input:$input){__typename}}';
@@ -116,7 +116,7 @@ describe('the parameters of an operation', () => {
       'a number that is too large',
       { query: 'query($n:Int){chatbots(first:$n){nodes{id}}}', variables: { n: 2 ** 31 } },
     ],
-    ['a number that is no integer', { query: 'query($n:Int){chatbots(first:$n){nodes{id}}}', variables: { n: 1.5 } }],
+    ['a fraction for an integer', { query: 'query($n:Int){chatbots(first:$n){nodes{id}}}', variables: { n: 1.5 } }],
     [
       'an unknown enum value',
       {
@@ -126,7 +126,7 @@ describe('the parameters of an operation', () => {
     ],
     ['an unknown input field', { query: CREATE, variables: { input: { name: 'A', colour: 'red' } } }],
     ['a missing input field', { query: CREATE, variables: { input: {} } }],
-    ['lists within each other', { query: 'query($ids:[ID!]!){nodes(ids:$ids){id}}', variables: { ids: 'DEEP' } }],
+    ['deeply nested lists', { query: 'query($ids:[ID!]!){nodes(ids:$ids){id}}', variables: { ids: 'DEEP' } }],
     ['JSON nested 50,000 deep', { query: CREATE, variables: { input: { name: 'A', metadata: { a: 'DEEP' } } } }],
   ])('with %s are BAD_USER_INPUT', async (_name, body) => {
     const strict = await request({
@@ -190,8 +190,8 @@ describe('the method', () => {
   });
 });
 
-describe('the wire', () => {
-  /** Sends bytes as they are, and gives what comes back until the other side hangs up. */
+describe('a connection', () => {
+  /** Sends raw bytes, and returns what comes back until the gateway closes the connection. */
   async function sendBytes(...pieces: (string | Uint8Array)[]): Promise<string> {
     const { hostname, port } = new URL(gateway.url);
     const socket = connect(Number(port), hostname);
@@ -215,11 +215,11 @@ describe('the wire', () => {
       'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n',
     ],
     ['a header with a NUL', 'GET /graphql HTTP/1.1\r\nHost: x\r\nX-Api-Key: a\0b\r\n\r\n'],
-  ])('with %s is answered with 400 and closed', async (_name, bytes) => {
+  ])('with %s gets a 400 and is closed', async (_name, bytes) => {
     expect(await sendBytes(bytes)).toMatch(/^HTTP\/1\.1 400 /);
   });
 
-  it('with headers of more than 16 kB is answered with 431 and closed', async () => {
+  it('with headers of more than 16 kB gets a 431 and is closed', async () => {
     expect(await sendBytes(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(20_000)}\r\n\r\n`)).toMatch(
       /^HTTP\/1\.1 431 /,
     );

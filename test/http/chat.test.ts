@@ -6,7 +6,7 @@ import { DEMO_CHATBOT_ID } from '../../src/demo.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 
-/** An address of this machine that others know it by; undefined where it has none. */
+/** An address of this machine in a network; undefined if it has none. */
 const outside = Object.values(networkInterfaces())
   .flatMap((addresses) => addresses ?? [])
   .find(({ internal, family }) => !internal && family === 'IPv4')?.address;
@@ -17,7 +17,7 @@ interface Answer {
   readonly text: string;
 }
 
-/** Starts a gateway with the demo chatbot, and a way to ask it with any headers, `Host` included. */
+/** Starts a gateway with the demo chatbot; `ask` sends requests with any headers, including `Host`. */
 async function start(env: Record<string, string> = {}) {
   const gateway = await startGateway({ env: { SEED_DEMO: 'true', ...env } });
   onTestFinished(() => gateway.close());
@@ -36,12 +36,12 @@ async function start(env: Record<string, string> = {}) {
 
 type Ask = (method: string, path: string, headers?: Record<string, string>, address?: string) => Promise<Answer>;
 
-/** Exchanges a secret. */
+/** Exchanges a secret for a session. */
 function open(ask: Ask, name: string, secret: string, address?: string): Promise<Answer> {
   return ask('POST', `/chat/${name}/session`, { authorization: `Bearer ${secret}` }, address);
 }
 
-/** All that a stranger can tell an answer by; what every answer has of its own is left out. */
+/** Everything that distinguishes responses for a stranger, without what differs in every response. */
 function traitsOf({ status, headers: { date, 'x-request-id': requestId, ...headers }, text }: Answer) {
   return { status, headers, text };
 }
@@ -82,7 +82,7 @@ describe('the chat page', () => {
     ['POST', '/chat/nobody', 'GET, HEAD'],
     ['GET', '/chat/demo/session', 'POST'],
     ['DELETE', '/chat/nobody/session', 'POST'],
-  ])('refuses %s %s with 405', async (method, path, allowed) => {
+  ])('rejects %s %s with 405', async (method, path, allowed) => {
     const { ask } = await start();
     const { status, headers } = await ask(method, path);
     expect([status, headers.allow]).toEqual([405, allowed]);
@@ -115,7 +115,7 @@ describe('the exchange of a secret', () => {
     expect((await two.open('demo', secretOf(one.gateway))).status).toBe(404);
   });
 
-  it('refuses everything else with the same 404', async () => {
+  it('rejects everything else with the same 404', async () => {
     const { gateway, ask, open } = await start();
     const production = await start({ NODE_ENV: 'production' });
     const proxied = await start({ TRUSTED_PROXIES: '127.0.0.1' });
@@ -146,7 +146,7 @@ describe('the exchange of a secret', () => {
     for (const refusal of refusals) expect(traitsOf(refusal)).toEqual(traitsOf(refusals[0] as Answer));
   });
 
-  it.skipIf(outside === undefined)('is refused for other machines', async () => {
+  it.skipIf(outside === undefined)('is rejected for other machines', async () => {
     const { ask, gateway } = await start({ HOST: '0.0.0.0' });
     expect((await open(ask, 'demo', secretOf(gateway))).status).toBe(200);
     const refused = await open(ask, 'demo', secretOf(gateway), outside);

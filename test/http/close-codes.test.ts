@@ -10,18 +10,18 @@ const FOLLOW = 'subscription ($id: ID!) { conversationEvents(conversationId: $id
 const INIT = { type: 'connection_init' };
 const again = (id: string) => ({ type: 'subscribe', id: 'follow', payload: { query: FOLLOW, variables: { id } } });
 
-/** What the test does to the official client's own socket. */
+/** How the test interferes with the official client's first socket. */
 interface Options {
   readonly key?: string | undefined;
-  /** What the first socket offers to speak. */
+  /** The subprotocol that the first socket offers. */
   readonly protocols?: readonly string[];
-  /** Lets the first socket say nothing. */
+  /** Whether the first socket sends nothing. */
   readonly isMute?: boolean;
-  /** Holds the client back before it tries again. */
+  /** Delays the client before it reconnects. */
   readonly until?: () => Promise<unknown>;
 }
 
-/** The official client as it follows a conversation, and how it takes the loss of its socket. */
+/** The official client following a conversation, with its reaction to the loss of its socket. */
 function follow(
   { url, key: first }: TestGateway,
   conversationId: string,
@@ -55,7 +55,7 @@ function follow(
   );
   onTestFinished(() => void client.dispose());
   return {
-    /** Its first socket. */
+    /** The client's first socket. */
     raw: () => sockets[0] as WebSocket,
     send: (frame: object | string) => sockets[0]?.send(typeof frame === 'string' ? frame : JSON.stringify(frame)),
     following: (gateway: TestGateway) => vi.waitFor(() => expect(gateway.deps.bus.size).toBe(1)),

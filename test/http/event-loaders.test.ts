@@ -26,7 +26,7 @@ it('reads related data again for each event of a subscription', async () => {
   const events = client.iterate<CountedEvent>({ query: FOLLOW, variables: { id: conversationId } });
   await waitForReaders(gateway, 1);
 
-  /** Sends a message, and gives the unread messages that its event counts. */
+  /** Sends a message, and returns the number of unread messages in its event. */
   async function sendAndCount(content: string): Promise<number | undefined> {
     await send(gateway, { conversationId, content });
     engine.push(finish);

@@ -31,7 +31,7 @@ const schema = buildSchema(`
   type Mutation { add(n: Int!): Int!  breaks: Int! }
 `);
 
-// Compiled operations call no methods of plain objects by themselves; fields of the real schema have resolvers.
+// Compiled operations do not call methods of plain objects; fields of the real schema have resolvers.
 for (const type of Object.values(schema.getTypeMap())) {
   if (!isObjectType(type) || type.name.startsWith('__')) continue;
   for (const field of Object.values(type.getFields())) field.resolve = defaultFieldResolver;
@@ -78,16 +78,16 @@ const CASES: [what: string, query: string, variables?: Record<string, unknown>][
     '{ dog { ...F friends { ...F ... on Cat { meows } } } } fragment F on Animal { name __typename }',
   ],
   ['a union', '{ pets { ... on Dog { barks } ... on Cat { meows } } }'],
-  ['an error that is thrown', '{ fails dog { name } }'],
+  ['a thrown error', '{ fails dog { name } }'],
   ['errors on later lines', '{\n  dog { name }\r\n  fails\r  fails\n}'],
-  ['an error that comes later', '{ failsLater dog { name } }'],
-  ['an error with a code, up to the top', '{ dog { name } failsHard }'],
-  ['an error that knows another place', '{ located }'],
-  ['a null that is not allowed, up to where it is', '{ dog { friend { name strict } } }'],
-  ['a throw that is not allowed, up to where it is', '{ cat { name strict } dog { name } }'],
+  ['a rejected promise', '{ failsLater dog { name } }'],
+  ['an error with a code that nulls all data', '{ dog { name } failsHard }'],
+  ['an error with its own location', '{ located }'],
+  ['a null in a non-null field, which nulls the nearest nullable parent', '{ dog { friend { name strict } } }'],
+  ['a throw in a non-null field, which nulls the nearest nullable parent', '{ cat { name strict } dog { name } }'],
   ['a null in a list', '{ maybe dog { name } }'],
   ['a rejection in a list', '{ animals { name } }'],
-  ['a value that cannot be written', '{ strange }'],
+  ['a value that cannot be serialized', '{ strange }'],
   ['arguments with defaults', '{ echo a: echo(size: SMALL, filter: {}) b: echo(filter: { names: "one" }, list: 3) }'],
   [
     'variables, some absent, some null',
@@ -118,7 +118,7 @@ const asSent = ({ data, errors }: ExecutionResult) =>
     data,
   });
 
-/** Whether it is masked: what is thrown and is no error of GraphQL. */
+/** Whether an error is masked: anything thrown that is not a GraphQL error. */
 const isFault = ({ originalError }: GraphQLError) =>
   originalError !== undefined && !(originalError instanceof GraphQLError);
 
@@ -162,7 +162,7 @@ describe('a compiled operation', () => {
     expect(await count()).toEqual({ ok: 2 });
   });
 
-  it('is compiled after the set number of uses; never with 0', async () => {
+  it('is compiled after the configured number of uses, or never if that is 0', async () => {
     const args = { schema, document: parse('{ maybe }'), rootValue: { maybe: ['a'] } };
     for (const [compileAtUse, counts] of [
       [3, [{}, {}, { ok: 1 }, { ok: 1 }]],

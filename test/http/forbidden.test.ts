@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-/** Whatever reads what was said or what a chatbot has read. */
+/** Selections that read conversations or sources. */
 const READS = [
   '{ messages { nodes { content } } }',
   '{ lastMessage { content } }',
@@ -81,7 +81,7 @@ describe('a key with MANAGE only', () => {
     expect((await ask('{ dryRunWebhook(sample: LEAD_CAPTURED) { payload } }')).errors).toBeUndefined();
   });
 
-  it('sends nothing to its own address except events about the account and its webhooks', async () => {
+  it('can have webhooks send only events about the account and its webhooks', async () => {
     const elsewhere = { url: 'https://elsewhere.example.com' };
     const changes = [
       ['createWebhookSubscription', { ...elsewhere, events: ['MESSAGE_RECEIVED'] }],
@@ -101,12 +101,12 @@ describe('a key with MANAGE only', () => {
     });
   });
 
-  it('is refused over REST like in the graph, and nothing is sent', async () => {
+  it('is rejected over REST as over GraphQL, and nothing is sent', async () => {
     const headers = { authorization: `Bearer ${manager}`, 'content-type': 'application/json' };
     const post = (path: string, body: object) =>
       gateway.fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
-    const made = await post('/v1/webhooks', { url: 'https://hooks.example.com', events: ['message.received'] });
-    expect([made.status, await made.text()]).toEqual([400, expect.stringContaining('lacks READ')]);
+    const created = await post('/v1/webhooks', { url: 'https://hooks.example.com', events: ['message.received'] });
+    expect([created.status, await created.text()]).toEqual([400, expect.stringContaining('lacks READ')]);
     const tested = await post(`/v1/webhooks/${own}/test`, { event: 'lead.captured' });
     const listed = await gateway.fetch(`/v1/webhooks/${own}/deliveries`, { headers });
     expect([tested.status, listed.status]).toEqual([403, 403]);
@@ -147,7 +147,7 @@ describe('FORBIDDEN', () => {
   it.each<[Scope[], string]>([
     [['CHAT'], '{ viewer { account { apiKeys { id } } } }'],
     [['READ'], '{ webhookSubscriptions { nodes { id } } }'],
-  ])('leaves nothing of an answer for a key with %j that asks %s', async (scopes, query) => {
+  ])('returns no data to a key with %j that queries %s', async (scopes, query) => {
     const answer = await ask(query, {}, await gateway.createKey((await gateway.createTenant()).accountId, scopes));
     expect([answer.status, answer.data]).toEqual([403, undefined]);
   });

@@ -9,9 +9,9 @@ const repeat = (text: string, times: number) => Array.from({ length: times }, ()
 const count = (times: number, text: (index: number) => string) =>
   Array.from({ length: times }, (_, i) => text(i)).join(' ');
 
-/** Braces within braces; inline fragments add no depth. */
+/** Nested braces; inline fragments add no depth. */
 const nested = (depth: number) => `{viewer${'{...'.repeat(depth - 2)}{kind}${'}'.repeat(depth - 1)}`;
-/** Conversations of chatbots of conversations, one of each. */
+/** Conversations of chatbots of conversations, with one item per list. */
 const deep = (leaf: string) =>
   `{chatbots(first:1){nodes{${repeat('conversations(first:1){nodes{chatbot{', 4)}${leaf}${'}}}'.repeat(4)}}}}`;
 /** A mutation of 24 tokens and the numbers in a list. */
@@ -62,7 +62,7 @@ const INVALID: readonly (readonly [name: string, query: string])[] = [
   ['fragments of fragments that end in an unknown one', bomb('{...F0}', 'Query', '...Unknown')],
   ['fragments of fragments that end in the first', bomb('{...F0}', 'Query', '...F0')],
   ['a fragment within itself', '{...F} fragment F on Query{...F}'],
-  ['a field 990 times, each to be compared with all others', `{viewer{${repeat('kind', 990)}}}`],
+  ['a field 990 times, each compared with all others', `{viewer{${repeat('kind', 990)}}}`],
   ['introspection nested in itself', introspect(4)],
   [
     'introspection nested in itself by fragments',
@@ -104,25 +104,25 @@ describe.each(['HTTP', 'WebSocket'])('an operation over %s', (transport) => {
     return answer;
   }
 
-  it.each(TOO_COMPLEX)('is refused for %s in under a second', async (_name, query, message) => {
+  it.each(TOO_COMPLEX)('is rejected for %s within a second', async (_name, query, message) => {
     const answer = await timed(query);
     expect(codesOf(answer)).toEqual(['QUERY_TOO_COMPLEX']);
     expect(answer.errors?.[0]?.message).toMatch(message);
     expect(answer.data ?? null).toBeNull();
   });
 
-  it.each(INVALID)('is refused as invalid for %s in under a second', async (_name, query) => {
+  it.each(INVALID)('is rejected as invalid for %s within a second', async (_name, query) => {
     const answer = await timed(query);
     expect(new Set(codesOf(answer))).toEqual(new Set(['GRAPHQL_VALIDATION_FAILED']));
   });
 
-  it.each(WITHIN)('is answered with %s', async (_name, query) => {
+  it.each(WITHIN)('is allowed with %s', async (_name, query) => {
     const { data, errors } = await timed(query);
     expect(errors).toBeUndefined();
     expect(data).toBeTruthy();
   });
 
-  it('is measured by the values of its variables', async () => {
+  it('is measured with the values of its variables', async () => {
     const query = 'query ($n: Int) { chatbots(first: $n) { nodes { sources(first: $n) { nodes { id } } } } }';
     expect(codesOf(await timed(query, { n: 100 }))).toEqual(['QUERY_TOO_COMPLEX']);
     expect(codesOf(await timed(query, { n: 10 }))).toEqual([]);
@@ -150,7 +150,7 @@ describe.each(['HTTP', 'WebSocket'])('an operation over %s', (transport) => {
 });
 
 describe('a batch', () => {
-  it('is refused over HTTP', async () => {
+  it('is rejected over HTTP', async () => {
     const gateway = await startGateway();
     const response = await gateway.fetch('/graphql', {
       method: 'POST',

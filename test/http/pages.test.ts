@@ -22,7 +22,7 @@ const open = (path: string, headers: Record<string, string> = {}, method = 'GET'
   from.fetch(path, { method, headers: { accept: 'text/html', 'accept-encoding': 'identity', ...headers } });
 
 describe.each(PAGES)('%s', (_name, path) => {
-  it('is small, is revalidated at each visit, and is not sent again if cached', async () => {
+  it('is small, is revalidated on each visit, and is not sent again if cached', async () => {
     const page = await open(path);
     expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
     expect(page.headers.get('cache-control')).toBe('no-cache');
@@ -30,8 +30,8 @@ describe.each(PAGES)('%s', (_name, path) => {
     expect(html.length).toBeLessThan(MAX_PAGE_BYTES);
     const etag = page.headers.get('etag') ?? '';
     expect(etag).toMatch(/^W\/"\w{16}"$/);
-    for (const known of [etag, etag.slice(2), `"other", ${etag}`, '*']) {
-      const again = await open(path, { 'if-none-match': known });
+    for (const cachedEtag of [etag, etag.slice(2), `"other", ${etag}`, '*']) {
+      const again = await open(path, { 'if-none-match': cachedEtag });
       expect([again.status, again.headers.get('etag'), await again.text()]).toEqual([304, etag, '']);
       expect(again.headers.get('content-security-policy')).toBe(page.headers.get('content-security-policy'));
     }
@@ -59,7 +59,7 @@ describe.each(PAGES)('%s', (_name, path) => {
     expect(headers.get('cross-origin-opener-policy')).toBe('same-origin');
   });
 
-  it('names files that browsers cache for good, compressed, and that make no requests as workers', async () => {
+  it('refers to compressed files that browsers cache permanently and that make no requests as workers', async () => {
     const html = await (await open(path)).text();
     expect(html).not.toMatch(/<script(?![^>]* src=)|<style|\son\w+=|style=/);
     const paths = [...html.matchAll(/\/assets\/[\w./-]+/g)].map(([asset]) => asset);
@@ -85,7 +85,7 @@ describe.each(PAGES)('%s', (_name, path) => {
 
 describe('the OpenAPI document', () => {
   it.each(['/v1/openapi.json', '/api/v1/openapi.json/'])(
-    'is revalidated at each use of %s, and not sent again if cached',
+    'is revalidated on each use of %s, and not sent again if cached',
     async (path) => {
       const document = await open(path);
       expect([document.status, document.headers.get('content-type')]).toEqual([200, 'application/json']);
@@ -103,7 +103,7 @@ describe('the OpenAPI document', () => {
 });
 
 describe('the files of a page', () => {
-  it('take no memory for each of many clients that request nine megabytes and read nothing', async () => {
+  it('use no memory per client if many clients request nine megabytes and read nothing', async () => {
     const html = await (await open('/graphql')).text();
     const script = /\/assets\/graphiql\/\w+\/graphiql\.js/.exec(html)?.[0] ?? '';
     const bytes = Number((await open(script, {}, 'HEAD')).headers.get('content-length'));
@@ -120,7 +120,7 @@ describe('the files of a page', () => {
       socket.on('error', () => {});
       socket.write(`GET ${script} HTTP/1.1\r\nHost: x\r\n\r\n`);
     }
-    // Each has a first piece, of which nothing is taken.
+    // Each response has a first chunk, which its client does not read.
     await Promise.all(sockets.map((socket) => once(socket, 'readable')));
     expect((await open('/health')).status).toBe(200);
     expect(held() - before).toBeLessThan(UNREAD * (bytes / 8));
@@ -154,7 +154,7 @@ describe('every other response', () => {
     expect(response.headers.get('x-content-type-options')).toBe('nosniff');
   });
 
-  it('has no page and no file of GraphiQL when that is disabled', async () => {
+  it('contains nothing of GraphiQL if that is disabled', async () => {
     const html = await (await open('/graphql')).text();
     const script = /\/assets\/graphiql\/\w+\/graphiql\.js/.exec(html)?.[0] ?? '';
     const without = await startGateway({ env: { GRAPHIQL: 'false' } });

@@ -9,24 +9,24 @@ const many = (times: number, text: (index: number) => string) =>
   Array.from({ length: times }, (_, i) => text(i)).join(' ');
 const messages = (ids: number, first: number, fields: string) =>
   `{nodes(ids:${JSON.stringify(Array(ids).fill('x'))}){...on Conversation{messages(first:${first}){nodes{${fields}}}}}}`;
-/** Deliveries have the largest values of all. */
+/** Deliveries have the largest field values in the schema. */
 const deliveries = (first: number, fields: string) =>
   `{webhookSubscriptions(first:10){nodes{deliveries(first:${first}){nodes{${fields}}}}}}`;
 const dryRun = (document: string) => `dryRunWebhook(sample:MESSAGE_COMPLETED,document:"${document}"){payload}`;
 const document = (first: number) =>
   `subscription{event{...on MessageCompletedEvent{conversation{messages(first:${first}){nodes{siblings{id}}}}}}}`;
 
-/** The cost of each, where it is beyond what is allowed: an object is 1, lists multiply, a further name of a large value is 1. */
-const TOO_DEAR: readonly (readonly [name: string, query: string, cost: number])[] = [
+/** Queries above the limit. An object costs 1, lists multiply, each additional alias of a large value costs 1. */
+const TOO_EXPENSIVE: readonly (readonly [name: string, query: string, cost: number])[] = [
   [
     'objects of lists',
     '{chatbots(first:100){nodes{sources(first:100){nodes{id title status}}}}}',
     1 + 100 * (1 + 1 + 100),
   ],
   ['repeated ids', messages(99, 100, 'id'), 99 * (1 + 1 + 100)],
-  ['further names of a text', messages(48, 95, 'content a:content b:content'), 48 * (2 + 95 * 3)],
+  ['additional aliases of a text', messages(48, 95, 'content a:content b:content'), 48 * (2 + 95 * 3)],
   [
-    'further names of a JSON value',
+    'additional aliases of a JSON value',
     messages(
       48,
       95,
@@ -35,12 +35,12 @@ const TOO_DEAR: readonly (readonly [name: string, query: string, cost: number])[
     48 * (2 + 95 * 29),
   ],
   [
-    'further names that fragments select',
+    'additional aliases selected by fragments',
     `${messages(40, 90, 'content ...F ...on Message{b:content}')} fragment F on Message{a:content}`,
     40 * (2 + 90 * 3),
   ],
   [
-    'further names of a payload',
+    'additional aliases of a payload',
     deliveries(
       100,
       many(10, (i) => `a${i}:payload`),
@@ -52,13 +52,13 @@ const TOO_DEAR: readonly (readonly [name: string, query: string, cost: number])[
     '{chatbots(first:100){edges{node{id}} nodes{sources(first:98){nodes{id}}}}}',
     1 + 100 * (1 + 1 + 1 + 1 + 98),
   ],
-  ['a document that is tried', `{${dryRun(document(100))}${many(1, () => `b:${dryRun(document(100))}`)}}`, 2 * 5_104],
+  ['a document in a dry run', `{${dryRun(document(100))}${many(1, () => `b:${dryRun(document(100))}`)}}`, 2 * 5_104],
 ];
 
 const WITHIN: readonly (readonly [name: string, query: string])[] = [
-  ['one other name of a large value', deliveries(99, 'a:payload b:event c:event')],
+  ['one alias of a large value', deliveries(99, 'a:payload b:event c:event')],
   [
-    'names of small values',
+    'aliases of small values',
     messages(
       90,
       100,
@@ -67,10 +67,10 @@ const WITHIN: readonly (readonly [name: string, query: string])[] = [
   ],
   ['the same name of a large value, many times', messages(48, 95, `content ${many(20, () => 'content')}`)],
   [
-    'a page and what follows it',
+    'a page and the next one',
     '{chatbots(first:100){nodes{sources(first:97){nodes{id}}} pageInfo{hasNextPage endCursor}}}',
   ],
-  ['a document that is tried', `{${dryRun(document(100))}}`],
+  ['a document in a dry run', `{${dryRun(document(100))}}`],
 ];
 
 describe.each(['HTTP', 'WebSocket'])('the cost of an operation over %s', (transport) => {
@@ -83,7 +83,7 @@ describe.each(['HTTP', 'WebSocket'])('the cost of an operation over %s', (transp
   });
   afterAll(() => gateway.close());
 
-  it.each(TOO_DEAR)('counts %s, and reports it', async (_name, query, cost) => {
+  it.each(TOO_EXPENSIVE)('counts %s, and reports it', async (_name, query, cost) => {
     const { errors } = await ask(query);
     expect(errors?.[0]?.message).toMatch(/its cost may be at most 10000/);
     expect(errors?.[0]?.extensions).toMatchObject({ code: 'QUERY_TOO_COMPLEX', cost, limit: 10_000 });
@@ -109,7 +109,7 @@ describe.each(['HTTP', 'WebSocket'])('the cost of an operation over %s', (transp
   });
 });
 
-/** As tools ask for the whole schema. */
+/** The introspection queries of common tools. */
 const TOOLS: Readonly<Record<string, string>> = {
   'graphql-js': getIntrospectionQuery(),
   'graphql-js, all of it': getIntrospectionQuery({
@@ -144,26 +144,26 @@ describe.each([true, false])('introspection, with a key: %s,', (hasKey) => {
   });
   afterAll(() => gateway.close());
 
-  it.each(Object.entries(TOOLS))('is answered once as a whole: %s', async (_tool, query) => {
+  it.each(Object.entries(TOOLS))('is allowed once per document: %s', async (_tool, query) => {
     const { data, errors } = await ask(query);
     expect(errors).toBeUndefined();
     expect(data).toMatchObject({ __schema: { queryType: { name: 'Query' } } });
   });
 
   it.each([
-    ['by another name', `{__schema${ALL} b:__schema${ALL}}${FULL_FRAGMENTS}`],
+    ['with an alias', `{__schema${ALL} b:__schema${ALL}}${FULL_FRAGMENTS}`],
     ['in a fragment', `{__schema${ALL} ...F} fragment F on Query{b:__schema${ALL}}${FULL_FRAGMENTS}`],
     ['in another operation', `query A{__schema${ALL}} query B{__schema${ALL}}${FULL_FRAGMENTS}`],
     [
       'within itself',
       `{__schema{types{...FullType fields(includeDeprecated:true){type{fields{name type{name ofType{name}} args{name}}}}}}}${FULL_FRAGMENTS}`,
     ],
-    ['by other names of what it says', `{__schema{types{fields{${many(15, (n) => `a${n}:description`)}}}}}`],
-  ])('is refused twice in a document: %s', async (_how, query) => {
+    ['with aliases of its fields', `{__schema{types{fields{${many(15, (n) => `a${n}:description`)}}}}}`],
+  ])('is rejected twice in a document: %s', async (_how, query) => {
     expect(codesOf(await ask(query, query.startsWith('query A') ? 'A' : undefined))).toEqual(['QUERY_TOO_COMPLEX']);
   });
 
-  it('is allowed in parts, as often as they are small', async () => {
+  it('is allowed any number of times if the selections are small', async () => {
     expect(
       (await ask(`{${many(9, (i) => `a${i}:__type(name:"Message"){name fields{name description type{name}}}`)}}`))
         .errors,
@@ -182,7 +182,7 @@ describe('the fields of the schema', () => {
   const named = (fits: (field: GraphQLField<unknown, unknown>) => boolean) =>
     new Set(fields.filter(([, field]) => fits(field)).map(([, { name }]) => name));
 
-  it('that can be large are known, JSON fields always', () => {
+  it('that can be large are listed, including every JSON field', () => {
     const large = named(isLarge);
     const json = named(({ type }) => getNamedType(type).name === 'JSON');
     expect([...json].filter((name) => !large.has(name))).toEqual([]);
@@ -209,7 +209,7 @@ describe('the fields of the schema', () => {
       const inner = getNamedType(type);
       return String(type).includes('[') && isObjectType(inner) && typeof extensions.listSize !== 'function';
     });
-    // The size of the enclosing connection, or of the search, is declared by the field that gives it.
+    // The enclosing connection or search field declares the size.
     const others = unsized.filter(
       ([type, { name }]) => !(/Connection$|^SearchResult$/.test(type) && /^(nodes|edges|hits)$/.test(name)),
     );

@@ -6,7 +6,7 @@ import { createMetrics } from '../../src/metrics.ts';
 
 const DOCUMENTS = { query: parse('{ __typename }'), mutation: parse('mutation { __typename }') };
 
-/** A queue before an executor that `run` stands for. */
+/** A queue in front of an executor that calls `run`. */
 function createQueue(run: (key: string) => ExecutionResult | Promise<ExecutionResult>) {
   const metrics = createMetrics();
   const started: string[] = [];
@@ -36,7 +36,7 @@ interface Sent {
   readonly signal?: AbortSignal;
 }
 
-/** Computes for longer than a turn. */
+/** Computes for longer than a query may before it gives way to others. */
 function compute(): ExecutionResult {
   const startedAt = performance.now();
   while (performance.now() - startedAt < 25);
@@ -47,7 +47,7 @@ const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 const repeat = <T>(times: number, run: () => T): T[] => Array.from({ length: times }, run);
 
 describe('queries', () => {
-  it('run at once while none has computed for long', async () => {
+  it('run immediately while none has computed for long', async () => {
     const queue = createQueue(() => ({}));
     const all = repeat(50, () => queue.send('one'));
     expect(queue.started).toHaveLength(8);
@@ -70,7 +70,7 @@ describe('queries', () => {
     expect(queue.started).toHaveLength(12);
   });
 
-  it('run eight of a key and 32 in all at the same time; those without a key count as one key', async () => {
+  it('run at most eight per key and 32 in total at the same time; those without a key count as one key', async () => {
     const finished = Promise.withResolvers<ExecutionResult>();
     const queue = createQueue(() => finished.promise);
     const keys = ['one', 'two', 'three', undefined, 'five'];
@@ -84,7 +84,7 @@ describe('queries', () => {
     expect(await queue.countWaiting()).toBe(0);
   });
 
-  it('are given up when their client leaves', async () => {
+  it('are dropped from the queue when their client disconnects', async () => {
     const queue = createQueue(compute);
     const leaving = new AbortController();
     const running = queue.send('one');
@@ -97,7 +97,7 @@ describe('queries', () => {
     expect(await queue.countWaiting()).toBe(0);
   });
 
-  it('leave their place when they fail', async () => {
+  it('free their slot when they fail', async () => {
     const queue = createQueue(() => Promise.reject(new Error('for once')));
     const outcomes = await Promise.allSettled(repeat(20, () => queue.send('one')));
     expect(outcomes.map(({ status }) => status)).toEqual(Array(20).fill('rejected'));

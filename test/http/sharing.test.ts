@@ -15,12 +15,12 @@ import {
 
 const { messageStream } = schema.getSubscriptionType()?.getFields() ?? {};
 if (messageStream?.resolve === undefined) throw new Error('There is no resolver to count.');
-// Before anything is compiled, which keeps the resolvers that it finds. It is called once in each execution.
+// Replaced before anything is compiled, because compiled operations keep their resolvers. Each execution calls it once.
 const execute = vi.spyOn(messageStream as Required<typeof messageStream>, 'resolve');
 
 const says = (content: string) => (event: { content?: string }) => event.content === content;
 
-/** Lets readers follow one answer, all at the same place. */
+/** Subscribes readers to one reply, and waits until all are at the same position. */
 async function follow(gateway: TestGateway, options: readonly SubscribeOptions[]): Promise<Reader[]> {
   const readers = options.map((option) => webSocket.subscribe(gateway, option));
   await Promise.all(readers.map((reader) => reader.until(() => true)));

@@ -16,11 +16,11 @@ import {
 } from '../helpers/streams.ts';
 
 const SHED = 'closed a response that its client does not read';
-// Each is an event of its own, with all text before it: 40 MB for who reads all, more than the system keeps for a connection.
+// Each piece is one event with all text so far: 40 MB in total, more than the system buffers for a connection.
 const PIECES = 100;
 const PIECE = 'Ünïcode 😀 '.repeat(500);
 
-/** Writes a long answer piece by piece, each as soon as one reader has the last. */
+/** Generates a long answer; each piece follows as soon as one reader has received the previous one. */
 async function writeLong(engine: ScriptedEngine, reader: Reader): Promise<void> {
   for (let count = 1; count <= PIECES; count++) {
     engine.push(delta(PIECE));
@@ -29,7 +29,7 @@ async function writeLong(engine: ScriptedEngine, reader: Reader): Promise<void> 
 }
 
 describe('a reader that stalls', () => {
-  it('buffers no more than the connection, and receives the rest in one piece when it reads again', async () => {
+  it('has no more buffered than the connection, and receives the rest in one delta when it reads again', async () => {
     const { gateway, engine, replyId } = await startReply();
     const socket = connect(gateway);
     await socket.init({ 'x-api-key': gateway.key });
@@ -48,13 +48,13 @@ describe('a reader that stalls', () => {
     await socket.receive(({ type }) => type === 'complete');
 
     const stored = await readMessage(gateway, replyId);
-    const told = socket.frames.flatMap(({ payload }) => eventsIn(payload));
-    expect(textOf(told)).toBe(stored.content);
+    const receivedEvents = socket.frames.flatMap(({ payload }) => eventsIn(payload));
+    expect(textOf(receivedEvents)).toBe(stored.content);
     expect(textOf(reader.events)).toBe(stored.content);
     expect(reader.events.length).toBeGreaterThan(PIECES);
-    const sizes = told.map((event) => Buffer.byteLength(JSON.stringify(event)));
+    const sizes = receivedEvents.map((event) => Buffer.byteLength(JSON.stringify(event)));
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(20_000_000);
-    expect(Math.max(...told.map(({ text = '' }) => text.length))).toBeGreaterThan(PIECE.length * 10);
+    expect(Math.max(...receivedEvents.map(({ text = '' }) => text.length))).toBeGreaterThan(PIECE.length * 10);
   });
 
   it('is closed with 1013 after 30 seconds, and the official client resumes', async () => {
@@ -65,7 +65,7 @@ describe('a reader that stalls', () => {
     await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(2));
     sockets[0]?.pause();
     await writeLong(engine, reader);
-    // A connection is looked at every second: at first that it takes no more, then for how long.
+    // The gateway checks a connection every second: first that it has stalled, then for how long.
     await vi.waitFor(() => {
       clock.turn(31_000);
       expect(gateway.logs.some(({ msg }) => msg === SHED)).toBe(true);
@@ -81,13 +81,13 @@ describe('a reader that stalls', () => {
 });
 
 describe('a peer that sends requests and does not read', () => {
-  it('is closed with 1013 at 4 MB of buffered data, and cut off if it does not read that either', async () => {
+  it('is closed with 1013 at 4 MB of buffered data, and disconnected if it does not read the close frame', async () => {
     const { gateway } = await startReply();
     const flood = async () => {
       const peer = connect(gateway);
       await peer.init({ 'x-api-key': gateway.key });
       peer.pause();
-      // 60 MB of pings, each of which has to be answered with what it says.
+      // 60 MB of pings, each of which requires a pong with the same payload.
       for (let count = 0; count < 300; count++) peer.send({ type: 'ping', payload: { text: 'x'.repeat(200 * 1024) } });
       return peer;
     };
@@ -104,7 +104,7 @@ describe('a peer that sends requests and does not read', () => {
   });
 });
 
-/** The official client, that asks to go on after the last event whenever it comes back. */
+/** The official client, which resumes after its last event whenever it reconnects. */
 function followResuming({ url, key }: { url: string; key: string }, messageId: string) {
   const sockets: WebSocket[] = [];
   class OwnSocket extends WebSocket {

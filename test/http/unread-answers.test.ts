@@ -12,7 +12,7 @@ async function open(options?: GatewayOptions): Promise<TestGateway> {
   return gateway;
 }
 
-/** A client that sends what it is told to and reads nothing. */
+/** A client that sends a request and reads nothing of the response. */
 function ask({ url }: TestGateway, request: string): Socket {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -23,7 +23,7 @@ function ask({ url }: TestGateway, request: string): Socket {
   return socket;
 }
 
-/** Asks for the longest file that is served without a key: several megabytes, uncompressed. */
+/** Requests the longest file that is served without a key: several megabytes, uncompressed. */
 async function findLargeFile(gateway: TestGateway): Promise<string> {
   const page = await (await gateway.fetch('/graphql', { headers: { accept: 'text/html' } })).text();
   const path = /src="(\/assets\/graphiql\/[^"]+\.js)"/.exec(page)?.[1] ?? '';
@@ -53,7 +53,7 @@ describe('a response that its client does not read', () => {
     expect((await gateway.fetch('/health')).status).toBe(200);
   });
 
-  it('is closed when clients without a key have too much buffered, longest wait first, and a reading client is not', async () => {
+  it('is closed, longest wait first, when keyless clients buffer too much; reading clients continue', async () => {
     const gateway = await open({ env: { MAX_PENDING_BYTES: '40000000', MAX_PENDING_BYTES_PER_CLIENT: '100000000' } });
     const path = await findLargeFile(gateway);
     for (let count = 0; count < 12; count++) ask(gateway, get(path));
@@ -79,7 +79,7 @@ describe('a response that its client does not read', () => {
     const body = JSON.stringify({ query, variables: { id: chatbotId } });
     const post = (key: string) =>
       `POST /graphql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-    // Pipelined on few connections, so that most wait before any connection has them.
+    // Requests are pipelined on few connections, so that most responses wait before the connection takes them.
     for (let count = 0; count < 40; count++) ask(gateway, post(gateway.key).repeat(20));
     await vi.waitFor(() => expect(cuts(gateway).length).toBeGreaterThan(0), 15_000);
     expect(cuts(gateway).every(({ client }) => String(client).startsWith('key:'))).toBe(true);
@@ -88,7 +88,7 @@ describe('a response that its client does not read', () => {
 });
 
 describe('requests without a key', () => {
-  it('are refused with 429 above the limit of their network, except health checks', async () => {
+  it('are rejected with 429 above the limit of their network, except health checks', async () => {
     const gateway = await open({ env: { ANONYMOUS_REQUESTS_PER_MINUTE: '7' } });
     const paths = ['/docs', '/chat/x', '/nothing', '/v1/openapi.json/', '/v1/chatbots', '/metrics', '/assets/none'];
     for (const path of paths) expect((await gateway.fetch(path)).status, path).not.toBe(429);
@@ -101,9 +101,9 @@ describe('requests without a key', () => {
       headers: { accept: 'text/html', authorization: 'Bearer nonsense' },
     });
     expect(page.status).toBe(429);
-    const asked = await fetch(`${gateway.url}/graphql?query={__typename}`);
-    expect(asked.status).toBe(429);
-    expect(await asked.json()).toMatchObject({ errors: [{ extensions: { code: 'RATE_LIMITED' } }] });
+    const response = await fetch(`${gateway.url}/graphql?query={__typename}`);
+    expect(response.status).toBe(429);
+    expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'RATE_LIMITED' } }] });
     for (const path of ['/health', '/ready']) expect((await gateway.fetch(path)).status).toBe(200);
     expect((await gateway.graphql('{ viewer { __typename } }')).status).toBe(200);
     expect((await gateway.fetch('/v1/chatbots', { headers: { 'x-api-key': gateway.key } })).status).toBe(200);
@@ -111,7 +111,7 @@ describe('requests without a key', () => {
 });
 
 describe('streams of one key', () => {
-  it('are limited by the setting, over GraphQL and REST together, and the next is refused with 429', async () => {
+  it('are limited over GraphQL and REST together; the first above the limit is rejected with 429', async () => {
     const gateway = await open({ env: { MAX_STREAMS_PER_KEY: '2' } });
     const chatbotId = await createChatbot(gateway);
     const asks = { 'content-type': 'application/json', authorization: `Bearer ${gateway.key}` };
@@ -128,25 +128,25 @@ describe('streams of one key', () => {
         body: JSON.stringify({ query: `subscription { conversationEvents(conversationId: "${id}") { cursor } }` }),
         ...(signal && { signal }),
       });
-    const rest = () => gateway.fetch(`/v1/conversations/${id}/events`, { headers: asks });
+    const openRestStream = () => gateway.fetch(`/v1/conversations/${id}/events`, { headers: asks });
     const first = await follow(leave.signal, 'multipart/mixed');
     expect([first.status, first.headers.get('cache-control')]).toEqual([200, 'private, no-store, no-transform']);
-    const second = await rest();
+    const second = await openRestStream();
     expect([second.status, second.headers.get('cache-control')]).toEqual([200, 'private, no-store, no-transform']);
     for (const accept of ['text/event-stream', 'Text/Event-Stream', 'text/*', 'multipart/mixed', '*/*']) {
       const refused = await follow(undefined, accept);
       expect([accept, refused.status, refused.headers.get('retry-after')]).toEqual([accept, 429, '10']);
-      // In the form that the client accepts.
+      // The error is in the format that the client accepts.
       expect(await refused.text()).toContain('"code":"RATE_LIMITED"');
     }
-    const detail = await rest();
+    const detail = await openRestStream();
     expect([detail.status, await detail.json()]).toEqual([
       429,
       { detail: 'Too many streams are open: at most 2 per API key.' },
     ]);
     leave.abort();
     await vi.waitFor(async () => {
-      const again = await rest();
+      const again = await openRestStream();
       expect(again.status).toBe(200);
     }, 10_000);
     await second.body?.cancel();
@@ -154,7 +154,7 @@ describe('streams of one key', () => {
 });
 
 describe('a response with data of an account', () => {
-  it('is never cached, nor is a refusal', async () => {
+  it('is never cached, nor is an error', async () => {
     const gateway = await open();
     const headers = { authorization: `Bearer ${gateway.key}` };
     for (const [path, init] of [
@@ -172,7 +172,7 @@ describe('a response with data of an account', () => {
 });
 
 describe('the log line of a request', () => {
-  it('contains no more than the beginning of its path', async () => {
+  it('contains only the beginning of a long path', async () => {
     const gateway = await open();
     await gateway.fetch(`/${'a'.repeat(7_000)}`);
     await vi.waitFor(() => expect(gateway.logs.some(({ msg }) => msg === 'request')).toBe(true));

@@ -56,7 +56,7 @@ describe('a credential over WebSocket', () => {
   it.each<[string, (gateway: TestGateway) => Promise<object> | object]>([
     ['is malformed', () => ({ authorization: 'Bearer nonsense' })],
     ['has another scheme', ({ key }) => ({ authorization: `Basic ${key}` })],
-    ['has a wrong check', ({ key }) => ({ 'x-api-key': `${key.slice(0, -6)}000000` })],
+    ['has a wrong checksum', ({ key }) => ({ 'x-api-key': `${key.slice(0, -6)}000000` })],
     ['is in headers and wrong', () => ({ headers: { 'X-API-Key': 'nonsense' } })],
     ['was revoked', async (gateway) => ({ authorization: `Bearer ${await revokedKey(gateway)}` })],
   ])('closes the socket with 4401 when it %s', async (_what, paramsOf) => {
@@ -69,7 +69,7 @@ describe('a credential over WebSocket', () => {
     expect(socket.frames).toEqual([]);
   });
 
-  it('that is revoked closes its open sockets with 4401', async () => {
+  it('closes its open sockets with 4401 when it is revoked', async () => {
     const gateway = await open();
     const key = await gateway.createKey(gateway.accountId, ['READ']);
     const socket = connect(gateway);
@@ -83,7 +83,7 @@ describe('the origin of a WebSocket', () => {
   const ALLOWED = { env: { ALLOWED_ORIGINS: 'https://shop.example,http://localhost:3000' } };
 
   it.each(['https://evil.example', 'https://shop.example.evil', 'http://shop.example', 'null', 'nonsense'])(
-    '%s is refused with 403 at the upgrade',
+    '%s is rejected with 403 at the upgrade',
     async (origin) => {
       const socket = connect(await open(ALLOWED), { origin });
       expect(await socket.refused).toBe(403);
@@ -182,7 +182,7 @@ describe('operations over WebSocket', () => {
     expect(codes(await socket.ask('query ($id: ID!) { node(id: $id) { id } }'))).toEqual(['BAD_USER_INPUT']);
   });
 
-  it('run 20 at a time: the 21st is refused, and accepted when another has ended', async () => {
+  it('run at most 20 at a time: the 21st is rejected until another has ended', async () => {
     const { gateway, engine, socket, follow } = await openAnswer();
     for (let count = 1; count <= 20; count++) follow(`${count}`);
     await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(20));
@@ -221,7 +221,7 @@ describe('operations over WebSocket', () => {
   });
 });
 
-/** A socket, and an answer under way that it can follow. */
+/** A socket, and an open reply that it can follow. */
 async function openAnswer() {
   const { gateway, engine, replyId } = await startReply();
   const socket = connect(gateway);

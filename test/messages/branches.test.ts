@@ -37,7 +37,7 @@ const select = (gateway: TestGateway, messageId: string) =>
     { selection: 'conversation { id }' },
   );
 
-/** The branch that a conversation shows, from its beginning to its end. */
+/** The shown branch of a conversation, from its first message to its last. */
 async function shown(gateway: TestGateway, conversationId: string): Promise<string[]> {
   const { data } = await gateway.graphql<{
     conversation: { messages: { nodes: { content: string }[] }; lastMessage: { content: string } };
@@ -58,13 +58,13 @@ async function siblings(gateway: TestGateway, id: string): Promise<{ id: string;
   return data.node.siblings;
 }
 
-/** Lets the answer under way be written, and waits for its end. */
+/** Completes the open reply, and waits for its end. */
 async function answer(gateway: TestGateway, engine: ScriptedEngine, messageId: string, text: string): Promise<void> {
   engine.push(delta(text), finish);
   await webSocket.subscribe(gateway, { messageId }).ended;
 }
 
-/** A conversation of two questions, both answered: `Q1 A1 Q2 A2`. */
+/** A conversation with two answered questions: `Q1 A1 Q2 A2`. */
 async function startExchange() {
   const started = await startConversation();
   const { gateway, engine, chatbotId } = started;
@@ -77,7 +77,7 @@ async function startExchange() {
 }
 
 describe('regenerateMessage', () => {
-  it('writes a new reply beside the old one, and shows it instead of the old one and the messages after it', async () => {
+  it('generates a new reply beside the old one, and shows it instead of that and the messages after it', async () => {
     const { gateway, engine, conversationId, first } = await startExchange();
     const { reply } = await regenerate(gateway, { messageId: first.replyId });
     expect(reply).toMatchObject({ status: 'STREAMING', parent: { id: first.messageId } });
@@ -110,7 +110,7 @@ describe('regenerateMessage', () => {
     reader.leave();
   });
 
-  it('gives the engine only the messages that lead to the question', async () => {
+  it('gives the engine only the messages before the question in its branch', async () => {
     const { gateway, engine, first, second } = await startExchange();
     const { reply } = await regenerate(gateway, { messageId: second.replyId });
     await answer(gateway, engine, reply.id, 'A2 again');
@@ -171,7 +171,7 @@ describe('regenerateMessage', () => {
 });
 
 describe('editMessage', () => {
-  it('writes a new user message beside the old one, with a reply of its own', async () => {
+  it('creates a new user message beside the old one, with its own reply', async () => {
     const { gateway, engine, conversationId, first, second } = await startExchange();
     const { userMessage, reply } = await edit(gateway, { messageId: second.messageId, content: ' Q2b ' });
     expect(userMessage).toMatchObject({ status: 'COMPLETED', parent: { id: first.replyId } });
@@ -191,7 +191,7 @@ describe('editMessage', () => {
     await readLog(gateway, conversationId);
   });
 
-  it('copies the metadata of the old message unless the input has some', async () => {
+  it('copies the metadata of the old message unless the input contains metadata', async () => {
     const { gateway, chatbotId } = await startExchange();
     const sent = await mutate<Branched>(
       gateway,
@@ -208,8 +208,9 @@ describe('editMessage', () => {
     };
     const kept = await edit(gateway, { messageId: sent.userMessage.id, content: 'Hello' });
     expect(await read(kept.userMessage.id)).toEqual({ page: '/a' });
-    const given = await edit(gateway, { messageId: sent.userMessage.id, content: 'Hello', metadata: { page: '/b' } });
-    expect(await read(given.userMessage.id)).toEqual({ page: '/b' });
+    const input = { messageId: sent.userMessage.id, content: 'Hello', metadata: { page: '/b' } };
+    const withMetadata = await edit(gateway, input);
+    expect(await read(withMetadata.userMessage.id)).toEqual({ page: '/b' });
   });
 
   it('rejects a text that sendMessage rejects', async () => {
@@ -263,7 +264,7 @@ describe('branches', () => {
     ['regenerateMessage', (messageId: string) => ({ input: { messageId } })],
     ['editMessage', (messageId: string) => ({ input: { messageId, content: 'No' } })],
     ['selectBranch', (messageId: string) => ({ input: { messageId } })],
-  ])("%s answers NotFoundError to another account's id and to an unknown id alike", async (name, variables) => {
+  ])("%s returns NotFoundError for another account's id and for an unknown id", async (name, variables) => {
     const { gateway, first } = await startExchange();
     const answers = await askAsStranger(gateway, {
       query: mutation(name),
@@ -298,7 +299,8 @@ describe('branches', () => {
     expect(await mutate(gateway, 'deleteChatbot', { id: chatbotId })).toMatchObject({
       __typename: 'DeleteChatbotPayload',
     });
-    const left = await read.selectFrom('messages').selectAll().where('conversation_id', '=', conversationId).execute();
-    expect(left).toEqual([]);
+    const query = read.selectFrom('messages').selectAll().where('conversation_id', '=', conversationId);
+    const remaining = await query.execute();
+    expect(remaining).toEqual([]);
   });
 });

@@ -17,7 +17,7 @@ interface Answer {
 const SENT = { selection: 'conversation { id } userMessage { id }' };
 
 describeEngines('concurrent requests', (engine) => {
-  /** Gateways with the same database and the same account: two where they may share one. */
+  /** Gateways with the same database and account: two if the engine allows them to share a database. */
   async function open(env: Record<string, string> = {}) {
     const database = await createDatabase(engine);
     const gateways: TestGateway[] = [];
@@ -53,23 +53,23 @@ describeEngines('concurrent requests', (engine) => {
     const messages = await db.read.selectFrom('messages').selectAll().orderBy('id').execute();
     const questions = messages.filter(({ role }) => role === 'USER');
     expect(new Set(questions.map(({ content }) => content)).size).toBe(50);
-    // Each follows what came before it, so none was said beside another.
+    // Each message follows the one before it, so the conversation has no branches.
     expect(messages.map(({ parent_id }) => parent_id)).toEqual([null, ...messages.slice(0, -1).map(({ id }) => id)]);
     const log = await db.read.selectFrom('conversation_events').selectAll().orderBy('number').execute();
     expect(log.map(({ number }) => number)).toEqual(log.map((_, index) => index + 1));
     expect(log.map(({ chatbot_number }) => chatbot_number)).toEqual(log.map((_, index) => index + 1));
-    const begun: (string | null)[] = [];
+    const startedReplies: (string | null)[] = [];
     let isWriting = false;
     for (const { message_id, status } of log) {
       if (status === 'STREAMING') {
         expect(isWriting).toBe(false);
-        begun.push(message_id);
+        startedReplies.push(message_id);
       }
       if (status === 'STREAMING' || messages.find(({ id }) => id === message_id)?.role === 'ASSISTANT') {
         isWriting = status === 'STREAMING';
       }
     }
-    expect(begun).toEqual(messages.filter(({ role }) => role === 'ASSISTANT').map(({ id }) => id));
+    expect(startedReplies).toEqual(messages.filter(({ role }) => role === 'ASSISTANT').map(({ id }) => id));
   });
 
   it('sends a message once when 50 concurrent requests have the same clientMessageId', async () => {
@@ -81,7 +81,7 @@ describeEngines('concurrent requests', (engine) => {
     expect(await db.read.selectFrom('conversations').select('id').execute()).toHaveLength(1);
   });
 
-  it('accepts exactly as many concurrent messages as the quota has left', async () => {
+  it('accepts exactly as many concurrent messages as remain in the quota', async () => {
     const { gateway, db, all, waitForAnswers, chatbotId } = await open({ MONTHLY_MESSAGE_LIMIT: '20' });
     const sent = await all(50, 'sendMessage', () => ({ chatbotId, content: 'Well?' }));
     expect(Map.groupBy(sent, ({ __typename }) => __typename).get('SendMessagePayload')).toHaveLength(20);
@@ -93,14 +93,14 @@ describeEngines('concurrent requests', (engine) => {
 
   it('creates at most five active API keys', async () => {
     const { all } = await open();
-    const made = await all(20, 'createApiKey', (n) => ({ name: `${n}` }));
-    expect(made.filter(({ __typename }) => __typename === 'CreateApiKeyPayload')).toHaveLength(4);
+    const results = await all(20, 'createApiKey', (n) => ({ name: `${n}` }));
+    expect(results.filter(({ __typename }) => __typename === 'CreateApiKeyPayload')).toHaveLength(4);
   });
 
   it('gives chatbots of the same name different slugs, and one slug to one chatbot', async () => {
     const { db, all } = await open();
-    const made = await all(20, 'createChatbot', () => ({ name: 'Twin' }));
-    expect(new Set(made.map(({ __typename }) => __typename))).toEqual(new Set(['CreateChatbotPayload']));
+    const results = await all(20, 'createChatbot', () => ({ name: 'Twin' }));
+    expect(new Set(results.map(({ __typename }) => __typename))).toEqual(new Set(['CreateChatbotPayload']));
     const slugs = await db.read.selectFrom('chatbots').select('slug').where('name', '=', 'Twin').execute();
     expect(new Set(slugs.map(({ slug }) => slug)).size).toBe(20);
     const named = await all(20, 'createChatbot', () => ({ name: 'One', slug: 'only' }));
@@ -119,30 +119,30 @@ describeEngines('concurrent requests', (engine) => {
   it('counts the words of sources exactly while others are added and deleted', async () => {
     const { gateway, db, all, chatbotId } = await open();
     const add = (n: number) => ({ chatbotId, title: 'Source', content: { text: `common word${n}` } });
-    const made = await all(20, 'createSource', add, { selection: 'source { id }' });
+    const results = await all(20, 'createSource', add, { selection: 'source { id }' });
     const [deleted] = await Promise.all([
-      all(10, 'deleteSource', (n) => ({ id: made[n]?.source?.id })),
+      all(10, 'deleteSource', (n) => ({ id: results[n]?.source?.id })),
       all(10, 'createSource', (n) => add(20 + n)),
     ]);
     expect(deleted.map(({ __typename }) => __typename)).toEqual(Array(10).fill('DeleteSourcePayload'));
-    const found = await findCandidates(
+    const candidates = await findCandidates(
       db.read,
       gateway.accountId,
       chatbotId,
       toQueryTerms('common word3 word13 word23'),
     );
-    expect(found).toMatchObject({ passageCount: 20, averageLength: 3 });
-    expect([...found.frequencies.values()]).toEqual([20, 0, 1, 1]);
+    expect(candidates).toMatchObject({ passageCount: 20, averageLength: 3 });
+    expect([...candidates.frequencies.values()]).toEqual([20, 0, 1, 1]);
   });
 
   it('deletes a chatbot completely, index included, while sources are added to it', async () => {
     const { db, all, chatbotId } = await open();
-    const [made] = await Promise.all([
+    const [results] = await Promise.all([
       all(10, 'createSource', () => ({ chatbotId, title: 'Source', content: { text: 'common' } })),
       all(1, 'deleteChatbot', () => ({ id: chatbotId })),
     ]);
     const isFine = ({ __typename }: Answer) => ['CreateSourcePayload', 'NotFoundError'].includes(__typename);
-    expect(made.filter((answer) => !isFine(answer))).toEqual([]);
+    expect(results.filter((answer) => !isFine(answer))).toEqual([]);
     for (const table of ['search_entries', 'sources', 'passages']) {
       expect(
         await db.read

@@ -16,7 +16,7 @@ interface Branched {
   readonly fields?: readonly { path: string[] }[];
 }
 
-/** A gateway with a conversation in which a question was answered. */
+/** A gateway with a conversation in which one question was answered. */
 async function open(kind: TestEngine) {
   const engine = createScriptedEngine();
   const gateway = await startGateway({
@@ -50,7 +50,7 @@ async function countMessages({ deps }: TestGateway): Promise<number> {
 
 for (const { name, selection, of, input, rows } of VERBS) {
   describeEngines(`${name} with a clientMessageId`, (kind) => {
-    it('has one effect when it is requested 50 times at once, and the same result later', LIMIT, async () => {
+    it('has one effect when it is requested 50 times concurrently, and the same result later', LIMIT, async () => {
       const { gateway, engine, chatbotId, first } = await open(kind);
       const ask = (more: object = {}) =>
         mutate<Branched>(
@@ -68,7 +68,7 @@ for (const { name, selection, of, input, rows } of VERBS) {
       const replyId = all[0]?.reply?.id ?? '';
       await webSocket.subscribe(gateway, { messageId: replyId }).ended;
 
-      // What would refuse another request refuses no repetition.
+      // A state that rejects new requests does not reject a repeated one.
       expect(await ask({ whenBusy: 'REJECT' })).toEqual(all[0]);
       await mutate(gateway, 'closeConversation', { conversationId: first.conversationId });
       await mutate(gateway, 'updateChatbot', { id: chatbotId, isActive: false });

@@ -26,7 +26,7 @@ interface Sent {
   readonly fields?: readonly { path: string[]; message: string }[];
 }
 
-/** An engine whose answers come when they are let go. */
+/** An engine whose answers wait until the test releases them. */
 function createHeldEngine() {
   let held = Promise.withResolvers<void>();
   let asked = 0;
@@ -40,11 +40,11 @@ function createHeldEngine() {
   };
   return {
     engine,
-    /** How many answers were asked for. */
+    /** The number of requested answers. */
     get asked() {
       return asked;
     },
-    /** Lets go the answers that were asked for; with `'all'` those to come as well. */
+    /** Releases the requested answers; with `'all'` also later ones. */
     release(which?: 'all'): void {
       held.resolve();
       if (which === undefined) held = Promise.withResolvers();
@@ -52,26 +52,26 @@ function createHeldEngine() {
   };
 }
 
-/** A gateway with a chatbot that answers when the test lets it. */
+/** A gateway with a chatbot whose answers the test releases. */
 async function open(options: GatewayOptions = {}) {
   const answers = createHeldEngine();
   const replaced = { ...options.replaced, engines: new Map([['builtin', answers.engine]]) };
   const gateway = await startGateway({ ...options, replaced });
   onTestFinished(() => gateway.close());
-  // Whatever a test leaves unfinished would be waited for.
+  // Otherwise closing the gateway would wait for an unfinished reply.
   onTestFinished(() => answers.release('all'));
   const chatbotId = await createChatbot(gateway);
 
   async function send(input: object, key = gateway.key): Promise<Sent> {
-    const whole = { clientMessageId: 'one', content: 'Well?', ...('conversationId' in input ? {} : { chatbotId }) };
-    const { data, errors } = await gateway.graphql<{ sendMessage: Sent }>(SEND, { input: { ...whole, ...input } }, key);
+    const base = { clientMessageId: 'one', content: 'Well?', ...('conversationId' in input ? {} : { chatbotId }) };
+    const { data, errors } = await gateway.graphql<{ sendMessage: Sent }>(SEND, { input: { ...base, ...input } }, key);
     if (errors !== undefined) throw new Error(JSON.stringify(errors));
     return data.sendMessage;
   }
   return { gateway, answers, chatbotId, send, typeOf: async (input: object) => (await send(input)).__typename };
 }
 
-/** How much is stored, and what it counts. */
+/** The numbers of stored rows, and the usage. */
 async function countAll({ deps }: TestGateway) {
   const { read } = deps.db;
   const count = async (table: 'conversations' | 'messages' | 'conversation_events' | 'idempotency_keys') =>
@@ -102,7 +102,7 @@ describe('a repeated message with the same clientMessageId', () => {
     expect(answers.asked).toBe(1);
   });
 
-  it('has one effect when it is sent 50 times at once', async () => {
+  it('has one effect when it is sent 50 times concurrently', async () => {
     const { gateway, answers, send } = await open();
     const all = await Promise.all(Array.from({ length: 50 }, () => send({})));
     expect(new Set(all.map((sent) => JSON.stringify(sent))).size).toBe(1);
@@ -110,7 +110,7 @@ describe('a repeated message with the same clientMessageId', () => {
     expect(answers.asked).toBe(1);
   });
 
-  it('is the same request with another order of keys or with surrounding blanks', async () => {
+  it('is the same request with its keys in another order or with surrounding white space', async () => {
     const { send } = await open();
     const first = await send({ metadata: { a: 1, b: { c: [{ d: 1, e: 2 }], f: null } } });
     expect(first.__typename).toBe('SendMessagePayload');
@@ -147,16 +147,16 @@ describe('a repeated message with the same clientMessageId', () => {
     expect(await countAll(gateway)).toEqual(before);
   });
 
-  it.each([{}, { sessionId: 'one' }])('stays in the conversation that the first one began, with %o', async (input) => {
+  it.each([{}, { sessionId: 'one' }])('stays in the conversation of the first one, with %o', async (input) => {
     const { gateway, send, typeOf } = await open();
     const first = await send(input);
     expect(await send(input)).toEqual(first);
-    // The other name of the conversation makes it another request.
+    // Naming the conversation differently makes it a different request.
     expect(await typeOf({ conversationId: first.conversation?.id })).toBe('IdempotencyConflictError');
     expect((await countAll(gateway)).conversations).toBe(1);
   });
 
-  it('is a new message at another chatbot and in another account', async () => {
+  it('is a new message for another chatbot and in another account', async () => {
     const { gateway, send } = await open();
     const first = await send({});
     const second = await send({ chatbotId: await createChatbot(gateway, { name: 'Second' }) });
@@ -206,7 +206,7 @@ describe('a repeated message with the same clientMessageId', () => {
     expect(await send({ whenBusy: 'REJECT' })).toEqual(first);
   });
 
-  it('stops no later reply', async () => {
+  it('does not stop a later reply', async () => {
     const { gateway, answers, send } = await open();
     const input = { sessionId: 'one', whenBusy: 'INTERRUPT' };
     const first = await send(input);
@@ -265,7 +265,7 @@ describe('a rejected message', () => {
   });
 });
 
-describe('a process that is killed between the commit and its response', () => {
+describe('a process killed between the commit and its response', () => {
   it('has sent the message: a retry has no second effect', async () => {
     const env = { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '0' };
     const killed = await startDyingGateway(env);
@@ -282,7 +282,7 @@ describe('a process that is killed between the commit and its response', () => {
   });
 });
 
-/** Sends one and the same message to the demo chatbot. */
+/** Sends the same message to the demo chatbot each time. */
 async function askProcess({ url, key }: { url: string; key: string }): Promise<{ sendMessage: ProcessSent }> {
   const query = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { ... on SendMessagePayload {
     conversation { id messages { nodes { id } } } userMessage { id } reply { id }
@@ -303,7 +303,7 @@ interface ProcessSent {
   readonly reply: { id: string };
 }
 
-/** Starts a gateway that kills itself at its first signal, which is given after a commit and before the answer. */
+/** Starts a gateway that kills itself at its first bus signal, which comes after the commit and before the response. */
 async function startDyingGateway(env: Record<string, string>) {
   const program = `
     import { startGateway } from '${new URL('../../src/app.ts', import.meta.url)}';

@@ -7,7 +7,7 @@ import { webSocket } from '../helpers/streams.ts';
 
 const AN_HOUR_AHEAD = (Date.now() + 3_600_000).toString(16).padStart(12, '0');
 
-it('lists messages in the order of sending, even after one from a machine whose clock is ahead', async () => {
+it('lists messages in the order of sending, even after one from a machine with a fast clock', async () => {
   const gateway = await startGateway();
   onTestFinished(() => gateway.close());
   const { deps, accountId } = gateway;

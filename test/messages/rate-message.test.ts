@@ -36,7 +36,7 @@ describe('rateMessage', () => {
     expect(await readLog(gateway, conversationId)).toEqual(log);
   });
 
-  it('rates a reply that is being generated, and its end does not change the rating', async () => {
+  it('rates a reply that is being generated, and keeps the rating when the reply ends', async () => {
     const { gateway, engine, replyId } = await startReply();
     const reader = webSocket.subscribe(gateway, { messageId: replyId });
     engine.push(delta('Bad '));
@@ -48,7 +48,7 @@ describe('rateMessage', () => {
     expect((await readMessage(gateway, replyId)).content).toBe('Bad answer.');
   });
 
-  it('rejects a message of the visitor, and a value that is no rating', async () => {
+  it('rejects a user message, and an invalid rating', async () => {
     const { gateway, messageId, replyId } = await startConversation();
     expect(await rate(gateway, messageId, 'UP')).toMatchObject({
       __typename: 'InvalidInputError',
@@ -59,7 +59,7 @@ describe('rateMessage', () => {
     await expect(rate(gateway, replyId, 'GREAT')).rejects.toThrow('BAD_USER_INPUT');
   });
 
-  it("answers NotFoundError to an unknown id and to another account's id alike", async () => {
+  it("returns NotFoundError for an unknown id and for another account's id", async () => {
     const { gateway, conversationId, replyId } = await startConversation();
     const { key } = await gateway.createTenant();
     const ids = [replyId, createId('message'), conversationId, 'nonsense', '', `${replyId.slice(0, -1)}\0`];

@@ -40,9 +40,9 @@ describe('stopMessage', () => {
 
       expect(await reader.ended).toBeUndefined();
       await stageOf(listener, 'MessageStopped', replyId);
-      const told = ['MessageCreated A', 'MessageDelta A "A part"', 'MessageStopped A'];
-      expect(describeEvents(reader.events, { [replyId]: 'A' })).toEqual(told);
-      expect(describeEvents(listener.events, { [replyId]: 'A' })).toEqual(told);
+      const expected = ['MessageCreated A', 'MessageDelta A "A part"', 'MessageStopped A'];
+      expect(describeEvents(reader.events, { [replyId]: 'A' })).toEqual(expected);
+      expect(describeEvents(listener.events, { [replyId]: 'A' })).toEqual(expected);
       expect(reader.events.at(-1)?.message).toEqual(await readMessage(gateway, replyId));
       expect(await messagesUsed(gateway)).toBe(1);
       expect(gateway.deps.liveReplies.size).toBe(0);
@@ -54,7 +54,7 @@ describe('stopMessage', () => {
     },
   );
 
-  it('gives back the quota of a reply without text', async () => {
+  it('refunds the quota of a reply without text', async () => {
     const { gateway, replyId } = await startReply();
     expect(await messagesUsed(gateway)).toBe(1);
     expect((await stop(gateway, replyId)).reply).toMatchObject({ status: 'STOPPED', content: '' });
@@ -139,22 +139,22 @@ describe('stopMessage', () => {
     await readLog(gateway, conversationId);
   });
 
-  it('leaves a message that has ended unchanged: stopped before or at the same time, completed, failed, or a user message', async () => {
+  it('does not change an ended message: stopped or being stopped, completed, failed, or from the user', async () => {
     const { gateway, engine, conversationId, messageId, replyId } = await startReply();
     const [one, two] = await Promise.all([stop(gateway, replyId), stop(gateway, replyId)]);
     expect(one).toEqual(two);
     expect(await stop(gateway, replyId)).toEqual(one);
 
-    const whole = await send(gateway, { conversationId, content: 'Whole?' });
+    const completed = await send(gateway, { conversationId, content: 'Whole?' });
     engine.push(delta('Yes.'), finish);
-    await webSocket.subscribe(gateway, { messageId: whole.replyId }).ended;
+    await webSocket.subscribe(gateway, { messageId: completed.replyId }).ended;
     const failed = await send(gateway, { conversationId, content: 'Failed?' });
     engine.fail(new Error('no'));
     await webSocket.subscribe(gateway, { messageId: failed.replyId }).ended;
     const log = await readLog(gateway, conversationId);
     const used = await messagesUsed(gateway);
     for (const [id, status] of [
-      [whole.replyId, 'COMPLETED'],
+      [completed.replyId, 'COMPLETED'],
       [failed.replyId, 'FAILED'],
       [messageId, 'COMPLETED'],
     ] as const) {
@@ -166,7 +166,7 @@ describe('stopMessage', () => {
     expect(await messagesUsed(gateway)).toBe(used);
   });
 
-  it("answers NotFoundError to an unknown id and to another account's id alike", async () => {
+  it("returns NotFoundError for an unknown id and for another account's id", async () => {
     const { gateway, conversationId, replyId } = await startReply();
     const { key } = await gateway.createTenant();
     const ids = [replyId, createId('message'), conversationId, 'nonsense', '', `${replyId.slice(0, -1)}\0`];

@@ -105,7 +105,7 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
   });
 
   it.each(Object.entries(REFUSALS) as [Refusal, FailureCode][])(
-    'is refused for %s as %s, and not asked again',
+    'that refuses for %s fails with %s, and is not called again',
     async (refusal, code) => {
       const { vendor, open, outcomes } = await openLine(provider);
       vendor.reply({ refusal });
@@ -197,7 +197,7 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
   });
 
   it.each(['line', 'lines'] as const)(
-    'is left when an event finds no end (%s), and not asked again',
+    'is disconnected when an event does not end (%s), and not called again',
     async (mishap) => {
       const { vendor, open } = await openLine(provider);
       vendor.reply({ text: TEXT, mishap });
@@ -218,7 +218,7 @@ describe.each(PROVIDERS)('a model of %s', (provider) => {
     await vi.waitFor(() => expect(vendor.openSockets).toBe(0));
   });
 
-  it('gets its tools with the instruction to use none when it must not', async () => {
+  it('gets its tools with the instruction to use none when it must not call any', async () => {
     const { vendor, open } = await openLine(provider);
     await readAll(open({ tools: [TOOL], toolChoice: 'none' }));
     const body = JSON.stringify(vendor.requests[0]?.body);

@@ -42,14 +42,14 @@ describe('opening a model', () => {
   it('reads no address from the environment', async () => {
     const { vendor, open, access } = await openLine('openai');
     vi.stubEnv('OPENAI_BASE_URL', vendor.url);
-    const asked: string[] = [];
+    const requestedUrls: string[] = [];
     const fetch: typeof globalThis.fetch = async (input) => {
-      asked.push(String(input));
+      requestedUrls.push(String(input));
       return Response.json({ error: { message: 'no', type: 'invalid_request_error' } }, { status: 400 });
     };
     access.set('account', { baseUrl: undefined, fetch });
     await readAll(open());
-    expect(asked).toEqual([`${FAMILIES.openai.baseUrl}/responses`]);
+    expect(requestedUrls).toEqual([`${FAMILIES.openai.baseUrl}/responses`]);
     expect(vendor.requests).toEqual([]);
   });
 
@@ -194,7 +194,7 @@ describe('opening a model', () => {
       stream?.close();
       expect(text).toBe('Hello world');
       await vi.waitFor(() => expect(vendor.underWay).toBe(0));
-      // A connection becomes free one turn of the event loop after its response has ended.
+      // A connection becomes free one event loop turn after the end of its response.
       await lookAround(10);
     }
     expect(new Set(vendor.requests.map(({ port }) => port)).size).toBe(1);
@@ -204,12 +204,12 @@ describe('opening a model', () => {
     ['openai', 'gpt-6-luna', '"summary":"auto"'],
     ['anthropic', 'claude-haiku-5-5', '"thinking":{"type":"adaptive"'],
     ['google', 'gemini-3.8-flash', '"includeThoughts":true'],
-  ] as const)('requests reasoning of %s only if it is shown', async (provider, model, asked) => {
+  ] as const)('requests reasoning of %s only if it is shown', async (provider, model, requestedUrls) => {
     const { vendor, open } = await openLine(provider);
     await readAll(open({ model }));
     await readAll(open({ model, showsReasoning: true }));
     const bodies = vendor.requests.map(({ body }) => JSON.stringify(body));
-    expect(bodies.map((body) => body.includes(asked))).toEqual([false, true]);
+    expect(bodies.map((body) => body.includes(requestedUrls))).toEqual([false, true]);
   });
 
   it.each([

@@ -8,7 +8,7 @@ import { FAMILIES } from '../../src/models/families.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const SCHEMA = buildSchema(read('schema/schema.graphql'));
-/** Words in capitals that are no settings and no failures: finish reasons, and providers' own words. */
+/** Words in capitals that are neither settings nor failures: finish reasons, and providers' own terms. */
 const OTHERS = ['CONTENT_FILTER', 'LENGTH', 'SAFETY', 'RECITATION', 'BLOCKLIST', 'PROHIBITED_CONTENT', 'SPII', 'OTHER'];
 const KNOWN = [...Object.keys(SETTINGS.shape), ...Object.keys(FAILURES), ...OTHERS, 'MALFORMED_FUNCTION_CALL'];
 

@@ -26,11 +26,11 @@ const priceOf = (name: string, file?: string) => {
 
 describe('a price', () => {
   it('is the sum for fresh, cached and output tokens, in billionths of a dollar', () => {
-    // $2, $0.50 and $8 for a million.
+    // $2, $0.50 and $8 per million tokens.
     expect(priceOf('openai/gpt-4.1')).toBe(600 * 2_000 + 400 * 500 + 10 * 8_000);
   });
 
-  it('of cached tokens is that of other input if the vendor has none', () => {
+  it('of cached tokens is that of other input if the provider has none', () => {
     expect(priceOf('openai/gpt-5.4-pro')).toBe(1_000 * 30_000 + 10 * 180_000);
   });
 
@@ -56,7 +56,7 @@ describe('a price', () => {
   );
 
   it.each(['openai/gpt-4.1-1', 'openai/gpt-4.1-preview', 'openai/gpt-4.1-2025', 'openai/gpt-4.1-0414-x'])(
-    'of %s is unknown: it is no date that its name ends with',
+    'of %s is unknown, because its name does not end with a date',
     (name) => {
       expect(priceOf(name)).toBeNull();
     },
@@ -73,7 +73,7 @@ describe('a price', () => {
 });
 
 describe('the price table', () => {
-  it('has models of every vendor, none of them free and none dearer from the cache', () => {
+  it('has models of every provider, none of them free or more expensive from the cache', () => {
     const vendors = new Set(Object.keys(PRICES).map((name) => name.split('/')[0]));
     expect([...vendors].sort()).toEqual(PROVIDERS.filter((provider) => provider !== 'open').sort());
     for (const [name, { input, cachedInput = input, output }] of Object.entries(PRICES)) {
@@ -81,7 +81,7 @@ describe('the price table', () => {
     }
   });
 
-  it("names the page and the date of every vendor's prices", () => {
+  it("names the page and the date of every provider's prices", () => {
     const source = readFileSync(new URL('../../src/models/price-table.ts', import.meta.url), 'utf8');
     expect(source.match(/^ {2}\/\/ https:\/\/\S+, .*\b20\d\d/gm)).toHaveLength(PROVIDERS.length - 1);
   });
@@ -96,7 +96,7 @@ describe('a price file', () => {
     expect(priceOf('openai/gpt-4o', file)).toBe(priceOf('openai/gpt-4o'));
   });
 
-  it('with problems stops the start with a list of all of them', async () => {
+  it('with problems prevents the start with a list of all of them', async () => {
     const file = await writePrices(
       `{"openai/gpt-5": {"input": "1", "ouput": 2}, "nobody/x": {"input": -1, "output": 1}, "open/": {"input": 1, "output": 1e9}}`,
     );
@@ -115,7 +115,7 @@ describe('a price file', () => {
   });
 
   it.each(['{"openai/a":{"input":-1,"output":1}}', '{"openai/a":{"input":1,"output":1e9}}', '[]', 'null', '{', ''])(
-    'that holds %s stops the start',
+    'that contains %s prevents the start',
     async (text) => {
       const file = await writePrices(text);
       expect(() => createPrices(file)).toThrow(StartupError);
@@ -131,7 +131,7 @@ describe('a price file', () => {
     expect(await readdir(dataDir)).toEqual([]);
   });
 
-  it('that is missing stops the start, and is named', () => {
+  it('that is missing prevents the start with an error that names it', () => {
     expect(() => createPrices('/nowhere/prices.json')).toThrow(/\/nowhere\/prices\.json .*cannot be read: ENOENT/);
     expect(() => createPrices('/nowhere/prices.json')).toThrow(StartupError);
   });

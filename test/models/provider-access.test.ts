@@ -94,7 +94,7 @@ describe('findCredentials', () => {
     expect(await (await (await find(operator))?.fetch(url, init))?.text()).toBe('Bearer sk-account');
   });
 
-  it('refuses an address that was allowed when it was set, but no longer is', async () => {
+  it('rejects an address that was allowed when it was set, but no longer is', async () => {
     const url = await startServer();
     const database = await createDatabase();
     const allowing = await openGateway({ database, env: { SSRF_ALLOW_CIDRS: '127.0.0.1' } });

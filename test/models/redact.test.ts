@@ -5,8 +5,8 @@ const KEY = 'f/oo+bar.Pa55=word';
 
 describe('createRedact', () => {
   it.each([
-    ['as it is', KEY],
-    ['in other letters', KEY.toUpperCase()],
+    ['unchanged', KEY],
+    ['in upper case', KEY.toUpperCase()],
     ['in a URL', encodeURIComponent(KEY)],
     ['as base64', Buffer.from(KEY).toString('base64')],
     ['as base64 for URLs', Buffer.from(KEY).toString('base64url')],
@@ -29,10 +29,10 @@ describe('createRedact', () => {
     'https://user:hunter2@models.example/v1',
     '0123456789abcdef0123456789abcdef0123456789abcdef',
   ])('removes what looks like a key: %s', (text) => {
-    const said = createRedact([undefined])(`It said ${text} and more.`);
-    expect(said).toContain('[redacted]');
-    expect(said).toMatch(/^It said .* and more\.$/);
-    expect(said).not.toMatch(/hunter2|abc123|xyz|SyA|12345|eyJh|dXNl|0123/);
+    const redacted = createRedact([undefined])(`It said ${text} and more.`);
+    expect(redacted).toContain('[redacted]');
+    expect(redacted).toMatch(/^It said .* and more\.$/);
+    expect(redacted).not.toMatch(/hunter2|abc123|xyz|SyA|12345|eyJh|dXNl|0123/);
   });
 
   it('keeps the rest, on one line and short', () => {

@@ -154,8 +154,8 @@ describe('readModelSteps', () => {
       ...['ab', '<|imxx'],
       { type: 'finish', reason: 'LENGTH', usage: null },
     ]);
-    const whole = await start([write('abcd'), finish('stop')], { maxChars: 4 }).readAll();
-    expect(whole.at(-1)).toMatchObject({ reason: 'STOP' });
+    const result = await start([write('abcd'), finish('stop')], { maxChars: 4 }).readAll();
+    expect(result.at(-1)).toMatchObject({ reason: 'STOP' });
     const [thought] = await start([think('x'.repeat(1_000_000))]).readAll();
     expect(thought).toEqual({ type: 'reasoning', text: 'x'.repeat(MAX_ANSWER_CHARS) });
   });

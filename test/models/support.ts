@@ -36,14 +36,14 @@ export interface Outcome {
   readonly failure: FailureCode | null;
 }
 
-/** A vendor's server, and a client for it. */
+/** A fake provider, and a client for it. */
 export async function openLine(provider: Provider, { timeoutMs = 1_000 }: { timeoutMs?: number } = {}) {
   const vendor = await startVendor(provider);
   onTestFinished(vendor.close);
   return { vendor, ...connect(provider, vendor, timeoutMs) };
 }
 
-/** Calls a vendor with one account's credentials. */
+/** Calls a provider with one account's credentials. */
 export function connect(provider: Provider, vendor: Pick<Vendor, 'url'>, timeoutMs = 1_000) {
   const outcomes: Outcome[] = [];
   const access = new Map<string, Partial<ProviderCredentials> | undefined>([['account', {}]]);
@@ -91,6 +91,6 @@ export async function readAll(opening: Promise<ModelStream>) {
 
 /** Lists the secrets in a thrown error, in every place that a logger may read. */
 export function findSecrets(error: unknown): string[] {
-  const whole = inspect(error, { depth: 10, showHidden: true }) + JSON.stringify(error);
-  return SECRETS.filter((secret) => whole.toLowerCase().includes(secret.toLowerCase()));
+  const text = inspect(error, { depth: 10, showHidden: true }) + JSON.stringify(error);
+  return SECRETS.filter((secret) => text.toLowerCase().includes(secret.toLowerCase()));
 }

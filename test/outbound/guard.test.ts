@@ -8,27 +8,27 @@ const PUBLIC = ['93.184.216.34', '2606:2800:220:1:248:1893:25c8:1946'];
 const rules = createAddressRules([]);
 
 describe('a URL from a client', () => {
-  it.each(HOSTILE_URLS)('is refused, with the reason: %j', async (url) => {
+  it.each(HOSTILE_URLS)('is rejected with a reason: %j', async (url) => {
     expect(() => checkUrl(url, rules)).toThrow(AddressRefusedError);
     expect(() => checkUrl(url, rules)).toThrow(/^(Must|The port must) .+\.$/);
     const guardedFetch = createGuardedFetch(rules, async () => PUBLIC);
     await expect(guardedFetch(url)).rejects.toThrow(AddressRefusedError);
   });
 
-  it.each(PUBLIC_URLS)('allow %s', (url) => {
+  it.each(PUBLIC_URLS)('is allowed: %s', (url) => {
     expect(checkUrl(url, rules).href).toBe(new URL(url).href);
   });
 });
 
 describe('the addresses of a name', () => {
-  it.each(INNER_ADDRESSES)('are refused, alone or beside public addresses: %s', async (address) => {
+  it.each(INNER_ADDRESSES)('are rejected, alone or beside public addresses: %s', async (address) => {
     for (const answer of [[address], [...PUBLIC, address], [address, ...PUBLIC]]) {
       const guardedFetch = createGuardedFetch(rules, async () => answer);
       await expect(guardedFetch('https://models.example.com/v1')).rejects.toThrow(AddressRefusedError);
     }
   });
 
-  it('are refused when there are none', async () => {
+  it('are rejected if there are none', async () => {
     const guardedFetch = createGuardedFetch(rules, async () => []);
     await expect(guardedFetch('https://models.example.com/v1')).rejects.toThrow(AddressRefusedError);
   });
@@ -49,7 +49,7 @@ describe("the operator's allowed ranges", () => {
     'http://[::ffff:10.0.0.1]:9000/',
     'http://ollama.example.com:11434/v1',
     'https://api.openai.com/v1',
-  ])('may be %s', (url) => {
+  ])('allow %s', (url) => {
     expect(checkUrl(url, allowing).href).toBe(new URL(url).href);
   });
 

@@ -10,7 +10,7 @@ import { createGuardedFetch } from '../../src/outbound/guarded-fetch.ts';
 const rules = createAddressRules(['127.0.0.1', '::1']);
 const toHere = async () => ['127.0.0.1'];
 
-/** Starts a server on this machine, with what is connected to it. */
+/** Starts a server on this machine that records its connections. */
 async function listen(server: Server | ReturnType<typeof createTcpServer>) {
   let accepted = 0;
   const open = new Set<object>();
@@ -40,9 +40,15 @@ async function listen(server: Server | ReturnType<typeof createTcpServer>) {
 const serve = (listener: RequestListener) => listen(createServer(listener));
 
 it('connects to the checked address, with the requested host name and all that the caller sends', async () => {
-  const heard: unknown[] = [];
+  const receivedRequests: unknown[] = [];
   const server = await serve(async (request, response) => {
-    heard.push(request.method, request.url, request.headers.host, request.headers['x-own'], await readAll(request));
+    receivedRequests.push(
+      request.method,
+      request.url,
+      request.headers.host,
+      request.headers['x-own'],
+      await readAll(request),
+    );
     response.writeHead(201, { 'x-answer': 'yes' }).end('{"well":true}');
   });
   const guardedFetch = createGuardedFetch(rules, toHere);
@@ -56,7 +62,13 @@ it('connects to the checked address, with the requested host name and all that t
     'yes',
     { well: true },
   ]);
-  expect(heard).toEqual(['POST', '/v1/chat?a=1', `models.example.com:${server.port}`, 'mine', '{"stream":true}']);
+  expect(receivedRequests).toEqual([
+    'POST',
+    '/v1/chat?a=1',
+    `models.example.com:${server.port}`,
+    'mine',
+    '{"stream":true}',
+  ]);
 });
 
 it('resolves a name once per call and connects to that address, whatever the name resolves to afterwards', async () => {
@@ -69,7 +81,7 @@ it('resolves a name once per call and connects to that address, whatever the nam
   await expect(ask()).rejects.toThrow(AddressRefusedError);
   expect(await ask()).toBe('here');
   expect(resolve).toHaveBeenCalledTimes(3);
-  // Nothing is kept from one call to the next.
+  // No address is cached between calls.
   expect(server.accepted).toBe(2);
 });
 
@@ -80,7 +92,7 @@ it('tries the addresses of a name one after another', async () => {
   expect(await response.text()).toBe('here');
 });
 
-it.each([301, 302, 303, 307, 308, 300, 304])('refuses a redirect: %i', async (status) => {
+it.each([301, 302, 303, 307, 308, 300, 304])('rejects a redirect: %i', async (status) => {
   const inner = await serve((_request, response) => response.end('secret'));
   const server = await serve((_request, response) => {
     response.writeHead(status, { location: `http://127.0.0.1:${inner.port}/` }).end();
@@ -153,8 +165,8 @@ it("stops waiting for a name server when the caller's signal aborts", async () =
 
 it.each<[string, () => Promise<string[]>]>([
   ['leads nowhere', () => Promise.reject(new Error('ENOTFOUND'))],
-  ['is not answered', () => Promise.reject(new Error('ETIMEOUT'))],
-  ['leads to an inner address', async () => ['10.0.0.1']],
+  ['gets no response', () => Promise.reject(new Error('ETIMEOUT'))],
+  ['resolves to an internal address', async () => ['10.0.0.1']],
 ])('fails in the same way for a name that %s, so that it reveals no internal names', async (_name, resolve) => {
   const error = await createGuardedFetch(rules, resolve)('http://models.example.com/').catch((thrown) => thrown);
   expect(error).toBeInstanceOf(AddressRefusedError);
@@ -180,7 +192,7 @@ it('fails as fetch does when a server does not speak HTTP', async () => {
   await vi.waitFor(() => expect(server.open).toBe(0));
 });
 
-it('requests the written name by TLS, and checks the certificate for it', async () => {
+it('requests the host name of the URL over TLS, and checks the certificate for it', async () => {
   const { promise: asked, resolve } = Promise.withResolvers<string>();
   const server = await listen(
     createTlsServer({

@@ -1,6 +1,6 @@
-/** URLs that lead inside, or read as if they led elsewhere than they do; none may be reached, whatever names resolve to. */
+/** URLs of internal addresses, or with a misleading host. The gateway must reach none, whatever names resolve to. */
 export const HOSTILE_URLS: readonly string[] = [
-  // Not what a server is named by.
+  // Not an HTTP URL.
   '',
   ' ',
   'models.example.com',
@@ -27,7 +27,7 @@ export const HOSTILE_URLS: readonly string[] = [
   'http://?models.example.com',
   'http://#models.example.com',
   'http://:80/',
-  // Spaces and what parsers drop without a word.
+  // White space, and characters that parsers silently drop.
   ' http://models.example.com/',
   'http://models.example.com/ ',
   'ht\ntp://models.example.com/',
@@ -37,7 +37,7 @@ export const HOSTILE_URLS: readonly string[] = [
   'http://models.example.com\u0000.evil.com/',
   'http://127.0.0.1\u00a0/',
   'http://models.example.com/\u2028',
-  // Names and passwords.
+  // User names and passwords.
   'http://user@models.example.com/',
   'http://user:password@models.example.com/',
   'http://@models.example.com/',
@@ -70,7 +70,7 @@ export const HOSTILE_URLS: readonly string[] = [
   'http://models.example.com:-80/',
   'http://93.184.216.34:9200/',
   'http://[2606:2800:220:1:248:1893:25c8:1946]:9200/',
-  // Inner names.
+  // Internal names.
   'http://localhost/',
   'http://LOCALHOST/',
   'http://localhost./',
@@ -106,12 +106,12 @@ export const HOSTILE_URLS: readonly string[] = [
   'http://models.example.com]/',
   `http://${'a'.repeat(64)}.example.com/`,
   `http://${'a.'.repeat(130)}com/`,
-  // What becomes an inner name by normalising.
+  // Names that become internal by normalization.
   'http://ｌｏｃａｌｈｏｓｔ/',
   'http://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ/',
   'http://lo\u00adcalhost/',
   'http://printer。local/',
-  // IPv4, as all the world writes it.
+  // IPv4, in every notation that parsers accept.
   'http://0.0.0.0/',
   'http://0/',
   'http://0.1.2.3/',
@@ -168,7 +168,7 @@ export const HOSTILE_URLS: readonly string[] = [
   'http://239.255.255.250/',
   'http://240.0.0.1/',
   'http://255.255.255.255/',
-  // IPv6, and IPv4 inside of it.
+  // IPv6, and IPv4 embedded in it.
   'http://[::]/',
   'http://[::1]/',
   'http://[::1]:8080/',
@@ -214,7 +214,7 @@ export const HOSTILE_URLS: readonly string[] = [
   'http://[::ffff:127.0.0.1/',
 ];
 
-/** Inner addresses, as name servers may answer them. */
+/** Internal addresses that a name server may return. */
 export const INNER_ADDRESSES: readonly string[] = [
   ...['0.0.0.0', '10.1.2.3', '100.64.1.1', '127.0.0.1', '127.8.8.8', '169.254.169.254', '168.63.129.16'],
   ...['172.20.0.2', '192.0.0.8', '192.168.1.1', '192.88.99.1', '198.18.1.1', '224.0.0.251', '255.255.255.255'],
@@ -223,7 +223,7 @@ export const INNER_ADDRESSES: readonly string[] = [
   ...['fe80::1%eth0', 'fec0::1', 'ff02::1', '100::1', 'nonsense', '', '2130706433', '0x7f.1'],
 ];
 
-/** Where anybody's server may be. */
+/** URLs of public servers, which are allowed. */
 export const PUBLIC_URLS: readonly string[] = [
   'https://api.openai.com/v1',
   'http://models.example.com',

@@ -9,14 +9,14 @@ const NAME_ERROR = 3;
 const V4 = [93, 184, 216, 34];
 const V6 = [0x26, 0x06, ...Array<number>(13).fill(0), 1];
 
-/** Starts a name server that answers by the type of the question: with addresses, an error, or nothing at all. */
+/** Starts a name server that responds by query type: with addresses, an error, or not at all. */
 async function startNameServer(answers: Readonly<Record<number, readonly number[][] | number | undefined>>) {
   const socket = createSocket('udp4');
-  const asked: number[] = [];
+  const queryTypes: number[] = [];
   socket.on('message', (query, { port, address }) => {
     const question = query.subarray(12, query.indexOf(0, 12) + 5);
     const type = question.readUInt16BE(question.length - 4);
-    asked.push(type);
+    queryTypes.push(type);
     const answer = answers[type];
     if (answer === undefined) return;
     const records = typeof answer === 'number' ? [] : answer;
@@ -28,7 +28,7 @@ async function startNameServer(answers: Readonly<Record<number, readonly number[
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
   onTestFinished(() => void socket.close());
-  return { resolve: createResolve([`127.0.0.1:${socket.address().port}`]), asked, socket };
+  return { resolve: createResolve([`127.0.0.1:${socket.address().port}`]), queryTypes, socket };
 }
 
 const never = () => new AbortController().signal;
@@ -38,7 +38,7 @@ it('finds all addresses of a name', async () => {
   expect(await resolve('models.example.com', never())).toEqual(['93.184.216.34', '127.0.0.1', '2606::1']);
 });
 
-it('finds the addresses of one kind without any of the other', async () => {
+it('finds the addresses of one family if there are none of the other', async () => {
   const { resolve } = await startNameServer({ [A]: [], [AAAA]: [V6] });
   expect(await resolve('models.example.com', never())).toEqual(['2606::1']);
 });
@@ -54,7 +54,7 @@ it('fails for a name without an address, or one that does not exist', async () =
 });
 
 it('ends at once when the signal aborts, before or during the lookup', async () => {
-  const { resolve, asked, socket } = await startNameServer({});
+  const { resolve, queryTypes, socket } = await startNameServer({});
   const reason = new Error('Enough.');
   await expect(resolve('models.example.com', AbortSignal.abort(reason))).rejects.toBe(reason);
   const caller = new AbortController();
@@ -62,5 +62,5 @@ it('ends at once when the signal aborts, before or during the lookup', async () 
   await once(socket, 'message');
   caller.abort(reason);
   await expect(answer).rejects.toBe(reason);
-  expect(asked.length).toBeGreaterThan(0);
+  expect(queryTypes.length).toBeGreaterThan(0);
 });

@@ -5,13 +5,13 @@ import type { StreamEvent } from '../helpers/streams.ts';
 import { ANSWERS } from './questions.ts';
 import { type Conversation, hasEnded } from './talk.ts';
 
-/** What is older than that is saved: a second, and another for a machine that has more to do. */
+/** The age after which text must be saved: checkpoints come every second, plus a second for a busy machine. */
 const SAVED_WITHIN_MS = 2_000;
 
-/** A time as it is stored, in ms. */
+/** Converts a stored time to a Unix time in milliseconds. */
 export const timeOf = (at: string | null | undefined) => Date.parse(at ?? '');
 
-/** What is stored, with the messages by id. */
+/** Adds the messages by id, the replies, and the expected answers to the stored rows. */
 export function arrange(store: StoredState) {
   const byId = new Map(store.messages.map((row) => [row.id, row]));
   const replies = store.messages.filter(({ role }) => role === 'ASSISTANT');
@@ -19,7 +19,7 @@ export function arrange(store: StoredState) {
   return { ...store, byId, replies, wholeOf };
 }
 
-/** What is stored, arranged. */
+/** The result of `arrange`. */
 export type Arranged = ReturnType<typeof arrange>;
 
 /** Checks that both numberings of the log have no gaps. */
@@ -33,23 +33,23 @@ export function expectWholeLog({ events, conversations }: Arranged): void {
   expect(chatbotNumbers).toEqual(chatbotNumbers.map((_, index) => index + 1));
 }
 
-/** Checks that the replies of each conversation were begun in the order in which they were asked for. */
+/** Checks that each conversation's replies started in the order of their messages. */
 export function expectBegunInOrder({ events, conversations }: Arranged): void {
-  const begins = events.filter(
+  const starts = events.filter(
     ({ type, status }) => type === 'MessageStarted' || (type === 'MessageCreated' && status === 'STREAMING'),
   );
   for (const { id } of conversations) {
-    const begun = begins.flatMap(({ conversation_id, message_id }) => (conversation_id === id ? message_id : []));
-    expect(begun).toEqual([...begun].sort());
+    const started = starts.flatMap(({ conversation_id, message_id }) => (conversation_id === id ? message_id : []));
+    expect(started).toEqual([...started].sort());
   }
 }
 
-/** What says that nobody can be served now, over GraphQL and over REST. */
+/** The error codes of an unavailable gateway, over GraphQL and over REST. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(['SERVICE_UNAVAILABLE', '503']);
 
 const ENDS = { COMPLETED: 'MessageCompleted', STOPPED: 'MessageStopped', INTERRUPTED: 'MessageInterrupted' };
 
-/** Checks that nothing is lost or doubled, not even for a while, and that everything is in its order. */
+/** Checks that no message or event of a conversation is lost, duplicated or out of order. */
 export function expectAllStored({ messages, events }: Arranged, { conversationId, sent }: Conversation): void {
   const own = messages.filter(({ conversation_id }) => conversation_id === conversationId);
   expect(own.map(({ id }) => id)).toEqual(sent.flatMap(({ messageId, replyId }) => [messageId, replyId]));
@@ -65,8 +65,9 @@ export function expectAllStored({ messages, events }: Arranged, { conversationId
   }
 }
 
-/** Checks what one reader was told of one reply, of which only what was saved is left where a process died. */
-function expectTold({ byId, wholeOf }: Arranged, events: readonly StreamEvent[], id: string, killedAt: number): void {
+/** Checks the events that one reader received of a reply; after a kill, only the saved part must be in the database. */
+function expectReceived(arranged: Arranged, events: readonly StreamEvent[], id: string, killedAt: number): void {
+  const { byId, wholeOf } = arranged;
   const { status = '', content = '', citations = '[]' } = byId.get(id) ?? {};
   const [end, ...more] = events.filter((event) => endsMessage(event, id));
   expect([end?.__typename, end?.message?.status, end?.message?.content, more]).toEqual([
@@ -78,9 +79,9 @@ function expectTold({ byId, wholeOf }: Arranged, events: readonly StreamEvent[],
   const text = collectTexts(events)[id] ?? '';
   const quotes = events.flatMap((event) => (event.messageId === id ? (event.citation?.quote ?? []) : []));
   const saved = JSON.parse(citations).map(({ quote }: { quote: string }) => quote);
-  const whole = wholeOf(id);
-  expect(text).toBe(status === 'COMPLETED' ? whole : whole.slice(0, text.length));
-  // A reply that was asked to stop is STOPPED even where a killed process cut it.
+  const fullText = wholeOf(id);
+  expect(text).toBe(status === 'COMPLETED' ? fullText : fullText.slice(0, text.length));
+  // A reply with a stop request becomes STOPPED even if a kill cut it off.
   if (status !== 'INTERRUPTED' && killedAt === 0) {
     expect([text, quotes]).toEqual([content, saved]);
     return;
@@ -94,8 +95,8 @@ function expectTold({ byId, wholeOf }: Arranged, events: readonly StreamEvent[],
 }
 
 /**
- * Checks what everybody was told who followed a conversation, or one of its replies.
- * @param killedAt when the process was killed that wrote a reply; 0 where none was.
+ * Checks the events that each reader of a conversation, or of one of its replies, received.
+ * @param killedAt when the process that generated a reply was killed; 0 if it was not killed.
  */
 export function expectAllTold(
   arranged: Arranged,
@@ -105,7 +106,7 @@ export function expectAllTold(
   const { conversationId, sent, readers, followers } = conversation;
   const log = arranged.events.filter(({ conversation_id }) => conversation_id === conversationId);
   const stages = log.map(({ type, message_id }) => `${type} ${message_id}`);
-  // They came when the first reply was under way.
+  // The readers subscribed while the first reply was being generated.
   for (const { events } of readers) expect(listStages(events)).toEqual(stages.slice(1));
   for (const { events, errors } of [...readers, ...followers.values()]) {
     expect(errors.filter((code) => !UNAVAILABLE.has(code))).toEqual([]);
@@ -115,12 +116,12 @@ export function expectAllTold(
     const own = followers.get(replyId)?.events ?? [];
     expect(listStages(own).join()).toMatch(/^MessageCreated [^,]+(,MessageStarted [^,]+)?,[^,]+$/);
     for (const events of [own, ...readers.map((reader) => reader.events)]) {
-      expectTold(arranged, events, replyId, killedAt(replyId));
+      expectReceived(arranged, events, replyId, killedAt(replyId));
     }
   }
 }
 
-/** Whether everybody was told the end of every reply. */
+/** Whether every reader has received the end of every reply. */
 export function isAllTold({ sent, readers, followers }: Conversation): boolean {
   return sent.every(({ replyId }) => {
     const own = followers.get(replyId);

@@ -4,7 +4,7 @@ import { issueApiKey } from '../../src/access/api-keys.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { createDataDir, runProgram, startGatewayProcess } from '../helpers/process.ts';
 
-/** A database with an account, and commands on it. */
+/** Functions that run commands on a new database. */
 async function openCommandLine() {
   const env = { DATA_DIR: await createDataDir() };
   const command = (...args: string[]) => runProgram({ args, env });
@@ -26,13 +26,13 @@ async function statusOf(url: string, key: string): Promise<number> {
 }
 
 describe('the command line', () => {
-  it('creates accounts and keys, lists and revokes them, each as text', async () => {
+  it('creates accounts, and creates, lists and revokes keys, with text output', async () => {
     const { command } = await openCommandLine();
-    const made = await command('accounts', 'create', 'Acme Ltd');
-    expect(made).toMatchObject({ code: 0, stderr: '' });
-    const [id = ''] = made.stdout.split('  ');
+    const created = await command('accounts', 'create', 'Acme Ltd');
+    expect(created).toMatchObject({ code: 0, stderr: '' });
+    const [id = ''] = created.stdout.split('  ');
     expect(id).toMatch(UUID);
-    expect(made.stdout).toBe(`${id}  Acme Ltd\n`);
+    expect(created.stdout).toBe(`${id}  Acme Ltd\n`);
 
     for (const account of ['Acme Ltd', id]) {
       const { code, stdout } = await command('keys', 'create', '--account', account, '--name', 'Website');
@@ -73,7 +73,7 @@ describe('the command line', () => {
     expect(key.startsWith(described.prefix)).toBe(true);
   });
 
-  it('creates a key that a running gateway accepts at once, and revokes it within a second', async () => {
+  it('creates a key that a running gateway accepts at once, and rejects within a second of revocation', async () => {
     const { env, json } = await openCommandLine();
     const gateway = await startGatewayProcess({ env: { ...env, RATE_LIMIT_PER_MINUTE: '100000' } });
     await json('accounts', 'create', 'Acme');
@@ -85,9 +85,9 @@ describe('the command line', () => {
   });
 
   it.each<[string, string[], RegExp]>([
-    ['an account that exists', ['accounts', 'create', 'Default'], /^name: Another account has this name\.\n$/],
+    ['an account name that is taken', ['accounts', 'create', 'Default'], /^name: Another account has this name\.\n$/],
     ['an account without a name', ['accounts', 'create'], /^name: Must not be empty\.\n$/],
-    ['a key of no account', ['keys', 'create', '--name', 'X'], /^account: Must not be empty\.\n$/],
+    ['a key without an account', ['keys', 'create', '--name', 'X'], /^account: Must not be empty\.\n$/],
     ['a key of an unknown account', ['keys', 'create', '--account', 'X', '--name', 'Y'], /^There is no account X\.\n$/],
     ['a key without a name', ['keys', 'create', '--account', 'Default'], /^name: Must not be empty\.\n$/],
     [
@@ -97,7 +97,7 @@ describe('the command line', () => {
     ],
     ['revoking an unknown key', ['keys', 'revoke', 'nonsense'], /^There is no key nonsense\.\n$/],
     ['revoking nothing', ['keys', 'revoke'], /\n$/],
-  ])('refuses %s with 1 and one line', async (_what, args, line) => {
+  ])('rejects %s with exit code 1 and one line', async (_what, args, line) => {
     const { command } = await openCommandLine();
     if (args.includes('Default')) await command('accounts', 'create', 'Default');
     const { code, stdout, stderr } = await command(...args);
@@ -106,7 +106,7 @@ describe('the command line', () => {
     expect(stderr.trim().split('\n')).toHaveLength(1);
   });
 
-  it('refuses names that control a terminal, and prints stored ones escaped', async () => {
+  it('rejects names with terminal control characters, and prints stored ones escaped', async () => {
     const { env, command, json } = await openCommandLine();
     const evil = 'CI\u001b[2J\u009b1m\u202e\nforged  line';
     for (const args of [
@@ -130,7 +130,7 @@ describe('the command line', () => {
     expect(JSON.parse(listed.stdout)).toMatchObject([{ name: evil }]);
   });
 
-  it('refuses a sixth active key of an account', async () => {
+  it('rejects a sixth active key for an account', async () => {
     const { env, command, json } = await openCommandLine();
     const account = await json('accounts', 'create', 'Acme');
     const db = await openDatabase({ url: `sqlite:${join(env.DATA_DIR, 'chatgraph.db')}`, role: 'tool' });
@@ -145,7 +145,7 @@ describe('the command line', () => {
   });
 
   it.each([[['nonsense']], [['keys']], [['keys', 'nonsense']], [['keys', 'list', '--nonsense']]])(
-    'rejects %j: usage on stderr, exit code 2',
+    'rejects %j with usage on stderr and exit code 2',
     async (args) => {
       const { command } = await openCommandLine();
       const { code, stdout, stderr } = await command(...args);

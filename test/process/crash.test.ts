@@ -17,13 +17,13 @@ const ENGINES = [
   { name: 'Postgres', isPossible: hasPostgres, open: async () => (await createDatabase(POSTGRES)).url },
 ];
 
-/** A gateway whose engine ends the process at some questions. */
+/** Starts a gateway whose engine kills the process on certain questions. */
 async function open(databaseUrl: string) {
   const env = { PORT: '0', DATA_DIR: await createDataDir(), DATABASE_URL: databaseUrl };
   let key = '';
   const start = () => startProgram({ script: 'test/process/crashing-gateway.ts', env });
 
-  /** Starts it; undefined where it died before it was ready. */
+  /** Starts the gateway; undefined if it died before it was ready. */
   async function startGateway(): Promise<RunningGateway | undefined> {
     const gateway = await awaitGateway(start()).catch(() => undefined);
     key ||= gateway?.key ?? '';
@@ -32,11 +32,11 @@ async function open(databaseUrl: string) {
 
   async function send({ url }: RunningGateway, sessionId: string, content: string): Promise<void> {
     const input = { chatbotId: DEMO, sessionId, content };
-    // Where it dies at once, nobody is answered.
+    // A gateway that dies immediately sends no response.
     await askGraphQL({ url, key }, SEND, { input }).catch(() => {});
   }
 
-  /** How the replies stand, by their questions. */
+  /** Reads the replies' questions, statuses, texts and errors. */
   async function readReplies() {
     const { messages } = await readStore(databaseUrl);
     const questions = new Map(messages.map(({ id, content }) => [id, content]));
@@ -47,7 +47,7 @@ async function open(databaseUrl: string) {
     }));
   }
 
-  /** Starts it again each time it dies, until all replies have ended. Returns how often it has died. */
+  /** Restarts the gateway each time it dies, until all replies have ended. Returns the number of deaths. */
   async function survive(first: RunningGateway): Promise<number> {
     let gateway: RunningGateway | undefined = first;
     for (let deaths = 0; deaths < MAX_STARTS; deaths++) {
@@ -61,17 +61,17 @@ async function open(databaseUrl: string) {
       if (!hasDied) return deaths;
       gateway = await startGateway();
     }
-    throw new Error('It dies again and again.');
+    throw new Error('The gateway keeps dying.');
   }
 
   const gateway = await startGateway();
-  if (gateway === undefined) throw new Error('It has not started.');
+  if (gateway === undefined) throw new Error('The gateway has not started.');
   onTestFinished(() => void gateway.kill('SIGKILL'));
   return { gateway, send, survive, readReplies };
 }
 
-describe.each(ENGINES.filter(({ isPossible }) => isPossible))('a reply that ends the process, on $name', (engine) => {
-  it('fails a reply with ENGINE_CRASHED after three crashes, and answers the other conversations', LIMIT, async () => {
+describe.each(ENGINES.filter(({ isPossible }) => isPossible))('a reply that kills the process, on $name', (engine) => {
+  it('fails with ENGINE_CRASHED after three crashes, and the other conversations are answered', LIMIT, async () => {
     const { gateway, send, survive, readReplies } = await open(await engine.open());
     await send(gateway, 'neighbour', 'Well?');
     await send(gateway, 'neighbour', 'And then?');
@@ -83,14 +83,14 @@ describe.each(ENGINES.filter(({ isPossible }) => isPossible))('a reply that ends
     expect(bad).toMatchObject({ status: 'FAILED', content: '' });
     expect(JSON.parse(bad?.error ?? '{}')).toMatchObject({ code: 'ENGINE_CRASHED' });
     const others = replies.filter((reply) => reply !== bad);
-    // One that visitors had begun to see keeps its part.
+    // A reply that visitors have partly seen keeps that part.
     for (const { status, content } of others) {
       expect(content).toMatch(/^One /);
       expect(['COMPLETED', 'INTERRUPTED']).toContain(status);
     }
   });
 
-  it('interrupts a reply that visitors have partly seen, and does not start it again', LIMIT, async () => {
+  it('is INTERRUPTED, and not generated again, if visitors have seen part of it', LIMIT, async () => {
     const { gateway, send, survive, readReplies } = await open(await engine.open());
     await send(gateway, 'bad', 'Please crash after a word.');
     expect(await survive(gateway)).toBe(1);

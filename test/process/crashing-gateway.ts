@@ -3,7 +3,7 @@ import type { AnswerEngine } from '../../src/answer/engine.ts';
 import { startGateway } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 
-/** Ends its own process at some questions, before or after its first words, and answers all others slowly. */
+/** Kills its own process on certain questions, before or after the first word, and answers all others slowly. */
 const engine: AnswerEngine = {
   async *answer({ content }) {
     if (content.includes('crash at once')) process.kill(process.pid, 'SIGKILL');
@@ -17,12 +17,12 @@ const engine: AnswerEngine = {
   },
 };
 
-// Ends it as well at deliveries to some endpoints, before they are sent.
+// Also kills the process before it sends a delivery to an endpoint with the path /crash.
 subscribe('undici:request:create', (message) => {
   if ((message as { request: { path: string } }).request.path === '/crash') process.kill(process.pid, 'SIGKILL');
 });
 
 const gateway = await startGateway(readConfig(), { engines: new Map([['builtin', engine]]) });
-// As the program says it.
+// The same format as the program's start message.
 process.stdout.write(`GraphiQL ${gateway.url}/graphql API key ${gateway.firstKey ?? ''}\n\n`);
 process.on('SIGTERM', () => void gateway.close().then(() => process.exit(0)));

@@ -27,7 +27,7 @@ async function listChatbots({ url, key }: Pick<RunningGateway, 'url' | 'key'>): 
 }
 
 describe('the first start', () => {
-  it('prints what exists, a key that is shown once, and a curl command that answers from the documentation', async () => {
+  it('prints the URLs, a key shown only once, and a curl command that is answered from the documentation', async () => {
     const env = { DATA_DIR: await createDataDir() };
     const first = await startGatewayProcess({ env, through: 'npm' });
     const { url, key } = first;
@@ -79,19 +79,19 @@ describe('the first start', () => {
     expect(demo?.sources.nodes.map(({ title }) => title)).toContain('ChatGraph');
   });
 
-  it('leaves the account empty with SEED_DEMO=false, and prints no curl', async () => {
+  it('leaves the account empty with SEED_DEMO=false, and prints no curl command', async () => {
     const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), SEED_DEMO: 'false' } });
     expect(await listChatbots(gateway)).toEqual([]);
     expect(gateway.stdout).not.toContain('curl');
   });
 
-  it('uses the key of BOOTSTRAP_API_KEY as the first', async () => {
+  it('uses BOOTSTRAP_API_KEY as the first key', async () => {
     const env = { DATA_DIR: await createDataDir(), BOOTSTRAP_API_KEY: generateKey() };
     const first = await startGatewayProcess({ env });
     expect(await listChatbots({ url: first.url, key: env.BOOTSTRAP_API_KEY })).toHaveLength(1);
     first.kill('SIGTERM');
     await first.exited;
-    // A second start, with whatever key, changes nothing.
+    // A second start with another key changes nothing.
     const second = await startGatewayProcess({ env: { ...env, BOOTSTRAP_API_KEY: generateKey() } });
     expect(await listChatbots({ url: second.url, key: env.BOOTSTRAP_API_KEY })).toHaveLength(1);
   });
@@ -108,7 +108,7 @@ describe('the first start', () => {
 });
 
 describe('a start that fails', () => {
-  it('names every invalid setting, and exits with 1', async () => {
+  it('names every invalid setting, and exits with code 1', async () => {
     const env = { DATA_DIR: await createDataDir(), PORT: 'http', GRAPHIQL: 'yes', BOOTSTRAP_API_KEY: 'ic_wrong' };
     const { code, stdout, stderr } = await runProgram({ env });
     expect([code, stdout]).toEqual([1, '']);
@@ -117,7 +117,7 @@ describe('a start that fails', () => {
     expect(stderr).not.toContain('ic_wrong');
   });
 
-  it('refuses a port that is in use, in one line', async () => {
+  it('rejects a port that is in use, with one line', async () => {
     const holder = await startGatewayProcess({ env: { DATA_DIR: await createDataDir() } });
     const { port } = new URL(holder.url);
     const { code, stderr } = await runProgram({ env: { DATA_DIR: await createDataDir(), PORT: port } });
@@ -125,7 +125,7 @@ describe('a start that fails', () => {
     expect(stderr).toBe(`Port ${port} on 127.0.0.1 is in use. Set PORT to another.\n`);
   });
 
-  it('refuses a database that another gateway uses, in one line, and does not disturb that gateway', async () => {
+  it('rejects a database that another gateway uses, with one line, and does not disturb that gateway', async () => {
     const env = { DATA_DIR: await createDataDir(), PORT: '0' };
     const holder = await startGatewayProcess({ env });
     const { code, stdout, stderr } = await runProgram({ env });
@@ -134,7 +134,7 @@ describe('a start that fails', () => {
     expect((await fetch(`${holder.url}/ready`)).status).toBe(200);
   });
 
-  it('succeeds at once after the other gateway was killed', async () => {
+  it('no longer fails once the other gateway has been killed', async () => {
     const env = { DATA_DIR: await createDataDir() };
     const killed = await startGatewayProcess({ env });
     killed.kill('SIGKILL');
@@ -143,7 +143,7 @@ describe('a start that fails', () => {
   });
 
   it.skipIf(oldNode === undefined)(
-    'names its requirement on a Node that is too old (needs one of 10 to 23 as /usr/bin/node)',
+    'names the required Node version if Node is too old (the test needs Node 10 to 23 as /usr/bin/node)',
     async () => {
       const failure = await run(oldNode ?? '', ['bin/chatgraph.js']).catch((error: unknown) => error);
       expect(failure).toMatchObject({ code: 1, stderr: expect.stringMatching(/^ChatGraph needs Node 24 .*\n$/) });

@@ -13,26 +13,26 @@ import { mutation } from '../schema/support.ts';
 
 const EXIT_MS = 30_000;
 
-/** What became of something that was asked: an answer, a refusal by its code, or nobody knows. */
+/** The result of a mutation: its payload, the code of its rejection, or unknown, if the response was lost. */
 export type Result<T> =
   | { readonly kind: 'done'; readonly payload: T }
   | { readonly kind: 'refused'; readonly code: string }
   | { readonly kind: 'unknown' };
 
-/** Gateways on one database that are killed, stopped, cut off and set to other times, and come back. */
+/** Gateways on one database that are killed, stopped, disconnected and given other clocks, and then restarted. */
 export type Fleet = Awaited<ReturnType<typeof startFleet>>;
 
-/** Starts as many gateways as that, whose deleted messages are noted. */
+/** Starts `count` gateways on a database that records its deleted messages. */
 export async function startFleet(engine: TestEngine, count: number, random: Random) {
   const database = await createDatabase(engine);
-  await noteDeletions(database.url, engine);
+  await recordDeletions(database.url, engine);
   const settings = {
     PORT: '0',
     SEED_DEMO: 'false',
     RATE_LIMIT_PER_MINUTE: '1000000',
     MONTHLY_MESSAGE_LIMIT: '1000000',
     MAX_STREAMS_PER_KEY: '10000',
-    // A clock that is set forth ends no silence of a chatbot.
+    // Moving a clock forward must not end a handoff.
     HANDOFF_HOURS: '8760',
     BUILTIN_DELAY_MS: '8',
     DATABASE_URL: database.url,
@@ -48,16 +48,16 @@ export async function startFleet(engine: TestEngine, count: number, random: Rand
   const url = nodes[0]?.url ?? '';
   const problems: string[] = [];
   const counts: Record<string, number> = {};
-  let isOver = false;
+  let isFinished = false;
   onTestFinished(() => {
-    isOver = true;
+    isFinished = true;
   });
   const countOne = (what: string) => {
     counts[what] = (counts[what] ?? 0) + 1;
   };
 
   async function pick(): Promise<GatewayAddress> {
-    while (!isOver) {
+    while (!isFinished) {
       const alive = nodes.filter((node) => node !== undefined);
       const node = alive[random.below(alive.length)];
       if (node !== undefined) return { url: node.url, key };
@@ -66,7 +66,7 @@ export async function startFleet(engine: TestEngine, count: number, random: Rand
     return { url, key };
   }
 
-  /** Ends one and starts it again. */
+  /** Ends a random gateway with a signal, and restarts it. */
   async function restart(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const index = random.below(count);
     const node = nodes[index];
@@ -75,11 +75,11 @@ export async function startFleet(engine: TestEngine, count: number, random: Rand
     node.kill(signal);
     const code = await Promise.race([node.exited, setTimeout(EXIT_MS, 'still there', { ref: false })]);
     if (code !== (signal === 'SIGKILL' ? signal : 0)) problems.push(`${signal} ended a gateway with ${code}.`);
-    noteErrors(node);
+    recordErrors(node);
     nodes[index] = await start();
   }
 
-  function noteErrors({ stderr }: RunningGateway): void {
+  function recordErrors({ stderr }: RunningGateway): void {
     for (const line of stderr.split('\n')) {
       const { level = 0, msg = '', task, err } = line.startsWith('{') ? JSON.parse(line) : {};
       if (level >= 50) countOne(`logged: ${[msg, task, err?.message].filter(Boolean).join(': ')}`);
@@ -110,12 +110,12 @@ export async function startFleet(engine: TestEngine, count: number, random: Rand
     graphql: async <T>(query: string, variables: object = {}): Promise<GraphQLAnswer<T>> =>
       askGraphQL<T>(await pick(), query, variables),
 
-    /** Runs a mutation on one of them, once. */
+    /** Runs a mutation once, on a random gateway. */
     async ask<T>(name: string, input: object, selection?: string): Promise<Result<T>> {
-      const asked = askGraphQL<Record<string, T & { code?: string }>>(await pick(), mutation(name, selection), {
+      const request = askGraphQL<Record<string, T & { code?: string }>>(await pick(), mutation(name, selection), {
         input,
       });
-      const answer = await asked.catch(() => undefined);
+      const answer = await request.catch(() => undefined);
       const payload = answer?.data?.[name];
       const code = payload?.code ?? answer?.errors?.[0]?.extensions.code;
       if (code === 'INTERNAL_SERVER_ERROR') problems.push(`${name} met an internal error.`);
@@ -124,19 +124,19 @@ export async function startFleet(engine: TestEngine, count: number, random: Rand
       return { kind: 'refused', code: String(code) };
     },
 
-    /** Notes what those that live have logged, and that all of them live. */
+    /** Records the errors that the running gateways have logged. */
     finish(): void {
-      for (const node of nodes) if (node !== undefined) noteErrors(node);
+      for (const node of nodes) if (node !== undefined) recordErrors(node);
     },
   };
 }
 
-/** Cuts some connections, those that are in a transaction among them. */
+/** Terminates 40% of the connections at random, including those in a transaction. */
 const CUT = `select pg_terminate_backend(pid) from pg_stat_activity
   where datname = current_database() and pid <> pg_backend_pid() and random() < 0.4`;
 
-/** Keeps what there was of messages that are removed, which nothing else tells. */
-async function noteDeletions(url: string, engine: TestEngine): Promise<void> {
+/** Records the content of deleted messages, which nothing else shows. */
+async function recordDeletions(url: string, engine: TestEngine): Promise<void> {
   const table = 'create table removed_messages (id text primary key, role text, content text)';
   const insert = 'insert into removed_messages values (old.id, old.role, old.content)';
   if (engine === POSTGRES) {
@@ -157,7 +157,7 @@ async function noteDeletions(url: string, engine: TestEngine): Promise<void> {
   file.close();
 }
 
-/** Reads all that is stored, and how many of the removed replies had a text. */
+/** Reads all stored rows, and counts the deleted replies that had text. */
 export async function readAll(url: string) {
   const db = await openDatabase({ url, role: 'tool' });
   try {

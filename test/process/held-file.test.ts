@@ -4,9 +4,9 @@ import { askGraphQL } from '../helpers/gateway.ts';
 import { holdWriteLock } from '../helpers/lock-file.ts';
 import { createDataDir, runProgram, startGatewayProcess } from '../helpers/process.ts';
 
-/** How long the lock is held: longer than a write waits. `HELD_SECONDS` makes it longer. */
+/** How long the lock is held: longer than a write waits. `HELD_SECONDS` overrides it. */
 const HELD_MS = Number(process.env.HELD_SECONDS ?? 7) * 1_000;
-/** Ten times what an answer takes on a busy machine, and less than any wait that blocks. */
+/** Ten times what a response takes on a busy machine, and less than a wait for the lock. */
 const SLOW_MS = 2_000;
 
 async function startHeld() {
@@ -18,7 +18,7 @@ async function startHeld() {
   return { gateway, env, chatbotId, path: `${dir}/chatgraph.db` };
 }
 
-it('serves reads while another process locks the file, and refuses a send within 5 seconds', async () => {
+it('serves reads while another process locks the database file, and rejects a send within 5 seconds', async () => {
   const { gateway, chatbotId, path } = await startHeld();
   const headers = { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' };
   const timed = async <T>(ask: () => Promise<T>) => {
@@ -63,12 +63,12 @@ it('serves reads while another process locks the file, and refuses a send within
   expect((await send()).answer.status).toBe(200);
 
   const lines = gateway.stderr.split('\n').filter((line) => line.includes('database is locked'));
-  // One for each that was refused, and what the gateway does by itself says it once.
+  // One line per refused request; the gateway's own background work logs the lock only once.
   expect(lines.filter((line) => line.includes('"msg":"Service unavailable."'))).toHaveLength(5);
   for (const line of lines) expect(line).not.toContain('stack');
 }, 60_000);
 
-it('starts, and runs a command, when another process releases its lock', async () => {
+it('starts, and runs a command, once another process releases its lock', async () => {
   const { gateway, env, path } = await startHeld();
   const release = await holdWriteLock(path);
   const creating = runProgram({ env, args: ['accounts', 'create', 'Second'] });

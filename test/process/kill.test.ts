@@ -16,12 +16,12 @@ import {
 import { ANSWERS, FALLBACK, SOURCE } from './questions.ts';
 import { begin, type Conversation, goOn } from './talk.ts';
 
-/** The moments are other ones in every run; a run is repeated by its seed, as far as processes can be. */
+/** The kills come at random times. The seed repeats a run as far as process timing allows. */
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
-/** `KILLS=60` is the long form. */
+/** `KILLS=60` makes a long run. */
 const KILLS = Number(process.env.KILLS ?? 15);
 const CONVERSATIONS = 4;
-/** One in eight dies while it starts, and one in eight lives long enough to save something; the others are in between. */
+/** One process in eight is killed while it starts, one in eight after it has saved text, the others in between. */
 const STARTING_MS = 250;
 const LIFE_MS = 900;
 const LONG_LIFE_MS = { min: 2_000, max: 3_500 };
@@ -29,7 +29,7 @@ const RECOVERY_MS = 5_000;
 const LIMIT = { timeout: 240_000 };
 const ENV = { BUILTIN_DELAY_MS: '15', RATE_LIMIT_PER_MINUTE: '1000000' };
 
-/** Checks what became of what one process left behind. */
+/** Checks that the next process recovered what a killed one left behind. */
 function expectRecovered(
   { byId, events }: Arranged,
   { left, killedAt = 0 }: ProcessRun,
@@ -40,15 +40,15 @@ function expectRecovered(
   const { startedAt = 0, readyAt = Number.POSITIVE_INFINITY } = next ?? {};
   expect(readyAt - startedAt).toBeLessThan(RECOVERY_MS);
   const waiting = new Map<string, string>();
-  const rewritten = new Set<string>();
+  const regenerating = new Set<string>();
   for (const { rating: _, ...row } of left.messages) {
     const now = byId.get(row.id);
     if (row.status === 'QUEUED') waiting.set(row.conversation_id, waiting.get(row.conversation_id) ?? row.id);
     else if (row.status === 'STREAMING') {
       const { content, citations, stop_asked } = row;
-      // Nobody has seen anything of it, so it is written anew, and what waits behind it goes on waiting.
+      // No client has seen any of the reply, so it is generated again, and the replies queued behind it keep waiting.
       if (content === '' && citations === '[]') {
-        rewritten.add(row.conversation_id);
+        regenerating.add(row.conversation_id);
         continue;
       }
       const status = stop_asked ? 'STOPPED' : 'INTERRUPTED';
@@ -57,21 +57,21 @@ function expectRecovered(
     } else expect(now).toMatchObject(row);
   }
   for (const [conversationId, id] of waiting) {
-    if (rewritten.has(conversationId)) continue;
+    if (regenerating.has(conversationId)) continue;
     const started = events.find(({ type, message_id }) => type === 'MessageStarted' && message_id === id);
     expect(timeOf(started?.at)).toBeLessThanOrEqual(readyAt);
   }
 }
 
-/** Checks that what was acknowledged before a kill was there after it. */
-function expectAcknowledgedLeft({ sent }: Conversation, { left, killedAt = 0 }: ProcessRun): void {
+/** Checks that every message acknowledged before a kill was in the database after it. */
+function expectAcknowledgedStored({ sent }: Conversation, { left, killedAt = 0 }: ProcessRun): void {
   const ids = new Set(left?.messages.map(({ id }) => id));
   const acknowledged = sent.filter(({ at }) => at < killedAt);
   expect(acknowledged.filter(({ messageId, replyId }) => !ids.has(messageId) || !ids.has(replyId))).toEqual([]);
 }
 
-describe('a process', () => {
-  const title = `killed ${KILLS} times under load loses nothing acknowledged, and ends every answer (seed ${SEED})`;
+describe('a gateway', () => {
+  const title = `loses nothing acknowledged and ends every reply when killed ${KILLS} times under load (seed ${SEED})`;
   it(title, LIMIT, async () => {
     const random = createRandom(SEED);
     const survivor = await createKillableGateway(ENV);
@@ -118,7 +118,7 @@ describe('a process', () => {
     const { lives } = survivor;
     const dead = lives.filter(({ killedAt }) => killedAt !== undefined);
     expect(dead).toHaveLength(KILLS);
-    // A process that is killed while it starts leaves a reply as it found it: the first that left the text wrote it.
+    // A process killed while it starts does not change a reply: the first one that left the text generated it.
     const isLeft = ({ left }: ProcessRun, replyId: string) =>
       left?.messages.some(
         ({ id, status, content }) =>
@@ -130,13 +130,13 @@ describe('a process', () => {
     for (const life of dead) expectRecovered(arranged, life, lives);
     for (const conversation of conversations) {
       expectAllStored(arranged, conversation);
-      for (const life of dead) expectAcknowledgedLeft(conversation, life);
+      for (const life of dead) expectAcknowledgedStored(conversation, life);
       for (const { errors } of [...conversation.readers, ...conversation.followers.values()])
         expect(errors).toEqual([]);
       expectAllTold(arranged, conversation, killedAt);
     }
     expect(arranged.used).toBe(arranged.replies.filter(({ content }) => content !== '').length);
-    // The moments were such that it mattered.
+    // Enough of the kills interrupted a reply.
     const cut = arranged.replies.filter(({ status }) => status === 'INTERRUPTED');
     expect(cut.length).toBeGreaterThan(KILLS / 3);
     expect(cut.some(({ content }) => content !== '')).toBe(true);

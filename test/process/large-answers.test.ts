@@ -13,7 +13,7 @@ import { type Answer, codesOf } from '../helpers/sockets.ts';
 const HEAP_MB = 256;
 const QUERIES = 300;
 
-/** A gateway with a small heap, a key that may only read, and a conversation whose messages have 16 kB of metadata. */
+/** A gateway with a small heap, two read-only keys, and a conversation whose messages have 16 kB of metadata. */
 async function startSmallGateway(isCompiled: boolean) {
   const dir = await createDataDir();
   const url = `sqlite:${join(dir, 'chatgraph.db')}`;
@@ -47,8 +47,8 @@ async function startSmallGateway(isCompiled: boolean) {
 const count = (times: number, text: (index: number) => string) =>
   Array.from({ length: times }, (_, i) => text(i)).join(' ');
 
-describe.each([true, false])(`a gateway with a heap of ${HEAP_MB} MB, compiled operations: %s,`, (isCompiled) => {
-  it('refuses responses that would exhaust it, and stays up', async () => {
+describe.each([true, false])(`a gateway with a heap of ${HEAP_MB} MB (compiled operations: %s)`, (isCompiled) => {
+  it('rejects queries whose responses would exhaust the heap, and stays up', async () => {
     const { gateway, key, conversationId } = await startSmallGateway(isCompiled);
     const ids = (times: number) => Array.from({ length: times }, () => conversationId);
     const messages = (times: number, first: number, fields: string) =>
@@ -71,7 +71,7 @@ describe.each([true, false])(`a gateway with a heap of ${HEAP_MB} MB, compiled o
       `query($ids:[ID!]!){nodes(ids:$ids){...on Conversation{messages(first:95){nodes{siblings{content metadata}}}}}}`,
     ];
     for (const query of queries) {
-      // From the third time on they are compiled.
+      // Queries are compiled from their third use on.
       for (let time = 0; time < 4; time++) {
         const answer = await askGraphQL({ url: gateway.url, key }, query, { ids: ids(2) });
         expect(codesOf(answer)).toEqual(['QUERY_TOO_COMPLEX']);
@@ -83,10 +83,10 @@ describe.each([true, false])(`a gateway with a heap of ${HEAP_MB} MB, compiled o
     expect(small.errors).toBeUndefined();
   });
 
-  it(`answers ${QUERIES} large queries at once, and /health and other keys between them`, async () => {
+  it(`answers ${QUERIES} concurrent large queries, and meanwhile serves /health and other keys`, async () => {
     const { gateway, key, otherKey, conversationId } = await startSmallGateway(isCompiled);
     const query = `{conversation(id:"${conversationId}"){messages(first:95){nodes{content metadata}}}}`;
-    // A process of its own: what is measured is the gateway, not its client.
+    // The client runs in its own process, so that only the gateway is measured.
     const load = startProgram({
       script: 'test/process/large-queries.ts',
       args: [gateway.url, key, query, String(QUERIES)],
@@ -105,7 +105,7 @@ describe.each([true, false])(`a gateway with a heap of ${HEAP_MB} MB, compiled o
       expect(codesOf(small as Answer)).toEqual([]);
     }
     expect(await load.exited).toBe(0);
-    // All of them took this long; without turns one request would wait for most of them.
+    // The elapsed time is that of all large queries; without turns, one request would wait for most of them.
     expect(Math.max(...waits)).toBeLessThan((performance.now() - startedAt) / 4);
     expect(Number(/smallest: (\d+)/.exec(load.stdout)?.[1])).toBeGreaterThan(2_000_000);
     expect(gateway.stderr).not.toMatch(/heap|fatal/i);

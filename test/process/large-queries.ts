@@ -1,4 +1,4 @@
-// Sends a query many times at once, and reads the responses without parsing them: URL KEY QUERY COUNT
+// Sends a query many times concurrently, and reads the responses without parsing them. Arguments: URL KEY QUERY COUNT
 const [url = '', key = '', query = '', count] = process.argv.slice(2);
 const ask = async () => {
   const headers = { 'content-type': 'application/json', 'x-api-key': key };

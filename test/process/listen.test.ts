@@ -11,7 +11,7 @@ import { mutate } from '../schema/support.ts';
 
 const WAIT = { timeout: 10_000, interval: 20 };
 
-/** Listens to a gateway in a process of its own, and waits until it is told what happens. */
+/** Runs `webhooks listen` in its own process, and waits until it is subscribed. */
 async function startListening({ url, key, deps }: TestGateway, ...args: string[]): Promise<Running> {
   const listening = startProgram({ args: ['webhooks', 'listen', '--url', url, ...args], env: { CHATGRAPH_KEY: key } });
   await listening.until('stderr', /^Listening to http/m);
@@ -31,7 +31,7 @@ async function findFreePort(): Promise<number> {
 }
 
 describe('webhooks listen', () => {
-  it('prints each delivery as it happens, as plain text outside a terminal, and ends with 0 on Ctrl-C', async () => {
+  it('prints each delivery as it happens, as plain text outside a terminal, and exits with 0 on Ctrl-C', async () => {
     const gateway = await startWebhookGateway();
     const receiver = await startReceiver();
     const id = await subscribeEndpoint(gateway, receiver.url);
@@ -49,7 +49,7 @@ describe('webhooks listen', () => {
     expect(listening.stderr).toBe(`Listening to ${gateway.url}. Ctrl-C ends it.\n`);
   });
 
-  it('escapes everything in a payload that controls a terminal', async () => {
+  it('escapes all terminal control characters in a payload', async () => {
     const gateway = await startWebhookGateway();
     const id = await subscribeEndpoint(gateway, (await startReceiver()).url);
     const body = `{"a":"\u009b31m\u202e${'x'.repeat(500)}"}`;
@@ -60,7 +60,7 @@ describe('webhooks listen', () => {
     expect(listening.stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   });
 
-  it('prints one JSON value a line with --json, for one subscription if named', async () => {
+  it('prints one JSON value per line with --json, only for the subscription in --subscription', async () => {
     const gateway = await startWebhookGateway();
     const receiver = await startReceiver(answer(503));
     const id = await subscribeEndpoint(gateway, receiver.url);
@@ -68,7 +68,7 @@ describe('webhooks listen', () => {
     const listening = await startListening(gateway, '--json', '--subscription', id);
     await captureLeads(gateway, 2);
     await vi.waitFor(() => expect(jsonOf(listening).filter(({ status }) => status === 'FAILED')).toHaveLength(2), WAIT);
-    for (const told of jsonOf(listening)) expect(told).toMatchObject({ event: 'LEAD_CAPTURED', subscription: { id } });
+    for (const line of jsonOf(listening)) expect(line).toMatchObject({ event: 'LEAD_CAPTURED', subscription: { id } });
     expect(jsonOf(listening).find(({ status }) => status === 'FAILED')).toMatchObject({
       payload: expect.stringMatching(/^\{"event":"lead\.captured"/),
       attempts: [{ number: 1, statusCode: 503, error: 'answered 503' }],
@@ -76,7 +76,7 @@ describe('webhooks listen', () => {
     expect(listening.stdout).not.toContain('webhook-signature');
   });
 
-  it("forwards each payload once, signed as for its endpoint, and prints the local server's response", async () => {
+  it("forwards each payload once with its endpoint's signature, and prints the local server's response", async () => {
     const gateway = await startWebhookGateway({ env: { WEBHOOK_RETRY_SCHEDULE: '0,0' } });
     const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
     const receiver = await startReceiver(failTimes(2));
@@ -91,10 +91,10 @@ describe('webhooks listen', () => {
     expect(local.received[0]?.body).toBe(receiver.received[0]?.body);
     for (const { body, headers } of local.received) {
       expect(new Webhook(secret).verify(body, headers as Record<string, string>)).toEqual(JSON.parse(body));
-      const there = receiver.received.find((one) => one.headers['webhook-id'] === headers['webhook-id']);
-      expect(headers['x-insitechat-signature']).toBe(there?.headers['x-insitechat-signature']);
-      const { 'x-token': own, ...others } = there?.headers ?? {};
-      expect(own).toBe('of the endpoint alone');
+      const original = receiver.received.find((request) => request.headers['webhook-id'] === headers['webhook-id']);
+      expect(headers['x-insitechat-signature']).toBe(original?.headers['x-insitechat-signature']);
+      const { 'x-token': token, ...others } = original?.headers ?? {};
+      expect(token).toBe('of the endpoint alone');
       expect(Object.keys(headers)).toEqual(expect.arrayContaining(Object.keys(others)));
       expect(headers).not.toHaveProperty('x-token');
     }
@@ -103,12 +103,12 @@ describe('webhooks listen', () => {
   it('prints why a local server is unreachable, and continues', async () => {
     const gateway = await startWebhookGateway();
     await subscribeEndpoint(gateway, (await startReceiver()).url);
-    const nobody = `http://127.0.0.1:${await findFreePort()}`;
-    const listening = await startListening(gateway, '--json', '--forward', `${nobody}/hook`);
+    const unusedUrl = `http://127.0.0.1:${await findFreePort()}`;
+    const listening = await startListening(gateway, '--json', '--forward', `${unusedUrl}/hook`);
     await captureLeads(gateway);
     await listening.until('stdout', /"forwardedTo".*\n/);
     expect(jsonOf(listening).find(({ forwardedTo }) => forwardedTo)).toMatchObject({
-      forwardedTo: `${nobody}/hook`,
+      forwardedTo: `${unusedUrl}/hook`,
       statusCode: null,
       error: expect.stringMatching(/^connect ECONNREFUSED/),
     });
@@ -116,7 +116,7 @@ describe('webhooks listen', () => {
     await vi.waitFor(() => expect(jsonOf(listening).filter(({ forwardedTo }) => forwardedTo)).toHaveLength(2), WAIT);
   });
 
-  it('reconnects after the gateway was unavailable', async () => {
+  it('reconnects after the gateway has been unavailable', async () => {
     const database = await createDatabase();
     const env = { ...WEBHOOK_ENV, PORT: `${await findFreePort()}` };
     const before = await startGateway({ database, env });
@@ -132,17 +132,17 @@ describe('webhooks listen', () => {
     await listening.until('stdout', /DELIVERED/);
   });
 
-  it('refuses what cannot work with 1 and one line', async () => {
+  it('rejects unusable arguments with exit code 1 and one line', async () => {
     const gateway = await startWebhookGateway();
     const weak = await gateway.createKey(gateway.accountId, ['READ', 'CHAT']);
     const manager = await gateway.createKey(gateway.accountId, ['CHAT', 'MANAGE']);
     const { url, key } = gateway;
-    const nobody = `http://127.0.0.1:${await findFreePort()}`;
+    const unusedUrl = `http://127.0.0.1:${await findFreePort()}`;
     const refusals: [string[], RegExp][] = [
       [['--url', url], /^Give a key by --key ic_… or CHATGRAPH_KEY\.\n$/],
       [['--url', 'nonsense', '--key', key], /^--url must be an address/],
       [['--url', url, '--key', key, '--forward', 'localhost:3000'], /^--forward must be an address/],
-      [['--url', nobody, '--key', key], /^There is no gateway at http:\S+: connect ECONNREFUSED .*\.\n$/],
+      [['--url', unusedUrl, '--key', key], /^There is no gateway at http:\S+: connect ECONNREFUSED .*\.\n$/],
       [['--url', url, '--key', 'ic_nonsense'], /^The gateway does not know this key, or it was revoked\.\n$/],
       [['--url', url, '--key', weak], /^The key may not do this: it needs the scope MANAGE\.\n$/],
       [['--url', url, '--key', manager], /^The key may not do this: it needs the scope READ\.\n$/],

@@ -13,10 +13,10 @@ import { createDataDir, runProgram, startGatewayProcess, startProgram } from '..
 const TABLES =
   'accounts api_keys chatbots sources passages conversations messages leads conversation_events idempotency_keys usage usage_days quota_warnings';
 
-/** The lock of those who copy to a target; see `src/store/copy/target.ts`. */
+/** The advisory lock that `migrate-to` takes on its target; see `src/store/copy/target.ts`. */
 const LOCK = 4_831_206_117;
 
-/** A file with more than one batch of passages. */
+/** Creates a database file with more than one batch of passages. */
 async function createLarge() {
   const dataDir = await createDataDir();
   const path = join(dataDir, 'chatgraph.db');
@@ -28,7 +28,7 @@ async function createLarge() {
   return { dataDir, path };
 }
 
-/** Asks a Postgres beside the program. */
+/** Runs a statement on a Postgres from the test itself. */
 async function ask<T extends object>(url: string, statement: string): Promise<T[]> {
   const client = new Client({ connectionString: url });
   await client.connect();
@@ -40,21 +40,21 @@ async function ask<T extends object>(url: string, statement: string): Promise<T[
   }
 }
 
-/** Resolves when somebody waits for a lock that the test holds. */
+/** Resolves when a process waits for an advisory lock that the test holds. */
 const waitUntilHeld = (target: string) =>
   vi.waitFor(
     async () => {
-      const held = await ask(
+      const waiters = await ask(
         target,
         `select from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock' and wait_event = 'advisory'`,
       );
-      expect(held).toHaveLength(1);
+      expect(waiters).toHaveLength(1);
     },
     { timeout: 15_000, interval: 50 },
   );
 
-/** Takes a lock of a target, and gives it back when the returned function is called. */
+/** Takes an advisory lock on a target; the returned function releases it. */
 async function acquireLock(target: string, number: number): Promise<() => Promise<void>> {
   const holder = new Client({ connectionString: target });
   await holder.connect();
@@ -90,7 +90,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
   const migrate = (dataDir: string, to = target, args: string[] = []) =>
     runProgram({ args: ['migrate-to', to, ...args], env: { DATA_DIR: dataDir } });
 
-  it('copies everything: a gateway on the target responds the same to the same key, and continues', async () => {
+  it('copies everything: a gateway on the target gives the same responses to the same key, and continues', async () => {
     const filled = await fillDatabase();
     const before = await readFile(filled.path);
     const { code, stdout, stderr } = await migrate(filled.dataDir, target, ['--json']);
@@ -127,7 +127,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     ['in the middle of the index', 'search_entries', 1_700],
   ])('resumes after a kill: %s', async (_where, table, row) => {
     const { dataDir, path } = await createLarge();
-    // The tables stand before, as a first try leaves them that was killed after it had made them.
+    // The tables exist already, as after an attempt that was killed right after it created them.
     await (await openDatabase({ url: target, role: 'tool' })).close();
     const key = table === 'search_entries' ? 'passage_id' : 'id';
     const readFirst = `select ${key}, xmin from ${table} order by ${key} limit 1`;
@@ -157,7 +157,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     await release();
     const { code, stdout } = await migrate(dataDir);
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^Copied: \d+ rows/)]);
-    // What was there was not written again.
+    // The existing rows were not written again.
     expect(await ask(target, readFirst)).toEqual([first ?? expect.anything()]);
     expect(await countAll(target)).toContainEqual({ name: 'search_entries', count: '2500' });
   });
@@ -180,7 +180,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     expect(await migrate(dataDir)).toMatchObject({ code: 0 });
   });
 
-  it('names the table that differs, and prevents the start of a gateway on the target', async () => {
+  it('names the table that differs, and keeps gateways from starting on the target', async () => {
     const { dataDir } = await createLarge();
     await (await openDatabase({ url: target, role: 'tool' })).close();
     await ask(
@@ -201,7 +201,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     });
   });
 
-  it('does not resume a copy of a source that has changed since', async () => {
+  it('does not resume a copy if its source has changed since', async () => {
     const { dataDir, path } = await createLarge();
     await (await openDatabase({ url: target, role: 'tool' })).close();
     await ask(
@@ -217,7 +217,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     expect([code, stderr]).toEqual([1, expect.stringMatching(/\nThe source has changed since [^\n]+\n$/)]);
   });
 
-  it('refuses a file that a gateway has locked', async () => {
+  it('rejects a source file that a gateway has locked', async () => {
     const dataDir = await createDataDir();
     const gateway = await startGatewayProcess({ env: { DATA_DIR: dataDir, SEED_DEMO: 'false' } });
     expect(await migrate(dataDir)).toMatchObject({
@@ -230,7 +230,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     expect(await migrate(dataDir)).toMatchObject({ code: 0 });
   });
 
-  it('locks its file, and waits for a while for another copy to its target', async () => {
+  it('locks its source file, and waits for another copy to the same target', async () => {
     const { dataDir } = await createLarge();
     const release = await acquireLock(target, LOCK);
     const patient = `${target}?lock_timeout=30000`;
@@ -242,7 +242,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     expect(await waiting.exited).toBe(0);
   });
 
-  it('refuses the target of a running copy', async () => {
+  it('rejects the target of a running copy', async () => {
     const dataDir = await createDataDir();
     await (await openDatabase({ url: `sqlite:${join(dataDir, 'chatgraph.db')}`, role: 'tool' })).close();
     await acquireLock(target, LOCK);
@@ -252,7 +252,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
     });
   });
 
-  it('does not change a target that contains something else', async () => {
+  it('does not change a target that contains foreign tables', async () => {
     const { dataDir } = await createLarge();
     await ask(target, 'create table orders (id integer)');
     expect(await migrate(dataDir)).toMatchObject({
@@ -279,7 +279,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
   it.each([
     ['newer', "insert into kysely_migration values ('9999-later', '')", 'a newer'],
     ['older', "delete from kysely_migration where name like '0005%'", 'an older'],
-  ])('refuses a target of a version that is %s', async (_which, change, words) => {
+  ])('rejects a target from a version that is %s', async (_which, change, words) => {
     const { dataDir } = await createLarge();
     await (await openDatabase({ url: target, role: 'tool' })).close();
     await ask(target, change);
@@ -292,7 +292,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
   it.each([
     ['newer', "insert into kysely_migration values ('9999-later', '')"],
     ['older', "delete from kysely_migration where name like '0005%'"],
-  ])('refuses a source of a version that is %s, and does not change it', async (which, change) => {
+  ])('rejects a source from a version that is %s, and does not change it', async (which, change) => {
     const { dataDir, path } = await createLarge();
     const file = new SQLite(path);
     file.exec(change);
@@ -305,23 +305,18 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
 
   it.each<[string, string[], RegExp, Record<string, string>?]>([
     ['no target', [], /^Name the Postgres to copy to: /],
-    ['a target that is no Postgres', ['sqlite:./other.db'], /^Name the Postgres to copy to: /],
-    ['a URL that is none', ['postgres://[/x'], /^Cannot use the target: /],
-    ['a server that is not there', ['postgres://postgres@127.0.0.1:1/x'], /^Cannot use the target: .*ECONNREFUSED/],
-    ['a database that is not there', ['postgres://postgres@127.0.0.1/nothing_of_the_name'], /^Cannot use the target: /],
+    ['a target that is not Postgres', ['sqlite:./other.db'], /^Name the Postgres to copy to: /],
+    ['an invalid URL', ['postgres://[/x'], /^Cannot use the target: /],
+    ['a missing server', ['postgres://postgres@127.0.0.1:1/x'], /^Cannot use the target: .*ECONNREFUSED/],
+    ['a missing database', ['postgres://postgres@127.0.0.1/nothing_of_the_name'], /^Cannot use the target: /],
     [
-      'a source that is a Postgres',
+      'a Postgres source',
       ['postgres://postgres@127.0.0.1/x'],
       /^DATABASE_URL names a Postgres/,
       { DATABASE_URL: 'postgres://postgres@127.0.0.1/y' },
     ],
-    [
-      'a source that is not there',
-      ['postgres://postgres@127.0.0.1/x'],
-      /^There is no database /,
-      { DATA_DIR: '/nonexistent' },
-    ],
-  ])('refuses %s with 1 and one line', async (_what, args, line, env) => {
+    ['a missing source', ['postgres://postgres@127.0.0.1/x'], /^There is no database /, { DATA_DIR: '/nonexistent' }],
+  ])('rejects %s with exit code 1 and one line', async (_what, args, line, env) => {
     const dataDir = await createDataDir();
     await (await openDatabase({ url: `sqlite:${join(dataDir, 'chatgraph.db')}`, role: 'tool' })).close();
     const refused = await runProgram({ args: ['migrate-to', ...args], env: { DATA_DIR: dataDir, ...env } });

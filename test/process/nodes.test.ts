@@ -16,17 +16,17 @@ import { arrange, expectAllStored, expectAllTold, expectBegunInOrder, expectWhol
 import { ANSWERS, FALLBACK, SOURCE } from './questions.ts';
 import { begin, goOn, send } from './talk.ts';
 
-/** How long a server is away, and how: who has time gives it 30 seconds, and lets it swallow what is said to it. */
+/** How long a server is unreachable, and how: `cut` or `silence`. A thorough run uses 30 seconds and `silence`. */
 const OUTAGE_MS = Number(process.env.OUTAGE_SECONDS ?? 8) * 1_000;
 const OUTAGE = process.env.OUTAGE_KIND === 'silence' ? 'silence' : 'cut';
-/** How slow the wires are while that is tried. */
+/** The latency of the wires during the outages. */
 const OUTAGE_DELAY_MS = Number(process.env.OUTAGE_DELAY_MS ?? 0);
 const SEED = Number(process.env.OUTAGE_SEED ?? Date.now() % 1_000_000);
 const LIMIT = { timeout: 240_000 };
-/** Over slow wires a send alone takes seconds, as those of one chatbot wait for each other. */
-const WHOLE_WITHIN_MS = OUTAGE_DELAY_MS > 0 ? 30_000 : 5_000;
-const BURIED_WITHIN_MS = 20_000;
-/** Of an answer that comes when it is whole, or once a second when it is saved, there would be fewer. */
+/** Over slow wires a send alone takes seconds, because sends to one chatbot wait for each other. */
+const RECOVERED_WITHIN_MS = OUTAGE_DELAY_MS > 0 ? 30_000 : 5_000;
+const CLEANED_UP_WITHIN_MS = 20_000;
+/** The least number of deltas of a live answer; one sent at its end, or at each checkpoint, has fewer. */
 const MANY_PIECES = 12;
 
 const LONG = [...ANSWERS.keys()].at(-1) ?? '';
@@ -45,7 +45,7 @@ async function open(env: Readonly<Record<string, string>> = {}, options?: { dela
   return { cluster, a, b: cluster.nodes[1], chatbotId, say };
 }
 
-/** One who talks to a node and to no other. */
+/** A host that uses one node only. */
 const hostOf = (node: ClusterNode) => ({ ...node, current: Promise.resolve(node), breaks: 0 });
 
 const countPieces = (events: readonly StreamEvent[]) => events.filter(({ text }) => text !== undefined).length;
@@ -55,12 +55,12 @@ async function storedOf(cluster: Cluster, id: string) {
   return messages.find((message) => message.id === id);
 }
 
-/** Says what was measured, to who asks for it. */
+/** Prints measurements if `OUTAGE_REPORT` is set. */
 function report(what: string, figures: object): void {
   if (process.env.OUTAGE_REPORT) process.stderr.write(`${what}: ${JSON.stringify(figures)}\n`);
 }
 
-/** What a node has logged that is worth a look, and how often. */
+/** Counts a node's warnings and errors, by message. */
 function countLogged({ process }: ClusterNode): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const line of process.stderr.split('\n')) {
@@ -71,7 +71,7 @@ function countLogged({ process }: ClusterNode): Record<string, number> {
   return counts;
 }
 
-/** Resolves when a node is asked and another tells the answer live. */
+/** Sends a message to one node, and resolves when the other streams its reply live. */
 async function serveLive(from: ClusterNode, to: ClusterNode, say: Awaited<ReturnType<typeof open>>['say']) {
   const { replyId } = await say(from);
   const reader = webSocket.subscribe(to, { messageId: replyId });
@@ -84,9 +84,9 @@ async function serveLive(from: ClusterNode, to: ClusterNode, say: Awaited<Return
 
 describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Redis', () => {
   it.each([
-    { wires: 'at once', delayMs: 0 },
-    { wires: '50 ms later and in pieces', delayMs: 50 },
-  ])("send each other's replies as they are generated, with Redis state: $wires", LIMIT, async ({ delayMs }) => {
+    { wires: 'fast wires', delayMs: 0 },
+    { wires: 'wires that delay by 50 ms and split chunks', delayMs: 50 },
+  ])("stream each other's replies as they are generated, over $wires", LIMIT, async ({ delayMs }) => {
     const { cluster, a, b, say } = await open({}, { delayMs });
     const { replyId, conversationId } = await say(a);
     const readers = [
@@ -96,18 +96,19 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
       serverSentEvents.subscribe(b, { conversationId }),
       restEvents.subscribe(b, { conversationId }),
     ];
-    // One goes from node to node with the same cursor.
-    const seen: StreamEvent[] = [];
-    for (let turn = 0; !seen.some((event) => endsMessage(event, replyId)); turn++) {
-      const reader = webSocket.subscribe([b, a][turn % 2] ?? a, { messageId: replyId, after: seen.at(-1)?.cursor });
+    // One reader alternates between the nodes, and resumes from its last cursor.
+    const received: StreamEvent[] = [];
+    for (let attempt = 0; !received.some((event) => endsMessage(event, replyId)); attempt++) {
+      const node = [b, a][attempt % 2] ?? a;
+      const reader = webSocket.subscribe(node, { messageId: replyId, after: received.at(-1)?.cursor });
       await Promise.race([reader.until(() => countPieces(reader.events) >= 5).catch(() => {}), reader.ended]);
       reader.leave();
-      seen.push(...reader.events);
+      received.push(...reader.events);
     }
     await Promise.all(readers.map((reader) => stageOf(reader, 'MessageCompleted', replyId)));
     const stored = await storedOf(cluster, replyId);
     expect(stored).toMatchObject({ status: 'COMPLETED', content: FALLBACK });
-    for (const { events } of [...readers, { events: seen }]) {
+    for (const { events } of [...readers, { events: received }]) {
       expect(textOf(events)).toBe(FALLBACK);
       expect(countPieces(events)).toBeGreaterThan(MANY_PIECES);
     }
@@ -126,7 +127,7 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
       restEvents.subscribe(b, { conversationId }),
     ];
     await Promise.all(readers.map((reader) => reader.until(({ offset = 0 }) => offset > FALLBACK.length / 2)));
-    // Of these some are refused, some committed and not answered, and some answered when it dies.
+    // When the node dies, some of these are rejected, some committed but not acknowledged, and some acknowledged.
     const inputs = Array.from({ length: 40 }, (_, index) => ({
       ...{ chatbotId, sessionId: `${index % 20}`, content: 'Who pays the postage of a returned parcel?' },
       ...{ clientMessageId: `${index}`, whenBusy: 'ENQUEUE' as const },
@@ -145,16 +146,16 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
 
     await Promise.all(readers.map((reader) => stageOf(reader, 'MessageInterrupted', replyId)));
     const tookMs = Date.now() - killedAt;
-    expect(tookMs).toBeLessThan(BURIED_WITHIN_MS);
+    expect(tookMs).toBeLessThan(CLEANED_UP_WITHIN_MS);
     const [whole, , overRest] = readers;
     for (const reader of [whole, overRest]) if (reader) await stageOf(reader, 'MessageCompleted', second.replyId);
     const cut = await storedOf(cluster, replyId);
     const saved = cut?.content ?? '';
     expect([cut?.status, FALLBACK.startsWith(saved), saved.length > 0]).toEqual(['INTERRUPTED', true, true]);
     for (const { events } of readers) {
-      const told = textOf(events.filter(({ messageId }) => messageId === replyId));
-      expect(FALLBACK.startsWith(told)).toBe(true);
-      expect(told.startsWith(saved)).toBe(true);
+      const text = textOf(events.filter(({ messageId }) => messageId === replyId));
+      expect(FALLBACK.startsWith(text)).toBe(true);
+      expect(text.startsWith(saved)).toBe(true);
       expect(events.find((event) => endsMessage(event, replyId))?.message?.content).toBe(saved);
     }
     for (const reader of readers) reader.leave();
@@ -167,7 +168,7 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
     await webSocket.subscribe(b, { messageId: newId }).ended;
     expect(await storedOf(cluster, newId)).toMatchObject({ status: 'COMPLETED', content: FALLBACK });
 
-    // What was sent and sent again was written once, and has ended.
+    // Every message that was sent twice is stored once, and its reply has ended.
     for (const { replyId: messageId } of resent) await webSocket.subscribe(b, { messageId }).ended;
     const arranged = arrange(await cluster.readStore());
     expectWholeLog(arranged);
@@ -180,7 +181,8 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
     report('kill', { tookMs, answered, of: inputs.length, interrupted, saved: saved.length });
   });
 
-  const title = `lose nothing while Redis, then Postgres, is away for ${OUTAGE_MS / 1_000} s, and are whole 5 s later (seed ${SEED})`;
+  const outage = `while Redis, then Postgres, is unavailable for ${OUTAGE_MS / 1_000} s`;
+  const title = `lose nothing ${outage}, and recover within 5 s (seed ${SEED})`;
   it(title, LIMIT, async () => {
     const env = { BUILTIN_DELAY_MS: '15' };
     const { cluster, a, b, chatbotId, say } = await open(env, { delayMs: OUTAGE_DELAY_MS });
@@ -197,29 +199,29 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
     const going = Promise.all(conversations.map((conversation) => goOn(cluster, conversation, sending.signal)));
     const countSent = () => conversations.reduce((count, { sent }) => count + sent.length, 0);
 
-    /** Takes a server away under load, looks around meanwhile, and says how long it took until all was whole again. */
-    async function takeAway(wire: Wire, look: () => Promise<void>): Promise<object> {
+    /** Interrupts a server under load, runs `look` meanwhile, and measures how long the nodes take to recover. */
+    async function interrupt(wire: Wire, look: () => Promise<void>): Promise<object> {
       const before = countSent();
       const gone = cluster.away(wire, OUTAGE, OUTAGE_MS);
       await Promise.race([setTimeout(OUTAGE_MS / 4), going]);
       await look();
       await Promise.race([gone, going]);
       const sent = countSent() - before;
-      const wholeMs = await measure(WHOLE_WITHIN_MS, async () => {
+      const recoveryMs = await measure(RECOVERED_WITHIN_MS, async () => {
         await Promise.all([serveLive(a, b, say), serveLive(b, a, say)]);
         for (const node of [a, b]) expect(await statusOf(node, '/ready')).toBe(200);
       });
-      return { sent, wholeMs };
+      return { sent, recoveryMs };
     }
 
-    /** Asks both for several things, all at the same time: what is silent takes its time to refuse. */
+    /** Requests several paths of both nodes concurrently, because requests to a silent server take long to fail. */
     const askBoth = (paths: readonly string[]) =>
       Promise.all([a, b].map((node) => Promise.all(paths.map((path) => statusOf(node, path)))));
-    const withoutRedis = await takeAway(cluster.redis, async () => {
+    const withoutRedis = await interrupt(cluster.redis, async () => {
       const served = [200, 200];
       expect(await askBoth(['/ready', '/v1/chatbots'])).toEqual([served, served]);
     });
-    const withoutPostgres = await takeAway(cluster.postgres, async () => {
+    const withoutPostgres = await interrupt(cluster.postgres, async () => {
       const [statuses, ...refusals] = await Promise.all([
         askBoth(['/health', '/ready', '/v1/chatbots']),
         ...[a, b].map((node) => node.graphql('{ chatbots { nodes { id } } }')),
@@ -258,18 +260,20 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
     }
   });
 
-  it('allow exactly 60 of 180 concurrent requests, and no more without Redis', LIMIT, async () => {
+  it('allow exactly 60 of 180 concurrent requests of a key, and at most as many without Redis', LIMIT, async () => {
     const redis = await startRedis();
     const { a, b } = await open({ RATE_LIMIT_PER_MINUTE: '60', REDIS_URL: redis.url });
     const createKey = async () => {
-      const made = await a.graphql<{ createApiKey: { key: string } }>(mutation('createApiKey', 'key'), {
+      const created = await a.graphql<{ createApiKey: { key: string } }>(mutation('createApiKey', 'key'), {
         input: { name: 'Test key' },
       });
-      return made.data.createApiKey.key;
+      return created.data.createApiKey.key;
     };
     const askAll = async (key: string) => {
-      const asked = Array.from({ length: 180 }, (_, i) => statusOf({ url: (i % 2 ? a : b).url, key }, '/v1/chatbots'));
-      const statuses = await Promise.all(asked);
+      const requests = Array.from({ length: 180 }, (_, i) =>
+        statusOf({ url: (i % 2 ? a : b).url, key }, '/v1/chatbots'),
+      );
+      const statuses = await Promise.all(requests);
       expect(statuses.filter((status) => status !== 200 && status !== 429)).toEqual([]);
       return statuses.filter((status) => status === 200).length;
     };

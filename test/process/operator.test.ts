@@ -58,7 +58,7 @@ describe('the operator endpoints', () => {
     expect((await gateway.fetch('/health')).status).toBe(200);
   });
 
-  it('/metrics counts requests by route, operations by kind, and answers by engine', async () => {
+  it('/metrics reports requests by route, operations by kind, and answers by engine', async () => {
     const gateway = await open();
     const { replyId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Well?' });
     await webSocket.subscribe(gateway, { messageId: replyId }).ended;
@@ -82,7 +82,7 @@ describe('the operator endpoints', () => {
     expect(text).toContain('chatgraph_price_usd_total{engine="builtin"} 0');
     expect(text).toContain('chatgraph_first_delta_seconds_count{engine="builtin"} 1');
     expect(text).toContain('chatgraph_answers_under_way 0');
-    // Neither what people typed nor what they own becomes a label.
+    // Neither user input nor ids and keys become labels.
     for (const secret of ['nonsense', 'nowhere', 'private', gateway.accountId, gateway.key]) {
       expect(text).not.toContain(secret);
     }
@@ -99,7 +99,7 @@ describe('the operator endpoints', () => {
     { 'x-client-ip': '127.0.0.1' },
     { 'true-client-ip': '127.0.0.1' },
     { 'cf-connecting-ip': '127.0.0.1' },
-  ])('/metrics is closed to a request through a proxy: %j', async (headers) => {
+  ])('/metrics is forbidden to a request through a proxy: %j', async (headers) => {
     const response = await (await open()).fetch('/metrics', { headers });
     expect([response.status, await response.json()]).toEqual([
       403,
@@ -107,7 +107,7 @@ describe('the operator endpoints', () => {
     ]);
   });
 
-  it('/metrics is closed behind a trusted proxy as well, for every client', async () => {
+  it('/metrics is forbidden to every client behind a trusted proxy, too', async () => {
     const gateway = await open({ env: { TRUSTED_PROXIES: '127.0.0.1' } });
     const response = await gateway.fetch('/metrics', { headers: { 'x-forwarded-for': '127.0.0.1' } });
     expect(response.status).toBe(403);
@@ -120,7 +120,7 @@ describe('the operator endpoints', () => {
     ['evil.example', 403],
     ['localhost.evil.example', 403],
     ['127.0.0.1.evil.example', 403],
-  ])('/metrics answers the host %s with %d', async (host, status) => {
+  ])('/metrics responds to the host %s with %d', async (host, status) => {
     const { port } = new URL((await open()).url);
     const request = get({ port, path: '/metrics', headers: { host } });
     const [response] = await once(request, 'response');
@@ -133,7 +133,7 @@ describe('the operator endpoints', () => {
     { authorization: 'Bearer other', status: 403 },
     { authorization: 'Bearer metrics-secre', status: 403 },
     { authorization: 'Bearer metrics-secret', status: 200 },
-  ])('with METRICS_TOKEN, /metrics answers $authorization with $status', async ({ authorization, status }) => {
+  ])('with METRICS_TOKEN, /metrics responds to $authorization with $status', async ({ authorization, status }) => {
     const gateway = await open({ env: { METRICS_TOKEN: 'metrics-secret' } });
     const headers = { 'x-forwarded-for': '203.0.113.7', ...(authorization && { authorization }) };
     expect((await gateway.fetch('/metrics', { headers })).status).toBe(status);

@@ -3,7 +3,7 @@ import { hasPostgres, POSTGRES, type TestDatabase } from '../helpers/databases.t
 import { openWire } from '../helpers/network.ts';
 import { isAlive, type RunningGateway, runProgram, startGatewayProcess } from '../helpers/process.ts';
 
-describe.skipIf(!hasPostgres)('gateways on a Postgres', () => {
+describe.skipIf(!hasPostgres)('gateways on Postgres', () => {
   let database: TestDatabase;
   beforeEach(async () => {
     database = await POSTGRES.create();
@@ -13,7 +13,7 @@ describe.skipIf(!hasPostgres)('gateways on a Postgres', () => {
   const read = ({ url }: RunningGateway, path: string, key: string) =>
     fetch(`${url}${path}`, { headers: { authorization: `Bearer ${key}` } });
 
-  it('start together on an empty database: one creates the first key, and all accept it', async () => {
+  it('can start concurrently on an empty database: one creates the first key, and all accept it', async () => {
     const env = { DATABASE_URL: database.url, SEED_DEMO: 'false' };
     const gateways = await Promise.all([startGatewayProcess({ env }), startGatewayProcess({ env })]);
     const keys = gateways.flatMap(({ key }) => key || []);
@@ -29,7 +29,7 @@ describe.skipIf(!hasPostgres)('gateways on a Postgres', () => {
     }
   });
 
-  it('stay up while it is unavailable, report that, and serve again within 5 seconds', async () => {
+  it('stay up while Postgres is unavailable, report it, and serve again within 5 seconds', async () => {
     const url = new URL(database.url);
     const wire = await openWire(Number(url.port || 5432), url.hostname);
     url.host = `127.0.0.1:${wire.port}`;
@@ -40,12 +40,12 @@ describe.skipIf(!hasPostgres)('gateways on a Postgres', () => {
     expect((await fetch(`${gateway.url}/ready`)).status).toBe(503);
     expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
     expect((await read(gateway, '/v1/chatbots', key)).status).toBe(503);
-    const asked = await fetch(`${gateway.url}/graphql`, {
+    const response = await fetch(`${gateway.url}/graphql`, {
       method: 'POST',
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       body: JSON.stringify({ query: '{ chatbots { nodes { id } } }' }),
     });
-    expect(await asked.json()).toMatchObject({ errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] });
+    expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }] });
     wire.mend();
     await vi.waitFor(async () => expect((await read(gateway, '/v1/chatbots', key)).status).toBe(200), 5_000);
     expect((await fetch(`${gateway.url}/ready`)).status).toBe(200);

@@ -64,7 +64,7 @@ it('restricts only its own files in a folder that others use', async () => {
   const db = await openDatabase({
     url: `sqlite:${join(folder, 'main.db')}`,
     role: 'gateway',
-    onExposed: (found) => reports.push(found),
+    onExposed: (report) => reports.push(report),
   }).finally(() => process.umask(umask));
   expect(await modesIn(folder)).toEqual({
     ...{ 'main.db': '600', 'main.db-shm': '600', 'main.db-wal': '600', 'main.lock': '600', 'main.lock-journal': '600' },

@@ -1,13 +1,13 @@
 const OPEN = 'The shop 👩🏽‍🔧 opens at nine on weekdays, 𝔘nicode or not.';
 const RETURNS = 'The shop pays the postage of a returned parcel 📦.';
-/** What the chatbot has read. */
+/** The chatbot's source. */
 export const SOURCE = `# Opening hours 🕘\n\n${OPEN}\n\n# Returns\n\n${RETURNS}`;
-/** What it says else. */
+/** The chatbot's fallback message, which is long. */
 export const FALLBACK = Array.from(
   { length: 150 },
   (_, index) => `${index} ${['words', '👍🏽', 'é', '𝔘'][index % 4]}`,
 ).join();
-/** What is asked, and what is answered: out of the source, but for the last, which takes a while. */
+/** The answers by question: from the source, except for the last, which is the long fallback message. */
 export const ANSWERS = new Map([
   ['When does the shop open on weekdays?', OPEN],
   ['Who pays the postage of a returned parcel?', RETURNS],

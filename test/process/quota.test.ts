@@ -11,14 +11,14 @@ import { mutation } from '../schema/support.ts';
 
 const SENDS = 1_000;
 const USED = 20;
-const LEFT = 100;
-const LIMIT = String(USED + LEFT);
+const REMAINING = 100;
+const LIMIT = String(USED + REMAINING);
 const SEND = mutation('sendMessage');
 const USAGE = `{ viewer { account { usage { messages limit days { messages } warnings { percent used limit } } } } }`;
 
 type Asking = Pick<TestGateway, 'graphql' | 'url' | 'key'>;
 
-/** Sends so many messages at once, in turn to each, and counts what they were answered with. */
+/** Sends `count` messages concurrently, spread over the nodes, and counts the types of the payloads. */
 async function sendAtOnce(nodes: readonly Asking[], chatbotId: string, { count = SENDS, content = 'Well?' } = {}) {
   const counts: Record<string, number> = {};
   const sending = Array.from({ length: count }, async (_, index) => {
@@ -38,12 +38,15 @@ async function readUsage(node: Asking) {
   return data.viewer.account.usage;
 }
 
-/** Uses some of a month, asks for far more than is left of it, and expects that exactly that was answered. */
-async function expectExactlyTheRest(nodes: readonly [Asking, ...Asking[]], chatbotId: string) {
+/** Uses part of a month's quota, sends far more messages than remain, and expects exactly the remaining replies. */
+async function expectExactlyRemaining(nodes: readonly [Asking, ...Asking[]], chatbotId: string) {
   const readers = nodes.map((node) => webSocket.subscribe(node, {}));
   expect(await sendAtOnce(nodes, chatbotId, { count: USED })).toEqual({ SendMessagePayload: USED });
-  expect(await sendAtOnce(nodes, chatbotId)).toEqual({ SendMessagePayload: LEFT, QuotaExceededError: SENDS - LEFT });
-  const limit = USED + LEFT;
+  expect(await sendAtOnce(nodes, chatbotId)).toEqual({
+    SendMessagePayload: REMAINING,
+    QuotaExceededError: SENDS - REMAINING,
+  });
+  const limit = USED + REMAINING;
   await vi.waitFor(
     async () =>
       expect(await readUsage(nodes[0])).toEqual({
@@ -66,7 +69,7 @@ describe('a quota with 100 replies left', () => {
   it('allows exactly 100 of 1,000 concurrent sends to one gateway on SQLite', async () => {
     const gateway = await startGateway({ engine: SQLITE, env: { MONTHLY_MESSAGE_LIMIT: LIMIT } });
     onTestFinished(() => gateway.close());
-    await expectExactlyTheRest([gateway], await createChatbot(gateway));
+    await expectExactlyRemaining([gateway], await createChatbot(gateway));
   }, 60_000);
 
   it.runIf(hasPostgres && hasRedis)(
@@ -74,14 +77,14 @@ describe('a quota with 100 replies left', () => {
     async () => {
       const cluster = await startCluster({ MONTHLY_MESSAGE_LIMIT: LIMIT, BUILTIN_DELAY_MS: '0' });
       const [a, b] = cluster.nodes;
-      await expectExactlyTheRest([a, b], await createChatbot({ ...a, key: cluster.key }));
+      await expectExactlyRemaining([a, b], await createChatbot({ ...a, key: cluster.key }));
     },
     120_000,
   );
 });
 
-/** Fails what it is told to before the first token, and else answers. */
-const moody: AnswerEngine = {
+/** Fails on the message `Fail!` before the first token, and answers all others. */
+const failingEngine: AnswerEngine = {
   async *answer({ content }) {
     if (content === 'Fail!') throw new Error('As told.');
     yield delta('Well.');
@@ -90,8 +93,8 @@ const moody: AnswerEngine = {
 };
 
 describeEngines('a quota', (engine) => {
-  it('releases the place of each answer that fails before its first token', async () => {
-    const replaced = { engines: new Map([['builtin', moody]]) };
+  it('refunds each reply that fails before its first token', async () => {
+    const replaced = { engines: new Map([['builtin', failingEngine]]) };
     const gateway = await startGateway({ engine, replaced, env: { MONTHLY_MESSAGE_LIMIT: '10' } });
     onTestFinished(() => gateway.close());
     const chatbotId = await createChatbot(gateway);

@@ -8,7 +8,7 @@ import { readAll, startFleet } from './fleet.ts';
 import { createTalker } from './talkers.ts';
 import { findProblems } from './verdict.ts';
 
-/** The long form lasts minutes instead of seconds. A run is repeated by its seed, as far as processes can be. */
+/** A long run takes minutes instead of seconds. The seed repeats a run as far as process timing allows. */
 const MINUTES = Number(process.env.RANDOM_MINUTES ?? 0.1);
 const SEED = Number(process.env.RANDOM_SEED ?? Date.now() % 1_000_000);
 const TALKERS = 3;
@@ -21,7 +21,7 @@ const STACKS = [
 ];
 
 describe.each(STACKS.filter(({ isPossible }) => isPossible))('$name', ({ name, engine, count }) => {
-  const title = `keep every promise while they are killed, stopped, cut off and set to other times (seed ${SEED})`;
+  const title = `lose and duplicate nothing despite kills, stops, cut connections and clock changes (seed ${SEED})`;
   it(title, { timeout: MINUTES * 60_000 + 240_000 }, async () => {
     const random = createRandom(SEED);
     const fleet = await startFleet(engine, count, random);
@@ -53,15 +53,15 @@ describe.each(STACKS.filter(({ isPossible }) => isPossible))('$name', ({ name, e
         message_id === null ? [] : [[conversation_id, `${type} ${message_id}`]],
       ),
     );
-    const areTold = () => {
+    const haveReceivedEnds = () => {
       for (const { id, readers } of talkers.flatMap(({ open }) => open)) {
         for (const { events, errors } of readers) {
-          const told = listStages(events).at(-1);
-          expect(told, `${id}: ${listStages(events).slice(-4)} ${errors}`).toBe(told && last.get(id));
+          const stage = listStages(events).at(-1);
+          expect(stage, `${id}: ${listStages(events).slice(-4)} ${errors}`).toBe(stage && last.get(id));
         }
       }
     };
-    await vi.waitFor(areTold, { timeout: SETTLED_WITHIN_MS, interval: 100 });
+    await vi.waitFor(haveReceivedEnds, { timeout: SETTLED_WITHIN_MS, interval: 100 });
     for (const { leave, readers } of talks) {
       leave();
       await Promise.all(readers.map(({ done }) => done));

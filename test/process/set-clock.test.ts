@@ -13,7 +13,7 @@ interface Listed {
 }
 
 describeEngines('a gateway whose clock is set back', (engine) => {
-  it('lists new entries first, also after a restart, and responds as before', { timeout: 120_000 }, async () => {
+  it('still lists new entries first, also after a restart', { timeout: 120_000 }, async () => {
     const { url } = await createDatabase(engine);
     const env = {
       DATA_DIR: await createDataDir(),

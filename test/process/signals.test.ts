@@ -6,7 +6,7 @@ import { serverSentEvents, TRANSPORTS, type Transport, webSocket } from '../help
 
 const DEMO = '01900000-0000-7000-8000-000000000003';
 
-/** Sends a question to the demo chatbot; gives the id of the reply. */
+/** Sends a question to the demo chatbot, and returns the id of the reply. */
 async function ask({ url, key }: RunningGateway, sessionId = 'one'): Promise<string> {
   const query = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
     ... on SendMessagePayload { reply { id } }
@@ -21,7 +21,7 @@ async function ask({ url, key }: RunningGateway, sessionId = 'one'): Promise<str
   return data.sendMessage.reply.id;
 }
 
-/** How messages stand in the database of a gateway that has ended. */
+/** The statuses of messages in the database of a gateway that has ended. */
 function statusesIn(dataDir: string, ids: readonly string[]): unknown[] {
   const db = new Database(join(dataDir, 'chatgraph.db'), { readonly: true });
   const statuses = ids.map((id) => db.prepare('select status from messages where id = ?').pluck().get(id));
@@ -29,7 +29,7 @@ function statusesIn(dataDir: string, ids: readonly string[]): unknown[] {
   return statuses;
 }
 
-/** A gateway with an answer that is being followed. */
+/** A gateway with a reply that readers follow. */
 async function openFollowed({
   through = 'node',
   delayMs,
@@ -49,7 +49,7 @@ async function openFollowed({
 
 describe('SIGTERM', () => {
   it.each(['npm', 'node'] as const)(
-    'through %s lets the running reply finish, sends its end to readers, and exits with 0',
+    'through %s lets the running reply finish, sends its end to readers, and exits with code 0',
     async (through) => {
       const { gateway, readers } = await openFollowed({ through, delayMs: 20 });
       gateway.kill('SIGTERM');
@@ -99,7 +99,7 @@ describe('SIGTERM', () => {
     }
   });
 
-  it.each(['SIGTERM', 'SIGINT'] as const)('stops an idle gateway, as %s does, at once and with 0', async (signal) => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('stops an idle gateway with code 0, sent as %s', async (signal) => {
     const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), SEED_DEMO: 'false' } });
     gateway.kill(signal);
     expect(await gateway.exited).toBe(0);
@@ -108,7 +108,7 @@ describe('SIGTERM', () => {
 });
 
 describe('a second signal', () => {
-  it('ends the gateway without waiting; the next start marks the reply INTERRUPTED', async () => {
+  it('ends the gateway immediately; the next start marks the reply INTERRUPTED', async () => {
     const { env, gateway, messageId } = await openFollowed({ delayMs: 2_000 });
     gateway.kill('SIGTERM');
     await gateway.until('stderr', /"msg":"stopping"/);

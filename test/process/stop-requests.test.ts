@@ -7,7 +7,7 @@ import { mutation } from '../schema/support.ts';
 
 const DEMO = '01900000-0000-7000-8000-000000000003';
 const LIMIT = { timeout: 120_000 };
-/** Other gateways take one for dead after 16 seconds. */
+/** Other gateways consider a gateway dead after 16 seconds. */
 const RECOVERED = { timeout: 60_000, interval: 100 };
 const SENT = 'conversation { id } userMessage { id } reply { id }';
 
@@ -30,15 +30,15 @@ const UNSEEN = { question: 'Well?', content: '' };
 const SEEN = { question: 'Well, a word?', content: 'One ' };
 
 const CASES = [
-  { title: 'by a person who takes over, on SQLite', open: sqlite, isPossible: true, ask: takeOver, ...UNSEEN },
-  { title: 'by INTERRUPT, with its text, on SQLite', open: sqlite, isPossible: true, ask: interrupt, ...SEEN },
+  { title: 'by a human agent who takes over, on SQLite', open: sqlite, isPossible: true, ask: takeOver, ...UNSEEN },
+  { title: 'by INTERRUPT after its first text, on SQLite', open: sqlite, isPossible: true, ask: interrupt, ...SEEN },
   { title: 'by stopMessage, on SQLite', open: sqlite, isPossible: true, ask: stop, ...UNSEEN },
-  { title: 'by a person, on Postgres', open: postgres, isPossible: hasPostgres, ask: takeOver, ...UNSEEN },
+  { title: 'by a human agent, on Postgres', open: postgres, isPossible: hasPostgres, ask: takeOver, ...UNSEEN },
 ];
 
 describe('a reply whose gateway is killed right after the commit that stops it', () => {
   for (const { title, open, isPossible, ask, question, content } of CASES) {
-    it.runIf(isPossible)(`is STOPPED and not generated again: ${title}`, LIMIT, async () => {
+    it.runIf(isPossible)(`is STOPPED and not generated again (stopped ${title})`, LIMIT, async () => {
       const env = { DATA_DIR: await createDataDir(), DATABASE_URL: await open() };
       const script = 'test/process/stopping-gateway.ts';
       const first = await startGatewayProcess({ script, env });

@@ -16,14 +16,14 @@ const DATABASES = [
   { name: 'Postgres', isPossible: hasPostgres, open: async () => (await createDatabase(POSTGRES)).url },
 ];
 
-/** What a client was answered. */
-interface Answered {
+/** The response to a chat request. */
+interface ChatResponse {
   readonly status: number;
   readonly retryAfter: string | null;
   readonly body: Record<string, string>;
 }
 
-async function chat({ url, key }: RunningGateway, message: string, idempotencyKey?: string): Promise<Answered> {
+async function chat({ url, key }: RunningGateway, message: string, idempotencyKey?: string): Promise<ChatResponse> {
   const response = await fetch(`${url}/v1/chatbots/${DEMO}/chat`, {
     method: 'POST',
     headers: {
@@ -37,7 +37,7 @@ async function chat({ url, key }: RunningGateway, message: string, idempotencyKe
   return { status: response.status, retryAfter: response.headers.get('retry-after'), body };
 }
 
-/** A gateway with three chats of one session: one whose turn it is, one that waits, and one that waits under a key. */
+/** A gateway with three chats of one session: one running, one queued, and one queued with an idempotency key. */
 async function openChats(databaseUrl: string) {
   const env = { DATA_DIR: await createDataDir(), DATABASE_URL: databaseUrl };
   const gateway = await startGatewayProcess({ env: { ...env, BUILTIN_DELAY_MS: '100' } });
@@ -45,7 +45,7 @@ async function openChats(databaseUrl: string) {
     const { messages } = await readStore(databaseUrl);
     return messages.filter(({ role }) => role === 'ASSISTANT');
   };
-  const chats: Promise<Answered>[] = [];
+  const chats: Promise<ChatResponse>[] = [];
   for (const [index, key] of [undefined, undefined, 'again'].entries()) {
     chats.push(chat(gateway, `${QUESTION} ${index}`, key));
     await vi.waitFor(async () => expect(await readReplies()).toHaveLength(index + 1), SOON);
@@ -57,7 +57,7 @@ const REFUSED = { status: 503, retryAfter: '5', body: { detail: 'Service unavail
 
 describe.each(DATABASES.filter(({ isPossible }) => isPossible))('SIGTERM with REST chats on $name', ({ open }) => {
   it(
-    'finishes the running reply, withdraws the queued one, and leaves one with an idempotency key to its retry',
+    'finishes the running reply, stops the queued one, and keeps the one with an idempotency key for its retry',
     LIMIT,
     async () => {
       const databaseUrl = await open();
@@ -72,7 +72,7 @@ describe.each(DATABASES.filter(({ isPossible }) => isPossible))('SIGTERM with RE
       const [first, waiting, keyed] = await Promise.all(chats);
       expect(first?.status).toBe(200);
       expect([waiting, keyed]).toEqual([REFUSED, REFUSED]);
-      // A lost connection, after which clients reconnect.
+      // Readers see a lost connection, after which clients reconnect.
       expect(await Promise.all(readers.map((reader) => reader.ended))).toEqual([expect.any(Error), expect.any(Error)]);
       expect(await gateway.exited).toBe(0);
       expect((await readReplies()).map(({ status }) => status)).toEqual(['COMPLETED', 'STOPPED', 'QUEUED']);

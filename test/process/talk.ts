@@ -15,11 +15,11 @@ import {
   webSocket,
 } from '../helpers/streams.ts';
 
-/** How many answers of a conversation may be open at once: one that is written, and those that wait. */
+/** The maximum number of open replies in a conversation: one being generated, the others queued. */
 const MAX_OPEN = 3;
 const PAUSE_MS = 250;
 const RETRY_MS = 10;
-/** Where the door is open and nobody can be served, it may take a while. */
+/** The pause after a gateway refused a request because it is unavailable, which may last. */
 const REFUSED_RETRY_MS = 250;
 
 const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) {
@@ -27,17 +27,17 @@ const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) 
   ... on Error { code }
 } }`;
 
-/** Where one talks: a gateway that may go away and come back, or several. */
+/** Access to one or more gateways that may become unavailable and return. */
 export interface Host {
-  /** One that can be asked now, or as soon as there is one. */
+  /** A running gateway, as soon as there is one. */
   readonly current: Promise<GatewayAddress>;
-  /** Runs a GraphQL operation there; rejects when it goes away meanwhile. */
+  /** Runs a GraphQL operation on a running gateway; rejects if the gateway dies meanwhile. */
   graphql<T>(query: string, variables: object): Promise<GraphQLAnswer<T>>;
-  /** How often something was taken away. */
+  /** The number of kills and outages. */
   readonly breaks: number;
 }
 
-/** What is said, and where: with a chatbot, or in a conversation that there is. */
+/** The input of `sendMessage`: to a chatbot, or in an existing conversation. */
 export interface Input {
   readonly chatbotId?: string;
   readonly sessionId?: string;
@@ -55,13 +55,13 @@ interface Acknowledged {
 
 interface Sent extends Acknowledged {
   readonly input: Input;
-  /** By the clock, in ms. */
+  /** Unix time in milliseconds. */
   readonly at: number;
 }
 
 type Payload = Record<'conversation' | 'userMessage' | 'reply', { id: string }>;
 
-/** Sends a message until it is acknowledged, as a client that does not know whether it has arrived. */
+/** Sends a message again until it is acknowledged, like a client that does not know whether it was stored. */
 export async function send(host: Host, input: Input): Promise<Acknowledged> {
   while (true) {
     const answer = await host.graphql<{ sendMessage: Payload }>(SEND, { input }).catch(() => undefined);
@@ -75,9 +75,9 @@ export async function send(host: Host, input: Input): Promise<Acknowledged> {
   }
 }
 
-/** Follows something through everything, and goes on after its last cursor, until it ends or `over` aborts. */
+/** Follows a stream despite outages, resuming after its last cursor, until the stream ends or `over` aborts. */
 export function followThrough(host: Host, transport: Transport, options: SubscribeOptions, over: AbortSignal) {
-  const seen: StreamEvent[] = [];
+  const earlierEvents: StreamEvent[] = [];
   const errors: string[] = [];
   const isOver = new Promise<void>((resolve) => over.addEventListener('abort', () => resolve()));
   let reader: Reader | undefined;
@@ -85,36 +85,36 @@ export function followThrough(host: Host, transport: Transport, options: Subscri
   async function read(): Promise<void> {
     while (!over.aborted) {
       const gateway = await host.current;
-      reader = transport.subscribe(gateway, { ...options, after: seen.at(-1)?.cursor });
+      reader = transport.subscribe(gateway, { ...options, after: earlierEvents.at(-1)?.cursor });
       const error = await Promise.race([reader.ended, isOver]);
       reader.leave();
       const isRefused = reader.errors.length > 0;
       const isServed = reader.events.length > 0;
-      seen.push(...reader.events);
+      earlierEvents.push(...reader.events);
       errors.push(...reader.errors);
       reader = undefined;
-      // Over REST an end is a reason to come back, as it is to browsers.
+      // Over REST the end of a response is a reason to reconnect, as it is for browsers.
       if (error === undefined && !isRefused && transport !== restEvents) return;
       await setTimeout(isServed ? RETRY_MS : REFUSED_RETRY_MS);
     }
   }
 
   return {
-    /** All that was told so far. */
+    /** All events received so far. */
     get events(): readonly StreamEvent[] {
-      return [...seen, ...(reader?.events ?? [])];
+      return [...earlierEvents, ...(reader?.events ?? [])];
     },
     errors,
     done: read(),
   };
 }
 
-/** One who follows something through everything. */
+/** A client that follows a stream despite outages. */
 export type Follower = ReturnType<typeof followThrough>;
 
 /**
- * Begins a conversation with the last of some questions, whose answer takes a while, and two readers; waits until those
- * have a place to come back to.
+ * Begins a conversation with the last question, whose answer is long, and subscribes two readers to it; waits until
+ * each has a cursor to resume from.
  */
 export async function begin(
   host: Host,
@@ -144,16 +144,16 @@ export async function begin(
   return { conversationId, random, sent, readers, followers, say };
 }
 
-/** A conversation, with all that was said in it and everybody who follows it. */
+/** A conversation, with its sent messages and its readers. */
 export type Conversation = Awaited<ReturnType<typeof begin>>;
 
-/** Whether one was told the end of a message. */
+/** Whether a follower has received the end of a message. */
 export const hasEnded = ({ events }: Follower, id: string) => events.some((event) => endsMessage(event, id));
 
 const countOpen = ({ sent, followers }: Conversation) =>
   sent.filter(({ replyId: id }) => !hasEnded(followers.get(id) as Follower, id)).length;
 
-/** Keeps a conversation going until `signal` aborts; after every crash says once more what was said last. */
+/** Keeps sending messages until `signal` aborts; after every break, sends the last message again. */
 export async function goOn(host: Host, conversation: Conversation, signal: AbortSignal): Promise<void> {
   const { random, sent, say } = conversation;
   let crashes = host.breaks;

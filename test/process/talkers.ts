@@ -8,39 +8,40 @@ import type { Fleet, Result } from './fleet.ts';
 import { ANSWERS, FALLBACK, SOURCE } from './questions.ts';
 import { type Follower, followThrough, hasEnded } from './talk.ts';
 
-/** Who does not get an answer tries again, but not for ever. */
+/** The maximum number of attempts of an operation. */
 const MAX_TRIES = 400;
 const RETRY_MS = 100;
 const PAUSE_MS = 150;
 const MAX_CONVERSATIONS = 3;
-const HANDS = 2;
-const TOLD_WITHIN_MS = 60_000;
+const CONCURRENT_ACTIONS = 2;
+const RECEIVED_WITHIN_MS = 60_000;
 const STAY_MS = 2_000;
 const GONE: ReadonlySet<string> = new Set(['NOT_FOUND', '404']);
 
 async function waitFor(check: () => boolean): Promise<void> {
-  for (const until = performance.now() + TOLD_WITHIN_MS; !check() && performance.now() < until; ) await setTimeout(50);
+  for (const until = performance.now() + RECEIVED_WITHIN_MS; !check() && performance.now() < until; )
+    await setTimeout(50);
 }
 
 interface Identified {
   readonly id: string;
 }
 
-/** A message that was acknowledged, with its text and, of a question, its reply. */
+/** An acknowledged message, with its reply if it has one. */
 export interface Sent {
   readonly messageId: string;
   readonly replyId: string | undefined;
   readonly content: string;
 }
 
-/** How a reply stood when its stop, or a takeover, was acknowledged. */
+/** The state of a reply when its stop was acknowledged. */
 export interface Stopped {
   readonly replyId: string;
   readonly status: string;
   readonly content: string;
 }
 
-/** A conversation, with all that was acknowledged in it, and who follows it. */
+/** A conversation, with everything acknowledged in it, and its readers. */
 export interface Talk {
   readonly id: string;
   readonly chatbotId: string;
@@ -51,18 +52,18 @@ export interface Talk {
   readonly leave: () => void;
 }
 
-/** One who keeps several conversations with chatbots of its own, and does in them whatever people do. */
+/** A simulated client that has several conversations with its own chatbot, and uses every operation in them. */
 export type Talker = ReturnType<typeof createTalker>;
 
-/** Makes one. */
+/** Creates a talker. */
 export function createTalker(fleet: Fleet, random: Random) {
   const talks: Talk[] = [];
   const open: Talk[] = [];
   const deleted = new Set<string>();
   let chatbotId = '';
-  let said = 0;
+  let messageCount = 0;
 
-  /** Asks until there is an answer. */
+  /** Repeats a mutation until its result is known. */
   async function insist<T>(name: string, input: object, selection: string): Promise<Result<T>> {
     for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
       const result = await fleet.ask<T>(name, input, selection);
@@ -108,37 +109,37 @@ export function createTalker(fleet: Fleet, random: Random) {
     if (retired !== undefined) void leaveEnded(retired);
   }
 
-  /** Nobody says anything there any more: its readers leave when they were told the end of what is known. */
+  /** Ends the readers of a finished conversation once they have received the end of every acknowledged reply. */
   async function leaveEnded(talk: Talk): Promise<void> {
     const ids = talk.sent.flatMap(({ replyId }) => replyId ?? []);
-    // One that had ended when the reader came was not told.
-    const isTold = (reader: Follower, id: string) =>
+    // A reader does not receive replies that ended before it subscribed.
+    const hasReceivedEnd = (reader: Follower, id: string) =>
       hasEnded(reader, id) || !reader.events.some(({ message }) => message?.id === id);
-    const isDone = () => talk.readers.every((reader) => ids.every((id) => isTold(reader, id)));
+    const isDone = () => talk.readers.every((reader) => ids.every((id) => hasReceivedEnd(reader, id)));
     await setTimeout(STAY_MS);
     await waitFor(isDone);
     if (!isDone() && !deleted.has(talk.chatbotId)) fleet.problems.push(`Readers of ${talk.id} were not told all ends.`);
     talk.leave();
   }
 
-  /** Its readers leave when each knows that it is gone. */
+  /** Ends the readers of a deleted conversation once each knows about the deletion. */
   async function leaveDeleted(talk: Talk): Promise<void> {
     const knows = ({ events, errors }: Follower) =>
       events.at(-1)?.__typename === 'ConversationDeleted' || errors.some((code) => GONE.has(code));
     await waitFor(() => talk.readers.every(knows));
     for (const reader of talk.readers) {
       if (!knows(reader)) fleet.problems.push(`A reader does not know that ${talk.id} was deleted.`);
-      const told = reader.events.filter(({ __typename }) => __typename === 'ConversationDeleted').length;
-      fleet.countOne(`deletion told ${told}`);
-      if (told > 1) fleet.problems.push(`A reader was told ${told} times that ${talk.id} was deleted.`);
+      const notices = reader.events.filter(({ __typename }) => __typename === 'ConversationDeleted').length;
+      fleet.countOne(`deletion told ${notices}`);
+      if (notices > 1) fleet.problems.push(`A reader was told ${notices} times that ${talk.id} was deleted.`);
     }
     talk.leave();
   }
 
-  /** Says something that is said nowhere else; `undefined` where it was refused. */
+  /** Sends a message with unique content; returns undefined if it was refused. */
   async function say(where: object): Promise<(Sent & { conversationId: string }) | undefined> {
     const questions = [...ANSWERS.keys()];
-    const content = `${questions[random.below(questions.length)]} (${++said} of ${chatbotId})`;
+    const content = `${questions[random.below(questions.length)]} (${++messageCount} of ${chatbotId})`;
     const whenBusy = random.below(4) === 0 ? 'INTERRUPT' : 'ENQUEUE';
     const input = { ...where, content, whenBusy, clientMessageId: randomUUID() };
     const result = await insist<{ conversation: Identified; userMessage: Identified; reply: Identified | null }>(
@@ -182,8 +183,8 @@ export function createTalker(fleet: Fleet, random: Random) {
     if (sent === undefined) return;
     const { messageId, replyId = '' } = sent;
     const kind = random.below(3);
-    const content = `${[...ANSWERS.keys()][0]} (edited ${++said} of ${talk.chatbotId})`;
-    // Without an idempotency key nobody knows whether one without an answer was done.
+    const content = `${[...ANSWERS.keys()][0]} (edited ${++messageCount} of ${talk.chatbotId})`;
+    // Without an idempotency key, a mutation without a response may or may not have happened.
     const result =
       kind === 0
         ? await fleet.ask('regenerateMessage', { messageId: replyId })
@@ -194,16 +195,16 @@ export function createTalker(fleet: Fleet, random: Random) {
   }
 
   async function deleteChatbot(): Promise<void> {
-    const gone = chatbotId;
-    const result = await insist('deleteChatbot', { id: gone }, 'deletedId');
+    const deletedId = chatbotId;
+    const result = await insist('deleteChatbot', { id: deletedId }, 'deletedId');
     fleet.countOne(`deleteChatbot ${result.kind}`);
     const { data } = await fleet
-      .graphql<{ chatbot: object | null }>('query ($id: ID!) { chatbot(id: $id) { id } }', { id: gone })
+      .graphql<{ chatbot: object | null }>('query ($id: ID!) { chatbot(id: $id) { id } }', { id: deletedId })
       .catch(() => ({ data: undefined }));
     if (data?.chatbot) fleet.problems.push('A deleted chatbot was found.');
-    if (deleted.has(gone)) return;
-    deleted.add(gone);
-    for (const talk of open.splice(0)) if (talk.chatbotId === gone) void leaveDeleted(talk);
+    if (deleted.has(deletedId)) return;
+    deleted.add(deletedId);
+    for (const talk of open.splice(0)) if (talk.chatbotId === deletedId) void leaveDeleted(talk);
     await openChatbot();
   }
 
@@ -226,16 +227,16 @@ export function createTalker(fleet: Fleet, random: Random) {
 
     open,
 
-    /** Does several things at once until `signal` aborts. */
+    /** Performs random actions, two at a time, until `signal` aborts. */
     async act(signal: AbortSignal): Promise<void> {
       await openChatbot();
-      const actOn = async () => {
+      const actRepeatedly = async () => {
         while (!signal.aborted) {
           await actOnce();
           await setTimeout(random.below(PAUSE_MS));
         }
       };
-      await Promise.all(Array.from({ length: HANDS }, actOn));
+      await Promise.all(Array.from({ length: CONCURRENT_ACTIONS }, actRepeatedly));
     },
   };
 }

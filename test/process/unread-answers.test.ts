@@ -6,10 +6,10 @@ import { expect, it, onTestFinished } from 'vitest';
 import { createDataDir, type RunningGateway, startGatewayProcess } from '../helpers/process.ts';
 
 const HEAP_MB = 160;
-/** What the process may take beside its heap: code, buffers that wait, what the system keeps. */
+/** The memory the process may use in total, including code, pending buffers and what the system keeps. */
 const MAX_RSS_MB = 700;
 
-/** Sends a request as often as told on a connection of its own, and reads nothing of what comes. */
+/** Sends a request on its own connection, and reads nothing of the response. */
 async function ask({ url }: RunningGateway, request: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -26,7 +26,7 @@ async function readRssMb(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1_024;
 }
 
-/** Asks for `/health` until the gateway has had the time to hold what it was asked for. */
+/** Requests `/health` `rounds` times while the gateway buffers responses; returns the highest RSS in MB. */
 async function watchHealth({ url, pid }: RunningGateway, rounds: number): Promise<number> {
   let highestMb = 0;
   for (let round = 0; round < rounds; round++) {

@@ -4,7 +4,7 @@ import type { Talk } from './talkers.ts';
 
 type All = Awaited<ReturnType<typeof readAll>>;
 
-/** What is wrong with all that is stored, and with what was told and acknowledged; empty where nothing is. */
+/** Lists contradictions between what is stored, what was acknowledged and what readers received. */
 export function findProblems(all: All, talks: readonly Talk[]): string[] {
   const byId = new Map(all.messages.map((message) => [message.id, message]));
   const ofConversation = Map.groupBy(all.events, ({ conversation_id }) => conversation_id);
@@ -42,7 +42,7 @@ export function findProblems(all: All, talks: readonly Talk[]): string[] {
   ];
 }
 
-/** What says that nobody can be served now, over GraphQL and over REST. */
+/** The error codes of an unavailable gateway, over GraphQL and over REST. */
 const UNAVAILABLE: ReadonlySet<string> = new Set(['SERVICE_UNAVAILABLE', '503']);
 
 type Messages = ReadonlyMap<string, All['messages'][number]>;
@@ -53,7 +53,7 @@ function checkNumbers(id: string, last: number, numbers: readonly number[]): str
   return isWhole ? [] : [`The log of ${id} is not 1 to ${last}: ${sorted.join()}`];
 }
 
-/** What was acknowledged is there, once. */
+/** Checks that every acknowledged message is stored exactly once. */
 function checkSent({ sent }: Talk, { messages }: All, byId: Messages): string[] {
   return sent.flatMap(({ messageId, replyId, content }) => [
     ...(byId.get(messageId)?.content === content ? [] : [`The message ${messageId} is lost.`]),
@@ -62,7 +62,7 @@ function checkSent({ sent }: Talk, { messages }: All, byId: Messages): string[] 
   ]);
 }
 
-/** What was stopped has stayed as it was when that was acknowledged. */
+/** Checks that every stopped reply stayed as it was when the stop was acknowledged. */
 function checkStops({ stopped }: Talk, byId: Messages): string[] {
   return stopped.flatMap(({ replyId, status, content }) => {
     const now = byId.get(replyId);
@@ -72,16 +72,16 @@ function checkStops({ stopped }: Talk, byId: Messages): string[] {
   });
 }
 
-/** From a takeover until the chatbot answers again, no reply begins. */
+/** Checks that no reply starts between a takeover and the hand-back to the chatbot. */
 function checkTakeovers({ id, takeovers }: Talk, events: All['events'], byId: Messages): string[] {
   const problems: string[] = [];
   let isTakenOver = false;
   let isAnnounced = true;
-  const told = new Set<string>();
+  const loggedTakeovers = new Set<string>();
   for (const { type, message_id } of events) {
     const role = byId.get(message_id ?? '')?.role;
     if (role === 'AGENT') {
-      told.add(message_id ?? '');
+      loggedTakeovers.add(message_id ?? '');
       isAnnounced = isTakenOver;
       isTakenOver = true;
     } else if (type === 'HandoffChanged') {
@@ -91,20 +91,22 @@ function checkTakeovers({ id, takeovers }: Talk, events: All['events'], byId: Me
       problems.push(`In ${id} ${type} of ${message_id} comes while a person answers.`);
     }
   }
-  for (const messageId of takeovers) if (!told.has(messageId)) problems.push(`The takeover ${messageId} is lost.`);
+  for (const messageId of takeovers) {
+    if (!loggedTakeovers.has(messageId)) problems.push(`The takeover ${messageId} is lost.`);
+  }
   return problems;
 }
 
-/** Readers were told a piece of the log without a hole, and texts as they are stored. */
+/** Checks that each reader received a gapless slice of the log, and texts that match the stored ones. */
 function checkReaders({ id, readers }: Talk, log: All['events'], byId: Messages): string[] {
   const stages = log.flatMap(({ type, message_id }) => (message_id === null ? [] : `${type} ${message_id}`)).join('\n');
   return readers.flatMap(({ events, errors }, index) => {
     const name = `Reader ${index} of ${id}`;
     const problems: string[] = [];
-    const told = listStages(events);
-    // The first may be the reply that was under way when the reader came.
-    const isPiece = [told, told.slice(1)].some((list) => stages.includes(list.join('\n')));
-    if (!isPiece) problems.push(`${name} was told\n${told.join('\n')}\nand the log is\n${stages}`);
+    const received = listStages(events);
+    // The first may be the reply that was being generated when the reader subscribed.
+    const isSlice = [received, received.slice(1)].some((list) => stages.includes(list.join('\n')));
+    if (!isSlice) problems.push(`${name} was told\n${received.join('\n')}\nand the log is\n${stages}`);
     const refusals = errors.filter((code) => !UNAVAILABLE.has(code));
     if (refusals.length > 0) problems.push(`${name} was refused with ${refusals}.`);
     if (events.some(({ __typename }) => __typename === 'StreamGap')) problems.push(`${name} was told of a gap.`);
@@ -117,7 +119,7 @@ function checkReaders({ id, readers }: Talk, log: All['events'], byId: Messages)
         if (message?.content !== content || message.status !== status)
           problems.push(`${name} was told another end of ${replyId} than ${status}.`);
       }
-      // A crash may have cut it: readers may have received more than was saved.
+      // A crash may have cut the reply: readers may have received more than was saved.
       const mayBeCut = status === 'INTERRUPTED' || status === 'STOPPED';
       const isSame = mayBeCut || ends.length === 0 ? text.startsWith(content) : text === content;
       if (ends.length > 0 && !isSame)

@@ -11,7 +11,7 @@ const LIMIT = { timeout: 240_000 };
 const MAX_STARTS = 8;
 const ENDED = { timeout: 60_000, interval: 100 };
 
-/** The deliveries of a database, by the paths of their endpoints. */
+/** Reads all deliveries, ordered by URL, with their endpoint's path and their attempt's error. */
 async function readDeliveries(databaseUrl: string) {
   const db = await openDatabase({ url: databaseUrl, role: 'tool' });
   try {
@@ -44,7 +44,7 @@ it('exhausts a delivery that crashes the process three times, and delivers the o
     });
     expect(data).toMatchObject({ createWebhookSubscription: { __typename: 'CreateWebhookSubscriptionPayload' } });
   }
-  // Where it dies at once, nobody is answered.
+  // A gateway that dies immediately sends no response.
   await ask('sendMessage', { chatbotId: DEMO, content: 'Well?' }).catch(() => {});
 
   let gateway: RunningGateway | undefined = first;

@@ -5,9 +5,9 @@ import { createDataDir, type RunningGateway, startGatewayProcess } from '../help
 import { WEBHOOK_ENV } from '../helpers/webhooks/gateway.ts';
 import { answer, startReceiver } from '../helpers/webhooks/receivers.ts';
 
-/** How much faster time passes for the gateway: its 21 minutes are 13 seconds of ours. */
+/** How much faster time passes for the gateway: its 21 minutes take 13 seconds. */
 const SPEED = 100;
-/** How late an attempt may be: it is looked for every half second, and what this machine takes counts a hundredfold. */
+/** How late an attempt may be: the gateway polls every half second, and real delays count a hundredfold. */
 const LATE_MS = 90_000;
 
 interface Attempt {
@@ -23,7 +23,7 @@ interface Delivery {
   readonly attempts: readonly Attempt[];
 }
 
-/** The environment in which time passes faster; undefined where there is no faketime. */
+/** Reads the environment that makes time pass faster; undefined if faketime is not installed. */
 async function findFasterTime(): Promise<Record<string, string> | undefined> {
   try {
     const { stdout } = await promisify(execFile)('faketime', ['-f', `+0 x${SPEED}`, 'env']);
@@ -46,7 +46,7 @@ async function ask<T>({ url, key }: RunningGateway, query: string, variables: ob
   return data;
 }
 
-/** Has an endpoint be sent an example, and gives the id of the delivery. */
+/** Sends an example event to an endpoint, and returns the id of the delivery. */
 async function sendExample(gateway: RunningGateway, url: string): Promise<string> {
   const { created } = await ask<{ created: { webhookSubscription: { id: string } } }>(
     gateway,
@@ -77,13 +77,13 @@ async function readDelivery(gateway: RunningGateway, id: string): Promise<Delive
 }
 
 describe.skipIf(fasterTime === undefined)('a gateway with faster time (faketime)', () => {
-  it('retries a failing endpoint after 1, 5 and 15 minutes, up to a tenth longer, and then stops', async () => {
+  it('retries a failing endpoint after 1, 5 and 15 minutes, each up to a tenth longer, and then stops', async () => {
     const receiver = await startReceiver(answer(500));
     const env = { DATA_DIR: await createDataDir(), SEED_DEMO: 'false', ...WEBHOOK_ENV, ...fasterTime };
     const gateway = await startGatewayProcess({ env });
     const id = await sendExample(gateway, receiver.url);
-    const isOver = async () => expect(await readDelivery(gateway, id)).toMatchObject({ status: 'EXHAUSTED' });
-    await vi.waitFor(isOver, { timeout: 60_000, interval: 250 });
+    const isExhausted = async () => expect(await readDelivery(gateway, id)).toMatchObject({ status: 'EXHAUSTED' });
+    await vi.waitFor(isExhausted, { timeout: 60_000, interval: 250 });
 
     const { nextAttemptAt, attempts } = await readDelivery(gateway, id);
     expect([nextAttemptAt, attempts.map(({ number }) => number)]).toEqual([null, [1, 2, 3, 4]]);
@@ -92,7 +92,7 @@ describe.skipIf(fasterTime === undefined)('a gateway with faster time (faketime)
       return Date.parse(at) - Date.parse(before?.at ?? '') - (before?.durationMs ?? 0);
     });
     for (const [index, seconds] of [60, 300, 900].entries()) {
-      // Times are told in whole milliseconds.
+      // Times are rounded to whole milliseconds.
       expect(pauses[index]).toBeGreaterThanOrEqual(seconds * 1_000 - 2);
       expect(pauses[index]).toBeLessThan(seconds * 1_100 + LATE_MS);
     }

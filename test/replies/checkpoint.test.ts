@@ -9,7 +9,7 @@ import { createChatbot, send } from '../helpers/chatbots.ts';
 import { startGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 
-/** A little more than the second in which everything written must have been saved. */
+/** A little more than the second within which text must be saved. */
 const SOON = { timeout: 3_000 };
 
 const citation: Citation = {
@@ -22,18 +22,18 @@ const citation: Citation = {
   end: 4,
 };
 
-/** A gateway with an answer under way, and what of it is stored. */
+/** A gateway with a live reply, and functions that read what is stored of it. */
 async function open() {
   const engine = createScriptedEngine();
   const gateway = await startGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
   onTestFinished(() => gateway.close());
-  // Whatever a test leaves unfinished would be waited for.
+  // Otherwise closing the gateway would wait for an unfinished reply.
   onTestFinished(() => engine.push(finish));
   const sent = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Well?' });
   const { deps, accountId } = gateway;
   const database = { ...deps.db };
   const transactions = vi.spyOn(deps.db, 'transaction');
-  // Where it is shared, the gateway also says in it that it lives.
+  // In a shared database the gateway also writes its heartbeats.
   const isSave = (work: unknown) => String(work).includes('saveAnswer');
   const saves = () => transactions.mock.calls.filter(([work]) => isSave(work)).length;
   const read = async () => {
@@ -54,8 +54,8 @@ describe('the text of a live reply', () => {
     engine.push({ type: 'citation', citation });
     await vi.waitFor(async () => expect(await read()).toEqual({ ...saved, citations: [citation] }), SOON);
     engine.push(delta('to five'), finish);
-    const whole = { status: 'COMPLETED', content: 'nine to five', citations: [citation] };
-    await vi.waitFor(async () => expect(await read()).toEqual(whole));
+    const completed = { status: 'COMPLETED', content: 'nine to five', citations: [citation] };
+    await vi.waitFor(async () => expect(await read()).toEqual(completed));
   });
 
   it('is not saved again while it does not change', async () => {
@@ -88,7 +88,7 @@ describe('the text of a live reply', () => {
     engine.push(delta('nine'));
     await vi.waitFor(() => expect(gateway.deps.liveReplies.get(replyId)?.content).toBe('nine'));
     const other = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'And?' });
-    // The answer that began to wait last takes it.
+    // The answer that started to wait last gets the event.
     await vi.waitFor(() => expect(engine.asked).toBe(2));
     engine.push(delta('ten'));
     await vi.waitFor(() => expect(gateway.deps.liveReplies.get(other.replyId)?.content).toBe('ten'));

@@ -11,7 +11,7 @@ import { TEST_REDIS_URL } from '../helpers/servers.ts';
 import { readMessage, textOf, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
-/** What nodes share. */
+/** The servers that nodes share. */
 interface Sharing {
   readonly name: string;
   readonly isPossible: boolean;
@@ -24,16 +24,16 @@ const WITH_REDIS: Sharing = {
   settings: () => ({ REDIS_URL: TEST_REDIS_URL, REDIS_PREFIX: createPrefix(), REDIS_RATE_LIMIT_TIMEOUT_MS: '10000' }),
 };
 
-/** As when Redis is away. */
+/** Nodes without Redis, as while it is unavailable. */
 const WITHOUT_REDIS: Sharing = { name: 'Postgres alone', isPossible: hasPostgres, settings: () => ({ REDIS_URL: '' }) };
 
-/** A gateway, asked with the key of the first one's account. */
+/** A gateway, used with the first gateway's key. */
 interface Node {
   readonly gateway: TestGateway;
   readonly engine: ScriptedEngine;
 }
 
-/** Starts two gateways on one database, and asks the first one a question. */
+/** Starts two gateways on one database, and sends a message to the first. */
 async function openNodes({ settings }: Sharing, more: Readonly<Record<string, string>> = {}) {
   const database = await createDatabase(POSTGRES);
   const env = { ...settings(), ...more };
@@ -41,7 +41,7 @@ async function openNodes({ settings }: Sharing, more: Readonly<Record<string, st
     const engine = createScriptedEngine();
     const gateway = await startGateway({ database, env, replaced: { engines: new Map([['builtin', engine]]) } });
     onTestFinished(() => gateway.close());
-    // As many as a test may leave unfinished.
+    // Completes all replies that a test may leave unfinished.
     onTestFinished(() => engine.push(finish, finish));
     return { gateway, engine };
   };
@@ -87,11 +87,11 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     a.engine.push(delta(' two'), delta(' three.'), finish);
     await Promise.all(readers.map((reader) => stageOf(reader, 'MessageCompleted', replyId)));
     for (const { events } of readers) expect(textOf(events)).toBe('One 👍🏽 two three.');
-    // What it is told here goes on there.
+    // A reader of one node resumes at the other.
     const after = readers[0]?.events.find(({ content }) => content === 'One 👍🏽')?.cursor;
-    const rest = webSocket.subscribe(a.gateway, { messageId: replyId, after });
-    await rest.ended;
-    expect(rest.events.map(({ text }) => text ?? '').join('')).toBe(' two three.');
+    const resumed = webSocket.subscribe(a.gateway, { messageId: replyId, after });
+    await resumed.ended;
+    expect(resumed.events.map(({ text }) => text ?? '').join('')).toBe(' two three.');
     for (const reader of readers) reader.leave();
   });
 
@@ -142,7 +142,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     reader.leave();
   });
 
-  it('store a message once that several nodes receive at once with the same idempotency key', async () => {
+  it('store a message once that they receive concurrently with the same idempotency key', async () => {
     const { a, b, chatbotId } = await openNodes(sharing);
     const message = { chatbotId, sessionId: 'here', content: 'Once?', clientMessageId: 'k' };
     const sent = await Promise.all(Array.from({ length: 20 }, (_, i) => send((i % 2 ? a : b).gateway, message)));

@@ -7,12 +7,12 @@ import { PAGE } from '../helpers/models/hosted.ts';
 import { startVendor } from '../helpers/models/vendors/vendor.ts';
 import { openWireTo } from '../helpers/network.ts';
 
-/** How many answers are written while connections are cut; `LOST_STEPS_SENDS=600` is the long form. */
+/** The number of replies during which connections are cut; `LOST_STEPS_SENDS=600` makes a long run. */
 const SENDS = Number(process.env.LOST_STEPS_SENDS ?? 30);
 const LIMIT = { timeout: 120_000 + 1_000 * SENDS };
 const SOON = { timeout: 60_000, interval: 50 };
 
-/** A gateway on a Postgres whose connections a test can cut, and a vendor's server. */
+/** A gateway on Postgres whose connections a test can cut, and a fake provider. */
 async function startWired() {
   const database = await createDatabase(POSTGRES);
   const { wire, url } = await openWireTo(database.url, 5432);
@@ -27,7 +27,7 @@ async function startWired() {
     askServer(
       'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
       new URL(database.url).pathname.slice(1),
-      // Those who cut at the same time cut each other.
+      // Concurrent cuts may terminate each other's connections.
     ).catch(() => {});
   const readReplies = async () => {
     const { messages } = await readStore(database.url);
@@ -50,7 +50,7 @@ describe.runIf(hasPostgres)('a reply that is generated while connections to Post
         const id = `${++sent}`;
         const question = { chatbotId, sessionId: id, clientMessageId: id, content: 'When are refunds paid?' };
         await vi.waitFor(() => send(gateway, question), SOON);
-        // Provider keys are read for each answer, and connections are cut while others are being written.
+        // Provider keys are read for each answer, and connections are cut while other answers are generated.
         gateway.deps.providerAccess.invalidate();
         await terminate();
       }

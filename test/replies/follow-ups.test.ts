@@ -22,7 +22,7 @@ async function startShop(answering: object) {
   return { gateway, chatbotId };
 }
 
-/** Asks, and gives what was told of the conversation until the answer has ended, and a while longer. */
+/** Sends a message, and returns the events until shortly after the end of its reply. */
 async function ask(gateway: TestGateway, chatbotId: string, content: string) {
   const first = await send(gateway, { chatbotId, content: 'Hello' });
   await webSocket.subscribe(gateway, { messageId: first.replyId }).ended;
@@ -37,8 +37,8 @@ async function ask(gateway: TestGateway, chatbotId: string, content: string) {
 it('suggests questions that the sources answer, after a reply that cites them', async () => {
   const { gateway, chatbotId } = await startShop({ suggestsFollowUps: true });
   const { reader, replyId, conversationId } = await ask(gateway, chatbotId, 'How long do refunds take?');
-  const told = await stageOf(reader, 'FollowUpsSuggested', replyId);
-  const followUps = told.message?.followUps ?? [];
+  const suggested = await stageOf(reader, 'FollowUpsSuggested', replyId);
+  const followUps = suggested.message?.followUps ?? [];
   expect(followUps.length).toBeGreaterThan(0);
   expect(ENTRIES.slice(1).map(([question]) => question)).toEqual(expect.arrayContaining([...followUps]));
 
@@ -54,16 +54,16 @@ it('emits the suggestions again to a reader that resumes', async () => {
   const { gateway, chatbotId } = await startShop({ suggestsFollowUps: true });
   const { reader, replyId, conversationId } = await ask(gateway, chatbotId, 'How long do refunds take?');
   const { cursor: after } = await stageOf(reader, 'MessageCompleted', replyId);
-  const { cursor, ...told } = await stageOf(reader, 'FollowUpsSuggested', replyId);
+  const { cursor, ...suggested } = await stageOf(reader, 'FollowUpsSuggested', replyId);
   reader.leave();
   const again = webSocket.subscribe(gateway, { conversationId, after });
-  expect(await stageOf(again, 'FollowUpsSuggested', replyId)).toEqual({ ...told, cursor });
+  expect(await stageOf(again, 'FollowUpsSuggested', replyId)).toEqual({ ...suggested, cursor });
 });
 
 it.each([
-  ['the chatbot does not want it', {}, 'How long do refunds take?'],
+  ['the chatbot does not enable it', {}, 'How long do refunds take?'],
   ['nothing was cited', { suggestsFollowUps: true }, 'Who won the football match?'],
-])('suggests nothing where %s', async (_where, answering, content) => {
+])('suggests nothing if %s', async (_where, answering, content) => {
   const { gateway, chatbotId } = await startShop(answering);
   const { conversationId } = await ask(gateway, chatbotId, content);
   await gateway.deps.background.drain(10_000);

@@ -3,11 +3,11 @@ import { expect, it } from 'vitest';
 import { askAndFollow, startHosted } from '../helpers/models/hosted.ts';
 import { readMessage } from '../helpers/streams.ts';
 
-/** Each is answered in less than a tenth of that, however busy the machine. */
+/** The limit for a response; even on a busy machine, a response takes less than a tenth of this. */
 const MAX_HEALTH_MS = 10_000;
 const POLL_MS = 20;
 
-/** Answers as models write them that want to keep the gateway busy. */
+/** Answers of models that try to keep the gateway busy. */
 const ANSWERS: Readonly<Record<string, readonly string[]>> = {
   'in 2,000 deltas of one character': Array.from({ length: 2_000 }, () => '-'),
   'in one delta, with 1,000 markers': ['Refunds are paid [1]. '.repeat(1_000)],
@@ -25,15 +25,15 @@ it.each(Object.entries(ANSWERS))(
     const chatbotId = await createChatbot('openai');
     vendors.openai?.reply({ text: [...text] });
     let isOver = false;
-    const asked = askAndFollow(gateway, chatbotId).finally(() => {
+    const reply = askAndFollow(gateway, chatbotId).finally(() => {
       isOver = true;
     });
-    asked.catch(() => {});
+    reply.catch(() => {});
     while (!isOver) {
       const response = await gateway.fetch('/health', { signal: AbortSignal.timeout(MAX_HEALTH_MS) });
       expect(response.status).toBe(200);
       await setTimeout(POLL_MS);
     }
-    expect(await readMessage(gateway, (await asked).replyId)).toMatchObject({ status: 'COMPLETED', error: null });
+    expect(await readMessage(gateway, (await reply).replyId)).toMatchObject({ status: 'COMPLETED', error: null });
   },
 );

@@ -8,11 +8,11 @@ import { createScriptedEngine, delta, finish } from '../helpers/models/engines.t
 import { openWireTo } from '../helpers/network.ts';
 import { readMessage, startReply, webSocket } from '../helpers/streams.ts';
 
-/** Longer than it takes to find out that nobody writes a reply. */
+/** Longer than the watcher takes to find a reply that no node generates. */
 const PATIENCE_MS = 12_000;
 const LIMIT = { timeout: 60_000 };
 
-/** A gateway on a Postgres whose commits a test can lose the answers of. */
+/** A gateway on Postgres, with a wire that can lose the confirmation of a commit. */
 async function startWired() {
   const database = await createDatabase(POSTGRES);
   const { wire, url } = await openWireTo(database.url, 5432);
@@ -27,7 +27,7 @@ async function startWired() {
 }
 
 describe.runIf(hasPostgres)('a commit whose confirmation is lost', () => {
-  it('leaves no reply without a generating node, neither a new one nor a queued one', LIMIT, async () => {
+  it('leaves no reply, new or queued, without a node that generates it', LIMIT, async () => {
     const { gateway, engine, wire, chatbotId } = await startWired();
     const message = { chatbotId, sessionId: 'here', content: 'Lost on the way?', clientMessageId: 'k' };
     const lost = wire.loseCommit(message.content);
@@ -55,7 +55,7 @@ describe.runIf(hasPostgres)('a commit whose confirmation is lost', () => {
   });
 });
 
-describe('a citation that cannot be written as JSON', () => {
+describe('a citation that cannot be serialized to JSON', () => {
   it('fails its own reply and nothing else', async () => {
     const { gateway, engine, replyId } = await startReply();
     const { citation } = cite('Title', 1) as Extract<AnswerEvent, { type: 'citation' }>;

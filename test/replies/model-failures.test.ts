@@ -8,10 +8,10 @@ import type { Refusal } from '../helpers/models/vendors/answer.ts';
 import type { Mishap, Reply } from '../helpers/models/vendors/vendor.ts';
 import { readMessage, type StreamMessage, webSocket } from '../helpers/streams.ts';
 
-/** Short, so that what is never answered is waited for no longer than a test may take. */
+/** Short, so that a test with a silent model does not take long. */
 const IMPATIENT = { MODEL_FIRST_BYTE_SECONDS: '1', MODEL_SILENCE_SECONDS: '1', MODEL_TOTAL_SECONDS: '5' };
 const TEXT = ['Refunds are', ' paid within', ' ten days.'];
-/** As soon as it may be, it is asked again. */
+/** Retries follow as soon as possible. */
 const headers = { 'retry-after-ms': '10' };
 
 const REFUSALS: Record<Refusal, FailureCode> = {
@@ -25,7 +25,7 @@ const REFUSALS: Record<Refusal, FailureCode> = {
 };
 const IN_MIDSTREAM = ['stuck', 'ended', 'reset', 'garbage', 'error'] as const satisfies Mishap[];
 
-/** Asks once, and checks what holds whatever the vendor does: it ends, as it is told, with no secret anywhere. */
+/** Sends a message, and checks what must hold for any failure: the reply ends as its events say, without secrets. */
 async function askOnce({ gateway, vendors, createChatbot }: Hosted, provider: Provider, reply: Reply) {
   vendors[provider]?.reply(reply);
   const chatbotId = await createChatbot(provider);
@@ -57,7 +57,7 @@ describe.each(PROVIDERS)('a reply by %s', (provider) => {
     vi.waitFor(() => expect(vendors[provider]?.openSockets).toBe(0), { timeout: 6_000 });
 
   it.each(Object.entries(REFUSALS) as [Refusal, FailureCode][])(
-    'fails when the vendor refuses for %s, with %s, and costs nothing',
+    'fails when the provider refuses for %s, with %s, and costs nothing',
     async (refusal, code) => {
       const hosted = await startHosted([provider], IMPATIENT);
       const passes = refusal === 'limit' || refusal === 'broken';
@@ -68,7 +68,7 @@ describe.each(PROVIDERS)('a reply by %s', (provider) => {
     },
   );
 
-  it('fails when the vendor never answers, and gives the quota back', async () => {
+  it('fails when the provider never responds, and refunds the quota', async () => {
     const hosted = await startHosted([provider], IMPATIENT);
     const message = await askOnce(hosted, provider, { mishap: 'silent' });
     expect(message).toMatchObject(failed('PROVIDER_UNAVAILABLE', ''));
@@ -77,7 +77,7 @@ describe.each(PROVIDERS)('a reply by %s', (provider) => {
     await closed(hosted);
   });
 
-  it.each(IN_MIDSTREAM)('keeps its text when it is %s midway, and does not ask again', async (mishap) => {
+  it.each(IN_MIDSTREAM)('keeps its text when it is %s midway, and does not call the model again', async (mishap) => {
     const hosted = await startHosted([provider], IMPATIENT);
     const message = await askOnce(hosted, provider, { text: TEXT, mishap });
     expect(message).toMatchObject(failed('PROVIDER_UNAVAILABLE', TEXT[0] ?? ''));
@@ -86,7 +86,7 @@ describe.each(PROVIDERS)('a reply by %s', (provider) => {
     if (mishap === 'stuck') await closed(hosted);
   });
 
-  it('ends at its maximum length even if the vendor continues', async () => {
+  it('ends at its maximum length even if the provider continues', async () => {
     const hosted = await startHosted([provider], { ...IMPATIENT, MODEL_TOTAL_SECONDS: '60' });
     const message = await askOnce(hosted, provider, { text: ['Refunds are paid. '.repeat(500)], mishap: 'endless' });
     expect(message).toMatchObject({ status: 'COMPLETED', finishReason: 'LENGTH', error: null });
@@ -95,7 +95,7 @@ describe.each(PROVIDERS)('a reply by %s', (provider) => {
     await closed(hosted);
   });
 
-  it('is the same when the vendor sends it byte by byte', async () => {
+  it('is the same when the provider sends it byte by byte', async () => {
     const hosted = await startHosted([provider], IMPATIENT);
     const text = ['Refunds 👍🏽 are paid within', ' ten days [1', '].'];
     const message = await askOnce(hosted, provider, { text, isSliced: true });
@@ -131,7 +131,7 @@ describe('fallbacks', () => {
     return { ...hosted, message: data.node };
   }
 
-  it('are asked in their order when a model fails before its first text', async () => {
+  it('are called in order when a model fails before its first text', async () => {
     const { message, vendors } = await askWithFallbacks({}, { openai: first, anthropic: { text: ['Ten days.'] } });
     expect(message).toMatchObject({
       status: 'COMPLETED',
@@ -141,7 +141,7 @@ describe('fallbacks', () => {
     expect(vendors.google?.requests).toEqual([]);
   });
 
-  it('are asked when a model reasons and then writes nothing', async () => {
+  it('are called when a model reasons and then writes nothing', async () => {
     const { message } = await askWithFallbacks(
       {},
       { openai: { reasoning: ['Hm.'], text: [] }, anthropic: { mishap: 'silent' }, google: { text: ['Ten days.'] } },
@@ -149,7 +149,7 @@ describe('fallbacks', () => {
     expect(message).toMatchObject({ content: 'Ten days.', generation: { provider: 'google' } });
   });
 
-  it('are not asked after the first text', async () => {
+  it('are not called after the first text', async () => {
     const { message, vendors } = await askWithFallbacks({}, { openai: { text: TEXT, mishap: 'reset' } });
     expect(message).toMatchObject({ status: 'FAILED', content: TEXT[0], generation: { provider: 'openai' } });
     expect(vendors.anthropic?.requests).toEqual([]);
@@ -174,12 +174,12 @@ describe('fallbacks', () => {
     vendors.openai?.reply({ refusal: 'broken', headers });
     const chatbotId = await createChatbot('openai');
     for (let i = 0; i < 8; i++) await askAndFollow(gateway, chatbotId);
-    // Each question is asked three times; after five that failed nothing is.
+    // Each question calls the model up to three times; after five failures in a row there are no more calls.
     expect(vendors.openai?.requests).toHaveLength(15);
   });
 });
 
-it('waits in the queue behind an answer that hangs, and is answered in time', async () => {
+it('answers a message in time that is queued behind a hanging reply', async () => {
   const hosted = await startHosted(['openai'], IMPATIENT);
   hosted.vendors.openai?.reply({ mishap: 'silent' }, { text: ['Ten days.'] });
   const chatbotId = await hosted.createChatbot('openai');

@@ -58,7 +58,7 @@ describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
     expect(await findSecret(gateway, secretOf(provider))).toEqual([]);
   });
 
-  it('gives the model the conversation as it is shown', async () => {
+  it('gives the model the shown branch of the conversation', async () => {
     const { gateway, vendors, createChatbot } = await startHosted([provider]);
     const chatbotId = await createChatbot(provider);
     vendors[provider]?.reply({ text: ['Within ten days.'] }, { text: ['From Oslo.'] });
@@ -67,14 +67,14 @@ describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
     await webSocket.subscribe(gateway, { messageId: replyId }).ended;
 
     const body = JSON.stringify(vendors[provider]?.requests[1]?.body);
-    const places = ['When are refunds paid?', 'Within ten days.', 'And where do you ship from?'].map((text) =>
+    const positions = ['When are refunds paid?', 'Within ten days.', 'And where do you ship from?'].map((text) =>
       body.lastIndexOf(text),
     );
-    expect(places).toEqual(places.toSorted((a, b) => a - b));
-    expect(places[0]).toBeGreaterThan(0);
+    expect(positions).toEqual(positions.toSorted((a, b) => a - b));
+    expect(positions[0]).toBeGreaterThan(0);
   });
 
-  it("stores the model's reasoning only where the owner enables that", async () => {
+  it("stores the model's reasoning only if the chatbot's owner enables it", async () => {
     const { gateway, vendors, createChatbot } = await startHosted([provider]);
     vendors[provider]?.reply({ reasoning: ['They ask', ' for money.'], text: ['Within ten days.'] });
     const seen: (string | null)[] = [];
@@ -104,8 +104,8 @@ describe.each(PROVIDERS)('a chatbot that answers by %s', (provider) => {
       { id: conversationId },
     );
     expect(data.conversation).toEqual({ status: 'ESCALATED', escalationReason: reason });
-    const told = await gateway.graphql<Generated>(GENERATION, { id: replyId });
-    expect(told.data.node.usage).toMatchObject({ inputTokens: 240, outputTokens: 60 });
+    const response = await gateway.graphql<Generated>(GENERATION, { id: replyId });
+    expect(response.data.node.usage).toMatchObject({ inputTokens: 240, outputTokens: 60 });
   });
 
   it('cancels the request to the model when the visitor stops the reply', async () => {
@@ -138,7 +138,7 @@ it('switches a chatbot to another provider by one field', async () => {
 describe('a question that the sources do not cover', () => {
   const OFF_TOPIC = 'Who won the football championship?';
 
-  it('asks no model, and answers with the fallback message', async () => {
+  it('calls no model, and gets the fallback message', async () => {
     const { gateway, vendors, createChatbot } = await startHosted(['openai']);
     const chatbotId = await createChatbot('openai', { fallbackMessage: 'I do not know that.' });
     const { reader, replyId } = await askAndFollow(gateway, chatbotId, OFF_TOPIC);
@@ -148,7 +148,7 @@ describe('a question that the sources do not cover', () => {
     expect(data.node.generation).toMatchObject({ provider: 'builtin', model: null, priceUsd: 0 });
   });
 
-  it('asks the model where answers may use more than the sources', async () => {
+  it('calls the model if answers may use more than the sources', async () => {
     const { gateway, vendors, createChatbot } = await startHosted(['openai']);
     const chatbotId = await createChatbot('openai', { answering: { grounding: 'OPEN' } });
     vendors.openai?.reply({ text: ['Norway, I believe [1].'] });
@@ -158,7 +158,7 @@ describe('a question that the sources do not cover', () => {
   });
 });
 
-it('gives a model the metadata of the conversation only where the owner enables that', async () => {
+it("gives a model the conversation's metadata only if the chatbot's owner enables it", async () => {
   const { gateway, vendors } = await startHosted(['openai']);
   for (const sharesMetadata of [false, true]) {
     const answering = { sharesMetadata };
@@ -175,7 +175,7 @@ it('gives a model the metadata of the conversation only where the owner enables 
   expect(bodies).toEqual([false, true]);
 });
 
-it('saves a lead that the model captures, by the rules of the form', async () => {
+it('saves a lead that the model captures, validated by the lead form', async () => {
   const { gateway, vendors, createChatbot } = await startHosted(['anthropic']);
   const chatbotId = await createChatbot('anthropic', { answering: { tools: ['CAPTURE_LEAD'] } });
   vendors.anthropic?.reply(

@@ -12,7 +12,7 @@ import { TEST_REDIS_URL } from '../helpers/servers.ts';
 import { openSocket } from '../helpers/sockets.ts';
 import { readMessage, startReply, TRANSPORTS, textOf, webSocket } from '../helpers/streams.ts';
 
-/** The answers of a process that finds none of them: it has to read them as if another wrote them. */
+/** Live replies that cannot be found locally, so that the process reads them as if another node generated them. */
 class AnswersElsewhere extends Map<string, LiveReply> {
   override get(): undefined {
     return undefined;
@@ -32,7 +32,7 @@ describe.runIf(hasRedis)('a node that shares Redis with another', () => {
     const readers = [{ messageId: replyId }, { conversationId }].map((options) => subscribe(gateway, options));
     const random = createRandom(1);
     let text = '';
-    // A text that is only saved comes a second later, and would come in a few pieces.
+    // Text read from checkpoints would arrive a second later, in a few pieces.
     const startedAt = performance.now();
     for (let count = 0; count < 30; count++) {
       const piece = `${writeText(random, 2)}.`;
@@ -54,7 +54,7 @@ describe.runIf(hasRedis)('a node that shares Redis with another', () => {
   });
 
   it.each([1, 2, 3, 4])(
-    'gives the whole reply to readers that disconnect and resume at random (seed %i)',
+    'streams the complete reply to readers that disconnect and resume at random (seed %i)',
     async (seed) => {
       const random = createRandom(seed);
       const replaced = { liveReplies: new AnswersElsewhere() };
@@ -98,10 +98,10 @@ describe.runIf(hasRedis)('a node that shares Redis with another', () => {
     await reader.until(({ role, isTyping }) => role === 'AGENT' && isTyping === true);
     other.announcements.announce('typing', JSON.stringify({ ...typing, isTyping: false }));
     await reader.until(({ role, isTyping }) => role === 'AGENT' && isTyping === false);
-    const heard = vi.fn();
-    other.announcements.on('typing', heard);
+    const onSignal = vi.fn();
+    other.announcements.on('typing', onSignal);
     gateway.deps.typing.set(conversationId, 'USER', true);
-    await vi.waitFor(() => expect(heard).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(onSignal).toHaveBeenCalledTimes(1));
     reader.leave();
   });
 

@@ -5,35 +5,35 @@ import { startGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
 import { type Reader, readMessage, webSocket } from '../helpers/streams.ts';
 
-/** An engine that keeps each question until the test answers it, by its text. */
+/** An engine that holds each question until the test answers it by its text. */
 function createDesk() {
-  const asked: Question[] = [];
+  const questions: Question[] = [];
   const answers = new Map<string, PromiseWithResolvers<readonly AnswerEvent[]>>();
   let isClosed = false;
 
   function answerTo(content: string) {
-    const known = answers.get(content) ?? Promise.withResolvers<readonly AnswerEvent[]>();
-    answers.set(content, known);
-    return known;
+    const pending = answers.get(content) ?? Promise.withResolvers<readonly AnswerEvent[]>();
+    answers.set(content, pending);
+    return pending;
   }
 
   const engine: AnswerEngine = {
     async *answer(question) {
-      asked.push(question);
+      questions.push(question);
       yield* isClosed ? [finish] : await answerTo(question.content).promise;
     },
   };
   return {
     engine,
-    asked,
+    asked: questions,
     say: (content: string, text: string) => answerTo(content).resolve([delta(text), finish]),
     fail(content: string): void {
       const { promise, reject } = answerTo(content);
       reject(new Error('no answer'));
-      // The engine may not have been asked yet.
+      // The engine may not have received the question yet.
       promise.catch(() => {});
     },
-    /** Answers whatever is or will be asked. */
+    /** Answers all current and future questions. */
     close(): void {
       isClosed = true;
       for (const { resolve } of answers.values()) resolve([finish]);
@@ -41,7 +41,7 @@ function createDesk() {
   };
 }
 
-/** A gateway, a chatbot and a desk that answers for it. */
+/** A gateway with a chatbot, and the engine that holds its questions. */
 async function openDesk(env: Record<string, string> = {}) {
   const desk = createDesk();
   const gateway = await startGateway({ env, replaced: { engines: new Map([['builtin', desk.engine]]) } });
@@ -56,7 +56,7 @@ async function openDesk(env: Record<string, string> = {}) {
 const stages = ({ events }: Reader) =>
   events.flatMap(({ __typename, message }) => (message ? [`${__typename} ${message.status}`] : []));
 
-const textsOf = (asked: readonly Question[]) => asked.map(({ content }) => content);
+const textsOf = (questions: readonly Question[]) => questions.map(({ content }) => content);
 
 describe('a conversation', () => {
   it('answers one message at a time: the second is queued, and emits MessageStarted when it starts', async () => {
@@ -150,9 +150,9 @@ describe('a conversation', () => {
   });
 });
 
-describe('the history that an engine is given', () => {
-  const turnsOf = (asked: readonly Question[]) =>
-    asked.at(-1)?.history.map(({ role, content }) => `${role} ${content}`);
+describe('the history given to an engine', () => {
+  const turnsOf = (questions: readonly Question[]) =>
+    questions.at(-1)?.history.map(({ role, content }) => `${role} ${content}`);
 
   it('contains the earlier messages, oldest first, without failed replies', async () => {
     const { desk, ask, subscribe } = await openDesk();
@@ -182,7 +182,7 @@ describe('the history that an engine is given', () => {
     { turns: '0', history: [] },
     { turns: '1', history: ['USER C', 'ASSISTANT Re C'] },
     { turns: '2', history: ['USER B', 'ASSISTANT Re B', 'USER C', 'ASSISTANT Re C'] },
-  ])('has at most the $turns turns of HISTORY_TURNS', async ({ turns, history }) => {
+  ])('has at most $turns turns, as HISTORY_TURNS allows', async ({ turns, history }) => {
     const { desk, ask, subscribe } = await openDesk({ HISTORY_TURNS: turns });
     for (const content of ['A', 'B', 'C']) {
       const { replyId } = await ask(content);

@@ -44,7 +44,7 @@ const READ = `query ($id: ID!) {
   viewer { account { usage { messages days { messages unpricedMessages } } } }
 }`;
 
-/** Waits until a reader was told so many pieces of text. */
+/** Waits until a reader has received `count` deltas. */
 async function readDeltas(reader: Reader, count: number): Promise<void> {
   const isDelta = ({ __typename }: { __typename: string }) => __typename === 'MessageDelta';
   await reader.until(() => reader.events.filter(isDelta).length >= count);
@@ -60,7 +60,7 @@ describe('a gateway whose process was killed', () => {
     const last = await send(killed, 'And after that?');
     expect([running, waiting, last].map(({ reply }) => reply.status)).toEqual(['STREAMING', 'QUEUED', 'QUEUED']);
     const cut = webSocket.subscribe(killed, { messageId: running.reply.id });
-    // A word every half second: what had come by the third is older than a second when the eighth comes.
+    // One word every half second: the first three words are more than a second old when the eighth arrives.
     await readDeltas(cut, 3);
     const early = cut.text;
     await readDeltas(cut, 8);
@@ -97,12 +97,12 @@ describe('a gateway whose process was killed', () => {
     ]);
     expect(conversation.messages.nodes[0]?.content).toBe(question);
     expect(conversation.messages.nodes[3]?.content).not.toBe('');
-    // At most the last second of the interrupted one is missing; it has text, so it counts.
+    // At most the last second of the interrupted reply is missing; it has text, so it counts.
     const saved = conversation.messages.nodes[1]?.content ?? '';
     expect(saved.slice(0, early.length)).toBe(early);
     expect(cut.text.slice(0, saved.length)).toBe(saved);
     expect(conversation.messages.nodes[3]?.content.slice(0, saved.length)).toBe(saved);
-    // What the lost one took, nobody knows.
+    // The usage of the interrupted reply is unknown.
     expect(viewer.account.usage).toEqual({ messages: 3, days: [{ messages: 3, unpricedMessages: 1 }] });
   });
 

@@ -8,7 +8,7 @@ import { createScriptedEngine, delta, finish } from '../helpers/models/engines.t
 import { readMessage, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
-/** The watcher looks every two seconds; a busy machine gets longer. */
+/** The watcher polls every two seconds; a busy machine needs longer. */
 const SOON = { timeout: 20_000, interval: 50 };
 const LIMIT = { timeout: 60_000 };
 
@@ -17,7 +17,7 @@ interface Answer {
   readonly message: { id: string };
 }
 
-/** A gateway with a conversation in which a reply has a part of its text. */
+/** A gateway with a conversation whose open reply has some text. */
 async function open(kind: TestEngine, env: Readonly<Record<string, string>> = {}) {
   const engine = createScriptedEngine();
   const gateway = await startGateway({ engine: kind, env, replaced: { engines: new Map([['builtin', engine]]) } });
@@ -32,7 +32,7 @@ async function open(kind: TestEngine, env: Readonly<Record<string, string>> = {}
   return { gateway, engine, chatbotId, conversationId, replyId };
 }
 
-/** Loses the answer to the next commit of a takeover, and with it all that follows the commit. */
+/** Loses the confirmation of a takeover's next commit, so that nothing after the commit runs. */
 function loseTakeover({ deps }: TestGateway): void {
   const { transaction } = deps.db;
   const spy = vi.spyOn(deps.db, 'transaction').mockImplementation(async (work, options) => {
@@ -54,7 +54,7 @@ async function messagesUsed({ deps }: TestGateway): Promise<number> {
 describeEngines('a takeover whose commit succeeds with an error', (kind) => {
   const takeOver = { content: 'Ada here.', clientMessageId: 'a' };
 
-  it('stops the live reply nevertheless', LIMIT, async () => {
+  it('still stops the live reply', LIMIT, async () => {
     const { gateway, conversationId, replyId } = await open(kind);
     loseTakeover(gateway);
     await expect(mutate(gateway, 'sendAgentMessage', { conversationId, ...takeOver })).rejects.toThrow(
@@ -66,7 +66,7 @@ describeEngines('a takeover whose commit succeeds with an error', (kind) => {
     );
   });
 
-  it('has stopped it when the request is repeated with the same clientMessageId', LIMIT, async () => {
+  it('has stopped the reply when the request is repeated with the same clientMessageId', LIMIT, async () => {
     const { gateway, conversationId, replyId } = await open(kind);
     loseTakeover(gateway);
     await expect(mutate(gateway, 'sendAgentMessage', { conversationId, ...takeOver })).rejects.toThrow();
@@ -100,7 +100,7 @@ describeEngines('INTERRUPT', (kind) => {
     },
   );
 
-  it('leaves one reply of several concurrent messages', LIMIT, async () => {
+  it('leaves only one reply of several concurrent messages', LIMIT, async () => {
     const { gateway, engine, conversationId, replyId } = await open(kind);
     const sent = await Promise.all(Array.from({ length: 5 }, () => send(gateway, { conversationId, ...urgent })));
     const newest =
@@ -117,7 +117,7 @@ describeEngines('INTERRUPT', (kind) => {
     expect(await messagesUsed(gateway)).toBe(2);
   });
 
-  it('stops no later reply when it is repeated', LIMIT, async () => {
+  it('does not stop a later reply when it is repeated', LIMIT, async () => {
     const { gateway, engine, conversationId, replyId } = await open(kind);
     const first = await send(gateway, { conversationId, ...urgent, clientMessageId: 'a' });
     const later = await send(gateway, { conversationId, content: 'Later?' });

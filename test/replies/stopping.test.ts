@@ -8,7 +8,7 @@ import { createScriptedEngine, delta, finish } from '../helpers/models/engines.t
 import { openSocket } from '../helpers/sockets.ts';
 import { mutation } from '../schema/support.ts';
 
-/** Answers under way are waited for 15 seconds. */
+/** The gateway waits 15 seconds for running replies. */
 const LIMIT = { timeout: 120_000 };
 const SOON = { timeout: 20_000, interval: 50 };
 

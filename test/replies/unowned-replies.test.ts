@@ -5,7 +5,7 @@ import { createScriptedEngine, delta, finish } from '../helpers/models/engines.t
 import { readMessage } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
-/** The watcher finds what nobody writes within 20 seconds; a busy machine gets longer. */
+/** The watcher finds replies that no node generates within 20 seconds; a busy machine needs longer. */
 const FOUND = { timeout: 40_000, interval: 100 };
 const LIMIT = { timeout: 90_000 };
 const CONVERSATIONS = 25;
@@ -18,7 +18,7 @@ async function open() {
   return { gateway, engine, chatbotId: await createChatbot(gateway) };
 }
 
-/** Makes transactions that end a reply fail with an error that no rule expects, until it is called off. */
+/** Makes transactions that end a reply fail with an unexpected error until the test stops that. */
 function breakEndings({ deps }: TestGateway): () => void {
   const { transaction } = deps.db;
   const spy = vi.spyOn(deps.db, 'transaction').mockImplementation((work) =>
@@ -43,8 +43,8 @@ describe('a reply whose end cannot be stored', () => {
     );
     repair();
     engine.push(delta('Second.'), finish);
-    const whole = { [first.replyId]: 'First.', [second.replyId]: 'Second.' };
-    for (const [id, content] of Object.entries(whole)) {
+    const texts = { [first.replyId]: 'First.', [second.replyId]: 'Second.' };
+    for (const [id, content] of Object.entries(texts)) {
       await vi.waitFor(async () => {
         expect(await readMessage(gateway, id)).toMatchObject({ status: 'COMPLETED', content });
       }, FOUND);
@@ -68,7 +68,7 @@ describe('a reply whose end cannot be stored', () => {
     }, FOUND);
   });
 
-  it('can be stopped meanwhile', LIMIT, async () => {
+  it('can be stopped in the meantime', LIMIT, async () => {
     const { gateway, engine, chatbotId } = await open();
     const { replyId } = await send(gateway, { chatbotId, content: 'One?' });
     const repair = breakEndings(gateway);
@@ -87,7 +87,7 @@ describe('a reply whose end cannot be stored', () => {
 });
 
 describe('a stop whose end the generating node cannot store', () => {
-  it('is answered nevertheless, and the reply becomes STOPPED once the database accepts it', LIMIT, async () => {
+  it('still gets a response, and the reply becomes STOPPED once the database accepts it', LIMIT, async () => {
     const { gateway, engine, chatbotId } = await open();
     const { replyId } = await send(gateway, { chatbotId, content: 'One?' });
     await vi.waitFor(() => expect(engine.asked).toBe(1), FOUND);
@@ -113,7 +113,7 @@ describe('queued replies without a reply before them', () => {
       for (const content of ['Two?', 'Three?', 'Four?'])
         waiting.push((await send(gateway, { conversationId, content })).replyId);
       replies.push(...waiting);
-      // As if an earlier process had ended it and begun nothing.
+      // Simulates an earlier process that ended the reply and did not start the next one.
       await db.transaction((trx) =>
         trx
           .updateTable('messages')

@@ -11,13 +11,13 @@ interface Sent {
   readonly reply: { id: string; status: string };
 }
 
-/** Sends a message with what it means while a reply is under way. */
+/** Sends a message with a value for `whenBusy`. */
 function say(gateway: TestGateway, input: { conversationId: string; whenBusy?: string | null; content?: string }) {
   const selection = 'userMessage { id } reply { id status }';
   return mutate<Sent>(gateway, 'sendMessage', { content: 'And?', ...input }, { selection });
 }
 
-/** All that a send could change. */
+/** Reads all rows that a send could change. */
 async function readAll({ deps }: TestGateway) {
   const { read } = deps.db;
   const tables = ['conversations', 'messages', 'conversation_events', 'usage', 'idempotency_keys', 'chatbots'] as const;
@@ -90,7 +90,7 @@ describe('a message to a conversation with a live reply', () => {
     listener.leave();
   });
 
-  it('is rejected as malformed with another value', async () => {
+  it('is rejected as invalid with another value', async () => {
     const { gateway, conversationId } = await startReply();
     const before = await readAll(gateway);
     await expect(say(gateway, { conversationId, whenBusy: 'LATER' })).rejects.toThrow('BAD_USER_INPUT');

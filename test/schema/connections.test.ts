@@ -82,31 +82,31 @@ describe.each(NAMES)('the list of %s', (list) => {
     expect(all).toEqual(list === 'sources' || list === 'conversations' ? sorted.reverse() : sorted);
   });
 
-  it.each([1, 7, 20, 44, 45, 46, 100])('gives every item once, forwards by %i', async (first) => {
-    const found: string[] = [];
+  it.each([1, 7, 20, 44, 45, 46, 100])('returns every item once, forwards in pages of %i', async (first) => {
+    const ids: string[] = [];
     let page = await ask(list, { first });
     expect(page.pageInfo.hasPreviousPage).toBe(false);
-    for (found.push(...idsOf(page)); page.pageInfo.hasNextPage; found.push(...idsOf(page))) {
+    for (ids.push(...idsOf(page)); page.pageInfo.hasNextPage; ids.push(...idsOf(page))) {
       page = await ask(list, { first, after: page.pageInfo.endCursor });
       expect(page.nodes.length).toBeGreaterThan(0);
       expect(page.pageInfo.hasPreviousPage).toBe(true);
     }
-    expect(found).toEqual(all);
+    expect(ids).toEqual(all);
   });
 
-  it.each([1, 7, 20, 44, 45, 46, 100])('gives every item once, backwards by %i', async (last) => {
-    const found: string[] = [];
+  it.each([1, 7, 20, 44, 45, 46, 100])('returns every item once, backwards in pages of %i', async (last) => {
+    const ids: string[] = [];
     let page = await ask(list, { last });
     expect(page.pageInfo.hasNextPage).toBe(false);
-    for (found.unshift(...idsOf(page)); page.pageInfo.hasPreviousPage; found.unshift(...idsOf(page))) {
+    for (ids.unshift(...idsOf(page)); page.pageInfo.hasPreviousPage; ids.unshift(...idsOf(page))) {
       page = await ask(list, { last, before: page.pageInfo.startCursor });
       expect(page.nodes.length).toBeGreaterThan(0);
       expect(page.pageInfo.hasNextPage).toBe(true);
     }
-    expect(found).toEqual(all);
+    expect(ids).toEqual(all);
   });
 
-  it('gives 20 unless told, as nodes and as edges, with the cursors of both ends', async () => {
+  it('returns 20 items by default, as nodes and as edges, with the cursors of both ends', async () => {
     const page = await ask(list, {});
     expect(idsOf(page)).toEqual(all.slice(0, 20));
     expect(page.edges.map(({ node }) => node)).toEqual(page.nodes);
@@ -117,7 +117,7 @@ describe.each(NAMES)('the list of %s', (list) => {
     expect(distinct(page.edges.map(({ cursor }) => cursor))).toHaveLength(20);
   });
 
-  it('gives what lies between two cursors, from either end', async () => {
+  it('returns the items between two cursors, from either end', async () => {
     const { edges } = await ask(list, { first: 30 });
     const [after, before] = [edges[4]?.cursor, edges[25]?.cursor];
     expect(idsOf(await ask(list, { first: 100, after, before }))).toEqual(all.slice(5, 25));
@@ -126,7 +126,7 @@ describe.each(NAMES)('the list of %s', (list) => {
     expect(idsOf(await ask(list, { first: 3, after: before, before: after }))).toEqual([]);
   });
 
-  it('gives nothing but the truth about itself when nothing is asked for', async () => {
+  it('reports correct page info when no items are requested', async () => {
     const { nodes, pageInfo } = await ask(list, { first: 0 });
     expect([nodes, pageInfo]).toEqual([
       [],
@@ -149,12 +149,12 @@ describe.each(NAMES)('the list of %s', (list) => {
     { after: 'A'.repeat(100_000) },
     { after: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43' },
     { first: 5, before: '!' },
-  ])('refuses %.60j', async (variables) => {
+  ])('rejects %.60j', async (variables) => {
     const answer = await gateway.graphql(LISTS[list], { id: owners[list], ...variables });
     expect(codesOf(answer)).toEqual(['BAD_USER_INPUT']);
   });
 
-  it('refuses cursors of other kinds of lists, and its own with a character more or less', async () => {
+  it('rejects cursors of other lists, and its own with a character more or less', async () => {
     const own = (await ask(list, { first: 1 })).pageInfo.endCursor ?? '';
     const foreign = NAMES.filter((name) => name !== list).map(
       async (name) => (await ask(name, { first: 1 })).pageInfo.endCursor,
@@ -166,7 +166,7 @@ describe.each(NAMES)('the list of %s', (list) => {
   });
 });
 
-it('gives each of several chatbots its own page, whatever of them is asked for together', async () => {
+it('returns its own page for each of several chatbots in one operation', async () => {
   const [many, few, none] = [
     await createChatbot(gateway),
     await createChatbot(gateway),

@@ -11,13 +11,13 @@ import {
 import { describe, expect, it } from 'vitest';
 import { schema } from '../../schema/index.ts';
 
-/** Something that clients read about, with what it says of itself. */
+/** A schema element, with its description. */
 interface Element {
   readonly name: string;
   readonly description: string | null | undefined;
 }
 
-/** A type with everything inside it. */
+/** A type with all its elements. */
 function elementsOf(type: GraphQLNamedType): Element[] {
   const inner: Element[] = [];
   if (isObjectType(type) || isInterfaceType(type)) {
@@ -43,7 +43,7 @@ describe('the schema', () => {
     expect(elements.filter(({ description }) => !description).map(({ name }) => name)).toEqual([]);
   });
 
-  it('is looked through to its arguments, input fields and enum values', () => {
+  it('is checked down to its arguments, input fields and enum values', () => {
     expect(elements.map(({ name }) => name)).toEqual(
       expect.arrayContaining([
         'Query.chatbots(first)',

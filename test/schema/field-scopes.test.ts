@@ -22,7 +22,7 @@ const WEBHOOK_EVENTS = [
   ...['WebhookDisabledEvent', 'WebhookPayload'],
 ];
 
-/** Field × scope: what a credential needs to select a field, any one where several are named. All else is open. */
+/** The fields by required scope; with several scopes, any one is enough. All other fields need none. */
 const TABLE: Readonly<Record<string, readonly string[]>> = {
   READ: [
     ...['node', 'nodes', 'chatbot', 'chatbots', 'conversation', 'search'].map((name) => `Query.${name}`),
@@ -78,29 +78,31 @@ const needed = new Map(
 );
 const SUBSETS = Array.from({ length: 2 ** SCOPES.length }, (_, bits) => SCOPES.filter((_scope, i) => bits & (1 << i)));
 
-/** A field, and one way to it: the fields on the way, itself the last, and a document that selects it. */
-interface Way {
+/** A path to a field: its fields, the field itself last, and a document that selects it. */
+interface FieldPath {
   readonly fields: readonly string[];
   readonly document: string;
 }
 
-/** Every field of every type that a root field leads to, each by the shortest way from there. */
-function* waysFrom(kind: 'query' | 'mutation' | 'subscription', root: GraphQLObjectType, name: string): Generator<Way> {
-  type Place = { type: GraphQLNamedType; fields: string[]; open: string; close: string };
+type OperationKind = 'query' | 'mutation' | 'subscription';
+
+/** Yields the shortest path to every field of every type that a root field leads to. */
+function* pathsFrom(kind: OperationKind, root: GraphQLObjectType, name: string): Generator<FieldPath> {
+  type Position = { type: GraphQLNamedType; fields: string[]; open: string; close: string };
   const first = root.getFields()[name];
   if (first === undefined) throw new Error(`There is no ${name}.`);
-  const queue: Place[] = [];
-  const seen = new Set<GraphQLNamedType>();
-  const enter = (place: Place) => {
-    if (seen.has(place.type)) return;
-    seen.add(place.type);
-    queue.push(place);
+  const queue: Position[] = [];
+  const visited = new Set<GraphQLNamedType>();
+  const enter = (position: Position) => {
+    if (visited.has(position.type)) return;
+    visited.add(position.type);
+    queue.push(position);
   };
   const start = { fields: [`${root.name}.${name}`], open: `${kind} { ${name} {`, close: '} }' };
   yield { fields: start.fields, document: `${kind} { ${name} { __typename } }` };
   enter({ ...start, type: getNamedType(first.type) });
-  for (let place = queue.shift(); place !== undefined; place = queue.shift()) {
-    const { type, fields, open, close } = place;
+  for (let position = queue.shift(); position !== undefined; position = queue.shift()) {
+    const { type, fields, open, close } = position;
     if (isAbstractType(type)) {
       for (const member of schema.getPossibleTypes(type)) {
         enter({ type: member, fields, open: `${open} ... on ${member.name} {`, close: `} ${close}` });
@@ -110,9 +112,9 @@ function* waysFrom(kind: 'query' | 'mutation' | 'subscription', root: GraphQLObj
     for (const field of Object.values(type.getFields())) {
       const target = getNamedType(field.type);
       const hasFields = isAbstractType(target) || isObjectType(target);
-      const way = [...fields, `${type.name}.${field.name}`];
-      yield { fields: way, document: `${open} ${field.name} ${hasFields ? '{ __typename }' : ''} ${close}` };
-      if (hasFields) enter({ type: target, fields: way, open: `${open} ${field.name} {`, close: `} ${close}` });
+      const path = [...fields, `${type.name}.${field.name}`];
+      yield { fields: path, document: `${open} ${field.name} ${hasFields ? '{ __typename }' : ''} ${close}` };
+      if (hasFields) enter({ type: target, fields: path, open: `${open} ${field.name} {`, close: `} ${close}` });
     }
   }
 }
@@ -126,7 +128,7 @@ const ROOTS = (
 ).flatMap(([kind, type]) => (type ? Object.keys(type.getFields()).map((name) => ({ kind, type, name })) : []));
 
 describe('the table of fields and scopes', () => {
-  it('says of every field what it needs', () => {
+  it('contains the scopes of every field', () => {
     const types = Object.values(schema.getTypeMap()).filter((type) => isObjectType(type) || isInterfaceType(type));
     const found = types.flatMap((type) =>
       Object.values(type.getFields()).flatMap((field) => {
@@ -138,9 +140,9 @@ describe('the table of fields and scopes', () => {
     expect(found.toSorted()).toEqual(table.toSorted());
   });
 
-  it.each(ROOTS)('holds for all that $kind $name leads to, whatever scopes a key has', ({ kind, type, name }) => {
+  it.each(ROOTS)('is enforced for every field below $kind $name, for any set of scopes', ({ kind, type, name }) => {
     const wrong: unknown[] = [];
-    for (const { fields, document } of waysFrom(kind, type, name)) {
+    for (const { fields, document } of pathsFrom(kind, type, name)) {
       const parsed = parse(document, { noLocation: true });
       const operation = getOperationAST(parsed);
       if (operation == null) throw new Error(document);
@@ -163,11 +165,11 @@ describe('the table of fields and scopes', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('lets a key that only manages read nothing that was said, left or read', () => {
+  it('does not let a key with MANAGE only read messages, leads or sources', () => {
     const content =
       /^(Message\.(content|citations|reasoning|metadata)|Lead\.(name|email|phone|customData)|Passage\.text)$/;
     const manages = new Set<Scope>(['MANAGE']);
-    const read = ROOTS.flatMap(({ kind, type, name }) => [...waysFrom(kind, type, name)]).filter(({ document }) => {
+    const read = ROOTS.flatMap(({ kind, type, name }) => [...pathsFrom(kind, type, name)]).filter(({ document }) => {
       const parsed = parse(document, { noLocation: true });
       const operation = getOperationAST(parsed);
       try {
@@ -218,11 +220,11 @@ describe('requireScopes', () => {
       'mutation { sendMessage(input: {content: "a"}) { ... on SendMessagePayload { conversation { id } } } }',
       ['sendMessage', 'CHAT'],
     ],
-  ])('finds what is selected by %s', (_name, document, found) => {
+  ])('finds fields selected by %s', (_name, document, found) => {
     expect(check(document, ['READ'])).toEqual(found);
   });
 
-  it('leaves out what a variable leaves out, each time anew', () => {
+  it('ignores fields that a variable skips, evaluated for each execution', () => {
     const document =
       'query ($keys: Boolean = false, $not: Boolean!) { viewer { account { apiKeys @include(if: $keys) { id } usage @skip(if: $not) { warnings { percent } } } } }';
     expect(check(document, ['READ'], { not: true })).toBe('allowed');
@@ -231,7 +233,7 @@ describe('requireScopes', () => {
     expect(check(document, ['READ'], { not: 'nonsense' })).toEqual(['viewer.account.apiKeys', 'MANAGE']);
   });
 
-  it('looks at a fragment again that was left out before', () => {
+  it('checks a fragment even if an earlier spread of it was skipped', () => {
     const document = '{ viewer { ...K @include(if: false) ...K } } fragment K on Viewer { account { apiKeys { id } } }';
     expect(check(document, ['READ'])).toEqual(['viewer.account.apiKeys', 'MANAGE']);
   });

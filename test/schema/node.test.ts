@@ -62,18 +62,18 @@ beforeAll(async () => {
 afterAll(() => gateway.close());
 
 describe('node', () => {
-  it.each(KINDS)('finds a thing of the kind %s, its id in any case', async (kind, type) => {
+  it.each(KINDS)('finds an object of the kind %s, by its id in any case', async (kind, type) => {
     const node = { __typename: type, id: ids[kind] };
     expect((await gateway.graphql(NODE, { id: ids[kind] })).data).toEqual({ node });
     expect((await gateway.graphql(NODE, { id: ids[kind].toUpperCase() })).data).toEqual({ node });
   });
 
-  it.each(KINDS)('is null to strangers for a thing of the kind %s, whatever they name', async (kind) => {
+  it.each(KINDS)('is null for other accounts for an object of the kind %s, whatever the id', async (kind) => {
     const answers = await askAsStranger(gateway, { query: NODE, id: ids[kind], kind });
     expect(distinct(answers)).toEqual([{ status: 200, data: { node: null } }]);
   });
 
-  it('finds no key for those who do not manage, not even their own', async () => {
+  it('finds no API key for a key without MANAGE, not even itself', async () => {
     const key = await keyWith(gateway, 'READ');
     const own = await gateway.graphql<{ viewer: { apiKey: { id: string } } }>('{viewer{apiKey{id}}}', {}, key);
     for (const id of [ids.apiKey, own.data.viewer.apiKey.id]) {
@@ -81,7 +81,7 @@ describe('node', () => {
     }
   });
 
-  it('reads all fields of what it finds', async () => {
+  it('reads all fields of the objects it finds', async () => {
     const query = `query ($chatbot: ID!, $passage: ID!, $message: ID!) {
       chatbot: node(id: $chatbot) { ... on Chatbot { name } }
       passage: node(id: $passage) { ... on Passage { text source { title } } }
@@ -96,7 +96,7 @@ describe('node', () => {
 });
 
 describe('nodes', () => {
-  it('finds things of several kinds in the order of their ids, each null that is not there', async () => {
+  it('finds objects of several kinds in the order of the ids, with null for missing ones', async () => {
     const asked = [
       ids.message,
       'nonsense',
@@ -119,14 +119,14 @@ describe('nodes', () => {
     });
   });
 
-  it('is null at their places to strangers', async () => {
+  it('contains null for the ids of another account', async () => {
     const { key } = await gateway.createTenant();
     expect((await gateway.graphql(NODES, { ids: Object.values(ids) }, key)).data).toEqual({
       nodes: KINDS.map(() => null),
     });
   });
 
-  it('takes 100 ids, and not 101', async () => {
+  it('accepts 100 ids, but not 101', async () => {
     const unknown = (count: number) => ({ ids: Array.from({ length: count }, () => createId('message')) });
     expect((await gateway.graphql(NODES, unknown(100))).data).toEqual({ nodes: Array(100).fill(null) });
     expect((await gateway.graphql(NODES, unknown(0))).data).toEqual({ nodes: [] });
@@ -137,7 +137,7 @@ describe('nodes', () => {
 });
 
 describe('an id', () => {
-  it.each(KINDS)('of the kind %s says so by itself', (kind) => {
+  it.each(KINDS)('of the kind %s encodes its kind', (kind) => {
     expect(kindOfId(ids[kind])).toBe(kind);
   });
 });

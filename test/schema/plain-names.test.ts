@@ -37,7 +37,7 @@ const CASES: Readonly<Record<string, (name: string) => readonly [mutation: strin
   'a model': (model) => ['testProvider', { provider: 'openai', model }],
 };
 
-it.each(Object.keys(CASES))('refuses the name of %s with control characters and direction marks', async (what) => {
+it.each(Object.keys(CASES))('rejects a name of %s with control characters or direction marks', async (what) => {
   for (const control of ['\u001b[2J', '\u009b', '\u202e', '\u2066', '\n', '\t']) {
     const [mutation, input] = CASES[what]?.(`A${control}B`) ?? ['', {}];
     expect(await mutate(gateway, mutation, input)).toMatchObject({
@@ -47,7 +47,7 @@ it.each(Object.keys(CASES))('refuses the name of %s with control characters and 
   }
 });
 
-it('lets instructions have lines and tabs', async () => {
+it('accepts line breaks and tabs in instructions', async () => {
   const instructions = 'Be kind.\n\tAlways.';
   const { chatbot } = await mutate<{ chatbot: unknown }>(
     gateway,

@@ -9,7 +9,7 @@ import { codesOf, openSocket } from '../helpers/sockets.ts';
 import { SECRET_KEY, subscribe } from '../helpers/webhooks/webhooks.ts';
 import { keyWith } from './support.ts';
 
-/** Each root field: the scopes of which one is enough, and a way to ask for it. `$id` names a chatbot. */
+/** Each root field: its scopes, any one of which is enough, and an operation. `$id` is the id of a chatbot. */
 const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly operation: string }> = {
   viewer: { scopes: SCOPES, operation: '{ viewer { kind } }' },
   node: { scopes: ['READ'], operation: '{ node(id: "$id") { id } }' },
@@ -94,7 +94,7 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
     scopes: ['MANAGE'],
     operation: 'mutation { markConversationRead(input: { conversationId: "1" }) { __typename } }',
   },
-  // Which of the two depends on who types: see test/conversations/typing.test.ts.
+  // The required scope depends on the role that types: see test/conversations/typing.test.ts.
   setTyping: {
     scopes: ['CHAT'],
     operation: 'mutation { setTyping(input: { conversationId: "1", isTyping: true }) { __typename } }',
@@ -146,10 +146,10 @@ const FIELDS: Record<string, { readonly scopes: readonly Scope[]; readonly opera
     operation:
       'mutation { replayWebhooks(input: { subscriptionId: "$webhook", since: "2099-01-01T00:00:00Z" }) { __typename } }',
   },
-  // Who may is told nothing before something happens, and is not asked here: see test/webhooks/deliveries.test.ts.
+  // Allowed subscribers get no event until a delivery changes, so test/webhooks/deliveries.test.ts tests them.
   webhookDeliveries: { scopes: ['MANAGE'], operation: 'subscription { webhookDeliveries { id } }' },
   dryRunWebhook: { scopes: ['MANAGE'], operation: '{ dryRunWebhook(sample: LEAD_CAPTURED) { payload } }' },
-  // For the documents of webhooks alone.
+  // Only for the documents of webhooks.
   event: { scopes: [], operation: 'subscription { event { id } }' },
   messageStream: {
     scopes: ['CHAT', 'READ'],
@@ -185,7 +185,7 @@ async function countRows(): Promise<number[]> {
   return Promise.all(tables.map(async (table) => (await read.selectFrom(table).select('id').execute()).length));
 }
 
-it('names every root field of the schema', () => {
+it('lists every root field of the schema', () => {
   const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
   expect(roots.flatMap((type) => Object.keys(type?.getFields() ?? {})).toSorted()).toEqual(
     Object.keys(FIELDS).toSorted(),
@@ -205,26 +205,23 @@ describe.each(SCOPES)('a key with %s alone', (scope) => {
       .replace('$inboxStart', cursors().of('chatbot', gateway.accountId, id).write('0_'));
 
   const answered = rows.filter(({ scopes, name }) => scopes.includes(scope) && name !== 'webhookDeliveries');
-  it.each(answered)('may ask for $name', async ({ operation }) => {
+  it.each(answered)('may select $name', async ({ operation }) => {
     const socket = openSocket(gateway, { 'x-api-key': keys[scope] });
     expect(await socket.ask(write(operation))).toEqual({ data: expect.anything() });
     socket.close();
   });
 
-  it.each(rows.filter(({ scopes }) => !scopes.includes(scope)))(
-    'may not ask for $name',
-    async ({ name, operation }) => {
-      const before = await countRows();
-      const { data, errors } = await gateway.graphql(write(operation), {}, keys[scope]);
-      expect(codesOf({ errors })).toEqual(['FORBIDDEN']);
-      expect(errors?.[0]?.message).toMatch(new RegExp(`lacks the scope that \\w+\\.${name} needs`));
-      expect(Object.values(data ?? {}).every((value) => value === null)).toBe(true);
-      expect(await countRows()).toEqual(before);
-    },
-  );
+  it.each(rows.filter(({ scopes }) => !scopes.includes(scope)))('may not select $name', async ({ name, operation }) => {
+    const before = await countRows();
+    const { data, errors } = await gateway.graphql(write(operation), {}, keys[scope]);
+    expect(codesOf({ errors })).toEqual(['FORBIDDEN']);
+    expect(errors?.[0]?.message).toMatch(new RegExp(`lacks the scope that \\w+\\.${name} needs`));
+    expect(Object.values(data ?? {}).every((value) => value === null)).toBe(true);
+    expect(await countRows()).toEqual(before);
+  });
 });
 
-describe('what a payload leads to', () => {
+describe('a field below a payload', () => {
   it.each([
     [
       'sources',
@@ -238,12 +235,12 @@ describe('what a payload leads to', () => {
       'passages',
       'mutation { createSource(input: { chatbotId: "$id", title: "A", content: { text: "a" } }) { ... on CreateSourcePayload { source { passages { nodes { text } } } } } }',
     ],
-  ])('is not read by a key with MANAGE alone: %s', async (_name, operation) => {
+  ])('cannot be read by a key with MANAGE alone: %s', async (_name, operation) => {
     const { data, errors } = await gateway.graphql(operation.replace('$id', id), {}, keys.MANAGE);
     expect([codesOf({ errors }), data]).toEqual([['FORBIDDEN'], undefined]);
   });
 
-  it('is not read by a key with CHAT alone: what the sources hold beyond the conversation', async () => {
+  it("cannot be read by a key with CHAT alone if it leads to the chatbot's sources", async () => {
     const operation = `mutation { sendMessage(input: { chatbotId: "${id}", content: "Hi" }) {
       ... on SendMessagePayload { conversation { chatbot { sources { nodes { id } } } } }
     } }`;

@@ -3,23 +3,23 @@ import type { Scope } from '../../src/domain/entities.ts';
 import { createId, type IdKind } from '../../src/domain/ids.ts';
 import { type GatewayOptions, type GraphQLAnswer, startGateway, type TestGateway } from '../helpers/gateway.ts';
 
-/** Selects what every error of a union says. */
+/** Selects the code, message and invalid fields of any error in a result union. */
 export const ERROR = '... on Error { code reason: message ... on InvalidInputError { fields { path message } } }';
 
-/** Starts a gateway that the end of the test closes. */
+/** Starts a gateway, which is closed after the test. */
 export async function openGateway(options?: GatewayOptions): Promise<TestGateway> {
   const gateway = await startGateway(options);
   onTestFinished(() => gateway.close());
   return gateway;
 }
 
-/** A mutation with an input, its payload asked for `selection`. */
+/** Writes a mutation with an input that selects `selection` from its payload. */
 export function mutation(name: string, selection = '__typename'): string {
   const type = name.charAt(0).toUpperCase() + name.slice(1);
   return `mutation ($input: ${type}Input!) { ${name}(input: $input) { __typename ... on ${type}Payload { ${selection} } ${ERROR} } }`;
 }
 
-/** Runs a mutation, and gives what it answered, whichever member of its union that is. */
+/** Runs a mutation, and returns its result, whichever member of the union that is. */
 export async function mutate<T = Record<string, never>>(
   gateway: TestGateway,
   name: string,
@@ -32,7 +32,7 @@ export async function mutate<T = Record<string, never>>(
   return answer;
 }
 
-/** Runs an operation as someone of another account, once for each id that names nothing to them: the given one too. */
+/** Runs an operation with another account's key, for the given id and for ids that do not exist. */
 export async function askAsStranger(
   gateway: TestGateway,
   { query, id, kind, variables = (id) => ({ id }) }: StrangerOptions,
@@ -48,23 +48,23 @@ export async function askAsStranger(
   );
 }
 
-/** What a stranger asks for. */
+/** The operation to run with another account's key. */
 export interface StrangerOptions {
   readonly query: string;
-  /** The id of something of the first account. */
+  /** The id of an object in the first account. */
   readonly id: string;
   readonly kind: IdKind;
-  /** The variables that name an id; absent: `$id`. */
+  /** Returns the variables for an id; by default `{ id }`. */
   readonly variables?: (id: string) => object;
 }
 
-/** The members of a list without repetition. */
+/** Removes duplicates from a list. */
 export const distinct = <T>(values: readonly T[]): T[] => [
   ...new Map(values.map((value) => [JSON.stringify(value), value])).values(),
 ];
 
-/** Makes a key of the first account with these scopes and no other. */
+/** Creates a key for the first account with exactly these scopes. */
 export const keyWith = (gateway: TestGateway, ...scopes: Scope[]) => gateway.createKey(gateway.accountId, scopes);
 
-/** Text of some length. */
+/** A text with `length` characters. */
 export const textOf = (length: number) => 'x'.repeat(length);

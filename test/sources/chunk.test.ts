@@ -137,8 +137,8 @@ describe('the text of chunks', () => {
     for (let seed = 0; seed < 200; seed += 1) {
       const text = createDocument(seed);
       const chunks = chunkMarkdown(text);
-      const found = chunks.flatMap((chunk) => [...chunk.headingPath, chunk.text]).join(' ');
-      expect(new Set(found.match(/w\d+/g)), `seed ${seed}`).toEqual(new Set(text.match(/w\d+/g)));
+      const chunkedText = chunks.flatMap((chunk) => [...chunk.headingPath, chunk.text]).join(' ');
+      expect(new Set(chunkedText.match(/w\d+/g)), `seed ${seed}`).toEqual(new Set(text.match(/w\d+/g)));
       const order = chunks.flatMap((chunk) => (chunk.text.match(/w\d+/g) ?? []).map((name) => Number(name.slice(1))));
       expect(order, `seed ${seed}`).toEqual(order.toSorted((a, b) => a - b));
     }

@@ -138,7 +138,7 @@ it.each([
     'long headings',
   ],
   ['words', 'ﷺ '.repeat(480_000), 'too many words'],
-])('marks a text with too many or too long %s as failed', async (_what, text, reason) => {
+])('marks a source with too many or too long %s as FAILED', async (_what, text, reason) => {
   const reader = createSourceReader();
   expect(await reader.read({ content: { text } })).toMatchObject({
     passages: [],

@@ -7,7 +7,7 @@ import { delta, finish } from '../helpers/models/engines.ts';
 import { TRANSPORTS, webSocket } from '../helpers/streams.ts';
 import { mutate } from '../schema/support.ts';
 
-/** Two conversations with a chatbot: in one a reply that waited, in the other one that was stopped; told to a reader. */
+/** Two conversations with a chatbot, one with a queued reply, one with a stopped reply, and a reader of both. */
 async function tellStory(subscribe: (typeof TRANSPORTS)[number]['subscribe']) {
   const { gateway, engine, chatbotId, conversationId } = await startConversation();
   const reader = subscribe(gateway, { chatbotId });
@@ -53,15 +53,15 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ subscribe }) => {
 
   it('emits exactly the events after any cursor, and continues', async () => {
     const { gateway, engine, chatbotId, reader } = await tellStory(subscribe);
-    const whole = [...reader.events];
-    const readers = whole.map(({ cursor }) => subscribe(gateway, { chatbotId, after: cursor }));
+    const allEvents = [...reader.events];
+    const readers = allEvents.map(({ cursor }) => subscribe(gateway, { chatbotId, after: cursor }));
     await waitForReaders(gateway, readers.length + 1);
     engine.push(finish);
     const last = await send(gateway, { chatbotId, content: 'Last?' });
     for (const [index, late] of readers.entries()) {
       await stageOf(late, 'MessageCompleted', last.replyId);
       expect(describeEvents(late.events)).toEqual([
-        ...describeEvents(whole.slice(index + 1)),
+        ...describeEvents(allEvents.slice(index + 1)),
         `MessageCreated ${last.messageId}`,
         `MessageCreated ${last.replyId}`,
         `MessageCompleted ${last.replyId}`,
@@ -133,7 +133,7 @@ describe.each(TRANSPORTS)('chatbotEvents over $name', ({ subscribe }) => {
     ['an empty', () => ''],
     ["another account's", ({ foreign }) => foreign],
     ["a conversation's", (given) => given.conversationId],
-  ])('refuses %s id with NOT_FOUND before the first event', async (_what, choose) => {
+  ])('rejects %s id with NOT_FOUND before the first event', async (_what, choose) => {
     const { gateway, chatbotId: foreign, conversationId } = await startConversation();
     const { key } = await gateway.createTenant();
     const chatbotId = choose({ foreign, conversationId });

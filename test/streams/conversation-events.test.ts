@@ -166,8 +166,8 @@ describe('the log of conversations', () => {
     engine.push(...Array.from({ length: 24 }, () => [delta('Yes.'), finish]).flat());
     const sent = await Promise.all(
       Array.from({ length: 24 }, (_, index) => {
-        const place = [{ conversationId }, { chatbotId, sessionId: 'two' }, { chatbotId: other, sessionId: 'one' }];
-        return send(gateway, { ...place[index % 3], content: `${index}?` });
+        const target = [{ conversationId }, { chatbotId, sessionId: 'two' }, { chatbotId: other, sessionId: 'one' }];
+        return send(gateway, { ...target[index % 3], content: `${index}?` });
       }),
     );
     await Promise.all(sent.map(({ replyId }) => webSocket.subscribe(gateway, { messageId: replyId }).ended));
@@ -175,9 +175,9 @@ describe('the log of conversations', () => {
     for (const id of new Set(sent.map((one) => one.conversationId))) {
       const log = await readLog(gateway, id);
       for (const { messageId, replyId, status } of sent.filter((one) => one.conversationId === id)) {
-        const told = log.flatMap((row) => (row.message_id === replyId ? [`${row.type} ${row.status}`] : []));
-        const begun = status === 'QUEUED' ? ['MessageStarted STREAMING'] : [];
-        expect(told).toEqual([`MessageCreated ${status}`, ...begun, 'MessageCompleted COMPLETED']);
+        const loggedEvents = log.flatMap((row) => (row.message_id === replyId ? [`${row.type} ${row.status}`] : []));
+        const startEvent = status === 'QUEUED' ? ['MessageStarted STREAMING'] : [];
+        expect(loggedEvents).toEqual([`MessageCreated ${status}`, ...startEvent, 'MessageCompleted COMPLETED']);
         expect(log.filter((row) => row.message_id === messageId).map(({ type }) => type)).toEqual(['MessageCreated']);
       }
     }
@@ -200,7 +200,7 @@ describe('the log of conversations', () => {
       const waiting = await leaveOpen(before, conversationId, 'QUEUED', '');
       await stageOf(first, 'MessageCreated', waiting);
       await first.until(says('A part'));
-      // What a process that is killed has not saved, is lost.
+      // A killed process loses the text that it has not saved.
       await before.deps.db.transaction((trx) =>
         trx.updateTable('messages').set({ content: saved }).where('id', '=', running).execute(),
       );
@@ -219,16 +219,16 @@ describe('the log of conversations', () => {
       engine.push(delta('Its turn.'), finish);
       for (const { index, reader } of readers) {
         await stageOf(reader, 'MessageCompleted', waiting);
-        const told = [...first.events.slice(start, start + index + 1), ...reader.events];
-        expect(listStages(told, names)).toEqual([
+        const received = [...first.events.slice(start, start + index + 1), ...reader.events];
+        expect(listStages(received, names)).toEqual([
           'MessageCreated running',
           'MessageCreated waiting',
           'MessageInterrupted running',
           'MessageStarted waiting',
           'MessageCompleted waiting',
         ]);
-        const wasTold = told.some(says('A part'));
-        expect(collectTexts(told)).toEqual({ [running]: wasTold ? 'A part' : saved, [waiting]: 'Its turn.' });
+        const wasTold = received.some(says('A part'));
+        expect(collectTexts(received)).toEqual({ [running]: wasTold ? 'A part' : saved, [waiting]: 'Its turn.' });
         const end = await stageOf(reader, 'MessageInterrupted', running);
         expect(end.message).toMatchObject({ content: saved, finishReason: 'ABORTED' });
         reader.leave();
@@ -238,7 +238,7 @@ describe('the log of conversations', () => {
   );
 });
 
-/** Writes a reply that nobody is writing, as a process that was killed leaves it, and tells its readers. */
+/** Stores a reply that no process generates, as a killed process leaves it, and notifies its readers. */
 async function leaveOpen(
   { deps, accountId }: TestGateway,
   conversationId: string,

@@ -13,7 +13,7 @@ import { mutate } from '../schema/support.ts';
 const READERS = 25;
 const WAYS = [...TRANSPORTS, restEvents];
 
-/** A bus that loses so many of a hundred signals, whichever they are. */
+/** A bus that loses a percentage of its signals, at random. */
 function createLossyBus(percent: number, random: Random): LiveBus {
   const bus = createMemoryBus();
   return {
@@ -28,7 +28,7 @@ function createLossyBus(percent: number, random: Random): LiveBus {
   };
 }
 
-/** Starts a gateway with such a bus, and a conversation in which the first reply is under way. */
+/** Starts a gateway with a lossy bus, and a conversation whose first reply is being generated. */
 async function startTalk(percent: number, random: Random) {
   const engine = createScriptedEngine();
   const bus = createLossyBus(percent, random);
@@ -59,17 +59,17 @@ interface Sent {
 }
 
 /**
- * Someone who follows a conversation with a connection that fails, by any transport, and comes back to where it was, or
- * to an earlier place, as if it had not been told what came after that.
+ * A reader that follows a conversation over an unreliable connection and any transport, and resumes at its last
+ * position, or at an earlier one, as if it had not received the later events.
  */
 function createVisitor(gateway: TestGateway, conversationId: string, random: Random) {
-  const seen: StreamEvent[] = [];
+  const received: StreamEvent[] = [];
   let reader: Reader | undefined;
 
   function join(): Reader {
     const transport = WAYS[random.below(WAYS.length)] ?? webSocket;
-    if (seen.length > 0 && random.below(3) === 0) seen.splice(1 + random.below(seen.length));
-    reader = transport.subscribe(gateway, { conversationId, after: seen.at(-1)?.cursor });
+    if (received.length > 0 && random.below(3) === 0) received.splice(1 + random.below(received.length));
+    reader = transport.subscribe(gateway, { conversationId, after: received.at(-1)?.cursor });
     return reader;
   }
 
@@ -77,22 +77,22 @@ function createVisitor(gateway: TestGateway, conversationId: string, random: Ran
     if (random.below(2) === 0) reader?.leave();
     else reader?.vanish();
     expect(reader?.errors).toEqual([]);
-    seen.push(...(reader?.events ?? []));
+    received.push(...(reader?.events ?? []));
     reader = undefined;
   }
 
   return {
-    seen,
-    /** Joins; or leaves, politely or not. */
+    received,
+    /** Subscribes; or, if subscribed, unsubscribes or drops the connection. */
     toggle(): void {
       if (reader === undefined) join();
       else leave();
     },
-    /** Is there, whether it was before or not. */
+    /** Subscribes unless it is subscribed. */
     stay(): void {
       if (reader === undefined) join();
     },
-    /** Leaves, if it knows enough to come back to the same place. */
+    /** Unsubscribes if it has received an event, so that it can resume. */
     pause(): void {
       if (reader?.events.length) leave();
     },
@@ -100,20 +100,20 @@ function createVisitor(gateway: TestGateway, conversationId: string, random: Ran
     async finish(messageId: string): Promise<void> {
       const isEnd = (event: StreamEvent) => endsMessage(event, messageId);
       const current = reader ?? join();
-      // It may have ended before the visitor has left the last time.
-      if (!seen.some(isEnd)) await current.until(isEnd);
+      // The visitor may have received the end before it last unsubscribed.
+      if (!received.some(isEnd)) await current.until(isEnd);
       leave();
     },
   };
 }
 
-/** Two pieces of a text, which may part a character. */
+/** Splits a text in two deltas, perhaps within a character. */
 function cut(text: string, random: Random) {
   const end = random.below(text.length + 1);
   return [delta(text.slice(0, end)), delta(text.slice(end))];
 }
 
-/** Everything that happens while the visitors come and go. */
+/** Performs random operations while visitors subscribe and unsubscribe. */
 async function talk(talking: Awaited<ReturnType<typeof startTalk>>, random: Random, steps: number, toggle: () => void) {
   const { gateway, engine, say, replies } = talking;
   for (let step = 0; step < steps; step++) {
@@ -130,9 +130,9 @@ async function talk(talking: Awaited<ReturnType<typeof startTalk>>, random: Rand
   }
 }
 
-/** Lets all end that waits. */
+/** Completes all open replies. */
 async function endReplies({ gateway, engine }: Awaited<ReturnType<typeof startTalk>>): Promise<void> {
-  const isOver = async () => {
+  const haveEnded = async () => {
     const open = await gateway.deps.db.read
       .selectFrom('messages')
       .select('id')
@@ -141,10 +141,10 @@ async function endReplies({ gateway, engine }: Awaited<ReturnType<typeof startTa
     if (open.length > 0) engine.push(finish);
     expect(open).toEqual([]);
   };
-  await vi.waitFor(isOver, { timeout: 10_000, interval: 5 });
+  await vi.waitFor(haveEnded, { timeout: 10_000, interval: 5 });
 }
 
-/** What is stored of a conversation: its log, and the messages by id. */
+/** Reads the log of a conversation, and the messages by id. */
 async function readStored(gateway: TestGateway, conversationId: string) {
   const log = (await readLog(gateway, conversationId)).map((row) => `${row.type} ${row.message_id}`);
   const rows = await gateway.deps.db.read.selectFrom('messages').selectAll().execute();
@@ -152,41 +152,42 @@ async function readStored(gateway: TestGateway, conversationId: string) {
 }
 
 /**
- * Checks what one was told who came at some moment: the log from there to its end, each stage once and in order, and
- * every text and citation of the replies that were written in that time, as they are stored.
+ * Checks the events of a reader that subscribed at any time: the log from then to its end, each stage once and in
+ * order, and the stored texts and citations of all replies generated since then.
  */
-function expectTold(seen: readonly StreamEvent[], { log, messages }: Awaited<ReturnType<typeof readStored>>): void {
-  const stages = listStages(seen);
+function expectReceived(received: readonly StreamEvent[], state: Awaited<ReturnType<typeof readStored>>): void {
+  const { log, messages } = state;
+  const stages = listStages(received);
   const [first] = stages;
-  // One who comes while a reply is written is told of that first, wherever it stands in the log.
+  // A reader that subscribes during a reply receives that reply first, wherever it is in the log.
   const isUnderWay = !log.slice(-stages.length).includes(first ?? '');
-  const rest = log.slice(log.length - stages.length + (isUnderWay ? 1 : 0));
-  expect(stages.slice(isUnderWay ? 1 : 0)).toEqual(rest);
+  const expected = log.slice(log.length - stages.length + (isUnderWay ? 1 : 0));
+  expect(stages.slice(isUnderWay ? 1 : 0)).toEqual(expected);
 
-  const begun = stages.flatMap((stage) => {
+  const started = stages.flatMap((stage) => {
     const [type = '', id = ''] = stage.split(' ');
     const isReply = messages.get(id)?.role === 'ASSISTANT';
     return isReply && (type === 'MessageCreated' || type === 'MessageStarted') ? [id] : [];
   });
-  const texts = collectTexts(seen);
-  for (const id of begun) {
+  const texts = collectTexts(received);
+  for (const id of started) {
     const stored = messages.get(id);
     expect(texts[id] ?? '').toBe(stored?.content);
-    const citations = seen.flatMap(({ messageId, citation }) => (messageId === id ? (citation ?? []) : []));
-    expect(citations).toEqual(JSON.parse(stored?.citations ?? '[]').map(toTold));
+    const citations = received.flatMap(({ messageId, citation }) => (messageId === id ? (citation ?? []) : []));
+    expect(citations).toEqual(JSON.parse(stored?.citations ?? '[]').map(toCitation));
   }
-  const told = new Set(seen.flatMap(({ messageId }) => messageId ?? []));
-  expect([...told].filter((id) => !begun.includes(id))).toEqual([]);
-  expect(new Set(seen.map(({ cursor }) => cursor)).size).toBe(seen.length);
-  // The end of a text is told before anything is said of what comes after it.
-  for (const [index, { messageId }] of seen.entries()) {
+  const withText = new Set(received.flatMap(({ messageId }) => messageId ?? []));
+  expect([...withText].filter((id) => !started.includes(id))).toEqual([]);
+  expect(new Set(received.map(({ cursor }) => cursor)).size).toBe(received.length);
+  // After the end of a message, no further delta or citation of it is emitted.
+  for (const [index, { messageId }] of received.entries()) {
     if (messageId === undefined) continue;
-    expect(seen.slice(0, index).some((event) => endsMessage(event, messageId))).toBe(false);
+    expect(received.slice(0, index).some((event) => endsMessage(event, messageId))).toBe(false);
   }
 }
 
-/** A citation as readers are told of it. */
-const toTold = ({ title, quote, start, end }: StreamCitation): StreamCitation => ({ title, quote, start, end });
+/** Converts a stored citation to the emitted one. */
+const toCitation = ({ title, quote, start, end }: StreamCitation): StreamCitation => ({ title, quote, start, end });
 
 describe('conversationEvents', () => {
   it.each([
@@ -194,7 +195,7 @@ describe('conversationEvents', () => {
     ...[7, 8, 9, 10].map((seed) => ({ seed, percent: 30, steps: 80 })),
     ...[11, 12].map((seed) => ({ seed, percent: 100, steps: 40 })),
   ])(
-    'gives 25 readers that disconnect and resume at random all that is stored, when $percent % of the hints are lost (seed $seed)',
+    'emits all stored events to 25 readers that resume at random, with $percent % lost signals (seed $seed)',
     async ({ seed, percent, steps }) => {
       const random = createRandom(seed);
       const before = countResources();
@@ -222,7 +223,8 @@ describe('conversationEvents', () => {
       await follower.ended;
 
       const stored = await readStored(gateway, conversationId);
-      for (const seen of [stayed.events, ...visitors.map((visitor) => visitor.seen)]) expectTold(seen, stored);
+      const eventLists = [stayed.events, ...visitors.map((visitor) => visitor.received)];
+      for (const events of eventLists) expectReceived(events, stored);
       expect(listStages(inbox.events)).toEqual(stored.log.slice(-inbox.events.length));
       expect(follower.text).toBe(stored.messages.get(last)?.content);
       await expectNothingLeft(gateway, before);

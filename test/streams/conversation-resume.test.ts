@@ -15,25 +15,25 @@ import { type Reader, type StreamEvent, startReply, TRANSPORTS, type Transport }
 import { gatherWrongCursors } from '../helpers/wrong-cursors.ts';
 import { mutate } from '../schema/support.ts';
 
-/** Checks that two ways of following told the same, however the text was cut into pieces. */
-function expectSameStory(told: readonly StreamEvent[], whole: readonly StreamEvent[]): void {
-  expect(listStages(told)).toEqual(listStages(whole));
-  expect(collectTexts(told)).toEqual(collectTexts(whole));
-  expect(collectCitations(told)).toEqual(collectCitations(whole));
+/** Checks that two event lists have the same stages, texts and citations, however the texts were split into deltas. */
+function expectSameContent(actual: readonly StreamEvent[], expected: readonly StreamEvent[]): void {
+  expect(listStages(actual)).toEqual(listStages(expected));
+  expect(collectTexts(actual)).toEqual(collectTexts(expected));
+  expect(collectCitations(actual)).toEqual(collectCitations(expected));
 }
 
-/** The events up to the one that tells of a message for the first time, that one included. */
+/** The events up to and including the first one about a message. */
 function upTo(events: readonly StreamEvent[], messageId: string): readonly StreamEvent[] {
   return events.slice(0, events.findIndex(({ message }) => message?.id === messageId) + 1);
 }
 
-/** Something of everything: a reply in pieces, one that is stopped, one that fails, one that is never begun. */
+/** Produces a streamed reply, a stopped one, a failed one, and one that is stopped in the queue. */
 async function tellStory(transport: Transport) {
   const { gateway, engine, conversationId } = await startConversation();
   const reader = transport.subscribe(gateway, { conversationId });
   await waitForReaders(gateway, 1);
   const ask = async (content: string) => (await send(gateway, { conversationId, content })).replyId;
-  const [whole, stopped, never, failed] = [await ask('1?'), await ask('2?'), await ask('3?'), await ask('4?')];
+  const [allEvents, stopped, never, failed] = [await ask('1?'), await ask('2?'), await ask('3?'), await ask('4?')];
   for (const text of ['An ', '👍🏽 ', 'answer']) {
     engine.push(delta(text), cite(text, 2));
     await reader.until(({ citation }) => citation?.title === text);
@@ -46,7 +46,7 @@ async function tellStory(transport: Transport) {
   engine.fail(new Error('no more'));
   await stageOf(reader, 'MessageFailed', failed);
   expect(collectTexts(reader.events)).toEqual({
-    [whole]: 'An 👍🏽 answer',
+    [allEvents]: 'An 👍🏽 answer',
     [stopped]: 'A part',
     [failed]: 'Another part',
   });
@@ -61,10 +61,10 @@ describe.each(TRANSPORTS)('conversationEvents over $name, resumed', (transport) 
     engine.push(finish);
     const { messageId } = await send(gateway, { conversationId, content: 'Last?' });
     await stageOf(reader, 'MessageCreated', messageId);
-    const whole = upTo(reader.events, messageId);
+    const allEvents = upTo(reader.events, messageId);
     for (const [index, late] of readers.entries()) {
       await stageOf(late, 'MessageCreated', messageId);
-      expectSameStory([...whole.slice(0, index + 1), ...upTo(late.events, messageId)], whole);
+      expectSameContent([...allEvents.slice(0, index + 1), ...upTo(late.events, messageId)], allEvents);
     }
     for (const late of [reader, ...readers]) late.leave();
     await waitForReaders(gateway, 0);
@@ -98,7 +98,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name, resumed', (transport) 
     expect(late.length).toBeGreaterThan(15);
     for (const { seen, reader: one } of late) {
       await stageOf(one, 'MessageCompleted', second.replyId);
-      expectSameStory([...seen, ...one.events], reader.events);
+      expectSameContent([...seen, ...one.events], reader.events);
       one.leave();
     }
     reader.leave();
@@ -122,7 +122,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name, resumed', (transport) 
     const back = transport.subscribe(gateway, { conversationId, after: cursor });
     await stageOf(back, 'MessageCompleted', replyId);
     expect(listStages(back.events).length).toBeGreaterThan(210);
-    expectSameStory(back.events, stayed.events);
+    expectSameContent(back.events, stayed.events);
     const texts = Object.fromEntries(sent.map((one, index) => [one.replyId, `${index}`]));
     expect(collectTexts(back.events)).toEqual(texts);
     stayed.leave();
@@ -154,7 +154,7 @@ describe.each(TRANSPORTS)('the start of conversationEvents over $name', ({ subsc
     ['an empty', () => ''],
     ["another account's", ({ foreign }) => foreign],
     ["a message's", (given) => given.messageId],
-  ])('refuses %s id with NOT_FOUND before the first event', async (_what, choose) => {
+  ])('rejects %s id with NOT_FOUND before the first event', async (_what, choose) => {
     const { gateway, messageId, conversationId: foreign } = await startReply();
     const { key } = await gateway.createTenant();
     const conversationId = choose({ foreign, messageId });

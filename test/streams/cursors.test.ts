@@ -15,7 +15,7 @@ import { mutate } from '../schema/support.ts';
 
 const EVERYWHERE = [...TRANSPORTS, restEvents];
 const SECRET = 'Do not tell: they are about to leave.';
-/** The checksum of no text. */
+/** The checksum of an empty text. */
 const NO_TEXT = (0x811c9dc5).toString(36);
 
 /** A conversation with a private note, a lead, then a message. */
@@ -52,7 +52,7 @@ describe.each(EVERYWHERE)('a key with the scope CHAT only, over $name', ({ subsc
         [subscribe === restEvents.subscribe ? '400' : 'BAD_USER_INPUT'],
       ]);
     }
-    // What a viewer with all rights was given, and what the gateway would never give.
+    // Cursors that a viewer with all scopes received, and cursors that the gateway never issues.
     const signed = (position: string) => signPosition(gateway, conversationId, position);
     const [, number, identity] = noted.split('_');
     const position = `${number}_${identity}`;
@@ -82,7 +82,7 @@ describe.each(EVERYWHERE)('a key with the scope CHAT only, over $name', ({ subsc
 describeEngines('the cursor of an earlier process', (engine) => {
   const KEYS = [randomBytes(32), randomBytes(32)].map((key) => key.toString('hex'));
 
-  /** Starts one gateway after the other on one database, and gives what became of a cursor of the first. */
+  /** Starts gateways one after another on one database, and returns how a later one handles a cursor of the first. */
   async function comeBack(first: GatewayOptions['env'], second: GatewayOptions['env']) {
     const database = await createDatabase(engine);
     const [one, two] = [first, second].map((env) => () => startGateway({ database, env: env ?? {} }));
@@ -100,7 +100,7 @@ describeEngines('the cursor of an earlier process', (engine) => {
     return [reader.events.length, ...reader.errors.map(String)];
   }
 
-  /** The last cursor of a conversation whose only reply ends by itself. */
+  /** The last cursor of a conversation whose only reply is completed. */
   async function restEventsOnce(gateway: TestGateway, conversationId: string) {
     const start = signPosition(gateway, conversationId, '0___0');
     const reader = restEvents.subscribe(gateway, { conversationId, after: start });

@@ -10,11 +10,11 @@ import { openWireTo } from '../helpers/network.ts';
 import { restEvents } from '../helpers/rest-stream.ts';
 import { serverSentEvents, TRANSPORTS, webSocket } from '../helpers/streams.ts';
 
-/** How long the server is away; `LOST_CONNECTION_MS=30000` is the long form. */
+/** How long the server is unreachable; `LOST_CONNECTION_MS=30000` makes a long run. */
 const AWAY_MS = Number(process.env.LOST_CONNECTION_MS ?? 2_500);
 const LIMIT = { timeout: 60_000 + 2 * AWAY_MS };
 
-/** A gateway on a Postgres that can be taken away, and readers of all kinds of streams. */
+/** A gateway on a Postgres that the test can disconnect, and readers of all kinds of streams. */
 async function startWired() {
   const database = await createDatabase(POSTGRES);
   const { wire, url } = await openWireTo(database.url, 5432);
@@ -57,7 +57,7 @@ describe.runIf(hasPostgres)('streams whose connection to Postgres is lost', () =
     if (how === 'away for a while') {
       wire.cut();
       engine.push(delta('two, '));
-      // Every reader looks in the meantime.
+      // Every reader queries the database in the meantime.
       await setTimeout(AWAY_MS);
       wire.mend();
     } else {

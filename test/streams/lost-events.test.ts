@@ -11,10 +11,10 @@ import { createScriptedEngine, delta, finish } from '../helpers/models/engines.t
 import { restEvents } from '../helpers/rest-stream.ts';
 import { type Reader, serverSentEvents, webSocket } from '../helpers/streams.ts';
 
-/** The types of what a reader was told. */
+/** The types of the events that a reader has received. */
 const typesOf = ({ events }: Reader) => events.map(({ __typename }) => __typename);
 
-/** Copies a database that nobody uses; gives what brings the copy back in its place. */
+/** Copies a database that is not in use, and returns a function that restores the copy. */
 async function backUp({ url }: TestDatabase): Promise<() => Promise<void>> {
   if (url.startsWith('sqlite:')) {
     const path = url.slice('sqlite:'.length);
@@ -35,7 +35,7 @@ async function backUp({ url }: TestDatabase): Promise<() => Promise<void>> {
 }
 
 describeEngines('a restored backup', (kind) => {
-  /** A gateway on a database, whose chatbot answers each question with one word. */
+  /** Starts a gateway on a database; its chatbot answers each question with one word. */
   async function open(database: TestDatabase) {
     const engine = createScriptedEngine();
     const gateway = await startGateway({ database, replaced: { engines: new Map([['builtin', engine]]) } });
@@ -76,7 +76,7 @@ describeEngines('a restored backup', (kind) => {
 
     const third = await open(database);
     const late = await third.ask('Other', { conversationId }, key);
-    // Every cursor that was given: those of events that are undone, and that of an event whose number is another's now.
+    // All received cursors: of undone events, and of an event whose number another event has now.
     const back = ways.flatMap(({ transport, of }, index) =>
       (readers[index]?.events ?? []).map(({ cursor }) => transport.subscribe(third.gateway, { ...of, after: cursor })),
     );
@@ -88,13 +88,13 @@ describeEngines('a restored backup', (kind) => {
       expect(reader.events.filter(({ message }) => message?.id === late.replyId)).toEqual([]);
       reader.leave();
     }
-    const gone = webSocket.subscribe(third.gateway, { messageId: lost.replyId, after: lost.cursor, key });
-    await gone.ended;
-    expect(gone.errors).toEqual(['NOT_FOUND']);
+    const resumed = webSocket.subscribe(third.gateway, { messageId: lost.replyId, after: lost.cursor, key });
+    await resumed.ended;
+    expect(resumed.errors).toEqual(['NOT_FOUND']);
   });
 });
 
-/** Undoes the newest events of a conversation, as a failover does that has lost their commits. */
+/** Deletes the newest events of a conversation, as a failover that loses their commits does. */
 async function loseEvents({ deps }: TestGateway, conversationId: string, chatbotId: string, count: number) {
   await deps.db.transaction(async (trx) => {
     const events = trx.deleteFrom('conversation_events').where('conversation_id', '=', conversationId);
@@ -136,10 +136,10 @@ it('emits a gap to connected readers when a failover has lost events that they r
     engine.push(delta('Three'), finish);
     const last = await send(gateway, { conversationId, content: 'Three?' });
     await stageOf(reader, 'MessageCompleted', last.replyId);
-    // Where it was told of the second reply, that came after the gap.
-    const seen = typesOf(reader).lastIndexOf('StreamGap');
-    const told = reader.events.findIndex(({ message }) => message?.id === next.replyId);
-    expect(told === -1 || told > seen).toBe(true);
+    // If the reader received the second reply, it did so after the gap.
+    const gapIndex = typesOf(reader).lastIndexOf('StreamGap');
+    const replyIndex = reader.events.findIndex(({ message }) => message?.id === next.replyId);
+    expect(replyIndex === -1 || replyIndex > gapIndex).toBe(true);
     reader.leave();
   }
 });
@@ -206,22 +206,22 @@ it('emits the whole message again when another text has replaced it', async () =
   const { gateway, engine, conversationId } = await startConversation();
   engine.push(delta('The first answer'), finish);
   const { replyId } = await send(gateway, { conversationId, content: 'One?' });
-  const whole = webSocket.subscribe(gateway, { messageId: replyId });
-  await whole.ended;
+  const uninterrupted = webSocket.subscribe(gateway, { messageId: replyId });
+  await uninterrupted.ended;
   await gateway.deps.db.transaction((trx) =>
     trx.updateTable('messages').set({ content: 'Another sentence' }).where('id', '=', replyId).execute(),
   );
-  for (const { cursor, text, __typename } of whole.events) {
+  for (const { cursor, text, __typename } of uninterrupted.events) {
     const back = webSocket.subscribe(gateway, { messageId: replyId, after: cursor });
     await back.ended;
     expect(back.text).toBe('Another sentence');
     const wasTold = text !== undefined || __typename === 'MessageCompleted';
-    const told = [...(wasTold ? ['StreamGap', 'MessageCreated'] : []), 'MessageDelta', 'MessageCompleted'];
-    expect(typesOf(back)).toEqual(told);
+    const expected = [...(wasTold ? ['StreamGap', 'MessageCreated'] : []), 'MessageDelta', 'MessageCompleted'];
+    expect(typesOf(back)).toEqual(expected);
   }
 });
 
-it('begins again with the warnings of this month when the quota log is lost', async () => {
+it('starts again with the warnings of this month when the quota log is lost', async () => {
   const { gateway } = await startConversation();
   const { accountId, deps } = gateway;
   const warn = async (percent: number, at: number) => {
@@ -239,7 +239,7 @@ it('begins again with the warnings of this month when the quota log is lost', as
   const cursors = reader.events.map(({ cursor }) => cursor);
   const back = cursors.map((after) => webSocket.subscribe(gateway, { after }));
   for (const one of back) await one.until(({ percent }) => percent === 80);
-  // Connected all the time, it is told them once more.
+  // A reader that stayed connected receives the warnings again.
   await expect.poll(() => reader.events.map(({ percent }) => percent)).toEqual([80, 100, 80]);
   await warn(100, now + 1);
   for (const one of [reader, ...back]) {

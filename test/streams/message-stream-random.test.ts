@@ -6,7 +6,7 @@ import { delta, finish } from '../helpers/models/engines.ts';
 import { createRandom, lookAround, type Random, writeText } from '../helpers/random.ts';
 import { type Reader, readMessage, type StreamEvent, startReply, TRANSPORTS, textOf } from '../helpers/streams.ts';
 
-/** An answer cut into pieces at any code unit, with citations of what was said. */
+/** Writes an answer split at arbitrary code units, with citations of the text so far. */
 function writeScript(random: Random): AnswerEvent[] {
   const text = writeText(random, 5 + random.below(40));
   const steps: AnswerEvent[] = [];
@@ -25,24 +25,24 @@ function cite(number: number, length: number): AnswerEvent {
   return { type: 'citation', citation: { ...ids, title: `${number}`, url: null, quote: '', start: 0, end: length } };
 }
 
-/** Someone who follows an answer with a connection that fails. */
+/** A reader that follows a reply over an unreliable connection. */
 function createVisitor(gateway: TestGateway, messageId: string, random: Random) {
-  const seen: StreamEvent[] = [];
+  const received: StreamEvent[] = [];
   let reader: Reader | undefined;
 
   function take(): void {
-    seen.push(...(reader?.events ?? []));
+    received.push(...(reader?.events ?? []));
     reader = undefined;
   }
 
   function join(): void {
     const transport = TRANSPORTS[random.below(TRANSPORTS.length)];
-    reader = transport?.subscribe(gateway, { messageId, after: seen.at(-1)?.cursor });
+    reader = transport?.subscribe(gateway, { messageId, after: received.at(-1)?.cursor });
   }
 
   return {
-    seen,
-    /** Joins; or leaves, politely or not. */
+    received,
+    /** Subscribes; or, if subscribed, unsubscribes or drops the connection. */
     toggle(): void {
       if (reader === undefined) {
         join();
@@ -52,7 +52,7 @@ function createVisitor(gateway: TestGateway, messageId: string, random: Random) 
       else reader.vanish();
       take();
     },
-    /** Follows to the end. */
+    /** Follows the reply to its end. */
     async finish(): Promise<void> {
       if (reader === undefined) join();
       await reader?.ended;
@@ -64,7 +64,7 @@ function createVisitor(gateway: TestGateway, messageId: string, random: Random) 
 
 describe('messageStream', () => {
   it.each(Array.from({ length: 12 }, (_, index) => index + 1))(
-    'gives every reader that disconnects and resumes at random the stored text (seed %i)',
+    'emits the stored text to every reader that disconnects and resumes at random (seed %i)',
     async (seed) => {
       const random = createRandom(seed);
       const { gateway, engine, replyId } = await startReply();
@@ -79,14 +79,14 @@ describe('messageStream', () => {
 
       const stored = await readMessage(gateway, replyId);
       expect(stored.status).toBe('COMPLETED');
-      for (const { seen } of visitors) {
-        expect(textOf(seen)).toBe(stored.content);
-        expect(seen.flatMap(({ citation }) => citation ?? [])).toEqual(stored.citations);
-        expect(seen.filter(({ message }) => message).map(({ __typename }) => __typename)).toEqual([
+      for (const { received } of visitors) {
+        expect(textOf(received)).toBe(stored.content);
+        expect(received.flatMap(({ citation }) => citation ?? [])).toEqual(stored.citations);
+        expect(received.filter(({ message }) => message).map(({ __typename }) => __typename)).toEqual([
           'MessageCreated',
           'MessageCompleted',
         ]);
-        expectOrder(seen);
+        expectOrder(received);
       }
       await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(0));
       expect(gateway.deps.liveReplies.size).toBe(0);
@@ -94,7 +94,7 @@ describe('messageStream', () => {
   );
 });
 
-/** Each delta holds the whole text so far, in whole characters; each citation comes after its text. */
+/** Checks that each delta has the text so far, in complete characters, and each citation follows its text. */
 function expectOrder(events: readonly StreamEvent[]): void {
   let length = 0;
   for (const { offset, text = '', content = '', citation } of events) {
@@ -103,7 +103,7 @@ function expectOrder(events: readonly StreamEvent[]): void {
       expect(text.isWellFormed() && content.isWellFormed()).toBe(true);
       length = content.length;
     }
-    // A half character is told with its other half.
+    // The first half of a surrogate pair is emitted only with its second half.
     if (citation !== undefined) expect(citation.end).toBeLessThanOrEqual(length + 1);
   }
 }

@@ -8,7 +8,7 @@ import { startReply, TRANSPORTS } from '../helpers/streams.ts';
 import { gatherWrongCursors } from '../helpers/wrong-cursors.ts';
 import { mutate } from '../schema/support.ts';
 
-/** The checksum of no text. */
+/** The checksum of an empty text. */
 const START = (0x811c9dc5).toString(36);
 
 describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe }) => {
@@ -18,7 +18,7 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe 
     ['an empty', () => ''],
     ["another account's", ({ foreign }) => foreign],
     ["a conversation's", (given) => given.conversationId],
-  ])('refuses %s id with NOT_FOUND before the first event', async (_what, choose) => {
+  ])('rejects %s id with NOT_FOUND before the first event', async (_what, choose) => {
     const { gateway, conversationId, replyId } = await startReply();
     const { key } = await gateway.createTenant();
     const messageId = choose({ foreign: replyId, conversationId });
@@ -32,14 +32,14 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe 
     const { gateway, replyId, wrong: ofOthers } = await gatherWrongCursors();
     const cursors = (id: string) => gateway.deps.cursors.of('message', gateway.accountId, id);
     const own = (position: string) => cursors(replyId).write(position);
-    // One of them is of this stream.
+    // One of the cursors belongs to this stream.
     const { "one of a message's stream": last = '', ...others } = ofOthers;
     const wrong = {
       ...others,
       'one of another message': cursors(createId('message')).write('2_0_0_0'),
-      'one of a stage that is none': own('7_0_0_0'),
-      'one with a number that is none': own('2_-1_0_0'),
-      'one that goes on': own('2_0_0_0_0'),
+      'one with an unknown stage': own('7_0_0_0'),
+      'one with a negative number': own('2_-1_0_0'),
+      'one with an extra part': own('2_0_0_0_0'),
       'one of an earlier version': writeUnsigned(`m:${replyId}:2:0:0`),
     };
     const codes: Record<string, readonly string[]> = {};
@@ -65,12 +65,12 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe 
     const { replyId: waiting } = await send(gateway, { conversationId, content: 'And?' });
     const sign = (id: string, position: string) =>
       gateway.deps.cursors.of('message', gateway.accountId, id).write(position);
-    const whole = ['StreamGap', `MessageCreated ${replyId}`, `MessageDelta ${replyId} "A part"`];
+    const uninterrupted = ['StreamGap', `MessageCreated ${replyId}`, `MessageDelta ${replyId} "A part"`];
     for (const [id, position, told] of [
-      [replyId, `2_7_0_${checksum}`, whole],
-      [replyId, `2_6_1_${checksum}`, whole],
-      [replyId, '2_6_0_1', whole],
-      [replyId, `3_6_0_${checksum}`, whole],
+      [replyId, `2_7_0_${checksum}`, uninterrupted],
+      [replyId, `2_6_1_${checksum}`, uninterrupted],
+      [replyId, '2_6_0_1', uninterrupted],
+      [replyId, `3_6_0_${checksum}`, uninterrupted],
       [waiting, `2_0_0_${START}`, ['StreamGap', `MessageCreated ${waiting}`]],
       [waiting, `3_0_0_${START}`, ['StreamGap', `MessageCreated ${waiting}`]],
     ] as const) {
@@ -114,20 +114,21 @@ describe.each(TRANSPORTS)('the start of messageStream over $name', ({ subscribe 
       const { gateway, engine, replyId, conversationId } = await startReply();
       const isWaiting = how === 'stopped before its turn';
       const messageId = isWaiting ? (await send(gateway, { conversationId, content: 'And?' })).replyId : replyId;
-      const whole = subscribe(gateway, { messageId });
-      await stageOf(whole, 'MessageCreated', messageId);
+      const uninterrupted = subscribe(gateway, { messageId });
+      await stageOf(uninterrupted, 'MessageCreated', messageId);
       if (!isWaiting) {
         engine.push(delta('A part'), cite('Handbook', 6));
-        await whole.until(({ citation }) => citation !== undefined);
+        await uninterrupted.until(({ citation }) => citation !== undefined);
       }
       if (how === 'failed') engine.fail(new Error('no more'));
       else await mutate(gateway, 'stopMessage', { messageId });
-      expect(await whole.ended).toBeUndefined();
-      expect(whole.events).toHaveLength(isWaiting ? 2 : 4);
-      for (const [index, { cursor }] of whole.events.entries()) {
+      expect(await uninterrupted.ended).toBeUndefined();
+      expect(uninterrupted.events).toHaveLength(isWaiting ? 2 : 4);
+      for (const [index, { cursor }] of uninterrupted.events.entries()) {
         const late = subscribe(gateway, { messageId, after: cursor });
         expect(await late.ended).toBeUndefined();
-        expect([late.errors, describeEvents(late.events)]).toEqual([[], describeEvents(whole.events.slice(index + 1))]);
+        const expected = describeEvents(uninterrupted.events.slice(index + 1));
+        expect([late.errors, describeEvents(late.events)]).toEqual([[], expected]);
       }
     },
   );

@@ -64,41 +64,42 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
 
   it('emits the rest, and nothing twice, after any cursor of a completed reply', async () => {
     const { gateway, engine, replyId } = await startReply();
-    const whole = subscribe(gateway, { messageId: replyId });
+    const uninterrupted = subscribe(gateway, { messageId: replyId });
     for (const [index, word] of ['An ', 'answer ', '👍 ', 'in pieces'].entries()) {
       engine.push(delta(word), cite(index));
-      await whole.until(({ content }) => content?.endsWith(word) === true);
+      await uninterrupted.until(({ content }) => content?.endsWith(word) === true);
     }
     engine.push(finish);
-    await whole.ended;
-    expect(textOf(whole.events)).toBe((await readMessage(gateway, replyId)).content);
+    await uninterrupted.ended;
+    expect(textOf(uninterrupted.events)).toBe((await readMessage(gateway, replyId)).content);
 
-    for (const [index, { cursor }] of whole.events.entries()) {
+    for (const [index, { cursor }] of uninterrupted.events.entries()) {
       const late = subscribe(gateway, { messageId: replyId, after: cursor });
       expect(await late.ended).toBeUndefined();
-      expect(textOf([...whole.events.slice(0, index + 1), ...late.events])).toBe(whole.text);
-      expect(citationsOf(whole.events.slice(0, index + 1)) + citationsOf(late.events)).toBe(4);
-      const stages = [...whole.events.slice(0, index + 1), ...late.events].filter(({ message }) => message);
+      expect(textOf([...uninterrupted.events.slice(0, index + 1), ...late.events])).toBe(uninterrupted.text);
+      expect(citationsOf(uninterrupted.events.slice(0, index + 1)) + citationsOf(late.events)).toBe(4);
+      const stages = [...uninterrupted.events.slice(0, index + 1), ...late.events].filter(({ message }) => message);
       expect(names(stages)).toEqual(['MessageCreated', 'MessageCompleted']);
     }
   });
 
   it('emits the rest, and nothing twice, after any cursor of a live reply', async () => {
     const { gateway, engine, replyId } = await startReply();
-    const whole = subscribe(gateway, { messageId: replyId });
-    await whole.until(({ message }) => message?.status === 'STREAMING');
+    const uninterrupted = subscribe(gateway, { messageId: replyId });
+    await uninterrupted.until(({ message }) => message?.status === 'STREAMING');
     const late = [];
     for (const word of ['An ', 'answer ', 'in pieces']) {
-      const seen = [...whole.events];
-      late.push({ seen, reader: subscribe(gateway, { messageId: replyId, after: seen.at(-1)?.cursor }) });
+      const earlierEvents = [...uninterrupted.events];
+      const after = earlierEvents.at(-1)?.cursor;
+      late.push({ earlierEvents, reader: subscribe(gateway, { messageId: replyId, after }) });
       engine.push(delta(word), cite(2));
-      await whole.until(({ content }) => content?.endsWith(word) === true);
+      await uninterrupted.until(({ content }) => content?.endsWith(word) === true);
     }
     engine.push(finish);
-    for (const { seen, reader } of late) {
+    for (const { earlierEvents, reader } of late) {
       expect(await reader.ended).toBeUndefined();
-      expect(textOf([...seen, ...reader.events])).toBe('An answer in pieces');
-      expect(citationsOf(seen) + citationsOf(reader.events)).toBe(3);
+      expect(textOf([...earlierEvents, ...reader.events])).toBe('An answer in pieces');
+      expect(citationsOf(earlierEvents) + citationsOf(reader.events)).toBe(3);
       expect(names(reader.events)).not.toContain('MessageCreated');
     }
   });
@@ -156,7 +157,7 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
       engine.push(delta(unit));
       await new Promise((resolve) => setImmediate(resolve));
     }
-    // Halves that belong to nothing: within the text, and at its end.
+    // Unpaired surrogates, within the text and at its end.
     engine.push(delta('\udc4d!'), delta('?\ud83d'), finish);
     await reader.ended;
     for (const { text, content } of reader.events.filter(isDelta)) {
@@ -167,7 +168,7 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
     expect((await readMessage(gateway, replyId)).content).toBe(reader.text);
   });
 
-  it('ends with MessageFailed, and gives the quota back, when the engine fails before its first text', async () => {
+  it('ends with MessageFailed, and refunds the quota, when the engine fails before its first text', async () => {
     const { gateway, engine, replyId } = await startReply();
     expect(await messagesUsed(gateway)).toBe(1);
     const reader = subscribe(gateway, { messageId: replyId });
@@ -197,7 +198,7 @@ describe.each(TRANSPORTS)('messageStream over $name', ({ subscribe }) => {
 });
 
 describe('messageStream', () => {
-  it('emits the text before each citation into it, to readers of any speed', async () => {
+  it('emits the cited text before each citation, to readers of any speed', async () => {
     const { gateway, engine, replyId } = await startReply();
     const { accountId, deps } = gateway;
     const viewer = { accountId, scopes: new Set(), revoked: new AbortController().signal } as unknown as Parameters<
@@ -209,12 +210,12 @@ describe('messageStream', () => {
     engine.push(delta('One. '));
     await ahead.until(says('One. '));
     await events.next();
-    // While the slow one looks at the first sentence, the second is written.
+    // The second sentence is generated while the slow reader handles the first.
     engine.push(delta('Two.'), cite(9), finish);
     await ahead.ended;
-    const rest: string[] = [];
-    for await (const { type } of events) rest.push(type);
-    expect(rest).toEqual(['MessageDelta', 'CitationAdded', 'MessageCompleted']);
+    const remaining: string[] = [];
+    for await (const { type } of events) remaining.push(type);
+    expect(remaining).toEqual(['MessageDelta', 'CitationAdded', 'MessageCompleted']);
   });
 
   it('ends for all its readers when the key is revoked', async () => {

@@ -4,7 +4,7 @@ import { joinSharedReads } from '../../src/streams/shared-reads.ts';
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Two readers of one topic with the same rights, and a read that tells how often it was asked. */
+/** Two readers of one topic with the same rights, and a read that returns how often it was called. */
 function openAudience(views: readonly [string, string] = ['topic account READ', 'topic account READ']) {
   const bus = createMemoryBus();
   let count = 0;

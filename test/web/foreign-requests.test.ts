@@ -10,10 +10,10 @@ import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { createVisitor, linkOf } from './chat/support.ts';
 
-/** Longer than the editor waits before it shows something. */
+/** Longer than the editor's delay before it shows a preview. */
 const HOVER_MS = 1_500;
 
-/** A host that nobody should ask, and who has asked it. */
+/** A host that must receive no requests, and the requests it has received. */
 async function startEvilHost() {
   const asked: string[] = [];
   const server = createServer((request, response) => {
@@ -30,7 +30,7 @@ async function startEvilHost() {
   return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
 }
 
-/** Texts that look like addresses of images and pages of a host. */
+/** Texts that look like URLs of images and pages on a host. */
 const baitsFor = (host: string) => [
   `///${host}/a.png`,
   `//${host}/b.svg`,
@@ -38,12 +38,12 @@ const baitsFor = (host: string) => [
   `/\\${host}/d.jpeg`,
   `/${host}/../..//${host}/e.gif`,
   `"//${host}/f.webp"`,
-  // The editor takes no word beyond a colon.
+  // In the editor, a word ends at a colon.
   '///evil.example/x.png',
   '//evil.example/y.svg',
 ];
 
-/** Opens a page of a gateway in whose demo account everything has a bait; whatever is asked of others is noted. */
+/** Opens a page of a gateway whose demo account has a bait URL in every text; requests to other hosts are recorded. */
 async function openBaited() {
   const engine = createScriptedEngine();
   const evil = await startEvilHost();
@@ -74,7 +74,7 @@ async function openBaited() {
   return { engine, evil, gateway, key, page, foreign };
 }
 
-/** Points at every address in the result, each long enough for a preview to begin. */
+/** Hovers over every URL in the result, long enough for a preview to start. */
 async function hoverResult(page: Page): Promise<void> {
   const lines = page.locator('.result-window .view-line');
   for (const line of await lines.all()) {
@@ -122,7 +122,7 @@ describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PAT
     await page.locator('.graphiql-execute-button').click({ timeout: 30_000 });
     await page.locator('.result-window .view-line', { hasText: evil.host }).first().waitFor({ timeout: 30_000 });
     await hoverResult(page);
-    // Whatever else runs on the page knows no key, not even by the functions that the page's own script uses.
+    // Other scripts on the page cannot get the key, not even by replacing functions that the page's own script uses.
     await page.evaluate(async (host) => {
       await fetch(`http://${host}/fetched`).catch(() => {});
       await fetch('/health');
@@ -131,7 +131,7 @@ describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PAT
       try {
         new WebSocket(`ws://${host}/socket`).send('{"payload":{"extensions":{}}}');
       } catch {
-        // It is not open, and never will be.
+        // The socket is not open, and never will be.
       }
     }, evil.host);
     expect(evil.asked).toEqual([]);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { browserPath, openBrowser } from '../helpers/browser.ts';
 import { createDataDir, startGatewayProcess } from '../helpers/process.ts';
 
-/** GraphiQL as someone uses it. */
+/** The actions of a user in GraphiQL. */
 function createUser(page: Page) {
   const result = () =>
     page.evaluate(() =>
@@ -30,11 +30,11 @@ function createUser(page: Page) {
     async openTab(name: string): Promise<void> {
       await page.locator('.graphiql-tab-button', { hasText: name }).click();
       await page.locator('.graphiql-query-editor .view-lines', { hasText: name }).waitFor();
-      // GraphiQL looks for the operation a moment after the change, later than a test presses and sooner than people.
+      // GraphiQL finds the operation shortly after a change: sooner than a person clicks, but later than a test.
       await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 500)));
     },
 
-    /** Writes into the quotes at the end of a line of the pane below, in place of its last `replaced` characters. */
+    /** Types into the quotes at the end of a line in the lower pane, replacing the last `replaced` characters. */
     async write(pane: 'Headers' | 'Variables', line: number, text: string, replaced = 0): Promise<void> {
       await page.locator('.graphiql-editor-tools button', { hasText: pane }).click();
       await page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden) .monaco-editor').click();
@@ -46,7 +46,7 @@ function createUser(page: Page) {
       await page.keyboard.insertText(text);
     },
 
-    /** Runs the tab Ask; gives the id of the reply, which is not the one shown before. */
+    /** Runs the tab Ask, and returns the id of the new reply. */
     async ask(shown = 'none'): Promise<string> {
       await run();
       const answer = await resultWith(new RegExp(`"reply": \\{ "id": "(?!${shown})[0-9a-f-]{36}"`));
@@ -59,7 +59,7 @@ const QUESTION = 'How do I follow an answer?';
 
 describe('GraphiQL', () => {
   it.skipIf(browserPath === undefined)(
-    'leads a newcomer without the internet from the key to an answer that grows (needs Chromium: CHROMIUM_PATH)',
+    'takes a new user, without internet access, from the key to a streamed answer (needs Chromium: CHROMIUM_PATH)',
     { timeout: 180_000 },
     async () => {
       const gateway = await startGatewayProcess({ env: { DATA_DIR: await createDataDir(), BUILTIN_DELAY_MS: '250' } });
@@ -68,7 +68,7 @@ describe('GraphiQL', () => {
       await page.goto(`${gateway.url}/graphql`);
       await expect.poll(user.tabs, { timeout: 15_000 }).toEqual(['Chatbots', 'AddSource', 'Ask', 'Follow', 'Search']);
 
-      // The key is put in once.
+      // The key is entered once.
       await user.write('Headers', 2, gateway.key);
       await user.run();
       await user.resultWith(/"name": "ChatGraph guide"/);
@@ -78,26 +78,26 @@ describe('GraphiQL', () => {
       await user.openTab('Follow');
       await user.write('Variables', 2, first);
       await user.run();
-      const seen = new Set<string>();
+      const shownTexts = new Set<string>();
       await expect
         .poll(
           async () => {
             const text = await user.result();
             const [, content = ''] = /"content": "(.*?)" \}/.exec(text) ?? [];
-            if (text.includes('"MessageDelta"')) seen.add(content);
+            if (text.includes('"MessageDelta"')) shownTexts.add(content);
             return text;
           },
           { timeout: 90_000, interval: 100 },
         )
         .toContain('"MessageCompleted"');
-      const contents = [...seen].filter((content) => content !== '');
+      const contents = [...shownTexts].filter((content) => content !== '');
       expect(contents.length).toBeGreaterThan(3);
       for (const [index, content] of contents.entries()) {
         expect(withoutSpaces(content).startsWith(withoutSpaces(contents[index - 1] ?? ''))).toBe(true);
       }
       expect(await user.result()).toMatch(/"citations": \[ \{ "title": "/);
 
-      // A document of one's own, and a question that only it answers.
+      // The user's own source, and a question that only this source answers.
       await user.openTab('AddSource');
       await user.write('Variables', 6, '\\n\\nThe zeppelin departs from Friedrichshafen at noon.');
       await user.run();
@@ -111,13 +111,13 @@ describe('GraphiQL', () => {
       const answer = await user.resultWith(/"MessageCompleted".*Friedrichshafen/);
       expect(answer).toContain('"title": "Opening hours"');
 
-      // The key is still known when the page is loaded again.
+      // The page still has the key after a reload.
       await page.reload();
       await user.openTab('Search');
       await user.run();
       await user.resultWith(/"score": [01]/);
 
-      // The editor knows the schema, by a worker of its own.
+      // The editor knows the schema, through its own worker.
       await page.locator('.graphiql-query-editor .view-lines').click();
       await page.keyboard.press('Control+Home');
       await page.keyboard.type('{ chatb');
@@ -130,5 +130,5 @@ describe('GraphiQL', () => {
   );
 });
 
-/** The editor wraps lines where it likes. */
+/** Removes line breaks, because the editor wraps lines. */
 const withoutSpaces = (text: string) => text.replaceAll(/\s+/g, '');

@@ -38,7 +38,7 @@ function attempt(url: string, wanted: Partial<EndpointOptions> = {}, fetch = dep
 const NO_ANSWER = { statusCode: null, response: '', retryAfterMs: null, isPermanent: false };
 
 describe('an attempt', () => {
-  it('posts the body with its signatures and the headers that the endpoint wants', async () => {
+  it("posts the body with its signatures and the endpoint's custom headers", async () => {
     const receiver = await startReceiver(answer(204));
     const secret = createSecret();
     const { delivery, outcome } = attempt(receiver.url, {

@@ -40,7 +40,7 @@ describeEngines('webhookDeliveries', (engine) => {
     const gateway = await open(engine);
     const { id } = await subscribe(gateway);
     const other = await subscribe(gateway);
-    const old = await writeDelivery(gateway, id);
+    const earlier = await writeDelivery(gateway, id);
     const all = one.subscribe(gateway, { subscriptionId: null });
     const own = one.subscribe(gateway, { subscriptionId: id });
     await waitForReaders(gateway, 2);
@@ -50,13 +50,13 @@ describeEngines('webhookDeliveries', (engine) => {
     const { webhookDelivery: second } = await test(gateway, other.id);
     await all.until((event) => event.id === second.id);
     expect(idsOf(all)).toEqual([first.id, second.id]);
-    await attempt(gateway, old.id, 3);
-    const tried = await own.until((event) => event.id === old.id);
+    await attempt(gateway, earlier.id, 3);
+    const tried = await own.until((event) => event.id === earlier.id);
     expect(tried).toMatchObject({ __typename: 'WebhookDelivery', status: 'EXHAUSTED', attemptCount: 3 });
-    await all.until((event) => event.id === old.id && event.attemptCount === 3);
-    await mutate(gateway, 'redeliverWebhook', { deliveryId: old.id });
-    await own.until((event) => event.id === old.id && event.status !== 'EXHAUSTED');
-    expect(idsOf(own)).toEqual([first.id, old.id]);
+    await all.until((event) => event.id === earlier.id && event.attemptCount === 3);
+    await mutate(gateway, 'redeliverWebhook', { deliveryId: earlier.id });
+    await own.until((event) => event.id === earlier.id && event.status !== 'EXHAUSTED');
+    expect(idsOf(own)).toEqual([first.id, earlier.id]);
     for (const reader of [all, own]) reader.leave();
     await waitForReaders(gateway, 0);
   });

@@ -36,7 +36,7 @@ describe('the health of an endpoint', () => {
     expect(failAfter(well, 0, 1_000, 1_060)).toMatchObject({ isActive: false });
   });
 
-  it('starts anew when the endpoint is switched on again', () => {
+  it('is reset when the endpoint is switched on again', () => {
     const again = { ...failAfter(well, 0, 60, 120), isActive: true, disabledReason: null, failingSince: null };
     expect(again.warnedAt).not.toBeNull();
     expect(failAfter(again, 500)).toMatchObject({
@@ -84,7 +84,7 @@ describe('the allowances of endpoints', () => {
     allocateClaims(due, { subscriptionIds: inFlight, isOpen: (id) => open.includes(id), lastServed });
   const sum = (shares: ReturnType<typeof share>) => shares.reduce((total, { limit }) => total + limit, 0);
 
-  it('are 5 each, and 100 in all', () => {
+  it('are 5 each, and 100 in total', () => {
     expect(share(['a', 'b'])).toMatchObject([{ limit: 5 }, { limit: 5 }]);
     expect(share(['a'], { inFlight: ['a', 'a', 'a'] })).toMatchObject([{ limit: 2 }]);
     expect(share(['a'], { inFlight: ['a', 'a', 'a', 'a', 'a'] })).toEqual([]);

@@ -63,8 +63,8 @@ describe.skipIf(!hasPostgres)('a gateway whose Postgres is unreachable', () => {
     receiver.become(answer(200));
     wire.cut();
     for (const finish of waiting) finish();
-    const said = (text: string) => gateway.logs.filter(({ msg }) => String(msg).includes(text));
-    await vi.waitFor(() => expect(said('cannot deliver to webhook endpoints')).toHaveLength(1), soon);
+    const findLogs = (text: string) => gateway.logs.filter(({ msg }) => String(msg).includes(text));
+    await vi.waitFor(() => expect(findLogs('cannot deliver to webhook endpoints')).toHaveLength(1), soon);
     const looks = vi.spyOn(gateway.deps.clock, 'now');
     // The worker keeps trying.
     await vi.waitFor(() => expect(looks.mock.calls.length).toBeGreaterThan(3), soon);
@@ -76,7 +76,7 @@ describe.skipIf(!hasPostgres)('a gateway whose Postgres is unreachable', () => {
       );
     }, soon);
     expect(receiver.received).toHaveLength(6);
-    expect(said('cannot deliver to webhook endpoints')).toHaveLength(1);
-    expect(said('delivering to webhook endpoints again')).toHaveLength(1);
+    expect(findLogs('cannot deliver to webhook endpoints')).toHaveLength(1);
+    expect(findLogs('delivering to webhook endpoints again')).toHaveLength(1);
   });
 });

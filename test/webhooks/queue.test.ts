@@ -29,7 +29,7 @@ import { createEndpoint, type EndpointOptions, WEBHOOK_ENV } from '../helpers/we
 const sealer = createSealer(readConfig(WEBHOOK_ENV), createLogger('silent'));
 const LEASE_MS = 30_000;
 
-/** Opens a queue with an account, and a clock that the test turns. */
+/** Opens a queue with an account, and a clock that the test moves. */
 async function openQueue(engine: TestEngine) {
   const { url } = await createDatabase(engine);
   const db = await openDatabase({ url, role: 'gateway' });

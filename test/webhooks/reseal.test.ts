@@ -21,8 +21,8 @@ it('keeps secrets and headers when SECRET_KEY is replaced', async () => {
 
   const { deps, ...after } = await startGateway({ database, env: { SECRET_KEY: second } });
   const read = async (subscriptionId: string) => {
-    const found = await findEndpoint(deps.db.read, before.accountId, subscriptionId);
-    return found && unsealParts(deps.sealer, subscriptionId, found.sealed);
+    const endpoint = await findEndpoint(deps.db.read, before.accountId, subscriptionId);
+    return endpoint && unsealParts(deps.sealer, subscriptionId, endpoint.sealed);
   };
   expect(await read(id)).toEqual({ secret: rotated.secret, oldSecret: secret, headers: { 'X-A': 'a' } });
   expect(await read(plain.id)).toEqual({ secret: plain.secret, oldSecret: null, headers: {} });
@@ -39,8 +39,8 @@ it('rotates the secret of a subscription whose secret cannot be unsealed', async
   const selection = 'webhookSubscription { headerNames } secret';
   const rotated = await mutate<{ secret: string }>(gateway, 'rotateWebhookSecret', { id }, { selection, key: own.key });
   expect(rotated).toMatchObject({ webhookSubscription: { headerNames: [] } });
-  const found = await findEndpoint(gateway.deps.db.read, before.accountId, id);
-  expect(found && unsealParts(gateway.deps.sealer, id, found.sealed)).toEqual({
+  const endpoint = await findEndpoint(gateway.deps.db.read, before.accountId, id);
+  expect(endpoint && unsealParts(gateway.deps.sealer, id, endpoint.sealed)).toEqual({
     secret: rotated.secret,
     oldSecret: null,
     headers: {},

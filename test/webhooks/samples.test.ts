@@ -8,7 +8,7 @@ import { webSocket } from '../helpers/streams.ts';
 import { SECRET_KEY, subscribe } from '../helpers/webhooks/webhooks.ts';
 import { mutate } from '../schema/support.ts';
 
-/** Events that nothing causes yet, or only the passing of time. */
+/** Events that have no cause yet, or are caused only by the passage of time. */
 const LATER: readonly WebhookEventName[] = ['SOURCE_FAILED', 'WEBHOOK_DISABLED'];
 
 /** The names of an object's fields in order, each with its type. */
@@ -16,7 +16,7 @@ function formOf(data: object): string[] {
   return Object.entries(data).map(([name, value]) => `${name}: ${Array.isArray(value) ? 'array' : typeof value}`);
 }
 
-it('has a sample of each event in exactly the form in which it is sent', async () => {
+it('has a sample of each event in exactly the format in which it is sent', async () => {
   const engine = createScriptedEngine();
   const gateway = await startGateway({
     env: { SECRET_KEY, MONTHLY_MESSAGE_LIMIT: '2' },

@@ -29,7 +29,7 @@ it('shows a secret only in the response that creates it, and the value of a head
       { id, ...fields },
       { selection: `webhookSubscription { ${SUBSCRIPTION} }` },
     );
-  const rest = async (path: string, init?: RequestInit) => {
+  const callRest = async (path: string, init?: RequestInit) => {
     const authorized = { Authorization: `Bearer ${gateway.key}`, 'Content-Type': 'application/json' };
     return (await gateway.fetch(`/v1/webhooks${path}`, { ...init, headers: authorized })).text();
   };
@@ -50,10 +50,10 @@ it('shows a secret only in the response that creates it, and the value of a head
       `{ webhookSubscriptions(first: 5) { nodes { ${SUBSCRIPTION} deliveries(first: 5) { nodes { ${DELIVERY} } } } } }`,
     ),
     await gateway.graphql('{ webhookSubscriptions { nodes { secret headers { value } } } }'),
-    await rest(''),
-    await rest(`/${id}`),
-    await rest(`/${id}/deliveries`),
-    await rest(`/${id}`, { method: 'PATCH', body: JSON.stringify({ headers: { Authorization: `${VALUE}\n` } }) }),
+    await callRest(''),
+    await callRest(`/${id}`),
+    await callRest(`/${id}/deliveries`),
+    await callRest(`/${id}`, { method: 'PATCH', body: JSON.stringify({ headers: { Authorization: `${VALUE}\n` } }) }),
     await (await gateway.fetch('/metrics')).text(),
   ];
   await gateway.close();

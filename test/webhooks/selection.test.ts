@@ -149,11 +149,11 @@ describe('a document', () => {
   });
 
   it('cannot select a field that needs more than READ', () => {
-    const seen = new Set<GraphQLNamedType>();
+    const visited = new Set<GraphQLNamedType>();
     const guarded: string[][] = [];
     const walk = (type: GraphQLNamedType) => {
-      if (seen.has(type)) return;
-      seen.add(type);
+      if (visited.has(type)) return;
+      visited.add(type);
       if (isAbstractType(type)) schema.getPossibleTypes(type).forEach(walk);
       if (!isObjectType(type) && !isInterfaceType(type)) return;
       for (const field of Object.values(type.getFields())) {

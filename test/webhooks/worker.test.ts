@@ -21,7 +21,7 @@ const HOUR = 60 * MINUTE;
 const soon = { timeout: 3_000, interval: 20 };
 
 describeEngines('the webhook worker', (engine) => {
-  it('sends an event at once, once, with the body of the contract', async () => {
+  it('sends an event immediately, exactly once, with the body of the contract', async () => {
     const gateway = await startWebhookGateway({ engine });
     const receiver = await startReceiver();
     const id = await subscribeEndpoint(gateway, receiver.url);
@@ -147,9 +147,9 @@ describeEngines('the webhook worker', (engine) => {
 
   it('switches off an endpoint that answers 410, and sends WEBHOOK_DISABLED to the others', async () => {
     const gateway = await startWebhookGateway({ engine });
-    const gone = await startReceiver(answer(410));
+    const goneReceiver = await startReceiver(answer(410));
     const other = await startReceiver();
-    const id = await subscribeEndpoint(gateway, gone.url);
+    const id = await subscribeEndpoint(gateway, goneReceiver.url);
     await subscribeEndpoint(gateway, other.url, { events: ['WEBHOOK_DISABLED'] });
     await captureLeads(gateway);
     await vi.waitFor(() => expect(other.received).toHaveLength(1), soon);
@@ -179,7 +179,7 @@ describeEngines('the webhook worker', (engine) => {
     );
   });
 
-  it('corrects, at the start, due times that a clock, set back since, wrote too late', async () => {
+  it('corrects due times at the start that are too late because the clock has been set back since', async () => {
     const database = await createDatabase(engine);
     const first = await startWebhookGateway({ engine, database });
     const receiver = await startReceiver(failTimes(1));
@@ -259,8 +259,8 @@ describeEngines('the webhook worker', (engine) => {
       'query ($id: ID!) { webhookSubscription(id: $id) { willBeDisabledAt } }',
       { id },
     );
-    const left = Date.parse(data.webhookSubscription.willBeDisabledAt) - clock.now();
-    expect(Math.abs(left - 60 * HOUR)).toBeLessThan(MINUTE);
+    const remainingMs = Date.parse(data.webhookSubscription.willBeDisabledAt) - clock.now();
+    expect(Math.abs(remainingMs - 60 * HOUR)).toBeLessThan(MINUTE);
     clock.turn(59 * HOUR);
     await fail();
     expect(await readSubscription(gateway, id)).toMatchObject({ isActive: true, failingSince });
@@ -318,7 +318,7 @@ describeEngines('the webhook worker', (engine) => {
     }, soon);
   });
 
-  it('notifies delivery streams when a delivery is created and when it was tried', async () => {
+  it('notifies delivery streams when a delivery is created and after each attempt', async () => {
     const gateway = await startWebhookGateway({ engine });
     const { promise, resolve } = Promise.withResolvers<() => void>();
     const receiver = await startReceiver((response) => resolve(() => response.end()));

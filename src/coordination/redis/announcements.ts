@@ -4,32 +4,33 @@ import type { Channels } from './channels.ts';
 import type { RedisLink } from './link.ts';
 import type { Outbox } from './outbox.ts';
 
-/** The channel that every process subscribes to for its whole life. */
+/** The channel that every process subscribes to as long as it runs. */
 export const ANNOUNCEMENTS = 'announcements';
 
-const LOOK_AGAIN_MS = 10_000;
+const MISSED_INTERVAL_MS = 10_000;
 
 /**
- * Creates the announcements of processes that share a Redis. While Redis is unavailable announcements are dropped: they
- * may be meaningless later. When it is available again, the other processes are notified that they have missed some.
+ * Creates the announcements of processes that share a Redis. While Redis is unavailable, announcements are dropped,
+ * because they may be meaningless later. When it is available again, the other processes are notified that they missed
+ * some.
  */
 export function createRedisAnnouncements(
   link: RedisLink,
   channels: Channels,
   outbox: Outbox,
 ): Announcements & { close(): void } {
-  const self = randomUUID().slice(0, 8);
+  const senderId = randomUUID().slice(0, 8);
   const listeners = new Map<AnnouncementKind, Set<(text: string) => void>>();
-  const missing = new Set<() => void>();
-  const full = link.nameOf(ANNOUNCEMENTS);
-  let waiting: string[] = [];
+  const missedListeners = new Set<() => void>();
+  const channelName = link.nameOf(ANNOUNCEMENTS);
+  let pending: string[] = [];
   let hasDropped = false;
 
-  const haveNews = outbox.add({
+  const requestFlush = outbox.add({
     fill(batch) {
-      for (const message of waiting) batch.publish(full, message);
-      waiting = [];
-      if (hasDropped) batch.publish(full, `${self} missed `);
+      for (const message of pending) batch.publish(channelName, message);
+      pending = [];
+      if (hasDropped) batch.publish(channelName, `${senderId} missed `);
       hasDropped = false;
     },
     settle(replies) {
@@ -37,30 +38,30 @@ export function createRedisAnnouncements(
     },
   });
 
-  const tellMissed = () => {
-    for (const listener of missing) link.notify(listener, undefined);
+  const notifyMissed = () => {
+    for (const listener of missedListeners) link.notify(listener, undefined);
   };
   channels.subscribe(ANNOUNCEMENTS, {
     onMessage(message) {
       const { sender, kind = '', text = '' } = /^(?<sender>\S+) (?<kind>\S+) (?<text>.*)$/s.exec(message)?.groups ?? {};
-      if (sender === self) return;
-      if (kind === 'missed') tellMissed();
+      if (sender === senderId) return;
+      if (kind === 'missed') notifyMissed();
       for (const listener of listeners.get(kind as AnnouncementKind) ?? []) link.notify(listener, text);
     },
-    onGap: tellMissed,
+    onGap: notifyMissed,
   });
   const timer = setInterval(() => {
-    if (!link.isUp) tellMissed();
-  }, LOOK_AGAIN_MS).unref();
+    if (!link.isUp) notifyMissed();
+  }, MISSED_INTERVAL_MS).unref();
 
   return {
     announce(kind, text) {
-      if (link.isUp) waiting.push(`${self} ${kind} ${text}`);
+      if (link.isUp) pending.push(`${senderId} ${kind} ${text}`);
       else hasDropped = true;
-      haveNews();
+      requestFlush();
     },
     on: (kind, listener) => void listeners.set(kind, (listeners.get(kind) ?? new Set()).add(listener)),
-    onMissed: (listener) => void missing.add(listener),
+    onMissed: (listener) => void missedListeners.add(listener),
     close: () => clearInterval(timer),
   };
 }

@@ -4,8 +4,8 @@ import type { RedisLink } from './link.ts';
 export interface ChannelListener {
   onMessage(message: string): void;
   /**
-   * Messages may have been missed. Called once all messages arrive from now on, which a new listener also waits for,
-   * and when that ends.
+   * Called when messages may have been missed: once the subscription is established, also for each new listener, and
+   * when it is lost.
    */
   onGap(): void;
 }
@@ -18,51 +18,51 @@ export interface Channels {
 
 interface Channel {
   listener: ChannelListener | undefined;
-  state: 'new' | 'asked' | 'heard';
+  state: 'new' | 'requested' | 'established';
 }
 
-/** How long a subscription without a listener stays: readers of a conversation often leave and return. */
+/** How long a subscription without a listener is kept, because clients often leave a conversation and return. */
 const LINGER_MS = 1_000;
 
 /** Creates the channels of a link. One command subscribes to all channels joined in one turn of the event loop. */
 export function createChannels(link: RedisLink): Channels {
   const { subscriber, notify } = link;
   const channels = new Map<string, Channel>();
-  let isAsking = false;
-  let isTidying = false;
+  let isSubscribeScheduled = false;
+  let isUnsubscribeScheduled = false;
 
-  function ask(): void {
-    isAsking = false;
+  function subscribePending(): void {
+    isSubscribeScheduled = false;
     if (!link.isUp) return;
-    const asked = [...channels].filter(([, { state, listener }]) => state === 'new' && listener !== undefined);
-    if (asked.length === 0) return;
-    for (const [, channel] of asked) channel.state = 'asked';
-    subscriber.subscribe(...asked.map(([name]) => name)).then(
+    const requested = [...channels].filter(([, { state, listener }]) => state === 'new' && listener !== undefined);
+    if (requested.length === 0) return;
+    for (const [, channel] of requested) channel.state = 'requested';
+    subscriber.subscribe(...requested.map(([name]) => name)).then(
       () => {
-        for (const [, channel] of asked) {
-          if (channel.state !== 'asked') continue;
-          channel.state = 'heard';
+        for (const [, channel] of requested) {
+          if (channel.state !== 'requested') continue;
+          channel.state = 'established';
           if (channel.listener) notify(channel.listener.onGap, undefined);
         }
       },
-      // The state of the subscriptions is unknown now; a new connection starts afresh.
+      // The state of the subscriptions is unknown now, so a new connection starts from scratch.
       () => subscriber.stream.destroy(),
     );
   }
 
-  function tidy(): void {
-    isTidying = false;
+  function unsubscribeIdle(): void {
+    isUnsubscribeScheduled = false;
     const idle = [...channels].filter(([, { listener }]) => listener === undefined);
     for (const [name] of idle) channels.delete(name);
-    const asked = idle.filter(([, { state }]) => state !== 'new').map(([name]) => name);
-    if (asked.length > 0 && link.isUp) subscriber.unsubscribe(...asked).catch(() => subscriber.stream.destroy());
+    const names = idle.filter(([, { state }]) => state !== 'new').map(([name]) => name);
+    if (names.length > 0 && link.isUp) subscriber.unsubscribe(...names).catch(() => subscriber.stream.destroy());
   }
 
-  function leave(channel: Channel): void {
+  function release(channel: Channel): void {
     channel.listener = undefined;
-    if (isTidying) return;
-    isTidying = true;
-    setTimeout(tidy, LINGER_MS).unref();
+    if (isUnsubscribeScheduled) return;
+    isUnsubscribeScheduled = true;
+    setTimeout(unsubscribeIdle, LINGER_MS).unref();
   }
 
   subscriber.on('message', (name: string, message: string) => {
@@ -74,25 +74,25 @@ export function createChannels(link: RedisLink): Channels {
       channel.state = 'new';
       if (!isUp && channel.listener) notify(channel.listener.onGap, undefined);
     }
-    if (isUp) ask();
+    if (isUp) subscribePending();
   });
 
   return {
     subscribe(name, listener) {
-      const known = channels.get(link.nameOf(name));
-      const channel: Channel = known ?? { listener, state: 'new' };
+      const existing = channels.get(link.nameOf(name));
+      const channel: Channel = existing ?? { listener, state: 'new' };
       channel.listener = listener;
       channels.set(link.nameOf(name), channel);
-      if (channel.state === 'heard') {
+      if (channel.state === 'established') {
         setImmediate(() => {
-          if (channel.listener === listener && channel.state === 'heard') notify(listener.onGap, undefined);
+          if (channel.listener === listener && channel.state === 'established') notify(listener.onGap, undefined);
         });
-      } else if (!isAsking) {
-        isAsking = true;
-        setImmediate(ask);
+      } else if (!isSubscribeScheduled) {
+        isSubscribeScheduled = true;
+        setImmediate(subscribePending);
       }
       return () => {
-        if (channel.listener === listener) leave(channel);
+        if (channel.listener === listener) release(channel);
       };
     },
   };

@@ -5,7 +5,7 @@ import { createNotify, type Notify } from '../notify.ts';
 
 /** The connections of this process to the shared Redis. */
 export interface RedisLink {
-  /** For commands; rejects a command that cannot be sent at once, or has no reply within a second. */
+  /** For commands; rejects a command that cannot be sent immediately, or has no reply within a second. */
   readonly commands: Redis;
   /** For subscriptions only. */
   readonly subscriber: Redis;
@@ -13,15 +13,15 @@ export interface RedisLink {
   readonly isUp: boolean;
   /** Calls `listener` after each change of `isUp`. */
   onChange(listener: (isUp: boolean) => void): void;
-  /** Calls a listener of events of the link. */
+  /** Calls a listener of the link, and logs its first error. */
   readonly notify: Notify;
   readonly logger: Logger;
-  /** The name of a key or channel in Redis: installations that share a server have different prefixes. */
+  /** Returns the name of a key or channel in Redis, with the prefix that separates installations on the same server. */
   nameOf(name: string): string;
   close(): void;
 }
 
-/** The address of a Redis. */
+/** How to connect to a Redis. */
 export interface RedisOptions {
   /** `redis://` or `rediss://`. */
   readonly url: string;
@@ -36,8 +36,8 @@ const HEARTBEAT_MS = 2_000;
 const REFUSED = /WRONGPASS|NOAUTH|invalid password/i;
 
 /**
- * Opens the connections and reconnects them when they are lost. An unreachable Redis is no failure: its users continue
- * without it until it is back.
+ * Opens the connections and reconnects them when they are lost. An unreachable Redis is not an error: the rest of the
+ * program continues without it until it is back.
  * @throws StartupError when it refuses the credentials of the URL.
  */
 export async function openRedis({ url, prefix, logger }: RedisOptions): Promise<RedisLink> {
@@ -49,7 +49,7 @@ export async function openRedis({ url, prefix, logger }: RedisOptions): Promise<
       connectionName: `chatgraph-${name}`,
       connectTimeout: CONNECT_TIMEOUT_MS,
       commandTimeout: COMMAND_TIMEOUT_MS,
-      // A command that cannot be sent fails at once; a lost connection fails its pending commands.
+      // A command that cannot be sent fails immediately; a lost connection fails its pending commands.
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       autoResendUnfulfilledCommands: false,
@@ -62,36 +62,36 @@ export async function openRedis({ url, prefix, logger }: RedisOptions): Promise<
   const listeners = new Set<(isUp: boolean) => void>();
   const opened = Promise.withResolvers<void>();
   let isUp = false;
-  let isMissed = false;
+  let isOutageLogged = false;
   let isClosed = false;
 
-  function notice(error?: Error): void {
+  function updateStatus(error?: Error): void {
     if (isClosed) return;
     const wasUp = isUp;
     isUp = clients.every(({ status }) => status === 'ready');
-    if (isUp && isMissed) logger.info('Redis is available again');
+    if (isUp && isOutageLogged) logger.info('Redis is available again');
     // One log line per outage, however many attempts.
-    if (!isUp && !isMissed && (wasUp || error)) {
+    if (!isUp && !isOutageLogged && (wasUp || error)) {
       logger.warn({ reason: error?.message ?? 'connection lost' }, 'Redis is unavailable; continuing without it');
     }
-    isMissed = !isUp && (isMissed || wasUp || error !== undefined);
+    isOutageLogged = !isUp && (isOutageLogged || wasUp || error !== undefined);
     if (isUp !== wasUp) for (const listener of listeners) notify(listener, isUp);
     if (isUp || error) opened.resolve();
   }
 
   for (const client of clients) {
-    client.on('ready', () => notice());
-    client.on('close', () => notice());
+    client.on('ready', () => updateStatus());
+    client.on('close', () => updateStatus());
     client.on('error', (error: Error) => {
       if (REFUSED.test(error.message)) {
         opened.reject(new StartupError(`REDIS_URL: Redis refuses the credentials: ${error.message}`));
       }
-      notice(error);
+      updateStatus(error);
     });
-    // The driver keeps trying, and reports by events.
+    // The driver keeps trying, and reports the outcome through events.
     client.connect().catch(() => {});
   }
-  // A silently cut connection would go unnoticed by a process that only listens.
+  // Without pings, a process that only listens would not notice a silently cut connection.
   const heartbeat = setInterval(() => {
     for (const client of clients) if (client.status === 'ready') client.ping().catch(() => client.stream.destroy());
   }, HEARTBEAT_MS);

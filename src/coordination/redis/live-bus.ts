@@ -10,39 +10,39 @@ export interface RedisBus extends LiveBus {
   wake(topic: string, hint?: ChangeHint): void;
 }
 
-/** The maximum wait of a listener while every signal arrives: it finds a signal that Redis itself loses this late. */
+/** The maximum wait of a listener while Redis is available: the delay when Redis itself loses a signal. */
 const MAX_WAIT_MS = 5_000;
 
 /**
  * Creates a bus that several processes share. The in-memory bus wakes listeners in the same process, with or without
  * Redis; a message on the topic's channel wakes those in other processes. A process subscribes only to topics with
- * listeners; it wakes them once when the subscription starts, and whenever a signal may have been missed.
+ * listeners; it wakes these once when the subscription starts, and whenever they may have missed a signal.
  */
 export function createRedisBus(link: RedisLink, channels: Channels, outbox: Outbox): RedisBus {
-  const self = randomUUID().slice(0, 8);
+  const senderId = randomUUID().slice(0, 8);
   const local = createMemoryBus(link.logger);
-  const heard = new Map<string, { count: number; leave: () => void }>();
+  const subscriptions = new Map<string, { count: number; leave: () => void }>();
   const dirty = new Map<string, ChangeHint>();
-  let pending: [topic: string, news: ChangeHint][] = [];
-  const haveNews = outbox.add({
+  let pending: [topic: string, hint: ChangeHint][] = [];
+  const requestFlush = outbox.add({
     fill(batch) {
       pending = [...dirty];
       dirty.clear();
-      for (const [topic, hint] of pending) batch.publish(link.nameOf(channelOf(topic)), `${self} ${hint}`);
+      for (const [topic, hint] of pending) batch.publish(link.nameOf(channelOf(topic)), `${senderId} ${hint}`);
     },
     settle(replies) {
-      for (const [index, [topic, hint]] of pending.entries()) if (replies[index]?.[0]) note(topic, hint);
+      for (const [index, [topic, hint]] of pending.entries()) if (replies[index]?.[0]) markDirty(topic, hint);
     },
   });
 
-  function note(topic: string, hint: ChangeHint): void {
+  function markDirty(topic: string, hint: ChangeHint): void {
     if (dirty.get(topic) !== 'anything') dirty.set(topic, hint);
   }
 
-  function hear(topic: string) {
+  function subscribeTopic(topic: string) {
     const onMessage = (text: string) => {
       const [sender, hint] = text.split(' ');
-      if (sender !== self) local.publish(topic, hint === 'text' ? hint : 'anything');
+      if (sender !== senderId) local.publish(topic, hint === 'text' ? hint : 'anything');
     };
     return { count: 0, leave: channels.subscribe(channelOf(topic), { onMessage, onGap: () => local.publish(topic) }) };
   }
@@ -50,26 +50,26 @@ export function createRedisBus(link: RedisLink, channels: Channels, outbox: Outb
   return {
     publish(topic, hint = 'anything') {
       local.publish(topic, hint);
-      // Listeners that miss it read by themselves; all do when Redis is back.
+      // Listeners in other processes read without a signal meanwhile, and are woken when Redis is back.
       if (!link.isUp) return;
-      note(topic, hint);
-      haveNews();
+      markDirty(topic, hint);
+      requestFlush();
     },
 
     subscribe(topic, listener) {
       const unsubscribe = local.subscribe(topic, listener);
-      const hearing = heard.get(topic) ?? hear(topic);
-      heard.set(topic, hearing);
-      hearing.count++;
+      const subscription = subscriptions.get(topic) ?? subscribeTopic(topic);
+      subscriptions.set(topic, subscription);
+      subscription.count++;
       let isListening = true;
       return () => {
         unsubscribe();
         if (!isListening) return;
         isListening = false;
-        hearing.count--;
-        if (hearing.count > 0) return;
-        heard.delete(topic);
-        hearing.leave();
+        subscription.count--;
+        if (subscription.count > 0) return;
+        subscriptions.delete(topic);
+        subscription.leave();
       };
     },
 

@@ -6,9 +6,10 @@ import { createTextMirrors } from './text-mirrors.ts';
 import { createTextWriter } from './text-writer.ts';
 
 /**
- * Creates the live texts of processes that share a Redis. The generating process stores the whole answer there and
- * publishes each delta. A reader first subscribes to the channel, then reads the whole, then appends the deltas.
- * @param wake signals a topic in this process.
+ * Creates the live texts of processes that share a Redis. The generating process stores the full answer in Redis and
+ * publishes each delta. Another process first subscribes to the channel, then reads the full answer, then appends the
+ * deltas.
+ * @param wake signals a topic in this process only.
  */
 export function createRedisTexts(
   link: RedisLink,

@@ -26,13 +26,14 @@ export interface Outbox {
 const MAX_PAUSE_MS = 20;
 
 /**
- * Creates the outbox of a link. Commands go out at once; a batch whose replies took X ms is followed by a pause of X
- * ms, at most 20, so that under load batches become fewer and larger. One batch is in progress at a time, so nothing
- * queues up before a slow Redis. While Redis is unavailable no sender is called; all are when it is back.
+ * Creates the outbox of a link. Commands are sent immediately; a batch whose replies took X ms is followed by a pause
+ * of X ms, at most 20, so that under load batches become fewer and larger. One batch is in progress at a time, so
+ * commands do not queue up in front of a slow Redis. While Redis is unavailable, no sender is called; when it is back,
+ * all are.
  */
 export function createOutbox(link: RedisLink): Outbox {
   const senders: Sender[] = [];
-  let restUntil = 0;
+  let pauseUntil = 0;
   let isScheduled = false;
   let sending: Promise<void> | undefined;
   let isWaiting = false;
@@ -54,10 +55,7 @@ export function createOutbox(link: RedisLink): Outbox {
     }
   }
 
-  /**
-   * A batch rejected as a whole counts as one in which every command failed: the senders retry with their next
-   * commands.
-   */
+  /** If Redis rejects the whole batch, every command counts as failed: the senders retry with their next commands. */
   async function execute(batch: ChainableCommander): Promise<readonly Reply[]> {
     const { length } = batch;
     try {
@@ -81,7 +79,7 @@ export function createOutbox(link: RedisLink): Outbox {
     await sending;
     sending = undefined;
     const now = performance.now();
-    restUntil = now + Math.min(now - startedAt, MAX_PAUSE_MS);
+    pauseUntil = now + Math.min(now - startedAt, MAX_PAUSE_MS);
     if (isWaiting) schedule();
   }
 
@@ -89,8 +87,8 @@ export function createOutbox(link: RedisLink): Outbox {
     isWaiting = true;
     if (isScheduled || sending !== undefined || !link.isUp) return;
     isScheduled = true;
-    const rest = restUntil - performance.now();
-    if (rest > 1) setTimeout(flush, rest);
+    const pauseMs = pauseUntil - performance.now();
+    if (pauseMs > 1) setTimeout(flush, pauseMs);
     else setImmediate(flush);
   }
 

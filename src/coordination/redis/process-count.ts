@@ -10,18 +10,18 @@ export interface ProcessCount {
 
 const INTERVAL_MS = 5_000;
 
-/** Counts the processes every few seconds, by the subscriptions to the announcements. */
+/** Counts the processes every five seconds, by their subscriptions to the announcements. */
 export function watchProcessCount(link: RedisLink): ProcessCount {
   const channel = link.nameOf(ANNOUNCEMENTS);
   let count = 2;
 
-  async function look(): Promise<void> {
+  async function refresh(): Promise<void> {
     if (!link.isUp) return;
     const [, listeners] = (await link.commands.pubsub('NUMSUB', channel)) as [string, number];
-    // Just after a restart of Redis some processes are not back yet.
+    // Just after a restart of Redis, some processes have not reconnected yet.
     count = Math.max(1, listeners);
   }
 
-  const timer = setInterval(() => void look().catch(() => {}), INTERVAL_MS).unref();
+  const timer = setInterval(() => void refresh().catch(() => {}), INTERVAL_MS).unref();
   return { count: () => count, close: () => clearInterval(timer) };
 }

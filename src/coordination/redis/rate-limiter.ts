@@ -5,12 +5,12 @@ import { type AllowedLog, createAllowedLog } from '../allowed-requests.ts';
 import { createMemoryRateLimiter, RATE_WINDOW_MS, type RateLimiter, type RateLimitResult } from '../rate-limiter.ts';
 import type { RedisLink } from './link.ts';
 
-/** The options of the limiter beside its Redis. */
+/** The options of the limiter, apart from its Redis. */
 export interface RedisRateLimiterOptions {
   readonly clock: Clock;
-  /** How many processes share a limit, as far as is known; by itself, a process allows its share only. */
+  /** Returns how many processes share a limit, as far as is known. Without Redis, a process allows only its share. */
   readonly countNodes: () => number;
-  /** The product has one window, tests a shorter one. */
+  /** Absent: 60 seconds. Tests use a shorter window. */
   readonly windowMs?: number;
   /** How long to wait for Redis; absent: 50. */
   readonly timeoutMs?: number | undefined;
@@ -19,7 +19,10 @@ export interface RedisRateLimiterOptions {
 const TIMEOUT_MS = 50;
 const FAILURES = 3;
 const PAUSE_MS = 1_000;
-/** How long all processes need to find a Redis that is back and to report what they had allowed. */
+/**
+ * How long all processes need, after Redis is back, to reconnect and to report the requests that they allowed without
+ * it.
+ */
 const RETURN_MS = 5_000;
 /** How far an entry may be ahead of the server's clock, in microseconds. */
 const MAX_CLOCK_STEP_US = 1_000_000;
@@ -27,9 +30,9 @@ const MAX_CLOCK_STEP_US = 1_000_000;
 /**
  * KEYS: the log of allowed requests, by time in microseconds. ARGV: the window in microseconds, limit, cost, the name
  * of the process, and the number of its first request. Times are the server's own: the only clock that all share. If
- * that clock was set back, entries of the future are dropped: they would block callers until it has caught up. Returns
- * whether the request is allowed, how many count then, and the microseconds until one fewer counts, and until the same
- * request would be allowed.
+ * that clock was set back, entries in the future are dropped, because they would block callers until the clock has
+ * caught up. Returns whether the request is allowed, how many requests count afterwards, the microseconds until one
+ * fewer counts, and the microseconds until the same request would be allowed.
  */
 const CONSUME = `
 local log, window, limit, cost = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -63,8 +66,8 @@ return { passes and 1 or 0, used, used > 0 and wait(1) or 0, not passes and used
 const CONSUME_SHA = hash('sha1', CONSUME);
 
 /**
- * KEYS: the same log. ARGV: the window, the name of the process, then for each of its allowed requests how many
- * microseconds ago it was, the first number, and how many. Existing entries stay as they are.
+ * KEYS: the same log. ARGV: the window, the name of the process, then for each group of its allowed requests how many
+ * microseconds ago they were, the number of the first, and their count. Existing entries do not change.
  */
 const REPORT = `
 local log, window, name = KEYS[1], tonumber(ARGV[1]), ARGV[2]
@@ -80,7 +83,7 @@ end
 redis.call('PEXPIRE', log, text(math.ceil(window / 1000)))`;
 
 /** The maximum number of entries in one report: a script blocks all other commands. */
-const REPORTED_AT_ONCE = 500;
+const MAX_REPORTED_ENTRIES = 500;
 
 /** The state of one process's limiter. */
 interface SharedLimiter {
@@ -97,16 +100,16 @@ interface SharedLimiter {
   readonly name: string;
   /** Keys with requests that were allowed here and not yet reported to Redis. */
   readonly unreported: Set<string>;
-  /** When a key at its limit will have room again; past entries are dropped a window later. */
+  /** When a key at its limit will accept a request again; past entries are dropped a window later. */
   readonly fullUntil: Map<string, number>;
   sweptAt: number;
   nextNumber: number;
-  /** When Redis was last found again, and how many processes there were before it was lost. */
+  /** When Redis last became available again, and how many processes there were before the outage. */
   returnedAt: number;
   nodesBefore: number;
 }
 
-/** How many requests to consume, and the number of the first. */
+/** The number of requests to consume, and the sequence number of the first. */
 interface Requests {
   readonly cost: number;
   readonly first: number;
@@ -115,9 +118,9 @@ interface Requests {
 /**
  * Creates a limiter that all processes with the same Redis share. When Redis does not reply within 50 ms, a process
  * allows its share only: requests that Redis has allowed it before count against the share, and a key that Redis has
- * called full stays full until its oldest request leaves the window. When Redis is back, each process reports what it
- * has allowed in the last window, with names that count once; until the others have had time to report, its share
- * limits it as well.
+ * reported as full stays full until its oldest request leaves the window. When Redis is back, each process reports the
+ * requests that it has allowed in the last window, each under a name that counts only once; until the others have had
+ * time to report, its share limits it as well.
  */
 export function createRedisRateLimiter(link: RedisLink, options: RedisRateLimiterOptions): RateLimiter {
   const { clock, countNodes, windowMs = RATE_WINDOW_MS, timeoutMs = TIMEOUT_MS } = options;
@@ -155,7 +158,7 @@ async function take(limiter: SharedLimiter, key: string, limit: number, cost: nu
   if (result === undefined) return consumeShare(limiter, key, limit, requests);
   if (result.isAllowed && cost > 0) {
     void limiter.own.consume(key, limit, cost);
-    notePassed(limiter, key, requests);
+    recordAllowed(limiter, key, requests);
   }
   if (limiter.unreported.size > 0) reportAll(limiter);
   return result;
@@ -170,13 +173,13 @@ async function consumeShared(
 ): Promise<RateLimitResult | undefined> {
   const { link, breaker, windowMs, timeoutMs, name } = limiter;
   if (!link.isUp || !breaker.tryNow()) return undefined;
-  // On the same connection, so before the next command.
+  // On the same connection, so Redis runs it before the next command.
   if (limiter.unreported.has(key)) report(limiter, key);
   try {
     const args = [windowMs * 1_000, limit, cost, name, first] as const;
     const [passes, used, reset, retry] = await within(timeoutMs, evaluate(link, link.nameOf(`rate:${key}`), args));
     breaker.succeed();
-    if (used >= limit) noteFull(limiter, key, reset / 1_000);
+    if (used >= limit) recordFull(limiter, key, reset / 1_000);
     return {
       isAllowed: passes === 1,
       limit,
@@ -214,7 +217,7 @@ function consumeShare(limiter: SharedLimiter, key: string, limit: number, reques
   }
   const result = limiter.own.consume(key, share, cost) as RateLimitResult;
   if (result.isAllowed && cost > 0) {
-    notePassed(limiter, key, requests);
+    recordAllowed(limiter, key, requests);
     limiter.unreported.add(key);
   }
   // A request larger than the share has to wait for Redis.
@@ -230,11 +233,11 @@ function shareOf(limiter: SharedLimiter, limit: number): number {
 const isJustBack = ({ clock, returnedAt, windowMs }: SharedLimiter): boolean =>
   clock.monotonicMs() - returnedAt < Math.min(RETURN_MS, windowMs);
 
-function notePassed({ passed, clock }: SharedLimiter, key: string, { cost, first }: Requests): void {
+function recordAllowed({ passed, clock }: SharedLimiter, key: string, { cost, first }: Requests): void {
   passed.add(key, { at: clock.monotonicMs(), first, count: cost });
 }
 
-function noteFull(limiter: SharedLimiter, key: string, resetMs: number): void {
+function recordFull(limiter: SharedLimiter, key: string, resetMs: number): void {
   const { fullUntil, windowMs } = limiter;
   const now = limiter.clock.monotonicMs();
   if (now - limiter.sweptAt >= windowMs) {
@@ -259,22 +262,23 @@ function report({ link, clock, windowMs, passed, name, unreported }: SharedLimit
   unreported.delete(key);
   const now = clock.monotonicMs();
   const entries = passed.of(key, now);
-  for (let start = 0; start < entries.length; start += REPORTED_AT_ONCE) {
-    const some = entries.slice(start, start + REPORTED_AT_ONCE);
-    const args = some.flatMap(({ at, first, count }) => [Math.round((now - at) * 1_000), first, count]);
-    // With the script's text: a restarted server does not know its hash, and would run it after later commands.
+  for (let start = 0; start < entries.length; start += MAX_REPORTED_ENTRIES) {
+    const chunk = entries.slice(start, start + MAX_REPORTED_ENTRIES);
+    const args = chunk.flatMap(({ at, first, count }) => [Math.round((now - at) * 1_000), first, count]);
+    // Sends the script's text, because a restarted server does not know its hash: a second attempt would run after
+    // later commands.
     const reported = link.commands.eval(REPORT, 1, link.nameOf(`rate:${key}`), windowMs * 1_000, name, ...args);
     reported.catch(() => unreported.add(key));
   }
 }
 
 async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
+  const { promise: timeout, reject } = Promise.withResolvers<never>();
   const fail = () => reject(new Error('Redis does not answer in time.'));
-  // If this process was late the reply is there already, and is read before the timer's second turn.
+  // If this process was delayed, the reply has arrived already, and is read before `fail` runs.
   const timer = setTimeout(() => setImmediate(fail), timeoutMs);
   try {
-    return await Promise.race([promise, late]);
+    return await Promise.race([promise, timeout]);
   } finally {
     clearTimeout(timer);
   }

@@ -26,13 +26,14 @@ export interface TextDelta {
   readonly citations: readonly Citation[];
 }
 
-/** Returns what follows the given offset and number of citations. */
+/** Returns the part of an answer after an offset and a number of citations. */
 export function sliceDelta({ content, citations }: AnswerText, offset: number, cited: number): TextDelta {
   return { offset, text: content.slice(offset), cited, citations: citations.slice(cited) };
 }
 
 /**
- * Joins a delta to the known part of the same answer. Overlaps are equal, so a repeated or late delta adds nothing.
+ * Appends a delta to the known part of the same answer. Overlapping text is equal, so a repeated or late delta adds
+ * nothing.
  * @returns `undefined` when there is a gap between the two.
  */
 export function joinDelta(known: AnswerText, { offset, text, cited, citations }: TextDelta): AnswerText | undefined {

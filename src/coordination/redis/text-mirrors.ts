@@ -8,11 +8,11 @@ import { END, joinDelta, type TextDelta, textNames } from './text-form.ts';
 interface Mirror {
   readonly id: string;
   readonly topic: string;
-  /** Only grows: a new read may return less, if Redis has lost some. */
+  /** Never shrinks, although a new read may return less if Redis has lost some text. */
   written: AnswerText;
-  /** `disconnected`: no deltas arrive; `behind`: deltas arrive, but there is a gap before them. */
+  /** `disconnected`: no deltas arrive; `behind`: deltas arrive, but text before them is missing. */
   state: 'disconnected' | 'behind' | 'loading' | 'complete';
-  /** The deltas that arrived during the read of the whole. */
+  /** The deltas that arrived while the full text was read. */
   earlyDeltas: TextDelta[];
   /** Resolves when the available text has been read. */
   settled: PromiseWithResolvers<void>;
@@ -22,10 +22,11 @@ interface Mirror {
 }
 
 /**
- * After so long without a delta the answer may have ended and the end message may be lost: the caller reads the store.
+ * After this time without a delta, the answer may have ended and the end message may be lost, so the caller reads the
+ * store.
  */
 const FRESH_MS = 1_000;
-/** A follower of an answer reads it every few seconds at least. */
+/** How long a mirror is kept without a read. The subscribers to an answer read it every few seconds at least. */
 const IDLE_MS = 15_000;
 
 /** The mirrors of one process, by message id, and what they need. */
@@ -36,14 +37,14 @@ interface Mirrors {
   readonly byId: Map<string, Mirror>;
 }
 
-/** Creates the reading part of the live texts. */
+/** Creates the half of the live texts that reads the answers of other processes. */
 export function createTextMirrors(
   link: RedisLink,
   channels: Channels,
   wake: (topic: string) => void,
 ): Pick<LiveTexts, 'peek' | 'read'> & { close(): void } {
   const mirrors: Mirrors = { link, channels, wake, byId: new Map() };
-  const sweeping = setInterval(dropIdle, IDLE_MS, mirrors).unref();
+  const sweepTimer = setInterval(dropIdle, IDLE_MS, mirrors).unref();
   return {
     peek(id) {
       const mirror = mirrors.byId.get(id);
@@ -62,7 +63,7 @@ export function createTextMirrors(
       return mirror.written;
     },
 
-    close: () => clearInterval(sweeping),
+    close: () => clearInterval(sweepTimer),
   };
 }
 
@@ -121,36 +122,39 @@ function append(mirror: Mirror, delta: TextDelta): boolean {
   return joined !== undefined;
 }
 
-/** Reads the whole, and appends the deltas that arrive meanwhile. */
+/** Reads the full text, and appends the deltas that arrive meanwhile. */
 function load({ link }: Mirrors, mirror: Mirror): void {
   const early: TextDelta[] = [];
   const { settled: before } = mirror;
   const settled = Promise.withResolvers<void>();
-  // Callers that wait already wait for this read.
+  // Callers that are waiting already wait for this read, too.
   settled.promise.then(before.resolve);
   mirror.state = 'loading';
   mirror.earlyDeltas = early;
   mirror.settled = settled;
   const finish = (deltas: readonly TextDelta[], isRead: boolean) => {
-    // A newer read has started since, or no one listens any more.
+    // A newer read has started, or the mirror was disconnected.
     if (mirror.earlyDeltas !== early) return;
-    const isWhole = [...deltas, ...early].every((delta) => append(mirror, delta));
-    settle(mirror, isRead && isWhole ? 'complete' : 'behind');
+    const isComplete = [...deltas, ...early].every((delta) => append(mirror, delta));
+    settle(mirror, isRead && isComplete ? 'complete' : 'behind');
   };
-  readWhole(link, mirror.id).then(
+  readFullText(link, mirror.id).then(
     (deltas) => finish(deltas, true),
     () => finish([], false),
   );
 }
 
-/** Reads the citations first, and drops those that point beyond the text, as the text may be lost alone. */
-async function readWhole(link: RedisLink, id: string): Promise<TextDelta[]> {
+/**
+ * Reads the citations first, and drops those that point beyond the text, because Redis may lose the text without the
+ * citations.
+ */
+async function readFullText(link: RedisLink, id: string): Promise<TextDelta[]> {
   const names = textNames(id);
   const batch = link.commands.pipeline().lrange(link.nameOf(names.citations), 0, -1).get(link.nameOf(names.text));
-  const [list, string] = (await batch.exec()) ?? [];
-  if (list?.[0] !== null || string?.[0] !== null) throw new Error('Redis does not answer.');
-  const text = (string[1] as string | null) ?? '';
-  const citations = (list[1] as string[]).map((json): Citation => JSON.parse(json));
-  const beyond = citations.findIndex(({ end }) => end > text.length);
-  return [{ offset: 0, text, cited: 0, citations: beyond === -1 ? citations : citations.slice(0, beyond) }];
+  const [citationsReply, textReply] = (await batch.exec()) ?? [];
+  if (citationsReply?.[0] !== null || textReply?.[0] !== null) throw new Error('Redis does not answer.');
+  const text = (textReply[1] as string | null) ?? '';
+  const citations = (citationsReply[1] as string[]).map((json): Citation => JSON.parse(json));
+  const firstBeyond = citations.findIndex(({ end }) => end > text.length);
+  return [{ offset: 0, text, cited: 0, citations: firstBeyond === -1 ? citations : citations.slice(0, firstBeyond) }];
 }

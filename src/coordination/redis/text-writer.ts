@@ -13,15 +13,18 @@ interface Draft {
   cited: number;
 }
 
-/** Longer than any pause of an answer. It removes the text of a process that has died. */
+/**
+ * How long Redis keeps a text after its last delta: longer than any pause within an answer. So the text of a dead
+ * process disappears.
+ */
 const LIFETIME_MS = 120_000;
 
 /**
  * KEYS: text, citations and channel of each answer. ARGV: the lifetime in ms; then for each answer how many bytes and
- * citations Redis must have, the message to publish, the new text, how many citations are new, and those. Appends
- * nothing to a text that was lost, or to an older copy that came back: its length tells it apart, because every text
- * under this name is a beginning of the same text. A draft of which Redis has nothing starts anew. Returns for each 1
- * if appended, else 0.
+ * citations Redis must have, the message to publish, the new text, the number of new citations, and these citations.
+ * Appends nothing to a text that was lost, or to an older copy that came back: the length distinguishes them, because
+ * every text under this name is a prefix of the same text. A draft of which Redis has nothing replaces what is stored.
+ * Returns, for each answer, 1 if it was appended to, else 0.
  */
 const APPEND = `
 local added, at = {}, 2
@@ -44,31 +47,31 @@ end
 return added`;
 const APPEND_SHA = hash('sha1', APPEND);
 
-/** Creates the writing part of the live texts. */
+/** Creates the half of the live texts that writes the answers of this process. */
 export function createTextWriter(link: RedisLink, outbox: Outbox): Pick<LiveTexts, 'update' | 'end'> {
   const drafts = new Map<string, Draft>();
   const dirty = new Set<Draft>();
   const ended = new Set<string>();
-  let sent: { readonly draft: Draft; readonly delta: TextDelta }[] = [];
-  let isLoaded = false;
-  let hasLoaded = false;
+  let pieces: { readonly draft: Draft; readonly delta: TextDelta }[] = [];
+  let isScriptLoaded = false;
+  let loadsScript = false;
 
   const requestFlush = outbox.add({
     fill(batch) {
-      sent = [...dirty].map((draft) => ({ draft, delta: sliceDelta(draft.written, draft.offset, draft.cited) }));
+      pieces = [...dirty].map((draft) => ({ draft, delta: sliceDelta(draft.written, draft.offset, draft.cited) }));
       dirty.clear();
-      hasLoaded = sent.length > 0 && !isLoaded;
-      if (hasLoaded) batch.script('LOAD', APPEND);
-      const keys = sent.flatMap(({ draft }) => {
+      loadsScript = pieces.length > 0 && !isScriptLoaded;
+      if (loadsScript) batch.script('LOAD', APPEND);
+      const keys = pieces.flatMap(({ draft }) => {
         const { text, citations, channel } = namesOf(draft.id);
         return [text, citations, channel];
       });
-      const args = sent.flatMap(({ draft, delta }) => {
+      const args = pieces.flatMap(({ draft, delta }) => {
         const citations = delta.citations.map((citation) => JSON.stringify(citation));
         return [draft.bytes, draft.cited, JSON.stringify(delta), delta.text, citations.length, ...citations];
       });
       // One command for all answers: the overhead of a command exceeds the cost of its content.
-      if (sent.length > 0) batch.evalsha(APPEND_SHA, keys.length, ...keys, LIFETIME_MS, ...args);
+      if (pieces.length > 0) batch.evalsha(APPEND_SHA, keys.length, ...keys, LIFETIME_MS, ...args);
       for (const id of ended) {
         const { text, citations, channel } = namesOf(id);
         batch.del(text, citations).publish(channel, END);
@@ -77,17 +80,17 @@ export function createTextWriter(link: RedisLink, outbox: Outbox): Pick<LiveText
     },
 
     settle(replies) {
-      if (sent.length === 0) return;
-      const [error, added] = replies[hasLoaded ? 1 : 0] ?? [];
-      isLoaded = !error;
-      for (const [index, { draft, delta }] of sent.entries()) {
-        const isKept = (added as readonly number[] | undefined)?.[index];
-        draft.offset = isKept === 1 ? delta.offset + delta.text.length : 0;
-        draft.bytes = isKept === 1 ? draft.bytes + Buffer.byteLength(delta.text) : 0;
-        draft.cited = isKept === 1 ? delta.cited + delta.citations.length : 0;
-        if (isKept === 1 || drafts.get(draft.id) !== draft) continue;
+      if (pieces.length === 0) return;
+      const [error, added] = replies[loadsScript ? 1 : 0] ?? [];
+      isScriptLoaded = !error;
+      for (const [index, { draft, delta }] of pieces.entries()) {
+        const appended = (added as readonly number[] | undefined)?.[index];
+        draft.offset = appended === 1 ? delta.offset + delta.text.length : 0;
+        draft.bytes = appended === 1 ? draft.bytes + Buffer.byteLength(delta.text) : 0;
+        draft.cited = appended === 1 ? delta.cited + delta.citations.length : 0;
+        if (appended === 1 || drafts.get(draft.id) !== draft) continue;
         dirty.add(draft);
-        // A text that Redis has lost is sent again at once; one that Redis rejects, with the next batch.
+        // A text that Redis has lost is sent again immediately; a text that Redis rejects is sent with the next batch.
         if (!error) requestFlush();
       }
     },
@@ -95,7 +98,7 @@ export function createTextWriter(link: RedisLink, outbox: Outbox): Pick<LiveText
 
   link.onChange(() => {
     // A restarted server has lost the script.
-    isLoaded = false;
+    isScriptLoaded = false;
   });
 
   function namesOf(id: string) {

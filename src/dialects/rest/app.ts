@@ -17,8 +17,8 @@ import { addWebhooks } from './webhooks.ts';
 const PREFIX = /^(\/api)?\/v1(?=\/|$)/;
 
 /**
- * Creates the REST API under `/v1` and `/api/v1`, with or without a trailing slash: a client of the graph in the same
- * process. Call `fetch(request, bindings)`. Each request is authenticated first.
+ * Creates the REST API under `/v1` and `/api/v1`, with or without a trailing slash. It executes GraphQL operations in
+ * the same process. Call `fetch(request, bindings)`. Each request is authenticated first.
  */
 export function createRest(options: RestOptions): OpenAPIHono<RestEnv> {
   const app = new OpenAPIHono<RestEnv>({
@@ -81,18 +81,18 @@ function addReads(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void {
 }
 
 function addChat(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
-  // The framework only documents the route: the body is read by hand.
+  // The framework only documents the route; `chat` reads the body.
   app.openAPIRegistry.registerPath(chatRoute);
   app.post(chatRoute.getRoutingPath(), async (c) => c.json({ response: await chat(c, options) }));
 }
 
 function addEvents(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
-  // The framework has no type for a stream.
+  // Registered by hand, because the framework has no type for a stream.
   app.openAPIRegistry.registerPath(conversationEventsRoute);
   app.get(conversationEventsRoute.getRoutingPath(), (c) => openEvents(c, options));
 }
 
-/** Handles known paths with a wrong method. */
+/** Refuses other methods on the paths of the routes. */
 function refuseOtherMethods(app: OpenAPIHono<RestEnv>): void {
   const refuse = (allow: string) => (c: Context) => {
     c.header('Allow', allow);

@@ -5,7 +5,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Reads a JSON body: bounded, and in valid UTF-8, which the framework does not check.
- * @throws PayloadTooLargeError, UnsupportedMediaTypeError; MalformedBodyError, also without a body.
+ * @throws PayloadTooLargeError, UnsupportedMediaTypeError; MalformedBodyError for an invalid or absent body.
  */
 export async function readJson(request: Request): Promise<unknown> {
   const bytes = await readBytes(request);
@@ -22,12 +22,12 @@ async function readBytes(request: Request): Promise<Uint8Array> {
   try {
     const length = request.headers.get('Content-Length');
     if (length === null) return await readChunks(request);
-    // A body that exceeds the limit is not read: a half-read body prevents the reuse of the connection.
+    // A body above the limit is not read at all: a half-read body would prevent the reuse of the connection.
     if (Number(length) > MAX_BODY_BYTES) throw new PayloadTooLargeError();
     return new Uint8Array(await request.arrayBuffer());
   } catch (error) {
     if (error instanceof PayloadTooLargeError) throw error;
-    // The client has disconnected before the end of its body.
+    // The client disconnected before the end of its body.
     throw new MalformedBodyError();
   }
 }
@@ -35,7 +35,7 @@ async function readBytes(request: Request): Promise<Uint8Array> {
 async function readChunks(request: Request): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  // No `for await`: leaving it early would destroy the connection before the refusal is sent.
+  // `for await` would destroy the connection on an early exit, before the refusal is sent.
   const reader = request.body?.getReader();
   for (let read = await reader?.read(); read?.value !== undefined; read = await reader?.read()) {
     size += read.value.byteLength;

@@ -22,11 +22,12 @@ const KEY_HEADER = 'Idempotency-Key';
 
 /**
  * Sends the message of a chat request and waits for the end of the reply, at most `chatTimeoutMs`.
- * @returns the text, also of a reply that broke off; or the notice that there will be no reply.
- * @throws RefusalError with the code of the failure: of the body, of the graph, `ANSWER_FAILED` for a reply without
- * text, `NOT_FOUND` if it was deleted meanwhile, and `ANSWER_TIMEOUT`. The reply continues when no client waits for it;
- * the same request with the same idempotency key waits for it again. ShuttingDownError while the gateway stops, if the
- * reply has not started or ended then: a queued reply is withdrawn, unless its key lets the client retry.
+ * @returns the text of the reply, even if it ended early; or the notice that there will be no reply.
+ * @throws RefusalError with the code of an invalid body or of a GraphQL error, `ANSWER_FAILED` for a reply without
+ * text, `NOT_FOUND` if the reply was deleted meanwhile, or `ANSWER_TIMEOUT`. A reply continues after a timeout or a
+ * disconnect; the same request with the same idempotency key waits for it again.
+ * @throws ShuttingDownError if the reply has not started when the gateway starts to stop, or not ended when it closes.
+ * A queued reply is then withdrawn, unless an idempotency key lets the client retry.
  */
 export async function chat(c: Context<RestEnv, string>, { chatTimeoutMs }: RestOptions): Promise<string> {
   const { graph, accountId } = c.var;
@@ -76,37 +77,38 @@ function readIdempotencyKey(header: string | undefined): string | undefined {
 const WAITING = Symbol('waiting');
 
 /**
- * Follows a reply. Returns its text at the end; `undefined` if the client has left; `WAITING` if the gateway starts to
- * stop before the reply starts.
+ * Follows a reply.
+ * @returns its text at the end; `undefined` if `signal` aborts; `WAITING` if the gateway starts to stop before the
+ * reply starts.
  * @throws NotFoundError when its chatbot or conversation is deleted.
  */
 async function follow(
   graph: GraphClient,
-  { id: messageId, status }: NonNullable<Sent['reply']>,
+  { id: messageId, status }: NonNullable<SendPayload['reply']>,
   { signal, stopping }: { signal: AbortSignal; stopping: AbortSignal | undefined },
 ): Promise<string | typeof WAITING | undefined> {
-  const waiting = new AbortController();
-  const leave = () => waiting.abort();
+  const startWait = new AbortController();
+  const stopWaiting = () => startWait.abort();
   if (status === 'QUEUED') {
     if (stopping?.aborted) return WAITING;
-    stopping?.addEventListener('abort', leave);
+    stopping?.addEventListener('abort', stopWaiting);
   }
   try {
-    const until = AbortSignal.any([signal, waiting.signal]);
+    const until = AbortSignal.any([signal, startWait.signal]);
     for await (const { messageStream } of await graph.subscribe(MessageStreamDocument, { messageId }, until)) {
       if ('message' in messageStream) return messageStream.message.content;
       if (messageStream.__typename === 'ConversationDeleted') throw new NotFoundError('Conversation');
-      if (messageStream.__typename === 'MessageStarted') stopping?.removeEventListener('abort', leave);
+      if (messageStream.__typename === 'MessageStarted') stopping?.removeEventListener('abort', stopWaiting);
     }
-    return waiting.signal.aborted ? WAITING : undefined;
+    return startWait.signal.aborted ? WAITING : undefined;
   } finally {
-    stopping?.removeEventListener('abort', leave);
+    stopping?.removeEventListener('abort', stopWaiting);
   }
 }
 
-type Sent = Extract<SendMessageMutation['sendMessage'], { __typename: 'SendMessagePayload' }>;
+type SendPayload = Extract<SendMessageMutation['sendMessage'], { __typename: 'SendMessagePayload' }>;
 
-type Refused = Exclude<SendMessageMutation['sendMessage'], { __typename: 'SendMessagePayload' }>;
+type SendError = Exclude<SendMessageMutation['sendMessage'], { __typename: 'SendMessagePayload' }>;
 
 const FIELD_NAMES: Readonly<Record<string, string>> = {
   content: 'message',
@@ -114,9 +116,9 @@ const FIELD_NAMES: Readonly<Record<string, string>> = {
   clientMessageId: KEY_HEADER,
 };
 
-/** Converts an error of the graph, with the field names of REST. */
-function toRefusal(refused: Refused): RefusalError {
-  // Every code of the graph is in the table.
+/** Converts a GraphQL error of `sendMessage`, with the field names of REST. */
+function toRefusal(refused: SendError): RefusalError {
+  // Every code of a GraphQL error is a key of `ERRORS`.
   if (refused.__typename !== 'InvalidInputError') return new CodedError(refused.code as ErrorCode);
   return new InvalidInputError(
     refused.fields.map(({ path, message }) => ({ path: path.map((name) => FIELD_NAMES[name] ?? name), message })),

@@ -21,19 +21,19 @@ export interface RestBindings {
   readonly authenticate: () => Promise<AuthenticatedRequest>;
   readonly requestId: string;
   /**
-   * Aborts when the client disconnects: the reply continues without a follower. Aborts with a `ShuttingDownError` when
-   * the gateway closes.
+   * Aborts when the client disconnects; the reply then continues without it. Aborts with a `ShuttingDownError` when the
+   * gateway closes.
    */
   readonly signal: AbortSignal;
-  /** Aborts when the gateway starts to stop: queued replies do not start here any more. Absent: it never stops. */
+  /** Aborts when the gateway starts to stop: it then starts no queued replies. Absent: the gateway never stops. */
   readonly stopping?: AbortSignal;
 }
 
 /** The options of the REST API. */
 export interface RestOptions {
-  /** How long a chat request waits for the end of its reply. */
+  /** The maximum time that a chat request waits for the end of its reply. */
   readonly chatTimeoutMs: number;
-  /** Called with each internal error, and with the cause of a refusal that has one, with that refusal. */
+  /** Called with each internal error, and with the cause of each `refusal` that has one. */
   readonly onError: (error: unknown, requestId: string, refusal?: RefusalError) => void;
 }
 

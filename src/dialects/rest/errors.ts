@@ -4,7 +4,7 @@ import { parseAccept } from 'hono/utils/accept';
 import type { z } from 'zod';
 import { ERRORS, type ErrorCode, InvalidInputError, RefusalError, ShuttingDownError } from '../../domain/errors.ts';
 
-/** A refusal with only a code, such as an error of the graph. */
+/** A refusal with only a code, such as that of a GraphQL error. */
 export class CodedError extends RefusalError {
   readonly code: ErrorCode;
 
@@ -19,17 +19,17 @@ export function toInvalidInput({ issues }: Pick<z.ZodError, 'issues'>): InvalidI
   return new InvalidInputError(issues.map(({ path, message }) => ({ path: path.map(String), message })));
 }
 
-/** Codes whose errors have messages of their own, which the response shows. */
+/** The codes whose responses show the message of the error instead of the standard text. */
 const DETAILED: ReadonlySet<ErrorCode> = new Set(['INVALID_INPUT', 'BAD_USER_INPUT', 'RATE_LIMITED']);
 
-/** Sends an error with the status that `ERRORS` gives its code; an internal error reveals nothing. */
+/** Sends an error with the status of its code in `ERRORS`; the response to an internal error reveals nothing. */
 export function sendError(c: Context, error: unknown): Response {
-  if (!(error instanceof RefusalError)) return answerCode(c, 'INTERNAL_SERVER_ERROR');
+  if (!(error instanceof RefusalError)) return sendCode(c, 'INTERNAL_SERVER_ERROR');
   if (error instanceof ShuttingDownError) c.header('Retry-After', `${Math.ceil(error.retryAfterMs / 1_000)}`);
-  return answerCode(c, error.code, DETAILED.has(error.code) ? error.message : undefined);
+  return sendCode(c, error.code, DETAILED.has(error.code) ? error.message : undefined);
 }
 
-function answerCode(c: Context, code: ErrorCode, detail: string = ERRORS[code].text): Response {
+function sendCode(c: Context, code: ErrorCode, detail: string = ERRORS[code].text): Response {
   const { status } = ERRORS[code];
   if (!wantsProblem(c.req.header('Accept'))) return c.json({ detail }, status);
   const problem = { type: 'about:blank', title: STATUS_CODES[status], status, detail };

@@ -41,23 +41,23 @@ export function toEvent(event: GraphEvent): RestEvent {
 }
 
 function toEventData(event: GraphEvent): RestEvent['data'] {
-  const about = { conversation_id: event.conversationId, at: toRestTime(event.at) };
+  const common = { conversation_id: event.conversationId, at: toRestTime(event.at) };
   switch (event.__typename) {
     case 'MessageDelta':
-      return { ...about, message_id: event.messageId, offset: event.offset, text: event.text };
+      return { ...common, message_id: event.messageId, offset: event.offset, text: event.text };
     case 'CitationAdded':
-      return { ...about, message_id: event.messageId, citation: toCitation(event.citation) };
+      return { ...common, message_id: event.messageId, citation: toCitation(event.citation) };
     case 'HandoffChanged':
-      return { ...about, conversation: toConversation(event.conversation) };
+      return { ...common, conversation: toConversation(event.conversation) };
     case 'LeadCaptured':
-      return { ...about, lead: toLead(event.lead) };
+      return { ...common, lead: toLead(event.lead) };
     case 'TypingChanged':
-      return { ...about, role: toLower(event.role), is_typing: event.isTyping };
+      return { ...common, role: toLower(event.role), is_typing: event.isTyping };
     case 'StreamGap':
     case 'ConversationDeleted':
-      return { ...about, reason: event.reason };
+      return { ...common, reason: event.reason };
     default:
-      return { ...about, message: toMessage(event.message) };
+      return { ...common, message: toMessage(event.message) };
   }
 }
 

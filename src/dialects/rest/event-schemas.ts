@@ -5,7 +5,7 @@ const conversationId = id.openapi({ description: 'The id of the conversation.' }
 const messageId = id.openapi({ description: 'The id of the reply.' });
 const at = time.openapi({ description: 'The time of the event.' });
 
-/** Evidence for a span of a reply. */
+/** A citation: evidence for a span of a reply. */
 export const CitationSchema = z
   .object({
     passage_id: id
@@ -65,12 +65,12 @@ export const MessageSchema = z
   })
   .openapi('Message', { description: 'A message of a conversation.' });
 
-/** A message has reached a stage. */
+/** The data of an event about a message that has changed its state. */
 const MessageEventModel = z
   .object({ conversation_id: conversationId, at, message: MessageSchema })
   .openapi('MessageEvent', { description: 'A message in a new state, which the name of the event states.' });
 
-/** A piece of a reply. */
+/** The data of an event with a piece of a reply. */
 const DeltaEventModel = z
   .object({
     conversation_id: conversationId,
@@ -83,7 +83,7 @@ const DeltaEventModel = z
   })
   .openapi('DeltaEvent', { description: 'A piece of the text of a streaming reply.' });
 
-/** A citation of a reply. */
+/** The data of an event with a citation of a reply. */
 const CitationEventModel = z
   .object({
     conversation_id: conversationId,
@@ -124,7 +124,7 @@ export const ConversationSchema = z
   })
   .openapi('Conversation', { description: 'A conversation of one visitor with one chatbot.' });
 
-/** The answerer or the status of a conversation has changed. */
+/** The data of an event about a changed answering party or status of a conversation. */
 const HandoffEventModel = z
   .object({
     conversation_id: conversationId,
@@ -149,7 +149,7 @@ export const LeadSchema = z
   })
   .openapi('Lead', { description: 'A lead: contact details of a visitor.' });
 
-/** A visitor has left contact data. */
+/** The data of an event about the contact details that a visitor has left. */
 const LeadEventModel = z
   .object({
     conversation_id: conversationId,
@@ -158,7 +158,7 @@ const LeadEventModel = z
   })
   .openapi('LeadEvent', { description: 'A lead that a visitor has left.' });
 
-/** Someone has started or stopped typing. */
+/** The data of an event about the start or end of typing. */
 const TypingEventModel = z
   .object({
     conversation_id: conversationId,
@@ -168,7 +168,7 @@ const TypingEventModel = z
   })
   .openapi('TypingEvent', { description: 'The start or end of typing.' });
 
-/** The missed events are no longer available. */
+/** The data of an event about missed events that are no longer available. */
 const GapEventModel = z
   .object({
     conversation_id: conversationId,
@@ -177,7 +177,7 @@ const GapEventModel = z
   })
   .openapi('GapEvent', { description: 'A gap: some events are missing, and new events follow.' });
 
-/** The last event of a conversation that is deleted. */
+/** The data of the last event of a deleted conversation. */
 const DeletionEventModel = z
   .object({
     conversation_id: conversationId,
@@ -186,7 +186,7 @@ const DeletionEventModel = z
   })
   .openapi('DeletionEvent', { description: 'The deletion of the conversation; the last event.' });
 
-/** Every form of an event. */
+/** The data of any event. */
 export const EventSchema = z.union([
   MessageEventModel,
   DeltaEventModel,

@@ -3,7 +3,7 @@ import type { RestEnv, RestOptions } from './context.ts';
 import { ConversationEventsDocument, type ConversationEventsSubscription } from './documents.ts';
 import { toEvent } from './event-mappers.ts';
 
-/** Below the 15-second time-outs of proxies. */
+/** The interval of heartbeats, shorter than the 15-second timeouts of proxies. */
 const HEARTBEAT_MS = 12_000;
 const RETRY = 'retry: 1000\n\n';
 const HEARTBEAT = ':\n\n';
@@ -11,8 +11,9 @@ const HEARTBEAT = ':\n\n';
 const utf8 = new TextEncoder();
 
 /**
- * Opens the events of a conversation as server-sent events, after the last one that the client has received. The
- * gateway reads them as fast as the client does. The stream ends when the client disconnects, or its key is revoked.
+ * Streams the events of a conversation as server-sent events, starting after the last one that the client has received.
+ * The gateway reads events only as fast as the client does. The stream ends when the client disconnects or its key is
+ * revoked.
  * @throws NotFoundError, BadUserInputError, RateLimitedError before anything is sent.
  */
 export async function openEvents(c: Context<RestEnv, string>, { onError }: RestOptions): Promise<Response> {
@@ -30,7 +31,7 @@ export async function openEvents(c: Context<RestEnv, string>, { onError }: RestO
   });
 }
 
-/** Writes events on demand; it reads nothing ahead of a slow client. */
+/** Writes events on demand: for a slow client, it reads no event in advance. */
 function streamEvents(
   events: AsyncGenerator<ConversationEventsSubscription, void, void>,
   signal: AbortSignal,
@@ -39,7 +40,7 @@ function streamEvents(
   let heartbeat: NodeJS.Timeout | undefined;
   const stop = () => {
     clearInterval(heartbeat);
-    // The generator would notice the end only at the next pull, which never comes.
+    // Without `return`, the generator would end only at the next pull, which never comes.
     void events.return();
   };
   return new ReadableStream(
@@ -47,7 +48,7 @@ function streamEvents(
       start(controller) {
         controller.enqueue(utf8.encode(RETRY));
         heartbeat = setInterval(() => {
-          // A client that has not read the last heartbeat needs no other.
+          // A client that has not read the last heartbeat needs no further one.
           if (controller.desiredSize === 0) controller.enqueue(utf8.encode(HEARTBEAT));
         }, HEARTBEAT_MS);
         signal.addEventListener('abort', stop);
@@ -68,7 +69,7 @@ function streamEvents(
   );
 }
 
-/** The next event; `undefined` at the end and after an error: the client reconnects after its last event. */
+/** The next event; `undefined` at the end and after an error, when the client reconnects and resumes. */
 async function nextOf(
   events: AsyncGenerator<ConversationEventsSubscription, void, void>,
   onError: (error: unknown) => void,

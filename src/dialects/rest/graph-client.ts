@@ -1,7 +1,7 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql';
 
-/** Executes documents, with the signatures of graphql-js. */
+/** Executes documents, with the function signatures of graphql-js. */
 export interface GraphExecutor {
   execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult>;
   subscribe(args: ExecutionArgs): Promise<AsyncGenerator<ExecutionResult, void, void> | ExecutionResult>;
@@ -9,11 +9,12 @@ export interface GraphExecutor {
 
 /** Runs typed documents against the schema in this process, on behalf of one request. */
 export interface GraphClient {
-  /** @throws the resolver's error: a `RefusalError`, or a bug. */
+  /** @throws the error of a resolver: a `RefusalError`, or any other error for a bug. */
   query<R, V extends Record<string, unknown>>(document: TypedDocumentNode<R, V>, variables: V): Promise<R>;
   /**
-   * The events of a subscription, to its end or until `signal` aborts.
-   * @throws like `query` when it is refused, before the first event; an event throws the error of its resolver.
+   * Returns the events of a subscription, to its end or until `signal` aborts. The iteration throws the error of an
+   * event's resolver.
+   * @throws like `query` if the subscription is refused.
    */
   subscribe<R, V extends Record<string, unknown>>(
     document: TypedDocumentNode<R, V>,

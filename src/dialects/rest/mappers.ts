@@ -3,13 +3,13 @@ import { toTimestamp } from '../../domain/time.ts';
 import type { ChatbotSummaryFragment, GetChatbotQuery, ListSourcesQuery } from './documents.ts';
 import type { ChatbotDetailSchema, ChatbotSchema, SourceSchema } from './schemas.ts';
 
-/** Providers that REST names after their product. */
+/** The REST names of providers whose names differ between REST and GraphQL, by GraphQL name. */
 const PROVIDERS: Readonly<Record<string, string>> = { google: 'gemini', openai: 'chatgpt', open: 'ollama' };
 
 type GraphChatbot = NonNullable<GetChatbotQuery['chatbot']>;
 type GraphSource = NonNullable<ListSourcesQuery['chatbot']>['sources']['nodes'][number];
 
-/** Maps a chatbot to its form in lists. The order of the keys is part of it. */
+/** Maps a chatbot to its form in lists, in which the order of the keys is fixed. */
 export function toChatbot(chatbot: ChatbotSummaryFragment): z.output<typeof ChatbotSchema> {
   const { id, name, slug } = chatbot;
   return {
@@ -66,7 +66,7 @@ function toProvider({ provider }: ChatbotSummaryFragment): string {
   return Object.hasOwn(PROVIDERS, provider) ? (PROVIDERS[provider] ?? provider) : provider;
 }
 
-/** Converts the graph's milliseconds to REST's six digits. */
+/** Converts a GraphQL timestamp, in milliseconds, to a REST timestamp with six fraction digits. */
 export function toRestTime(at: string): string {
   return toTimestamp(Date.parse(at));
 }

@@ -11,7 +11,7 @@ interface Page<T> {
   readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null };
 }
 
-/** A list endpoint's list. */
+/** The list of a list endpoint. */
 export interface List<T, Model> extends Pick<RestOptions, 'onError'> {
   /** The query; absent `limit` and `after` mean the whole list. */
   readonly query: PageQuery;
@@ -21,9 +21,9 @@ export interface List<T, Model> extends Pick<RestOptions, 'onError'> {
 }
 
 /**
- * Sends a list as requested. A single page has a `Link` to the next one, with the same path and query. The whole list
- * is written page by page as the client reads it, so that it is never in memory as a whole; a failure after the first
- * page can only cut the response off.
+ * Sends a page of a list, or all of it. A page has a `Link` header to the next one, with the same path and query. A
+ * complete list is written page by page as the client reads it, so that it is never completely in memory; a failure
+ * after the first page can only cut the response off.
  */
 export async function sendList<T, Model>(
   c: Context<RestEnv>,
@@ -34,8 +34,8 @@ export async function sendList<T, Model>(
   const page = await list.read({ first, after: after ?? null });
   const next = nextOf(page);
   if (next !== null && limit === undefined && after === undefined) {
-    const whole = NodeStream.from(writePages(c, list, page)) as ReadableStream;
-    return c.body(whole, 200, { 'Content-Type': 'application/json' }) as never;
+    const stream = NodeStream.from(writePages(c, list, page)) as ReadableStream;
+    return c.body(stream, 200, { 'Content-Type': 'application/json' }) as never;
   }
   if (next !== null) c.header('Link', `<${linkTo(c.req.url, first, next)}>; rel="next"`);
   return c.json(page.nodes.map((node) => list.toModel(node)) as never, 200);

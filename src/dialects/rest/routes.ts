@@ -17,7 +17,7 @@ import {
   SourceSchema,
 } from './schemas.ts';
 
-/** The refusals of every route. */
+/** The error codes that every route can return. */
 export const ALWAYS = [
   'UNAUTHENTICATED',
   'FORBIDDEN',
@@ -26,7 +26,7 @@ export const ALWAYS = [
   'SERVICE_UNAVAILABLE',
 ] as const;
 
-/** The header of lists. */
+/** The response header of lists. */
 export const linkHeader = z.object({
   Link: z.string().optional().openapi({
     description:
@@ -144,7 +144,7 @@ export const conversationEventsRoute = createRoute({
 /** Documents the responses to refused requests, one per status. */
 export function refusals(...codes: ErrorCode[]) {
   const byStatus = Map.groupBy(codes, (code) => ERRORS[code].status);
-  return Object.fromEntries([...byStatus].map(([status, same]) => [status, refusal(same)]));
+  return Object.fromEntries([...byStatus].map(([status, sameStatus]) => [status, refusal(sameStatus)]));
 }
 
 function refusal(codes: ErrorCode[]) {

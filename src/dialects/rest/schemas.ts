@@ -1,11 +1,11 @@
 import { z } from '@hono/zod-openapi';
 
-/** Any id. */
+/** An id in a body. */
 export const id = z.uuid().openapi({ description: 'The id.', example: '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43' });
 /** An id in a path. */
 export const pathId = (name: string, description: string, example: string) =>
   z.string().openapi({ param: { name, in: 'path' }, format: 'uuid', description, example });
-/** Any time. */
+/** A time in a body. */
 export const time = z.string().openapi({
   description: 'The time of creation: ISO 8601 in UTC with six fraction digits.',
   example: '2026-03-15T10:30:00.123000+00:00',
@@ -18,12 +18,12 @@ const provider = z.string().openapi({
 });
 const isActive = z.boolean().openapi({ description: 'False while the chatbot is paused.', example: true });
 
-/** A chatbot as the list shows it. */
+/** A chatbot in lists. */
 export const ChatbotSchema = z
   .object({ id, name, slug, provider, is_active: isActive, created_at: time })
   .openapi('Chatbot', { description: 'A chatbot.' });
 
-/** A chatbot with all that there is to say of it. */
+/** A chatbot with all its fields. */
 export const ChatbotDetailSchema = z
   .object({
     id,
@@ -90,14 +90,14 @@ export const ChatResponseSchema = z
   })
   .openapi('ChatResponse', { description: 'The reply of a chatbot.' });
 
-/** Why a request was refused. */
+/** The error of a refused request. */
 export const ErrorSchema = z
   .object({
     detail: z.string().openapi({ description: 'The reason as an English sentence.', example: 'Not Found' }),
   })
   .openapi('Error', { description: 'The error of a refused request.' });
 
-/** The same for those who accept `application/problem+json`. */
+/** The error of a refused request, for clients that accept `application/problem+json`. */
 export const ProblemSchema = z
   .object({
     type: z.literal('about:blank').openapi({ description: 'The problem type, which says no more than the status.' }),
@@ -131,7 +131,7 @@ export const PageQuery = z.object({
         'A position in the list: only items after it are sent. The `Link` header of the previous page has it.',
     }),
 });
-/** The same, parsed. */
+/** The parsed query of a list. */
 export type PageQuery = z.output<typeof PageQuery>;
 
 /** The chatbot in a path. */
@@ -169,7 +169,7 @@ export const EventsQuery = z.object({
     }),
 });
 
-/** The same position as a header, which `EventSource` sends by itself. */
+/** The resume position as a header, which `EventSource` sends automatically. */
 export const EventsHeaders = z.object({
   'Last-Event-ID': z
     .string()

@@ -4,7 +4,7 @@ import { DELIVERY_STATUSES, WEBHOOK_EVENTS, WEBHOOK_SCHEDULES, type WebhookEvent
 import { toLower } from './mappers.ts';
 import { id, PageQuery, pathId, time } from './schemas.ts';
 
-/** The graph's names of events, by their names on the wire. */
+/** The GraphQL names of events, by their names in REST and webhook bodies. */
 export const EVENTS_BY_WIRE_NAME: Readonly<Record<string, WebhookEventName>> = Object.fromEntries(
   Object.entries(WEBHOOK_EVENTS).map(([name, wireName]) => [wireName, name as WebhookEventName]),
 );
@@ -78,7 +78,7 @@ const headers = z.record(z.string(), z.string()).openapi({
 });
 
 const settable = { url, events, description, channels, schedule, headers };
-const { description: text, channels: ways, schedule: retries, headers: own } = settable;
+const { description: descriptionField, channels: channelList, schedule: scheduleField, headers: headerMap } = settable;
 
 /** A new subscription. Unknown fields are ignored. */
 export const CreateWebhookSchema = z
@@ -89,32 +89,32 @@ export const CreateWebhookSchema = z
         .nullish()
         .openapi({ description: 'The id of the chatbot whose events are sent; absent or null means all chatbots.' }),
       ...{
-        description: text.nullish(),
-        channels: ways.optional(),
-        schedule: retries.nullish(),
-        headers: own.nullish(),
+        description: descriptionField.nullish(),
+        channels: channelList.optional(),
+        schedule: scheduleField.nullish(),
+        headers: headerMap.nullish(),
       },
     },
     'Must be an object.',
   )
   .openapi('CreateWebhook', { description: 'The fields of a new webhook.' });
 
-/** Changes of a subscription; absent or null fields stay as they are. */
+/** The changes to a subscription; absent or null fields keep their values. */
 export const UpdateWebhookSchema = z
   .object(
     {
-      ...{ url: url.nullish(), events: events.nullish(), description: text.nullish() },
-      channels: ways.optional().openapi({
+      ...{ url: url.nullish(), events: events.nullish(), description: descriptionField.nullish() },
+      channels: channelList.optional().openapi({
         description: 'The channels of the conversations whose events are sent; an empty list means all channels.',
         example: [],
       }),
-      ...{ schedule: retries.nullish(), headers: own.nullish(), is_active: isActive.nullish() },
+      ...{ schedule: scheduleField.nullish(), headers: headerMap.nullish(), is_active: isActive.nullish() },
     },
     'Must be an object.',
   )
   .openapi('UpdateWebhook', { description: 'The changes to a webhook; an absent field keeps its value.' });
 
-/** The event of a test. */
+/** The event of a test delivery. */
 export const TestWebhookSchema = z
   .object(
     { event: eventName.openapi({ description: 'The type of the sample event.', example: 'lead.captured' }) },
@@ -122,7 +122,7 @@ export const TestWebhookSchema = z
   )
   .openapi('TestWebhook', { description: 'The type of the sample event to send.' });
 
-/** The id of what was deleted. */
+/** The id of a deleted object. */
 export const DeletedSchema = z
   .object({ deleted_id: id.openapi({ description: 'The id of the deleted webhook.' }) })
   .openapi('Deleted', { description: 'The id of a deleted object.' });
@@ -143,7 +143,7 @@ const AttemptModel = z
   })
   .openapi('WebhookAttempt', { description: 'An attempt of a delivery: one HTTP request.' });
 
-/** One event for one endpoint. */
+/** A delivery of one event to one endpoint. */
 export const DeliverySchema = z
   .object({
     id,
@@ -170,7 +170,7 @@ export const WebhookPath = z.object({
   webhook_id: pathId('webhook_id', 'The id of the webhook.', '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c49'),
 });
 
-/** The requested part of a log. */
+/** The requested part of the deliveries of a webhook. */
 export const DeliveriesQuery = PageQuery.extend({
   status: statusName.optional().openapi({
     param: { name: 'status', in: 'query' },

@@ -30,16 +30,16 @@ import {
 } from './webhook-routes.ts';
 import { CreateWebhookSchema, EVENTS_BY_WIRE_NAME, TestWebhookSchema, UpdateWebhookSchema } from './webhook-schemas.ts';
 
-/** The default page of deliveries: a log may be long. */
+/** The default page size of deliveries, of which a webhook may have many. */
 const DELIVERIES_PER_PAGE = 100;
 
 /** Adds the webhook endpoints. */
 export function addWebhooks(app: OpenAPIHono<RestEnv>, options: RestOptions): void {
-  addBodiless(app, options);
-  addBodied(app);
+  addRoutesWithoutBody(app, options);
+  addRoutesWithBody(app);
 }
 
-function addBodiless(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void {
+function addRoutesWithoutBody(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void {
   app.openapi(listWebhooksRoute, (c) =>
     sendList(c, {
       query: c.req.valid('query'),
@@ -58,11 +58,11 @@ function addBodiless(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void 
   app.openapi(listDeliveriesRoute, (c) => {
     const id = c.req.valid('param').webhook_id;
     const { status, limit = DELIVERIES_PER_PAGE, after } = c.req.valid('query');
-    const of = { id, status: status ? toUpper<DeliveryStatus>(status) : null };
+    const filter = { id, status: status ? toUpper<DeliveryStatus>(status) : null };
     return sendList(c, {
       query: { limit, after },
       read: async (page) => {
-        const { webhookSubscription } = await c.var.graph.query(ListWebhookDeliveriesDocument, { ...of, ...page });
+        const { webhookSubscription } = await c.var.graph.query(ListWebhookDeliveriesDocument, { ...filter, ...page });
         return requireFound('Webhook', webhookSubscription).deliveries;
       },
       toModel: toDelivery,
@@ -85,8 +85,8 @@ function addBodiless(app: OpenAPIHono<RestEnv>, { onError }: RestOptions): void 
   });
 }
 
-/** The framework only documents these routes: the bodies are read by hand. */
-function addBodied(app: OpenAPIHono<RestEnv>): void {
+/** Adds the routes with a body. The framework only documents them; `readBody` reads the bodies. */
+function addRoutesWithBody(app: OpenAPIHono<RestEnv>): void {
   for (const route of [createWebhookRoute, updateWebhookRoute, testWebhookRoute]) {
     app.openAPIRegistry.registerPath(route);
   }
@@ -95,9 +95,9 @@ function addBodied(app: OpenAPIHono<RestEnv>): void {
     const { chatbot_id, ...body } = await readBody(c, CreateWebhookSchema);
     const fields = toFields(body);
     const input = { ...fields, chatbotId: chatbot_id, url: body.url, events: fields.events ?? [] };
-    const { createWebhookSubscription: made } = await c.var.graph.query(CreateWebhookDocument, { input });
-    if (made.__typename !== 'CreateWebhookSubscriptionPayload') throw toRefusal(made, body.headers);
-    return c.json({ ...toWebhook(made.webhookSubscription), secret: made.secret });
+    const { createWebhookSubscription: created } = await c.var.graph.query(CreateWebhookDocument, { input });
+    if (created.__typename !== 'CreateWebhookSubscriptionPayload') throw toRefusal(created, body.headers);
+    return c.json({ ...toWebhook(created.webhookSubscription), secret: created.secret });
   });
 
   app.patch(updateWebhookRoute.getRoutingPath(), async (c) => {
@@ -111,9 +111,9 @@ function addBodied(app: OpenAPIHono<RestEnv>): void {
   app.post(testWebhookRoute.getRoutingPath(), async (c) => {
     const { event } = await readBody(c, TestWebhookSchema);
     const input = { subscriptionId: c.req.param('webhook_id'), event: toEventName(event) };
-    const { sendTestWebhook: sent } = await c.var.graph.query(TestWebhookDocument, { input });
-    if (sent.__typename !== 'SendTestWebhookPayload') throw toRefusal(sent);
-    return c.json(toDelivery(sent.webhookDelivery));
+    const { sendTestWebhook: result } = await c.var.graph.query(TestWebhookDocument, { input });
+    if (result.__typename !== 'SendTestWebhookPayload') throw toRefusal(result);
+    return c.json(toDelivery(result.webhookDelivery));
   });
 }
 
@@ -125,7 +125,7 @@ async function readBody<S extends z.ZodType>(c: Context<RestEnv>, model: S): Pro
 
 type Body = Partial<z.output<typeof UpdateWebhookSchema>>;
 
-/** The fields of a body in the graph's form; absent fields stay absent. */
+/** Converts the fields of a body to GraphQL input; absent fields stay absent. */
 function toFields({ url, events, description, channels, schedule, headers }: Body) {
   return {
     ...{ url, description },
@@ -144,20 +144,20 @@ function toEventName(wireName: string) {
 
 const toUpper = <T extends string>(name: Lowercase<T>): T => name.toUpperCase() as T;
 
-type Refused =
+type MutationError =
   | { readonly __typename: 'NotFoundError' }
   | {
       readonly __typename: 'InvalidInputError';
       readonly fields: readonly { readonly path: readonly string[]; readonly message: string }[];
     };
 
-/** Converts an error of the graph; it names headers by their names instead of their indexes. */
-function toRefusal(refused: Refused, headers: Readonly<Record<string, string>> | null = {}): RefusalError {
+/** Converts a GraphQL error. Its paths name headers by their names instead of their indexes. */
+function toRefusal(refused: MutationError, headers: Readonly<Record<string, string>> | null = {}): RefusalError {
   if (refused.__typename === 'NotFoundError') return new CodedError('NOT_FOUND');
   const names = Object.keys(headers ?? {});
   return new InvalidInputError(
-    refused.fields.map(({ path: [field, place, ...rest], message }) => ({
-      path: [field, field === 'headers' && place ? names[Number(place)] : place, ...rest].filter(
+    refused.fields.map(({ path: [field, index, ...others], message }) => ({
+      path: [field, field === 'headers' && index ? names[Number(index)] : index, ...others].filter(
         (part) => part !== undefined,
       ),
       message,

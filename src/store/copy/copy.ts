@@ -1,6 +1,7 @@
 /**
  * Copies all of a SQLite file to a Postgres. Rows are written in the order of their keys, so the target's last rows
- * show how far the copy is: a killed copy continues. It is complete when both sides have the same checksums.
+ * show how far the copy is, and a copy that was killed can continue. It is complete when both sides have the same
+ * checksums.
  */
 import { sql } from 'kysely';
 import { StartupError, StorageUnavailableError } from '../../domain/errors.ts';
@@ -46,13 +47,13 @@ export interface CopyOptions {
 export interface CopyReport {
   /** Whether the target was complete before. */
   readonly wasComplete: boolean;
-  /** How many rows each table has now, on either side. */
+  /** How many rows each table has now, on both sides. */
   readonly rows: Readonly<Record<string, number>>;
 }
 
 const TABLES = [...COPIED_TABLES, INDEX_ENTRIES];
 
-/** How many passages the copy searches for at the end. */
+/** How many passages the final comparison searches for on both sides. */
 const MAX_SAMPLES = 100;
 
 const AGAIN = 'Drop that database, make an empty one, and copy to it.';
@@ -83,11 +84,11 @@ export async function copyDatabase({ from, to, onProgress }: CopyOptions): Promi
   }
 }
 
-/** The copy does not migrate the source, which would change it. */
+/** Requires a source of this version: the copy does not migrate the source, because that would change it. */
 async function requireCurrent(source: Queryable): Promise<void> {
   const tables = await source.introspection.getTables({ withInternalKyselyTables: true });
-  const isOurs = tables.some(({ name }) => name === 'kysely_migration');
-  const version = isOurs ? compareMigrations(await listMigrations(source)) : 'older';
+  const hasMigrations = tables.some(({ name }) => name === 'kysely_migration');
+  const version = hasMigrations ? compareMigrations(await listMigrations(source)) : 'older';
   if (version === 'newer')
     throw new StartupError('The source was made by a newer version of ChatGraph. Use that version.');
   if (version === 'older')
@@ -131,14 +132,14 @@ async function copy(
   return report(false);
 }
 
-/** Reads everything that the copy contains, and picks some passages to search for. */
+/** Reads all rows to copy, and samples some passages to search for. */
 async function readSource(source: Queryable, onProgress: CopyOptions['onProgress']) {
   const digests = new Map<string, Checksum>();
   const samples: AnyRow[] = [];
   const distance = Math.ceil((await countRows(source, INDEX_ENTRIES)) / MAX_SAMPLES);
-  let passed = 0;
+  let passagesRead = 0;
   const sample = (row: AnyRow) => {
-    if (passed++ % distance === 0) samples.push(row);
+    if (passagesRead++ % distance === 0) samples.push(row);
   };
   for (const table of TABLES) {
     const digest = await checksumTable(source, table, table === INDEX_ENTRIES ? sample : undefined);

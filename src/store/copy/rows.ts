@@ -6,11 +6,11 @@ import type { Queryable, Tables } from '../tables.ts';
 /** A row with any columns. */
 export type AnyRow = Readonly<Record<string, unknown>>;
 
-/** A table that is read in the order of its primary key, which is the same on every engine. */
+/** A table with its primary key; the table is read in the order of the key, which is the same on every engine. */
 export interface KeyedTable {
   readonly name: string;
   readonly key: readonly string[];
-  /** Absent: all. */
+  /** The columns to read; absent: all. */
   readonly columns?: readonly string[];
 }
 
@@ -20,7 +20,7 @@ export interface Checksum {
   readonly checksum: string;
 }
 
-/** A copy leaves out the gateways of the old database and the secrets that they share. */
+/** A copy omits the gateways of the old database and the secrets that they share. */
 type CopiedTable = Exclude<keyof Tables, 'nodes' | 'gateway_secrets'>;
 
 /** The tables with their primary keys; a table comes after those that it refers to. */
@@ -64,9 +64,9 @@ export async function* readBatches(db: Queryable, table: KeyedTable, after?: Any
   const columns = table.columns ? sql.join(table.columns.map((name) => sql.ref(name))) : sql`*`;
   let last = after;
   while (true) {
-    const rest = last && sql`where (${key}) > (${sql.join(table.key.map((name) => last?.[name]))})`;
+    const condition = last && sql`where (${key}) > (${sql.join(table.key.map((name) => last?.[name]))})`;
     const { rows } = await sql<AnyRow>`
-      select ${columns} from ${sql.table(table.name)} ${rest ?? sql``} order by ${key} limit ${sql.lit(BATCH_SIZE)}
+      select ${columns} from ${sql.table(table.name)} ${condition ?? sql``} order by ${key} limit ${sql.lit(BATCH_SIZE)}
     `.execute(db);
     if (rows.length > 0) yield rows.map(toStorable);
     if (rows.length < BATCH_SIZE) return;
@@ -113,7 +113,7 @@ export async function checksumTable(
   return { rows: count, checksum: sum.digest('hex') };
 }
 
-/** One text for many checksums, by the names of their tables. */
+/** Combines the checksums of tables, by name, into one. */
 export function joinChecksums(digests: ReadonlyMap<string, Checksum>): string {
   return hash('sha256', JSON.stringify([...digests]));
 }

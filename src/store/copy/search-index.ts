@@ -3,12 +3,12 @@ import type { IndexEntry } from '../search/text-index.ts';
 import type { Queryable } from '../tables.ts';
 import { type AnyRow, INDEX_ENTRIES, readBatches } from './rows.ts';
 
-/** The limit of a search. For a term in more passages than this, only the counts are compared. */
+/** The limit of a search. If a term is in more passages, only its counts are compared. */
 const MAX_FOUND = 50;
 
 /**
  * Copies the index entries of the source to the target, with the same terms, in the order of passages. Each batch is
- * written as a whole, so the last passage shows how far the copy is.
+ * written in one transaction, so the last passage shows how far the copy is.
  * @param after the last passage that the target has.
  */
 export async function copyIndex(
@@ -25,8 +25,8 @@ export async function copyIndex(
 }
 
 /**
- * Whether both indexes find the same for the words of a passage: equal counts in its chatbot for each word, and equal
- * passages for the rarest word.
+ * Whether both indexes return equal results for the words of a passage: for each word the same count in its chatbot,
+ * and for the rarest word the same passages.
  */
 export async function hasEqualResults(source: Queryable, target: Queryable, row: AnyRow): Promise<boolean> {
   const { accountId, chatbotId, terms } = toIndexEntry(row);
@@ -35,8 +35,8 @@ export async function hasEqualResults(source: Queryable, target: Queryable, row:
     const { passageCount, averageLength, frequencies } = await findCandidates(db, accountId, chatbotId, words, 1);
     const [rarest] = [...frequencies].sort(([, a], [, b]) => a - b);
     const isFew = rarest !== undefined && rarest[1] <= MAX_FOUND;
-    const found = isFew ? await findCandidates(db, accountId, chatbotId, [rarest[0]], MAX_FOUND) : undefined;
-    const ids = found?.candidates.map(({ passage }) => passage.id).sort();
+    const result = isFew ? await findCandidates(db, accountId, chatbotId, [rarest[0]], MAX_FOUND) : undefined;
+    const ids = result?.candidates.map(({ passage }) => passage.id).sort();
     return JSON.stringify([passageCount, averageLength, [...frequencies], ids]);
   };
   return (await search(source)) === (await search(target));

@@ -14,8 +14,8 @@ export type TargetState =
   | { readonly is: 'filled' };
 
 /**
- * A copy in progress is recorded as an unknown migration. So no gateway of any version starts on half of the rows, and
- * its error names the state.
+ * Marks a copy in progress, as the beginning of the name of a migration that no version knows. So no gateway starts on
+ * an incomplete copy, and its error shows the state.
  */
 const MARK = 'unfinished-migrate-to-';
 
@@ -23,29 +23,29 @@ const MARK = 'unfinished-migrate-to-';
 const LOCK = sql.lit(4_831_206_117);
 
 const LOCK_TIMEOUT_MS = 10_000;
-/** The SQLSTATE. */
+/** The SQLSTATE of a lock timeout. */
 const LOCK_TIMED_OUT = '55P03';
 
-const NEW_ONE = 'Name an empty database.';
+const USE_EMPTY = 'Name an empty database.';
 
 /**
- * Opens a Postgres for this process alone, without a migration, while `work` runs. Everything runs on one connection; a
- * connection that an earlier process left may take a moment to end.
+ * Opens a Postgres for this process alone, without a migration, while `work` runs. Everything runs on one connection.
+ * The lock of an earlier process may take a moment to end, with its connection.
  * @throws StartupError when the server is unreachable, or another process copies to the database.
  */
 export async function withTarget<T>(url: string, work: (target: Queryable) => Promise<T>): Promise<T> {
-  let isOpen = false;
+  let hasLock = false;
   const settings = { max: 1, statement_timeout: 0, query_timeout: 0, lock_timeout: LOCK_TIMEOUT_MS };
   let handle: Queryable | undefined;
   try {
     handle = createPostgresHandle(url, { ...settings, idle_in_transaction_session_timeout: 0 });
     return await handle.connection().execute(async (target) => {
       await sql`select pg_advisory_lock(${LOCK})`.execute(target);
-      isOpen = true;
+      hasLock = true;
       return work(target);
     });
   } catch (error) {
-    if (isOpen) throw error;
+    if (hasLock) throw error;
     const isHeld =
       error instanceof StorageUnavailableError && (error.cause as { code?: string }).code === LOCK_TIMED_OUT;
     const reason = isHeld ? 'another process copies to it' : describeFailure(error);
@@ -68,12 +68,12 @@ export async function readTargetState(target: Queryable): Promise<TargetState> {
   if (names.length === 0) {
     const other = tables.find(({ name }) => !name.startsWith('kysely_'));
     if (other === undefined) return { is: 'empty' };
-    throw new StartupError(`The target contains something else: the table ${other.name}. ${NEW_ONE}`);
+    throw new StartupError(`The target contains something else: the table ${other.name}. ${USE_EMPTY}`);
   }
   const version = compareMigrations(names.filter((name) => name !== mark));
   if (version !== 'same')
     throw new StartupError(
-      `The target was made by ${version === 'newer' ? 'a newer' : 'an older'} version of ChatGraph. ${NEW_ONE}`,
+      `The target was made by ${version === 'newer' ? 'a newer' : 'an older'} version of ChatGraph. ${USE_EMPTY}`,
     );
   if (mark !== undefined) return { is: 'unfinished', fingerprint: mark.slice(MARK.length) };
   for (const table of COPIED_TABLES) if (await findLastRow(target, table)) return { is: 'filled' };

@@ -1,16 +1,16 @@
 import { StorageUnavailableError } from '../../domain/errors.ts';
 
-/** What an error of a database engine means to the caller, what the gateway retries, and how it is logged. */
+/** What an error of a database engine means to the caller, what the gateway retries, and how the error is logged. */
 export interface StorageErrorRule {
   /** `SERVICE_UNAVAILABLE`: the same request may succeed later. `INTERNAL_SERVER_ERROR`: a bug in the program. */
   readonly code: 'SERVICE_UNAVAILABLE' | 'INTERNAL_SERVER_ERROR';
   /**
    * `statement`: runs the same statement again until a deadline. `transaction`: runs the whole transaction again, a few
-   * times. `never`: reports the error at once.
+   * times. `never`: reports the error immediately.
    */
   readonly retry: 'statement' | 'transaction' | 'never';
   /**
-   * `warn`: one line; the problem passes by itself. `error`: one line; the operator has to act. `stack`: with the
+   * `warn`: one line; the problem resolves without help. `error`: one line; the operator has to act. `stack`: with the
    * stack; a bug.
    */
   readonly log: 'warn' | 'error' | 'stack';
@@ -20,7 +20,7 @@ const LOCKED: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'statemen
 const COLLISION: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'transaction', log: 'warn' };
 const TRANSIENT: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'never', log: 'warn' };
 const BROKEN: StorageErrorRule = { code: 'SERVICE_UNAVAILABLE', retry: 'never', log: 'error' };
-/** An identical request may have been first: the next run of the transaction finds its row. */
+/** An identical request may have committed first: the next run of the transaction finds its row. */
 const DUPLICATE: StorageErrorRule = { code: 'INTERNAL_SERVER_ERROR', retry: 'transaction', log: 'stack' };
 const BUG: StorageErrorRule = { code: 'INTERNAL_SERVER_ERROR', retry: 'never', log: 'stack' };
 
@@ -29,7 +29,7 @@ const BUG: StorageErrorRule = { code: 'INTERNAL_SERVER_ERROR', retry: 'never', l
  * Source: https://www.sqlite.org/rescode.html
  */
 export const SQLITE_ERRORS: Readonly<Record<string, StorageErrorRule>> = {
-  // Another process has the write lock, or recovers the file.
+  // Another process has the write lock, or is recovering the file.
   SQLITE_BUSY: LOCKED,
   SQLITE_PROTOCOL: LOCKED,
   SQLITE_SCHEMA: LOCKED,
@@ -146,19 +146,19 @@ export function sqliteRuleOf(code: string): StorageErrorRule {
   return BUG;
 }
 
-/** The rule for an error of Postgres, by its SQLSTATE; absent when the server gave no answer. */
+/** The rule for an error of Postgres, by its SQLSTATE, which is undefined when the server did not respond. */
 export function postgresRuleOf(code: string | undefined): StorageErrorRule {
   if (code === undefined) return TRANSIENT;
   return POSTGRES_ERRORS[code] ?? POSTGRES_ERRORS[code.slice(0, 2)] ?? BUG;
 }
 
-/** Turns an engine's error into the error for the caller; a bug stays as it is. */
+/** Converts an engine's error to the error for the caller; an error that shows a bug is returned unchanged. */
 export function toStorageError({ code, log }: StorageErrorRule, error: unknown): unknown {
   if (code !== 'SERVICE_UNAVAILABLE' || log === 'stack') return error;
   return new StorageUnavailableError({ cause: error, logLevel: log });
 }
 
-/** Describes briefly why a database cannot be used: an error of several addresses has no text of its own. */
+/** Describes briefly why a database cannot be used: a connection error for several addresses has no message. */
 export function describeFailure(error: unknown): string {
   const cause = error instanceof StorageUnavailableError ? error.cause : error;
   const { message = '', code = '' } = cause as { message?: string; code?: string };

@@ -3,7 +3,7 @@ import { StorageUnavailableError } from '../../domain/errors.ts';
 /** Runs a few tasks at a time, first come, first served. */
 export interface Gate {
   /**
-   * Runs `task` when there is a free place.
+   * Runs `task` when a slot is free.
    * @throws StorageUnavailableError when the wait exceeds the gate's maximum.
    */
   run<T>(task: () => Promise<T>): Promise<T>;
@@ -11,12 +11,12 @@ export interface Gate {
 
 /** Creates a gate for `width` tasks at a time. */
 export function createGate(width: number, maxWaitMs: number): Gate {
-  let free = width;
+  let freeSlots = width;
   const waiting = new Set<() => void>();
 
   async function enter(): Promise<void> {
-    if (free > 0) {
-      free--;
+    if (freeSlots > 0) {
+      freeSlots--;
       return;
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -30,7 +30,7 @@ export function createGate(width: number, maxWaitMs: number): Gate {
 
   function leave(): void {
     const [next] = waiting;
-    if (next === undefined) free++;
+    if (next === undefined) freeSlots++;
     else {
       waiting.delete(next);
       next();

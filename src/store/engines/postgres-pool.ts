@@ -51,7 +51,7 @@ export function createPostgresHandle(url: string, settings: PoolConfig): Queryab
   const pool = new Pool({ ...SETTINGS, connectionString: url, ...settings });
   // The pool drops a connection that breaks while idle; the next query gets a new connection or an error.
   pool.on('error', () => {});
-  // The same for a connection that breaks between two queries of a transaction: the next query throws.
+  // If a connection breaks between two queries of a transaction, the next query throws.
   pool.on('connect', (client) => client.on('error', () => {}));
   return new Kysely<Tables>({
     dialect: {
@@ -63,7 +63,7 @@ export function createPostgresHandle(url: string, settings: PoolConfig): Queryab
   });
 }
 
-/** Whether the transaction collided with another: run again, it may succeed or fail for a better reason. */
+/** Whether the transaction collided with another: a second run may succeed, or fail with a more precise error. */
 export function isCollision(error: unknown): boolean {
   const cause = error instanceof StorageUnavailableError ? error.cause : error;
   return cause instanceof DatabaseError && postgresRuleOf(cause.code).retry === 'transaction';
@@ -82,7 +82,7 @@ class PoolDriver implements Driver {
     try {
       return new PoolConnection(await this.#pool.connect());
     } catch (error) {
-      // For any reason: the server has run nothing yet.
+      // Whatever the reason, the server has run nothing yet.
       const { log } = postgresRuleOf(error instanceof DatabaseError ? error.code : undefined);
       throw new StorageUnavailableError({ cause: error, logLevel: log === 'warn' ? 'warn' : 'error' });
     }
@@ -100,7 +100,7 @@ class PoolDriver implements Driver {
   }
 
   async rollbackTransaction(connection: PoolConnection): Promise<void> {
-    // The server rolls back what a broken connection leaves; an error here would hide the first one.
+    // The server itself rolls back the transaction of a broken connection. An error here would hide the first error.
     if (!connection.isBroken) await connection.run('rollback').catch(() => {});
   }
 
@@ -149,13 +149,13 @@ class PoolConnection implements DatabaseConnection {
       return await this.#client.query(name === '' ? { text, values } : { name, text, values });
     } catch (error) {
       if (error instanceof TypeError) throw error;
-      const isAnswer = error instanceof DatabaseError;
-      this.isBroken ||= !isAnswer || error.severity === 'FATAL' || error.code === READ_ONLY;
-      throw toStorageError(postgresRuleOf(isAnswer ? error.code : undefined), error);
+      const isFromServer = error instanceof DatabaseError;
+      this.isBroken ||= !isFromServer || error.severity === 'FATAL' || error.code === READ_ONLY;
+      throw toStorageError(postgresRuleOf(isFromServer ? error.code : undefined), error);
     }
   }
 
-  // biome-ignore lint/correctness/useYield: it has nothing to give.
+  // biome-ignore lint/correctness/useYield: it yields nothing.
   async *streamQuery(): AsyncGenerator<never> {
     throw new Error('Rows are not streamed.');
   }

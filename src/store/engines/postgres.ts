@@ -19,9 +19,9 @@ import { createPostgresHandle, isCollision } from './postgres-pool.ts';
 import type { TransactionOptions } from './transaction.ts';
 
 const FOREIGN_WRITE_POLL_MS = 250;
-/** The readiness check does not wait longer for a silent server. */
+/** How long the readiness check waits for a silent server. */
 const READY_TIMEOUT_MS = 2_000;
-/** How long a transaction waits for a free place: as long as indexing a large text before it may take. */
+/** How long a transaction waits for a free slot: as long as a transaction that indexes a large text may take. */
 const MAX_WAIT_MS = 20_000;
 const MAX_ATTEMPTS = 5;
 const MAX_PAUSE_MS = 20;
@@ -43,16 +43,16 @@ export async function openPostgres(url: string, poolSize: number) {
 }
 
 function createDatabase(db: Queryable, heartbeat: Queryable, poolSize: number) {
-  // Transactions may wait for each other, so they get half of the connections: reads go on meanwhile.
+  // Transactions may wait for each other, so they get half of the connections: reads continue meanwhile.
   const gate = createGate(Math.ceil(poolSize / 2), MAX_WAIT_MS);
   let isWritable = true;
   let poll: NodeJS.Timeout | undefined;
 
   /**
-   * Runs a transaction again after a collision, as if it had started later: it then finds what the other has written,
-   * such as the row of an identical request. It does not repeat after a lost connection, as a connection lost at the
-   * commit leaves the outcome unknown. The caller gets StorageUnavailableError, and may repeat what has the same effect
-   * once and twice: a send with its `clientMessageId`, or a change that first checks the row's state.
+   * Runs a transaction again after a collision, as if it had started later: it then finds what the other transaction
+   * has written, such as the row of an identical request. A lost connection causes no second run, because a connection
+   * lost at the commit leaves the outcome unknown. The caller gets StorageUnavailableError, and may repeat an
+   * idempotent change: a send with its `clientMessageId`, or a change that first checks the row's state.
    */
   async function transaction<T>(
     work: (trx: Transaction<Tables>) => Promise<T>,
@@ -91,16 +91,16 @@ function createDatabase(db: Queryable, heartbeat: Queryable, poolSize: number) {
     },
 
     onForeignWrite(listener: () => void) {
-      let seen: number | undefined;
-      let isAsking = false;
+      let lastCount: number | undefined;
+      let isPolling = false;
       poll = setInterval(async () => {
-        if (isAsking) return;
-        isAsking = true;
-        // When the server is unreachable its callers get errors; the difference is still there afterwards.
-        const count = await countRevokedApiKeys(db).catch(() => seen);
-        isAsking = false;
-        if (count === seen) return;
-        seen = count;
+        if (isPolling) return;
+        isPolling = true;
+        // While the server is unreachable, the count stays unchanged here; a later poll finds the difference.
+        const count = await countRevokedApiKeys(db).catch(() => lastCount);
+        isPolling = false;
+        if (count === lastCount) return;
+        lastCount = count;
         listener();
       }, FOREIGN_WRITE_POLL_MS).unref();
     },
@@ -114,8 +114,8 @@ function createDatabase(db: Queryable, heartbeat: Queryable, poolSize: number) {
 }
 
 /**
- * Migrates the tables of a Postgres on a connection of its own: a migration of much data, or a wait for another
- * gateway's, may take long.
+ * Migrates the tables of a Postgres on a separate connection without timeouts: a migration of much data, or the wait
+ * for another gateway's migration, may take long.
  */
 export async function migratePostgres(url: string): Promise<void> {
   const db = createPostgresHandle(url, { max: 1, statement_timeout: 0, query_timeout: 0, lock_timeout: 0 });

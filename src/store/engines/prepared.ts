@@ -12,23 +12,23 @@ export interface NamedQuery<R = unknown> extends CompiledQuery<R> {
  * Creates a query that is built and compiled once for each engine. Use it for the most frequent queries, where that
  * costs more than running them. Its plan must suit any values: a query that needs a partial index whose condition
  * depends on the values does not qualify.
- * @param build makes the query with placeholder values; the given values replace them, in the order of the places in
- * the SQL.
+ * @param build builds the query with placeholder values; the values of each call replace them, in the order of the
+ * parameters in the SQL.
  */
 export function prepareQuery<R>(
   build: (db: Queryable) => Compilable<R>,
 ): (db: Queryable, values: readonly unknown[]) => Promise<R[]> {
   const compiled = new Map<boolean, NamedQuery<R>>();
   return async (db, parameters) => {
-    const engine = isPostgres(db);
-    const query = compiled.get(engine) ?? nameQuery(build(db).compile());
-    compiled.set(engine, query);
+    const isOnPostgres = isPostgres(db);
+    const query = compiled.get(isOnPostgres) ?? nameQuery(build(db).compile());
+    compiled.set(isOnPostgres, query);
     const run: NamedQuery<R> = { ...query, parameters };
     return (await db.executeQuery<R>(run)).rows;
   };
 }
 
-/** The name is derived from the text: a pooler may give the same connection to several versions of a gateway. */
+/** The name is derived from the SQL, because a pooler may give the same connection to several versions of a gateway. */
 function nameQuery<R>(query: CompiledQuery<R>): NamedQuery<R> {
   return { ...query, name: hash('sha1', query.sql, 'hex') };
 }

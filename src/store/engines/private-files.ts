@@ -2,22 +2,23 @@ import { chmodSync, closeSync, constants, mkdirSync, openSync, readdirSync, type
 import { homedir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 
-/** Reports files and folders that other users could read or write, and whether their permissions are fixed now. */
-export type ReportExposed = (found: { readonly paths: readonly string[]; readonly isNarrowed: boolean }) => void;
+/** Reports files and folders that other users could read or write, and whether their permissions have been fixed. */
+export type ReportExposed = (exposed: { readonly paths: readonly string[]; readonly isNarrowed: boolean }) => void;
 
 const OTHERS = 0o077;
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
 
 /**
- * Creates a folder that only its owner may enter, with all missing folders above it; an existing folder stays as it is.
+ * Creates a folder that only its owner may enter, with all missing folders above it; an existing folder does not
+ * change.
  */
 export function makePrivateFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: PRIVATE_FOLDER });
 }
 
 /**
- * Creates an empty file that only its owner may read, whatever the umask; an existing file stays as it is. SQLite
+ * Creates an empty file that only its owner may read, whatever the umask; an existing file does not change. SQLite
  * copies the database file's permissions to the files beside it.
  */
 export function makePrivateFile(path: string): void {
@@ -32,7 +33,7 @@ export function lockPathOf(path: string): string {
 /**
  * Removes the permissions of all users but the owner from the folder of a database and its files, and reports those
  * that were open to others. Skips a folder that others may need, such as a home, the working directory or a folder
- * above them, or `/tmp`, and the files in it that are not the gateway's. Only reports what another user owns. Does
+ * above them, or `/tmp`, and the files in it that are not the gateway's. What another user owns is only reported. Does
  * nothing on Windows, which has no such permissions.
  * @param path the database.
  */
@@ -46,18 +47,18 @@ export function restrictFiles(path: string, report: ReportExposed): void {
   const files = isOwnFolder
     ? readdirSync(folder).map((name) => join(folder, name))
     : [path, ...own, lockPath, `${lockPath}-journal`, join(folder, 'secret.key')];
-  const narrowed: string[] = [];
+  const restricted: string[] = [];
   const exposed: string[] = [];
   for (const each of isOwnFolder ? [folder, ...files] : files) {
     const stats = statSync(each, { throwIfNoEntry: false });
     const isOpen = stats !== undefined && (stats.isFile() || each === folder) && (stats.mode & OTHERS) !== 0;
-    if (isOpen) (narrow(each, stats, user) ? narrowed : exposed).push(each);
+    if (isOpen) (restrictToOwner(each, stats, user) ? restricted : exposed).push(each);
   }
-  if (narrowed.length > 0) report({ paths: narrowed, isNarrowed: true });
+  if (restricted.length > 0) report({ paths: restricted, isNarrowed: true });
   if (exposed.length > 0) report({ paths: exposed, isNarrowed: false });
 }
 
-function narrow(path: string, stats: Stats, user: number): boolean {
+function restrictToOwner(path: string, stats: Stats, user: number): boolean {
   if (stats.uid !== user) return false;
   try {
     chmodSync(path, stats.mode & 0o7700);
@@ -72,6 +73,6 @@ function narrow(path: string, stats: Stats, user: number): boolean {
 function isSharedFolder(folder: string, user: number): boolean {
   const { mode, uid } = statSync(folder);
   const isSticky = (mode & 0o1000) !== 0;
-  const holds = (inner: string) => !relative(folder, resolve(inner)).startsWith('..');
-  return isSticky || uid !== user || holds(homedir()) || holds(process.cwd());
+  const contains = (inner: string) => !relative(folder, resolve(inner)).startsWith('..');
+  return isSticky || uid !== user || contains(homedir()) || contains(process.cwd());
 }

@@ -11,9 +11,9 @@ export const ANSWER_STEP_MS = 30_000;
 export interface RetryOptions {
   /** No attempt starts after it aborts. */
   readonly signal: AbortSignal;
-  /** How long after the first attempt retries start while the storage is unavailable. */
+  /** How long after the first attempt another may start, while the storage is unavailable. */
   readonly unavailableMs: number;
-  /** The same after any other error. */
+  /** How long after the first attempt another may start, after any other error. */
   readonly brokenMs: number;
   /** Called at the first failure that a retry follows. */
   readonly onFirstFailure?: (error: unknown) => void;
@@ -21,7 +21,7 @@ export interface RetryOptions {
 
 /**
  * Retries an idempotent step until it succeeds, with growing pauses.
- * @throws the last error, when the time is over or `signal` aborts.
+ * @throws the last error, when the time limit is reached or `signal` aborts.
  */
 export async function retryStep<T>(step: () => Promise<T>, options: RetryOptions): Promise<T> {
   const startedAt = performance.now();

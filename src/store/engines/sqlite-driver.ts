@@ -21,13 +21,13 @@ const MAX_PAUSE_MS = 50;
 export type Handle = SqliteConnection.Database;
 
 /**
- * Until when a statement waits for a file that another process has locked, by `performance.now()`; called when the
- * statement starts.
+ * Returns the time, by `performance.now()`, until which a statement waits for a file that another process has locked.
+ * Called when the statement starts.
  */
 export type FindDeadline = () => number;
 
 /**
- * Opens a file for one handle. SQLite's own busy timeout is off, as it would block the whole process: see
+ * Opens a file for one handle. SQLite's own busy timeout is off, because it would block the whole process: see
  * `runWhenFree`.
  */
 export function openHandle(path: string, options: SqliteConnection.Options = {}): Handle {
@@ -36,13 +36,13 @@ export function openHandle(path: string, options: SqliteConnection.Options = {})
   return handle;
 }
 
-/** Whether SQLite has thrown an error: any, or one with a code. */
+/** Whether an error comes from SQLite and, if `code` is given, has that code. */
 export function isSqliteError(error: unknown, code?: string): error is Error {
   return error instanceof SqliteConnection.SqliteError && (code === undefined || error.code === code);
 }
 
 /**
- * Runs a function on a file at once. While another process has locked the file it retries, and the event loop goes on.
+ * Runs a function that uses a file. While another process has locked the file, retries without blocking the event loop.
  * @throws StorageUnavailableError when the deadline has passed, or the disk fails.
  */
 export async function runWhenFree<T>(run: () => T, until: number): Promise<T> {
@@ -58,7 +58,7 @@ export async function runWhenFree<T>(run: () => T, until: number): Promise<T> {
   }
 }
 
-/** Kysely builds and compiles; each distinct statement is prepared once per handle. */
+/** Creates a Kysely instance on a handle. Each distinct statement is prepared once per handle. */
 export function createKysely(handle: Handle, findDeadline: FindDeadline): Queryable {
   return new Kysely<Tables>({
     dialect: {
@@ -140,8 +140,8 @@ class FileConnection implements DatabaseConnection {
   }
 
   #prepare(sql: string): Prepared {
-    const known = this.#statements.get(sql);
-    if (known !== undefined) return known;
+    const cached = this.#statements.get(sql);
+    if (cached !== undefined) return cached;
     const prepared = { statement: this.#handle.prepare(sql), longColumns: undefined };
     this.#statements.set(sql, prepared);
     const [oldest] = this.#statements.keys();
@@ -149,13 +149,13 @@ class FileConnection implements DatabaseConnection {
     return prepared;
   }
 
-  // biome-ignore lint/correctness/useYield: it has nothing to give.
+  // biome-ignore lint/correctness/useYield: it yields nothing.
   async *streamQuery(): AsyncGenerator<never> {
     throw new Error('Rows are not streamed.');
   }
 }
 
-/** Leaves out `for update` and its like: one transaction at a time has the whole file. */
+/** Omits `for update` and similar clauses, because only one transaction runs at a time. */
 class FileQueryCompiler extends SqliteQueryCompiler {
   protected override visitSelectModifier(): void {}
 }

@@ -13,14 +13,14 @@ import type { RunTransaction, TransactionOptions } from './transaction.ts';
 const FOREIGN_WRITE_POLL_MS = 250;
 /** How long a transaction (from its call on) or a read waits for a file that another process has locked. */
 const MAX_LOCKED_MS = 5_000;
-/** The same at the start, when no client waits. */
+/** The same while the gateway starts, when no client waits. */
 const MAX_LOCKED_AT_START_MS = 30_000;
 /** How long a transaction waits for earlier transactions of this process. */
 const MAX_QUEUED_MS = 20_000;
 
 /**
  * Opens a file as the database, checks it and migrates its tables. Creates the folder if it is missing. A gateway locks
- * the file for itself, whatever path leads to it; a tool may write beside it. Only their owner may read its files.
+ * the file, by whatever path it is opened; a tool may write beside the gateway. Only their owner may read the files.
  * @param onExposed called with files that other users could read.
  * @throws DatabaseInUseError when another gateway has opened the file; StartupError when it cannot be used.
  */
@@ -28,23 +28,23 @@ export async function openSqlite(givenPath: string, role: 'gateway' | 'tool', on
   const path = resolvePath(givenPath);
   const lock = role === 'gateway' ? acquireLock(path) : undefined;
   restrictFiles(path, onExposed);
-  const startUntil = performance.now() + MAX_LOCKED_AT_START_MS;
-  let until = startUntil;
+  const startDeadline = performance.now() + MAX_LOCKED_AT_START_MS;
+  let deadline = startDeadline;
 
   let writerHandle: Handle | undefined;
   try {
-    writerHandle = await runWhenFree(() => openWriter(path), startUntil);
+    writerHandle = await runWhenFree(() => openWriter(path), startDeadline);
     const handle = writerHandle;
-    const writer = createKysely(handle, () => until);
+    const writer = createKysely(handle, () => deadline);
     await migrate(writer);
-    const readerHandle = await runWhenFree(() => openHandle(path, { readonly: true }), startUntil);
+    const readerHandle = await runWhenFree(() => openHandle(path, { readonly: true }), startDeadline);
     const reader = createKysely(readerHandle, () => performance.now() + MAX_LOCKED_MS);
     const gate = createGate(1, MAX_QUEUED_MS);
     // One transaction at a time: the deadline is that of the current one.
     const transact: RunTransaction = (work, { isLazy = false } = {}) => {
-      const askedUntil = performance.now() + MAX_LOCKED_MS;
+      const ownDeadline = performance.now() + MAX_LOCKED_MS;
       return gate.run(async () => {
-        until = askedUntil;
+        deadline = ownDeadline;
         if (isLazy) handle.pragma('synchronous = NORMAL');
         try {
           return await writer.transaction().execute(work);
@@ -57,13 +57,13 @@ export async function openSqlite(givenPath: string, role: 'gateway' | 'tool', on
   } catch (error) {
     writerHandle?.close();
     lock?.close();
-    throw describeRefusal(error, path);
+    throw toStartupError(error, path);
   }
 }
 
 /**
- * Opens a file to read its present state, whatever a tool writes meanwhile; no gateway can start on it until it is
- * closed. Changes nothing in it.
+ * Opens a file to read its current state, unaffected by what a tool writes meanwhile. No gateway can start on the file
+ * until it is closed. Does not change the file.
  * @throws DatabaseInUseError when a gateway has opened the file; StartupError when it cannot be read.
  */
 export function openSqliteSnapshot(givenPath: string): { db: Queryable; close(): Promise<void> } {
@@ -73,9 +73,9 @@ export function openSqliteSnapshot(givenPath: string): { db: Queryable; close():
   let handle: Handle | undefined;
   try {
     handle = openHandle(path, { readonly: true });
-    // The first read, which this is, fixes the state that later reads see.
+    // The integrity check is the first read, which fixes the state that later reads see.
     handle.exec('begin');
-    checkWhole(handle, path);
+    checkIntegrity(handle, path);
     const db = createKysely(handle, () => performance.now() + MAX_LOCKED_MS);
     return {
       db,
@@ -87,7 +87,7 @@ export function openSqliteSnapshot(givenPath: string): { db: Queryable; close():
   } catch (error) {
     handle?.close();
     lock.close();
-    throw describeRefusal(error, path);
+    throw toStartupError(error, path);
   }
 }
 
@@ -113,7 +113,7 @@ function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHa
       isWritable = true;
       return result;
     } catch (error) {
-      // A file that another process locks for a while does not make this gateway unready: reads go on.
+      // A file that another process locks for a while does not make this gateway unready: reads continue.
       if (error instanceof StorageUnavailableError && error.logLevel === 'error') isWritable = false;
       throw error;
     }
@@ -138,11 +138,11 @@ function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHa
     onForeignWrite(listener: () => void) {
       // On the writing handle `data_version` changes only with commits of other connections, and only other processes
       // have writing ones.
-      let seen = readDataVersion(writerHandle);
+      let lastVersion = readDataVersion(writerHandle);
       poll = setInterval(() => {
         const version = readDataVersion(writerHandle);
-        if (version === undefined || version === seen) return;
-        seen = version;
+        if (version === undefined || version === lastVersion) return;
+        lastVersion = version;
         listener();
       }, FOREIGN_WRITE_POLL_MS).unref();
     },
@@ -156,7 +156,7 @@ function createDatabase({ writerHandle, writer, reader, transact, lock }: FileHa
   };
 }
 
-/** Absent while the file cannot be read: the next check sees the change. */
+/** Returns undefined while the file cannot be read: the next check sees the change. */
 function readDataVersion(handle: Handle): unknown {
   try {
     return handle.pragma('data_version', { simple: true });
@@ -168,7 +168,8 @@ function readDataVersion(handle: Handle): unknown {
 /**
  * The real path of a file. Creates the file, and its folder, if they are missing. All links to a file have the same
  * real path.
- * @throws StartupError when the file cannot be created, or has several hard links: SQLite keeps a log beside each.
+ * @throws StartupError when the file cannot be created, or has several hard links: SQLite would keep a separate log
+ * beside each.
  */
 function resolvePath(path: string): string {
   try {
@@ -218,7 +219,7 @@ function openWriter(path: string): Handle {
     handle.pragma('synchronous = FULL');
     handle.pragma('foreign_keys = ON');
     handle.pragma(`journal_size_limit = ${64 * 1024 * 1024}`);
-    checkWhole(handle, path);
+    checkIntegrity(handle, path);
     return handle;
   } catch (error) {
     handle.close();
@@ -226,12 +227,12 @@ function openWriter(path: string): Handle {
   }
 }
 
-function checkWhole(handle: Handle, path: string): void {
+function checkIntegrity(handle: Handle, path: string): void {
   const verdict = handle.pragma('quick_check', { simple: true });
   if (verdict !== 'ok') throw new StartupError(`The database ${path} is damaged: ${String(verdict)}`);
 }
 
-function describeRefusal(error: unknown, path: string): unknown {
+function toStartupError(error: unknown, path: string): unknown {
   return isSqliteError(error) || error instanceof StorageUnavailableError
     ? new StartupError(`Cannot use the database ${path}: ${describeFailure(error)}`)
     : error;

@@ -4,8 +4,8 @@ import type { Tables } from '../tables.ts';
 /** Options of a transaction. */
 export interface TransactionOptions {
   /**
-   * Whether the commit need survive only a crash of this process, not a power failure: it does not wait for the disk.
-   * Absent: false.
+   * Whether the commit may be lost in a power failure, though not in a crash of this process: it does not wait for the
+   * disk. Absent: false.
    */
   readonly isLazy?: boolean;
 }

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 
 /**
- * Yields items in batches of at most `maxWeight` together, or of one heavier item. Between two batches the event loop
- * serves everything else: a statement on SQLite blocks the process while it runs.
+ * Yields items in batches with a total weight of at most `maxWeight`; a heavier item is a batch by itself. Between two
+ * batches the event loop runs other work, because a SQLite statement blocks the process while it runs.
  */
 export async function* yieldBatches<T>(
   items: readonly T[],
@@ -12,15 +12,15 @@ export async function* yieldBatches<T>(
   let batch: T[] = [];
   let weight = 0;
   for (const item of items) {
-    const more = weigh(item);
-    if (batch.length > 0 && weight + more > maxWeight) {
+    const itemWeight = weigh(item);
+    if (batch.length > 0 && weight + itemWeight > maxWeight) {
       yield batch;
       await setImmediate();
       batch = [];
       weight = 0;
     }
     batch.push(item);
-    weight += more;
+    weight += itemWeight;
   }
   if (batch.length > 0) yield batch;
 }

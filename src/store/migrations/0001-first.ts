@@ -148,7 +148,7 @@ async function createMessages({ schema }: Kysely<unknown>): Promise<void> {
     .execute();
   await schema.createIndex('messages_by_conversation').on('messages').columns(['conversation_id', 'id']).execute();
   await schema.createIndex('messages_by_parent').on('messages').column('parent_id').execute();
-  // Small at any size of the table: the open replies, for the queue and for the recovery at start.
+  // The open replies, for the queue and for the recovery at startup. Stays small, however large the table is.
   await schema
     .createIndex('messages_open')
     .on('messages')

@@ -46,7 +46,7 @@ async function createLeads({ schema }: Kysely<unknown>): Promise<void> {
   await schema.createIndex('leads_by_conversation').on('leads').column('conversation_id').execute();
 }
 
-/** The columns of messages become optional, which SQLite supports in a new table only. */
+/** Makes the message columns of events optional, which SQLite supports in a new table only. */
 async function rebuildEvents(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;
   await schema

@@ -23,7 +23,7 @@ export async function addModels(db: Kysely<unknown>): Promise<void> {
   await createProviderTables(db);
 }
 
-/** The settings of chatbots from before there was a choice. */
+/** The settings of chatbots from before these settings existed. */
 const FIRST_ANSWERING = toJson({
   grounding: 'STRICT',
   fallbackModels: [],
@@ -46,7 +46,7 @@ async function createUsageDays(db: Kysely<unknown>): Promise<void> {
     table = table.addColumn(column, 'bigint', (c) => c.notNull());
   }
   await table.addPrimaryKeyConstraint('usage_days_by_day', ['account_id', 'day', 'chatbot_id', 'api_key_id']).execute();
-  // Usage was counted by month so far: a month's total goes to its first day. None of it had a price.
+  // So far usage was counted by month, without prices: each month's total moves to the first day of the month.
   await sql`
     insert into usage_days
       (account_id, day, chatbot_id, api_key_id, messages, input_tokens, cached_tokens, output_tokens, reasoning_tokens,

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 
-/** Numbers the quota warnings, for cursors, and stores what each reported. The table is empty so far. */
+/** Numbers the quota warnings, for cursors, and stores what each reported. The table was empty until now. */
 export async function addMetering({ schema }: Kysely<unknown>): Promise<void> {
   await schema.dropTable('quota_warnings').execute();
   await schema

@@ -85,7 +85,7 @@ async function createDeliveries({ schema }: Kysely<unknown>): Promise<void> {
     .columns(['account_id', 'id'])
     .execute();
   await schema.createIndex('webhook_deliveries_by_event').on('webhook_deliveries').column('event_id').execute();
-  // Small at any size of the table: deliveries with a next attempt.
+  // The deliveries with a next attempt. Stays small, however large the table is.
   await schema
     .createIndex('webhook_deliveries_due')
     .on('webhook_deliveries')

@@ -9,7 +9,7 @@ import { migrations } from './migrations.ts';
  * others wait: Kysely takes an advisory lock.
  */
 export async function migrate(db: Queryable): Promise<void> {
-  // The migrator reads the whole catalogue first, which takes longer than the rest of a start.
+  // The migrator first reads the whole catalogue, which takes longer than everything else at startup.
   if (await isMigrated(db)) return;
   const migrator = new Migrator({ db: db as Kysely<unknown>, provider: { getMigrations: async () => migrations } });
   const { error } = await migrator.migrateToLatest();
@@ -23,7 +23,7 @@ export function compareMigrations(names: readonly string[]): 'older' | 'same' | 
 }
 
 /**
- * Whether every migration has run; false also where there is no table of migrations.
+ * Whether every migration has run; false also without a table of migrations.
  * @throws StorageUnavailableError
  */
 export async function isMigrated(db: Queryable): Promise<boolean> {

@@ -1,9 +1,8 @@
 /**
- * The full-text index on Postgres: a table of postings. BM25 selects the candidates, as Postgres' own `ts_rank` finds
- * less; `retrieve` in `src/answer` orders them. A term
- * has its own number in each chatbot, so a search reads only that chatbot's postings. The postings of one term in one
- * source are one row (a block) with three lists of the same length: the entries, how often the term occurs in each, and
- * how many terms each has.
+ * The full-text index on Postgres: a table of postings. BM25 selects the candidates, because Postgres' own `ts_rank`
+ * finds less; `retrieve` in `src/answer` orders them. A term has its own number in each chatbot, so a search reads only
+ * that chatbot's postings. The postings of one term in one source are one row (a block) with three lists of the same
+ * length: the entries, how often the term occurs in each, and how many terms each has.
  */
 import { type Kysely, sql } from 'kysely';
 import type { Queryable } from '../tables.ts';
@@ -13,7 +12,7 @@ import type { IndexEntry, MatchRow, TextIndex } from './text-index.ts';
 const K1 = sql.lit(1.2);
 const B = sql.lit(0.75);
 
-/** The index as tables of words. */
+/** The index as tables of postings. */
 export const postgresIndex: TextIndex = {
   create,
   add,
@@ -107,8 +106,8 @@ async function addSource(trx: Queryable, entries: readonly IndexEntry[]): Promis
   const [{ accountId, chatbotId, sourceId } = missing()] = entries;
   const length = entries.reduce((sum, { terms }) => sum + terms.length, 0);
   await waitLonger(trx);
-  // This row comes first, and stays locked until the end: transactions that index for the same chatbot run one after
-  // another.
+  // This row is written first and stays locked until the end of the transaction, so transactions that index for the
+  // same chatbot run one after another.
   await sql`
     insert into search_totals as total values (${chatbotId}, ${entries.length}, ${length})
     on conflict (chatbot_id) do update
@@ -144,8 +143,8 @@ async function addSource(trx: Queryable, entries: readonly IndexEntry[]): Promis
   `.execute(trx);
 }
 
-async function remove(trx: Queryable, accountId: string, of: 'source' | 'chatbot', id: string): Promise<void> {
-  const condition = sql`account_id = ${accountId} and ${sql.ref(`${of}_id`)} = ${id}`;
+async function remove(trx: Queryable, accountId: string, owner: 'source' | 'chatbot', id: string): Promise<void> {
+  const condition = sql`account_id = ${accountId} and ${sql.ref(`${owner}_id`)} = ${id}`;
   await waitLonger(trx);
   const chatbots = sql`(select chatbot_id from search_entries where ${condition})`;
   await sql`select from search_totals where chatbot_id in ${chatbots} order by chatbot_id for update`.execute(trx);

@@ -22,7 +22,7 @@ export interface Candidate {
   readonly terms: readonly string[];
 }
 
-/** What a chatbot's sources contain of some terms. */
+/** How some terms occur in a chatbot's sources. */
 export interface Candidates {
   /** The most likely passages, in no particular order. */
   readonly candidates: readonly Candidate[];
@@ -34,16 +34,16 @@ export interface Candidates {
   readonly frequencies: ReadonlyMap<string, number>;
 }
 
-/** Up to this many passages a search uses every term: it is always fast, and any word may decide. */
+/** Up to this number of passages a search uses every term: it is fast anyway, and any word may decide. */
 const SMALL_CORPUS = 1_000;
 
 /**
- * About as many matches as a search may rank in a larger corpus, at a microsecond each: it leaves out the most frequent
- * terms. Questions of eight words at 100,000 passages: p50 8 ms, p95 14 ms.
+ * The approximate maximum number of matches that a search ranks in a larger corpus, at a microsecond each. The search
+ * omits the most frequent terms to stay below it. Questions of eight words at 100,000 passages: p50 8 ms, p95 14 ms.
  */
 const MAX_MATCHES = 5_000;
 
-/** A search uses at least so many terms, however frequent they are. */
+/** The minimum number of terms that a search uses, however frequent they are. */
 const MIN_TERMS = 2;
 
 /** Creates the index; part of the first migration. */
@@ -69,8 +69,8 @@ export async function unindexChatbot(trx: Queryable, accountId: string, chatbotI
 }
 
 /**
- * Finds at most `limit` passages of a chatbot that contain any of `terms`: the best by BM25, without frequent terms
- * that would make the search slow. `terms` must come from `toTerms` or `toQueryTerms`.
+ * Finds at most `limit` passages of a chatbot that contain any of `terms`: the best by BM25, without using frequent
+ * terms that would make the search slow. `terms` must come from `toTerms` or `toQueryTerms`.
  */
 export async function findCandidates(
   db: Queryable,
@@ -85,16 +85,16 @@ export async function findCandidates(
   const counted = terms.length > 0 ? await index.countTerms(db, chatbotId, terms) : [];
   for (const { term, count } of counted) frequencies.set(term, count);
   const searched = chooseTerms(frequencies, totals.passages);
-  const found = searched.length > 0 ? await index.match(db, accountId, chatbotId, searched, limit) : [];
+  const rows = searched.length > 0 ? await index.match(db, accountId, chatbotId, searched, limit) : [];
   return {
-    candidates: found.map(toCandidate),
+    candidates: rows.map(toCandidate),
     passageCount: totals.passages,
     averageLength: totals.terms / Math.max(totals.passages, 1),
     frequencies,
   };
 }
 
-/** How many passages a chatbot has, and how many terms they have together. */
+/** Returns how many passages a chatbot has, and how many terms they have in total. */
 async function readTotals(db: Queryable, chatbotId: string): Promise<{ passages: number; terms: number }> {
   const { rows } = await sql<{ passages: number; terms: number }>`
     select passages, terms from search_totals where chatbot_id = ${chatbotId}`.execute(db);
@@ -120,11 +120,11 @@ export function splitTerms(terms: string): string[] {
   return terms === '' ? [] : terms.split(' ');
 }
 
-/** The rarest terms first, until they match too many passages together. */
+/** Chooses terms, the rarest first, until they match too many passages in total. */
 function chooseTerms(frequencies: ReadonlyMap<string, number>, passageCount: number): string[] {
-  const found = [...frequencies].filter(([, count]) => count > 0).sort(([, a], [, b]) => a - b);
+  const occurring = [...frequencies].filter(([, count]) => count > 0).sort(([, a], [, b]) => a - b);
   let matches = 0;
-  return found
+  return occurring
     .filter(([, count], index) => {
       matches += count;
       return passageCount <= SMALL_CORPUS || index < MIN_TERMS || matches <= MAX_MATCHES;

@@ -7,8 +7,9 @@ import { yieldBatches } from '../engines/yield-batches.ts';
 import type { Queryable } from '../tables.ts';
 import type { IndexEntry, MatchRow, TextIndex } from './text-index.ts';
 
-/** In terms, at about a microsecond each; an entry without terms counts as one. */
+/** The maximum weight of a batch in terms, at about a microsecond each. */
 const BATCH_TERMS = 20_000;
+/** The weight of an entry itself, in terms. */
 const ENTRY_TERMS = 40;
 
 /** The index as an FTS5 table. */
@@ -25,8 +26,8 @@ export const sqliteIndex: TextIndex = {
   },
 
   /**
-   * Terms contain no quotes and are quoted, so FTS5 sees no syntax in them. Cross joins keep their order: by itself the
-   * planner starts with all passages of the account.
+   * Terms contain no quotes and are quoted, so FTS5 sees no syntax in them. Cross joins are executed in their order;
+   * otherwise the planner would start with all passages of the account.
    */
   async match(db, accountId, chatbotId, terms, limit) {
     const tag = tagOf(chatbotId);
@@ -88,8 +89,8 @@ async function add(trx: Queryable, entries: readonly IndexEntry[]): Promise<void
   }
 }
 
-async function remove(trx: Queryable, accountId: string, of: 'source' | 'chatbot', id: string): Promise<void> {
-  const condition = sql`account_id = ${accountId} and ${sql.ref(`${of}_id`)} = ${id}`;
+async function remove(trx: Queryable, accountId: string, owner: 'source' | 'chatbot', id: string): Promise<void> {
+  const condition = sql`account_id = ${accountId} and ${sql.ref(`${owner}_id`)} = ${id}`;
   // Contentless FTS5 deletes a row only with exactly the text that was indexed.
   await sql`
     insert into search_index (search_index, rowid, terms)
@@ -103,8 +104,8 @@ async function remove(trx: Queryable, accountId: string, of: 'source' | 'chatbot
   await sql`delete from search_entries where ${condition}`.execute(trx);
 }
 
-/** `search_entries.terms` as they are indexed: each after the chatbot's id. */
 const CHATBOT_TAG = sql`replace(chatbot_id, '-', '')`;
+/** `search_entries.terms` in their indexed form: each term after the chatbot's id. */
 const TAGGED_TERMS = sql`case terms when '' then '' else ${CHATBOT_TAG} || replace(terms, ' ', ' ' || ${CHATBOT_TAG}) end`;
 
 function tagOf(chatbotId: string): string {

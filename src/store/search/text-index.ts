@@ -20,8 +20,9 @@ export interface MatchRow extends PassageRow {
 }
 
 /**
- * A full-text index, in each engine's own form. It selects candidates; `retrieve` in `src/answer` orders them. Both keep a chatbot's totals in `search_totals`. All counts are exact,
- * and those of one chatbot.
+ * A full-text index, in the form that suits the engine. It selects candidates; `retrieve` in `src/answer` orders them.
+ * On both engines, `search_totals` contains the totals of each chatbot. All counts are exact, and count one chatbot
+ * only.
  */
 export interface TextIndex {
   /** Creates its tables; part of the first migration. */
@@ -29,7 +30,7 @@ export interface TextIndex {
   /** Adds passages that are not in the index. */
   add(trx: Queryable, entries: readonly IndexEntry[]): Promise<void>;
   /** Removes all passages of a source or chatbot of the account, whether or not their own rows still exist. */
-  remove(trx: Queryable, accountId: string, of: 'source' | 'chatbot', id: string): Promise<void>;
+  remove(trx: Queryable, accountId: string, owner: 'source' | 'chatbot', id: string): Promise<void>;
   /** How many of a chatbot's passages contain each term; terms without a passage may be missing. */
   countTerms(db: Queryable, chatbotId: string, terms: readonly string[]): Promise<{ term: string; count: number }[]>;
   /** The `limit` most likely passages of a chatbot that contain any of the terms, in no particular order. */

@@ -84,7 +84,7 @@ const selectList = (db: Queryable) =>
 const LIST = prepareList('desc', selectList);
 const LIST_BY_STATUS = prepareList('desc', (db) => selectList(db).where('status', '=', 'PENDING'));
 
-/** Makes a delivery of the account due, as if it were new; the count of its attempts continues. */
+/** Makes a delivery of the account due like a new one; the count of its attempts continues. */
 export async function makeWebhookDeliveryDue(
   trx: Queryable,
   accountId: string,
@@ -108,15 +108,23 @@ export interface DeliveriesOf {
 }
 
 /** The newest deliveries, in no particular order. Uses `webhook_deliveries_by_account` or `…_by_subscription`. */
-export async function listNewestDeliveries(db: Queryable, of: DeliveriesOf, limit: number): Promise<WebhookDelivery[]> {
-  const rows = await selectOf(db, of).orderBy('id', 'desc').limit(limit).execute();
+export async function listNewestDeliveries(
+  db: Queryable,
+  selection: DeliveriesOf,
+  limit: number,
+): Promise<WebhookDelivery[]> {
+  const rows = await selectOf(db, selection).orderBy('id', 'desc').limit(limit).execute();
   return rows.map(toDelivery);
 }
 
-/** The deliveries with the next attempts, in no particular order. Uses `webhook_deliveries_due`. */
-export async function listNextDeliveries(db: Queryable, of: DeliveriesOf, limit: number): Promise<WebhookDelivery[]> {
-  const { accountId } = of;
-  const rows = await selectOf(db, of)
+/** The deliveries whose next attempts are due first, in no particular order. Uses `webhook_deliveries_due`. */
+export async function listNextDeliveries(
+  db: Queryable,
+  selection: DeliveriesOf,
+  limit: number,
+): Promise<WebhookDelivery[]> {
+  const { accountId } = selection;
+  const rows = await selectOf(db, selection)
     .where('subscription_id', 'in', (from) =>
       from.selectFrom('webhook_subscriptions').select('id').where('account_id', '=', accountId),
     )

@@ -8,7 +8,7 @@ import type { WebhookEventRow } from './rows.ts';
 
 /**
  * Inserts an event, in the transaction of the change that it reports.
- * @param isTest a test event: it is sent to try an endpoint, and never listed.
+ * @param isTest whether the event is a test event, which is sent to test an endpoint and never listed.
  */
 export async function insertWebhookEvent(
   trx: Queryable,
@@ -65,7 +65,7 @@ export async function findWebhookEvents(
 /**
  * An account's events of some types since a moment, oldest first, after the id `after`. Uses
  * `webhook_events_by_account`.
- * @param chatbotId only the events of one chatbot; null: all.
+ * @param chatbotId selects the events of one chatbot; null: all.
  */
 export async function listWebhookEvents(
   db: Queryable,
@@ -104,8 +104,8 @@ export async function listWebhookEvents(
 export async function deleteWebhookEventsBefore(trx: Queryable, before: Timestamp, limit: number): Promise<number> {
   const { numDeletedRows } = await trx
     .deleteFrom('webhook_events')
-    .where('id', 'in', (of) =>
-      of
+    .where('id', 'in', (eb) =>
+      eb
         .selectFrom('webhook_events as old')
         .select('old.id')
         .where('old.at', '<', before)

@@ -33,7 +33,7 @@ export async function lockEndpointHealth(trx: Queryable, ids: readonly string[])
     ])
     .where('id', 'in', [...new Set(ids)])
     .orderBy('id')
-    // New deliveries for them need not wait.
+    // New deliveries to these endpoints do not wait for this lock.
     .forNoKeyUpdate()
     .execute();
   return rows.map((row) => ({
@@ -48,7 +48,7 @@ export async function lockEndpointHealth(trx: Queryable, ids: readonly string[])
   }));
 }
 
-/** Writes the health of an endpoint; `at` is when it was disabled, if it is. */
+/** Writes the health of an endpoint; `at` is when it was disabled, if it was. */
 export async function writeEndpointHealth(
   trx: Queryable,
   { id, accountId, isActive, failingSince, warnedAt, disabledReason }: EndpointHealth,

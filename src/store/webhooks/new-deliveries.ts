@@ -2,12 +2,12 @@ import type { Database } from '../database.ts';
 import type { Queryable } from '../tables.ts';
 
 /** For each open transaction, the accounts that it writes deliveries for. */
-const writing = new WeakMap<Queryable, Set<string>>();
+const accountIdsByTransaction = new WeakMap<Queryable, Set<string>>();
 
 /** Records that a transaction writes deliveries for an account. */
 export function noteNewDeliveries(trx: Queryable, accountId: string): void {
-  const accountIds = writing.get(trx) ?? new Set();
-  writing.set(trx, accountIds.add(accountId));
+  const accountIds = accountIdsByTransaction.get(trx) ?? new Set();
+  accountIdsByTransaction.set(trx, accountIds.add(accountId));
 }
 
 /** Called after a commit with new deliveries. */
@@ -24,12 +24,12 @@ export interface WatchedDatabase {
 export function watchNewDeliveries(db: Database): WatchedDatabase {
   const listeners: NewDeliveriesListener[] = [];
   const transaction: Database['transaction'] = async (work, options) => {
-    let last: Queryable | undefined;
+    let lastTrx: Queryable | undefined;
     const result = await db.transaction((trx) => {
-      last = trx;
+      lastTrx = trx;
       return work(trx);
     }, options);
-    const accountIds = last && writing.get(last);
+    const accountIds = lastTrx && accountIdsByTransaction.get(lastTrx);
     if (accountIds !== undefined) for (const listener of listeners) listener(accountIds);
     return result;
   };

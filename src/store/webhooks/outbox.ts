@@ -26,8 +26,8 @@ export interface OutboxEvent {
 }
 
 /**
- * Writes events and a delivery for each matching subscription, in the transaction of the change: neither is lost, and a
- * rollback removes both. Without a matching subscription it costs one read and writes nothing.
+ * Writes events and a delivery for each matching subscription, in the transaction of the change: neither can be lost,
+ * and a rollback removes both. Without a matching subscription it costs one read and writes nothing.
  * @param chatbotId null for an event without a chatbot: only subscriptions to all chatbots receive it.
  */
 export async function enqueueEvents(
@@ -37,45 +37,45 @@ export async function enqueueEvents(
 ): Promise<void> {
   const filters = await listEventFilters(trx, accountId);
   for (const { name, buildPayload } of filters.length === 0 ? [] : events) {
-    const interested = filters.filter(
+    const candidates = filters.filter(
       (filter) => filter.events.includes(name) && (filter.chatbotId === null || filter.chatbotId === chatbotId),
     );
-    if (interested.length === 0) continue;
-    const { data, channel, ...about } = await buildPayload();
-    const wanting = interested.filter(({ channels }) => wants(channels, channel));
-    if (wanting.length === 0) continue;
+    if (candidates.length === 0) continue;
+    const { data, channel, ...subjects } = await buildPayload();
+    const matching = candidates.filter(({ channels }) => matchesChannel(channels, channel));
+    if (matching.length === 0) continue;
     const event: WebhookEvent = {
       id: createIdAfter('webhookEvent', await findNewestId(trx, 'webhook_events', accountId)),
       ...{ accountId, chatbotId, name },
-      ...{ conversationId: null, messageId: null, leadId: null, sourceId: null, ...about },
+      ...{ conversationId: null, messageId: null, leadId: null, sourceId: null, ...subjects },
       data: toJson(data),
       at,
     };
     await insertWebhookEvent(trx, event);
-    const newest = await findNewestId(trx, 'webhook_deliveries', accountId);
+    const newestId = await findNewestId(trx, 'webhook_deliveries', accountId);
     await insertWebhookDeliveries(
       trx,
-      wanting.map(({ id }) => createDelivery(event, id, at, newest)),
+      matching.map(({ id }) => createDelivery(event, id, at, newestId)),
     );
   }
 }
 
-function wants(channels: EventFilter['channels'], channel: Channel | undefined): boolean {
+function matchesChannel(channels: EventFilter['channels'], channel: Channel | undefined): boolean {
   return channels === null || channel === undefined || channels.includes(channel);
 }
 
 /**
- * Creates the delivery of an event to a subscription, due at once.
- * @param newest the id that the delivery's id must sort after.
+ * Creates the delivery of an event to a subscription, due immediately.
+ * @param newestId the id that the delivery's id must sort after.
  */
 export function createDelivery(
   event: WebhookEvent,
   subscriptionId: string,
   at: Timestamp,
-  newest?: string,
+  newestId?: string,
 ): WebhookDelivery {
   return {
-    id: createIdAfter('webhookDelivery', newest),
+    id: createIdAfter('webhookDelivery', newestId),
     accountId: event.accountId,
     subscriptionId,
     eventId: event.id,

@@ -15,7 +15,7 @@ import { findWebhookEvents } from './events.ts';
 import { type Endpoint, lockActiveEndpoint } from './subscriptions.ts';
 import { countUncleanEnds, SUSPECTED_AFTER } from './unclean-ends.ts';
 
-/** A delivery that a node has claimed to attempt it. */
+/** A delivery that a node has claimed in order to attempt it. */
 export interface ClaimedDelivery {
   readonly delivery: WebhookDelivery;
   /** Null until it is built from the subscription's document. */
@@ -23,7 +23,7 @@ export interface ClaimedDelivery {
   readonly endpoint: Endpoint;
   /** The node that has claimed it. */
   readonly nodeId: string;
-  /** How often in a row a process ended while it attempted this delivery. */
+  /** How many times in a row a process ended while it attempted this delivery. */
   readonly uncleanEnds: number;
 }
 
@@ -33,8 +33,8 @@ export interface ReadyDelivery extends ClaimedDelivery {
 }
 
 /**
- * The active subscriptions with a due delivery that no node attempts, ordered by id. A long queue of one subscription
- * costs the others nothing. Uses `webhook_deliveries_due`, from one subscription to the next.
+ * The active subscriptions with a due delivery that no node is attempting, ordered by id. A long queue of one
+ * subscription costs the others nothing. Uses `webhook_deliveries_due`, from one subscription to the next.
  */
 export async function listDueEndpoints(db: Queryable, now: Timestamp): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
@@ -68,23 +68,23 @@ export interface Claim {
   readonly maxUnderWay: number;
   /** The maximum number to claim. */
   readonly limit: number;
-  /** Whether to claim only deliveries that may crash a process; absent: only all others. */
+  /** Whether to claim only deliveries suspected to crash a process; absent: only the others. */
   readonly isAlone?: boolean;
 }
 
 /** The claimed deliveries. */
 export interface Claimed {
   readonly claimed: ClaimedDelivery[];
-  /** Whether there are more due deliveries of the other kind: see `isAlone`. */
+  /** Whether there are also due deliveries of the other kind: see `isAlone`. */
   readonly hasOthers: boolean;
 }
 
 /**
  * Claims due deliveries of an endpoint, in the order in which they became due, then by id. A delivery without a body
- * gets it here, before its first attempt; unless the subscription has a document, which may take longer than a
- * transaction: see `storeBody`. Claims nothing for an endpoint that is inactive, or that another node has locked. A
- * lease of a process that is gone means that the process ended during the attempt: the claim counts that together with
- * the new lease, before the next attempt.
+ * gets its body here, before its first attempt, unless the subscription has a document, whose execution may take longer
+ * than a transaction: see `storeBody`. Claims nothing for an endpoint that is inactive, or that another node has
+ * locked. A lease of a process that is gone means that the process ended during the attempt: the claim counts that
+ * together with the new lease, before the next attempt.
  */
 export async function claimDeliveries(
   trx: Queryable,
@@ -93,7 +93,7 @@ export async function claimDeliveries(
 ): Promise<Claimed> {
   const endpoint = await lockActiveEndpoint(trx, subscriptionId);
   if (endpoint === undefined) return { claimed: [], hasOthers: false };
-  // Deliveries in progress were due before those that are not.
+  // Deliveries in progress became due before the others.
   const rows = await trx
     .selectFrom('webhook_deliveries')
     .selectAll()
@@ -105,23 +105,23 @@ export async function claimDeliveries(
     .forUpdate()
     .skipLocked()
     .execute();
-  const free = rows.filter(({ leased_until }) => leased_until === null || leased_until <= now);
-  const endsOf = await countUncleanEnds(trx, free);
-  const wanted = free.filter(({ id }) => endsOf(id) >= SUSPECTED_AFTER === isAlone);
-  const taken = wanted
-    .slice(0, Math.max(0, Math.min(limit, maxUnderWay - (rows.length - free.length))))
+  const unleased = rows.filter(({ leased_until }) => leased_until === null || leased_until <= now);
+  const uncleanEndsOf = await countUncleanEnds(trx, unleased);
+  const eligible = unleased.filter(({ id }) => uncleanEndsOf(id) >= SUSPECTED_AFTER === isAlone);
+  const chosen = eligible
+    .slice(0, Math.max(0, Math.min(limit, maxUnderWay - (rows.length - unleased.length))))
     .map(toDelivery);
   const { document } = endpoint.subscription;
-  const bodies: ReadonlyMap<string, string> = document === null ? await composeBodies(trx, taken, compose) : new Map();
+  const bodies: ReadonlyMap<string, string> = document === null ? await composeBodies(trx, chosen, compose) : new Map();
   const claimed: ClaimedDelivery[] = [];
-  for (const delivery of taken) {
+  for (const delivery of chosen) {
     const body = delivery.body ?? (document === null ? bodies.get(delivery.eventId) : null);
     if (body === undefined) continue;
-    const uncleanEnds = endsOf(delivery.id);
+    const uncleanEnds = uncleanEndsOf(delivery.id);
     await LEASE(trx, [nodeId, until, body, uncleanEnds, delivery.id]);
     claimed.push({ delivery, body, endpoint, nodeId, uncleanEnds });
   }
-  return { claimed, hasOthers: wanted.length < free.length };
+  return { claimed, hasOthers: eligible.length < unleased.length };
 }
 
 const LEASE = prepareQuery((trx) =>
@@ -158,18 +158,18 @@ async function composeBodies(
   deliveries: readonly WebhookDelivery[],
   compose: (event: WebhookEvent) => string,
 ): Promise<ReadonlyMap<string, string>> {
-  const fresh = deliveries.filter(({ body }) => body === null);
-  const [first] = fresh;
+  const withoutBody = deliveries.filter(({ body }) => body === null);
+  const [first] = withoutBody;
   if (first === undefined) return new Map();
   const events = await findWebhookEvents(
     trx,
     first.accountId,
-    fresh.map(({ eventId }) => eventId),
+    withoutBody.map(({ eventId }) => eventId),
   );
   return new Map(events.map((event) => [event.id, compose(event)]));
 }
 
-/** Makes deliveries due at once that are due later. */
+/** Makes deliveries due now that would be due later. */
 export async function makeDueNow(
   trx: Queryable,
   deliveries: readonly { readonly id: string; readonly nextAttemptAt: Timestamp }[],
@@ -185,7 +185,7 @@ export async function makeDueNow(
   }
 }
 
-/** The latest moments for which anything can be due or leased. */
+/** The latest moments at which a delivery can be due or a lease can expire. */
 export interface TimeBounds {
   readonly now: Timestamp;
   /** The latest moment for the next attempt, by the schedule of its subscription. */
@@ -194,8 +194,8 @@ export interface TimeBounds {
 }
 
 /**
- * Corrects deliveries that are due, or leased, later than anything can be: the clock that wrote them was set back
- * since.
+ * Corrects deliveries that are due, or leased, later than possible, because the clock by which they were written was
+ * set back since.
  */
 export async function correctFutureTimes(trx: Queryable, { now, furthest, furthestLease }: TimeBounds): Promise<void> {
   for (const schedule of ['SHORT', 'LONG'] as const) {
@@ -203,8 +203,8 @@ export async function correctFutureTimes(trx: Queryable, { now, furthest, furthe
       .updateTable('webhook_deliveries')
       .set({ next_attempt_at: now })
       .where('next_attempt_at', '>', furthest[schedule])
-      .where('subscription_id', 'in', (of) =>
-        of.selectFrom('webhook_subscriptions').select('id').where('schedule', '=', schedule),
+      .where('subscription_id', 'in', (eb) =>
+        eb.selectFrom('webhook_subscriptions').select('id').where('schedule', '=', schedule),
       )
       .execute();
   }
@@ -231,7 +231,7 @@ export interface AttemptResult {
 }
 
 /**
- * Records the results of attempts, each once, and releases the deliveries. Returns the recorded ones: it skips a
+ * Records the results of attempts, each once, and releases the deliveries. Returns the recorded results; skips a
  * delivery that another node has claimed meanwhile, or that is deleted.
  */
 export async function recordAttempts(trx: Queryable, results: readonly AttemptResult[]): Promise<AttemptResult[]> {
@@ -275,7 +275,7 @@ async function settleDelivery(trx: Queryable, result: AttemptResult): Promise<bo
 export async function countDueDeliveries(db: Queryable, now: Timestamp): Promise<number> {
   const row = await db
     .selectFrom('webhook_deliveries')
-    .select((of) => of.fn.countAll<number>().as('count'))
+    .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('next_attempt_at', '<=', now)
     .executeTakeFirst();
   return Number(row?.count ?? 0);

@@ -31,7 +31,7 @@ export interface WebhookSubscriptionRow {
   updated_at: Timestamp;
 }
 
-/** A row of webhook_events: `data` is JSON; `is_test` marks an event that was sent to try an endpoint. */
+/** A row of webhook_events: `data` is JSON; `is_test` marks an event that was sent to test an endpoint. */
 export interface WebhookEventRow {
   id: string;
   account_id: string;
@@ -61,11 +61,11 @@ export interface WebhookDeliveryRow {
   body_problem: string | null;
   attempt_count: number;
   next_attempt_at: Timestamp | null;
-  /** Stays set when the lease expires or a process that held it is gone: that is an unclean end. */
+  /** Stays set when the lease expires or the process that held it is gone: that is an unclean end. */
   leased_by: string | null;
   leased_until: Timestamp | null;
   created_at: Timestamp;
-  /** How often in a row a process ended while it attempted this delivery. */
+  /** How many times in a row a process ended while it attempted this delivery. */
   unclean_ends: Generated<number>;
 }
 

@@ -76,7 +76,7 @@ const selectList = (db: Queryable) =>
   db.selectFrom('webhook_subscriptions').selectAll().where('account_id', '=', '').where(IS_OF_CHATBOT);
 const selectById = (db: Queryable) => selectList(db).where('id', '=', '');
 const FIND = prepareQuery(selectById);
-// Events can still be written for the subscription meanwhile.
+// New events for the subscription do not wait for this lock.
 const LOCK = prepareQuery((db) => selectById(db).forNoKeyUpdate());
 
 /** Finds a subscription of the account and locks it until the end of the transaction. */
@@ -91,14 +91,14 @@ export async function lockWebhookSubscription(
 
 /**
  * Finds an active subscription of any account and locks it until the end of the transaction, unless another transaction
- * has locked it: it does not wait.
+ * has locked it. Does not wait.
  */
 export async function lockActiveEndpoint(trx: Queryable, id: string): Promise<Endpoint | undefined> {
   const [row] = await LOCK_ACTIVE(trx, [id, 1]);
   return row && toEndpoint(row);
 }
 
-// New deliveries for it need not wait.
+// New deliveries for the subscription do not wait for this lock.
 const LOCK_ACTIVE = prepareQuery((db) =>
   db
     .selectFrom('webhook_subscriptions')
@@ -125,7 +125,7 @@ export async function findWebhookSubscriptions(
   return rows.map(toSubscription);
 }
 
-/** The sealed parts of several subscriptions of the account, with the ids of these, in no particular order. */
+/** The sealed parts of several subscriptions of the account, with their ids, in no particular order. */
 export async function findSealedParts(
   db: Queryable,
   accountId: string,
@@ -192,7 +192,7 @@ const LIST_OF_CHATBOT = prepareList('desc', (db) => selectList(db).where('chatbo
 export async function countWebhookSubscriptions(db: Queryable, accountId: string): Promise<number> {
   const row = await db
     .selectFrom('webhook_subscriptions')
-    .select((of) => of.fn.countAll<number>().as('count'))
+    .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('account_id', '=', accountId)
     .where(IS_OF_CHATBOT)
     .executeTakeFirst();

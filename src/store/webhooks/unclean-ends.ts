@@ -1,14 +1,18 @@
-/** Counts deliveries that a process attempted when it ended: such a delivery may be the cause. */
+/** Counts how often a process ended while it attempted a delivery: the delivery may be the cause. */
 import type { Selectable } from 'kysely';
 import type { Queryable } from '../tables.ts';
 import type { WebhookDeliveryRow } from './rows.ts';
 
-/** After so many unclean ends, a process attempts the delivery alone. */
+/** After this many unclean ends, a process attempts the delivery alone. */
 export const SUSPECTED_AFTER = 2;
-/** After so many unclean ends, of which the last was alone, no process attempts the delivery again. */
+/**
+ * After this many unclean ends, the last of them while the delivery was attempted alone, no process attempts it again.
+ */
 export const MAX_UNCLEAN_ENDS = 3;
 
-/** The unclean ends of unleased deliveries, including the end of the process that leased each last, if it is gone. */
+/**
+ * Returns the unclean ends of unleased deliveries by id, including the end of the last leasing process if it is gone.
+ */
 export async function countUncleanEnds(
   trx: Queryable,
   rows: readonly Pick<Selectable<WebhookDeliveryRow>, 'id' | 'leased_by' | 'unclean_ends'>[],
@@ -18,14 +22,14 @@ export async function countUncleanEnds(
   const alive = new Set(nodes.map(({ id }) => id));
   const ends = new Map(
     rows.map(({ id, leased_by, unclean_ends }) => {
-      const wasLost = leased_by !== null && !alive.has(leased_by);
-      return [id, unclean_ends + (wasLost ? 1 : 0)];
+      const hasLostHolder = leased_by !== null && !alive.has(leased_by);
+      return [id, unclean_ends + (hasLostHolder ? 1 : 0)];
     }),
   );
   return (id) => ends.get(id) ?? 0;
 }
 
-/** Expires all leases, for a process that knows that no other is running; remembers who had them. */
+/** Expires all leases, for a process that knows that no other is running; `leased_by` still names the node of each. */
 export async function endAllLeases(trx: Queryable): Promise<void> {
   await trx
     .updateTable('webhook_deliveries')
@@ -35,7 +39,7 @@ export async function endAllLeases(trx: Queryable): Promise<void> {
     .execute();
 }
 
-/** Releases the deliveries that a node has claimed but not attempted, when it ends cleanly. */
+/** Releases the deliveries that a node has claimed but not attempted. The node calls it when it ends cleanly. */
 export async function releaseDeliveries(trx: Queryable, nodeId: string): Promise<void> {
   await trx
     .updateTable('webhook_deliveries')

@@ -1,13 +1,13 @@
 const FIRST_MS = 300;
 const LONGEST_MS = 8_000;
 
-/** Waits between attempts: each longer than the last, with a random part, so that many pages do not return at once. */
+/** Waits between attempts: each longer than the last, with random jitter, so that pages do not all retry at once. */
 export interface Backoff {
   /** Waits; ends early when the browser is online again, or `wake` is called. */
   wait(atLeastMs?: number): Promise<void>;
   /** Ends the current wait. */
   wake(): void;
-  /** Starts again with short waits, after a success. */
+  /** Resets to short waits, after a success. */
   reset(): void;
 }
 

@@ -16,7 +16,7 @@ export interface Chat {
   readonly store: Store;
   readonly graph: Graph;
   readonly sync: Sync;
-  /** Sends a message, now or when the gateway is reachable. */
+  /** Sends a message, at once or when the gateway is reachable again. */
   send(content: string): void;
   /** Removes a refused message. */
   discard(message: PendingMessage): void;
@@ -30,17 +30,17 @@ export interface Chat {
   attempt(task: () => Promise<void>): Promise<boolean>;
 }
 
-/** What the page uses. */
+/** The dependencies of the chat. */
 export interface ChatDeps {
   readonly session: Session;
   readonly memory: TabStorage;
   readonly store: Store;
 }
 
-/** The browser's storage key for the conversation that has started. */
+/** The storage key for the id of the started conversation. */
 const STARTED = 'begun';
 
-/** Creates the conversation of one page, and resumes that of the tab. */
+/** Creates the chat of one page, and resumes the conversation of its tab. */
 export function createChat({ session, memory, store }: ChatDeps): Chat {
   const { chatbot, examples } = session.ticket;
   const graph = createGraph(session);
@@ -48,7 +48,7 @@ export function createChat({ session, memory, store }: ChatDeps): Chat {
   const outbox = openOutbox(memory, {
     send,
     changed: showPending,
-    // A gateway that asks to wait is reachable.
+    // A gateway that sent a retry delay is reachable.
     delayed: ({ retryAfterMs }) => retryAfterMs === undefined && store.update({ isOnline: false }),
   });
 
@@ -70,7 +70,7 @@ export function createChat({ session, memory, store }: ChatDeps): Chat {
     store.update({ isOnline: true });
     if (conversationId !== session.ticket.conversationId) return;
     store.update({ conversation, notice: notice ?? undefined });
-    // A message that was stored long ago, and is sent again because its response was lost, may not be shown any more.
+    // If the response of the first send was lost, the message may be old, and its branch no longer shown.
     for (const message of [userMessage, reply]) {
       if (message?.isShown) sync.change(withMessage(store.state.messages, message));
     }
@@ -114,7 +114,7 @@ export function createChat({ session, memory, store }: ChatDeps): Chat {
   };
 }
 
-/** Inserts a message among those shown; undefined when the conversation must be read again. */
+/** Adds a message to the shown messages; undefined if the conversation must be read again. */
 function withMessage(shown: Parameters<typeof addMessage>[0], message: Parameters<typeof addMessage>[1]) {
   const messages = addMessage(shown, message);
   return messages && { messages };
@@ -135,7 +135,7 @@ async function attemptTask(
   }
 }
 
-/** Reads the page of messages before the cursor `earlier`, and inserts it before those shown. */
+/** Reads the page of messages before the cursor `earlier`, and inserts it before the shown messages. */
 async function addEarlier({ graph, store }: Pick<Chat, 'graph' | 'store'>, id: string, earlier: string): Promise<void> {
   const read = await graph.request(ConversationDocument, { id, before: earlier });
   const page = read.conversation?.messages;

@@ -1,8 +1,8 @@
 import type { Citation } from './conversation.ts';
 
 /**
- * In Markdown a mark is a private-use character between two object replacement characters. Those count as symbols, so
- * Markdown treats a mark like punctuation: `**bold.**` still ends before one.
+ * In Markdown, a mark is a private-use character between two object replacement characters. The latter count as
+ * symbols, so Markdown treats a mark like punctuation: `**bold.**` still ends before a mark.
  */
 const MARK_DELIMITER = '\uFFFC';
 const FIRST = 0xe000;
@@ -29,7 +29,7 @@ export function numberCitations(citations: readonly Citation[]): NumberedCitatio
 }
 
 /**
- * Inserts a mark for each citation at the end of its span in the Markdown, or beside it where it would break the
+ * Inserts a mark for each citation at the end of its span in the Markdown, or next to the end if it would break the
  * syntax. `citations` are in the order of the text.
  */
 export function insertMarks(content: string, citations: readonly NumberedCitation[]): string {
@@ -46,15 +46,15 @@ export function insertMarks(content: string, citations: readonly NumberedCitatio
 }
 
 /**
- * Inserts mark 0 at the start of a span of Markdown and mark 1 at its end, or beside them where they would break the
+ * Inserts mark 0 at the start of a span of Markdown and mark 1 at its end, or next to them if a mark would break the
  * syntax.
  */
 export function insertEnds(content: string, start: number, end: number): string {
   const clean = withoutMarks(content);
   const line = clean.slice(start).split('\n', 1)[0] ?? '';
   const isLineStart = /(^|\n)[^\S\n]*$/.test(clean.slice(0, start));
-  // The prefix that makes a line a heading, an item or a row stays before the mark; a code block starts a line of its
-  // own.
+  // The prefix that makes a line a heading, a list item or a table row stays before the mark. A code block must start
+  // on a new line.
   const [prefix = ''] = isLineStart ? (/^(\s*([-*+>|]|\d+[.)]|#{1,6})(?=\s))*\s*/.exec(line) ?? []) : [];
   const gap = isLineStart && /^\s*(`{3}|~{3})/.test(line) ? '\n\n' : '';
   const begin = Math.min(start + prefix.length, end);
@@ -64,22 +64,22 @@ export function insertEnds(content: string, start: number, end: number): string 
 
 const markOf = (index: number) => MARK_DELIMITER + String.fromCharCode(FIRST + index) + MARK_DELIMITER;
 
-/** Replaces marks in a text, without changing its length, so that offsets stay right. */
+/** Replaces the characters of marks in a text by others of the same length, so that offsets stay valid. */
 const withoutMarks = (content: string) => content.replace(/[\uFFFC\uE000-\uE0FF]/g, '\uFFFD');
 
 /** The offset at which a mark can be inserted, and the text that must precede it. */
 function findMarkPosition(content: string, end: number): { readonly at: number; readonly before: string } {
   const line = content.slice(content.lastIndexOf('\n', end - 1) + 1, end);
-  // The line that ends a code block allows nothing after it.
+  // Nothing may follow on the line that ends a code block.
   if (/^\s*(`{3,}|~{3,})\s*$/.test(line)) return { at: end, before: '\n\n' };
-  // After a row's last bar the mark would be another column.
+  // After the last bar of a table row, the mark would be another column.
   if (/^\s*\|.*\|\s*$/.test(line)) return { at: end - (line.length - line.lastIndexOf('|')), before: '' };
   // A bare URL ends at a space.
   if (/https?:\/\//.test(line.split(/\s/).at(-1) ?? '')) return { at: end, before: ' ' };
   return { at: end, before: '' };
 }
 
-/** Splits a rendered text at its marks: texts, and the indexes of citations. */
+/** Splits a rendered text at its marks into texts and the indexes of citations. */
 export function splitAtMarks(text: string): (string | number)[] {
   return text
     .split(MARK)

@@ -22,8 +22,8 @@ export function hasEnded({ status }: Message): boolean {
 }
 
 /**
- * Merges a known message with an update; the more advanced one wins, because responses and events overtake each other.
- * Text only grows while a reply is generated; the stored text may be shorter in the end.
+ * Merges a known message with an update. The more advanced one wins, because responses and events may overtake each
+ * other. While a reply is generated, its text only grows; the final, stored text may be shorter.
  */
 export function mergeMessage(known: Message, update: Message): Message {
   if (STAGES[update.status] < STAGES[known.status])
@@ -34,14 +34,14 @@ export function mergeMessage(known: Message, update: Message): Message {
 
 const longer = <Item>(some: Item[], others: Item[]) => (some.length > others.length ? some : others);
 
-/** Updates a known message; a list without it stays as it is. */
+/** Updates a message in a list; does nothing if the list lacks it. */
 export function updateMessage(messages: readonly Message[], update: Message): readonly Message[] {
   return messages.map((message) => (message.id === update.id ? mergeMessage(message, update) : message));
 }
 
 /**
- * Adds a message to the shown branch: after its parent, replacing whatever followed.
- * @returns undefined if the parent is not in the list: everything must be read again.
+ * Adds a message to the shown branch after its parent, and removes the messages that followed the parent.
+ * @returns undefined if the parent is not in the list, and the conversation must be read again.
  */
 export function addMessage(messages: readonly Message[], update: Message): readonly Message[] | undefined {
   if (messages.some(({ id }) => id === update.id)) return updateMessage(messages, update);
@@ -61,14 +61,14 @@ export function addPage(messages: readonly Message[], page: readonly Message[]):
   return [...(kept ?? []), ...merged];
 }
 
-/** The messages up to and including one; none if `id` is absent, undefined if it is not among them. */
+/** The messages up to and including `id`; none if `id` is absent, undefined if the list lacks it. */
 function messagesUpTo(messages: readonly Message[], id: string | undefined): readonly Message[] | undefined {
   if (id === undefined) return [];
   const index = messages.findIndex((message) => message.id === id);
   return index < 0 ? undefined : messages.slice(0, index + 1);
 }
 
-/** A piece of a reply, and its offset. */
+/** A piece of a reply's text, and its offset. */
 export interface Delta {
   readonly messageId: string;
   readonly offset: number;
@@ -76,7 +76,7 @@ export interface Delta {
 }
 
 /**
- * Writes a piece of a reply at its offset; a piece that is there already changes nothing.
+ * Writes a piece of a reply at its offset; a piece that was already written changes nothing.
  * @returns undefined if text before the piece is missing.
  */
 export function addDelta(messages: readonly Message[], delta: Delta): readonly Message[] | undefined {
@@ -88,7 +88,7 @@ export function addDelta(messages: readonly Message[], delta: Delta): readonly M
   return messages.map((other) => (other === message ? { ...message, status: 'STREAMING', content } : other));
 }
 
-/** Adds a citation to a reply, once. */
+/** Adds a citation to a reply, unless the reply has it already. */
 export function addCitation(messages: readonly Message[], messageId: string, update: Citation): readonly Message[] {
   const isSame = ({ start, end, quote }: Citation) =>
     start === update.start && end === update.end && quote === update.quote;

@@ -2,13 +2,13 @@ import { addCitation, addDelta, addMessage, hasEnded, type Message, updateMessag
 import type { ConversationEvent } from './follow.ts';
 import type { ChatState } from './store.ts';
 
-/** The change for an event; undefined when everything must be read again. */
+/** The change of state for an event; undefined if the conversation must be read again. */
 export function applyEvent(state: ChatState, event: ConversationEvent): Partial<ChatState> | undefined {
   const { messages } = state;
   switch (event.__typename) {
     case 'MessageCreated': {
       const { message } = event;
-      // A new subscription receives the running reply, even if another branch is shown.
+      // A new subscription receives the unfinished reply even if another branch is shown.
       if (!message.isShown) return {};
       const added = addMessage(messages, message);
       return added && { messages: added, ...(message.role === 'AGENT' && { isPersonTyping: false }) };
@@ -38,7 +38,7 @@ export function applyEvent(state: ChatState, event: ConversationEvent): Partial<
   }
 }
 
-/** The announcement of a change: finished replies, and messages of a person; nothing for the first read. */
+/** The screen reader announcement of a change: a finished reply or a person's message; none for the first read. */
 export function describeChange(before: readonly Message[], after: readonly Message[]): string | undefined {
   if (before.length === 0) return undefined;
   const known = new Map(before.map((message) => [message.id, message]));

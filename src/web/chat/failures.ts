@@ -1,6 +1,6 @@
-/** The gateway is unreachable or not ready: the same request may succeed later. */
+/** Thrown when the gateway is unreachable or not ready: the same request may succeed later. */
 export class UnreachableError extends Error {
-  /** How long the gateway asks to wait; absent if it did not say. */
+  /** The retry delay that the gateway sent; absent if it sent none. */
   readonly retryAfterMs: number | undefined;
 
   constructor(retryAfterMs?: number) {
@@ -13,7 +13,7 @@ export class UnreachableError extends Error {
   }
 }
 
-/** The gateway refused the request, with a message for people; the same request will fail again. */
+/** Thrown when the gateway refuses a request, with a message to show; the same request will fail again. */
 export class RefusedError extends Error {
   /** The stable code of the reason, such as `NOT_FOUND`. */
   readonly code: string;
@@ -24,7 +24,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** The message to show for any error. */
+/** Returns the message to show for an error. */
 export function describeFailure(error: unknown): string {
   return error instanceof RefusedError || error instanceof UnreachableError ? error.message : 'Something went wrong.';
 }

@@ -8,11 +8,11 @@ export type ConversationEvent = FollowSubscription['conversationEvents'];
 
 /** The callbacks of a subscription. */
 export interface Listener {
-  /** The subscription is open: from now on no event is missed. */
+  /** Called when the subscription is open; later events are not missed. */
   connected(): void;
-  /** The connection is lost; it is being reopened. */
+  /** Called when the connection is lost; it is then reopened. */
   lost(): void;
-  /** The conversation no longer exists; no events will follow. */
+  /** Called when the conversation no longer exists; no events follow. */
   gone(): void;
   event(event: ConversationEvent): void;
 }
@@ -32,7 +32,7 @@ export function followConversation(session: Session, conversationId: string, lis
   let after: string | null = null;
   let close = () => {};
 
-  /** Listens on one connection; resolves when it has ended, for whatever reason. */
+  /** Listens on one connection; resolves when it has ended, whatever the reason. */
   async function listen(): Promise<void> {
     let lateness: ReturnType<typeof setTimeout> | undefined;
     const client = createClient({
@@ -45,7 +45,7 @@ export function followConversation(session: Session, conversationId: string, lis
           backoff.reset();
           listener.connected();
         },
-        // A dead network is silent: only a missing pong reveals it.
+        // A broken network connection reports no error: only a missing pong reveals it.
         ping: (isReceived) => {
           if (!isReceived) lateness = setTimeout(() => client.terminate(), PONG_MS);
         },
@@ -71,7 +71,7 @@ export function followConversation(session: Session, conversationId: string, lis
         if (isOver) session.expire();
         return;
       }
-      // The gateway refused. If the conversation exists, the cursor may be invalid: start with the present state.
+      // The gateway refused the subscription. The cursor may be invalid, so the next attempt starts without one.
       after = null;
       if (reason.some(({ extensions }) => extensions?.code === 'NOT_FOUND')) {
         isOver = true;

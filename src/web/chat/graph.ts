@@ -19,7 +19,7 @@ interface Answer<Result> {
 /** Codes of temporary failures. */
 const TRANSIENT = new Set(['RATE_LIMITED', 'SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR']);
 
-/** Creates the client over HTTP: unlike on a socket, each response or its absence belongs to one request. */
+/** Creates the client. It uses HTTP, because on a socket a missing response could not be assigned to a request. */
 export function createGraph(session: Session): Graph {
   async function post(body: string, token: string): Promise<Response> {
     try {
@@ -54,7 +54,7 @@ export function createGraph(session: Session): Graph {
 
 /**
  * Returns the payload of a mutation.
- * @throws RefusedError when its union holds an error.
+ * @throws RefusedError if the result is an error of the union instead.
  */
 export function payloadOf<Result extends { __typename: string }>(
   result: Result,

@@ -15,15 +15,15 @@ const STANDARD = new Set(['name', 'email', 'phone']);
 /** Shorter than the time after which the gateway ends a typing indicator. */
 const TYPING_INTERVAL_MS = 4_000;
 
-/** Reads the chatbot's lead form; without fields if it asks for nothing. */
+/** Reads the chatbot's lead form, which may have no fields. */
 export async function readLeadForm({ graph, chatbot: { id } }: Chat): Promise<LeadForm> {
   const { chatbot } = await graph.request(LeadFormDocument, { chatbotId: id });
   return chatbot?.leadForm ?? { title: '', fields: [] };
 }
 
 /**
- * Requests a person, after storing what the visitor has filled in.
- * @param values by the names of the fields; empty ones are left out.
+ * Requests a person, after storing the values that the visitor has filled in.
+ * @param values the values by field name; empty ones are left out.
  * @throws UnreachableError, RefusedError
  */
 export async function requestHandoff({ graph, store }: Chat, values: Readonly<Record<string, string>>): Promise<void> {
@@ -40,13 +40,13 @@ export async function requestHandoff({ graph, store }: Chat, values: Readonly<Re
   store.update({ conversation: payloadOf(escalateConversation).conversation });
 }
 
-/** Creates a function that notifies a person that the visitor is typing: rarely, and only while a person answers. */
+/** Creates a function that notifies the answering person, at intervals, that the visitor is typing. */
 export function createTypingNotifier({ graph, store }: Chat): () => void {
-  let toldAt = Number.NEGATIVE_INFINITY;
+  let notifiedAt = Number.NEGATIVE_INFINITY;
   return () => {
     const { conversation } = store.state;
-    if (conversation?.answeredBy !== 'PERSON' || performance.now() - toldAt < TYPING_INTERVAL_MS) return;
-    toldAt = performance.now();
+    if (conversation?.answeredBy !== 'PERSON' || performance.now() - notifiedAt < TYPING_INTERVAL_MS) return;
+    notifiedAt = performance.now();
     // A lost notification does no harm.
     graph.request(SetTypingDocument, { conversationId: conversation.id, isTyping: true }).catch(() => {});
   };

@@ -1,18 +1,18 @@
 /**
- * The maximum cost of parsing: characters that the parser reads again for each sign that may open or close something in
- * a paragraph, and nested blocks. Ten replies of full length cost a twentieth of it; more takes a second, or the whole
- * stack.
+ * The maximum cost of parsing: for each paragraph, its length times the number of characters that may open or close
+ * something, as the parser reads the paragraph again for each. Ten replies of maximum length cost a twentieth of it.
+ * More would take a second, or exhaust the stack.
  */
 const MAX_COST = 20_000_000;
 const MAX_DEPTH = 40;
 
 const SIGN = /[[\]!*_~`<\\]/g;
-/** The signs that open nested quotations and lists, on one line. */
+/** The characters that open nested quotations and lists, on one line. */
 const OPENING = /^[ \t]*(?:>[ \t]*|(?:[-*+]|\d{1,9}[.)])[ \t]+)+/gm;
 const MARK = /[>*+-]|\d[.)]/g;
 const INDENT = /^[ \t]+(?=[-*+\d])/gm;
 
-/** Whether the parser takes only a moment. Hostile Markdown does not, at a hundredth of its length. */
+/** Whether parsing is fast. Hostile Markdown of a hundredth of the maximum length can be slow. */
 export function isCheapToParse(markdown: string): boolean {
   let cost = 0;
   for (const paragraph of markdown.split(/\n[ \t]*\n/)) cost += paragraph.length * count(paragraph, SIGN);

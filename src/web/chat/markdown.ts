@@ -10,7 +10,7 @@ const TAGS = [
   ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'table', 'thead', 'tbody', 'tr', 'th', 'td'],
 ];
 
-/** The headings of a reply are below those of the page. */
+/** The headings of a reply, which rank below those of the page, by their names in Markdown. */
 const RENAMED: Readonly<Record<string, string>> = { h1: 'h3', h2: 'h4', h3: 'h5', h4: 'h6', h5: 'h6' };
 
 const marked = new Marked({
@@ -27,17 +27,17 @@ const marked = new Marked({
   },
 });
 
-/** Create the elements for texts and marks; called in order. */
+/** The functions that create the elements for texts and marks; they are called in the order of the text. */
 export interface Renderers {
-  /** By the index of the mark. */
+  /** Creates the element for the mark with an index. */
   mark(index: number): ComponentChild;
-  /** Absent: the text itself. */
+  /** Creates the element for a text; if absent, the text is used. */
   text?(text: string): ComponentChild;
 }
 
 /**
- * Renders Markdown, with marks, as elements and never as HTML: the texts of people and models are data. Markdown that
- * would take the parser seconds is shown as plain text.
+ * Renders Markdown with marks as elements, and never as HTML, because texts of people and models are untrusted.
+ * Markdown that would take seconds to parse is shown as plain text.
  */
 export function renderMarkdown(source: string, renderers: Renderers): ComponentChild[] {
   if (!isCheapToParse(source)) return [h('p', { class: 'plain' }, renderText(source, renderers))];
@@ -68,7 +68,7 @@ function renderText(data: string, { mark, text = (plain) => plain }: Renderers):
   return splitAtMarks(data).map((part) => (typeof part === 'string' ? text(part) : mark(part)));
 }
 
-/** A link to the web; its marks follow it, because they are buttons. */
+/** Renders a link. Its marks follow it, because they are buttons. */
 function renderLink(link: Element, renderers: Renderers): ComponentChild[] {
   const marks: ComponentChild[] = [];
   const mark = (index: number) => {
@@ -81,7 +81,7 @@ function renderLink(link: Element, renderers: Renderers): ComponentChild[] {
   return [h('a', { href, target: '_blank', rel: 'noopener noreferrer' }, children), ...marks];
 }
 
-/** The text if it is a web address; undefined for any other kind of address. */
+/** Returns the text if it is an `http` or `https` URL, else undefined. */
 export function webAddress(text: string): string | undefined {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) ? text : undefined;
 }

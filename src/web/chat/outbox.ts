@@ -9,16 +9,16 @@ export interface PendingMessage {
   /** The conversation that it belongs to. */
   readonly conversationId: string;
   readonly content: string;
-  /** Why the gateway refused it; absent while it is being sent. */
+  /** The reason why the gateway refused the message; absent while it is being sent. */
   readonly refusal?: string;
 }
 
-/** The messages being sent. The browser stores them, and the page sends them in order until each has a response. */
+/** The unconfirmed messages. The browser stores them, and the page sends them in order until each has a response. */
 export interface Outbox {
   readonly pending: readonly PendingMessage[];
   add(message: Pick<PendingMessage, 'conversationId' | 'content'>): void;
   remove(clientMessageId: string): void;
-  /** Tries at once: the gateway is reachable. */
+  /** Retries at once, because the gateway is reachable. */
   wake(): void;
 }
 
@@ -29,15 +29,15 @@ export interface OutboxOwner {
    * @throws UnreachableError to be retried later; any other error refuses the message.
    */
   send(message: PendingMessage): Promise<void>;
-  /** `pending` has changed. */
+  /** Called when `pending` has changed. */
   changed(): void;
-  /** A message could not be sent, and will be retried. */
+  /** Called when a message could not be sent; it will be retried. */
   delayed(reason: UnreachableError): void;
 }
 
 const PREFIX = 'outbox.';
 
-/** Opens the outbox with the messages of an earlier visit. */
+/** Opens the outbox, with the messages stored before a reload. */
 export function openOutbox(memory: TabStorage, owner: OutboxOwner): Outbox {
   const backoff = createBackoff();
   let pending: readonly PendingMessage[] = memory.list<PendingMessage>(PREFIX);
@@ -54,7 +54,7 @@ export function openOutbox(memory: TabStorage, owner: OutboxOwner): Outbox {
   }
 
   function refuse({ clientMessageId }: PendingMessage, refusal: string): void {
-    // The text stays on the page, to be copied or discarded, and is not sent again after a reload.
+    // The visitor can still copy or discard the text on the page. It is not sent again after a reload.
     memory.remove(PREFIX + clientMessageId);
     change(pending.map((other) => (other.clientMessageId === clientMessageId ? { ...other, refusal } : other)));
   }

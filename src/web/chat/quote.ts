@@ -4,7 +4,7 @@ export interface Span {
   readonly end: number;
 }
 
-/** Finds a quote in its passage; white space may differ, because quotes are on one line. */
+/** Finds a quote in its passage. White space may differ, because quotes have no line breaks. */
 export function findQuote(text: string, quote: string): Span | undefined {
   const wanted = joinSpaces(quote.trim()).text;
   const joined = joinSpaces(text);
@@ -14,7 +14,7 @@ export function findQuote(text: string, quote: string): Span | undefined {
   return start === undefined || last === undefined ? undefined : { start, end: last + 1 };
 }
 
-/** A text with each run of white space as one space, and the original offset of each of its UTF-16 units. */
+/** Replaces each run of white space by one space; `places` has the original offset of each UTF-16 code unit. */
 function joinSpaces(text: string): { readonly text: string; readonly places: readonly number[] } {
   const units: string[] = [];
   const places: number[] = [];

@@ -2,7 +2,7 @@ import { createBackoff } from './backoff.ts';
 import { UnreachableError } from './failures.ts';
 import type { TabStorage } from './tab-storage.ts';
 
-/** The gateway's response to the secret of a link: a token for one conversation. */
+/** The gateway's response to the secret of a link, with a token for one conversation. */
 export interface SessionGrant {
   readonly token: string;
   /** The conversation starts with the first message sent to it. */
@@ -20,29 +20,29 @@ export interface Session {
    * @throws UnreachableError, ExpiredError
    */
   renew(): Promise<void>;
-  /** Notes that the gateway no longer accepts the token. */
+  /** Records that the gateway no longer accepts the token. */
   expire(): void;
 }
 
-/** The gateway does not accept the secret of the link. */
+/** Thrown when the gateway does not accept the secret of the link. */
 export class ExpiredError extends Error {
   constructor() {
     super(EXPIRED);
   }
 }
 
-/** What to do when a link no longer works. */
+/** The message for a link that no longer works. */
 export const EXPIRED = 'This link no longer works. The gateway prints a new one at each start: open that one.';
 
 const SECRET = 'secret';
 const TICKET = 'ticket';
 
 /**
- * Opens the session of a page, with the secret of its link: the part after `#`, which browsers do not send. The tab's
- * storage keeps both, so that a reloaded page continues its conversation.
+ * Opens the session of a page with the secret of its link: the part after `#`, which browsers do not send. The tab's
+ * storage keeps the secret and the token, so that a reloaded page continues its conversation.
  * @param link the secret; empty if the address has none.
  * @param onExpired called at most once.
- * @returns undefined without a secret.
+ * @returns undefined if neither the address nor the storage has a secret.
  * @throws ExpiredError
  */
 export async function openSession(

@@ -6,9 +6,9 @@ import type { PendingMessage } from './outbox.ts';
 export interface ChatState {
   /** Absent before the first message is sent. */
   readonly conversation: ConversationFieldsFragment | undefined;
-  /** The shown branch, oldest first, as far as it was read. */
+  /** The messages of the shown branch that have been read, oldest first. */
   readonly messages: readonly Message[];
-  /** The cursor of earlier messages; absent when all are read. */
+  /** The cursor for earlier messages; absent once all have been read. */
   readonly earlier: string | undefined;
   /** Messages from this page that are not confirmed yet. */
   readonly pending: readonly PendingMessage[];
@@ -19,7 +19,7 @@ export interface ChatState {
   /** Whether the gateway no longer accepts the page's token: the page stays readable, and nothing can be sent. */
   readonly isExpired: boolean;
   readonly isPersonTyping: boolean;
-  /** Why the last action failed, or the gateway's notice instead of a reply. */
+  /** The reason why the last action failed, or the gateway's notice instead of a reply. */
   readonly notice: string | undefined;
   /** The text that screen readers announce. */
   readonly announcement: string;

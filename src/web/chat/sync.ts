@@ -17,7 +17,7 @@ export interface Sync {
   read(): void;
   /** Changes the state, and announces the change. */
   change(change: Partial<ChatState> | undefined): void;
-  /** The page has selected this branch itself: its event is ignored. */
+  /** Ignores the event of a branch selection, because the page made it. */
   ignoreSelection(messageId: string): void;
 }
 
@@ -26,9 +26,9 @@ export type ReadConversation = ConversationFieldsFragment & { readonly messages:
 
 /** The callbacks of the synchronization. */
 export interface SyncOwner {
-  /** The gateway is reachable. */
+  /** Called when the gateway is reachable. */
   connected(): void;
-  /** The conversation no longer exists. */
+  /** Called when the conversation no longer exists. */
   gone(): void;
 }
 
@@ -36,7 +36,7 @@ export interface SyncOwner {
 export function createSync({ session, graph, store }: SyncDeps, owner: SyncOwner): Sync {
   const expected = new Set<string>();
   let current: { id: string; stop(): void } | undefined;
-  /** The events that arrived during a read, which may be older than its result. */
+  /** The events received during a read; they may be older than its result. Undefined between reads. */
   let buffered: ConversationEvent[] | undefined;
   let mustReadAgain = false;
 
@@ -113,7 +113,7 @@ export function createSync({ session, graph, store }: SyncDeps, owner: SyncOwner
   };
 }
 
-/** The change that shows a conversation as it was read; earlier messages stay. */
+/** The change of state that shows a conversation after a read; earlier messages stay. */
 function showConversation(state: ChatState, { messages: page, ...conversation }: ReadConversation): Partial<ChatState> {
   const messages = addPage(state.messages, page.nodes);
   const hasOlder = messages[0]?.id !== page.nodes[0]?.id;
@@ -121,7 +121,7 @@ function showConversation(state: ChatState, { messages: page, ...conversation }:
   return { conversation, messages, isLoading: false, earlier: hasOlder ? state.earlier : earlier };
 }
 
-/** What it uses. */
+/** The dependencies of the synchronization. */
 export interface SyncDeps {
   readonly session: Session;
   readonly graph: Graph;

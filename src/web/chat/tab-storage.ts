@@ -9,7 +9,7 @@ export interface TabStorage {
   clear(): void;
 }
 
-/** Opens the storage of one chatbot's page; if the browser refuses storage, it lasts as long as the page. */
+/** Opens the storage of one chatbot's page. If the browser denies storage, the values last only as long as the page. */
 export function openTabStorage(name: string): TabStorage {
   const storage = openStorage();
   const base = `chatgraph.${name}.`;

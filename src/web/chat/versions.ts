@@ -10,7 +10,7 @@ import {
 } from './documents.ts';
 import { payloadOf } from './graph.ts';
 
-/** Stops the running or next reply. */
+/** Stops the first unfinished reply. */
 export function stopReply({ store, graph, sync, attempt }: Chat): void {
   const open = store.state.messages.find((message) => !hasEnded(message));
   if (open === undefined) return;
@@ -30,7 +30,7 @@ export function rateReply({ store, graph, attempt }: Chat, { id }: Message, rati
   });
 }
 
-/** Generates another reply to a user message; it replaces the old one. */
+/** Generates another reply to a user message, and shows it instead of the old one. */
 export function regenerateReply({ store, graph, sync, attempt }: Chat, { id }: Message): void {
   void attempt(async () => {
     const { regenerateMessage } = await graph.request(RegenerateDocument, { messageId: id });
@@ -41,7 +41,7 @@ export function regenerateReply({ store, graph, sync, attempt }: Chat, { id }: M
 }
 
 /**
- * Edits a user message; the new version replaces the old one.
+ * Edits a user message, and shows the new version instead of the old one.
  * @returns whether it succeeded.
  */
 export function editQuestion({ store, graph, sync, attempt }: Chat, { id }: Message, content: string) {
@@ -57,7 +57,7 @@ export function editQuestion({ store, graph, sync, attempt }: Chat, { id }: Mess
   });
 }
 
-/** Shows another version of a message, with what followed it. */
+/** Shows another version of a message, with the messages that followed it. */
 export function selectVersion({ graph, sync, attempt }: Chat, messageId: string): void {
   void attempt(async () => {
     sync.ignoreSelection(messageId);

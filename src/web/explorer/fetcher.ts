@@ -5,7 +5,7 @@ interface Operation {
   readonly operationName?: string | null;
 }
 
-/** The context of an operation: the headers of the header pane, and its syntax tree if a person runs it. */
+/** The context of an operation: the headers of the header pane, and the syntax tree if the user has started it. */
 interface OperationContext {
   readonly headers?: Readonly<Record<string, string>>;
   readonly documentAST?: { readonly definitions: readonly Definition[] };
@@ -36,9 +36,9 @@ const ENDPOINT = '/graphql';
 const KEY = 'x-api-key';
 
 /**
- * Creates the only part of the page that knows a key: it sends operations to the page's own gateway, and nothing
- * elsewhere. GraphiQL stores headers for each tab; tabs without a key use the last key of another tab, until the window
- * is closed.
+ * Creates the fetcher, the only part of the page that handles the API key. It sends requests only to the gateway that
+ * serves the page. GraphiQL stores headers per tab; tabs without a key use the key last used in another tab, until the
+ * window is closed.
  */
 export function createFetcher(storage: Pick<Storage, 'getItem' | 'setItem'>): Fetcher {
   function withKey(given: Readonly<Record<string, string>> = {}): Headers {
@@ -88,7 +88,7 @@ function isSubscription({ operationName }: Operation, { documentAST }: Operation
   return operation?.operation === 'subscription';
 }
 
-/** Reads results to the end of a stream; a refusal is one result. */
+/** Reads the results of a stream to its end; a refused request has one result. */
 async function readResults(response: Response, onResult: (result: unknown) => void): Promise<void> {
   if (!response.headers.get('content-type')?.startsWith('text/event-stream') || response.body === null) {
     onResult(await response.json());

@@ -7,11 +7,11 @@ import { hasRedis, type Node, openClient, openNodes, startRedis } from '../../he
 import { createPrefix } from '../../helpers/redis.ts';
 import { TEST_REDIS_URL } from '../../helpers/servers.ts';
 
-/** Listens, and resolves when what is said elsewhere is heard. */
+/** Subscribes to a topic, and resolves when signals from other nodes arrive. */
 async function listen({ bus }: Node, topic: string) {
   const listener = vi.fn();
   const leave = bus.subscribe(topic, listener);
-  // It is woken once when it begins to hear.
+  // The listener is woken once when the subscription starts.
   await vi.waitFor(() => expect(listener).toHaveBeenCalled());
   listener.mockClear();
   return Object.assign(listener, { leave });

@@ -3,10 +3,10 @@ import { createTurnedClock } from '../../helpers/clock.ts';
 import { startGateway } from '../../helpers/gateway.ts';
 import { codesOf, openSocket } from '../../helpers/sockets.ts';
 
-/** A gateway that lets 60 requests a minute through, with a clock to turn. */
+/** A gateway that allows 60 requests a minute, with a clock that the test moves. */
 async function openGateway(limit = 60) {
   const clock = createTurnedClock();
-  // The clock of a Redis cannot be turned.
+  // The test cannot move the clock of a Redis.
   const env = { RATE_LIMIT_PER_MINUTE: String(limit), REDIS_URL: '' };
   const gateway = await startGateway({ env, replaced: { clock } });
   onTestFinished(() => gateway.close());
@@ -59,7 +59,7 @@ describe('the rate limit over HTTP', () => {
     ]);
   });
 
-  it('reports the same in the graph', async () => {
+  it('reports the same status over GraphQL', async () => {
     const { ask, turn } = await openGateway();
     await ask();
     turn(10_000);
@@ -75,7 +75,7 @@ describe('the rate limit over HTTP', () => {
     expect(rateLimitHeaders(await ask())[1]).toBe('"burst";r=56;t=60');
   });
 
-  it('refuses a mutation whose fields do not all fit, and runs none of them', async () => {
+  it('rejects a mutation whose fields do not all fit in the limit, and runs none of them', async () => {
     const { ask, turn } = await openGateway(5);
     await ask();
     const refused = await ask(
@@ -89,7 +89,7 @@ describe('the rate limit over HTTP', () => {
     expect((await ask('{chatbots{nodes{name}}}')).data).toEqual({ chatbots: { nodes: [] } });
   });
 
-  it('refuses a mutation with more fields than the limit as too complex', async () => {
+  it('rejects a mutation with more fields than the limit as too complex', async () => {
     const { ask } = await openGateway(3);
     expect(codesOf(await ask(mutation(5)))).toEqual(['QUERY_TOO_COMPLEX']);
   });
@@ -97,8 +97,8 @@ describe('the rate limit over HTTP', () => {
   it('counts a query once, whatever the number of its fields, and REST like GraphQL', async () => {
     const { ask, fetch, key } = await openGateway();
     await ask('{a:viewer{kind} b:viewer{kind} c:viewer{kind} __schema{queryType{name}}}');
-    const rest = await fetch('/v1/chatbots', { headers: { 'x-api-key': key } });
-    expect(rateLimitHeaders(rest)).toEqual(['"burst";q=60;w=60', '"burst";r=58;t=60']);
+    const restResponse = await fetch('/v1/chatbots', { headers: { 'x-api-key': key } });
+    expect(rateLimitHeaders(restResponse)).toEqual(['"burst";q=60;w=60', '"burst";r=58;t=60']);
   });
 
   it('counts each key separately', async () => {
@@ -110,7 +110,7 @@ describe('the rate limit over HTTP', () => {
 });
 
 describe('the rate limit over WebSocket', () => {
-  it('answers an operation over the limit with an error, and keeps the socket open', async () => {
+  it('rejects an operation above the limit with an error, and keeps the socket open', async () => {
     const { gateway, turn } = await openGateway(2);
     const socket = openSocket(gateway, { 'x-api-key': gateway.key });
     expect(codesOf(await socket.ask('{viewer{kind}}'))).toEqual([]);

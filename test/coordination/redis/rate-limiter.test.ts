@@ -9,8 +9,8 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
   it('allow exactly 60 of 180 concurrent requests, however they are distributed', async () => {
     const prefix = createPrefix();
     const [a, b] = [await openLimiter({ prefix }), await openLimiter({ prefix })];
-    const asked = Array.from({ length: 180 }, (_, index) => (index % 3 === 0 ? a : b).consume('key', 60));
-    const results = await Promise.all(asked);
+    const requests = Array.from({ length: 180 }, (_, index) => (index % 3 === 0 ? a : b).consume('key', 60));
+    const results = await Promise.all(requests);
     expect(countAllowed(results)).toBe(60);
     expect(new Set(results.flatMap(({ isAllowed, remaining }) => (isAllowed ? [remaining] : []))).size).toBe(60);
   });
@@ -62,12 +62,12 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
 
   it.each([
     {
-      name: 'lost what it had counted',
+      name: 'lost its counts',
       leave: (redis: OwnRedis) => redis.stop(),
       come: (redis: OwnRedis) => redis.start(),
     },
     {
-      name: 'only hung',
+      name: 'hung without losing data',
       leave: (redis: OwnRedis) => redis.signal('SIGSTOP'),
       come: (redis: OwnRedis) => redis.signal('SIGCONT'),
     },
@@ -76,8 +76,8 @@ describe.runIf(hasRedis)('limiters that share a Redis', () => {
     const shared = { url: redis.url, prefix: 'one:', timeoutMs: 200 };
     const [a, b] = [await openLimiter(shared), await openLimiter(shared)];
     const ask = async (times: number) => {
-      const asked = Array.from({ length: times }, (_, n) => (n % 2 ? a : b).consume('key', 60));
-      return countAllowed(await Promise.all(asked));
+      const requests = Array.from({ length: times }, (_, n) => (n % 2 ? a : b).consume('key', 60));
+      return countAllowed(await Promise.all(requests));
     };
     let allowed = await ask(10);
     await leave(redis);

@@ -2,8 +2,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { StartupError } from '../../../src/domain/errors.ts';
 import { hasRedis, type Node, openNodes, startRedis } from '../../helpers/nodes.ts';
 
-describe.runIf(hasRedis)('a Redis that several nodes share', () => {
-  it('is logged once when it fails and once when it is back, whatever the number of attempts', async () => {
+describe.runIf(hasRedis)('a Redis shared by several nodes', () => {
+  it('is logged once when it fails and once when it is back, however many attempts the nodes make', async () => {
     const redis = await startRedis();
     const [node] = (await openNodes(1, redis)) as [Node];
     expect([node.isUp?.(), node.logs]).toEqual([true, []]);
@@ -47,7 +47,7 @@ describe.runIf(hasRedis)('a Redis that several nodes share', () => {
     await vi.waitFor(() => expect(node.isUp?.()).toBe(true), 5_000);
   });
 
-  it('prevents the start when it refuses a password', async () => {
+  it('prevents the start if it rejects the password', async () => {
     const { url } = await startRedis(['--requirepass', 'right']);
     await expect(openNodes(1, { url })).rejects.toThrow(StartupError);
     await expect(openNodes(1, { url: url.replace('//', '//:wrong@') })).rejects.toThrow(/REDIS_URL.*WRONGPASS/);

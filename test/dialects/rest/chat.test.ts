@@ -5,7 +5,7 @@ import type { GraphClient } from '../../../src/dialects/rest/graph-client.ts';
 import { createScriptedEngine, delta, finish } from '../../helpers/models/engines.ts';
 import { openGateway, type RestGateway } from './support.ts';
 
-/** Asks where the graph answers a message with `sent`, and tells these events of the reply. */
+/** Sends a chat request to a REST app whose graph returns `sent` for the message and emits `events` for the reply. */
 async function askStub(
   sent: Partial<SendMessageMutation['sendMessage']>,
   ...events: MessageStreamSubscription['messageStream'][]
@@ -31,7 +31,7 @@ async function askStub(
   return [response.status, await response.text()];
 }
 
-/** What the conversations of the chatbot hold: the newest conversation first. */
+/** Reads the messages of the chatbot's conversations, newest conversation first. */
 async function readConversations({ graphql, chatbotId }: RestGateway) {
   const { data } = await graphql<{
     chatbot: {
@@ -53,7 +53,7 @@ async function readConversations({ graphql, chatbotId }: RestGateway) {
 }
 
 describe('a chat request', () => {
-  it('goes on with one conversation of the account when it names no session', async () => {
+  it("continues the account's default conversation without a session", async () => {
     const gateway = await openGateway();
     await gateway.chat({ message: 'One' });
     await gateway.chat({ message: 'Two' });
@@ -74,7 +74,7 @@ describe('a chat request', () => {
     ]);
   });
 
-  it('goes on with the conversation that its session names', async () => {
+  it('continues the conversation of its session', async () => {
     const gateway = await openGateway();
     for (const session_id of ['a', 'b', 'a']) await gateway.chat({ message: 'Hello', session_id });
     const conversations = await readConversations(gateway);
@@ -84,7 +84,7 @@ describe('a chat request', () => {
     ]);
   });
 
-  it('waits for another one of its session, and both are answered', async () => {
+  it('waits for another request of its session, and both are answered', async () => {
     const engine = createScriptedEngine();
     const { chat } = await openGateway({ engine });
     const answers = Promise.all([chat({ message: 'One' }), chat({ message: 'Two' })]);
@@ -95,7 +95,7 @@ describe('a chat request', () => {
     expect(bodies.sort()).toEqual(['{"response":"First."}', '{"response":"Second."}']);
   });
 
-  it('ends with 504 when the answer takes too long, and the answer goes on', async () => {
+  it('ends with 504 when the reply takes too long, while the reply continues', async () => {
     const engine = createScriptedEngine();
     const gateway = await openGateway({ engine, env: { CHAT_TIMEOUT_SECONDS: '1' } });
     const response = await gateway.chat({ message: 'Hello' });
@@ -107,21 +107,21 @@ describe('a chat request', () => {
     expect(conversation?.messages.nodes[1]).toEqual({ role: 'ASSISTANT', status: 'COMPLETED', content: 'Late.' });
   });
 
-  it('leaves the answer going on when the client leaves', async () => {
+  it('does not stop the reply when the client disconnects', async () => {
     const engine = createScriptedEngine();
     const gateway = await openGateway({ engine });
     const client = new AbortController();
-    const left = gateway.chat({ message: 'Hello' }, { signal: client.signal });
+    const aborted = gateway.chat({ message: 'Hello' }, { signal: client.signal });
     await vi.waitFor(() => expect(engine.asked).toBe(1));
     client.abort();
-    await expect(left).rejects.toThrow('aborted');
+    await expect(aborted).rejects.toThrow('aborted');
     engine.push(delta('Unheard.'), finish, delta('Heard.'), finish);
     expect(await (await gateway.chat({ message: 'Again' })).text()).toBe('{"response":"Heard."}');
     const [conversation] = await readConversations(gateway);
     expect(conversation?.messages.nodes[1]).toEqual({ role: 'ASSISTANT', status: 'COMPLETED', content: 'Unheard.' });
   });
 
-  it('ends with 503 when too many wait in its conversation', async () => {
+  it('is rejected with 503 when too many replies are queued in its conversation', async () => {
     const engine = createScriptedEngine();
     const gateway = await openGateway({ engine });
     const input = { chatbotId: gateway.chatbotId, sessionId: `api-${gateway.accountId}`, content: 'Hello' };
@@ -136,7 +136,7 @@ describe('a chat request', () => {
     for (let n = 0; n <= 100; n++) engine.push(finish);
   });
 
-  it('refuses a body that grows too large on the way with 413', async () => {
+  it('is rejected with 413 when a chunked body grows too large', async () => {
     const { send, chatbotId } = await openGateway();
     const response = await send(`/v1/chatbots/${chatbotId}/chat`, {
       method: 'POST',
@@ -148,14 +148,14 @@ describe('a chat request', () => {
     expect(await response.text()).toBe('{"detail":"Request body is too large. At most 256 kB are accepted."}');
   });
 
-  it('counts no message that was refused against the quota', async () => {
+  it('does not count against the quota if it is rejected', async () => {
     const { chat } = await openGateway({ env: { MONTHLY_MESSAGE_LIMIT: '1' } });
     expect((await chat({ message: '' })).status).toBe(400);
     expect((await chat({ message: 'Hello' })).status).toBe(200);
     expect((await chat({ message: 'Hello' })).status).toBe(429);
   });
 
-  it('gives the text of an answer that was stopped', async () => {
+  it('returns the text of a stopped reply', async () => {
     const engine = createScriptedEngine();
     const gateway = await openGateway({ engine });
     const answered = gateway.chat({ message: 'Hello' });
@@ -168,7 +168,7 @@ describe('a chat request', () => {
     expect([response.status, await response.text()]).toEqual([200, '{"response":"Half"}']);
   });
 
-  it('gives the text of an answer that was interrupted, and 502 where there is none', async () => {
+  it('returns the text of an interrupted reply, or 502 if there is none', async () => {
     const interrupted = (content: string) => ({ __typename: 'MessageInterrupted', message: { content } }) as const;
     expect(await askStub({ reply: { id: '1', status: 'STREAMING' } }, interrupted('Half'))).toEqual([
       200,
@@ -179,7 +179,7 @@ describe('a chat request', () => {
     expect(await askStub({ reply: { id: '1', status: 'STREAMING' } })).toEqual(failed);
   });
 
-  it('gives the notice where no answer will come', async () => {
+  it('returns the notice if there will be no reply', async () => {
     const notice = 'A person will reply here.';
     expect(await askStub({ reply: null, notice })).toEqual([200, `{"response":"${notice}"}`]);
   });

@@ -3,11 +3,11 @@ import type { Scope } from '../../../src/domain/entities.ts';
 import { createChatbot } from '../../helpers/chatbots.ts';
 import { engineOf, NOW, openGateway, type RestGateway, type RestGatewayOptions, UNKNOWN_ID } from './support.ts';
 
-/** A request, and the answer to it in every letter. `:id` stands for the id of the chatbot. */
+/** A request, and its exact response. `:id` stands for the id of the chatbot. */
 interface Row extends RestGatewayOptions {
   readonly title: string;
   readonly given?: (gateway: RestGateway) => Promise<unknown>;
-  /** Makes the headers that need the gateway. */
+  /** Creates the `Authorization` header; by default it has the key of the first account. */
   readonly as?: (gateway: RestGateway) => Promise<string>;
   readonly method?: string;
   readonly path: string;
@@ -40,22 +40,22 @@ const pause = ({ graphql, chatbotId }: RestGateway) =>
     id: chatbotId,
   });
 
-/** What every endpoint answers, whatever it is for. */
+/** Responses that every endpoint gives. */
 function commonRows(request: Pick<Row, 'method' | 'path' | 'headers' | 'send'>, scope: Scope): Row[] {
   const wrongScope = scope === 'READ' ? 'CHAT' : 'READ';
   return [
     { title: 'no key', ...request, as: async () => '', ...UNAUTHORIZED },
-    { title: 'a key that is none', ...request, as: async () => 'Bearer ic_nonsense', ...UNAUTHORIZED },
+    { title: 'an invalid key', ...request, as: async () => 'Bearer ic_nonsense', ...UNAUTHORIZED },
     { title: 'a key without the scope', ...request, as: keyFor(wrongScope), ...FORBIDDEN },
   ];
 }
 
-/** What every endpoint of one chatbot answers beside. */
+/** Further responses that every endpoint of a chatbot gives. */
 function chatbotRows(request: Pick<Row, 'method' | 'path' | 'headers' | 'send'>): Row[] {
   const withId = (id: string) => ({ ...request, path: request.path.replace(':id', id) });
   return [
     { title: 'a chatbot that is not there', ...withId(UNKNOWN_ID), ...NOT_FOUND },
-    { title: 'an id that is none', ...withId('42'), ...NOT_FOUND },
+    { title: 'an invalid id', ...withId('42'), ...NOT_FOUND },
     { title: 'a chatbot of another account', ...request, as: strangerKey, ...NOT_FOUND },
   ];
 }
@@ -74,7 +74,7 @@ const LIST_CHATBOTS: Row[] = [
   { title: 'an account without chatbots', as: strangerKey, path: '/chatbots', status: 200, body: '[]' },
   { title: 'a key of lower scopes', as: keyFor('READ'), path: '/chatbots', status: 200, body: `[${LISTED}]` },
   {
-    title: 'a key behind another word',
+    title: 'a key with another scheme',
     as: async ({ key }) => `bEARER ${key}`,
     path: '/chatbots',
     status: 200,
@@ -85,7 +85,7 @@ const LIST_CHATBOTS: Row[] = [
   { title: 'a limit too high', path: '/chatbots?limit=101', ...BAD_LIMIT },
   { title: 'a limit of words', path: '/chatbots?limit=ten', ...BAD_LIMIT },
   { title: 'an empty limit', path: '/chatbots?limit=', ...BAD_LIMIT },
-  { title: 'a place that is none', path: '/chatbots?after=garbage', ...BAD_CURSOR },
+  { title: 'an invalid cursor', path: '/chatbots?after=garbage', ...BAD_CURSOR },
   { title: 'an empty place', path: '/chatbots?after=', ...BAD_CURSOR },
   { title: 'another method', method: 'POST', path: '/chatbots', ...GET_ONLY },
   ...commonRows({ path: '/chatbots' }, 'READ'),
@@ -106,7 +106,7 @@ const GET_CHATBOT: Row[] = [
 const LIST_SOURCES: Row[] = [
   { title: 'no sources', path: '/chatbots/:id/sources', status: 200, body: '[]' },
   { title: 'a limit of nothing', path: '/chatbots/:id/sources?limit=0', ...BAD_LIMIT },
-  { title: 'a place that is none', path: '/chatbots/:id/sources?after=garbage', ...BAD_CURSOR },
+  { title: 'an invalid cursor', path: '/chatbots/:id/sources?after=garbage', ...BAD_CURSOR },
   { title: 'another method', method: 'PATCH', path: '/chatbots/:id/sources', ...GET_ONLY },
   ...commonRows({ path: '/chatbots/:id/sources' }, 'READ'),
   ...chatbotRows({ path: '/chatbots/:id/sources' }),
@@ -116,7 +116,7 @@ const CHAT_ROWS: Row[] = [
   { title: 'a message', ...CHAT, status: 200, body: '{"response":"It is so."}' },
   { title: 'a key that may only chat', ...CHAT, as: keyFor('CHAT'), status: 200, body: '{"response":"It is so."}' },
   {
-    title: 'fields that are unknown',
+    title: 'unknown fields',
     ...CHAT,
     send: '{"message":"Hello","session_id":"s","stream":true}',
     status: 200,
@@ -137,7 +137,7 @@ const CHAT_ROWS: Row[] = [
     body: '{"response":"It is so."}',
   },
   {
-    title: 'an answer broken off',
+    title: 'an interrupted answer',
     ...CHAT,
     engine: engineOf('It is', new Error('gone')),
     status: 200,
@@ -146,7 +146,7 @@ const CHAT_ROWS: Row[] = [
   { title: 'no body', ...CHAT, headers: {}, send: '', ...UNREADABLE },
   { title: 'bad syntax', ...CHAT, send: '{"message":', ...UNREADABLE },
   {
-    title: 'bytes that are no UTF-8',
+    title: 'invalid UTF-8',
     ...CHAT,
     send: Uint8Array.of(...Buffer.from('{"message":"'), 0xff, 0x22, 0x7d),
     ...UNREADABLE,
@@ -168,7 +168,7 @@ const CHAT_ROWS: Row[] = [
     body: '{"detail":"message: Must not be empty."}',
   },
   {
-    title: 'a message too long',
+    title: 'a message that is too long',
     ...CHAT,
     send: JSON.stringify({ message: 'a'.repeat(8_001) }),
     status: 400,
@@ -182,14 +182,14 @@ const CHAT_ROWS: Row[] = [
     body: '{"detail":"session_id: Must be a string."}',
   },
   {
-    title: 'a session name too long',
+    title: 'a session id that is too long',
     ...CHAT,
     send: JSON.stringify({ message: 'Hello', session_id: 'a'.repeat(256) }),
     status: 400,
     body: '{"detail":"session_id: Must have at most 255 characters."}',
   },
   {
-    title: 'a bad body for an unknown chatbot',
+    title: 'an invalid body for an unknown chatbot',
     ...CHAT,
     path: `/chatbots/${UNKNOWN_ID}/chat`,
     send: '{}',
@@ -205,7 +205,7 @@ const CHAT_ROWS: Row[] = [
     answerHeaders: { Allow: 'POST' },
   },
   {
-    title: 'a body too large',
+    title: 'a body that is too large',
     ...CHAT,
     send: JSON.stringify({ message: 'a'.repeat(262_144) }),
     status: 413,
@@ -219,7 +219,7 @@ const CHAT_ROWS: Row[] = [
     body: '{"detail":"Request body must be application/json."}',
   },
   {
-    title: 'a quota used up',
+    title: 'an exhausted quota',
     ...CHAT,
     env: { MONTHLY_MESSAGE_LIMIT: '1' },
     given: ({ chat }) => chat({ message: 'The only one' }),
@@ -245,7 +245,7 @@ const OTHER_PATHS: Row[] = [
 
 /** Sends each row to both prefixes, and with a slash at the end. */
 function testRows(rows: Row[]): void {
-  it.each(rows)('answers $title with $status', async ({ given, as, method, path, headers, send, ...row }) => {
+  it.each(rows)('responds to $title with $status', async ({ given, as, method, path, headers, send, ...row }) => {
     const gateway = await openGateway(row);
     await given?.(gateway);
     const Authorization = as === undefined ? `Bearer ${gateway.key}` : await as(gateway);

@@ -4,7 +4,7 @@ import type { GraphClient } from '../../../src/dialects/rest/graph-client.ts';
 import { StorageUnavailableError } from '../../../src/domain/errors.ts';
 import { openGateway } from './support.ts';
 
-/** Asks for the chatbots where the graph throws `error`; the answer, and what was reported. */
+/** Requests the chatbots while the graph throws `error`; returns the response and the reported errors. */
 async function askBroken(error: Error) {
   const reported: unknown[] = [];
   const rest = createRest({ chatTimeoutMs: 1_000, onError: (cause, requestId) => reported.push([cause, requestId]) });
@@ -18,7 +18,7 @@ async function askBroken(error: Error) {
 }
 
 describe('an error', () => {
-  it('without a refusal is answered with 500, reveals nothing and is reported', async () => {
+  it('that is unexpected becomes a 500 that reveals nothing, and is reported', async () => {
     const bug = new Error('secret');
     const { status, body, reported } = await askBroken(bug);
     expect(status).toBe(500);
@@ -26,7 +26,7 @@ describe('an error', () => {
     expect(reported).toEqual([[bug, 'r1']]);
   });
 
-  it('of the storage is answered with 503, and its cause is reported', async () => {
+  it('of unavailable storage becomes a 503, and its cause is reported', async () => {
     const cause = new Error('disk full');
     const { status, body, reported } = await askBroken(new StorageUnavailableError({ cause }));
     expect(status).toBe(503);
@@ -47,7 +47,7 @@ describe('an error', () => {
   });
 
   it.each(['*/*', 'application/*', 'application/json', 'application/problem+json;q=0'])(
-    'is plain for those who accept %s',
+    'is plain JSON for clients that accept %s',
     async (accept) => {
       const { send } = await openGateway();
       const response = await send('/v1/chatbots/42', { headers: { Accept: accept } });
@@ -58,9 +58,9 @@ describe('an error', () => {
 });
 
 describe('the rate limit', () => {
-  it('refuses with 429 and says when to retry', async () => {
+  it('rejects requests with 429, and reports when to retry', async () => {
     const { send } = await openGateway({ env: { RATE_LIMIT_PER_MINUTE: '2' } });
-    // One request has made the chatbot.
+    // One request has created the chatbot.
     const last = await send('/v1/chatbots');
     expect(last.status).toBe(200);
     expect(last.headers.get('RateLimit-Policy')).toBe('"burst";q=2;w=60');
@@ -73,12 +73,12 @@ describe('the rate limit', () => {
     expect(refused.headers.get('RateLimit')).toBe('"burst";r=0;t=60');
   });
 
-  it('is reported on refused requests, and counts them', async () => {
+  it('is reported on rejected requests, and counts them', async () => {
     const { send, chat } = await openGateway({ env: { RATE_LIMIT_PER_MINUTE: '4' } });
     expect((await chat({})).headers.get('RateLimit')).toBe('"burst";r=2;t=60');
     expect((await send('/v1/nothing')).headers.get('RateLimit')).toBe('"burst";r=1;t=60');
     expect((await send('/v1/chatbots', { method: 'PUT' })).headers.get('RateLimit')).toBe('"burst";r=0;t=60');
-    // The limit comes before all that is wrong with a request.
+    // The limit is checked before any other error of a request.
     expect((await chat({})).status).toBe(429);
   });
 });

@@ -16,8 +16,8 @@ import { webSocket } from '../../helpers/streams.ts';
 import { gatherWrongCursors } from '../../helpers/wrong-cursors.ts';
 import { NOW, openGateway, type RestGateway, UNKNOWN_ID } from './support.ts';
 
-/** An event with its data read. */
-interface Told {
+/** An event with its parsed data. */
+interface ReceivedEvent {
   readonly id: string;
   readonly name: string;
   readonly data: Data;
@@ -30,11 +30,11 @@ interface Data {
   readonly message?: { id: string; status: string; content: string };
 }
 
-/** A gateway with a conversation in which one question was answered, and an engine that says what the test wants. */
+/** A gateway with a conversation in which one question was answered, and an engine that the test scripts. */
 async function openConversation(env: Record<string, string> = {}) {
   const engine = createScriptedEngine();
   const gateway = await openGateway({ engine, env });
-  // Whatever a test leaves unfinished would be waited for.
+  // Otherwise closing the gateway would wait for an unfinished reply.
   onTestFinished(() => engine.push(finish));
   const ask = (content = 'Well?') => send(gateway, { chatbotId: gateway.chatbotId, sessionId: 'one', content });
   engine.push(delta('Yes.'), finish);
@@ -51,59 +51,59 @@ async function follow(
   { send: request, path }: Pick<Opened, 'send' | 'path'>,
   { headers = {}, query = '' }: { headers?: Record<string, string>; query?: string } = {},
 ) {
-  const left = new AbortController();
-  onTestFinished(() => left.abort());
-  const response = await request(path + query, { headers, signal: left.signal });
+  const client = new AbortController();
+  onTestFinished(() => client.abort());
+  const response = await request(path + query, { headers, signal: client.signal });
   expect(response.status).toBe(200);
   const events = readEventStream(response);
   expect((await events.next()).value).toEqual({ retry: '1000' });
   return {
     response,
-    leave: () => left.abort(),
-    /** Resolves when the server has ended the stream; gives what came before that. */
+    leave: () => client.abort(),
+    /** Resolves when the server has ended the stream, with the remaining events. */
     async rest(): Promise<ServerSentEvent[]> {
-      const rest: ServerSentEvent[] = [];
-      for await (const event of events) rest.push(event);
-      return rest;
+      const remaining: ServerSentEvent[] = [];
+      for await (const event of events) remaining.push(event);
+      return remaining;
     },
-    /** Reads on up to and with the first event of this name. */
-    async until(name: string): Promise<Told[]> {
-      const told: Told[] = [];
+    /** Reads up to and including the next event with this name. */
+    async until(name: string): Promise<ReceivedEvent[]> {
+      const received: ReceivedEvent[] = [];
       for (let next = await events.next(); !next.done; next = await events.next()) {
         const { id = '', event = '', data = '' } = next.value;
-        told.push({ id, name: event, data: JSON.parse(data) as Data });
-        if (event === name) return told;
+        received.push({ id, name: event, data: JSON.parse(data) as Data });
+        if (event === name) return received;
       }
-      throw new Error(`The stream ended after ${told.map((one) => one.name).join(', ')}.`);
+      throw new Error(`The stream ended after ${received.map((event) => event.name).join(', ')}.`);
     },
   };
 }
 
-/** Puts the pieces of a reply together where they belong, on top of what was there. */
-function textOf(told: readonly Told[], before = ''): string {
-  return told.reduce((text, { data }) => {
+/** Appends the deltas of a reply to the text before, and checks their offsets. */
+function textOf(received: readonly ReceivedEvent[], before = ''): string {
+  return received.reduce((text, { data }) => {
     if (data.text === undefined) return text;
     expect(data.offset).toBe(text.length);
     return text + data.text;
   }, before);
 }
 
-const stagesOf = (told: readonly Told[]) =>
-  told.flatMap(({ name, data }) => (data.message ? [`${name} ${data.message.id}`] : []));
+const stagesOf = (received: readonly ReceivedEvent[]) =>
+  received.flatMap(({ name, data }) => (data.message ? [`${name} ${data.message.id}`] : []));
 
-/** Asks, and follows the answer, which comes in three pieces, each of which is told by itself. */
-async function tellAnswer(opened: Opened) {
+/** Sends a message, and follows its reply, which is generated in three pieces with an event for each. */
+async function followReply(opened: Opened) {
   const reader = await follow(opened);
   const sent = await opened.ask('And?');
-  const told: Told[] = [];
+  const received: ReceivedEvent[] = [];
   for (const piece of ['One ', '\u{1F600} two ', 'three.']) {
     opened.engine.push(delta(piece));
-    told.push(...(await reader.until('message.delta')));
+    received.push(...(await reader.until('message.delta')));
   }
   opened.engine.push(finish);
-  told.push(...(await reader.until('message.completed')));
+  received.push(...(await reader.until('message.completed')));
   reader.leave();
-  return { told, ...sent };
+  return { received, ...sent };
 }
 
 const citation: Citation = {
@@ -122,8 +122,8 @@ describe('the events of a conversation', () => {
   it('have exactly the documented form', async () => {
     const opened = await openConversation();
     const { ask, engine, conversationId, first, send: request, path } = opened;
-    const left = new AbortController();
-    const response = await request(path, { signal: left.signal });
+    const client = new AbortController();
+    const response = await request(path, { signal: client.signal });
     expect(response.headers.get('Content-Type')).toBe('text/event-stream; charset=utf-8');
     expect(response.headers.get('Cache-Control')).toBe('private, no-store, no-transform');
     expect(response.headers.get('X-Accel-Buffering')).toBe('no');
@@ -134,7 +134,7 @@ describe('the events of a conversation', () => {
     await expect(async () => {
       for await (const text of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
         body += text;
-        if (/message\.completed.*\n\n$/s.test(body)) left.abort();
+        if (/message\.completed.*\n\n$/s.test(body)) client.abort();
       }
     }).rejects.toThrow('aborted');
 
@@ -159,47 +159,47 @@ describe('the events of a conversation', () => {
     const { replyId } = await opened.ask();
     opened.engine.push(delta('Half'));
     await vi.waitFor(() => expect(opened.deps.liveReplies.get(replyId)?.content).toBe('Half'));
-    const told = await (await follow(opened)).until('message.delta');
-    expect(told.map(({ name }) => name)).toEqual(['message.created', 'message.delta']);
-    expect(told[0]?.data.message).toMatchObject({ id: replyId, status: 'streaming' });
-    expect(textOf(told)).toBe('Half');
+    const received = await (await follow(opened)).until('message.delta');
+    expect(received.map(({ name }) => name)).toEqual(['message.created', 'message.delta']);
+    expect(received[0]?.data.message).toMatchObject({ id: replyId, status: 'streaming' });
+    expect(textOf(received)).toBe('Half');
   });
 
-  it('resume after any of them, by the header and by the parameter: none missing, none twice', async () => {
+  it('resume after any event, by the header or the parameter, without loss or repetition', async () => {
     const opened = await openConversation();
-    const { told, replyId } = await tellAnswer(opened);
-    expect(told.length).toBe(6);
-    for (const [index, { id }] of told.slice(0, -1).entries()) {
-      const before = textOf(told.slice(0, index + 1));
+    const { received, replyId } = await followReply(opened);
+    expect(received.length).toBe(6);
+    for (const [index, { id }] of received.slice(0, -1).entries()) {
+      const before = textOf(received.slice(0, index + 1));
       for (const options of [
         { headers: { 'Last-Event-ID': id } },
         { query: `?after=${id}` },
-        { headers: { 'Last-Event-ID': id }, query: `?after=${told[0]?.id}` },
+        { headers: { 'Last-Event-ID': id }, query: `?after=${received[0]?.id}` },
       ]) {
         const reader = await follow(opened, options);
         const rest = await reader.until('message.completed');
         reader.leave();
-        expect(stagesOf(rest)).toEqual(stagesOf(told.slice(index + 1)));
-        expect(rest.at(-1)).toEqual(told.at(-1));
-        expect(textOf(rest, before)).toBe(textOf(told));
+        expect(stagesOf(rest)).toEqual(stagesOf(received.slice(index + 1)));
+        expect(rest.at(-1)).toEqual(received.at(-1));
+        expect(textOf(rest, before)).toBe(textOf(received));
       }
     }
-    const reader = await follow(opened, { headers: { 'Last-Event-ID': told.at(-1)?.id ?? '' } });
+    const reader = await follow(opened, { headers: { 'Last-Event-ID': received.at(-1)?.id ?? '' } });
     const next = await opened.ask('Next?');
     expect(stagesOf(await reader.until('message.created'))).toEqual([`message.created ${next.messageId}`]);
-    expect(told.at(-1)?.data.message?.id).toBe(replyId);
+    expect(received.at(-1)?.data.message?.id).toBe(replyId);
   });
 
   it('accept cursors of the graph, and the graph accepts theirs', async () => {
     const opened = await openConversation();
-    const { told } = await tellAnswer(opened);
-    const { data } = await readOverGraphQL(opened, told[3]?.id ?? '');
+    const { received } = await followReply(opened);
+    const { data } = await readOverGraphQL(opened, received[3]?.id ?? '');
     expect(data?.conversationEvents.__typename).toBe('MessageDelta');
     const reader = await follow(opened, { query: `?after=${data?.conversationEvents.cursor}` });
-    expect((await reader.until('message.completed')).at(-1)).toEqual(told.at(-1));
+    expect((await reader.until('message.completed')).at(-1)).toEqual(received.at(-1));
   });
 
-  it('of a stopped or failed reply include its end', async () => {
+  it('include the end of a stopped or failed reply', async () => {
     const opened = await openConversation();
     const reader = await follow(opened);
     const { replyId } = await opened.ask();
@@ -218,7 +218,7 @@ describe('the events of a conversation', () => {
     });
   });
 
-  it.each(['READ', 'CHAT'] as const)('are sent to a key with %s only, evidence included', async (scope) => {
+  it.each(['READ', 'CHAT'] as const)('are sent to a key with %s only, including citations', async (scope) => {
     const opened = await openConversation();
     const key = await opened.createKey(opened.accountId, [scope]);
     const reader = await follow(opened, { headers: { Authorization: `Bearer ${key}` } });
@@ -241,7 +241,7 @@ describe('the events of a conversation', () => {
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     for (const side of [request, response]) side.on('error', () => {});
     await opened.ask();
-    // More than lies on the way between one who writes and one who does not read, and less than may wait for a client.
+    // More than the network buffers for a client that does not read, and less than the gateway buffers for it.
     opened.engine.push(delta('x'.repeat(15_000_000)));
     for (let read = ''; !read.includes('message.delta'); read += response.read() ?? '')
       await once(response, 'readable');
@@ -271,7 +271,7 @@ describe('the events of a conversation', () => {
     expect(await other.until('message.created')).toHaveLength(1);
   });
 
-  it('arrive in fewer and larger pieces at a slow reader, and complete', { timeout: 120_000 }, async () => {
+  it('arrive at a slow reader in fewer, larger deltas, and complete', { timeout: 120_000 }, async () => {
     const opened = await openConversation();
     const headers = { Authorization: `Bearer ${opened.key}` };
     const request = get(opened.url + opened.path, { headers });
@@ -280,8 +280,8 @@ describe('the events of a conversation', () => {
     const { replyId } = await opened.ask();
     const pieces = Array.from({ length: 1_500 }, (_, index) => `${index} `.padEnd(10_000, 'x'));
     for (const piece of pieces) opened.engine.push(delta(piece));
-    const whole = pieces.join('');
-    await vi.waitFor(() => expect(opened.deps.liveReplies.get(replyId)?.content.length).toBe(whole.length), 10_000);
+    const fullText = pieces.join('');
+    await vi.waitFor(() => expect(opened.deps.liveReplies.get(replyId)?.content.length).toBe(fullText.length), 10_000);
     opened.engine.push(finish);
 
     let text = '';
@@ -294,12 +294,12 @@ describe('the events of a conversation', () => {
       text += (JSON.parse(data) as Data).text;
       deltas++;
     }
-    expect(text === whole).toBe(true);
+    expect(text === fullText).toBe(true);
     expect(deltas).toBeLessThan(pieces.length / 2);
   });
 });
 
-describe('a stream that is refused', () => {
+describe('a rejected stream', () => {
   const refuse = async (opened: Pick<Opened, 'send'>, path: string, headers: Record<string, string> = {}) => {
     const response = await opened.send(path, { headers });
     return [response.status, await response.text()];
@@ -310,7 +310,7 @@ describe('a stream that is refused', () => {
     expect.stringMatching(/^\{"detail":"`after` is not a cursor.* Subscribe without `after`\."\}$/),
   ];
 
-  it('has 404 for a conversation that does not exist, or of another account', async () => {
+  it('has status 404 for an unknown conversation, or one of another account', async () => {
     const opened = await openConversation();
     const stranger = await opened.createTenant();
     for (const id of [UNKNOWN_ID, '42', opened.chatbotId]) {
@@ -319,7 +319,7 @@ describe('a stream that is refused', () => {
     expect(await refuse(opened, opened.path, { Authorization: `Bearer ${stranger.key}` })).toEqual(NOT_FOUND);
   });
 
-  it('has 400 for every invalid cursor, by the header and by the parameter', async () => {
+  it('has status 400 for every invalid cursor, in the header or the parameter', async () => {
     const { gateway, conversationId, right, wrong } = await gatherWrongCursors();
     const opened = {
       path: `/v1/conversations/${conversationId}/events`,
@@ -327,12 +327,12 @@ describe('a stream that is refused', () => {
         gateway.fetch(path, { ...init, headers: { Authorization: `Bearer ${gateway.key}`, ...init?.headers } }),
     };
     for (const [what, cursor] of Object.entries(wrong)) {
-      // A header holds bytes.
+      // A header contains bytes, not characters.
       const headers = { 'Last-Event-ID': Buffer.from(cursor).toString('latin1') };
       const query = `?after=${encodeURIComponent(cursor)}`;
       expect([what, await refuse(opened, opened.path + query)]).toEqual([what, NO_CURSOR]);
       expect([what, await refuse(opened, opened.path, headers)]).toEqual([what, NO_CURSOR]);
-      // The header is the later one.
+      // The header takes precedence.
       expect([what, await refuse(opened, `${opened.path}?after=${right}`, headers)]).toEqual([what, NO_CURSOR]);
     }
     expect(gateway.deps.bus.size).toBe(0);
@@ -341,7 +341,7 @@ describe('a stream that is refused', () => {
     reader.leave();
   });
 
-  it('has 401, 403, 405 and 429 like every request', async () => {
+  it('has status 401, 403, 405 and 429 like any other request', async () => {
     const opened = await openConversation({ RATE_LIMIT_PER_MINUTE: '8' });
     const manager = await opened.createKey(opened.accountId, ['MANAGE']);
     expect(await refuse(opened, opened.path, { Authorization: '' })).toEqual([401, '{"detail":"Unauthorized"}']);
@@ -362,26 +362,26 @@ describe('a stream that is refused', () => {
 });
 
 describe('an open stream', () => {
-  /** Opens the stream of a graph whose next event is what the test makes it. */
+  /** Opens a stream of a stub graph whose next event comes from `next`. */
   async function openStub(next: () => Promise<never>) {
     const reported: unknown[] = [];
-    const left = new AbortController();
+    const client = new AbortController();
     const graph = { subscribe: async () => ({ next, return: async () => {} }) } as unknown as GraphClient;
     const rest = createRest({ chatTimeoutMs: 1_000, onError: (error, requestId) => reported.push(error, requestId) });
     const response = await rest.fetch(new Request(`http://localhost/v1/conversations/${UNKNOWN_ID}/events`), {
       authenticate: async () => ({ graph, accountId: '', claimStream: () => {} }),
       requestId: 'r1',
-      signal: left.signal,
+      signal: client.signal,
     });
     const reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader();
     const read = async () => Buffer.from((await reader.read()).value ?? []).toString();
     expect(await read()).toBe('retry: 1000\n\n');
-    return { read, reported, left };
+    return { read, reported, client };
   }
 
-  it('has a comment every 12 seconds, no second one for a client that does not read, and no timer after the end', async () => {
+  it('has a comment every 12 seconds, at most one unread by the client, and no timer after its end', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-    const { read, left } = await openStub(() => new Promise(() => {}));
+    const { read, client } = await openStub(() => new Promise(() => {}));
     for (let beat = 0; beat < 3; beat++) {
       const next = read();
       vi.advanceTimersByTime(12_000);
@@ -394,11 +394,11 @@ describe('an open stream', () => {
     vi.advanceTimersByTime(12_000);
     expect(await next).toBe(':\n\n');
     expect(vi.getTimerCount()).toBe(1);
-    left.abort();
+    client.abort();
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('ends at an event that fails, which is reported', async () => {
+  it('ends at an event that fails, and reports the error', async () => {
     const bug = new Error('secret');
     const { read, reported } = await openStub(() => Promise.reject(bug));
     expect(await read()).toBe('');
@@ -422,7 +422,7 @@ describe('an event', () => {
     createdAt: graphTime,
     completedAt: graphTime,
   };
-  const told = {
+  const restMessage = {
     message: {
       id: '2',
       role: 'agent',
@@ -446,13 +446,13 @@ describe('an event', () => {
   const lead = { id: '4', name: null, email: 'a@b.de', phone: null, customData: { a: 1 }, createdAt: graphTime };
 
   it.each([
-    ['MessageCreated', 'message.created', { message }, told],
-    ['MessageStarted', 'message.started', { message }, told],
-    ['MessageCompleted', 'message.completed', { message }, told],
-    ['MessageFailed', 'message.failed', { message }, told],
-    ['MessageStopped', 'message.stopped', { message }, told],
-    ['MessageInterrupted', 'message.interrupted', { message }, told],
-    ['BranchSelected', 'branch.selected', { message }, told],
+    ['MessageCreated', 'message.created', { message }, restMessage],
+    ['MessageStarted', 'message.started', { message }, restMessage],
+    ['MessageCompleted', 'message.completed', { message }, restMessage],
+    ['MessageFailed', 'message.failed', { message }, restMessage],
+    ['MessageStopped', 'message.stopped', { message }, restMessage],
+    ['MessageInterrupted', 'message.interrupted', { message }, restMessage],
+    ['BranchSelected', 'branch.selected', { message }, restMessage],
     [
       'MessageDelta',
       'message.delta',
@@ -484,7 +484,7 @@ describe('an event', () => {
     ],
     ['TypingChanged', 'typing.changed', { role: 'AGENT', isTyping: true }, { role: 'agent', is_typing: true }],
     ['StreamGap', 'stream.gap', { reason: 'Gone.' }, { reason: 'Gone.' }],
-  ])('%s has the name %s', (type, name, fields, data) => {
+  ])('%s is named %s', (type, name, fields, data) => {
     const event = { __typename: type, cursor: 'c', conversationId: '1', at: graphTime, ...fields };
     expect(toEvent(event as ConversationEventsSubscription['conversationEvents'])).toEqual({
       name,
@@ -507,5 +507,5 @@ async function readOverGraphQL({ url, key, conversationId }: RestGateway & { con
     if (event === 'next')
       return JSON.parse(data) as { data?: { conversationEvents: { __typename: string; cursor: string } } };
   }
-  throw new Error('Nothing was told.');
+  throw new Error('The stream has no event.');
 }

@@ -12,7 +12,7 @@ async function countMessages({ deps }: RestGateway): Promise<number> {
 }
 
 describe('a chat request with an Idempotency-Key', () => {
-  it('returns the first reply again, and is stored and counted once', async () => {
+  it('returns the first reply when repeated, and is stored and counted once', async () => {
     const engine = createScriptedEngine();
     const gateway = await openGateway({ engine, env: { MONTHLY_MESSAGE_LIMIT: '1' } });
     engine.push(delta('Once.'), finish);
@@ -25,18 +25,18 @@ describe('a chat request with an Idempotency-Key', () => {
     expect((await ask(gateway, 'b')).status).toBe(429);
   });
 
-  it('joins the running reply, however often it is sent at once', async () => {
+  it('waits for the running reply, however often it is sent concurrently', async () => {
     const engine = createScriptedEngine();
     const gateway = await openGateway({ engine });
     const client = new AbortController();
     const headers = { 'Idempotency-Key': 'a' };
-    const left = gateway.chat({ message: 'Hello' }, { headers, signal: client.signal });
+    const aborted = gateway.chat({ message: 'Hello' }, { headers, signal: client.signal });
     await vi.waitFor(() => expect(engine.asked).toBe(1));
     client.abort();
-    await expect(left).rejects.toThrow('aborted');
+    await expect(aborted).rejects.toThrow('aborted');
 
     const all = Array.from({ length: 20 }, () => ask(gateway, 'a'));
-    // Each of them follows the answer.
+    // Each request follows the reply.
     await vi.waitFor(() => expect(gateway.deps.bus.size).toBe(20));
     engine.push(delta('Joined.'), finish);
     for (const response of await Promise.all(all)) expect(await response.text()).toBe('{"response":"Joined."}');
@@ -44,7 +44,7 @@ describe('a chat request with an Idempotency-Key', () => {
     expect(await countMessages(gateway)).toBe(2);
   });
 
-  it('waits again for a reply that took too long the first time', async () => {
+  it('waits again for a reply that timed out the first time', async () => {
     const engine = createScriptedEngine();
     const gateway = await openGateway({ engine, env: { CHAT_TIMEOUT_SECONDS: '1' } });
     expect((await ask(gateway, 'a')).status).toBe(504);
@@ -54,7 +54,7 @@ describe('a chat request with an Idempotency-Key', () => {
   });
 
   it.each([{ message: 'Goodbye' }, { message: 'Hello', session_id: 'other' }])(
-    'is refused with 422 when its key was used for another body: %o',
+    'is rejected with 422 if its key was used for another body: %o',
     async (body) => {
       const gateway = await openGateway();
       expect((await ask(gateway, 'a')).status).toBe(200);
@@ -65,7 +65,7 @@ describe('a chat request with an Idempotency-Key', () => {
     },
   );
 
-  it('reads the content of quotes', async () => {
+  it('has the same key with and without quotes', async () => {
     const gateway = await openGateway();
     await ask(gateway, '"a \\"b\\" \\\\ c"');
     await ask(gateway, 'a "b" \\ c');
@@ -82,7 +82,7 @@ describe('a chat request with an Idempotency-Key', () => {
     { title: 'one too long in quotes', key: `"${'a'.repeat(256)}"`, problem: 'Must have at most 255 characters.' },
     { title: 'a quote without its end', key: '"a', problem: 'Must be a string in quotes, or bare.' },
     { title: 'more behind the quote', key: '"a" b', problem: 'Must be a string in quotes, or bare.' },
-  ])('is refused with 400 for $title', async ({ key, problem }) => {
+  ])('is rejected with 400 for $title', async ({ key, problem }) => {
     const gateway = await openGateway();
     const response = await ask(gateway, key);
     expect(response.status).toBe(400);
@@ -90,7 +90,7 @@ describe('a chat request with an Idempotency-Key', () => {
     expect(await countMessages(gateway)).toBe(0);
   });
 
-  it('is refused with 400 for a key that holds NUL', async () => {
+  it('is rejected with 400 for a key that contains NUL', async () => {
     const gateway = await openGateway();
     const { hostname, port } = new URL(gateway.url);
     const socket = connect(Number(port), hostname);
@@ -103,7 +103,7 @@ describe('a chat request with an Idempotency-Key', () => {
     expect(await countMessages(gateway)).toBe(0);
   });
 
-  it('is allowed from a page of another origin on the list', async () => {
+  it('is allowed from a page of an allowed origin', async () => {
     const gateway = await openGateway({ env: { ALLOWED_ORIGINS: 'https://shop.example' } });
     const { headers } = await gateway.fetch(`/v1/chatbots/${gateway.chatbotId}/chat`, {
       method: 'OPTIONS',

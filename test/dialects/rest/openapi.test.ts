@@ -59,7 +59,7 @@ describe('the OpenAPI document', () => {
     const { paths, components } = await readDocument();
     const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
     const schemas = Object.values(components.schemas);
-    // What refers to another schema is described there.
+    // A reference is described by the schema that it refers to.
     const fields = schemas.flatMap(({ properties }) => Object.values(properties)).filter((field) => !('$ref' in field));
     const responses = operations.flatMap((one) => Object.values(one.responses));
     for (const part of [...operations, ...responses, ...schemas, ...fields]) {
@@ -67,7 +67,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('answers another method with 405', async () => {
+  it('rejects other methods with 405', async () => {
     const gateway = await openGateway();
     const response = await gateway.fetch('/v1/openapi.json', { method: 'DELETE' });
     expect(response.status).toBe(405);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createChatbot } from '../../helpers/chatbots.ts';
 import { openGateway, type RestGateway } from './support.ts';
 
-/** Follows the links from `path` to the last page; the ids on each page. */
+/** Follows the links from `path` to the last page, and returns the ids on each page. */
 async function readPages({ send }: RestGateway, path: string): Promise<string[][]> {
   const pages: string[][] = [];
   for (let next: string | undefined = path; next !== undefined; ) {
@@ -14,7 +14,7 @@ async function readPages({ send }: RestGateway, path: string): Promise<string[][
 }
 
 describe('a list', () => {
-  it.each(['/v1', '/api/v1'])('links each page under %s to the next, and the last to none', async (prefix) => {
+  it.each(['/v1', '/api/v1'])('links each page under %s to the next, except the last', async (prefix) => {
     const gateway = await openGateway();
     const ids = [gateway.chatbotId];
     for (let n = 2; n <= 5; n++) ids.push(await createChatbot(gateway, { name: `Chatbot ${n}` }));
@@ -37,7 +37,7 @@ describe('a list', () => {
     expect(await readPages(gateway, `${path}?limit=2`)).toEqual([whole.slice(0, 2), whole.slice(2)]);
   });
 
-  it('is sent as a whole without a page in the request, at the price of one request', async () => {
+  it('is sent completely if the request names no page, and counts as one request', async () => {
     const gateway = await openGateway();
     for (let n = 0; n < 120; n++) await createChatbot(gateway, { name: 'Chatbot' });
     const { key } = await gateway.createTenant();

@@ -30,7 +30,7 @@ async function ask(
 
 const create = (gateway: RestGateway, fields: object = {}) => ask(gateway, 'POST', '/webhooks', { ...NEW, ...fields });
 
-/** Every endpoint of one webhook, with a body that it takes. */
+/** Every REST endpoint of one webhook, with a valid body. */
 const OF_ONE = [
   ['GET', '', undefined],
   ['PATCH', '', { description: 'a' }],
@@ -70,15 +70,15 @@ describe('POST /webhooks', () => {
 
   it('accepts every field', async () => {
     const gateway = await openGateway();
-    const said = {
+    const allFields = {
       chatbot_id: gateway.chatbotId,
       description: 'CRM',
       events: ['message.rated', 'source.done'],
       channels: ['chat_page', 'api'],
       schedule: 'long',
     };
-    const { body } = await create(gateway, { ...said, headers: { 'X-Team': 'sales' }, color: 'red' });
-    expect(body).toMatchObject({ ...said, header_names: ['X-Team'] });
+    const { body } = await create(gateway, { ...allFields, headers: { 'X-Team': 'sales' }, color: 'red' });
+    expect(body).toMatchObject({ ...allFields, header_names: ['X-Team'] });
     const nothing = { chatbot_id: null, description: null, channels: null, schedule: null, headers: null };
     expect(await create(gateway, nothing)).toMatchObject({ status: 200 });
   });
@@ -98,7 +98,7 @@ describe('POST /webhooks', () => {
     [{ headers: { 'X-A': 'a\nb' } }, /^headers\.X-A\.value: /],
     [{ headers: { 'X-A': 1 } }, /^headers\.X-A: /],
     [{ headers: ['X-A'] }, /^headers: /],
-  ])('refuses %j with 400', async (fields, detail) => {
+  ])('rejects %j with 400', async (fields, detail) => {
     const gateway = await openGateway();
     expect(await create(gateway, fields)).toMatchObject({
       status: 400,
@@ -107,7 +107,7 @@ describe('POST /webhooks', () => {
     expect((await ask(gateway, 'GET', '/webhooks')).body).toEqual([]);
   });
 
-  it('refuses invalid JSON and oversized bodies', async () => {
+  it('rejects invalid JSON and oversized bodies', async () => {
     const gateway = await openGateway();
     const post = async (body: string, type = 'application/json') => {
       const response = await gateway.send('/v1/webhooks', { method: 'POST', headers: { 'Content-Type': type }, body });
@@ -203,7 +203,7 @@ describe('POST /webhooks/{webhook_id}/test', () => {
     expect(await listStored(gateway, id)).toMatchObject([{ id: body.id }]);
   });
 
-  it('refuses unknown events, and a disabled webhook', async () => {
+  it('rejects unknown events, and a disabled webhook', async () => {
     const gateway = await openGateway();
     const { id } = (await create(gateway)).body;
     for (const body of [{}, { event: 'MESSAGE_RATED' }, { event: null }]) {
@@ -297,7 +297,7 @@ describe('a webhook', () => {
     ['GET', `/webhooks/${UNKNOWN_ID}/test`, 'POST'],
     ['GET', `/webhooks/${UNKNOWN_ID}/rotate-secret`, 'POST'],
     ['DELETE', `/webhooks/${UNKNOWN_ID}/deliveries`, 'GET, HEAD'],
-  ])('answers %s %s with 405', async (method, path, allow) => {
+  ])('rejects %s %s with 405', async (method, path, allow) => {
     const { status, body, headers } = await ask(await openGateway(), method, path);
     expect([status, body, headers.get('Allow')]).toEqual([405, { detail: 'Method not allowed' }, allow]);
   });

@@ -2,7 +2,7 @@ import type { AnswerEngine, AnswerEvent, Question } from '../../../src/answer/en
 import { DEFAULT_ANSWERING } from '../../../src/chatbots/answering.ts';
 import type { Citation } from '../../../src/domain/entities.ts';
 
-/** The fields of a question except its content. */
+/** Default values of all fields of a question except its content. */
 export const UNASKED = {
   accountId: '',
   chatbotId: '',
@@ -23,8 +23,8 @@ export async function readAnswer(
   signal = new AbortController().signal,
 ) {
   const events: AnswerEvent[] = [];
-  const whole: Question = { ...UNASKED, ...question };
-  for await (const event of engine.answer(whole, signal)) events.push(event);
+  const fullQuestion: Question = { ...UNASKED, ...question };
+  for await (const event of engine.answer(fullQuestion, signal)) events.push(event);
   const deltas = events.flatMap((event) => (event.type === 'delta' ? event.text : []));
   const citations: Citation[] = events.flatMap((event) => (event.type === 'citation' ? event.citation : []));
   return { events, deltas, text: deltas.join(''), citations };

@@ -21,13 +21,13 @@ export const byModel = (model: string): AnswerEvent[] => [
   { type: 'finish', reason: 'STOP', usage: USED },
 ];
 
-/** Starts a gateway with a chatbot whose replies the test makes, and a way to ask and wait for the end. */
+/** Starts a gateway with a chatbot whose replies the test scripts; `ask` sends a message and waits for its reply. */
 export async function startBilled({ replaced, ...options }: GatewayOptions = {}) {
   const engine = createScriptedEngine();
   const engines = new Map([['builtin', engine]]);
   const gateway = await startGateway({ ...options, replaced: { engines, ...replaced } });
   onTestFinished(() => gateway.close());
-  // Otherwise the gateway would wait for what a test leaves unfinished.
+  // Otherwise closing the gateway would wait for an unfinished reply.
   onTestFinished(() => engine.push(finish));
   const chatbotId = await createChatbot(gateway);
 

@@ -5,7 +5,7 @@ import { startGateway, type TestGateway } from '../gateway.ts';
 import { type Reader, webSocket } from '../streams.ts';
 import { startVendor, type Vendor } from './vendors/vendor.ts';
 
-/** The keys of the vendors, which are easy to find where they should not be. */
+/** A provider's API key, which is easy to search for where it must not appear. */
 export const secretOf = (provider: Provider): string => `sk-secret-of-${provider}-0123456789abcdef`;
 
 const NAMES: Readonly<Record<Provider, readonly [key: string, address: string]>> = {
@@ -23,15 +23,15 @@ const NAMES: Readonly<Record<Provider, readonly [key: string, address: string]>>
 export const PAGE =
   '# Refunds\n\nRefunds are paid within ten days of the return.\n\n# Shipping\n\nWe ship from Oslo to all of Europe.';
 
-/** A gateway, and the vendors that it calls. */
+/** A gateway, and the fake providers that it calls. */
 export interface Hosted {
   readonly gateway: TestGateway;
   readonly vendors: Readonly<Partial<Record<Provider, Vendor>>>;
-  /** Creates a chatbot that answers with one of the vendors and has the source `PAGE`. */
+  /** Creates a chatbot that answers with one of the providers and has the source `PAGE`. */
   createChatbot(provider: Provider, options?: ChatbotOptions): Promise<string>;
 }
 
-/** Starts a gateway with the keys of some vendors, which run on this machine. No model has a fallback by default. */
+/** Starts a gateway with keys for fake providers on this machine. By default no model has a fallback. */
 export async function startHosted(
   providers: readonly Provider[],
   env: Readonly<Record<string, string>> = {},
@@ -70,13 +70,13 @@ export async function askAndFollow(
 
 /** Lists where a gateway exposes one of the secrets: its log, its metrics, all rows of its database. */
 export async function findSecret(gateway: TestGateway, secret: string): Promise<string[]> {
-  const places: Record<string, string> = {
+  const textByPlace: Record<string, string> = {
     log: JSON.stringify(gateway.logs),
     metrics: await (await gateway.fetch('/metrics')).text(),
   };
   const { read } = gateway.deps.db;
   for (const { name } of await read.introspection.getTables()) {
-    places[name] = JSON.stringify(
+    textByPlace[name] = JSON.stringify(
       await read
         .selectFrom(name as 'messages')
         .selectAll()
@@ -84,5 +84,5 @@ export async function findSecret(gateway: TestGateway, secret: string): Promise<
     );
   }
   const forms = [secret, btoa(secret), encodeURIComponent(secret)];
-  return Object.keys(places).filter((place) => forms.some((form) => places[place]?.includes(form)));
+  return Object.keys(textByPlace).filter((place) => forms.some((form) => textByPlace[place]?.includes(form)));
 }

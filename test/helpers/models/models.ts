@@ -26,16 +26,16 @@ export function createScriptedModels(...scripts: readonly ModelScript[]): Script
     },
     async open(call, signal) {
       signal.throwIfAborted();
-      const left = [...(scripts[calls.length] ?? [])];
+      const remaining = [...(scripts[calls.length] ?? [])];
       calls.push({ ...call, messages: [...call.messages] });
       const next = async (): Promise<ModelStep> => {
-        const step = left.shift();
+        const step = remaining.shift();
         if (step === undefined) return new Promise(() => {});
         if (typeof step === 'string') throw new AnswerFailure(step, 'as the test says');
         return step;
       };
-      // A model that fails before its first step is never open.
-      if (typeof left[0] === 'string') await next();
+      // A model that fails before its first step never opens.
+      if (typeof remaining[0] === 'string') await next();
       return {
         provider: call.provider,
         model: call.model ?? 'default-model',

@@ -9,11 +9,11 @@ export interface Received {
   readonly headers: IncomingHttpHeaders;
   /** The raw body. */
   readonly body: string;
-  /** In ms. */
+  /** Unix time in milliseconds. */
   readonly at: number;
 }
 
-/** Answers, or does not answer, a request that the receiver has read; `number` counts the requests from 1. */
+/** Responds, or does not respond, to a request that the receiver has read; `number` counts the requests from 1. */
 export type Behaviour = (response: ServerResponse, number: number, request: IncomingMessage) => void;
 
 /** A webhook receiver on this machine. */
@@ -69,23 +69,23 @@ export async function startReceiver(first: Behaviour = answer(200)): Promise<Rec
   };
 }
 
-/** Answers with a status. */
+/** Responds with a status. */
 export function answer(status: number, body = '', headers: Readonly<Record<string, string>> = {}): Behaviour {
   return (response) => void response.writeHead(status, headers).end(body);
 }
 
-/** Fails a number of times, then answers 200. */
+/** Fails a number of times, then responds with 200. */
 export function failTimes(times: number, failure: Behaviour = answer(500)): Behaviour {
   return (response, number, request) => (number > times ? answer(200) : failure)(response, number, request);
 }
 
-/** Never answers. */
+/** Never responds. */
 export const hang: Behaviour = () => {};
 
 /** Breaks the connection. */
 export const reset: Behaviour = (_response, _number, { socket }) => void socket.resetAndDestroy();
 
-/** Starts its response at once, and sends one character a second. */
+/** Starts the response immediately, and sends one character a second. */
 export const drip =
   (status: number): Behaviour =>
   (response) => {
@@ -101,15 +101,15 @@ export const dripHead: Behaviour = (_response, _number, { socket }) => {
   socket.on('close', () => clearInterval(timer));
 };
 
-/** Answers with a gigabyte. */
+/** Responds with a gigabyte. */
 export const flood =
   (status: number): Behaviour =>
   (response) => {
     response.writeHead(status, { 'content-length': 2 ** 30 });
     const piece = Buffer.alloc(64 * 1_024, 'x');
-    const go = () => {
+    const fill = () => {
       while (!response.destroyed && response.write(piece));
     };
-    response.on('drain', go);
-    go();
+    response.on('drain', fill);
+    fill();
   };

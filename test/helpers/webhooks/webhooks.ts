@@ -8,7 +8,7 @@ import { createDelivery } from '../../../src/store/webhooks/outbox.ts';
 import { mutate } from '../../schema/support.ts';
 import type { TestGateway } from '../gateway.ts';
 
-/** The environment with which a gateway seals secrets on Postgres. */
+/** The `SECRET_KEY` with which a gateway on Postgres seals secrets. */
 export const SECRET_KEY = 'ab'.repeat(32);
 
 /** An endpoint that does not exist. */
@@ -30,7 +30,7 @@ export interface Subscription {
   readonly isActive: boolean;
 }
 
-/** Subscribes an endpoint to leads, unless `fields` say otherwise. */
+/** Subscribes an endpoint to new leads; `fields` override the defaults. */
 export async function subscribe(
   gateway: TestGateway,
   fields: object = {},
@@ -63,7 +63,7 @@ export async function writeEvent(
   return event;
 }
 
-/** Writes the delivery of a new event, delivered unless `fields` say otherwise. */
+/** Writes a delivery of a new event; its status is `DELIVERED` unless `fields` override it. */
 export async function writeDelivery(
   gateway: TestGateway,
   subscriptionId: string,

@@ -20,7 +20,7 @@ async function countKeys({ deps }: TestGateway): Promise<number> {
 }
 
 describe('createApiKey', () => {
-  it('makes a key that works, with its name trimmed', async () => {
+  it('creates a working key, with its name trimmed', async () => {
     const gateway = await openGateway();
     const created = await create(gateway, { name: '  Website ' });
     expect(created).toMatchObject({
@@ -39,7 +39,7 @@ describe('createApiKey', () => {
     expect(data).toEqual({ viewer: { apiKey: { id: created.apiKey.id }, account: { id: gateway.accountId } } });
   });
 
-  it('gives the scopes that were asked for, each once, or those of who asks', async () => {
+  it('grants the requested scopes, each once, or by default those of the calling key', async () => {
     const gateway = await openGateway();
     const manager = await keyWith(gateway, 'CHAT', 'MANAGE');
     expect(await create(gateway, { name: 'A', scopes: ['CHAT', 'READ', 'CHAT'] })).toMatchObject({
@@ -50,7 +50,7 @@ describe('createApiKey', () => {
     });
   });
 
-  it('gives no scope that who asks does not have', async () => {
+  it('grants no scope that the calling key does not have', async () => {
     const gateway = await openGateway();
     const manager = await keyWith(gateway, 'MANAGE');
     expect(await create(gateway, { name: 'A', scopes: ['READ', 'MANAGE'] }, manager)).toEqual({
@@ -69,14 +69,14 @@ describe('createApiKey', () => {
     [{ name: 'a\0b' }, 'name'],
     [{ name: 'a\ud800' }, 'name'],
     [{ name: 'A', scopes: [] }, 'scopes'],
-  ])('refuses %j', async (input, path) => {
+  ])('rejects %j', async (input, path) => {
     const gateway = await openGateway();
     const before = await countKeys(gateway);
     expect(await create(gateway, input)).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: [path] }] });
     expect(await countKeys(gateway)).toBe(before);
   });
 
-  it('makes no sixth active key, and another once one is revoked', async () => {
+  it('rejects a sixth active key until another is revoked', async () => {
     const gateway = await openGateway();
     const keys = [];
     for (let i = 0; i < 4; i++) keys.push(await create(gateway, { name: `Key ${i}` }));
@@ -91,15 +91,15 @@ describe('createApiKey', () => {
     expect(await create(gateway, { name: 'Sixth' })).toMatchObject({ __typename: 'CreateApiKeyPayload' });
   });
 
-  it('makes no sixth active key when many are asked for at once', async () => {
+  it('creates at most five active keys concurrently', async () => {
     const gateway = await openGateway();
-    const made = await Promise.all(Array.from({ length: 12 }, (_, i) => create(gateway, { name: `Key ${i}` })));
-    expect(made.filter(({ __typename }) => __typename === 'CreateApiKeyPayload')).toHaveLength(4);
+    const results = await Promise.all(Array.from({ length: 12 }, (_, i) => create(gateway, { name: `Key ${i}` })));
+    expect(results.filter(({ __typename }) => __typename === 'CreateApiKeyPayload')).toHaveLength(4);
   });
 });
 
 describe('revokeApiKey', () => {
-  it('revokes for good, and a second time changes nothing', async () => {
+  it('revokes permanently, and does nothing the second time', async () => {
     const gateway = await openGateway();
     const { apiKey } = await create(gateway, { name: 'A' });
     const options = { selection: 'apiKey { id isActive revokedAt }' };
@@ -111,7 +111,7 @@ describe('revokeApiKey', () => {
     expect(await mutate(gateway, 'revokeApiKey', { id: apiKey.id }, options)).toEqual(first);
   });
 
-  it("finds no key of another account's, and leaves it alone", async () => {
+  it('does not find a key of another account, and does not change it', async () => {
     const gateway = await openGateway();
     const { apiKey, key } = await create(gateway, { name: 'A' });
     const answers = await askAsStranger(gateway, {

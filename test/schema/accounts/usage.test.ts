@@ -17,8 +17,8 @@ const TOP = `query (${ARGS}, $by: UsageDimension!, $first: Int) { viewer { accou
   top(by: $by, first: $first) { key ${COUNTS} chatbot { name } apiKey { name } }
 } } } }`;
 
-/** What `count` replies took that have a price, and `unpriced` ones that have none. */
-const took = (count: number, unpriced = 0) => ({
+/** The usage of `count` replies with a price, and `unpriced` ones without. */
+const usageOf = (count: number, unpriced = 0) => ({
   messages: count + unpriced,
   inputTokens: (count + unpriced) * 1_000,
   cachedTokens: (count + unpriced) * 400,
@@ -39,7 +39,7 @@ async function readUsage(gateway: TestGateway, variables: object = {}, query = U
   return data.viewer.account.usage;
 }
 
-/** Two chatbots, two keys and three visitors, over two days and a third in the month before. */
+/** Creates usage of two chatbots, two keys and three visitors, on two days and one in the month before. */
 async function useUp() {
   const clock = createTurnedClock();
   const billed = await startBilled({ replaced: { clock }, env: { MONTHLY_MESSAGE_LIMIT: '1000' } });
@@ -64,72 +64,74 @@ async function useUp() {
 }
 
 describe('usage', () => {
-  it('sums a month by days, of the account, a chatbot, a key or a visitor, and prices what has a price', async () => {
+  it('sums a month by day, for the account, a chatbot, a key or a visitor, with known prices', async () => {
     const { gateway, chatbotId, other, apiKeyId } = await useUp();
-    const first = { day: '2026-03-15', ...took(1, 1) };
-    const second = { day: '2026-03-16', ...took(2, 1) };
+    const first = { day: '2026-03-15', ...usageOf(1, 1) };
+    const second = { day: '2026-03-16', ...usageOf(2, 1) };
     const march = { month: '2026-03', limit: 1_000 };
-    expect(await readUsage(gateway)).toEqual({ ...march, ...took(3, 2), days: [first, second] });
-    expect(await readUsage(gateway, { month: '2026-02' })).toMatchObject({ ...took(1), days: [{ day: '2026-02-23' }] });
-    const ofChatbot = { ...march, ...took(3, 1), days: [first, { day: '2026-03-16', ...took(2) }] };
+    expect(await readUsage(gateway)).toEqual({ ...march, ...usageOf(3, 2), days: [first, second] });
+    const february = { ...usageOf(1), days: [{ day: '2026-02-23' }] };
+    expect(await readUsage(gateway, { month: '2026-02' })).toMatchObject(february);
+    const ofChatbot = { ...march, ...usageOf(3, 1), days: [first, { day: '2026-03-16', ...usageOf(2) }] };
     expect(await readUsage(gateway, { chatbotId })).toEqual(ofChatbot);
     expect(await readUsage(gateway, { chatbotId: chatbotId.toUpperCase() })).toEqual(ofChatbot);
-    expect(await readUsage(gateway, { chatbotId: other })).toMatchObject(took(0, 1));
-    const withKey = { ...march, ...took(2), days: [{ day: '2026-03-16', ...took(2) }] };
+    expect(await readUsage(gateway, { chatbotId: other })).toMatchObject(usageOf(0, 1));
+    const withKey = { ...march, ...usageOf(2), days: [{ day: '2026-03-16', ...usageOf(2) }] };
     expect(await readUsage(gateway, { apiKeyId })).toEqual(withKey);
     expect(await readUsage(gateway, { chatbotId, visitor: 'b', apiKeyId })).toEqual(withKey);
-    expect(await readUsage(gateway, { chatbotId: other, apiKeyId })).toMatchObject(took(0));
-    expect(await readUsage(gateway, { chatbotId, visitor: 'a' })).toMatchObject({ ...took(1), days: [{ ...took(1) }] });
-    expect(await readUsage(gateway, { chatbotId, visitor: 'b' })).toMatchObject(took(2, 1));
+    expect(await readUsage(gateway, { chatbotId: other, apiKeyId })).toMatchObject(usageOf(0));
+    const ofVisitor = { ...usageOf(1), days: [{ ...usageOf(1) }] };
+    expect(await readUsage(gateway, { chatbotId, visitor: 'a' })).toMatchObject(ofVisitor);
+    expect(await readUsage(gateway, { chatbotId, visitor: 'b' })).toMatchObject(usageOf(2, 1));
   });
 
-  it('has its largest shares by chatbot, key and visitor, dearest first', async () => {
+  it('has its largest shares by chatbot, key and visitor, most expensive first', async () => {
     const { gateway, chatbotId, other, apiKeyId, ask } = await useUp();
     const top = async (variables: object) => (await readUsage(gateway, variables, TOP)).top;
     expect(await top({ by: 'CHATBOT' })).toEqual([
-      { key: chatbotId, ...took(3, 1), chatbot: { name: 'Helper' }, apiKey: null },
-      { key: other, ...took(0, 1), chatbot: { name: 'Other' }, apiKey: null },
+      { key: chatbotId, ...usageOf(3, 1), chatbot: { name: 'Helper' }, apiKey: null },
+      { key: other, ...usageOf(0, 1), chatbot: { name: 'Other' }, apiKey: null },
     ]);
     const byKey = await top({ by: 'API_KEY' });
-    expect(byKey).toMatchObject([{ key: apiKeyId, ...took(2), apiKey: { name: 'Test key' } }, took(1, 2)]);
+    expect(byKey).toMatchObject([{ key: apiKeyId, ...usageOf(2), apiKey: { name: 'Test key' } }, usageOf(1, 2)]);
     expect(await top({ by: 'VISITOR', chatbotId })).toEqual([
-      { key: 'b', ...took(2, 1), chatbot: null, apiKey: null },
-      { key: 'a', ...took(1), chatbot: null, apiKey: null },
+      { key: 'b', ...usageOf(2, 1), chatbot: null, apiKey: null },
+      { key: 'a', ...usageOf(1), chatbot: null, apiKey: null },
     ]);
     expect(await top({ by: 'VISITOR', chatbotId, first: 1 })).toMatchObject([{ key: 'b' }]);
     expect(await top({ by: 'VISITOR', chatbotId, first: 0 })).toEqual([]);
-    expect(await top({ by: 'API_KEY', chatbotId, visitor: 'b' })).toMatchObject([{ key: apiKeyId }, took(0, 1)]);
+    expect(await top({ by: 'API_KEY', chatbotId, visitor: 'b' })).toMatchObject([{ key: apiKeyId }, usageOf(0, 1)]);
 
     await ask(byModel('gpt-nobody-knows'), { chatbotId: other, sessionId: chatbotId });
     expect(await top({ by: 'VISITOR', chatbotId: other })).toMatchObject([
       ...[{ key: chatbotId, chatbot: null }, { key: 'a' }].sort((a, b) => (a.key < b.key ? -1 : 1)),
     ]);
 
-    // As dear as b, and more replies.
+    // The same price as b, but more replies.
     for (const _ of [1, 2]) await ask(byModel('gpt-nobody-knows'), { sessionId: 'c' });
     for (const _ of [1, 2]) await ask(byModel('gpt-4.1'), { sessionId: 'c' });
     expect((await top({ by: 'VISITOR', chatbotId })).map(({ key }) => key)).toEqual(['c', 'b', 'a']);
   });
 
-  it('outlives its chatbot, which is null then', async () => {
+  it('remains after its chatbot is deleted, with a null chatbot', async () => {
     const { gateway, chatbotId } = await useUp();
     await mutate(gateway, 'deleteChatbot', { id: chatbotId });
-    expect(await readUsage(gateway, { chatbotId })).toMatchObject(took(3, 1));
+    expect(await readUsage(gateway, { chatbotId })).toMatchObject(usageOf(3, 1));
     const { top } = await readUsage(gateway, { by: 'CHATBOT' }, TOP);
     expect(top[0]).toMatchObject({ key: chatbotId, chatbot: null });
   });
 
-  it('counts replies under way against the quota, and nowhere else until they have ended', async () => {
+  it('counts an open reply against the quota at once, and elsewhere when it has ended', async () => {
     const { gateway, engine, chatbotId } = await startBilled();
     await send(gateway, { chatbotId, content: 'Well?', sessionId: 'a' });
     expect(await readUsage(gateway)).toMatchObject({ messages: 1, days: [], unpricedMessages: 0 });
     for (const of of [{ chatbotId }, { chatbotId, visitor: 'a' }]) {
-      expect(await readUsage(gateway, of)).toMatchObject({ ...took(0), days: [] });
+      expect(await readUsage(gateway, of)).toMatchObject({ ...usageOf(0), days: [] });
     }
     engine.push(delta('.'), finish);
   });
 
-  it('counts a reply that failed before its first text by what it cost, and not against the quota', async () => {
+  it('counts the cost of a reply that failed before its first text, but not against the quota', async () => {
     const { gateway, chatbotId, ask } = await startBilled();
     await ask([...byModel('gpt-4.1').slice(0, 1), new Error('Gone.')], { sessionId: 'a' });
     const cost = { inputTokens: 7, priceUsd: 0.000014 };
@@ -139,7 +141,7 @@ describe('usage', () => {
     }
   });
 
-  it('tells the most that an Int can say where there is more, by days what it was', async () => {
+  it('caps a sum at the largest Int, but not the shares that fit', async () => {
     const { gateway, ask, chatbotId } = await startBilled();
     const much = {
       inputTokens: 2_000_000_000,
@@ -155,14 +157,14 @@ describe('usage', () => {
     expect(top).toMatchObject([{ inputTokens: 2_000_000_000 }, { inputTokens: 2_000_000_000 }]);
   });
 
-  it('has no limit where none is set', async () => {
+  it('has no limit if none is set', async () => {
     const gateway = await openGateway();
     expect(await readUsage(gateway)).toEqual({
-      ...{ ...took(0), limit: null, days: [], month: new Date().toISOString().slice(0, 7) },
+      ...{ ...usageOf(0), limit: null, days: [], month: new Date().toISOString().slice(0, 7) },
     });
   });
 
-  it('is of nothing for ids of others, and for what is no id', async () => {
+  it("is zero for other accounts' ids and for invalid ids", async () => {
     const { gateway, chatbotId, apiKeyId } = await useUp();
     for (const [name, kind, id] of [
       ['chatbotId', 'chatbot', chatbotId],
@@ -179,18 +181,18 @@ describe('usage', () => {
     const visitors = { by: 'VISITOR', chatbotId, month: '2026-03' };
     expect((await gateway.graphql(TOP, visitors, key)).data).toEqual({ viewer: { account: { usage: { top: [] } } } });
     const one = await gateway.graphql<Asked>(USAGE, { chatbotId, visitor: 'b', month: '2026-03' }, key);
-    expect(one.data.viewer.account.usage).toMatchObject({ ...took(0), days: [] });
+    expect(one.data.viewer.account.usage).toMatchObject({ ...usageOf(0), days: [] });
   });
 
   it.each(['', '2026', '2026-3', '2026-13', '2026-00', '2026-03-01', '2026-03\n', "2026-03' --", '٢٠٢٦-٠٣'])(
-    'refuses the month %j',
+    'rejects the month %j',
     async (month) => {
       const gateway = await openGateway();
       expect(codesOf(await gateway.graphql(USAGE, { month }))).toEqual(['BAD_USER_INPUT']);
     },
   );
 
-  it('has its shares by visitor once in an operation, and others as often as wanted', async () => {
+  it('allows shares by visitor once per operation, and other shares any number of times', async () => {
     const { gateway, chatbotId } = await useUp();
     const ask = (query: string, variables: object = {}) =>
       gateway.graphql(`query ($id: ID, $by: UsageDimension!) { viewer { account { ${query} } } }`, {
@@ -207,7 +209,7 @@ describe('usage', () => {
     expect(codesOf(await ask(`${apart('a', '2026-01')} ${apart('b', '2026-02')}`))).toEqual(['QUERY_TOO_COMPLEX']);
   });
 
-  it('refuses visitors without a chatbot, and shares out of bounds', async () => {
+  it('rejects visitors without a chatbot, and a number of shares out of range', async () => {
     const gateway = await openGateway();
     const chatbotId = createId('chatbot');
     for (const [query, variables] of [
@@ -220,11 +222,11 @@ describe('usage', () => {
       expect(codesOf(await gateway.graphql(query, variables))).toEqual(['BAD_USER_INPUT']);
     }
     for (const visitor of ['', 'a\0b', "' or 1=1 --", 'x'.repeat(300)]) {
-      expect(await readUsage(gateway, { chatbotId, visitor })).toMatchObject(took(0));
+      expect(await readUsage(gateway, { chatbotId, visitor })).toMatchObject(usageOf(0));
     }
   });
 
-  it('counts what it lists in the cost of the query', async () => {
+  it('counts its lists in the cost of the query', async () => {
     const gateway = await openGateway();
     const ask = (shares: string) => gateway.graphql(`{ viewer { account { usage { ${shares} } } } }`);
     expect((await ask('top(first: 100) { key chatbot { name } }')).errors).toBeUndefined();
@@ -232,7 +234,7 @@ describe('usage', () => {
     expect(codesOf(await ask(more))).toEqual(['QUERY_TOO_COMPLEX']);
   });
 
-  it('tells a key that only chats the sums, and neither prices nor who used what', async () => {
+  it('shows a key with CHAT only the sums, but no prices and no shares', async () => {
     const gateway = await openGateway();
     const keys = {
       CHAT: await keyWith(gateway, 'CHAT'),

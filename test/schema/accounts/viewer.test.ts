@@ -4,7 +4,7 @@ import { codesOf } from '../../helpers/sockets.ts';
 import { keyWith, openGateway } from '../support.ts';
 
 describe('viewer', () => {
-  it('tells who asks, of which account, with which key', async () => {
+  it('returns the kind, account and key of the caller', async () => {
     const gateway = await openGateway({ replaced: { clock: createTurnedClock() } });
     const { data, errors } = await gateway.graphql(`{ viewer {
       kind scopes account { id name createdAt } rateLimit { limit remaining resetAt }
@@ -41,7 +41,7 @@ describe('viewer', () => {
     expect(data).toMatchObject({ viewer: { scopes: [scope], account: { id: gateway.accountId } } });
   });
 
-  it('shows the keys of the account to those who manage, newest first, and no others', async () => {
+  it('lists the keys of the account to keys with MANAGE only, newest first', async () => {
     const gateway = await openGateway();
     const read = await keyWith(gateway, 'READ', 'CHAT');
     await gateway.createTenant();

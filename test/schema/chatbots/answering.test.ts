@@ -13,8 +13,8 @@ const DEFAULT = {
   suggestsFollowUps: false,
 };
 
-describe('how a chatbot answers', () => {
-  it('has defaults, and changes only in what is given', async () => {
+describe('the answering settings of a chatbot', () => {
+  it('have defaults, and change only in the given fields', async () => {
     const gateway = await openGateway();
     const id = await createChatbot(gateway);
     const update = async (answering: object | null) =>
@@ -40,7 +40,7 @@ describe('how a chatbot answers', () => {
     [{ fallbackModels: [{ provider: 'nobody' }] }, ['answering', 'fallbackModels', '0', 'provider']],
     [{ fallbackModels: [{ provider: 'openai', model: ' ' }] }, ['answering', 'fallbackModels', '0', 'model']],
     [{ fallbackModels: Array.from({ length: 6 }, () => ({ provider: 'openai' })) }, ['answering', 'fallbackModels']],
-  ])('is refused as %j', async (answering, path) => {
+  ])('are rejected as %j', async (answering, path) => {
     const gateway = await openGateway();
     const refused = await mutate(gateway, 'createChatbot', { name: 'A', answering });
     expect(refused).toMatchObject({ __typename: 'InvalidInputError', fields: [{ path }] });

@@ -18,7 +18,7 @@ const create = (gateway: TestGateway, input: object) =>
 const update = (gateway: TestGateway, input: object) =>
   mutate<Answered>(gateway, 'updateChatbot', input, { selection: `chatbot { ${FIELDS} }` });
 
-/** An id that no chatbot has. */
+/** The id of no chatbot. */
 const UNKNOWN_ID = '019cf0f3-9a3c-7c1e-8a5b-2f6d1e0b7c43';
 
 const BAD_FIELDS: readonly (readonly [path: string, value: unknown])[] = [
@@ -46,7 +46,7 @@ const BAD_FIELDS: readonly (readonly [path: string, value: unknown])[] = [
 ];
 
 describe('createChatbot', () => {
-  it('makes a chatbot of a name, the rest by default', async () => {
+  it('creates a chatbot from a name, with defaults for the other fields', async () => {
     const gateway = await openGateway();
     const { chatbot } = await create(gateway, { name: '  Café Ünïcorn! ' });
     expect(chatbot).toEqual({
@@ -66,7 +66,7 @@ describe('createChatbot', () => {
     expect((await gateway.graphql(CHATBOT, { id: chatbot.id })).data).toEqual({ chatbot });
   });
 
-  it('keeps every field that is given', async () => {
+  it('stores every given field', async () => {
     const gateway = await openGateway();
     const input = {
       name: 'A',
@@ -88,14 +88,14 @@ describe('createChatbot', () => {
     { name: textOf(255), slugs: [textOf(56), `${textOf(56)}-2`, `${textOf(56)}-3`] },
     { name: `${textOf(55)} y`, slugs: [textOf(55), `${textOf(55)}-2`, `${textOf(55)}-3`] },
     { name: UNKNOWN_ID, slugs: [`${UNKNOWN_ID}-2`, `${UNKNOWN_ID}-3`, `${UNKNOWN_ID}-4`] },
-  ])('invents $slugs.0 for a name without a slug', async ({ name, slugs }) => {
+  ])('generates the slug $slugs.0 for a name', async ({ name, slugs }) => {
     const gateway = await openGateway();
     const made = [];
     for (const _ of slugs) made.push((await create(gateway, { name })).chatbot.slug);
     expect(made).toEqual(slugs);
   });
 
-  it('refuses a slug that is taken in the account, and not one of another account', async () => {
+  it('rejects a slug that is taken in its account, but not one of another account', async () => {
     const gateway = await openGateway();
     await create(gateway, { name: 'A', slug: 'taken' });
     expect(await create(gateway, { name: 'B', slug: 'taken' })).toMatchObject({
@@ -108,7 +108,7 @@ describe('createChatbot', () => {
     });
   });
 
-  it.each(BAD_FIELDS)('refuses a %s of %.40j, and makes nothing', async (path, value) => {
+  it.each(BAD_FIELDS)('rejects a %s of %.40j, and creates nothing', async (path, value) => {
     const gateway = await openGateway();
     expect(await create(gateway, { name: 'A', [path]: value })).toMatchObject({
       code: 'INVALID_INPUT',
@@ -117,7 +117,7 @@ describe('createChatbot', () => {
     expect((await gateway.graphql('{chatbots{nodes{id}}}')).data).toEqual({ chatbots: { nodes: [] } });
   });
 
-  it('tells of every field at fault', async () => {
+  it('reports every invalid field', async () => {
     const gateway = await openGateway();
     const answer = await create(gateway, { name: '', slug: '-', metadata: 1 });
     expect(answer).toMatchObject({ fields: [{ path: ['name'] }, { path: ['slug'] }, { path: ['metadata'] }] });
@@ -125,7 +125,7 @@ describe('createChatbot', () => {
 });
 
 describe('updateChatbot', () => {
-  it('changes what is given, and leaves what is absent or null', async () => {
+  it('changes the given fields, and keeps absent or null ones', async () => {
     const gateway = await openGateway();
     const { chatbot } = await create(gateway, { name: 'A', model: 'm', instructions: 'Be kind.', metadata: { a: 1 } });
     const input = { id: chatbot.id, name: 'B', metadata: { b: 2 }, isActive: false, model: null };
@@ -140,7 +140,7 @@ describe('updateChatbot', () => {
     expect((await gateway.graphql(CHATBOT, { id: chatbot.id })).data).toEqual({ chatbot: changed });
   });
 
-  it('takes its own slug, and refuses that of another chatbot', async () => {
+  it('accepts its own slug, and rejects that of another chatbot', async () => {
     const gateway = await openGateway();
     const { chatbot } = await create(gateway, { name: 'A', slug: 'mine' });
     await create(gateway, { name: 'B', slug: 'taken' });
@@ -148,7 +148,7 @@ describe('updateChatbot', () => {
     expect(await update(gateway, { id: chatbot.id, slug: 'taken' })).toMatchObject({ fields: [{ path: ['slug'] }] });
   });
 
-  it.each(BAD_FIELDS)('refuses a %s of %.40j, and changes nothing', async (path, value) => {
+  it.each(BAD_FIELDS)('rejects a %s of %.40j, and changes nothing', async (path, value) => {
     const gateway = await openGateway();
     const { chatbot } = await create(gateway, { name: 'A' });
     expect(await update(gateway, { id: chatbot.id, isActive: false, [path]: value })).toMatchObject({
@@ -190,7 +190,7 @@ describe('chatbot', () => {
   });
 
   it.each([{}, { id: null, slug: null }, { id: 'a', slug: 'a' }])(
-    'is asked for by one of both, not by %j',
+    'is requested by exactly one of the two, not by %j',
     async (variables) => {
       const gateway = await openGateway();
       const answer = await gateway.graphql(CHATBOT, variables);
@@ -198,7 +198,7 @@ describe('chatbot', () => {
     },
   );
 
-  it('is null to strangers, whatever they name it by', async () => {
+  it('is null for other accounts, by id or by slug', async () => {
     const gateway = await openGateway();
     const { chatbot } = await create(gateway, { name: 'A', slug: 'a' });
     const query = 'query ($id: ID!) { chatbot(id: $id) { id } }';
@@ -212,7 +212,7 @@ describe('chatbot', () => {
   it.each([
     ['updateChatbot', (id: string) => ({ id, name: 'Mine' })],
     ['deleteChatbot', (id: string) => ({ id })],
-  ])('is not found by strangers in %s, and stays as it is', async (name, input) => {
+  ])('is not found by other accounts in %s, and does not change', async (name, input) => {
     const gateway = await openGateway();
     const { chatbot } = await create(gateway, { name: 'A' });
     const variables = (id: string) => ({ input: input(id) });

@@ -10,7 +10,7 @@ const CONVERSATION = `query ($id: ID!) { conversation(id: $id) {
 } }`;
 
 describe('conversation', () => {
-  it('tells what was said, oldest first', async () => {
+  it('returns its messages, oldest first', async () => {
     const engine = createScriptedEngine();
     const gateway = await openGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
     const chatbotId = await createChatbot(gateway);
@@ -57,14 +57,14 @@ describe('conversation', () => {
     await reader.ended;
   });
 
-  it('is null to strangers, whatever they name', async () => {
+  it('is null for other accounts, whatever the id', async () => {
     const gateway = await openGateway();
     const { conversationId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Hello' });
     const answers = await askAsStranger(gateway, { query: CONVERSATION, id: conversationId, kind: 'conversation' });
     expect(distinct(answers)).toEqual([{ status: 200, data: { conversation: null } }]);
   });
 
-  it('comes in by the way that its first message came', async () => {
+  it('has the channel of its first message', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const response = await gateway.fetch(`/v1/chatbots/${chatbotId}/chat`, {
@@ -82,7 +82,7 @@ describe('conversation', () => {
 });
 
 describe('conversations', () => {
-  it('are listed newest first, those of one status if asked, each with its last message', async () => {
+  it('are listed newest first, optionally of one status, each with its last message', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const ids: string[] = [];
@@ -106,7 +106,7 @@ describe('conversations', () => {
     expect(await listed('CLOSED')).toEqual(page(row(two, 'CLOSED')));
     expect(await listed('ESCALATED')).toEqual(page());
 
-    // Writing to a closed conversation opens it again.
+    // A message to a closed conversation reopens it.
     await mutate(gateway, 'sendMessage', { conversationId: two, content: 'Still there?' });
     expect(await listed('CLOSED')).toEqual(page());
   });

@@ -24,7 +24,7 @@ const CONTENT = 'When are refunds paid?';
 const MODEL = 'claude-haiku-4-5';
 
 describe('estimateMessage', () => {
-  it('tells tokens and price of what would be asked, and asks nobody', async () => {
+  it('returns the tokens and price of the request, and calls no model', async () => {
     const { gateway, vendors, createChatbot } = await startHosted(['anthropic'], { MODEL_MAX_OUTPUT_TOKENS: '1000' });
     const chatbotId = await createChatbot('anthropic', { model: MODEL });
     const { data } = await gateway.graphql<Estimate>(ESTIMATE, { input: { chatbotId, content: CONTENT } });
@@ -37,12 +37,12 @@ describe('estimateMessage', () => {
     expect(vendors.anthropic?.requests).toEqual([]);
 
     await askAndFollow(gateway, chatbotId, CONTENT);
-    const asked = estimateTokens(JSON.stringify(vendors.anthropic?.requests[0]?.body));
-    expect(inputTokens.min).toBeLessThan(asked);
-    expect(inputTokens.max).toBeGreaterThan(asked * 0.8);
+    const estimatedTokens = estimateTokens(JSON.stringify(vendors.anthropic?.requests[0]?.body));
+    expect(inputTokens.min).toBeLessThan(estimatedTokens);
+    expect(inputTokens.max).toBeGreaterThan(estimatedTokens * 0.8);
   });
 
-  it('counts the conversation that it would be said in', async () => {
+  it('counts the history of the conversation', async () => {
     const { gateway, vendors, createChatbot } = await startHosted(['openai']);
     const chatbotId = await createChatbot('openai');
     vendors.openai?.reply({ text: ['Within ten days. '.repeat(200)] });
@@ -53,7 +53,7 @@ describe('estimateMessage', () => {
     expect(within.inputTokens.min).toBeGreaterThan(alone.inputTokens.max);
   });
 
-  it('knows that no model is asked where the sources are not about it, which costs nothing', async () => {
+  it('costs nothing if the sources do not cover the question, so that no model would be called', async () => {
     const { gateway, createChatbot } = await startHosted(['openai']);
     const chatbotId = await createChatbot('openai');
     const content = 'Who won the football championship?';
@@ -61,7 +61,7 @@ describe('estimateMessage', () => {
     expect(data.estimateMessage).toMatchObject({ provider: 'builtin', model: null, price: { minUsd: 0, maxUsd: 0 } });
   });
 
-  it('names the default model, and no price where it knows none', async () => {
+  it('returns the default model, and no price if that is unknown', async () => {
     const { gateway } = await startHosted(['open', 'google']);
     for (const [provider, model] of [
       ['open', null],
@@ -74,7 +74,7 @@ describe('estimateMessage', () => {
     }
   });
 
-  it('refuses what sendMessage would', async () => {
+  it('rejects what sendMessage would reject', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const stranger = await gateway.createTenant();

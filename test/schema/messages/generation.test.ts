@@ -10,8 +10,8 @@ const READ = `query ($id: ID!) { node(id: $id) { ... on Message {
   generation { provider model firstTokenMs priceUsd } reasoning finishReason
 } } }`;
 
-describe('what a reply took', () => {
-  it('is told with who wrote it, and what that cost', async () => {
+describe('the usage of a reply', () => {
+  it('is returned with its model and its price', async () => {
     const { gateway, ask } = await startBilled();
     const { replyId, messageId } = await ask(byModel('gpt-4.1-2025-04-14'));
     expect((await gateway.graphql(READ, { id: replyId })).data).toEqual({
@@ -32,7 +32,7 @@ describe('what a reply took', () => {
     });
   });
 
-  it('is unknown before its end, and its price where the model has none', async () => {
+  it('is unknown before the end of the reply, and has no price if the model has none', async () => {
     const { gateway, engine, chatbotId } = await startBilled();
     const { replyId } = await send(gateway, { chatbotId, content: 'Well?' });
     const reader = webSocket.subscribe(gateway, { messageId: replyId });
@@ -48,7 +48,7 @@ describe('what a reply took', () => {
     });
   });
 
-  it('is estimated where the answer came to no end', async () => {
+  it('is estimated if the answer was interrupted', async () => {
     const { gateway, ask } = await startBilled();
     const { replyId } = await ask([...byModel('gpt-4.1').slice(0, 1), new Error('Gone.')]);
     expect((await gateway.graphql(READ, { id: replyId })).data).toMatchObject({
@@ -60,7 +60,7 @@ describe('what a reply took', () => {
     });
   });
 
-  it('costs nothing by the built-in engine', async () => {
+  it('costs nothing with the built-in engine', async () => {
     const { gateway, ask } = await startBilled();
     const { replyId } = await ask(byModel('').slice(1));
     expect((await gateway.graphql(READ, { id: replyId })).data).toMatchObject({
@@ -68,7 +68,7 @@ describe('what a reply took', () => {
     });
   });
 
-  it('shows what the model thought only where the chatbot does', async () => {
+  it('comes with reasoning only if the chatbot shows it', async () => {
     const { gateway, chatbotId, ask } = await startBilled();
     const thought = { type: 'reasoning', text: 'Hm.' } as const;
     const [author, ...rest] = byModel('gpt-4.1');
@@ -91,7 +91,7 @@ describe('what a reply took', () => {
     expect((await gateway.graphql(READ, { id: told.replyId })).data).toMatchObject({ node: { reasoning: 'Hm.' } });
   });
 
-  it('hides who wrote it from a key that only chats', async () => {
+  it('does not reveal the model to a key with CHAT only', async () => {
     const { gateway, engine, chatbotId } = await startBilled();
     const key = await keyWith(gateway, 'CHAT');
     const { replyId } = await send(gateway, { chatbotId, content: 'Well?' });

@@ -22,7 +22,7 @@ interface Sent {
 const sendMessage = (gateway: TestGateway, input: object) =>
   mutate<Sent>(gateway, 'sendMessage', input, { selection: FIELDS });
 
-/** How many conversations, messages, and reserved replies are stored. */
+/** The numbers of stored conversations, messages and reserved replies. */
 async function countRows({ deps }: TestGateway): Promise<number[]> {
   const { read } = deps.db;
   const conversations = await read.selectFrom('conversations').select('id').execute();
@@ -31,11 +31,11 @@ async function countRows({ deps }: TestGateway): Promise<number[]> {
   return [conversations.length, messages.length, usage.reduce((sum, row) => sum + row.messages, 0)];
 }
 
-/** A JSON value nested this deep. */
+/** A JSON value nested `depth` levels deep. */
 const nested = (depth: number): unknown => (depth === 0 ? 1 : { a: nested(depth - 1) });
 
 describe('sendMessage', () => {
-  it('stores the message, opens the reply, and returns before it is written', async () => {
+  it('stores the message, creates the reply, and returns before the reply is generated', async () => {
     const clock = createTurnedClock();
     const engine = createScriptedEngine();
     const gateway = await openGateway({ replaced: { clock, engines: new Map([['builtin', engine]]) } });
@@ -82,7 +82,7 @@ describe('sendMessage', () => {
     await webSocket.subscribe(gateway, { messageId: answer.reply.id }).ended;
   });
 
-  it('finds the conversation of a session again, within its chatbot', async () => {
+  it('continues the conversation of a session with the same chatbot', async () => {
     const gateway = await openGateway();
     const [chatbotId, other] = [await createChatbot(gateway), await createChatbot(gateway)];
     const first = await sendMessage(gateway, { chatbotId, sessionId: 'visit', content: 'One', metadata: { a: 1 } });
@@ -93,7 +93,7 @@ describe('sendMessage', () => {
     expect(elsewhere.conversation.id).not.toBe(first.conversation.id);
   });
 
-  it('finds one conversation for a session that begins many times at once', async () => {
+  it('creates one conversation for concurrent messages of a new session', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const answers = await Promise.all(
@@ -103,7 +103,7 @@ describe('sendMessage', () => {
     expect((await countRows(gateway)).slice(0, 2)).toEqual([1, 20]);
   });
 
-  it('goes on with a conversation by its id', async () => {
+  it('continues a conversation by its id', async () => {
     const gateway = await openGateway();
     const { conversationId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'One' });
     const answer = await sendMessage(gateway, { conversationId: conversationId.toUpperCase(), content: 'Two' });
@@ -111,7 +111,7 @@ describe('sendMessage', () => {
     expect((await countRows(gateway)).slice(0, 2)).toEqual([1, 4]);
   });
 
-  it.each([1, 8_000])('takes %i characters', async (length) => {
+  it.each([1, 8_000])('accepts %i characters', async (length) => {
     const gateway = await openGateway();
     const input = { chatbotId: await createChatbot(gateway), content: `  ${textOf(length)}  ` };
     expect(await sendMessage(gateway, input)).toMatchObject({ sent: { content: textOf(length) } });
@@ -123,7 +123,7 @@ describe('sendMessage', () => {
     ['8,001 characters', { content: textOf(8_001) }, ['content']],
     ['a NUL', { content: 'a\0b' }, ['content']],
     ['half a surrogate pair', { content: 'a\ud83d' }, ['content']],
-    ['the other half', { content: '\udc4ba' }, ['content']],
+    ['the other half of a surrogate pair', { content: '\udc4ba' }, ['content']],
     ['an empty session', { sessionId: '' }, ['sessionId']],
     ['a session of 256 characters', { sessionId: textOf(256) }, ['sessionId']],
     ['a session with a NUL', { sessionId: 'a\0' }, ['sessionId']],
@@ -139,14 +139,14 @@ describe('sendMessage', () => {
       { chatbotId: null, conversationId: createId('conversation'), sessionId: 's' },
       ['sessionId'],
     ],
-  ])('refuses %s, and stores nothing', async (_name, input, path) => {
+  ])('rejects %s, and stores nothing', async (_name, input, path) => {
     const gateway = await openGateway();
     const answer = await sendMessage(gateway, { chatbotId: await createChatbot(gateway), content: 'Hello', ...input });
     expect(answer).toMatchObject({ __typename: 'InvalidInputError', code: 'INVALID_INPUT', fields: [{ path }] });
     expect(await countRows(gateway)).toEqual([0, 0, 0]);
   });
 
-  it('takes metadata of 16 kB, nested 32 deep, and none deeper', async () => {
+  it('accepts metadata of 16 kB nested 32 levels deep, but no deeper', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const take = (metadata: unknown) => sendMessage(gateway, { chatbotId, content: 'Hello', metadata });
@@ -162,14 +162,14 @@ describe('sendMessage', () => {
     expect((await countRows(gateway)).slice(0, 2)).toEqual(before.slice(0, 2));
   });
 
-  it('tells of every field at fault', async () => {
+  it('reports every invalid field', async () => {
     const gateway = await openGateway();
     expect(await sendMessage(gateway, { content: ' ', sessionId: '', metadata: [] })).toMatchObject({
       fields: [{ path: ['content'] }, { path: ['sessionId'] }, { path: ['metadata'] }],
     });
   });
 
-  it('refuses a paused chatbot, in a conversation that has begun too, and stores nothing', async () => {
+  it('rejects a message to a paused chatbot, also in an existing conversation, and stores nothing', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const { conversationId, replyId } = await send(gateway, { chatbotId, content: 'Hello' });
@@ -186,7 +186,7 @@ describe('sendMessage', () => {
     });
   });
 
-  it('refuses the third message of a month that has two, and stores nothing of it', async () => {
+  it('rejects the third message of a month with a quota of two, and stores nothing of it', async () => {
     const clock = createTurnedClock();
     const gateway = await openGateway({ env: { MONTHLY_MESSAGE_LIMIT: '2' }, replaced: { clock } });
     const chatbotId = await createChatbot(gateway);

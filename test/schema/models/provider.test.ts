@@ -41,7 +41,7 @@ const countKeys = async ({ deps }: TestGateway) =>
   (await deps.db.read.selectFrom('provider_keys').select('provider').execute()).length;
 
 describe('providers', () => {
-  it('lists all that can answer, and what the operator has set of it, but nothing of how', async () => {
+  it('lists all providers and whether the operator has configured them, but no details of that', async () => {
     const env = {
       OPENAI_API_KEY: KEY,
       XAI_BASE_URL: 'https://proxy.example/v1',
@@ -70,7 +70,7 @@ describe('providers', () => {
     }
   });
 
-  it('gives each a name for people, and its default model', async () => {
+  it('returns the display name and default model of each', async () => {
     const gateway = await openGateway();
     const { data } = await gateway.graphql('{ providers { name label defaultModel } }');
     expect(data).toMatchObject({
@@ -82,7 +82,7 @@ describe('providers', () => {
     });
   });
 
-  it('tells how models were seen to work, those asked last first, and no one else of it', async () => {
+  it('reports the outcomes of models, most recently used first, to their own account only', async () => {
     const clock = createTurnedClock();
     const gateway = await openGateway({ env: { OPENAI_API_KEY: KEY }, replaced: { clock } });
     const { providerAccess, background } = gateway.deps;
@@ -105,7 +105,7 @@ describe('providers', () => {
 });
 
 describe('setProviderKey', () => {
-  it("sets the account's own access, which goes before the operator's, and tells its ending alone", async () => {
+  it("sets the account's own key, which overrides the operator's, and returns its ending only", async () => {
     const gateway = await openGateway({ env: { OPENAI_API_KEY: 'sk-of-the-operator' } });
     const answer = await set(gateway, { provider: 'openai', apiKey: ` ${KEY}\n` });
     expect(answer).toEqual({
@@ -128,7 +128,7 @@ describe('setProviderKey', () => {
     expect((await deps.providerAccess.findCredentials(other, 'openai'))?.apiKey).toBe('sk-of-the-operator');
   });
 
-  it('replaces all that was set, and forgets what was seen with it', async () => {
+  it('replaces all settings, and clears the outcomes recorded with them', async () => {
     const gateway = await openGateway();
     await set(gateway, { provider: 'xai', apiKey: KEY, baseUrl: 'https://models.example.com/v1/' });
     expect((await list(gateway)).xai).toMatchObject({ keyEnding: 'WXYZ', baseUrl: 'https://models.example.com/v1' });
@@ -146,7 +146,7 @@ describe('setProviderKey', () => {
     expect(await countKeys(gateway)).toBe(1);
   });
 
-  it('lets `open` do without a key, and nothing without what it needs', async () => {
+  it('requires an address but no key for `open`, and a key for all others', async () => {
     const gateway = await openGateway();
     expect(await set(gateway, { provider: 'open', baseUrl: 'https://models.example.com' })).toMatchObject({
       provider: { isConfigured: true, keySource: 'ACCOUNT', keyEnding: null, baseUrl: 'https://models.example.com' },
@@ -178,21 +178,21 @@ describe('setProviderKey', () => {
     [{ provider: 'openai', apiKey: KEY, baseUrl: 'https://models.example.com/v1?key=a' }, 'baseUrl'],
     [{ provider: 'openai', apiKey: KEY, baseUrl: 'https://models.example.com/v1#a' }, 'baseUrl'],
     [{ provider: 'openai', apiKey: KEY, baseUrl: `https://models.example.com/${textOf(2_048)}` }, 'baseUrl'],
-  ])('refuses %j', async (input, path) => {
+  ])('rejects %j', async (input, path) => {
     const gateway = await openGateway();
     const answer = await set(gateway, input);
     expect(answer).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: [path] }] });
     expect(await countKeys(gateway)).toBe(0);
   });
 
-  it('takes inner addresses that the operator allows, on any port', async () => {
+  it('accepts internal addresses that the operator allows, on any port', async () => {
     const gateway = await openGateway({ env: { SSRF_ALLOW_CIDRS: '127.0.0.0/8' } });
     expect(await set(gateway, { provider: 'open', baseUrl: 'http://127.0.0.1:11434/v1' })).toMatchObject({
       provider: { baseUrl: 'http://127.0.0.1:11434/v1' },
     });
   });
 
-  it("keeps an account's access from all others", async () => {
+  it("hides an account's credentials from all other accounts", async () => {
     const gateway = await openGateway();
     await set(gateway, { provider: 'openai', apiKey: KEY });
     const stranger = await gateway.createTenant();
@@ -205,7 +205,7 @@ describe('setProviderKey', () => {
 });
 
 describe('deleteProviderKey', () => {
-  it("gives way to the operator's access", async () => {
+  it("restores the operator's credentials", async () => {
     const gateway = await openGateway({ env: { OPENAI_API_KEY: 'sk-of-the-operator' } });
     await set(gateway, { provider: 'openai', apiKey: KEY, baseUrl: 'https://models.example.com' });
     await set(gateway, { provider: 'glm', apiKey: KEY });
@@ -218,7 +218,7 @@ describe('deleteProviderKey', () => {
     expect(access).toMatchObject({ apiKey: 'sk-of-the-operator', baseUrl: undefined });
   });
 
-  it("finds none of another account's, and leaves it alone", async () => {
+  it("does not find another account's key, and does not change it", async () => {
     const gateway = await openGateway();
     await set(gateway, { provider: 'openai', apiKey: KEY });
     const { key } = await gateway.createTenant();
@@ -228,7 +228,7 @@ describe('deleteProviderKey', () => {
     expect((await list(gateway)).openai).toMatchObject({ keySource: 'ACCOUNT' });
   });
 
-  it.each(['builtin', 'nobody', ''])('refuses the provider %j', async (provider) => {
+  it.each(['builtin', 'nobody', ''])('rejects the provider %j', async (provider) => {
     const gateway = await openGateway();
     expect(await remove(gateway, provider)).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: ['provider'] }] });
   });
@@ -240,7 +240,7 @@ describe('testProvider', () => {
       selection: 'provider { name } model isWorking latencyMs error { code message }',
     });
 
-  it('asks the model for a word, with the access of the account', async () => {
+  it("requests one word from the model, with the account's credentials", async () => {
     const script: ModelScript = [{ type: 'text', text: 'OK' }, MODEL_FINISH];
     const models = createScriptedModels(script, script);
     const gateway = await openGateway({ replaced: { models } });
@@ -260,7 +260,7 @@ describe('testProvider', () => {
     expect(models.closed).toBe(2);
   });
 
-  it('says why a model does not work: when it is asked, and in the midst of its answer', async () => {
+  it('reports why a model fails, before or in the middle of its answer', async () => {
     const words = { PROVIDER_MISCONFIGURED: 'The model is not set up rightly.' };
     for (const steps of [[], [{ type: 'text', text: 'O' }]] as const) {
       const models = createScriptedModels([...steps, 'PROVIDER_MISCONFIGURED']);
@@ -275,7 +275,7 @@ describe('testProvider', () => {
     }
   });
 
-  it('waits 10 seconds and no longer', async () => {
+  it('waits at most 10 seconds', async () => {
     const limit = new AbortController();
     const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(limit.signal);
     const models = createScriptedModels([{ type: 'text', text: 'O' }]);
@@ -289,7 +289,7 @@ describe('testProvider', () => {
     timeout.mockRestore();
   });
 
-  it('finds the built-in engine working at once, and asks no model', async () => {
+  it('succeeds immediately for the built-in engine, and calls no model', async () => {
     const models = createScriptedModels([]);
     const gateway = await openGateway({ replaced: { models } });
     expect(await test(gateway, { provider: 'builtin', model: 'a' })).toEqual({
@@ -307,7 +307,7 @@ describe('testProvider', () => {
     [{ provider: 'nobody' }, 'provider'],
     [{ provider: 'openai', model: ' ' }, 'model'],
     [{ provider: 'openai', model: textOf(256) }, 'model'],
-  ])('refuses %j', async (input, path) => {
+  ])('rejects %j', async (input, path) => {
     const gateway = await openGateway();
     expect(await test(gateway, input)).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path: [path] }] });
   });

@@ -23,7 +23,7 @@ const BRIDGE = 'The bridge is near the tower.';
 const LAKE = 'Boats can be hired at the lake.';
 
 describe('search', () => {
-  it('finds the passages of this chatbot that match, best first', async () => {
+  it("finds the chatbot's matching passages, best first", async () => {
     const gateway = await openGateway();
     const id = await createChatbot(gateway, { sources: [LAKE, BRIDGE, TOWER] });
     await createChatbot(gateway, { sources: [TOWER] });
@@ -43,7 +43,7 @@ describe('search', () => {
     expect(next).toBeGreaterThan(0);
   });
 
-  it('finds 5 unless told, and as many as asked', async () => {
+  it('returns 5 by default, or as many as requested', async () => {
     const gateway = await openGateway();
     const sources = Array.from({ length: 7 }, (_, i) => `Tower number ${i} is tall.`);
     const id = await createChatbot(gateway, { sources });
@@ -53,12 +53,12 @@ describe('search', () => {
     expect(counts).toEqual([5, 5, 0, 1, 7, 7]);
   });
 
-  it.each([-1, 101])('refuses %i for first', async (first) => {
+  it.each([-1, 101])('rejects %i for first', async (first) => {
     const gateway = await openGateway();
     expect(codesOf(await search(gateway, await createChatbot(gateway), 'tower', first))).toEqual(['BAD_USER_INPUT']);
   });
 
-  it('refuses a question of more than 8,000 characters', async () => {
+  it('rejects a query of more than 8,000 characters', async () => {
     const gateway = await openGateway();
     const id = await createChatbot(gateway, { sources: [TOWER] });
     expect(codesOf(await search(gateway, id, textOf(8_001)))).toEqual(['BAD_USER_INPUT']);
@@ -66,7 +66,7 @@ describe('search', () => {
   });
 
   it.each(['', ' ', '\0', '\ud800', '"', '*', 'tower" OR "1', 'NEAR(tower, 1)', '-', '\\', '🗼', 'a '.repeat(4_000)])(
-    'is not upset by %.20j',
+    'accepts %.20j as plain text',
     async (query) => {
       const gateway = await openGateway();
       const { errors, data } = await search(gateway, await createChatbot(gateway, { sources: [TOWER] }), query);
@@ -75,7 +75,7 @@ describe('search', () => {
     },
   );
 
-  it('is NOT_FOUND to strangers, whatever they name', async () => {
+  it('is NOT_FOUND for other accounts, whatever the id', async () => {
     const gateway = await openGateway();
     const id = await createChatbot(gateway, { sources: [TOWER] });
     const answers = await askAsStranger(gateway, {

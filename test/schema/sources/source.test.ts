@@ -38,7 +38,7 @@ Open from 9 to 18.
 Within 30 days.`;
 
 describe('createSource', () => {
-  it('reads Markdown into passages below their headings', async () => {
+  it('splits Markdown into passages with their headings', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const { source } = await create(gateway, { chatbotId, title: ' Guide ', content: { text: MARKDOWN } });
@@ -71,7 +71,7 @@ describe('createSource', () => {
     });
   });
 
-  it('is named by its first heading or line, or its question, where no title is given', async () => {
+  it('takes the title from its first heading or line, or its question, if none is given', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const contents = [
@@ -84,7 +84,7 @@ describe('createSource', () => {
     }
   });
 
-  it('keeps a question with its answer as one passage', async () => {
+  it('stores a question with its answer as one passage', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const qa = { question: ' When are you open? ', answer: ' From 9 to 18. ' };
@@ -114,7 +114,7 @@ describe('createSource', () => {
       { content: { qa: { question: 'a', answer: textOf(20_001) } } },
       ['content', 'qa', 'answer'],
     ],
-  ])('refuses %s, and stores nothing', async (_name, fields, path) => {
+  ])('rejects %s, and stores nothing', async (_name, fields, path) => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const answer = await create(gateway, { chatbotId, title: 'A', content: { text: 'a' }, ...fields });
@@ -127,14 +127,14 @@ describe('createSource', () => {
     ['neither', {}],
     ['null', { text: null }],
     ['one and null', { text: 'a', qa: null }],
-  ])('takes exactly one kind of content, not %s', async (_name, content) => {
+  ])('requires exactly one kind of content, not %s', async (_name, content) => {
     const gateway = await openGateway();
     const input = { chatbotId: await createChatbot(gateway), title: 'A', content };
     expect(codesOf(await gateway.graphql(mutation('createSource'), { input }))).toEqual(['BAD_USER_INPUT']);
     expect(await countRows(gateway)).toEqual([0, 0]);
   });
 
-  it("finds no chatbot of another account's", async () => {
+  it('does not find a chatbot of another account', async () => {
     const gateway = await openGateway();
     const id = await createChatbot(gateway);
     const variables = (chatbotId: string) => ({ input: { chatbotId, title: 'A', content: { text: 'a' } } });
@@ -156,7 +156,7 @@ describe('deleteSource', () => {
     readonly node: { citations: { quote: string; passage: object | null; source: object | null }[] };
   }
 
-  it('deletes the passages, and leaves citations their title and quote', async () => {
+  it('deletes the passages, and keeps the title and quote of citations', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const { source } = await create(gateway, {
@@ -182,7 +182,7 @@ describe('deleteSource', () => {
     expect(await mutate(gateway, 'deleteSource', { id: source.id })).toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  it("finds no source of another account's, and leaves it alone", async () => {
+  it('does not find a source of another account, and does not change it', async () => {
     const gateway = await openGateway();
     const { source } = await create(gateway, {
       chatbotId: await createChatbot(gateway),
@@ -207,7 +207,7 @@ describe('deleteSource', () => {
 });
 
 describe('sources', () => {
-  it('are listed newest first, those of one status if asked', async () => {
+  it('are listed newest first, optionally of one status', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway, { sources: ['one', 'two', 'three'] });
     const pending = createId('source');

@@ -45,7 +45,7 @@ async function readEvent({ deps }: TestGateway, id: string) {
 }
 
 describe('sendTestWebhook', () => {
-  it.each(EVENTS)('enqueues an example of %s for the subscription alone, which need not list it', async (event) => {
+  it.each(EVENTS)('enqueues an example of %s for this subscription only, even if not listed', async (event) => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const { id } = await subscribe(gateway, { events: ['HANDOFF_ENDED'] });
@@ -74,7 +74,7 @@ describe('sendTestWebhook', () => {
     });
   });
 
-  it('is about the chatbot of the subscription, or about none where there is none', async () => {
+  it("is about the subscription's chatbot, or about none if it has none", async () => {
     const gateway = await openGateway();
     const none = await test(gateway, (await subscribe(gateway)).id);
     expect(await readEvent(gateway, none.webhookDelivery.eventId)).toMatchObject({ chatbot_id: null });
@@ -86,7 +86,7 @@ describe('sendTestWebhook', () => {
 });
 
 describe('redeliverWebhook', () => {
-  it.each(['DELIVERED', 'FAILED', 'EXHAUSTED'] as const)('makes a delivery due that is %s', async (status) => {
+  it.each(['DELIVERED', 'FAILED', 'EXHAUSTED'] as const)('makes a %s delivery due again', async (status) => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
     const delivery = await writeDelivery(gateway, id, { status, body: '{"a":1}', attemptCount: 4 });
@@ -106,7 +106,7 @@ describe('redeliverWebhook', () => {
 });
 
 describe('a subscription that is switched off', () => {
-  it('is sent no test, nothing again and no replay', async () => {
+  it('gets no test, no redelivery and no replay', async () => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
     const delivery = await writeDelivery(gateway, id);
@@ -124,7 +124,7 @@ describe('a subscription that is switched off', () => {
 });
 
 describe('the log', () => {
-  it('tells of each delivery what became of it, newest first, and of one kind where asked', async () => {
+  it('lists each delivery with its attempts, newest first, optionally of one status', async () => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
     const first = await writeDelivery(gateway, id, { status: 'EXHAUSTED' });
@@ -155,7 +155,7 @@ describe('the log', () => {
     expect(exhausted.data.webhookSubscription.deliveries.nodes).toMatchObject([{ id: first.id }]);
   });
 
-  it('shows the last 20 attempts of a delivery that was tried more often', async () => {
+  it('shows only the last 20 attempts of a delivery', async () => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
     const delivery = await writeDelivery(gateway, id);
@@ -167,7 +167,7 @@ describe('the log', () => {
     expect(data.node.attempts.map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, n) => n + 11));
   });
 
-  it('is found by nobody who does not manage, nor is the subscription', async () => {
+  it('is not found by a key without MANAGE, nor is the subscription', async () => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
     const delivery = await writeDelivery(gateway, id);
@@ -179,7 +179,7 @@ describe('the log', () => {
   });
 });
 
-describe('strangers', () => {
+describe('other accounts', () => {
   it.each([
     ['sendTestWebhook', (id: string) => ({ subscriptionId: id, event: 'LEAD_CAPTURED' })],
     ['replayWebhooks', (id: string) => ({ subscriptionId: id, since: new Date().toISOString() })],
@@ -212,7 +212,7 @@ describe('strangers', () => {
 });
 
 describe('webhookEvents', () => {
-  it('describes every event, with a body as the REST contract has it', async () => {
+  it('describes every event, with a sample body as in the REST contract', async () => {
     const gateway = await openGateway();
     const { data } = await gateway.graphql<{ webhookEvents: { event: WebhookEventName; sample: object }[] }>(
       '{ webhookEvents { event wireName description sample } }',

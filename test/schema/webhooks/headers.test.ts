@@ -9,7 +9,7 @@ interface Answer {
   readonly node: { payload: string; headers: Record<string, string> | null };
 }
 
-it('signs a delivery for now, with no custom header', async () => {
+it('signs a delivery with the current time, without custom headers', async () => {
   const gateway = await openGateway();
   const { id, secret } = await subscribe(gateway, { headers: [{ name: 'X-Token', value: 'hidden' }] });
   const delivery = await writeDelivery(gateway, id, { body: '{"a":"Åse 😀"}' });
@@ -36,7 +36,7 @@ it('signs with both secrets while one replaces the other', async () => {
   for (const one of [old, secret]) expect(new Webhook(one).verify(payload, headers ?? {})).toEqual({});
 });
 
-it('has no headers before there is a payload', async () => {
+it('returns no headers before there is a payload', async () => {
   const gateway = await openGateway();
   const { id } = await subscribe(gateway);
   const delivery = await writeDelivery(gateway, id, { status: 'FAILED', body: null });
@@ -46,7 +46,7 @@ it('has no headers before there is a payload', async () => {
   });
 });
 
-it('signs nothing for a key that may not manage', async () => {
+it('signs nothing for a key without MANAGE', async () => {
   const gateway = await openGateway();
   const { id } = await subscribe(gateway);
   const delivery = await writeDelivery(gateway, id);

@@ -33,8 +33,8 @@ const update = (gateway: TestGateway, input: object) =>
   });
 
 async function readSecrets({ deps, accountId }: TestGateway, id: string) {
-  const found = await findEndpoint(deps.db.read, accountId, id);
-  return found && { ...unsealParts(deps.sealer, id, found.sealed), until: found.sealed.oldSecretUntil };
+  const endpoint = await findEndpoint(deps.db.read, accountId, id);
+  return endpoint && { ...unsealParts(deps.sealer, id, endpoint.sealed), until: endpoint.sealed.oldSecretUntil };
 }
 
 const countAll = async ({ deps }: TestGateway) =>
@@ -102,7 +102,7 @@ describe('createWebhookSubscription', () => {
     expect((await gateway.graphql(GET, { id: made.id })).data).toEqual({ webhookSubscription: made });
   });
 
-  it('takes everything that can be said of one', async () => {
+  it('accepts every field', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const input = {
@@ -125,13 +125,13 @@ describe('createWebhookSubscription', () => {
     expect((await readSecrets(gateway, webhookSubscription.id))?.headers).toHaveProperty('X-9', textOf(1_000));
   });
 
-  it.each(WRONG)('refuses %j', async (input, path) => {
+  it.each(WRONG)('rejects %j', async (input, path) => {
     const gateway = await openGateway();
     expect(await create(gateway, input)).toMatchObject({ code: 'INVALID_INPUT', fields: [{ path }] });
     expect(await countAll(gateway)).toBe(0);
   });
 
-  it('takes inner addresses that the operator allows, on any port', async () => {
+  it('accepts internal addresses that the operator allows, on any port', async () => {
     const gateway = await openGateway({ env: { SSRF_ALLOW_CIDRS: '127.0.0.0/8' } });
     const url = 'http://127.0.0.1:9999/in';
     expect(await create(gateway, { url })).toMatchObject({ webhookSubscription: { url } });
@@ -152,7 +152,7 @@ describe('createWebhookSubscription', () => {
     expect(await countAll(gateway)).toBe(0);
   });
 
-  it('makes 50 for an account, and not 51, also of several at once', async () => {
+  it('creates at most 50 per account, also concurrently', async () => {
     const gateway = await openGateway();
     for (let n = 0; n < 48; n++) await create(gateway, {});
     const answers = await Promise.all(Array.from({ length: 5 }, () => create(gateway, {})));
@@ -166,7 +166,7 @@ describe('createWebhookSubscription', () => {
 });
 
 describe('updateWebhookSubscription', () => {
-  it('changes what is given, and leaves the rest', async () => {
+  it('changes the given fields, and keeps the others', async () => {
     const gateway = await openGateway();
     const { secret, ...made } = await subscribe(gateway, { headers: [{ name: 'X-A', value: 'first' }] });
     const changed = await update(gateway, { id: made.id, url: 'https://other.example.com/', description: 'Other' });
@@ -192,7 +192,7 @@ describe('updateWebhookSubscription', () => {
     });
   });
 
-  it('forgets why it was off and that it failed when it is switched on again', async () => {
+  it('clears the disabled reason and the failures when a subscription is switched on again', async () => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
     const failed = { is_active: 0, disabled_reason: 'It failed.', failing_since: '2026-03-15T10:30:00.123000+00:00' };
@@ -211,7 +211,7 @@ describe('updateWebhookSubscription', () => {
     });
   });
 
-  it.each(WRONG)('refuses %j', async (input, path) => {
+  it.each(WRONG)('rejects %j', async (input, path) => {
     const gateway = await openGateway();
     const { secret, ...made } = await subscribe(gateway);
     expect(await update(gateway, { id: made.id, ...input })).toMatchObject({
@@ -223,7 +223,7 @@ describe('updateWebhookSubscription', () => {
 });
 
 describe('rotateWebhookSecret', () => {
-  it('gives a new secret, and lets the one before it count for 24 hours', async () => {
+  it('returns a new secret, and keeps the previous one valid for 24 hours', async () => {
     const clock = createTurnedClock();
     const gateway = await openGateway({ replaced: { clock } });
     const { id, secret } = await subscribe(gateway);
@@ -248,7 +248,7 @@ describe('rotateWebhookSecret', () => {
 });
 
 describe('deleteWebhookSubscription', () => {
-  it('deletes it with the log of its deliveries', async () => {
+  it('deletes a subscription with its deliveries', async () => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
     await writeDelivery(gateway, id);
@@ -258,7 +258,7 @@ describe('deleteWebhookSubscription', () => {
     expect(await mutate(gateway, 'deleteWebhookSubscription', { id })).toEqual(NOT_FOUND);
   });
 
-  it('goes with its chatbot', async () => {
+  it('is implied by the deletion of the chatbot', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     await subscribe(gateway, { chatbotId });
@@ -275,7 +275,7 @@ describe('webhookSubscriptions', () => {
     webhookSubscriptions: { nodes: { id: string }[]; pageInfo: { hasNextPage: boolean; endCursor: string } };
   }
 
-  it('lists them page by page, newest first, or those of one chatbot', async () => {
+  it('lists subscriptions in pages, newest first, optionally of one chatbot', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     const ids = [];
@@ -291,7 +291,7 @@ describe('webhookSubscriptions', () => {
     expect(await ask({ chatbotId: 'nonsense' })).toMatchObject({ ids: [] });
   });
 
-  it('is empty to strangers', async () => {
+  it('is empty for other accounts', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
     await subscribe(gateway, { chatbotId });
@@ -304,7 +304,7 @@ describe('webhookSubscriptions', () => {
 });
 
 describe('a subscription', () => {
-  it('is null to strangers, whatever they name', async () => {
+  it('is null for other accounts, whatever the id', async () => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
     const answers = await askAsStranger(gateway, { query: GET, id, kind: 'webhookSubscription' });
@@ -315,7 +315,7 @@ describe('a subscription', () => {
     ['updateWebhookSubscription', (id: string) => ({ id, description: 'a' })],
     ['deleteWebhookSubscription', (id: string) => ({ id })],
     ['rotateWebhookSecret', (id: string) => ({ id })],
-  ])('is not found by %s of strangers, and stays as it is', async (name, inputOf) => {
+  ])('is not found by %s of other accounts, and does not change', async (name, inputOf) => {
     const gateway = await openGateway();
     const { secret, ...made } = await subscribe(gateway);
     const answers = await askAsStranger(gateway, {

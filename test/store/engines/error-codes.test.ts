@@ -14,7 +14,7 @@ import {
 import { isCollision } from '../../../src/store/engines/postgres-pool.ts';
 import { runWhenFree } from '../../../src/store/engines/sqlite-driver.ts';
 
-/** Source: https://www.sqlite.org/rescode.html, without those that are no errors. */
+/** SQLite's result codes except those that are not errors. Source: https://www.sqlite.org/rescode.html */
 const SQLITE_CODES =
   'ABORT AUTH BUSY CANTOPEN CONSTRAINT CORRUPT EMPTY ERROR FORMAT FULL INTERNAL INTERRUPT IOERR LOCKED MISMATCH MISUSE NOLFS NOMEM NOTADB NOTFOUND NOTICE PERM PROTOCOL RANGE READONLY SCHEMA TOOBIG WARNING';
 /** Source: https://www.postgresql.org/docs/current/errcodes-appendix.html */
@@ -41,30 +41,27 @@ describe('the table of database errors', () => {
   it.each(rules)('maps $engine $code to the error and the log level of its row', ({ engine, code, rule }) => {
     expect(engine === 'SQLite' ? sqliteRuleOf(code) : postgresRuleOf(code)).toBe(rule);
     const error = Object.assign(new Error('It failed.'), { code });
-    const told = toStorageError(rule, error);
-    expect(told instanceof StorageUnavailableError).toBe(rule.code === 'SERVICE_UNAVAILABLE');
+    const converted = toStorageError(rule, error);
+    expect(converted instanceof StorageUnavailableError).toBe(rule.code === 'SERVICE_UNAVAILABLE');
     expect(rule.log === 'stack').toBe(rule.code === 'INTERNAL_SERVER_ERROR');
-    const line = JSON.parse(logged(told));
+    const line = JSON.parse(logged(converted));
     expect('stack' in line.err).toBe(rule.log === 'stack');
     expect(line.err).toMatchObject({ code, message: expect.stringContaining('It failed.') });
-    if (told instanceof StorageUnavailableError) expect(told.logLevel).toBe(rule.log);
+    if (converted instanceof StorageUnavailableError) expect(converted.logLevel).toBe(rule.log);
   });
 
-  it.each(Object.entries(SQLITE_ERRORS))(
-    'runs a statement again after %s where its row says so',
-    async (code, rule) => {
-      let runs = 0;
-      const result = runWhenFree(() => {
-        runs++;
-        if (runs === 1) throw new SqliteConnection.SqliteError('It failed.', code);
-        return 'done';
-      }, Number.POSITIVE_INFINITY);
-      if (rule.retry === 'statement') expect(await result).toBe('done');
-      else await expect(result).rejects.toThrow(rule.log === 'stack' ? 'It failed.' : 'Service unavailable.');
-    },
-  );
+  it.each(Object.entries(SQLITE_ERRORS))('retries a statement after %s as its row defines', async (code, rule) => {
+    let runs = 0;
+    const result = runWhenFree(() => {
+      runs++;
+      if (runs === 1) throw new SqliteConnection.SqliteError('It failed.', code);
+      return 'done';
+    }, Number.POSITIVE_INFINITY);
+    if (rule.retry === 'statement') expect(await result).toBe('done');
+    else await expect(result).rejects.toThrow(rule.log === 'stack' ? 'It failed.' : 'Service unavailable.');
+  });
 
-  it.each(Object.entries(POSTGRES_ERRORS))('runs a transaction again after %s where its row says so', (code, rule) => {
+  it.each(Object.entries(POSTGRES_ERRORS))('retries a transaction after %s as its row defines', (code, rule) => {
     const error = Object.assign(new DatabaseError('It failed.', 0, 'error'), { code });
     expect(isCollision(toStorageError(rule, error))).toBe(rule.retry === 'transaction');
   });
@@ -76,17 +73,17 @@ describe('the table of database errors', () => {
     ['SQLITE_READONLY_DBMOVED', 'SERVICE_UNAVAILABLE', 'never'],
     ['SQLITE_CONSTRAINT_UNIQUE', 'INTERNAL_SERVER_ERROR', 'never'],
     ['SQLITE_OF_ANOTHER_DAY', 'INTERNAL_SERVER_ERROR', 'never'],
-  ])('matches %s by the longest code that it begins with', (code, means, retry) => {
+  ])('matches %s by its longest known prefix', (code, means, retry) => {
     expect(sqliteRuleOf(code)).toMatchObject({ code: means, retry });
   });
 
   it.each<[string, string | undefined, StorageErrorRule['code'], StorageErrorRule['retry']]>([
-    ['a lock that was not free in time', '55P03', 'SERVICE_UNAVAILABLE', 'never'],
+    ['a lock timeout', '55P03', 'SERVICE_UNAVAILABLE', 'never'],
     ['a statement that took too long', '57014', 'SERVICE_UNAVAILABLE', 'never'],
     ['too many connections', '53300', 'SERVICE_UNAVAILABLE', 'never'],
-    ['a server that stops', '57P01', 'SERVICE_UNAVAILABLE', 'never'],
-    ['a server that starts', '57P03', 'SERVICE_UNAVAILABLE', 'never'],
-    ['a server that only reads', '25006', 'SERVICE_UNAVAILABLE', 'never'],
+    ['a server that is shutting down', '57P01', 'SERVICE_UNAVAILABLE', 'never'],
+    ['a server that is starting', '57P03', 'SERVICE_UNAVAILABLE', 'never'],
+    ['a read-only server', '25006', 'SERVICE_UNAVAILABLE', 'never'],
     ['a full disk', '53100', 'SERVICE_UNAVAILABLE', 'never'],
     ['no memory', '53200', 'SERVICE_UNAVAILABLE', 'never'],
     ['a lost connection', undefined, 'SERVICE_UNAVAILABLE', 'never'],
@@ -94,7 +91,7 @@ describe('the table of database errors', () => {
     ['a deadlock', '40P01', 'SERVICE_UNAVAILABLE', 'transaction'],
     ['a twin', '23505', 'INTERNAL_SERVER_ERROR', 'transaction'],
     ['a division by zero', '22012', 'INTERNAL_SERVER_ERROR', 'never'],
-    ['a transaction that has failed before', '25P02', 'INTERNAL_SERVER_ERROR', 'never'],
+    ['a transaction that has already failed', '25P02', 'INTERNAL_SERVER_ERROR', 'never'],
   ])('matches %s', (_what, code, means, retry) => {
     expect(postgresRuleOf(code)).toMatchObject({ code: means, retry });
   });

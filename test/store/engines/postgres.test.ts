@@ -23,7 +23,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
     return db;
   }
 
-  /** Opens it over a way that can be cut. */
+  /** Opens the database over a wire that can be cut. */
   async function openWired(settings: Record<string, string> = {}) {
     const url = new URL(database.url);
     const wire = await openWire(Number(url.port || 5432), url.hostname);
@@ -100,7 +100,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       expect(await countAccounts(db)).toBe(2);
     });
 
-    it('runs again after an identical request, and finds its row', async () => {
+    it('is retried after an identical concurrent request, and finds its row', async () => {
       const db = await open();
       const add = () =>
         db.transaction(async (trx) => (await findAccountByIdOrName(trx, 'One')) ?? (await addAccount(trx, 'One')));
@@ -108,7 +108,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       expect(new Set(all.map(({ id }) => id)).size).toBe(1);
     });
 
-    it('runs again after a deadlock', async () => {
+    it('is retried after a deadlock', async () => {
       const db = await open();
       const [one, two] = await db.transaction(async (trx) => [await addAccount(trx), await addAccount(trx)] as const);
       const tries = vi.fn();
@@ -125,7 +125,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       expect(tries.mock.calls.length).toBeGreaterThan(2);
     });
 
-    it('fails after five collisions, and at once for an error of its own', async () => {
+    it('fails after five collisions, and immediately on any other error', async () => {
       const db = await open();
       await db.transaction((trx) => addAccount(trx, 'One'));
       const tries = vi.fn(async (trx: Queryable) => void (await addAccount(trx, 'One')));
@@ -136,7 +136,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       expect(wrong).toHaveBeenCalledTimes(1);
     });
 
-    it('does not commit after a caught error of a statement', async () => {
+    it('does not commit after a failed statement, even if the error was caught', async () => {
       const db = await open();
       const caught = db.transaction(async (trx) => {
         await addAccount(trx);
@@ -146,7 +146,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       expect(await countAccounts(db)).toBe(0);
     });
 
-    it('is refused when it waits too long for a lock, or its connection breaks', async () => {
+    it('is rejected if it waits too long for a lock, or its connection breaks', async () => {
       const { db, wire } = await openWired({ lock_timeout: '100' });
       const account = await db.transaction((trx) => addAccount(trx));
       await db.transaction(async (trx) => {
@@ -179,7 +179,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
       expect(await countAccounts(db)).toBe(1);
     });
 
-    it('is noticed when the network delivers nothing', async () => {
+    it('is detected when the network delivers nothing', async () => {
       const { db, wire } = await openWired({ query_timeout: '300' });
       await countAccounts(db);
       wire.silence();
@@ -238,7 +238,7 @@ describe.skipIf(!hasPostgres)('a database on Postgres', () => {
     await db.transaction((trx) => insertApiKey(trx, { ...key, id, lastUsedAt: null, revokedAt: null }, 'hash'));
     const listener = vi.fn();
     db.onForeignWrite(listener);
-    // Once when it begins to look.
+    // One report comes when it starts to watch.
     await vi.waitFor(() => expect(listener).toHaveBeenCalledTimes(1), 2_000);
     const tool = await open();
     await tool.transaction((trx) => markApiKeyRevoked(trx, account.id, id, toTimestamp(1)));

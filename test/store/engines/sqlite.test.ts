@@ -10,7 +10,7 @@ import { insertAccount } from '../../../src/store/accounts.ts';
 import { type Database, openDatabase } from '../../../src/store/database.ts';
 import type { Queryable } from '../../../src/store/tables.ts';
 
-/** Makes a link, and gives its path. */
+/** Creates a link, and returns its path. */
 async function link(make: (target: string, path: string) => Promise<void>, target: string, path: string) {
   await make(target, path);
   return path;
@@ -42,7 +42,7 @@ describe('a database in a file', () => {
     return account;
   };
 
-  /** Settings of the writing handle, which only transactions reach. */
+  /** Reads settings of the write connection, which only transactions use. */
   const setting = (db: Database, pragma: string) =>
     db.transaction(async (trx) => {
       const { rows } = await sql.raw<Record<string, unknown>>(`pragma ${pragma}`).execute(trx);
@@ -72,7 +72,7 @@ describe('a database in a file', () => {
     expect(order).toEqual([1, 1, 2, 2, 3, 3]);
   });
 
-  it('refuses a second gateway on the same file, in one clear line', async () => {
+  it('rejects a second gateway on the same file, in one clear line', async () => {
     await open();
     await expect(open()).rejects.toThrow(/^Another gateway is using .*chatgraph\.db\. Stop it first/);
   });
@@ -89,14 +89,14 @@ describe('a database in a file', () => {
     ],
     ['a path with ..', async (file) => `${dirname(file)}/../deep/${basename(file)}`],
     ['a relative path', async (file) => relative(process.cwd(), file)],
-  ])('refuses a second gateway on the same file by %s', async (_what, find) => {
+  ])('rejects a second gateway on the same file opened by %s', async (_what, find) => {
     await open();
     const other = await find(url.slice('sqlite:'.length));
     const second = openDatabase({ url: `sqlite:${other}`, role: 'gateway' });
     await expect(second).rejects.toThrow(/^Another gateway is using .*chatgraph\.db\. Stop it first/);
   });
 
-  it('refuses a file with two hard links, as SQLite keeps a log beside each', async () => {
+  it('rejects a file with two hard links, because SQLite would keep a log beside each', async () => {
     await open();
     const file = url.slice('sqlite:'.length);
     await link(hardLink, file, join(dir, 'other.db'));
@@ -132,7 +132,7 @@ describe('a database in a file', () => {
     await vi.waitFor(() => expect(listener).toHaveBeenCalledTimes(1), 1_000);
   });
 
-  it('refuses writes on a full disk, serves reads, and is ready to recover', async () => {
+  it('rejects writes on a full disk, serves reads, and recovers when there is space', async () => {
     const db = await open();
     const pages = Number(await setting(db, 'page_count'));
     await setting(db, `max_page_count = ${pages}`);

@@ -9,7 +9,7 @@ import { migrations } from '../../../src/store/migrations/migrations.ts';
 import type { Tables } from '../../../src/store/tables.ts';
 import { describeEngines, type TestEngine } from '../../helpers/databases.ts';
 
-/** A database as an earlier version left it. */
+/** Creates a database as an earlier version left it. */
 async function openAt(engine: TestEngine, name: string) {
   const { url, drop } = await engine.createEmpty();
   onTestFinished(drop);
@@ -52,10 +52,10 @@ describeEngines('a database of an earlier version', (engine) => {
     const ids = new Map<string, string[]>();
     let events = 0;
     for (const id of conversations) {
-      const place = { id, chatbot_id: chatbot, session_id: id, channel: 'API', status: 'OPEN', metadata: none };
+      const fields = { id, chatbot_id: chatbot, session_id: id, channel: 'API', status: 'OPEN', metadata: none };
       await db
         .insertInto('conversations')
-        .values({ ...owner, ...place, updated_at: at } as never)
+        .values({ ...owner, ...fields, updated_at: at } as never)
         .execute();
       ids.set(id, []);
     }
@@ -119,8 +119,8 @@ describeEngines('a database of an earlier version', (engine) => {
     expect(log.map((row) => row.chatbot_number)).toEqual([...log.keys()].map((index) => index + 1));
     expect(log).toHaveLength(12);
     for (const [conversation, expected] of ids) {
-      const told = log.filter((row) => row.conversation_id === conversation);
-      expect(told.map(({ number, message_id, lead_id }) => [number, message_id, lead_id])).toEqual(
+      const logged = log.filter((row) => row.conversation_id === conversation);
+      expect(logged.map(({ number, message_id, lead_id }) => [number, message_id, lead_id])).toEqual(
         expected.map((id, index) => [index + 1, id, null]),
       );
     }

@@ -22,7 +22,7 @@ describe('the committed chat page', () => {
   it('equals the output of `npm run build:web`, byte for byte', { timeout: 60_000 }, async () => {
     const folder = await mkdtemp(join(tmpdir(), 'chatgraph-web-'));
     onTestFinished(() => rm(folder, { recursive: true }));
-    // A process of its own: Vitest sets NODE_ENV, which is built into the bundle.
+    // The build runs in its own process, because Vitest sets NODE_ENV, which is built into the bundle.
     const { HOME = '', PATH = '' } = process.env;
     const args = [join(ROOT, 'node_modules/vite/bin/vite.js'), 'build', '--outDir', folder, '--emptyOutDir'];
     await promisify(execFile)(process.execPath, args, { cwd: ROOT, env: { HOME, PATH } });
@@ -34,7 +34,7 @@ describe('the committed chat page', () => {
     expect(gzipSync(script).byteLength).toBeLessThan(MAX_GZIPPED_BYTES);
     const style = await readFile(join(DIST, 'chat.css'), 'utf8');
     expect(style).not.toMatch(/url\(|@import/);
-    // Names of vocabularies, and a word about where bugs can be told, which are asked of nobody.
+    // XML namespaces and the address of a bug tracker, to which no requests are made.
     const hosts = [...String(script).matchAll(/https?:\/\/([\w.-]+)/g)].map(([, host]) => host);
     expect([...new Set(hosts)].sort()).toEqual(['github.com', 'www.w3.org']);
   });

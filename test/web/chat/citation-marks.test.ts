@@ -17,7 +17,7 @@ const cite = (end: number, passage: string | null = `passage ${end}`) => ({
   passage: passage === null ? null : { id: passage },
 });
 
-/** The text with the numbers of its marks in brackets. */
+/** The text with the numbers of its citation marks in brackets. */
 function mark(content: string, ...ends: number[]): string {
   const citations = numberCitations(ends.map((end, index) => cite(end, `passage ${index}`)));
   return splitAtMarks(insertMarks(content, citations))

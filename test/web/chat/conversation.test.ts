@@ -64,7 +64,7 @@ describe('the messages of the page', () => {
       let shown: readonly Message[] = [message('a', { status: 'STREAMING' })];
       let reached = 0;
       while (reached < text.length) {
-        // From anywhere before the end of what is known, as after a connection that was lost.
+        // Starts anywhere before the end of the known text, as after a lost connection.
         const offset = random.below(reached + 1);
         const end = Math.min(text.length, offset + 1 + random.below(20));
         shown = addDelta(shown, { messageId: 'a', offset, text: text.slice(offset, end) }) ?? [];

@@ -50,8 +50,8 @@ describe('an event on the page', () => {
     const typing = event('TypingChanged', { role: 'AGENT', isTyping: true });
     expect(applyEvent(state, typing)).toEqual({ isPersonTyping: true });
     expect(applyEvent(state, event('TypingChanged', { role: 'USER', isTyping: true }))).toEqual({});
-    const said = event('MessageCreated', { message: { ...reply, role: 'AGENT', status: 'COMPLETED' } });
-    expect(applyEvent(state, said)?.isPersonTyping).toBe(false);
+    const agentMessage = event('MessageCreated', { message: { ...reply, role: 'AGENT', status: 'COMPLETED' } });
+    expect(applyEvent(state, agentMessage)?.isPersonTyping).toBe(false);
   });
 
   it('is ignored when its type is unknown', () => {

@@ -9,7 +9,7 @@ import { openPage } from './support.ts';
 const QUESTIONS = ['How do I follow an answer?', 'What is a webhook of the moon?', 'How is the rate limit counted?'];
 
 describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROMIUM_PATH)', { timeout: 60_000 }, () => {
-  it('offers follow-up questions, sends one at a press, and offers none of an earlier answer', async () => {
+  it('offers follow-up questions of the last answer only, and sends one on a click', async () => {
     const { page, visitor, engine, gateway, problems } = await openPage();
     const answering = toJson({ ...DEFAULT_ANSWERING, suggestsFollowUps: true });
     await gateway.deps.db.transaction((trx) => trx.updateTable('chatbots').set({ answering }).execute());

@@ -5,7 +5,7 @@ import type { TestGateway } from '../../helpers/gateway.ts';
 import { delta, finish } from '../../helpers/models/engines.ts';
 import { openPage } from './support.ts';
 
-/** The back office of the demo's account. */
+/** A human agent's access to the demo's account. */
 async function openOffice(gateway: TestGateway) {
   const { account_id } = await gateway.deps.db.read
     .selectFrom('chatbots')
@@ -26,7 +26,7 @@ async function openOffice(gateway: TestGateway) {
       ask('mutation ($input: UpdateChatbotInput!) { updateChatbot(input: $input) { __typename } }', {
         input: { id: DEMO_CHATBOT_ID, leadForm: { title: 'Before we begin', fields } },
       }),
-    /** The conversation of the page, with what was left there. */
+    /** Reads the page's conversation and its leads. */
     async find() {
       const conversation = await gateway.deps.db.read.selectFrom('conversations').selectAll().executeTakeFirstOrThrow();
       return { conversation, leads: await gateway.deps.db.read.selectFrom('leads').selectAll().execute() };
@@ -76,7 +76,7 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     await expect.poll(visitor.announced).toBe('Grace wrote: It left **today**.');
     expect(await visitor.button('Regenerate').count()).toBe(0);
 
-    // Nobody but the person answers now.
+    // Now only the human agent answers.
     await visitor.ask('Thank you!');
     await visitor.seesMessages(4);
     await page.getByRole('alert').waitFor();

@@ -28,7 +28,7 @@ interface Message {
   readonly rating: string | null;
 }
 
-/** What the gateway has of the demo chatbot; `key` sees everything of its account. */
+/** Reads the demo chatbot from the gateway; `key` can read its whole account. */
 async function readDemo(gateway: TestGateway) {
   const row = await gateway.deps.db.read.selectFrom('chatbots').select('account_id').executeTakeFirstOrThrow();
   const key = await gateway.createKey(row.account_id, ['READ']);
@@ -40,11 +40,11 @@ async function readMessages(gateway: TestGateway): Promise<Message[]> {
   return (await readDemo(gateway)).conversations.nodes[0]?.messages.nodes ?? [];
 }
 
-/** Without what only Markdown has. */
+/** Removes Markdown syntax. */
 const plain = (text: string) => text.replaceAll(/[`*_\s]/g, '');
 
 describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROMIUM_PATH)', { timeout: 60_000 }, () => {
-  it('shows an answer as it grows, and opens the passage of a mark', async () => {
+  it('shows an answer as it grows, and opens the passage of a citation mark', async () => {
     const { page, visitor, engine, gateway, hosts, problems } = await openPage();
     const { sources } = await readDemo(gateway);
     const [source] = sources.nodes;
@@ -143,7 +143,7 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     await visitor.finds('What would you like to know?');
   });
 
-  it('shows the texts of people and models as text', async () => {
+  it('shows texts of people and models as text, not as HTML', async () => {
     const { page, visitor, engine, problems } = await openPage();
     const hostile = '<script>alert(1)</script><img src=x onerror=alert(2)> &lt;b&gt;';
     await visitor.ask(hostile);

@@ -26,7 +26,7 @@ async function readMessages({ url }: RunningGateway, key: string): Promise<Store
   return data.chatbot.conversations.nodes.flatMap(({ messages }) => messages.nodes);
 }
 
-/** The link that a start has printed. */
+/** The link to the chat page that the gateway printed at its start. */
 function linkOf({ stdout }: RunningGateway): string {
   return /Chat page +(\S+)/.exec(stdout)?.[1] ?? '';
 }
@@ -41,7 +41,7 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     await page.goto(linkOf(killed));
     await visitor.ask(QUESTION);
     await visitor.sees(/^\w+ \w+/);
-    const seen = await visitor.readAnswer();
+    const answerBefore = await visitor.readAnswer();
     expect(page.url()).toBe(`${killed.url}/chat/demo`);
     killed.kill('SIGKILL');
     await killed.exited;
@@ -53,14 +53,14 @@ describe.skipIf(browserPath === undefined)('the chat page (needs Chromium: CHROM
     expect(linkOf(gateway)).not.toBe(linkOf(killed));
     await visitor.finds('This link no longer works.');
     await expect.poll(() => visitor.composer.isDisabled()).toBe(true);
-    // What was said stays on the page, also what was cut off.
-    expect((await visitor.readAnswer()).startsWith(seen.trimEnd())).toBe(true);
+    // The messages stay on the page, including an interrupted one.
+    expect((await visitor.readAnswer()).startsWith(answerBefore.trimEnd())).toBe(true);
     await page.reload();
     await visitor.finds('This link no longer works.');
     await page.goto(linkOf(killed));
     await visitor.finds('This link no longer works.');
 
-    // In the same tab only the part after # changes.
+    // In the same tab, only the part of the URL after # changes.
     await page.goto(linkOf(gateway));
     await visitor.ask('What is a passage?');
     await visitor.button('Good answer').waitFor({ timeout: 30_000 });

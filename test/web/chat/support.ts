@@ -6,30 +6,30 @@ import { createScriptedEngine } from '../../helpers/models/engines.ts';
 
 const SLOW = { timeout: 15_000 };
 
-/** The demo's page, open in a browser, at a gateway whose answers the test decides. */
+/** Opens the demo's chat page in a browser, on a gateway whose answers the test scripts. */
 export async function openPage(options: Parameters<typeof openBrowser>[0] = {}) {
   const engine = createScriptedEngine();
   const gateway = await startGateway({
     env: { SEED_DEMO: 'true', RATE_LIMIT_PER_MINUTE: '60' },
     replaced: { engines: new Map([['builtin', engine]]) },
   });
-  // Before the browser, and so after it in the end: a gateway that closes waits for its sockets.
+  // Registered before the browser, so that it closes after it: a closing gateway waits for its sockets.
   onTestFinished(() => gateway.close());
   const opened = await openBrowser({ viewport: { width: 1000, height: 700 }, ...options });
   await opened.page.goto(linkOf(gateway));
   return { ...opened, engine, gateway, visitor: createVisitor(opened.page) };
 }
 
-/** The link of the demo's page, as the start prints it. */
+/** The link to the demo's page, as printed at the start. */
 export function linkOf({ url, deps }: TestGateway): string {
   return `${url}/chat/demo#${deps.keyring.sessions.secret}`;
 }
 
-/** The page as someone uses it. */
+/** The actions of a visitor on the page. */
 export function createVisitor(page: Page) {
   const answers = page.locator('.message.assistant');
   const composer = page.getByRole('textbox', { name: 'Your message', exact: true });
-  /** What the last answer shows, marks and sources left out. */
+  /** The shown text of the last answer, without citation marks and sources. */
   const readAnswer = async () =>
     (await answers.last().locator('.content').allTextContents()).join('').replaceAll('\u2060', '');
 
@@ -42,13 +42,13 @@ export function createVisitor(page: Page) {
       await composer.press('Enter');
     },
     readAnswer,
-    /** Waits until the last answer shows this. */
+    /** Waits until the last answer shows this text. */
     sees: (text: string | RegExp) => expect.poll(readAnswer, SLOW).toMatch(text),
     /** Waits until these questions and answers are shown. */
     seesMessages: (count: number) => expect.poll(() => page.locator('.messages > li').count(), SLOW).toBe(count),
     /** Waits for a text anywhere on the page. */
     finds: (text: string) => page.getByText(text).first().waitFor(SLOW),
-    /** Waits until the versions of the last answer or question are told so. */
+    /** Waits until the version counter of the last answer or question shows this. */
     seesVersion: (text: string) =>
       expect.poll(() => page.locator('.versions > span').last().textContent({ timeout: 15_000 }), SLOW).toBe(text),
     announced: () => page.locator('[aria-live=polite]').textContent(),

@@ -88,7 +88,7 @@ function Mark({ citation, onCitation }: { citation: ShownCitation; onCitation: O
   );
 }
 
-/** The sources again, below the reply: also those whose marks have no place in it. */
+/** The list of sources below the reply, including those whose marks could not be inserted. */
 function Sources({ citations, onCitation }: { citations: ShownCitation[]; onCitation: OnCitation }) {
   const first = citations.filter(
     (citation, index) => citations.findIndex((c) => c.number === citation.number) === index,
@@ -108,7 +108,7 @@ function Sources({ citations, onCitation }: { citations: ShownCitation[]; onCita
 
 type Regenerable = Pick<AnswerProps, 'message' | 'canRegenerate'>;
 
-/** Says that a reply ended early, and offers another. */
+/** Shows that a reply ended early, with a button to regenerate it. */
 function Ending({ message, canRegenerate }: Regenerable) {
   const chat = useChat();
   const text = FINAL_EVENT_TYPES[message.status];

@@ -11,7 +11,7 @@ import { MessageLog } from './message-log.tsx';
 import { PassageDialog } from './passage-dialog.tsx';
 import { StatusLine } from './status-line.tsx';
 
-/** The whole page. */
+/** The chat page. */
 export function App() {
   const chat = useChat();
   const state = useChatState();

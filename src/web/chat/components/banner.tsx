@@ -1,6 +1,6 @@
 import type { ConversationFieldsFragment } from '../documents.ts';
 
-/** Says who answers, if it is not the chatbot. */
+/** Shows whether a person answers, or has been asked to. */
 export function Banner({ conversation }: { conversation: ConversationFieldsFragment | undefined }) {
   const text = describe(conversation);
   return (

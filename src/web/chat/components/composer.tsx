@@ -9,7 +9,7 @@ const MAX_CHARS = 8_000;
 const FIELD = 'question';
 
 /**
- * Focuses the composer after the pressed control disappears. Not after a touch, as the keyboard would cover the page.
+ * Focuses the composer after the pressed control disappears; not after a touch, when the keyboard would cover the page.
  */
 export function focusComposer({ detail }: MouseEvent): void {
   const isByKeyboard = detail === 0;
@@ -21,7 +21,7 @@ export function Composer({ isBusy, isDisabled }: { isBusy: boolean; isDisabled: 
   const chat = useChat();
   const [text, setText] = useState('');
   const field = useRef<HTMLTextAreaElement>(null);
-  const tellTyping = useMemo(() => createTypingNotifier(chat), [chat]);
+  const notifyTyping = useMemo(() => createTypingNotifier(chat), [chat]);
 
   useLayoutEffect(() => {
     const { current } = field;
@@ -61,7 +61,7 @@ export function Composer({ isBusy, isDisabled }: { isBusy: boolean; isDisabled: 
         value={text}
         onInput={({ currentTarget }) => {
           setText(currentTarget.value);
-          tellTyping();
+          notifyTyping();
         }}
         onKeyDown={sendOnEnter}
       />

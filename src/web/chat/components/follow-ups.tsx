@@ -1,7 +1,7 @@
 import { useChat } from '../use-chat.ts';
 import { focusComposer } from './composer.tsx';
 
-/** Suggested questions; a press sends one. */
+/** Suggested questions as buttons; pressing one sends the question. */
 export function FollowUps({ questions }: { questions: readonly string[] }) {
   const chat = useChat();
   if (questions.length === 0) return null;

@@ -4,7 +4,7 @@ import { type LeadForm, readLeadForm, requestHandoff } from '../handoff.ts';
 import { useChat } from '../use-chat.ts';
 import { Dialog } from './dialog.tsx';
 
-/** Requests a person, with the data that the chatbot's lead form asks for. */
+/** The dialog to request a person, with the fields of the chatbot's lead form. */
 export function HandoffDialog({ onClose }: { onClose(): void }) {
   const chat = useChat();
   const [form, setForm] = useState<LeadForm>();

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 
-/** Icons for buttons. They have no text: the button has a name. */
+/** An icon for a button. It has no text, because the button has an accessible name. */
 function Icon({ children }: { children: ComponentChildren }) {
   return (
     <svg

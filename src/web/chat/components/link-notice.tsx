@@ -1,6 +1,6 @@
 import { EXPIRED } from '../session.ts';
 
-/** Explains the link that the page needs. */
+/** Explains that the page needs a valid link. */
 export function LinkNotice({ isExpired = false }: { isExpired?: boolean }) {
   return (
     <main class="notice">

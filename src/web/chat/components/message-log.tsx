@@ -9,12 +9,12 @@ import { PendingQuestion } from './pending-question.tsx';
 import { Question } from './question.tsx';
 import { Dots } from './typing.tsx';
 
-/** The maximum distance from the end at which a reader counts as at the end. */
+/** The maximum distance from the end at which the visitor counts as being at the end. */
 const NEAR_PX = 60;
 
 /**
- * The conversation. It is not a live region: finished messages are announced elsewhere as a whole. It scrolls with new
- * messages while the reader is at the end.
+ * The messages of the conversation. It is not a live region: a separate one announces finished messages. It scrolls
+ * with new messages while the visitor is at the end.
  */
 export function MessageLog({ state, onCitation }: { state: ChatState; onCitation(citation: ShownCitation): void }) {
   const chat = useChat();
@@ -66,7 +66,7 @@ export function MessageLog({ state, onCitation }: { state: ChatState; onCitation
   );
 }
 
-/** All versions of a message have the same key: the focus stays when another version is shown. */
+/** All versions of a message have the same key, so that the focus stays when another version is shown. */
 const keyOf = ({ parent }: Message) => parent?.id ?? 'first';
 
 function Welcome() {
@@ -110,7 +110,7 @@ function useEnd(state: ChatState) {
       wasAtEnd.current = current.scrollHeight - current.scrollTop - current.clientHeight < NEAR_PX;
       setAtEnd(wasAtEnd.current);
     };
-    // An on-screen keyboard makes the log smaller.
+    // The log shrinks when an on-screen keyboard opens.
     const resized = new ResizeObserver(() => {
       if (wasAtEnd.current) scrollToEnd();
     });
@@ -126,7 +126,7 @@ function useEnd(state: ChatState) {
     if (wasAtEnd.current) scrollToEnd();
   }, [messages, pending, isPersonTyping]);
 
-  // After a send the visitor wants to see the message.
+  // A sent message is scrolled into view.
   const count = pending.length;
   const lastCount = useRef(count);
   useLayoutEffect(() => {

@@ -71,7 +71,7 @@ function EditForm({ message, onClose }: { message: Message; onClose(): void }) {
       onSubmit={(event) => void save(event)}
       onKeyDown={(event) => {
         if (event.key === 'Escape') {
-          // Otherwise Esc would stop the reply as well.
+          // Otherwise Esc would also stop the reply.
           event.preventDefault();
           onClose();
         }

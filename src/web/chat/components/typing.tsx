@@ -1,4 +1,4 @@
-/** Three moving dots: someone is typing. */
+/** Three moving dots: the typing indicator. */
 export function Dots({ label }: { label: string }) {
   return (
     <p class="dots">

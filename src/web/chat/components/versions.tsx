@@ -3,7 +3,7 @@ import { useChat } from '../use-chat.ts';
 import { selectVersion } from '../versions.ts';
 import { NextIcon, PreviousIcon } from './icons.tsx';
 
-/** Shows which version of a message this is, with buttons to the others. */
+/** Shows the number of the displayed version of a message, with buttons for the other versions. */
 export function Versions({ message: { id, siblings } }: { message: Message }) {
   const chat = useChat();
   if (siblings.length < 2) return null;

@@ -1,16 +1,16 @@
-/** What a vendor's model is to say, in no vendor's words. */
+/** An answer of a provider's model, independent of any wire format. */
 export interface VendorAnswer {
-  /** Thoughts, and text, in the pieces in which they are streamed. */
+  /** Reasoning and text, in the pieces in which they are streamed. */
   readonly reasoning?: readonly string[];
   readonly text?: readonly string[];
   readonly tool?: { readonly name: string; readonly input: Readonly<Record<string, unknown>> };
-  /** Absent: what it says was all. */
+  /** Why the answer is incomplete; absent if it is complete. */
   readonly finish?: 'length' | 'filter';
-  /** Null: it tells none; absent: `USAGE`. */
+  /** Null: the provider reports no usage; absent: `USAGE`. */
   readonly usage?: VendorUsage | null;
 }
 
-/** What an answer took, `cached` of the input and `reasoning` of the output. */
+/** The tokens of an answer; `cached` is part of `input`, `reasoning` part of `output`. */
 export interface VendorUsage {
   readonly input: number;
   readonly cached: number;
@@ -18,36 +18,36 @@ export interface VendorUsage {
   readonly reasoning: number;
 }
 
-/** What answers take that say nothing else. */
+/** The default usage of an answer. */
 export const USAGE: VendorUsage = { input: 120, cached: 40, output: 30, reasoning: 10 };
 
-/** Why a vendor refuses a request. */
+/** Why a provider refuses a request. */
 export type Refusal = 'key' | 'model' | 'limit' | 'quota' | 'broken' | 'long' | 'filtered';
 
-/** A response that is no stream of an answer. */
+/** A response that refuses a request instead of streaming an answer. */
 export interface RefusalResponse {
   readonly status: number;
   readonly body: unknown;
-  /** Absent: none. */
+  /** Additional headers. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** One vendor's wire format. */
+/** One provider's wire format. */
 export interface Protocol {
-  /** Whether requests for an answer go there; relative to the base URL. */
+  /** Matches the path of requests for an answer, relative to the base URL. */
   readonly path: RegExp;
   /** The events of an answer, each with the blank line that ends it. */
   writeEvents(answer: VendorAnswer, model: string): string[];
-  /** An event that tells of an error in mid-stream. */
+  /** An event that reports an error in mid-stream. */
   writeError(message: string): string;
   refuse(why: Refusal, key: string): RefusalResponse;
 }
 
-/** One event of a stream. */
+/** Formats one event of a stream. */
 export function writeEvent(data: unknown, event?: string): string {
   const name = event === undefined ? '' : `event: ${event}\n`;
   return `${name}data: ${JSON.stringify(data)}\n\n`;
 }
 
-/** What comes back from the vendor with every thought, to be given back in the next round. */
+/** The signature that the provider attaches to reasoning, and that the next request must send back. */
 export const SIGNATURE = 'c2lnbmVk';

@@ -42,7 +42,7 @@ function writeMessage(
     index++;
   };
   const { input, cached, output, reasoning: thinking } = usage ?? { input: 0, cached: 0, output: 0, reasoning: 0 };
-  const taken = { input_tokens: input - cached, cache_creation_input_tokens: 0, cache_read_input_tokens: cached };
+  const inputUsage = { input_tokens: input - cached, cache_creation_input_tokens: 0, cache_read_input_tokens: cached };
   const message = {
     id: 'msg_1',
     type: 'message',
@@ -52,7 +52,7 @@ function writeMessage(
     stop_reason: null,
     stop_sequence: null,
   };
-  write('message_start', { message: { ...message, usage: { ...taken, output_tokens: usage ? 1 : 0 } } });
+  write('message_start', { message: { ...message, usage: { ...inputUsage, output_tokens: usage ? 1 : 0 } } });
   write('ping');
   if (reasoning.length > 0)
     writeBlock({ type: 'thinking', thinking: '', signature: '' }, [
@@ -75,7 +75,7 @@ function writeMessage(
   const reason = finish === 'length' ? 'max_tokens' : finish === 'filter' ? 'refusal' : tool ? 'tool_use' : 'end_turn';
   write('message_delta', {
     delta: { stop_reason: reason, stop_sequence: null },
-    usage: { ...taken, output_tokens: output, output_tokens_details: { thinking_tokens: thinking } },
+    usage: { ...inputUsage, output_tokens: output, output_tokens_details: { thinking_tokens: thinking } },
   });
   write('message_stop');
   return events;

@@ -2,13 +2,13 @@ import { type Protocol, type Refusal, USAGE, type VendorAnswer, type VendorUsage
 
 type Refusals = Record<Refusal, [status: number, error: string | Readonly<Record<string, unknown>>]>;
 
-/** In what the servers differ that speak OpenAI's chat protocol. */
+/** How servers of OpenAI's chat protocol differ from each other. */
 interface Dialect {
   readonly refusals: Refusals;
-  /** The field of thoughts. */
+  /** The field that carries reasoning. */
   readonly reasoning: 'reasoning_content' | 'reasoning';
   readonly filterReason: string;
-  /** Whether usage comes with the last choice; else it comes in a chunk without one. */
+  /** Whether usage comes with the last choice; otherwise in a separate chunk without choices. */
   readonly endsWithUsage: boolean;
 }
 
@@ -88,7 +88,7 @@ const GLM: Dialect = {
   },
 };
 
-/** As Ollama, vLLM and llama.cpp refuse. */
+/** The errors of Ollama, vLLM and llama.cpp. */
 const OPEN: Dialect = {
   reasoning: 'reasoning',
   filterReason: 'content_filter',
@@ -146,7 +146,7 @@ function writeChunks(dialect: Dialect, answer: VendorAnswer, model: string): str
   const head = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1_790_000_000, model };
   const write = (delta: object, more: object = {}) =>
     writeEvent({ ...head, choices: [{ index: 0, delta, logprobs: null, finish_reason: null, ...more }] });
-  const told = usage && { usage: toUsage(usage) };
+  const usageField = usage && { usage: toUsage(usage) };
   const reason = answer.finish === 'length' ? 'length' : dialect.filterReason;
   const finish = { finish_reason: answer.finish ? reason : tool ? 'tool_calls' : 'stop' };
   const input = JSON.stringify(tool?.input);
@@ -166,8 +166,8 @@ function writeChunks(dialect: Dialect, answer: VendorAnswer, model: string): str
         ]
       : []),
     ...(dialect.endsWithUsage
-      ? [writeEvent({ ...last, ...told })]
-      : [writeEvent(last), ...(told ? [writeEvent({ ...head, choices: [], ...told })] : [])]),
+      ? [writeEvent({ ...last, ...usageField })]
+      : [writeEvent(last), ...(usageField ? [writeEvent({ ...head, choices: [], ...usageField })] : [])]),
     'data: [DONE]\n\n',
   ];
 }

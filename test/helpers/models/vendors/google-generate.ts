@@ -13,7 +13,7 @@ const REFUSALS: Record<Refusal, [code: number, status: string, message: string]>
   ],
   filtered: [400, 'INVALID_ARGUMENT', 'The prompt could not be submitted: PROHIBITED_CONTENT.'],
 };
-/** When it is to be asked again; the day's quota comes back much later than that of a minute. */
+/** How long to wait before a retry; a daily quota resets much later than one per minute. */
 const RETRY_DELAYS: Partial<Record<Refusal, string>> = { limit: '0.05s', quota: '34200s' };
 
 /** Gemini's API. Source: https://ai.google.dev/api/generate-content */
@@ -30,7 +30,7 @@ export const googleGenerate: Protocol = {
   },
 };
 
-/** Its lines end as those of HTTP do. */
+/** Formats an event; Gemini ends its lines with CRLF. */
 function writeChunk(data: unknown): string {
   return `data: ${JSON.stringify(data)}\r\n\r\n`;
 }

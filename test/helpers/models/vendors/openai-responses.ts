@@ -80,7 +80,7 @@ const XAI_REFUSALS: Record<Refusal, [status: number, code: string, error: string
   ],
 };
 
-/** xAI's responses API: OpenAI's events, errors of its own. Source: https://docs.x.ai/docs/api-reference */
+/** xAI's responses API: OpenAI's events, but other errors. Source: https://docs.x.ai/docs/api-reference */
 export const xaiResponses: Protocol = {
   path: /^\/responses$/,
   writeEvents: writeResponses,
@@ -105,9 +105,9 @@ function writeResponses(
     events.push(writeEvent({ type, sequence_number: events.length, ...data }, type));
   };
   const response = { id: 'resp_1', object: 'response', created_at: 1_790_000_000, model, service_tier: 'default' };
-  const begun = { ...response, status: 'in_progress', output: [], incomplete_details: null, usage: null };
-  write('response.created', { response: begun });
-  write('response.in_progress', { response: begun });
+  const started = { ...response, status: 'in_progress', output: [], incomplete_details: null, usage: null };
+  write('response.created', { response: started });
+  write('response.in_progress', { response: started });
   if (reasoning.length > 0) {
     const at = { item_id: 'rs_1', output_index: output.length, summary_index: 0 };
     const item = {

@@ -10,52 +10,52 @@ import { googleGenerate } from './google-generate.ts';
 import { openaiResponses, xaiResponses } from './openai-responses.ts';
 
 /**
- * What goes wrong with an answer: nothing is ever sent; no more after its first text; the response ends there, or its
- * connection breaks; an event that cannot be read; an error that quotes the key; there is no end to it, whether or not
- * anybody listens; or none to a line, or to an event of many lines.
+ * What goes wrong with an answer, all but `silent` after its first text: `silent` sends nothing, `stuck` nothing more,
+ * `ended` ends the response, `reset` breaks the connection, `garbage` sends an unreadable event, `error` an error that
+ * quotes the key, `endless` the text again and again, `line` an endless line, `lines` an endless event of many lines.
  */
 export type Mishap = 'silent' | 'stuck' | 'ended' | 'reset' | 'garbage' | 'error' | 'endless' | 'line' | 'lines';
 
-/** How one request is replied to. */
+/** The response to one request. */
 export type Reply =
   | (VendorAnswer & {
       readonly mishap?: Mishap;
-      /** Between two events, and before the end; absent: none. */
+      /** The pause before each event and before the end; by default 0. */
       readonly paceMs?: number;
-      /** Whether it comes byte by byte. */
+      /** Whether the response is sent byte by byte. */
       readonly isSliced?: boolean;
     })
   | {
       readonly refusal: Refusal;
-      /** Whether its body never ends. */
+      /** Whether the body never ends. */
       readonly isEndless?: boolean;
-      /** Besides those that the vendor sends. */
+      /** Headers in addition to the provider's own. */
       readonly headers?: Readonly<Record<string, string>>;
     };
 
-/** A request as it came. */
+/** A received request. */
 export interface VendorRequest {
-  /** From the base URL on, with the query. */
+  /** The path relative to the base URL, with the query. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
-  /** Where it came from, which tells connections apart. */
+  /** The client's port, which tells connections apart. */
   readonly port: number | undefined;
   // biome-ignore lint/suspicious/noExplicitAny: it is what the test looks into.
   readonly body: any;
 }
 
-/** A server on this machine that speaks as one vendor's does. */
+/** A fake provider on this machine. */
 export interface Vendor {
-  /** The base URL, as a setting would name it. */
+  /** The base URL, as a value for the setting. */
   readonly url: string;
-  /** Replies to requests in this order; the last one counts for all that follow. At first there is a short answer. */
+  /** Sets the responses to the next requests, the last for all later ones. Until then, each gets a short answer. */
   reply(...replies: readonly [Reply, ...Reply[]]): void;
   readonly requests: readonly VendorRequest[];
-  /** Requests that are being replied to. */
+  /** The number of requests whose response is still open. */
   readonly underWay: number;
-  /** Connections that are open now. */
+  /** The number of open connections. */
   readonly openSockets: number;
-  /** Ends all that is under way. */
+  /** Stops the server and closes its connections. */
   close(): Promise<void>;
 }
 
@@ -71,7 +71,7 @@ const PROTOCOLS: Readonly<Record<Provider, Protocol>> = {
 };
 const BASE = '/v1';
 
-/** Starts a vendor's server. Knows no test runner; whoever starts it closes it. */
+/** Starts a fake provider. It does not depend on the test runner, so the caller must close it. */
 export async function startVendor(provider: Provider): Promise<Vendor> {
   const protocol = PROTOCOLS[provider];
   const requests: VendorRequest[] = [];
@@ -110,8 +110,8 @@ export async function startVendor(provider: Provider): Promise<Vendor> {
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${BASE}`,
-    reply(...given) {
-      replies = given;
+    reply(...next) {
+      replies = next;
     },
     requests,
     get underWay() {
@@ -177,7 +177,7 @@ async function answer(
   }
 }
 
-/** The event with the first text, or the one in the middle where there is no text. */
+/** The index of the event with the first text, or of the middle event if there is no text. */
 function findMiddle(events: readonly string[], { text = [] }: VendorAnswer): number {
   const first = text[0] && JSON.stringify(text[0]);
   return first === undefined ? events.length >> 1 : events.findIndex((event) => event.includes(first));
@@ -187,7 +187,7 @@ async function writeOn(response: ServerResponse, text: string): Promise<void> {
   while (!response.closed) await write(response, text);
 }
 
-/** Writes, and waits until it is on its way; others have their turn between two writes. */
+/** Writes, and waits for backpressure; yields to the event loop after each write. */
 async function write(response: ServerResponse, data: string | number): Promise<void> {
   const bytes = typeof data === 'number' ? Buffer.of(data) : data;
   if (!response.write(bytes) && !response.closed)
