@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import { isThere, TEST_DATABASE_URL, TEST_REDIS_URL } from './test/helpers/servers.ts';
+import { isReachable, TEST_DATABASE_URL, TEST_REDIS_URL } from './test/helpers/servers.ts';
 import { slowestFiles } from './test/helpers/slowest-files.ts';
 
 // The files of tests lie in memory where there is room: waiting for a disk would take a third of the time.
@@ -9,7 +9,7 @@ const MEMORY = '/dev/shm';
 const memory = await statfs(MEMORY).catch(() => undefined);
 if (memory !== undefined && memory.bavail * memory.bsize > 4 * 1024 ** 3) process.env.TMPDIR = MEMORY;
 
-const hasScale = (await Promise.all([TEST_DATABASE_URL, TEST_REDIS_URL].map(isThere))).every(Boolean);
+const hasScale = (await Promise.all([TEST_DATABASE_URL, TEST_REDIS_URL].map(isReachable))).every(Boolean);
 if (!hasScale) process.stderr.write('Skipped: the stack of Postgres and Redis, which are not both there.\n');
 
 /** Rules that no stack can change: they run once. */

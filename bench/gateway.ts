@@ -28,7 +28,7 @@ export function startGateway(
 }
 
 /** @throws if the gateway's metrics count a refusal. GraphQL also refuses with status 200, so no status shows it. */
-export async function requireNoRefusals({ url }: Server): Promise<void> {
+export async function assertNoFailedRequests({ url }: Server): Promise<void> {
   const metrics = await (await fetch(`${url}/metrics`)).text();
   const refusals = metrics
     .split('\n')

@@ -5,7 +5,7 @@ import type { Benchmark, Figure } from './benchmark.ts';
 import type { Score } from './conductor.ts';
 import { type BenchAccount, fillDatabase } from './data.ts';
 import { costPerToken, type Side, STREAMS, takeTurns } from './deliver.ts';
-import { requireNoRefusals, startGateway } from './gateway.ts';
+import { assertNoFailedRequests, startGateway } from './gateway.ts';
 import { CORES, type Server, startServer } from './server.ts';
 
 /** The rate of a fast model. */
@@ -49,7 +49,7 @@ export const models: Benchmark = {
         { ...gatewaySide, audience: 'alike' },
       ];
       const results = await takeTurns(bench, sides, (side) => costPerToken(side, WRITTEN));
-      await requireNoRefusals(gateway);
+      await assertNoFailedRequests(gateway);
       const [many = [], answers = [], one = [], audience = []] = results.map((side) => side.map(({ cost }) => cost));
       const figures: Figure[] = [
         {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Benchmark } from './benchmark.ts';
 import { compareRequests } from './compare.ts';
 import { type BenchAccount, fillDatabase } from './data.ts';
-import { requireNoRefusals, startGateway } from './gateway.ts';
+import { assertNoFailedRequests, startGateway } from './gateway.ts';
 import type { Shot } from './load.ts';
 import { type Server, startServer } from './server.ts';
 
@@ -66,7 +66,7 @@ function createQueryBenchmark(name: string, { goal, what, target, query, variabl
           { server: gateway, shot },
           { server: floor, shot: { ...shot, url: floor.url } },
         );
-        await requireNoRefusals(gateway);
+        await assertNoFailedRequests(gateway);
         return [
           {
             goal,

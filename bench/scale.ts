@@ -6,7 +6,7 @@ import { type Comparison, compareRequests } from './compare.ts';
 import type { Score } from './conductor.ts';
 import { type BenchAccount, fillDatabase } from './data.ts';
 import { CROWD, costPerToken, deliver, FAST, PACED, type Side, STREAMS, type TokenCost, takeTurns } from './deliver.ts';
-import { requireNoRefusals, startGateway } from './gateway.ts';
+import { assertNoFailedRequests, startGateway } from './gateway.ts';
 import { DASHBOARD, shotOf } from './queries.ts';
 import { createScaleStack, type ScaleStack } from './scale-stack.ts';
 import type { Server } from './server.ts';
@@ -69,7 +69,7 @@ async function withGateways<T>({ settings }: ScaleStack, work: (gateways: Gatewa
     const single = { server: await start(), account: singleAccount };
     const scaled = { server: await start({ settings }), account: scaledAccount };
     const result = await work({ single, scaled, second: await start({ settings }) });
-    for (const server of opened) await requireNoRefusals(server);
+    for (const server of opened) await assertNoFailedRequests(server);
     return result;
   } finally {
     for (const server of opened) await server.close();

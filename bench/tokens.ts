@@ -5,7 +5,7 @@ import type { Bench, Benchmark, Figure } from './benchmark.ts';
 import type { Score } from './conductor.ts';
 import { fillDatabase } from './data.ts';
 import { CROWD, costPerToken, deliver, FAST, PACED, type Side, STREAMS, type TokenCost, takeTurns } from './deliver.ts';
-import { requireNoRefusals, startGateway } from './gateway.ts';
+import { assertNoFailedRequests, startGateway } from './gateway.ts';
 import { type Server, startServer } from './server.ts';
 
 /** A server, and the account that the load uses. */
@@ -149,7 +149,7 @@ async function withServers<T>(work: (servers: Servers) => Promise<T>, settings: 
     const floor = await startServer({ script: 'bench/token-floor.ts', env: {}, logPath: join(dir, 'floor.log') });
     opened.push(floor);
     const result = await work({ gateway: { server: gateway, account }, floor: { server: floor, account } });
-    await requireNoRefusals(gateway);
+    await assertNoFailedRequests(gateway);
     return result;
   } finally {
     for (const server of opened) await server.close();

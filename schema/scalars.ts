@@ -38,7 +38,7 @@ builder.scalarType('JSON', {
 });
 
 /** Parses the value of a JSON field; returns `{}` without parsing once the response is too large. */
-export function parseForAnswer(text: JsonText): unknown {
+export function parseForResponse(text: JsonText): unknown {
   return findBudget()?.excess === undefined ? fromJson(text) : {};
 }
 

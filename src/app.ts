@@ -157,8 +157,8 @@ export async function startGateway(config: Config, overrides: Partial<Deps> = {}
     const stopRemoving = startRemovingChatbots(deps);
     listenForAnnouncements(deps);
     if (config.secretKeys.length > 1) {
-      deps.background.run('seal keys anew', () => resealProviderKeys(deps));
-      deps.background.run('seal webhooks anew', () => resealWebhooks(deps));
+      deps.background.run('re-encrypt provider keys', () => resealProviderKeys(deps));
+      deps.background.run('re-encrypt webhook secrets', () => resealWebhooks(deps));
     }
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     return {

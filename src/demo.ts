@@ -5,7 +5,7 @@ import { createChatbot } from './chatbots/chatbots.ts';
 import type { Deps } from './deps.ts';
 import { BUILTIN, PROVIDERS } from './domain/providers.ts';
 import { createSource } from './sources/sources.ts';
-import { findPagedChatbot, type PagedChatbot } from './store/chat-pages.ts';
+import { type ChatPageChatbot, findPagedChatbot } from './store/chat-pages.ts';
 
 /** The id of the demo chatbot, the same in every installation, so that documentation and examples can name it. */
 export const DEMO_CHATBOT_ID = '01900000-0000-7000-8000-000000000003';
@@ -45,7 +45,7 @@ export async function seedDemo(
 }
 
 /** The demo chatbot's fields for its page. */
-export type DemoChatbot = PagedChatbot;
+export type DemoChatbot = ChatPageChatbot;
 
 /** Finds the demo chatbot; undefined if there is none. */
 export async function findDemoChatbot({ db }: Pick<Deps, 'db'>): Promise<DemoChatbot | undefined> {

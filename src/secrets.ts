@@ -9,7 +9,7 @@ import { InvalidInputError, StartupError, StorageUnavailableError } from './doma
 export type SecretPurpose = 'provider-key' | 'webhook';
 
 /** The database field that a sealed text belongs to. Copied to another field, the text cannot be unsealed. */
-export interface SecretPlace {
+export interface SecretLocation {
   readonly table: string;
   readonly row: string;
   readonly column: string;
@@ -22,9 +22,9 @@ export interface Sealer {
    * @throws InvalidInputError when there is no key, which means Postgres without `SECRET_KEY`; StorageUnavailableError
    * when the key file cannot be created because the disk fails.
    */
-  seal(purpose: SecretPurpose, place: SecretPlace, text: string): string;
+  seal(purpose: SecretPurpose, place: SecretLocation, text: string): string;
   /** Unseals a text; undefined if it was sealed with an unknown key or for another place, or was altered. */
-  unseal(purpose: SecretPurpose, place: SecretPlace, sealed: string): string | undefined;
+  unseal(purpose: SecretPurpose, place: SecretLocation, sealed: string): string | undefined;
   /** Whether a text was sealed with a key other than the newest. */
   isOutdated(sealed: string): boolean;
   /**
@@ -106,7 +106,7 @@ function nameOf(key: Buffer): string {
   return derive(key, 'name').toString('hex', 0, 4);
 }
 
-function encodePlace({ table, row, column }: SecretPlace): Buffer {
+function encodePlace({ table, row, column }: SecretLocation): Buffer {
   return Buffer.from(JSON.stringify([table, row, column]));
 }
 

@@ -6,7 +6,7 @@ import { findChatbotBySlug, listChatbots } from '../../src/store/chatbots.ts';
 import { builder, type FieldExtensions } from '../builder.ts';
 import { pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
-import { parseForAnswer } from '../scalars.ts';
+import { parseForResponse } from '../scalars.ts';
 import { AnsweringInput, AnsweringRef } from './answering.ts';
 
 const LeadFieldRef = builder.objectRef<LeadField>('LeadField').implement({
@@ -93,7 +93,7 @@ export const ChatbotRef = builder.objectRef<Chatbot>('Chatbot').implement({
     metadata: t.field({
       type: 'JSON',
       description: 'Custom data of the account; an object.',
-      resolve: (chatbot) => parseForAnswer(chatbot.metadata),
+      resolve: (chatbot) => parseForResponse(chatbot.metadata),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time of creation.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'The time of the last change of a field.' }),

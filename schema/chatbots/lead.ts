@@ -6,7 +6,7 @@ import { builder } from '../builder.ts';
 import { pageExtensions, paginate } from '../connection.ts';
 import { ConversationRef } from '../conversations/conversation.ts';
 import { Node } from '../node.ts';
-import { parseForAnswer } from '../scalars.ts';
+import { parseForResponse } from '../scalars.ts';
 import { CONTENT } from '../scopes.ts';
 import { ChatbotRef } from './chatbot.ts';
 
@@ -41,7 +41,7 @@ export const LeadRef = builder.objectRef<Lead>('Lead').implement({
       authScopes: CONTENT,
       description:
         'The values of all other form fields by name; an object, which may be empty. Needs `READ` or `CHAT`.',
-      resolve: (lead) => parseForAnswer(lead.customData),
+      resolve: (lead) => parseForResponse(lead.customData),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'The time when the visitor left the details.' }),
   }),

@@ -14,7 +14,7 @@ import { builder } from '../builder.ts';
 import { ChatbotRef } from '../chatbots/chatbot.ts';
 import { pageExtensions, paginate } from '../connection.ts';
 import { Node } from '../node.ts';
-import { parseForAnswer } from '../scalars.ts';
+import { parseForResponse } from '../scalars.ts';
 import { CONTENT } from '../scopes.ts';
 
 const ConversationStatus = builder.enumType('ConversationStatus', {
@@ -102,7 +102,7 @@ ConversationRef.implement({
       type: 'JSON',
       authScopes: CONTENT,
       description: 'The metadata of the first message; an object, empty if none was sent. Needs `READ` or `CHAT`.',
-      resolve: (conversation) => parseForAnswer(conversation.metadata),
+      resolve: (conversation) => parseForResponse(conversation.metadata),
     }),
     lastMessage: t.field({
       type: MessageRef,

@@ -25,7 +25,7 @@ import { builder, type FieldExtensions } from '../builder.ts';
 import { ConversationRef, MessageRef } from '../conversations/conversation.ts';
 import { Node } from '../node.ts';
 import { itsConversation, itsNotice, itsReply, replyPayload, storedMessage } from '../payloads.ts';
-import { parseForAnswer } from '../scalars.ts';
+import { parseForResponse } from '../scalars.ts';
 import { CONTENT } from '../scopes.ts';
 import { PassageRef, SourceRef } from '../sources/source.ts';
 
@@ -152,7 +152,7 @@ MessageRef.implement({
       type: 'JSON',
       authScopes: CONTENT,
       description: 'The metadata sent with the message; an object, empty if none was sent. Needs `READ` or `CHAT`.',
-      resolve: (message) => parseForAnswer(message.metadata),
+      resolve: (message) => parseForResponse(message.metadata),
     }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',

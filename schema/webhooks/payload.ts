@@ -5,7 +5,7 @@ import { builder } from '../builder.ts';
 import { ChatbotRef } from '../chatbots/chatbot.ts';
 import { LeadRef } from '../chatbots/lead.ts';
 import { ConversationRef, MessageRef } from '../conversations/conversation.ts';
-import { parseForAnswer } from '../scalars.ts';
+import { parseForResponse } from '../scalars.ts';
 import { SourceRef } from '../sources/source.ts';
 import { WebhookEvent } from './event.ts';
 
@@ -56,7 +56,7 @@ const WebhookPayload = builder.interfaceRef<WebhookEventOf>('WebhookPayload').im
       type: 'JSON',
       authScopes: READ,
       description: 'The `data` of the default body, recorded at the time of the event: see `webhookEvents`.',
-      resolve: ({ data }) => parseForAnswer(data),
+      resolve: ({ data }) => parseForResponse(data),
     }),
   }),
 });

@@ -15,7 +15,7 @@ export function createNotify(logger: Pick<Logger, 'error'> | undefined): Notify 
     } catch (err) {
       if (failed.has(listener)) return;
       failed.add(listener);
-      logger?.error({ err }, 'a listener failed; going on');
+      logger?.error({ err }, 'a listener failed; continuing');
     }
   };
 }

@@ -10,7 +10,7 @@ interface PageExchange {
 }
 
 /** The Content-Security-Policy of every response that is not a page: a browser that opens it runs and loads nothing. */
-export const ANSWER_POLICY = "default-src 'none'; frame-ancestors 'none'";
+export const RESPONSE_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 const PAGE_HEADERS = {
   'Cache-Control': 'no-cache',
@@ -25,7 +25,7 @@ const PAGE_HEADERS = {
 const ASSET_HEADERS = {
   'Cache-Control': 'public, max-age=31536000, immutable',
   'Cross-Origin-Resource-Policy': 'same-origin',
-  'Content-Security-Policy': ANSWER_POLICY,
+  'Content-Security-Policy': RESPONSE_POLICY,
   Vary: 'Accept-Encoding',
 };
 

@@ -9,7 +9,7 @@ import {
 import { countIntrospection, isOfSchema } from './introspection-cost.ts';
 import { QUERY_LIMITS, tooComplex } from './parse-document.ts';
 import { createSelectionMeter, fragmentOf } from './query-cost.ts';
-import { listDearest } from './response-limit.ts';
+import { listMostExpensive } from './response-limit.ts';
 
 /**
  * Measures a validated operation and refuses it if it is too large. An object with its plain values costs 1; a list
@@ -40,13 +40,13 @@ export function measureOperation(
       field: nameOf(field),
       cost: isOfSchema(field) ? introspection : meter.measureField(field, root).cost,
     }));
-    throw tooComplex('cost', QUERY_LIMITS.cost, { size: cost, parts: listDearest(parts) });
+    throw tooComplex('cost', QUERY_LIMITS.cost, { size: cost, parts: listMostExpensive(parts) });
   }
   if (operation.operation === 'mutation' && size.bytes > QUERY_LIMITS.mutationBytes) {
     const parts = fields.map((field) => ({ field: nameOf(field), cost: meter.measureField(field, root).bytes }));
     throw tooComplex('largest possible answer in bytes', QUERY_LIMITS.mutationBytes, {
       size: size.bytes,
-      parts: listDearest(parts),
+      parts: listMostExpensive(parts),
     });
   }
   // Without variables, the size of an operation never changes.

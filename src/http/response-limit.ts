@@ -43,11 +43,11 @@ function findExcess({ data, errors = [] }: ExecutionResult, limit: number): Quer
     bytes += cost;
     if (bytes > limit) break;
   }
-  return bytes > limit ? responseTooLarge(bytes, limit, listDearest(parts)) : undefined;
+  return bytes > limit ? responseTooLarge(bytes, limit, listMostExpensive(parts)) : undefined;
 }
 
 /** The few most expensive parts, largest first. */
-export function listDearest(parts: readonly CostPart[]): CostPart[] {
+export function listMostExpensive(parts: readonly CostPart[]): CostPart[] {
   return parts
     .toSorted((one, other) => other.cost - one.cost)
     .slice(0, MAX_PARTS)

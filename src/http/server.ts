@@ -10,7 +10,7 @@ import { createExecutor } from './executor.ts';
 import { isDisconnect, logFailure } from './graphql-errors.ts';
 import { sendRefusal } from './operator.ts';
 import { handleOrigin } from './origins.ts';
-import { ANSWER_POLICY } from './pages.ts';
+import { RESPONSE_POLICY } from './pages.ts';
 import { createPendingBytes, type PendingBytes } from './pending-bytes.ts';
 import { createEngine } from './pipeline.ts';
 import { queueQueries } from './query-queue.ts';
@@ -169,7 +169,7 @@ async function handle(serving: Serving, request: IncomingMessage, response: Serv
 function setHeaders(response: ServerResponse, requestId: string): void {
   response.setHeader('X-Request-Id', requestId);
   response.setHeader('X-Content-Type-Options', 'nosniff');
-  response.setHeader('Content-Security-Policy', ANSWER_POLICY);
+  response.setHeader('Content-Security-Policy', RESPONSE_POLICY);
   response.setHeader('Cache-Control', 'private, no-store');
 }
 

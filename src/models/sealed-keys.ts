@@ -41,7 +41,7 @@ export async function resealProviderKeys({
     },
     replace: replaceSealedKey,
   });
-  logger.info(counts, 'sealed stored keys anew');
+  logger.info(counts, 're-encrypted provider keys');
 }
 
 function locationOf(accountId: string, provider: Provider) {

@@ -54,7 +54,7 @@ export function decodeTextPosition({
  * truncated it (its status is INTERRUPTED, or STOPPED because of a request before the crash): the subscriber may then
  * have received more text than this process knows.
  */
-export function isDifferentText(
+export function hasReceivedOtherText(
   { liveReplies }: Pick<Deps, 'liveReplies'>,
   { offset, citations, checksum }: TextPosition,
   current: AnswerText & { readonly message: Pick<Message, 'id' | 'status'> },

@@ -1,7 +1,7 @@
 import type { Queryable } from './tables.ts';
 
 /** The fields of a chatbot that its chat page needs before the visitor has a credential. */
-export interface PagedChatbot {
+export interface ChatPageChatbot {
   readonly id: string;
   readonly accountId: string;
   readonly name: string;
@@ -9,7 +9,7 @@ export interface PagedChatbot {
 }
 
 /** Finds a chatbot of any account by its id: a page's address names no account. */
-export async function findPagedChatbot(db: Queryable, id: string): Promise<PagedChatbot | undefined> {
+export async function findPagedChatbot(db: Queryable, id: string): Promise<ChatPageChatbot | undefined> {
   return db
     .selectFrom('chatbots')
     .select(['id', 'account_id as accountId', 'name', 'slug'])

@@ -19,7 +19,7 @@ import { type Timestamp, toTimestamp } from '../domain/time.ts';
 import {
   decodeTextPosition,
   encodeTextPosition,
-  isDifferentText,
+  hasReceivedOtherText,
   TEXT_POSITION_PATTERN,
   TEXT_START,
   type TextPosition,
@@ -255,7 +255,7 @@ function listReplyText(
   now: Timestamp,
 ): PositionedEvent<ConversationPosition>[] | undefined {
   const start = position.reply?.text ?? TEXT_START;
-  if (isDifferentText(deps, start, snapshot)) return undefined;
+  if (hasReceivedOtherText(deps, start, snapshot)) return undefined;
   const { id: messageId } = snapshot.message;
   return Array.from(listTextEvents(start, snapshot, now), ({ event, position: text }) => ({
     event,

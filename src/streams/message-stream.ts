@@ -13,7 +13,7 @@ import {
   checksumAt,
   decodeTextPosition,
   encodeTextPosition,
-  isDifferentText,
+  hasReceivedOtherText,
   TEXT_POSITION_PATTERN,
   TEXT_START,
   type TextPosition,
@@ -114,7 +114,7 @@ function isDifferentMessage(deps: StreamDeps, { stage, text }: MessagePosition, 
   const { status } = snapshot.message;
   const isBeforeStart = stage === STARTED && status === 'QUEUED';
   const hasOtherEnd = stage > STARTED && (END_STAGES[status] !== stage || text.offset < snapshot.content.length);
-  return isBeforeStart || hasOtherEnd || isDifferentText(deps, text, snapshot);
+  return isBeforeStart || hasOtherEnd || hasReceivedOtherText(deps, text, snapshot);
 }
 
 /**

@@ -7,7 +7,7 @@ const RESERVED_SLOTS = 20;
 export interface ClaimAllowance {
   readonly subscriptionId: string;
   /** The maximum number of the endpoint's deliveries in flight, including those already in flight. */
-  readonly maxUnderWay: number;
+  readonly maxInProgress: number;
   /** The maximum number of deliveries to claim. */
   readonly limit: number;
   /** Whether to claim only deliveries suspected of crashing processes; absent: only deliveries that are not. */
@@ -40,11 +40,11 @@ export function allocateClaims(
   const maxEach = Math.max(1, Math.floor(free / Math.max(1, due.length)));
   const allowances: ClaimAllowance[] = [];
   for (const subscriptionId of rotation) {
-    const maxUnderWay = isOpen(subscriptionId) || free <= RESERVED_SLOTS ? 1 : MAX_PER_ENDPOINT;
-    const limit = Math.min(maxEach, free, maxUnderWay - (counts.get(subscriptionId) ?? 0));
+    const maxInProgress = isOpen(subscriptionId) || free <= RESERVED_SLOTS ? 1 : MAX_PER_ENDPOINT;
+    const limit = Math.min(maxEach, free, maxInProgress - (counts.get(subscriptionId) ?? 0));
     if (limit <= 0) continue;
     free -= limit;
-    allowances.push({ subscriptionId, maxUnderWay, limit });
+    allowances.push({ subscriptionId, maxInProgress, limit });
   }
   return allowances;
 }

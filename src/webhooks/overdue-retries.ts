@@ -8,7 +8,7 @@ export interface DueDelivery {
 }
 
 /** The due times of deliveries that this process has tried, by the monotonic clock. */
-export interface RetryTimes {
+export interface DueTimes {
   /** Remembers that a delivery becomes due after a delay. */
   record(delivery: DueDelivery, delayMs: number): void;
   /** Returns, once each, the due deliveries that only seem due later because the wall clock was set back. */
@@ -20,7 +20,7 @@ const MAX_REMEMBERED = 100_000;
 const MAX_DRIFT_MS = 1_000;
 
 /** Creates the retry times of one process. */
-export function createRetryTimes(clock: Clock): RetryTimes {
+export function createDueTimes(clock: Clock): DueTimes {
   const due = new Map<string, DueDelivery & { readonly dueMs: number }>();
   /** The largest lead of the wall clock over the monotonic clock so far, in milliseconds. */
   let largestLead = Number.NEGATIVE_INFINITY;

@@ -21,7 +21,7 @@ export async function resealWebhooks({
     reseal: (subscription) => reseal(sealer, subscription),
     replace: replaceSealedParts,
   });
-  logger.info(counts, 'sealed webhooks anew');
+  logger.info(counts, 're-encrypted webhook secrets');
 }
 
 function reseal(sealer: Sealer, { id, sealed }: { id: string; sealed: SealedParts }): SealedParts | undefined {

@@ -52,6 +52,6 @@ export function computeTimeBounds(
   return {
     now: toTimestamp(now),
     furthest: { SHORT: latestDueTime(webhookRetryDelaysMs), LONG: latestDueTime(LONG_DELAYS_MS) },
-    furthestLease: toTimestamp(now + MAX_LEASE_MS),
+    latestLease: toTimestamp(now + MAX_LEASE_MS),
   };
 }

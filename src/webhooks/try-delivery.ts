@@ -5,7 +5,7 @@ import type { AttemptResult, ClaimedDelivery } from '../store/webhooks/queue.ts'
 import { MAX_UNCLEAN_ENDS } from '../store/webhooks/unclean-ends.ts';
 import type { Circuits } from './circuits.ts';
 import { type AttemptOutcome, attemptDelivery, type DeliverDeps, PROCESS_ENDED } from './deliver.ts';
-import type { RetryTimes } from './overdue-retries.ts';
+import type { DueTimes } from './overdue-retries.ts';
 import { prepareDelivery } from './prepare-delivery.ts';
 import { findDelay } from './retry-schedule.ts';
 
@@ -14,7 +14,7 @@ export interface TryDeps
   extends DeliverDeps,
     Pick<Deps, 'config' | 'db' | 'clock' | 'logger' | 'metrics' | 'sealer' | 'selections'> {
   readonly circuits: Circuits;
-  readonly retryTimes: RetryTimes;
+  readonly retryTimes: DueTimes;
 }
 
 /**

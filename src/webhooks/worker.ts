@@ -17,7 +17,7 @@ import { endAllLeases, releaseDeliveries, SUSPECTED_AFTER } from '../store/webho
 import { allocateClaims, type ClaimAllowance } from './allocate-claims.ts';
 import { buildDefaultBody } from './body.ts';
 import { createCircuits } from './circuits.ts';
-import { createRetryTimes } from './overdue-retries.ts';
+import { createDueTimes } from './overdue-retries.ts';
 import { logHealth, recordResults } from './record-results.ts';
 import { computeTimeBounds } from './retry-schedule.ts';
 import { type TryDeps, tryDelivery } from './try-delivery.ts';
@@ -95,7 +95,7 @@ function createWorker(deps: WorkerDeps): Worker {
       ...deps,
       fetch: createGuardedFetch(createAddressRules(deps.config.allowedAddresses)),
       circuits: createCircuits(),
-      retryTimes: createRetryTimes(deps.clock),
+      retryTimes: createDueTimes(deps.clock),
     },
     inFlight: new Map(),
     attempts: new Set(),

@@ -5,7 +5,7 @@ import { createKeyring } from '../../src/access/keyring.ts';
 import { SCOPES } from '../../src/domain/entities.ts';
 import { generateKey, hashKey } from '../../src/domain/key-form.ts';
 import type { Queryable } from '../../src/store/tables.ts';
-import { createTurnedClock } from '../helpers/clock.ts';
+import { createManualClock } from '../helpers/clock.ts';
 import { startGateway } from '../helpers/gateway.ts';
 
 /** A database that counts its queries, and how many run at the same time. */
@@ -40,7 +40,7 @@ it('reads many keys with few queries, one at a time, and finds each that exists'
 
 it('looks up an unknown key again only after 10 seconds, or after a refresh', async () => {
   const { gateway, counts, counted } = await openCounted();
-  const clock = createTurnedClock();
+  const clock = createManualClock();
   const { accountId, deps } = gateway;
   const keyring = createKeyring({ ...deps.db, read: counted }, clock, deps.logger);
   onTestFinished(() => keyring.close());

@@ -1,12 +1,12 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { generateKey } from '../../src/domain/key-form.ts';
-import { createTurnedClock } from '../helpers/clock.ts';
+import { createManualClock } from '../helpers/clock.ts';
 import { startGateway } from '../helpers/gateway.ts';
 import { codesOf, openSocket } from '../helpers/sockets.ts';
 
 /** A gateway that allows three failed attempts a minute, with a clock that the test moves. */
 async function openGateway(env: Record<string, string> = {}) {
-  const clock = createTurnedClock();
+  const clock = createManualClock();
   // The test cannot move the clock of a Redis.
   const settings = { AUTH_FAILURES_PER_MINUTE: '3', REDIS_URL: '', ...env };
   const gateway = await startGateway({ env: settings, replaced: { clock } });

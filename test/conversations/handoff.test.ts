@@ -1,12 +1,12 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { createTurnedClock } from '../helpers/clock.ts';
+import { createManualClock } from '../helpers/clock.ts';
 import { describeEvents, readLog, stageOf } from '../helpers/conversations.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
 import { readMessage, TRANSPORTS, webSocket } from '../helpers/streams.ts';
-import { askAsStranger, distinct, mutate, mutation } from '../schema/support.ts';
+import { distinct, mutate, mutation, runAsOtherAccount } from '../schema/support.ts';
 
 const HOUR_MS = 3_600_000;
 const STATE = 'id status answeredBy silentUntil assignee escalatedAt escalationReason unreadCount';
@@ -34,7 +34,7 @@ interface SentByAgent extends Pick<Sent, 'conversation'> {
 
 /** Opens a gateway with a conversation whose only question was answered. */
 async function open() {
-  const clock = createTurnedClock();
+  const clock = createManualClock();
   const engine = createScriptedEngine();
   const gateway = await startGateway({ replaced: { clock, engines: new Map([['builtin', engine]]) } });
   onTestFinished(() => gateway.close());
@@ -325,7 +325,7 @@ describe('a conversation in handoff', () => {
     const { gateway, conversationId, read } = await open();
     const before = await read();
     const otherFields = { sendAgentMessage: { content: 'No' }, setTyping: { isTyping: true } }[name];
-    const answers = await askAsStranger(gateway, {
+    const answers = await runAsOtherAccount(gateway, {
       query: mutation(name),
       id: conversationId,
       kind: 'conversation',

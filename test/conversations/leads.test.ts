@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { startConversation } from '../helpers/conversations.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { TRANSPORTS } from '../helpers/streams.ts';
-import { askAsStranger, distinct, mutate, mutation } from '../schema/support.ts';
+import { distinct, mutate, mutation, runAsOtherAccount } from '../schema/support.ts';
 
 const LEAD = 'id name email phone customData createdAt conversation { id }';
 
@@ -101,7 +101,7 @@ describe('captureLead', () => {
 
   it("returns the same error for another account's id as for an unknown id", async () => {
     const { gateway, conversationId } = await startConversation();
-    const answers = await askAsStranger(gateway, {
+    const answers = await runAsOtherAccount(gateway, {
       query: mutation('captureLead'),
       id: conversationId,
       kind: 'conversation',

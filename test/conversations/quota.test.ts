@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createId } from '../../src/domain/ids.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
-import { createTurnedClock } from '../helpers/clock.ts';
+import { createManualClock } from '../helpers/clock.ts';
 import { waitForReaders } from '../helpers/conversations.ts';
 import { writeUnsigned } from '../helpers/cursors.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
@@ -18,7 +18,7 @@ const WARNINGS = `query ($month: String) { viewer { account { usage(month: $mont
 
 /** Opens a gateway whose account has a quota of five replies in March 2026. */
 async function openFive(limit = 5) {
-  const clock = createTurnedClock();
+  const clock = createManualClock();
   const billed = await startBilled({ env: { MONTHLY_MESSAGE_LIMIT: String(limit) }, replaced: { clock } });
   const use = async (count: number) => {
     for (let i = 0; i < count; i++) await billed.ask(byModel('gpt-4.1'));

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { trimEvents } from '../../src/conversations/trim-events.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { createTurnedClock } from '../helpers/clock.ts';
+import { createManualClock } from '../helpers/clock.ts';
 import { describeEvents, stageOf } from '../helpers/conversations.ts';
 import { startGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
@@ -11,7 +11,7 @@ import { mutate } from '../schema/support.ts';
 const DAY_MS = 86_400_000;
 
 async function open() {
-  const clock = createTurnedClock();
+  const clock = createManualClock();
   const engine = createScriptedEngine();
   const gateway = await startGateway({ replaced: { clock, engines: new Map([['builtin', engine]]) } });
   onTestFinished(() => gateway.close());
@@ -130,7 +130,7 @@ it.each(TRANSPORTS)(
 );
 
 it('deletes nothing when EVENT_RETENTION_DAYS is 0', async () => {
-  const clock = createTurnedClock();
+  const clock = createManualClock();
   const gateway = await startGateway({ env: { EVENT_RETENTION_DAYS: '0' }, replaced: { clock } });
   onTestFinished(() => gateway.close());
   expect(gateway.deps.background.size).toBe(0);

@@ -3,7 +3,7 @@ import { createMemoryTexts } from '../../src/coordination/live-texts.ts';
 import type { Citation } from '../../src/domain/entities.ts';
 import { createId } from '../../src/domain/ids.ts';
 import { hasRedis, type Node, openClient, openNodes, startRedis } from '../helpers/nodes.ts';
-import { createRandom, lookAround, type Random, writeText } from '../helpers/random.ts';
+import { createRandom, type Random, writeText, yieldToEventLoop } from '../helpers/random.ts';
 import { createPrefix } from '../helpers/redis.ts';
 
 /** An answer that a node is generating. */
@@ -148,7 +148,7 @@ describe.runIf(hasRedis)('texts that share a Redis', () => {
         }
         const reader = readers[random.below(readers.length)];
         if (random.below(2) === 0) await reader?.read();
-        await lookAround(random.below(6));
+        await yieldToEventLoop(random.below(6));
       }
       for (const { read, answer } of readers) {
         await vi.waitFor(async () => {

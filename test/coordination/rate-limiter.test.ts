@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { createMemoryRateLimiter, RATE_WINDOW_MS, type RateLimitResult } from '../../src/coordination/rate-limiter.ts';
-import { createTurnedClock } from '../helpers/clock.ts';
+import { createManualClock } from '../helpers/clock.ts';
 
 /** A limiter with a clock to turn. */
 function openLimiter() {
-  const clock = createTurnedClock();
+  const clock = createManualClock();
   const limiter = createMemoryRateLimiter(clock);
   return {
     turn: clock.turn,
@@ -117,7 +117,7 @@ describe('the rate limiter', () => {
   });
 
   it.each([-3_600_000, 3_600_000])('keeps counting when the wall clock is set by %i ms', (ms) => {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const limiter = createMemoryRateLimiter(clock);
     for (let i = 0; i < 3; i++) expect(limiter.consume('key', 5)).toMatchObject({ isAllowed: true });
     clock.jump(ms);

@@ -48,7 +48,7 @@ async function loadClient(port: number, key: string) {
   onTestFinished(() => rm(dir, { recursive: true }));
   const path = join(dir, 'client.mjs');
   await writeFile(path, code.replace('127.0.0.1:4000', `127.0.0.1:${port}`).replace('ic_…', key));
-  return (await import(path)) as { followAnswer(id: string, show: (text: string) => void): Promise<string> };
+  return (await import(path)) as { followReply(id: string, show: (text: string) => void): Promise<string> };
 }
 
 it('follows an answer through cut connections, and shows every word once', async () => {
@@ -56,12 +56,12 @@ it('follows an answer through cut connections, and shows every word once', async
   const gateway = await startGateway({ replaced: { engines: new Map([['builtin', engine]]) } });
   onTestFinished(() => gateway.close());
   const wire = await openWire(new URL(gateway.url));
-  const { followAnswer } = await loadClient(wire.port, gateway.key);
+  const { followReply } = await loadClient(wire.port, gateway.key);
   const { replyId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Hello' });
 
   const shown: string[] = [];
   const expectShown = (text: string) => expect.poll(() => shown.at(-1), { timeout: 15_000 }).toBe(text);
-  const answer = followAnswer(replyId, (text) => shown.push(text));
+  const answer = followReply(replyId, (text) => shown.push(text));
   engine.push(delta('One. '));
   await expectShown('One. ');
   wire.cut();

@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/domain/time.ts';
 
 /** A clock that stands still until the test moves it. */
-export interface TurnedClock extends Clock {
+export interface ManualClock extends Clock {
   /** Lets time pass; a negative value only sets the wall clock back. */
   turn(ms: number): void;
   /** Sets the wall clock forward or back, while the monotonic clock stands still. */
@@ -9,7 +9,7 @@ export interface TurnedClock extends Clock {
 }
 
 /** Creates a clock that stands at a fixed time in 2026. */
-export function createTurnedClock(): TurnedClock {
+export function createManualClock(): ManualClock {
   let now = Date.UTC(2026, 2, 15, 10, 30);
   let elapsedMs = 0;
   return {

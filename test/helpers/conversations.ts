@@ -17,7 +17,10 @@ export function describeEvents(events: readonly StreamEvent[], names: Readonly<R
 }
 
 /** Describes only the events that carry a message. */
-export function listStages(events: readonly StreamEvent[], names?: Readonly<Record<string, string>>): string[] {
+export function describeMessageEvents(
+  events: readonly StreamEvent[],
+  names?: Readonly<Record<string, string>>,
+): string[] {
   return describeEvents(
     events.filter(({ message }) => message !== undefined),
     names,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { describe, inject, onTestFinished } from 'vitest';
 import { openDatabase } from '../../src/store/database.ts';
-import { isThere, TEST_DATABASE_URL as SERVER } from './servers.ts';
+import { isReachable, TEST_DATABASE_URL as SERVER } from './servers.ts';
 
 /** An empty database for one test. */
 export interface TestDatabase {
@@ -140,7 +140,7 @@ export async function askServer(statement: string, name?: string): Promise<void>
 }
 
 /** Whether Postgres is reachable. */
-export const hasPostgres: boolean = await isThere(SERVER);
+export const hasPostgres: boolean = await isReachable(SERVER);
 
 /** The database engine of this run's stack: Postgres if `TEST_STACK` is `scale`, otherwise SQLite. */
 export const STACK_ENGINE = process.env.TEST_STACK === 'scale' ? POSTGRES : SQLITE;

@@ -47,7 +47,7 @@ export interface Filled {
 }
 
 /** Reads everything in a filled database through a gateway. */
-export async function readEverything({ url }: { url: string }, { key, chatbotId, conversationId }: Filled) {
+export async function readAllData({ url }: { url: string }, { key, chatbotId, conversationId }: Filled) {
   const responses = [
     await askGraphQL({ url, key }, EVERYTHING),
     await askGraphQL({ url, key }, CONVERSATION, { id: conversationId }),
@@ -130,7 +130,7 @@ export async function fillDatabase() {
     ...{ key: gateway.key, chatbotId, conversationId, openReplyId: other.replyId },
     ...{ sent, sentId: userMessage?.id ?? '' },
   } satisfies Filled;
-  const everything = await readEverything(gateway, filled);
+  const everything = await readAllData(gateway, filled);
   const path = join(dataDir, 'chatgraph.db');
   const file = new Database(gateway.deps.config.databaseUrl.slice('sqlite:'.length), { readonly: true });
   file.prepare('vacuum into ?').run(path);

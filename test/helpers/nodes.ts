@@ -11,10 +11,10 @@ import { createRedisRateLimiter, type RedisRateLimiterOptions } from '../../src/
 import { systemClock } from '../../src/domain/time.ts';
 import { findPort } from './network.ts';
 import { createPrefix } from './redis.ts';
-import { isThere, TEST_REDIS_URL } from './servers.ts';
+import { isReachable, TEST_REDIS_URL } from './servers.ts';
 
 /** Whether Redis is reachable. */
-export const hasRedis: boolean = await isThere(TEST_REDIS_URL);
+export const hasRedis: boolean = await isReachable(TEST_REDIS_URL);
 
 /** The coordination part of a gateway node. */
 export interface Node extends Coordination {

@@ -21,6 +21,6 @@ export function writeText(random: Random, words: number): string {
 }
 
 /** Yields to the event loop `count` times. */
-export async function lookAround(count: number): Promise<void> {
+export async function yieldToEventLoop(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,6 +1,6 @@
 import { expect, vi } from 'vitest';
 import type { TestGateway } from './gateway.ts';
-import { lookAround } from './random.ts';
+import { yieldToEventLoop } from './random.ts';
 
 /** What this process holds open, both the gateway's ends and the clients'. */
 export interface Resources {
@@ -38,7 +38,7 @@ export async function expectNothingLeft({ deps, close }: TestGateway, before: Re
   const deadline = performance.now() + SETTLE_MS;
   let now = countResources();
   while ((now.sockets > before.sockets || now.timers > before.timers) && performance.now() < deadline) {
-    await lookAround(1);
+    await yieldToEventLoop(1);
     now = countResources();
   }
   expect(now.sockets).toBeLessThanOrEqual(before.sockets);

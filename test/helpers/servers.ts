@@ -11,7 +11,7 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'postgres:': 5432, 'po
 const TIMEOUT_MS = 2_000;
 
 /** Whether a server listens at a URL; throws in CI if there is none, because the tests need it there. */
-export async function isThere(url: string): Promise<boolean> {
+export async function isReachable(url: string): Promise<boolean> {
   const { protocol, hostname, port, host } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port) || (DEFAULT_PORTS[protocol] ?? 0) });
   try {

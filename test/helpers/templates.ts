@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { openDatabase } from '../../src/store/database.ts';
-import { isThere, TEST_DATABASE_URL } from './servers.ts';
+import { isReachable, TEST_DATABASE_URL } from './servers.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -27,7 +27,7 @@ export async function setup(project: TestProject): Promise<void> {
   const sqlite = join(folder, 'chatgraph.db');
   await migrate(`sqlite:${sqlite}`);
   const prefix = `chatgraph_test_${randomUUID().slice(0, 8)}_`;
-  const postgres = (await isThere(TEST_DATABASE_URL)) ? await preparePostgres(`${prefix}template`) : undefined;
+  const postgres = (await isReachable(TEST_DATABASE_URL)) ? await preparePostgres(`${prefix}template`) : undefined;
   project.provide('templates', { sqlite, postgres, prefix });
   cleanups.push(async () => {
     await rm(folder, { recursive: true, force: true });

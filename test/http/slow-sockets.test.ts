@@ -1,7 +1,7 @@
 import { createClient } from 'graphql-ws';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { createTurnedClock } from '../helpers/clock.ts';
+import { createManualClock } from '../helpers/clock.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish, type ScriptedEngine } from '../helpers/models/engines.ts';
 import { connect } from '../helpers/raw-sockets.ts';
@@ -58,7 +58,7 @@ describe('a reader that stalls', () => {
   });
 
   it('is closed with 1013 after 30 seconds, and the official client resumes', async () => {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const { gateway, engine, replyId } = await startReply({ replaced: { clock } });
     const { events, sockets, closed, ended } = followResuming(gateway, replyId);
     const reader = webSocket.subscribe(gateway, { messageId: replyId });

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createChatbot } from '../helpers/chatbots.ts';
-import { createTurnedClock } from '../helpers/clock.ts';
+import { createManualClock } from '../helpers/clock.ts';
 import { type GatewayOptions, startGateway, type TestGateway } from '../helpers/gateway.ts';
 
 const CUT = 'closed a response that its client does not read';
@@ -36,7 +36,7 @@ const cuts = ({ logs }: TestGateway) => logs.filter(({ msg }) => msg === CUT);
 
 describe('a response that its client does not read', () => {
   it('is closed after 30 seconds without progress', async () => {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const gateway = await open({ replaced: { clock } });
     const socket = ask(gateway, get(await findLargeFile(gateway)));
     await vi.waitFor(

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { createId } from '../../src/domain/ids.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { listStages, readLog, stageOf, startConversation } from '../helpers/conversations.ts';
+import { describeMessageEvents, readLog, stageOf, startConversation } from '../helpers/conversations.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish, type ScriptedEngine } from '../helpers/models/engines.ts';
 import { readMessage, TRANSPORTS, webSocket } from '../helpers/streams.ts';
-import { askAsStranger, distinct, mutate, mutation } from '../schema/support.ts';
+import { distinct, mutate, mutation, runAsOtherAccount } from '../schema/support.ts';
 
 interface Branched {
   readonly __typename: string;
@@ -102,7 +102,7 @@ describe('regenerateMessage', () => {
     await stageOf(reader, 'MessageCompleted', reply.id);
     await select(gateway, second.replyId);
     await stageOf(reader, 'BranchSelected', second.replyId);
-    expect(listStages(reader.events, { [reply.id]: 'new', [second.replyId]: 'old' })).toEqual([
+    expect(describeMessageEvents(reader.events, { [reply.id]: 'new', [second.replyId]: 'old' })).toEqual([
       'MessageCreated new',
       'MessageCompleted new',
       'BranchSelected old',
@@ -266,7 +266,7 @@ describe('branches', () => {
     ['selectBranch', (messageId: string) => ({ input: { messageId } })],
   ])("%s returns NotFoundError for another account's id and for an unknown id", async (name, variables) => {
     const { gateway, first } = await startExchange();
-    const answers = await askAsStranger(gateway, {
+    const answers = await runAsOtherAccount(gateway, {
       query: mutation(name),
       id: first.replyId,
       kind: 'message',

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { AnswerEngine } from '../../src/answer/engine.ts';
 import { deleteExpiredSends } from '../../src/messages/idempotent-send.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
-import { createTurnedClock } from '../helpers/clock.ts';
+import { createManualClock } from '../helpers/clock.ts';
 import { type GatewayOptions, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
 import { createDataDir, startGatewayProcess } from '../helpers/process.ts';
@@ -176,7 +176,7 @@ describe('a repeated message with the same clientMessageId', () => {
   });
 
   it('is a new message after 24 hours, when the key is deleted', async () => {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const { gateway, send } = await open({ replaced: { clock } });
     const first = await send({});
     clock.turn(DAY_MS - 1);
@@ -233,7 +233,7 @@ describe('a rejected message', () => {
   });
 
   it('stores no key when the quota is used up', async () => {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const { gateway, typeOf } = await open({ env: { MONTHLY_MESSAGE_LIMIT: '1' }, replaced: { clock } });
     await typeOf({ clientMessageId: 'before' });
     expect(await typeOf({})).toBe('QuotaExceededError');

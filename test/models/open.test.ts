@@ -6,7 +6,7 @@ import { PROVIDERS } from '../../src/domain/providers.ts';
 import { FAMILIES } from '../../src/models/families.ts';
 import { createLimitedFetch } from '../../src/models/limited-fetch.ts';
 import { findPort } from '../helpers/network.ts';
-import { lookAround } from '../helpers/random.ts';
+import { yieldToEventLoop } from '../helpers/random.ts';
 import { connect, openLine, readAll } from './support.ts';
 
 const BROKEN = { refusal: 'broken', headers: { 'retry-after-ms': '0' } } as const;
@@ -195,7 +195,7 @@ describe('opening a model', () => {
       expect(text).toBe('Hello world');
       await vi.waitFor(() => expect(vendor.underWay).toBe(0));
       // A connection becomes free one event loop turn after the end of its response.
-      await lookAround(10);
+      await yieldToEventLoop(10);
     }
     expect(new Set(vendor.requests.map(({ port }) => port)).size).toBe(1);
   });

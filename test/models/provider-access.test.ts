@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AnswerFailure } from '../../src/domain/failures.ts';
 import { setProviderKey } from '../../src/models/provider-keys.ts';
 import { listProviders } from '../../src/models/providers.ts';
-import { createTurnedClock } from '../helpers/clock.ts';
+import { createManualClock } from '../helpers/clock.ts';
 import { describeEngines, hasPostgres, POSTGRES, type TestDatabase } from '../helpers/databases.ts';
 import { createDatabase, type GatewayOptions, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { hasRedis } from '../helpers/nodes.ts';
@@ -62,7 +62,7 @@ describe('findCredentials', () => {
   });
 
   it('gives credentials an identity that reveals nothing of the key and stays the same until they change', async () => {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const gateway = await openGateway({ env: { OPENAI_API_KEY: 'sk-one' }, replaced: { clock } });
     const identities: string[] = [];
     const note = async () => void identities.push((await find(gateway))?.identity ?? '');
@@ -119,7 +119,7 @@ describe('findCredentials', () => {
   });
 
   it('reads credentials once in 10 seconds, however often it is called', async () => {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const gateway = await openGateway({ replaced: { clock } });
     await set(gateway, 'sk-account');
     const read = vi.spyOn(gateway.deps.db.read, 'selectFrom');
@@ -182,7 +182,7 @@ describeEngines('a key that cannot be unsealed', (engine) => {
     });
     await vi.waitFor(() => {
       expect(between.logs).toContainEqual(
-        expect.objectContaining({ msg: 'sealed stored keys anew', sealed: 1, lost: 0 }),
+        expect.objectContaining({ msg: 're-encrypted provider keys', sealed: 1, lost: 0 }),
       );
     });
     await between.close();
@@ -219,7 +219,7 @@ describeEngines('setProviderKey', (engine) => {
 
 describeEngines('recordOutcome', (engine) => {
   async function open() {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const gateway = await openGateway({ engine, replaced: { clock } });
     const { providerAccess, background, db } = gateway.deps;
     const transaction = vi.spyOn(db, 'transaction');

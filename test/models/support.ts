@@ -4,7 +4,7 @@ import { AnswerFailure, type FailureCode } from '../../src/domain/failures.ts';
 import type { Provider } from '../../src/domain/providers.ts';
 import type { ModelCall, ModelStep, ModelStream, ProviderCredentials } from '../../src/models/model-call.ts';
 import { createModels } from '../../src/models/models.ts';
-import { startVendor, type Vendor } from '../helpers/models/vendors/vendor.ts';
+import { startFakeProvider, type Vendor } from '../helpers/models/vendors/vendor.ts';
 
 /** A key without a known form, which must be encoded in a URL. */
 export const KEY = 'f/oo+bar.Pa55=word';
@@ -38,7 +38,7 @@ export interface Outcome {
 
 /** A fake provider, and a client for it. */
 export async function openLine(provider: Provider, { timeoutMs = 1_000 }: { timeoutMs?: number } = {}) {
-  const vendor = await startVendor(provider);
+  const vendor = await startFakeProvider(provider);
   onTestFinished(vendor.close);
   return { vendor, ...connect(provider, vendor, timeoutMs) };
 }

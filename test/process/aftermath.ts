@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { collectTexts, endsMessage, listStages } from '../helpers/conversations.ts';
+import { collectTexts, describeMessageEvents, endsMessage } from '../helpers/conversations.ts';
 import type { StoredState } from '../helpers/killable-gateway.ts';
 import type { StreamEvent } from '../helpers/streams.ts';
 import { ANSWERS } from './questions.ts';
@@ -15,15 +15,15 @@ export const timeOf = (at: string | null | undefined) => Date.parse(at ?? '');
 export function arrange(store: StoredState) {
   const byId = new Map(store.messages.map((row) => [row.id, row]));
   const replies = store.messages.filter(({ role }) => role === 'ASSISTANT');
-  const wholeOf = (id: string) => ANSWERS.get(byId.get(byId.get(id)?.parent_id ?? '')?.content ?? '') ?? '';
-  return { ...store, byId, replies, wholeOf };
+  const expectedTextOf = (id: string) => ANSWERS.get(byId.get(byId.get(id)?.parent_id ?? '')?.content ?? '') ?? '';
+  return { ...store, byId, replies, expectedTextOf };
 }
 
 /** The result of `arrange`. */
 export type Arranged = ReturnType<typeof arrange>;
 
 /** Checks that both numberings of the log have no gaps. */
-export function expectWholeLog({ events, conversations }: Arranged): void {
+export function expectGaplessLog({ events, conversations }: Arranged): void {
   for (const { id, last_event } of conversations) {
     const own = events.filter(({ conversation_id }) => conversation_id === id);
     expect(own.map(({ number }) => number)).toEqual(own.map((_, index) => index + 1));
@@ -34,7 +34,7 @@ export function expectWholeLog({ events, conversations }: Arranged): void {
 }
 
 /** Checks that each conversation's replies started in the order of their messages. */
-export function expectBegunInOrder({ events, conversations }: Arranged): void {
+export function expectStartedInOrder({ events, conversations }: Arranged): void {
   const starts = events.filter(
     ({ type, status }) => type === 'MessageStarted' || (type === 'MessageCreated' && status === 'STREAMING'),
   );
@@ -67,7 +67,7 @@ export function expectAllStored({ messages, events }: Arranged, { conversationId
 
 /** Checks the events that one reader received of a reply; after a kill, only the saved part must be in the database. */
 function expectReceived(arranged: Arranged, events: readonly StreamEvent[], id: string, killedAt: number): void {
-  const { byId, wholeOf } = arranged;
+  const { byId, expectedTextOf } = arranged;
   const { status = '', content = '', citations = '[]' } = byId.get(id) ?? {};
   const [end, ...more] = events.filter((event) => endsMessage(event, id));
   expect([end?.__typename, end?.message?.status, end?.message?.content, more]).toEqual([
@@ -79,7 +79,7 @@ function expectReceived(arranged: Arranged, events: readonly StreamEvent[], id: 
   const text = collectTexts(events)[id] ?? '';
   const quotes = events.flatMap((event) => (event.messageId === id ? (event.citation?.quote ?? []) : []));
   const saved = JSON.parse(citations).map(({ quote }: { quote: string }) => quote);
-  const fullText = wholeOf(id);
+  const fullText = expectedTextOf(id);
   expect(text).toBe(status === 'COMPLETED' ? fullText : fullText.slice(0, text.length));
   // A reply with a stop request becomes STOPPED even if a kill cut it off.
   if (status !== 'INTERRUPTED' && killedAt === 0) {
@@ -98,7 +98,7 @@ function expectReceived(arranged: Arranged, events: readonly StreamEvent[], id: 
  * Checks the events that each reader of a conversation, or of one of its replies, received.
  * @param killedAt when the process that generated a reply was killed; 0 if it was not killed.
  */
-export function expectAllTold(
+export function expectAllReceived(
   arranged: Arranged,
   conversation: Conversation,
   killedAt: (replyId: string) => number,
@@ -107,14 +107,14 @@ export function expectAllTold(
   const log = arranged.events.filter(({ conversation_id }) => conversation_id === conversationId);
   const stages = log.map(({ type, message_id }) => `${type} ${message_id}`);
   // The readers subscribed while the first reply was being generated.
-  for (const { events } of readers) expect(listStages(events)).toEqual(stages.slice(1));
+  for (const { events } of readers) expect(describeMessageEvents(events)).toEqual(stages.slice(1));
   for (const { events, errors } of [...readers, ...followers.values()]) {
     expect(errors.filter((code) => !UNAVAILABLE.has(code))).toEqual([]);
     expect(new Set(events.map(({ cursor }) => cursor)).size).toBe(events.length);
   }
   for (const { replyId } of sent) {
     const own = followers.get(replyId)?.events ?? [];
-    expect(listStages(own).join()).toMatch(/^MessageCreated [^,]+(,MessageStarted [^,]+)?,[^,]+$/);
+    expect(describeMessageEvents(own).join()).toMatch(/^MessageCreated [^,]+(,MessageStarted [^,]+)?,[^,]+$/);
     for (const events of [own, ...readers.map((reader) => reader.events)]) {
       expectReceived(arranged, events, replyId, killedAt(replyId));
     }
@@ -122,7 +122,7 @@ export function expectAllTold(
 }
 
 /** Whether every reader has received the end of every reply. */
-export function isAllTold({ sent, readers, followers }: Conversation): boolean {
+export function hasReceivedAllEnds({ sent, readers, followers }: Conversation): boolean {
   return sent.every(({ replyId }) => {
     const own = followers.get(replyId);
     return own !== undefined && [own, ...readers].every((reader) => hasEnded(reader, replyId));

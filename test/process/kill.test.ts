@@ -6,11 +6,11 @@ import { createRandom } from '../helpers/random.ts';
 import {
   type Arranged,
   arrange,
+  expectAllReceived,
   expectAllStored,
-  expectAllTold,
-  expectBegunInOrder,
-  expectWholeLog,
-  isAllTold,
+  expectGaplessLog,
+  expectStartedInOrder,
+  hasReceivedAllEnds,
   timeOf,
 } from './aftermath.ts';
 import { ANSWERS, FALLBACK, SOURCE } from './questions.ts';
@@ -105,7 +105,7 @@ describe('a gateway', () => {
     await ready;
     sending.abort();
     await going;
-    await vi.waitFor(() => expect(conversations.map(isAllTold)).not.toContain(false), {
+    await vi.waitFor(() => expect(conversations.map(hasReceivedAllEnds)).not.toContain(false), {
       timeout: 30_000,
       interval: 100,
     });
@@ -125,15 +125,15 @@ describe('a gateway', () => {
           id === replyId && status === 'STREAMING' && content === arranged.byId.get(replyId)?.content,
       );
     const killedAt = (replyId: string) => dead.find((life) => isLeft(life, replyId))?.killedAt ?? 0;
-    expectWholeLog(arranged);
-    expectBegunInOrder(arranged);
+    expectGaplessLog(arranged);
+    expectStartedInOrder(arranged);
     for (const life of dead) expectRecovered(arranged, life, lives);
     for (const conversation of conversations) {
       expectAllStored(arranged, conversation);
       for (const life of dead) expectAcknowledgedStored(conversation, life);
       for (const { errors } of [...conversation.readers, ...conversation.followers.values()])
         expect(errors).toEqual([]);
-      expectAllTold(arranged, conversation, killedAt);
+      expectAllReceived(arranged, conversation, killedAt);
     }
     expect(arranged.used).toBe(arranged.replies.filter(({ content }) => content !== '').length);
     // Enough of the kills interrupted a reply.

@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openDatabase } from '../../src/store/database.ts';
 import { addChatbot, addSource } from '../helpers/corpus.ts';
 import { createBarePostgres, hasPostgres } from '../helpers/databases.ts';
-import { fillDatabase, HALF, readEverything, SECRET_KEY } from '../helpers/filled.ts';
+import { fillDatabase, HALF, readAllData, SECRET_KEY } from '../helpers/filled.ts';
 import { askGraphQL, startGateway } from '../helpers/gateway.ts';
 import { createDataDir, runProgram, startGatewayProcess, startProgram } from '../helpers/process.ts';
 
@@ -104,7 +104,7 @@ describe.skipIf(!hasPostgres)('migrate-to', { timeout: 60_000 }, () => {
 
     const gateway = await startGateway({ env: { SECRET_KEY }, database: { url: target, drop: async () => {} } });
     onTestFinished(() => gateway.close());
-    expect(await readEverything(gateway, filled)).toEqual(filled.everything);
+    expect(await readAllData(gateway, filled)).toEqual(filled.everything);
     const { key, openReplyId, sent, sentId } = filled;
     const reply = await askGraphQL<{ node: object }>({ url: gateway.url, key }, READ_STATUS, { id: openReplyId });
     expect(reply.data.node).toEqual({ status: 'INTERRUPTED', content: HALF });

@@ -12,7 +12,14 @@ import { createRandom } from '../helpers/random.ts';
 import { restEvents } from '../helpers/rest-stream.ts';
 import { type StreamEvent, serverSentEvents, textOf, webSocket } from '../helpers/streams.ts';
 import { mutation } from '../schema/support.ts';
-import { arrange, expectAllStored, expectAllTold, expectBegunInOrder, expectWholeLog, isAllTold } from './aftermath.ts';
+import {
+  arrange,
+  expectAllReceived,
+  expectAllStored,
+  expectGaplessLog,
+  expectStartedInOrder,
+  hasReceivedAllEnds,
+} from './aftermath.ts';
 import { ANSWERS, FALLBACK, SOURCE } from './questions.ts';
 import { begin, goOn, send } from './talk.ts';
 
@@ -171,8 +178,8 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
     // Every message that was sent twice is stored once, and its reply has ended.
     for (const { replyId: messageId } of resent) await webSocket.subscribe(b, { messageId }).ended;
     const arranged = arrange(await cluster.readStore());
-    expectWholeLog(arranged);
-    expectBegunInOrder(arranged);
+    expectGaplessLog(arranged);
+    expectStartedInOrder(arranged);
     const { messages } = arranged;
     const sent = messages.filter(({ content, role }) => role === 'USER' && content === inputs[0]?.content);
     expect(sent.map(({ id }) => id).sort()).toEqual(resent.map(({ messageId }) => messageId).sort());
@@ -232,7 +239,7 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
     });
     sending.abort();
     await going;
-    await vi.waitFor(() => expect(conversations.map(isAllTold)).not.toContain(false), 30_000);
+    await vi.waitFor(() => expect(conversations.map(hasReceivedAllEnds)).not.toContain(false), 30_000);
     over.abort();
     for (const { readers, followers } of conversations) {
       await Promise.all([...readers, ...followers.values()].map(({ done }) => done));
@@ -240,11 +247,11 @@ describe.runIf(hasPostgres && hasRedis)('two gateways on one Postgres and one Re
     for (const { process } of [a, b]) expect(isAlive(process.pid)).toBe(true);
 
     const arranged = arrange(await cluster.readStore());
-    expectWholeLog(arranged);
-    expectBegunInOrder(arranged);
+    expectGaplessLog(arranged);
+    expectStartedInOrder(arranged);
     for (const conversation of conversations) {
       expectAllStored(arranged, conversation);
-      expectAllTold(arranged, conversation, () => 0);
+      expectAllReceived(arranged, conversation, () => 0);
     }
     expect(arranged.replies.filter(({ status }) => status === 'INTERRUPTED')).toEqual([]);
     expect(arranged.used).toBe(arranged.replies.filter(({ content }) => content !== '').length);

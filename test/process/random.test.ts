@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { listStages } from '../helpers/conversations.ts';
+import { describeMessageEvents } from '../helpers/conversations.ts';
 import { hasPostgres, POSTGRES, SQLITE } from '../helpers/databases.ts';
 import { hasRedis } from '../helpers/nodes.ts';
 import { createRandom } from '../helpers/random.ts';
@@ -56,8 +56,8 @@ describe.each(STACKS.filter(({ isPossible }) => isPossible))('$name', ({ name, e
     const haveReceivedEnds = () => {
       for (const { id, readers } of talkers.flatMap(({ open }) => open)) {
         for (const { events, errors } of readers) {
-          const stage = listStages(events).at(-1);
-          expect(stage, `${id}: ${listStages(events).slice(-4)} ${errors}`).toBe(stage && last.get(id));
+          const stage = describeMessageEvents(events).at(-1);
+          expect(stage, `${id}: ${describeMessageEvents(events).slice(-4)} ${errors}`).toBe(stage && last.get(id));
         }
       }
     };

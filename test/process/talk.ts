@@ -76,7 +76,7 @@ export async function send(host: Host, input: Input): Promise<Acknowledged> {
 }
 
 /** Follows a stream despite outages, resuming after its last cursor, until the stream ends or `over` aborts. */
-export function followThrough(host: Host, transport: Transport, options: SubscribeOptions, over: AbortSignal) {
+export function followDespiteOutages(host: Host, transport: Transport, options: SubscribeOptions, over: AbortSignal) {
   const earlierEvents: StreamEvent[] = [];
   const errors: string[] = [];
   const isOver = new Promise<void>((resolve) => over.addEventListener('abort', () => resolve()));
@@ -110,7 +110,7 @@ export function followThrough(host: Host, transport: Transport, options: Subscri
 }
 
 /** A client that follows a stream despite outages. */
-export type Follower = ReturnType<typeof followThrough>;
+export type Follower = ReturnType<typeof followDespiteOutages>;
 
 /**
  * Begins a conversation with the last question, whose answer is long, and subscribes two readers to it; waits until
@@ -132,12 +132,14 @@ export async function begin(
     sent.push({ ...acknowledged, input, at: Date.now() });
     const { replyId: messageId } = acknowledged;
     const transport = random.below(2) === 0 ? webSocket : serverSentEvents;
-    followers.set(messageId, followThrough(host, transport, { messageId }, over));
+    followers.set(messageId, followDespiteOutages(host, transport, { messageId }, over));
   }
 
   await say(questions.at(-1));
   const conversationId = sent[0]?.conversationId ?? '';
-  const readers = [webSocket, restEvents].map((transport) => followThrough(host, transport, { conversationId }, over));
+  const readers = [webSocket, restEvents].map((transport) =>
+    followDespiteOutages(host, transport, { conversationId }, over),
+  );
   await vi.waitFor(() => {
     for (const { events } of readers) expect(events).not.toEqual([]);
   }, 10_000);

@@ -6,7 +6,7 @@ import { restEvents } from '../helpers/rest-stream.ts';
 import { serverSentEvents, webSocket } from '../helpers/streams.ts';
 import type { Fleet, Result } from './fleet.ts';
 import { ANSWERS, FALLBACK, SOURCE } from './questions.ts';
-import { type Follower, followThrough, hasEnded } from './talk.ts';
+import { type Follower, followDespiteOutages, hasEnded } from './talk.ts';
 
 /** The maximum number of attempts of an operation. */
 const MAX_TRIES = 400;
@@ -88,7 +88,7 @@ export function createTalker(fleet: Fleet, random: Random) {
 
   const follow = (conversationId: string, over: AbortSignal) =>
     [webSocket, serverSentEvents, restEvents].map((transport) =>
-      followThrough(fleet, transport, { conversationId }, over),
+      followDespiteOutages(fleet, transport, { conversationId }, over),
     );
 
   async function begin(): Promise<void> {

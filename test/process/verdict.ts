@@ -1,4 +1,4 @@
-import { collectTexts, endsMessage, listStages } from '../helpers/conversations.ts';
+import { collectTexts, describeMessageEvents, endsMessage } from '../helpers/conversations.ts';
 import type { readAll } from './fleet.ts';
 import type { Talk } from './talkers.ts';
 
@@ -103,7 +103,7 @@ function checkReaders({ id, readers }: Talk, log: All['events'], byId: Messages)
   return readers.flatMap(({ events, errors }, index) => {
     const name = `Reader ${index} of ${id}`;
     const problems: string[] = [];
-    const received = listStages(events);
+    const received = describeMessageEvents(events);
     // The first may be the reply that was being generated when the reader subscribed.
     const isSlice = [received, received.slice(1)].some((list) => stages.includes(list.join('\n')));
     if (!isSlice) problems.push(`${name} was told\n${received.join('\n')}\nand the log is\n${stages}`);

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { listNodes } from '../../src/store/cluster-nodes.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { listStages, stageOf } from '../helpers/conversations.ts';
+import { describeMessageEvents, stageOf } from '../helpers/conversations.ts';
 import { hasPostgres, POSTGRES } from '../helpers/databases.ts';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish, type ScriptedEngine } from '../helpers/models/engines.ts';
@@ -132,7 +132,7 @@ describe.each([WITH_REDIS, WITHOUT_REDIS].filter(({ isPossible }) => isPossible)
     const fourth = await send(a.gateway, { conversationId, content: 'No!', whenBusy: 'INTERRUPT' });
     await stageOf(reader, 'MessageStarted', fourth.replyId);
     expect(await readMessage(a.gateway, third.replyId)).toMatchObject({ status: 'STOPPED' });
-    const stages = listStages(reader.events, {
+    const stages = describeMessageEvents(reader.events, {
       ...{ [replyId]: '1', [second.replyId]: '2', [third.replyId]: '3', [fourth.replyId]: '4' },
     });
     expect(stages.filter((stage) => / \d$/.test(stage))).toEqual([

@@ -4,7 +4,7 @@ import { askServer, hasPostgres, POSTGRES } from '../helpers/databases.ts';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { readStore } from '../helpers/killable-gateway.ts';
 import { PAGE } from '../helpers/models/hosted.ts';
-import { startVendor } from '../helpers/models/vendors/vendor.ts';
+import { startFakeProvider } from '../helpers/models/vendors/vendor.ts';
 import { openWireTo } from '../helpers/network.ts';
 
 /** The number of replies during which connections are cut; `LOST_STEPS_SENDS=600` makes a long run. */
@@ -16,7 +16,7 @@ const SOON = { timeout: 60_000, interval: 50 };
 async function startWired() {
   const database = await createDatabase(POSTGRES);
   const { wire, url } = await openWireTo(database.url, 5432);
-  const vendor = await startVendor('openai');
+  const vendor = await startFakeProvider('openai');
   onTestFinished(() => vendor.close());
   const gateway = await startGateway({
     database: { ...database, url },

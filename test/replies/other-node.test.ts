@@ -6,7 +6,7 @@ import { cite, collectCitations, startConversation, waitForReaders } from '../he
 import { startGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
 import { hasRedis, type Node, openNodes } from '../helpers/nodes.ts';
-import { createRandom, lookAround, writeText } from '../helpers/random.ts';
+import { createRandom, writeText, yieldToEventLoop } from '../helpers/random.ts';
 import { createPrefix } from '../helpers/redis.ts';
 import { TEST_REDIS_URL } from '../helpers/servers.ts';
 import { openSocket } from '../helpers/sockets.ts';
@@ -77,7 +77,7 @@ describe.runIf(hasRedis)('a node that shares Redis with another', () => {
           readers[index]?.leave();
           readers = readers.with(index, visit(index));
         }
-        await lookAround(random.below(30));
+        await yieldToEventLoop(random.below(30));
       }
       engine.push(finish);
       await Promise.all(readers.map(({ ended }) => ended));

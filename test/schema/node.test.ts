@@ -5,7 +5,7 @@ import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { codesOf } from '../helpers/sockets.ts';
 import { webSocket } from '../helpers/streams.ts';
 import { SECRET_KEY, subscribe, writeDelivery } from '../helpers/webhooks/webhooks.ts';
-import { askAsStranger, distinct, keyWith, mutate } from './support.ts';
+import { distinct, keyWith, mutate, runAsOtherAccount } from './support.ts';
 
 const NODE = 'query ($id: ID!) { node(id: $id) { __typename id } }';
 const NODES = 'query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }';
@@ -69,7 +69,7 @@ describe('node', () => {
   });
 
   it.each(KINDS)('is null for other accounts for an object of the kind %s, whatever the id', async (kind) => {
-    const answers = await askAsStranger(gateway, { query: NODE, id: ids[kind], kind });
+    const answers = await runAsOtherAccount(gateway, { query: NODE, id: ids[kind], kind });
     expect(distinct(answers)).toEqual([{ status: 200, data: { node: null } }]);
   });
 

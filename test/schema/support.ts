@@ -33,9 +33,9 @@ export async function mutate<T = Record<string, never>>(
 }
 
 /** Runs an operation with another account's key, for the given id and for ids that do not exist. */
-export async function askAsStranger(
+export async function runAsOtherAccount(
   gateway: TestGateway,
-  { query, id, kind, variables = (id) => ({ id }) }: StrangerOptions,
+  { query, id, kind, variables = (id) => ({ id }) }: OtherAccountOptions,
 ): Promise<Pick<GraphQLAnswer<unknown>, 'status' | 'data' | 'errors'>[]> {
   const { key } = await gateway.createTenant();
   const otherKind = kind === 'account' ? 'message' : 'account';
@@ -49,7 +49,7 @@ export async function askAsStranger(
 }
 
 /** The operation to run with another account's key. */
-export interface StrangerOptions {
+export interface OtherAccountOptions {
   readonly query: string;
   /** The id of an object in the first account. */
   readonly id: string;

@@ -11,7 +11,7 @@ import {
   cite,
   collectTexts,
   describeEvents,
-  listStages,
+  describeMessageEvents,
   readLog,
   stageOf,
   startConversation,
@@ -220,7 +220,7 @@ describe('the log of conversations', () => {
       for (const { index, reader } of readers) {
         await stageOf(reader, 'MessageCompleted', waiting);
         const received = [...first.events.slice(start, start + index + 1), ...reader.events];
-        expect(listStages(received, names)).toEqual([
+        expect(describeMessageEvents(received, names)).toEqual([
           'MessageCreated running',
           'MessageCreated waiting',
           'MessageInterrupted running',

@@ -1,10 +1,17 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createMemoryBus, type LiveBus } from '../../src/coordination/live-bus.ts';
 import { createChatbot } from '../helpers/chatbots.ts';
-import { cite, collectTexts, endsMessage, listStages, readLog, waitForReaders } from '../helpers/conversations.ts';
+import {
+  cite,
+  collectTexts,
+  describeMessageEvents,
+  endsMessage,
+  readLog,
+  waitForReaders,
+} from '../helpers/conversations.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
-import { createRandom, lookAround, type Random, writeText } from '../helpers/random.ts';
+import { createRandom, type Random, writeText, yieldToEventLoop } from '../helpers/random.ts';
 import { countResources, expectNothingLeft } from '../helpers/resources.ts';
 import { restEvents } from '../helpers/rest-stream.ts';
 import { type Reader, type StreamCitation, type StreamEvent, TRANSPORTS, webSocket } from '../helpers/streams.ts';
@@ -126,7 +133,7 @@ async function talk(talking: Awaited<ReturnType<typeof startTalk>>, random: Rand
     else engine.push(...cut(writeText(random, 3), random));
     toggle();
     if (random.below(2) === 0) toggle();
-    await lookAround(random.below(8));
+    await yieldToEventLoop(random.below(8));
   }
 }
 
@@ -157,7 +164,7 @@ async function readStored(gateway: TestGateway, conversationId: string) {
  */
 function expectReceived(received: readonly StreamEvent[], state: Awaited<ReturnType<typeof readStored>>): void {
   const { log, messages } = state;
-  const stages = listStages(received);
+  const stages = describeMessageEvents(received);
   const [first] = stages;
   // A reader that subscribes during a reply receives that reply first, wherever it is in the log.
   const isUnderWay = !log.slice(-stages.length).includes(first ?? '');
@@ -225,7 +232,7 @@ describe('conversationEvents', () => {
       const stored = await readStored(gateway, conversationId);
       const eventLists = [stayed.events, ...visitors.map((visitor) => visitor.received)];
       for (const events of eventLists) expectReceived(events, stored);
-      expect(listStages(inbox.events)).toEqual(stored.log.slice(-inbox.events.length));
+      expect(describeMessageEvents(inbox.events)).toEqual(stored.log.slice(-inbox.events.length));
       expect(follower.text).toBe(stored.messages.get(last)?.content);
       await expectNothingLeft(gateway, before);
     },

@@ -5,7 +5,7 @@ import {
   cite,
   collectCitations,
   collectTexts,
-  listStages,
+  describeMessageEvents,
   stageOf,
   startConversation,
   waitForReaders,
@@ -17,7 +17,7 @@ import { mutate } from '../schema/support.ts';
 
 /** Checks that two event lists have the same stages, texts and citations, however the texts were split into deltas. */
 function expectSameContent(actual: readonly StreamEvent[], expected: readonly StreamEvent[]): void {
-  expect(listStages(actual)).toEqual(listStages(expected));
+  expect(describeMessageEvents(actual)).toEqual(describeMessageEvents(expected));
   expect(collectTexts(actual)).toEqual(collectTexts(expected));
   expect(collectCitations(actual)).toEqual(collectCitations(expected));
 }
@@ -121,7 +121,7 @@ describe.each(TRANSPORTS)('conversationEvents over $name, resumed', (transport) 
 
     const back = transport.subscribe(gateway, { conversationId, after: cursor });
     await stageOf(back, 'MessageCompleted', replyId);
-    expect(listStages(back.events).length).toBeGreaterThan(210);
+    expect(describeMessageEvents(back.events).length).toBeGreaterThan(210);
     expectSameContent(back.events, stayed.events);
     const texts = Object.fromEntries(sent.map((one, index) => [one.replyId, `${index}`]));
     expect(collectTexts(back.events)).toEqual(texts);

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { conversationTopic } from '../../src/coordination/topics.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { collectTexts, listStages, stageOf, waitForReaders } from '../helpers/conversations.ts';
+import { collectTexts, describeMessageEvents, stageOf, waitForReaders } from '../helpers/conversations.ts';
 import { askServer, hasPostgres, POSTGRES } from '../helpers/databases.ts';
 import { createDatabase, startGateway } from '../helpers/gateway.ts';
 import { createScriptedEngine, delta, finish } from '../helpers/models/engines.ts';
@@ -74,7 +74,7 @@ describe.runIf(hasPostgres)('streams whose connection to Postgres is lost', () =
     engine.push(delta('Done.'), finish);
     for (const reader of readers.slice(0, 5)) {
       await stageOf(reader, 'MessageCompleted', last.replyId);
-      expect(listStages(reader.events)).toEqual([
+      expect(describeMessageEvents(reader.events)).toEqual([
         ...[`MessageCreated ${first.messageId}`, `MessageCreated ${first.replyId}`],
         `MessageCompleted ${first.replyId}`,
         ...[`MessageCreated ${last.messageId}`, `MessageCreated ${last.replyId}`, `MessageCompleted ${last.replyId}`],

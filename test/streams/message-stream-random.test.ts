@@ -3,7 +3,7 @@ import type { AnswerEvent } from '../../src/answer/engine.ts';
 import { createId } from '../../src/domain/ids.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { delta, finish } from '../helpers/models/engines.ts';
-import { createRandom, lookAround, type Random, writeText } from '../helpers/random.ts';
+import { createRandom, type Random, writeText, yieldToEventLoop } from '../helpers/random.ts';
 import { type Reader, readMessage, type StreamEvent, startReply, TRANSPORTS, textOf } from '../helpers/streams.ts';
 
 /** Writes an answer split at arbitrary code units, with citations of the text so far. */
@@ -73,7 +73,7 @@ describe('messageStream', () => {
       for (const step of writeScript(random)) {
         engine.push(step);
         if (random.below(3) === 0) visitors[random.below(visitors.length)]?.toggle();
-        await lookAround(random.below(8));
+        await yieldToEventLoop(random.below(8));
       }
       await Promise.all(visitors.map((visitor) => visitor.finish()));
 

@@ -5,7 +5,7 @@ import { createChatbot, send } from '../helpers/chatbots.ts';
 import type { TestGateway } from '../helpers/gateway.ts';
 import { startWebhookGateway } from '../helpers/webhooks/gateway.ts';
 import { subscribe, writeEvent } from '../helpers/webhooks/webhooks.ts';
-import { askAsStranger, textOf } from '../schema/support.ts';
+import { runAsOtherAccount, textOf } from '../schema/support.ts';
 
 const DRY_RUN = `query ($document: String, $eventId: ID, $sample: WebhookEvent) {
   dryRunWebhook(document: $document, eventId: $eventId, sample: $sample) { payload payloadProblem }
@@ -93,7 +93,7 @@ describe('dryRunWebhook', () => {
     const gateway = await startWebhookGateway();
     const { id } = await writeEvent(gateway);
     const query = 'query ($id: ID!) { dryRunWebhook(eventId: $id) { payload } }';
-    for (const answer of await askAsStranger(gateway, { query, id, kind: 'webhookEvent' })) {
+    for (const answer of await runAsOtherAccount(gateway, { query, id, kind: 'webhookEvent' })) {
       expect(answer).toMatchObject({ data: { dryRunWebhook: null } });
     }
   });

@@ -93,7 +93,7 @@ describe('the allowances of endpoints', () => {
   });
 
   it('are 1 for an endpoint with an open circuit', () => {
-    expect(share(['a', 'b'], { open: ['a'] })).toMatchObject([{ limit: 1, maxUnderWay: 1 }, { limit: 5 }]);
+    expect(share(['a', 'b'], { open: ['a'] })).toMatchObject([{ limit: 1, maxInProgress: 1 }, { limit: 5 }]);
     expect(share(['a'], { open: ['a'], inFlight: ['a'] })).toEqual([]);
   });
 

@@ -21,7 +21,7 @@ import {
 import { deleteWebhookSubscription, insertWebhookSubscription } from '../../src/store/webhooks/subscriptions.ts';
 import { endAllLeases, releaseDeliveries } from '../../src/store/webhooks/unclean-ends.ts';
 import { buildDefaultBody } from '../../src/webhooks/body.ts';
-import { createTurnedClock } from '../helpers/clock.ts';
+import { createManualClock } from '../helpers/clock.ts';
 import { describeEngines, type TestEngine } from '../helpers/databases.ts';
 import { createDatabase } from '../helpers/gateway.ts';
 import { createEndpoint, type EndpointOptions, WEBHOOK_ENV } from '../helpers/webhooks/gateway.ts';
@@ -34,7 +34,7 @@ async function openQueue(engine: TestEngine) {
   const { url } = await createDatabase(engine);
   const db = await openDatabase({ url, role: 'gateway' });
   onTestFinished(() => db.close());
-  const clock = createTurnedClock();
+  const clock = createManualClock();
   const now = () => toTimestamp(clock.now());
   const accountId = createId('account');
   await db.transaction((trx) => insertAccount(trx, { id: accountId, name: 'Test', createdAt: now() }));
@@ -57,10 +57,10 @@ async function openQueue(engine: TestEngine) {
     listDue: () => listDueEndpoints(db.read, now()),
     async claim(
       subscriptionId: string,
-      { nodeId = 'one', limit = 5, maxUnderWay = 5, isAlone = false, compose = buildDefaultBody } = {},
+      { nodeId = 'one', limit = 5, maxInProgress = 5, isAlone = false, compose = buildDefaultBody } = {},
     ): Promise<ClaimedDelivery[]> {
       const lease = { nodeId, now: now(), until: toTimestamp(clock.now() + LEASE_MS) };
-      const claim = { subscriptionId, limit, maxUnderWay, isAlone, ...lease };
+      const claim = { subscriptionId, limit, maxInProgress, isAlone, ...lease };
       return (await db.transaction((trx) => claimDeliveries(trx, claim, compose))).claimed;
     },
     record: (results: readonly AttemptResult[]) => db.transaction((trx) => recordAttempts(trx, results)),

@@ -3,7 +3,7 @@ import { createId } from '../../src/domain/ids.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { insertWebhookEvent } from '../../src/store/webhooks/events.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { createTurnedClock } from '../helpers/clock.ts';
+import { createManualClock } from '../helpers/clock.ts';
 import { describeEngines, type TestEngine } from '../helpers/databases.ts';
 import { startGateway, type TestGateway } from '../helpers/gateway.ts';
 import { listStored, SECRET_KEY, subscribe, writeEvent } from '../helpers/webhooks/webhooks.ts';
@@ -12,7 +12,7 @@ import { mutate } from '../schema/support.ts';
 const DAY_MS = 86_400_000;
 
 async function open(engine: TestEngine) {
-  const clock = createTurnedClock();
+  const clock = createManualClock();
   const gateway = await startGateway({ engine, env: { SECRET_KEY }, replaced: { clock } });
   onTestFinished(() => gateway.close());
   const replay = (subscriptionId: string, input: { sinceMs?: number; events?: string[] } = {}) => {

@@ -15,7 +15,7 @@ it('keeps secrets and headers when SECRET_KEY is replaced', async () => {
   await before.close();
 
   const between = await startGateway({ database, env: { SECRET_KEY: second, SECRET_KEY_PREVIOUS: first } });
-  const said = () => between.logs.find(({ msg }) => msg === 'sealed webhooks anew');
+  const said = () => between.logs.find(({ msg }) => msg === 're-encrypted webhook secrets');
   await expect.poll(said).toMatchObject({ sealed: 2, lost: 0 });
   await between.close();
 

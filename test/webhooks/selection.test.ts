@@ -2,7 +2,7 @@ import { type GraphQLNamedType, getNamedType, isAbstractType, isInterfaceType, i
 import { describe, expect, it, vi } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
-import { createTurnedClock } from '../helpers/clock.ts';
+import { createManualClock } from '../helpers/clock.ts';
 import { describeEngines } from '../helpers/databases.ts';
 import { createDatabase, startGateway, type TestGateway } from '../helpers/gateway.ts';
 import {
@@ -66,7 +66,7 @@ describeEngines('a document', (engine) => {
   });
 
   it('is executed once: changes between attempts do not change the body', async () => {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const gateway = await startWebhookGateway({ engine, replaced: { clock } });
     const receiver = await startReceiver(failTimes(1));
     const { id } = await subscribe(gateway, {

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { toTimestamp } from '../../src/domain/time.ts';
 import { trimWebhooks } from '../../src/webhooks/trim-webhooks.ts';
-import { createTurnedClock } from '../helpers/clock.ts';
+import { createManualClock } from '../helpers/clock.ts';
 import { describeEngines, type TestEngine } from '../helpers/databases.ts';
 import { startGateway } from '../helpers/gateway.ts';
 import { SECRET_KEY, subscribe, writeDelivery, writeEvent } from '../helpers/webhooks/webhooks.ts';
@@ -9,7 +9,7 @@ import { SECRET_KEY, subscribe, writeDelivery, writeEvent } from '../helpers/web
 const DAY_MS = 86_400_000;
 
 async function open(engine: TestEngine, env = {}) {
-  const clock = createTurnedClock();
+  const clock = createManualClock();
   const gateway = await startGateway({ engine, env: { SECRET_KEY, ...env }, replaced: { clock } });
   onTestFinished(() => gateway.close());
   const { id } = await subscribe(gateway);

@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { deliveriesTopic } from '../../src/coordination/topics.ts';
 import { toTimestamp } from '../../src/domain/time.ts';
-import { createTurnedClock } from '../helpers/clock.ts';
+import { createManualClock } from '../helpers/clock.ts';
 import { describeEngines } from '../helpers/databases.ts';
 import { createDatabase } from '../helpers/gateway.ts';
 import {
@@ -48,7 +48,7 @@ describeEngines('the webhook worker', (engine) => {
   });
 
   it('retries after 1, 5 and 15 minutes, never earlier, with the same body and id, and then gives up', async () => {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const gateway = await startWebhookGateway({ engine, replaced: { clock } });
     const receiver = await startReceiver(answer(500, 'broken'));
     const id = await subscribeEndpoint(gateway, receiver.url);
@@ -165,7 +165,7 @@ describeEngines('the webhook worker', (engine) => {
   });
 
   it('retries on time although the wall clock was set back by an hour', async () => {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const gateway = await startWebhookGateway({ engine, replaced: { clock } });
     const receiver = await startReceiver(failTimes(1));
     const id = await subscribeEndpoint(gateway, receiver.url);
@@ -199,7 +199,7 @@ describeEngines('the webhook worker', (engine) => {
   });
 
   it('keeps the due deliveries of a switched-off endpoint until it is active again', async () => {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const gateway = await startWebhookGateway({ engine, replaced: { clock } });
     const receiver = await startReceiver(failTimes(1, answer(410)));
     const id = await subscribeEndpoint(gateway, receiver.url);
@@ -232,7 +232,7 @@ describeEngines('the webhook worker', (engine) => {
   });
 
   it('logs a warning after 60 hours without a success, and switches the endpoint off after 120', async () => {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const gateway = await startWebhookGateway({ engine, replaced: { clock } });
     const receiver = await startReceiver(answer(500));
     const id = await subscribeEndpoint(gateway, receiver.url, { schedule: 'LONG' });

@@ -65,7 +65,7 @@ export interface Claim {
   /** The expiry of the lease: afterwards other nodes may claim the delivery, because this node must be dead. */
   readonly until: Timestamp;
   /** The maximum number of the endpoint's deliveries in progress at all nodes, the claimed ones included. */
-  readonly maxUnderWay: number;
+  readonly maxInProgress: number;
   /** The maximum number to claim. */
   readonly limit: number;
   /** Whether to claim only deliveries suspected to crash a process; absent: only the others. */
@@ -88,7 +88,7 @@ export interface Claimed {
  */
 export async function claimDeliveries(
   trx: Queryable,
-  { subscriptionId, nodeId, now, until, maxUnderWay, limit, isAlone = false }: Claim,
+  { subscriptionId, nodeId, now, until, maxInProgress, limit, isAlone = false }: Claim,
   compose: (event: WebhookEvent) => string,
 ): Promise<Claimed> {
   const endpoint = await lockActiveEndpoint(trx, subscriptionId);
@@ -101,7 +101,7 @@ export async function claimDeliveries(
     .where('next_attempt_at', '<=', now)
     .orderBy('next_attempt_at')
     .orderBy('id')
-    .limit(2 * maxUnderWay)
+    .limit(2 * maxInProgress)
     .forUpdate()
     .skipLocked()
     .execute();
@@ -109,7 +109,7 @@ export async function claimDeliveries(
   const uncleanEndsOf = await countUncleanEnds(trx, unleased);
   const eligible = unleased.filter(({ id }) => uncleanEndsOf(id) >= SUSPECTED_AFTER === isAlone);
   const chosen = eligible
-    .slice(0, Math.max(0, Math.min(limit, maxUnderWay - (rows.length - unleased.length))))
+    .slice(0, Math.max(0, Math.min(limit, maxInProgress - (rows.length - unleased.length))))
     .map(toDelivery);
   const { document } = endpoint.subscription;
   const bodies: ReadonlyMap<string, string> = document === null ? await composeBodies(trx, chosen, compose) : new Map();
@@ -190,14 +190,14 @@ export interface TimeBounds {
   readonly now: Timestamp;
   /** The latest moment for the next attempt, by the schedule of its subscription. */
   readonly furthest: Readonly<Record<WebhookSchedule, Timestamp>>;
-  readonly furthestLease: Timestamp;
+  readonly latestLease: Timestamp;
 }
 
 /**
  * Corrects deliveries that are due, or leased, later than possible, because the clock by which they were written was
  * set back since.
  */
-export async function correctFutureTimes(trx: Queryable, { now, furthest, furthestLease }: TimeBounds): Promise<void> {
+export async function correctFutureTimes(trx: Queryable, { now, furthest, latestLease }: TimeBounds): Promise<void> {
   for (const schedule of ['SHORT', 'LONG'] as const) {
     await trx
       .updateTable('webhook_deliveries')
@@ -211,14 +211,14 @@ export async function correctFutureTimes(trx: Queryable, { now, furthest, furthe
   await trx
     .updateTable('webhook_deliveries')
     .set({ next_attempt_at: now })
-    .where('next_attempt_at', '>', furthestLease)
+    .where('next_attempt_at', '>', latestLease)
     .where('attempt_count', '=', 0)
     .execute();
   await trx
     .updateTable('webhook_deliveries')
     .set({ leased_by: null, leased_until: null })
     .where('next_attempt_at', 'is not', null)
-    .where('leased_until', '>', furthestLease)
+    .where('leased_until', '>', latestLease)
     .execute();
 }
 

@@ -1,11 +1,11 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createTurnedClock } from '../../helpers/clock.ts';
+import { createManualClock } from '../../helpers/clock.ts';
 import { startGateway } from '../../helpers/gateway.ts';
 import { codesOf, openSocket } from '../../helpers/sockets.ts';
 
 /** A gateway that allows 60 requests a minute, with a clock that the test moves. */
 async function openGateway(limit = 60) {
-  const clock = createTurnedClock();
+  const clock = createManualClock();
   // The test cannot move the clock of a Redis.
   const env = { RATE_LIMIT_PER_MINUTE: String(limit), REDIS_URL: '' };
   const gateway = await startGateway({ env, replaced: { clock } });

@@ -3,7 +3,7 @@ import type { Provider } from '../../../src/domain/providers.ts';
 import { type ChatbotOptions, createChatbot, send } from '../chatbots.ts';
 import { startGateway, type TestGateway } from '../gateway.ts';
 import { type Reader, webSocket } from '../streams.ts';
-import { startVendor, type Vendor } from './vendors/vendor.ts';
+import { startFakeProvider, type Vendor } from './vendors/vendor.ts';
 
 /** A provider's API key, which is easy to search for where it must not appear. */
 export const secretOf = (provider: Provider): string => `sk-secret-of-${provider}-0123456789abcdef`;
@@ -39,7 +39,7 @@ export async function startHosted(
   const vendors: Partial<Record<Provider, Vendor>> = {};
   const settings: Record<string, string> = { MODEL_FALLBACK_BUILTIN: 'false' };
   for (const provider of providers) {
-    const vendor = await startVendor(provider);
+    const vendor = await startFakeProvider(provider);
     onTestFinished(() => vendor.close());
     const [key, address] = NAMES[provider];
     vendors[provider] = vendor;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { SCOPES } from '../../../src/domain/entities.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
 import { codesOf } from '../../helpers/sockets.ts';
-import { askAsStranger, distinct, keyWith, mutate, mutation, openGateway, textOf } from '../support.ts';
+import { distinct, keyWith, mutate, mutation, openGateway, runAsOtherAccount, textOf } from '../support.ts';
 
 const FIELDS = 'key apiKey { id name prefix scopes isActive lastUsedAt revokedAt }';
 
@@ -114,7 +114,7 @@ describe('revokeApiKey', () => {
   it('does not find a key of another account, and does not change it', async () => {
     const gateway = await openGateway();
     const { apiKey, key } = await create(gateway, { name: 'A' });
-    const answers = await askAsStranger(gateway, {
+    const answers = await runAsOtherAccount(gateway, {
       query: mutation('revokeApiKey'),
       id: apiKey.id,
       kind: 'apiKey',

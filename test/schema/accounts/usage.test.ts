@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { createId } from '../../../src/domain/ids.ts';
 import { createChatbot, send } from '../../helpers/chatbots.ts';
-import { createTurnedClock } from '../../helpers/clock.ts';
+import { createManualClock } from '../../helpers/clock.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
 import { byModel, startBilled } from '../../helpers/models/billed.ts';
 import { delta, finish } from '../../helpers/models/engines.ts';
 import { codesOf } from '../../helpers/sockets.ts';
-import { askAsStranger, keyWith, mutate, openGateway } from '../support.ts';
+import { keyWith, mutate, openGateway, runAsOtherAccount } from '../support.ts';
 
 const DAY_MS = 86_400_000;
 const COUNTS = 'messages inputTokens cachedTokens outputTokens reasoningTokens priceUsd unpricedMessages';
@@ -41,7 +41,7 @@ async function readUsage(gateway: TestGateway, variables: object = {}, query = U
 
 /** Creates usage of two chatbots, two keys and three visitors, on two days and one in the month before. */
 async function useUp() {
-  const clock = createTurnedClock();
+  const clock = createManualClock();
   const billed = await startBilled({ replaced: { clock }, env: { MONTHLY_MESSAGE_LIMIT: '1000' } });
   const { gateway, ask } = billed;
   const other = await createChatbot(gateway, { name: 'Other' });
@@ -172,7 +172,7 @@ describe('usage', () => {
     ] as const) {
       const variables = (named: string) => ({ month: '2026-03', [name]: named });
       for (const query of [USAGE, TOP.replace('$by: UsageDimension!', '$by: UsageDimension = CHATBOT')]) {
-        const answers = await askAsStranger(gateway, { query, id, kind, variables });
+        const answers = await runAsOtherAccount(gateway, { query, id, kind, variables });
         expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
         expect(answers[0]?.errors).toBeUndefined();
       }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { createTurnedClock } from '../../helpers/clock.ts';
+import { createManualClock } from '../../helpers/clock.ts';
 import { codesOf } from '../../helpers/sockets.ts';
 import { keyWith, openGateway } from '../support.ts';
 
 describe('viewer', () => {
   it('returns the kind, account and key of the caller', async () => {
-    const gateway = await openGateway({ replaced: { clock: createTurnedClock() } });
+    const gateway = await openGateway({ replaced: { clock: createManualClock() } });
     const { data, errors } = await gateway.graphql(`{ viewer {
       kind scopes account { id name createdAt } rateLimit { limit remaining resetAt }
       apiKey { id name prefix scopes isActive lastUsedAt createdAt revokedAt }

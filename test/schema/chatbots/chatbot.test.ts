@@ -3,7 +3,7 @@ import { createChatbot, send } from '../../helpers/chatbots.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
 import { codesOf } from '../../helpers/sockets.ts';
 import { webSocket } from '../../helpers/streams.ts';
-import { askAsStranger, distinct, mutate, mutation, openGateway, textOf } from '../support.ts';
+import { distinct, mutate, mutation, openGateway, runAsOtherAccount, textOf } from '../support.ts';
 
 const FIELDS =
   'id name slug provider model instructions fallbackMessage handoffMessage isActive metadata createdAt updatedAt';
@@ -202,7 +202,7 @@ describe('chatbot', () => {
     const gateway = await openGateway();
     const { chatbot } = await create(gateway, { name: 'A', slug: 'a' });
     const query = 'query ($id: ID!) { chatbot(id: $id) { id } }';
-    const answers = await askAsStranger(gateway, { query, id: chatbot.id, kind: 'chatbot' });
+    const answers = await runAsOtherAccount(gateway, { query, id: chatbot.id, kind: 'chatbot' });
     expect(distinct(answers)).toEqual([{ status: 200, data: { chatbot: null } }]);
     const { key } = await gateway.createTenant();
     expect((await gateway.graphql(CHATBOT, { slug: 'a' }, key)).data).toEqual({ chatbot: null });
@@ -216,7 +216,12 @@ describe('chatbot', () => {
     const gateway = await openGateway();
     const { chatbot } = await create(gateway, { name: 'A' });
     const variables = (id: string) => ({ input: input(id) });
-    const answers = await askAsStranger(gateway, { query: mutation(name), id: chatbot.id, kind: 'chatbot', variables });
+    const answers = await runAsOtherAccount(gateway, {
+      query: mutation(name),
+      id: chatbot.id,
+      kind: 'chatbot',
+      variables,
+    });
     expect(distinct(answers)).toEqual([
       {
         status: 200,

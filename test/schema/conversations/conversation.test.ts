@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createChatbot, send } from '../../helpers/chatbots.ts';
 import { createScriptedEngine, delta, finish } from '../../helpers/models/engines.ts';
 import { webSocket } from '../../helpers/streams.ts';
-import { askAsStranger, distinct, mutate, openGateway } from '../support.ts';
+import { distinct, mutate, openGateway, runAsOtherAccount } from '../support.ts';
 
 const CONVERSATION = `query ($id: ID!) { conversation(id: $id) {
   id sessionId channel status metadata createdAt updatedAt chatbot { id } lastMessage { id }
@@ -60,7 +60,7 @@ describe('conversation', () => {
   it('is null for other accounts, whatever the id', async () => {
     const gateway = await openGateway();
     const { conversationId } = await send(gateway, { chatbotId: await createChatbot(gateway), content: 'Hello' });
-    const answers = await askAsStranger(gateway, { query: CONVERSATION, id: conversationId, kind: 'conversation' });
+    const answers = await runAsOtherAccount(gateway, { query: CONVERSATION, id: conversationId, kind: 'conversation' });
     expect(distinct(answers)).toEqual([{ status: 200, data: { conversation: null } }]);
   });
 

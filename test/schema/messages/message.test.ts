@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { createId } from '../../../src/domain/ids.ts';
 import { createChatbot, send } from '../../helpers/chatbots.ts';
-import { createTurnedClock } from '../../helpers/clock.ts';
+import { createManualClock } from '../../helpers/clock.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
 import { createScriptedEngine, finish } from '../../helpers/models/engines.ts';
 import { codesOf } from '../../helpers/sockets.ts';
 import { webSocket } from '../../helpers/streams.ts';
-import { askAsStranger, distinct, mutate, mutation, openGateway, textOf } from '../support.ts';
+import { distinct, mutate, mutation, openGateway, runAsOtherAccount, textOf } from '../support.ts';
 
 const FIELDS = `notice conversation { id sessionId status channel metadata chatbot { id } }
   sent: userMessage { id role status content metadata parent { id } rating error { code } completedAt }
@@ -36,7 +36,7 @@ const nested = (depth: number): unknown => (depth === 0 ? 1 : { a: nested(depth 
 
 describe('sendMessage', () => {
   it('stores the message, creates the reply, and returns before the reply is generated', async () => {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const engine = createScriptedEngine();
     const gateway = await openGateway({ replaced: { clock, engines: new Map([['builtin', engine]]) } });
     const chatbotId = await createChatbot(gateway);
@@ -187,7 +187,7 @@ describe('sendMessage', () => {
   });
 
   it('rejects the third message of a month with a quota of two, and stores nothing of it', async () => {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const gateway = await openGateway({ env: { MONTHLY_MESSAGE_LIMIT: '2' }, replaced: { clock } });
     const chatbotId = await createChatbot(gateway);
     const answers = await Promise.all(
@@ -221,7 +221,7 @@ describe('sendMessage', () => {
     const chatbotId = await createChatbot(gateway);
     const { conversationId } = await send(gateway, { chatbotId, content: 'Hello' });
     const before = await countRows(gateway);
-    const answers = await askAsStranger(gateway, {
+    const answers = await runAsOtherAccount(gateway, {
       query: mutation('sendMessage'),
       id: kind === 'chatbot' ? chatbotId : conversationId,
       kind,

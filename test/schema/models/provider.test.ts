@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { BUILTIN, PROVIDERS } from '../../../src/domain/providers.ts';
-import { createTurnedClock } from '../../helpers/clock.ts';
+import { createManualClock } from '../../helpers/clock.ts';
 import type { GatewayOptions, TestGateway } from '../../helpers/gateway.ts';
 import { createScriptedModels, MODEL_FINISH, type ModelScript } from '../../helpers/models/models.ts';
 import { mutate, openGateway as open, textOf } from '../support.ts';
@@ -83,7 +83,7 @@ describe('providers', () => {
   });
 
   it('reports the outcomes of models, most recently used first, to their own account only', async () => {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const gateway = await openGateway({ env: { OPENAI_API_KEY: KEY }, replaced: { clock } });
     const { providerAccess, background } = gateway.deps;
     providerAccess.recordOutcome(gateway.accountId, { provider: 'openai', model: 'good' }, null);

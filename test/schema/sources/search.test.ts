@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createChatbot } from '../../helpers/chatbots.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
 import { codesOf } from '../../helpers/sockets.ts';
-import { askAsStranger, distinct, openGateway, textOf } from '../support.ts';
+import { distinct, openGateway, runAsOtherAccount, textOf } from '../support.ts';
 
 const SEARCH = `query ($id: ID!, $query: String!, $first: Int) {
   search(chatbotId: $id, query: $query, first: $first) { query hits { score passage { text headingPath source { title chatbot { id } } } } }
@@ -78,7 +78,7 @@ describe('search', () => {
   it('is NOT_FOUND for other accounts, whatever the id', async () => {
     const gateway = await openGateway();
     const id = await createChatbot(gateway, { sources: [TOWER] });
-    const answers = await askAsStranger(gateway, {
+    const answers = await runAsOtherAccount(gateway, {
       query: 'query ($id: ID!) { search(chatbotId: $id, query: "tower") { hits { score } } }',
       id,
       kind: 'chatbot',

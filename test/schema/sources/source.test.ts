@@ -4,7 +4,7 @@ import { createChatbot, send } from '../../helpers/chatbots.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
 import { codesOf } from '../../helpers/sockets.ts';
 import { webSocket } from '../../helpers/streams.ts';
-import { askAsStranger, distinct, mutate, mutation, openGateway, textOf } from '../support.ts';
+import { distinct, mutate, mutation, openGateway, runAsOtherAccount, textOf } from '../support.ts';
 
 const FIELDS = `id type title url status error pageCount createdAt updatedAt chatbot { id }
   passages { nodes { id position headingPath text source { id } } }`;
@@ -138,7 +138,12 @@ describe('createSource', () => {
     const gateway = await openGateway();
     const id = await createChatbot(gateway);
     const variables = (chatbotId: string) => ({ input: { chatbotId, title: 'A', content: { text: 'a' } } });
-    const answers = await askAsStranger(gateway, { query: mutation('createSource'), id, kind: 'chatbot', variables });
+    const answers = await runAsOtherAccount(gateway, {
+      query: mutation('createSource'),
+      id,
+      kind: 'chatbot',
+      variables,
+    });
     expect(distinct(answers)).toEqual([
       {
         status: 200,
@@ -190,7 +195,7 @@ describe('deleteSource', () => {
       content: { text: 'a' },
     });
     const variables = (id: string) => ({ input: { id } });
-    const answers = await askAsStranger(gateway, {
+    const answers = await runAsOtherAccount(gateway, {
       query: mutation('deleteSource'),
       id: source.id,
       kind: 'source',

@@ -5,7 +5,7 @@ import { WEBHOOK_SAMPLES } from '../../../src/webhooks/samples.ts';
 import { createChatbot } from '../../helpers/chatbots.ts';
 import type { TestGateway } from '../../helpers/gateway.ts';
 import { DELIVERY, listStored, SECRET_KEY, subscribe, writeDelivery } from '../../helpers/webhooks/webhooks.ts';
-import { askAsStranger, distinct, keyWith, mutate, mutation, openGateway as open } from '../support.ts';
+import { distinct, keyWith, mutate, mutation, openGateway as open, runAsOtherAccount } from '../support.ts';
 
 const openGateway = () => open({ env: { SECRET_KEY } });
 const EVENTS = Object.keys(WEBHOOK_EVENTS) as WebhookEventName[];
@@ -186,7 +186,7 @@ describe('other accounts', () => {
   ])('find no subscription by %s', async (name, inputOf) => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
-    const answers = await askAsStranger(gateway, {
+    const answers = await runAsOtherAccount(gateway, {
       query: mutation(name),
       id,
       kind: 'webhookSubscription',
@@ -200,7 +200,7 @@ describe('other accounts', () => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
     const delivery = await writeDelivery(gateway, id);
-    const answers = await askAsStranger(gateway, {
+    const answers = await runAsOtherAccount(gateway, {
       query: mutation('redeliverWebhook'),
       id: delivery.id,
       kind: 'webhookDelivery',

@@ -3,7 +3,7 @@ import { WEBHOOK_EVENTS } from '../../../src/domain/webhooks.ts';
 import { findEndpoint } from '../../../src/store/webhooks/subscriptions.ts';
 import { unsealParts } from '../../../src/webhooks/sealed.ts';
 import { createChatbot } from '../../helpers/chatbots.ts';
-import { createTurnedClock } from '../../helpers/clock.ts';
+import { createManualClock } from '../../helpers/clock.ts';
 import type { GatewayOptions, TestGateway } from '../../helpers/gateway.ts';
 import {
   ENDPOINT,
@@ -14,7 +14,7 @@ import {
   subscribe,
   writeDelivery,
 } from '../../helpers/webhooks/webhooks.ts';
-import { askAsStranger, distinct, mutate, mutation, openGateway as open, textOf } from '../support.ts';
+import { distinct, mutate, mutation, openGateway as open, runAsOtherAccount, textOf } from '../support.ts';
 
 const openGateway = ({ env, ...options }: GatewayOptions = {}) => open({ env: { SECRET_KEY, ...env }, ...options });
 const GET = `query ($id: ID!) { webhookSubscription(id: $id) { ${SUBSCRIPTION} } }`;
@@ -140,7 +140,7 @@ describe('createWebhookSubscription', () => {
   it('finds no chatbot of another account', async () => {
     const gateway = await openGateway();
     const chatbotId = await createChatbot(gateway);
-    const answers = await askAsStranger(gateway, {
+    const answers = await runAsOtherAccount(gateway, {
       query: mutation('createWebhookSubscription'),
       id: chatbotId,
       kind: 'chatbot',
@@ -224,7 +224,7 @@ describe('updateWebhookSubscription', () => {
 
 describe('rotateWebhookSecret', () => {
   it('returns a new secret, and keeps the previous one valid for 24 hours', async () => {
-    const clock = createTurnedClock();
+    const clock = createManualClock();
     const gateway = await openGateway({ replaced: { clock } });
     const { id, secret } = await subscribe(gateway);
     const rotate = () =>
@@ -307,7 +307,7 @@ describe('a subscription', () => {
   it('is null for other accounts, whatever the id', async () => {
     const gateway = await openGateway();
     const { id } = await subscribe(gateway);
-    const answers = await askAsStranger(gateway, { query: GET, id, kind: 'webhookSubscription' });
+    const answers = await runAsOtherAccount(gateway, { query: GET, id, kind: 'webhookSubscription' });
     expect(distinct(answers)).toEqual([{ status: 200, data: { webhookSubscription: null } }]);
   });
 
@@ -318,7 +318,7 @@ describe('a subscription', () => {
   ])('is not found by %s of other accounts, and does not change', async (name, inputOf) => {
     const gateway = await openGateway();
     const { secret, ...made } = await subscribe(gateway);
-    const answers = await askAsStranger(gateway, {
+    const answers = await runAsOtherAccount(gateway, {
       query: mutation(name),
       id: made.id,
       kind: 'webhookSubscription',

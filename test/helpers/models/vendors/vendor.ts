@@ -34,7 +34,7 @@ export type Reply =
     };
 
 /** A received request. */
-export interface VendorRequest {
+export interface ProviderRequest {
   /** The path relative to the base URL, with the query. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
@@ -50,7 +50,7 @@ export interface Vendor {
   readonly url: string;
   /** Sets the responses to the next requests, the last for all later ones. Until then, each gets a short answer. */
   reply(...replies: readonly [Reply, ...Reply[]]): void;
-  readonly requests: readonly VendorRequest[];
+  readonly requests: readonly ProviderRequest[];
   /** The number of requests whose response is still open. */
   readonly underWay: number;
   /** The number of open connections. */
@@ -72,9 +72,9 @@ const PROTOCOLS: Readonly<Record<Provider, Protocol>> = {
 const BASE = '/v1';
 
 /** Starts a fake provider. It does not depend on the test runner, so the caller must close it. */
-export async function startVendor(provider: Provider): Promise<Vendor> {
+export async function startFakeProvider(provider: Provider): Promise<Vendor> {
   const protocol = PROTOCOLS[provider];
-  const requests: VendorRequest[] = [];
+  const requests: ProviderRequest[] = [];
   const sockets = new Set<Socket>();
   let underWay = 0;
   let replies: readonly Reply[] = [{ text: ['Hello', ' world'] }];
