@@ -18,7 +18,7 @@ import { createHttpServer } from './http/server.ts';
 import { createSelections } from './http/webhook-selections.ts';
 import { createLogger } from './logger.ts';
 import { createMetrics, showDueDeliveries, showRedis } from './metrics.ts';
-import type { Models } from './models/model-call.ts';
+import type { Models } from './models/model-types.ts';
 import { createModels } from './models/models.ts';
 import { createPrices } from './models/prices.ts';
 import { createProviderAccess } from './models/provider-access.ts';
@@ -50,10 +50,11 @@ export interface Gateway {
   readonly url: string;
   /** The first API key if this start created it; the key cannot be read again. */
   readonly firstKey: string | undefined;
-  /** Finishes open requests within 15 seconds, then closes everything. */
+  /** Finishes open requests within 10 seconds and replies within 15 seconds, then closes everything. */
   close(): Promise<void>;
 }
 
+/** How long replies and other background work have to finish at a stop; shorter than `HARD_STOP_MS` in `main.ts`. */
 const DRAIN_MS = 15_000;
 
 /** Creates the components that the settings select; tests override some of them. */

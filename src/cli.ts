@@ -204,7 +204,7 @@ async function listenToWebhooks(_databaseUrl: string, _operands: readonly string
   if (key === undefined) throw new StartupError('Give a key by --key ic_… or CHATGRAPH_KEY.');
   const url = trimSlashes(readAddress('--url', values.url ?? 'http://127.0.0.1:4000'));
   const forwardUrl = values.forward && readAddress('--forward', values.forward);
-  const { listen } = await import('./listen.ts');
+  const { listen } = await import('./listen-to-webhooks.ts');
   const stop = () => process.exit(0);
   process.on('SIGINT', stop);
   // The program that reads the output, such as `head`, has closed the pipe.

@@ -10,7 +10,7 @@ import type { LiveTexts } from './coordination/live-texts.ts';
 import type { RateLimiter } from './coordination/rate-limiter.ts';
 import type { Clock } from './domain/time.ts';
 import type { Metrics } from './metrics.ts';
-import type { Models } from './models/model-call.ts';
+import type { Models } from './models/model-types.ts';
 import type { Prices } from './models/prices.ts';
 import type { ProviderAccess } from './models/provider-access.ts';
 import type { GatewayNode } from './replies/gateway-node.ts';

@@ -5,6 +5,10 @@ import { DEMO_CHATBOT_ID, findDemoLink } from './demo.ts';
 import { StartupError } from './domain/errors.ts';
 import { toPlainLines } from './domain/plain-text.ts';
 
+/**
+ * The process ends after this time even if the gateway has not stopped. Longer than the gateway's own stop (`DRAIN_MS` in
+ * `app.ts`), and shorter than `stop_grace_period` of the compose files.
+ */
 const HARD_STOP_MS = 20_000;
 
 /** Runs the gateway if `args` is empty or `start`, otherwise a command. Sets the exit code of the process. */

@@ -6,7 +6,8 @@ import { trimWebhooks } from './webhooks/trim-webhooks.ts';
 const INTERVAL_MS = 60 * 60 * 1_000;
 
 /**
- * Deletes data that is older than its retention period, at startup and then every hour.
+ * Deletes data that is older than its retention period, at startup and then every hour. Each period is next to the
+ * function that deletes.
  * @returns a function that stops it.
  */
 export function startRetention(deps: Pick<Deps, 'db' | 'clock' | 'config' | 'background'>): () => void {

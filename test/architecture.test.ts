@@ -11,7 +11,7 @@ import { describe, expect, it } from 'vitest';
 const ORDER =
   'domain <- store, coordination <- outbound <- access <- models <- answer <- sources <- chatbots <- conversations <- ' +
   'replies <- messages, streams <- webhooks <- demo <- schema, dialects, web <- http <- first-start, retention <- ' +
-  'app, listen <- cli <- main';
+  'app, listen-to-webhooks <- cli <- main';
 /** Parts of the process: they import `domain` and each other, and the parts of `ORDER` import only their types. */
 const PROCESS = ['config', 'logger', 'metrics', 'secrets', 'background'];
 /** Entry points that assemble the process, and may import all of its parts. */

@@ -4,7 +4,7 @@ import type { ModelName } from '../domain/answering.ts';
 import { AnswerFailure } from '../domain/failures.ts';
 import { BUILTIN } from '../domain/providers.ts';
 import type { TokenUsage } from '../domain/usage.ts';
-import type { ModelStep, ModelStream, Models } from '../models/model-call.ts';
+import type { ModelStep, ModelStream, Models } from '../models/model-types.ts';
 import { MAX_ANSWER_CHARS } from '../models/stream-parts.ts';
 import { createCitationReader } from './cite.ts';
 import { shouldAskModel } from './confidence.ts';

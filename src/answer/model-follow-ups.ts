@@ -1,4 +1,4 @@
-import type { Models } from '../models/model-call.ts';
+import type { Models } from '../models/model-types.ts';
 import type { Answer, Question, Suggestions } from './engine.ts';
 import { composeFollowUpPrompt, listUserQuestions, readFollowUps, suggestFromSources } from './follow-ups.ts';
 import { estimateMessageTokens } from './tokens.ts';

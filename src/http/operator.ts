@@ -13,7 +13,8 @@ interface OperatorExchange {
 }
 
 /**
- * Responds to operators: `/health` (the process runs), `/ready` (it accepts requests, and its database responds) and
+ * Responds to operators: `/health` (the process runs), `/ready` (it accepts requests, and its database responds; a gateway
+ * without its Redis continues alone) and
  * `/metrics` (for Prometheus; with METRICS_TOKEN as bearer token, else from this machine only).
  */
 export async function handleOperator(

@@ -20,7 +20,7 @@ import {
 } from './auth.ts';
 import { createChatRoute } from './chat.ts';
 import type { Executor } from './executor.ts';
-import { graphiqlOptions } from './graphiql.ts';
+import { graphiqlOptions } from './graphiql-tabs.ts';
 import { createErrorMask, logFailure } from './graphql-errors.ts';
 import { handleOperator, sendDetail, sendJson } from './operator.ts';
 import { createDocumentRoute, createPageRoute } from './pages.ts';

@@ -12,7 +12,8 @@ import {
 import { listStoppingReplies } from '../store/open-replies.ts';
 import type { Queryable } from '../store/tables.ts';
 
-const RETENTION_MS = 24 * 60 * 60 * 1_000;
+/** How long a key protects a request. Schema, REST schemas and docs name the 24 hours too. */
+const KEY_LIFETIME_MS = 24 * 60 * 60 * 1_000;
 
 /** A request with an idempotency key: the key with its scope, the content of the request, and the time. */
 export interface IdempotentSend {
@@ -64,7 +65,7 @@ export async function deleteExpiredSends({ db, clock }: Pick<Deps, 'db' | 'clock
   await db.transaction((trx) => deleteIdempotentEffects(trx, expiryOf(clock.now())));
 }
 
-const expiryOf = (now: number): Timestamp => toTimestamp(now - RETENTION_MS);
+const expiryOf = (now: number): Timestamp => toTimestamp(now - KEY_LIFETIME_MS);
 
 /** Computes a hash of a request that does not depend on the order of its keys. */
 function fingerprintOf(request: unknown): string {

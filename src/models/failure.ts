@@ -4,7 +4,7 @@ import type { Redact } from './redact.ts';
 
 /** The failure of a model call. It contains no part of the question, the answer or a key. */
 export class ModelFailure extends AnswerFailure {
-  /** Whether a retry may succeed. */
+  /** Whether `models.ts` retries the call. After any failure `answer/model-engine.ts` calls the next fallback model. */
   readonly isTransient: boolean;
   /** The provider's `Retry-After`; undefined when it sent none. */
   readonly retryAfterMs: number | undefined;

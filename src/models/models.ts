@@ -8,7 +8,7 @@ import { isProvider, type Provider } from '../domain/providers.ts';
 import { ModelFailure, toModelFailure } from './failure.ts';
 import { FAMILIES, type ModelEndpoint } from './families.ts';
 import { createLimitedFetch } from './limited-fetch.ts';
-import type { ModelCall, ModelStream, Models, ProviderCredentials } from './model-call.ts';
+import type { ModelCall, ModelStream, Models, ProviderCredentials } from './model-types.ts';
 import { createRedact, type Redact } from './redact.ts';
 import { readModelSteps, type StepReader, type StepSource } from './steps.ts';
 import { MAX_ANSWER_CHARS } from './stream-parts.ts';

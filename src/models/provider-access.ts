@@ -18,7 +18,7 @@ import type { Database } from '../store/database.ts';
 import { ANSWER_STEP_MS, retryStep } from '../store/engines/retry.ts';
 import { listProviderKeys, type StoredProviderKey } from '../store/provider-keys.ts';
 import { writeModelOutcome } from '../store/provider-models.ts';
-import type { ProviderCredentials } from './model-call.ts';
+import type { ProviderCredentials } from './model-types.ts';
 import { unsealProviderKey } from './sealed-keys.ts';
 
 /** The credentials with which accounts call models, and the outcomes of the calls. */

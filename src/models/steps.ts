@@ -1,6 +1,6 @@
 import type { LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import { ModelFailure } from './failure.ts';
-import type { ModelStep } from './model-call.ts';
+import type { ModelStep } from './model-types.ts';
 import type { ProviderMessage } from './provider-text.ts';
 import { type AnswerEnd, type AnswerParser, type AnswerRules, createAnswerParser, parsePart } from './stream-parts.ts';
 

@@ -3,7 +3,7 @@ import type { FailureCode } from '../domain/failures.ts';
 import type { TokenUsage } from '../domain/usage.ts';
 import type { ModelFailure } from './failure.ts';
 import { type AnswerOutcome, readOutcome, readUsage } from './finish.ts';
-import type { ModelStep } from './model-call.ts';
+import type { ModelStep } from './model-types.ts';
 import { createProviderText, type ProviderText } from './provider-text.ts';
 import { createStopFilter, type StopFilter } from './stop-markers.ts';
 

@@ -3,7 +3,7 @@ import type { Viewer } from '../access/viewer.ts';
 import { AnswerFailure, type FailureCode } from '../domain/failures.ts';
 import { line, parseInput } from '../domain/input.ts';
 import { BUILTIN, PROVIDERS } from '../domain/providers.ts';
-import type { ModelStream, Models } from './model-call.ts';
+import type { ModelStream, Models } from './model-types.ts';
 
 /** The result of a test of a provider. */
 export interface ProviderTest {

@@ -14,7 +14,7 @@ export interface IdempotentEffect {
   readonly fingerprint: string;
 }
 
-/** Finds the effect recorded for a key since `since`. */
+/** Finds the effect recorded for a key since `since`; `messages/idempotent-send.ts` decides how long a key counts. */
 export async function findIdempotentEffect(
   db: Queryable,
   accountId: string,

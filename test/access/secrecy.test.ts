@@ -6,7 +6,7 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Deps } from '../../src/deps.ts';
 import { generateKey } from '../../src/domain/key-form.ts';
-import type { Models } from '../../src/models/model-call.ts';
+import type { Models } from '../../src/models/model-types.ts';
 import { createChatbot, send } from '../helpers/chatbots.ts';
 import { SQLITE } from '../helpers/databases.ts';
 import { createDatabase, startGateway } from '../helpers/gateway.ts';

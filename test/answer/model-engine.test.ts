@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { AnswerTool, Question } from '../../src/answer/engine.ts';
 import { createExtractiveEngine } from '../../src/answer/extractive.ts';
 import { createModelEngine } from '../../src/answer/model-engine.ts';
-import type { ModelCall, ModelStep } from '../../src/models/model-call.ts';
+import type { ModelCall, ModelStep } from '../../src/models/model-types.ts';
 import { readAnswer, UNASKED } from '../helpers/models/answers.ts';
 import { createScriptedModels, type ModelScript, type ScriptedModels } from '../helpers/models/models.ts';
 import { createHit, createRetrieval } from '../helpers/webhooks/hits.ts';

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { onTestFinished } from 'vitest';
 import { AnswerFailure, type FailureCode } from '../../src/domain/failures.ts';
 import type { Provider } from '../../src/domain/providers.ts';
-import type { ModelCall, ModelStep, ModelStream, ProviderCredentials } from '../../src/models/model-call.ts';
+import type { ModelCall, ModelStep, ModelStream, ProviderCredentials } from '../../src/models/model-types.ts';
 import { createModels } from '../../src/models/models.ts';
 import { startFakeProvider, type Vendor } from '../helpers/models/vendors/vendor.ts';
 

@@ -1,5 +1,5 @@
 import { AnswerFailure, type FailureCode } from '../../../src/domain/failures.ts';
-import type { ModelCall, ModelStep, Models } from '../../../src/models/model-call.ts';
+import type { ModelCall, ModelStep, Models } from '../../../src/models/model-types.ts';
 
 /** Models whose steps the test defines. */
 export interface ScriptedModels extends Models {
