@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 
 /** Work that outlives its request. Every promise that no caller awaits runs here, so that shutdown waits for it. */
 export interface Background {
-  /** Starts `task`, and logs an error that it throws under `name`. `signal` aborts when draining takes too long. */
+  /** Starts `task`; if it throws, logs the error together with `name`. `signal` aborts when draining takes too long. */
   run(name: string, task: (signal: AbortSignal) => Promise<void>): void;
   /** Waits for all tasks; after `graceMs` it aborts them and waits for them to end. */
   drain(graceMs: number): Promise<void>;

@@ -6,10 +6,10 @@ import { createMemoryTexts, type LiveTexts } from './live-texts.ts';
 import { createMemoryRateLimiter, type RateLimiter } from './rate-limiter.ts';
 import { createRedisAnnouncements } from './redis/announcements.ts';
 import { createChannels } from './redis/channels.ts';
+import { createCommandBatcher } from './redis/command-batcher.ts';
 import { openRedis, type RedisOptions } from './redis/link.ts';
 import { createRedisBus } from './redis/live-bus.ts';
 import { createRedisTexts } from './redis/live-texts.ts';
-import { createOutbox } from './redis/outbox.ts';
 import { watchProcessCount } from './redis/process-count.ts';
 import { createRedisRateLimiter } from './redis/rate-limiter.ts';
 
@@ -48,11 +48,11 @@ export async function openRedisCoordination(
 ): Promise<Coordination> {
   const link = await openRedis(options);
   const channels = createChannels(link);
-  const outbox = createOutbox(link);
+  const batcher = createCommandBatcher(link);
   // Senders send in this order, so that a signal follows the data that it announces.
-  const announcements = createRedisAnnouncements(link, channels, outbox);
-  const liveTexts = createRedisTexts(link, channels, outbox, (topic) => bus.wake(topic, 'text'));
-  const bus = createRedisBus(link, channels, outbox);
+  const announcements = createRedisAnnouncements(link, channels, batcher);
+  const liveTexts = createRedisTexts(link, channels, batcher, (topic) => bus.wake(topic, 'text'));
+  const bus = createRedisBus(link, channels, batcher);
   const nodes = watchProcessCount(link);
   return {
     bus,
@@ -61,7 +61,7 @@ export async function openRedisCoordination(
     limiter: createRedisRateLimiter(link, { clock, countNodes: nodes.count, timeoutMs: rateLimitTimeoutMs }),
     isUp: () => link.isUp,
     async close() {
-      await outbox.flush();
+      await batcher.flush();
       for (const part of [nodes, liveTexts, announcements, link]) part.close();
     },
   };

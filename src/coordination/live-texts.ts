@@ -13,10 +13,10 @@ export interface AnswerText {
  */
 export interface LiveTexts {
   /**
-   * Reports that an answer of this process has grown. Cheap: any number of calls before the next batch count as one.
+   * Reports that an answer of this process has grown. Cheap: the text is published in batches, so frequent calls cost as much as one.
    */
   update(messageId: string, written: AnswerText): void;
-  /** Reports that an answer of this process has ended, after its end is stored. */
+  /** Reports that an answer of this process has ended. Call it after the end is stored. */
   end(messageId: string): void;
   /**
    * Returns the known text of an answer that another process is generating; `undefined` unless the answer was read

@@ -1,5 +1,5 @@
 import type { Deps } from '../deps.ts';
-import { deleteAllNodes, deleteNode, deleteNodeById, insertNode, listNodes } from '../store/cluster-nodes.ts';
+import { deleteAllNodes, deleteExpiredNode, deleteNode, insertNode, listNodes } from '../store/cluster-nodes.ts';
 import { resetAttempts } from '../store/open-replies.ts';
 import { createNode } from './gateway-node.ts';
 import { OWNERSHIP_LOST } from './live-replies.ts';
@@ -38,7 +38,7 @@ export async function leaveCluster({ db, node, logger }: LeaseDeps): Promise<voi
   await db
     .transaction(async (trx) => {
       await resetAttempts(trx, node.id);
-      await deleteNodeById(trx, node.id);
+      await deleteNode(trx, node.id);
     })
     // If this fails, the other nodes remove this node when its lease has expired.
     .catch((error: unknown) => logger.error({ err: error }, 'cannot leave the cluster'));
@@ -70,7 +70,7 @@ export function createNodeLeases(): NodeLeases {
         if (last?.beat !== other.beat) lastBeats.set(other.id, { beat: other.beat, since: now });
         else if (now - last.since > LEASE_MS && other.id !== node.id) {
           logger.warn({ node: other.id }, 'the lease of a node has expired');
-          await db.transaction((trx) => deleteNode(trx, other));
+          await db.transaction((trx) => deleteExpiredNode(trx, other));
         }
       }
     },

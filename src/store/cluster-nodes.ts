@@ -1,7 +1,7 @@
 import type { Queryable } from './tables.ts';
 
 /** A gateway that generates replies; `beat` counts its heartbeats. */
-export interface Node {
+export interface ClusterNode {
   readonly id: string;
   readonly beat: number;
 }
@@ -25,17 +25,17 @@ export async function sendHeartbeat(db: Queryable, id: string): Promise<boolean>
 }
 
 /** All nodes that no gateway has found dead. */
-export async function listNodes(db: Queryable): Promise<Node[]> {
+export async function listNodes(db: Queryable): Promise<ClusterNode[]> {
   return db.selectFrom('nodes').selectAll().execute();
 }
 
 /** Deletes a node as dead, unless it has sent another heartbeat since it was read. */
-export async function deleteNode(trx: Queryable, { id, beat }: Node): Promise<void> {
+export async function deleteExpiredNode(trx: Queryable, { id, beat }: ClusterNode): Promise<void> {
   await trx.deleteFrom('nodes').where('id', '=', id).where('beat', '=', beat).execute();
 }
 
 /** Deletes a node, by its id. */
-export async function deleteNodeById(trx: Queryable, id: string): Promise<void> {
+export async function deleteNode(trx: Queryable, id: string): Promise<void> {
   await trx.deleteFrom('nodes').where('id', '=', id).execute();
 }
 

@@ -28,7 +28,7 @@ async function openCounted() {
   return { gateway, counts, counted };
 }
 
-it('reads many keys with few queries, one at a time, and finds each that exists', async () => {
+it('reads many keys with few queries, never two at once, and finds each that exists', async () => {
   const { gateway, counts, counted } = await openCounted();
   const lookUp = createKeyLookups(counted);
   const hashes = Array.from({ length: 2_000 }, () => hashKey(generateKey()));

@@ -11,7 +11,7 @@ import { createHit, createRetrieval } from '../helpers/webhooks/hits.ts';
 const USAGE = { inputTokens: 100, cachedTokens: 0, outputTokens: 10, reasoningTokens: 0, isEstimated: false };
 const text = (words: string): ModelStep => ({ type: 'text', text: words });
 const end: ModelStep = { type: 'finish', reason: 'STOP', usage: USAGE };
-const usesTools: ModelStep = { type: 'finish', reason: 'TOOLS', usage: USAGE };
+const endWithTools: ModelStep = { type: 'finish', reason: 'TOOLS', usage: USAGE };
 const use = (toolName: string, input: object = {}): ModelStep => ({
   type: 'tool',
   call: { type: 'tool-call', toolCallId: toolName, toolName, input: JSON.stringify(input) },
@@ -61,10 +61,10 @@ function createTool(name: string, { notice = 'Done.', refusals = 0 } = {}) {
 const resultsOf = (call: ModelCall | undefined) => JSON.stringify(call?.messages.at(-1));
 
 describe('an answer in several rounds', () => {
-  it('starts a paragraph in each round with text', async () => {
+  it('starts a new paragraph for each round that writes text', async () => {
     const { tool } = createTool('escalate');
     const models = createScriptedModels(
-      [text('One moment.'), use('escalate'), usesTools],
+      [text('One moment.'), use('escalate'), endWithTools],
       [text('\n A person'), text(' will come.'), end],
     );
     const { text: answer, finish } = await ask(models, { tools: [tool] });
@@ -80,7 +80,7 @@ describe('an answer in several rounds', () => {
       [{ type: 'reasoning', text: 'Hm.' }, 'PROVIDER_UNAVAILABLE'],
     ]) {
       const { tool, inputs } = createTool('escalate', { notice: 'A person will come.' });
-      const models = createScriptedModels([use('escalate'), usesTools], second as ModelScript);
+      const models = createScriptedModels([use('escalate'), endWithTools], second as ModelScript);
       const { text: answer, finish } = await ask(models, { tools: [tool] });
       expect([answer, inputs.length]).toEqual(['A person will come.', 1]);
       expect(finish).toMatchObject({ reason: 'STOP' });
@@ -90,8 +90,8 @@ describe('an answer in several rounds', () => {
   it('runs each tool once, however often it is called, and at most four calls in a round', async () => {
     const { tool, inputs } = createTool('capture');
     const models = createScriptedModels(
-      [...Array.from({ length: 6 }, () => use('capture')), usesTools],
-      [use('capture'), usesTools],
+      [...Array.from({ length: 6 }, () => use('capture')), endWithTools],
+      [use('capture'), endWithTools],
       [text('All done.'), end],
     );
     const { text: answer } = await ask(models, { tools: [tool] });
@@ -103,9 +103,9 @@ describe('an answer in several rounds', () => {
   it('lets a model retry a refused call, and allows no tools in the last round', async () => {
     const { tool, inputs } = createTool('capture', { refusals: 1 });
     const models = createScriptedModels(
-      [use('capture', { email: 'nobody' }), usesTools],
-      [use('capture', { email: 'ada@example.com' }), usesTools],
-      [text('Thank you.'), use('capture'), usesTools],
+      [use('capture', { email: 'nobody' }), endWithTools],
+      [use('capture', { email: 'ada@example.com' }), endWithTools],
+      [text('Thank you.'), use('capture'), endWithTools],
     );
     const { text: answer, finish } = await ask(models, { tools: [tool] });
     expect(inputs).toEqual([{ email: 'nobody' }, { email: 'ada@example.com' }]);
@@ -131,7 +131,7 @@ describe('an answer in several rounds', () => {
     const run = first.tool.run;
     const tools = [{ ...first.tool, run: (input: unknown) => run(input).finally(() => stop.abort()) }, second.tool];
     const { text: answer, finish } = await ask(
-      createScriptedModels([use('first'), use('second'), usesTools]),
+      createScriptedModels([use('first'), use('second'), endWithTools]),
       { tools },
       { signal: stop.signal },
     );
@@ -142,7 +142,7 @@ describe('an answer in several rounds', () => {
 describe('a model that fails', () => {
   const answering = { ...UNASKED.answering, fallbackModels: [{ provider: 'google', model: 'second' }] };
 
-  it('is replaced by the next model before its first word; white space and reasoning do not count', async () => {
+  it('is replaced by the next model if it has written only white space and reasoning', async () => {
     const models = createScriptedModels(
       [text('\n\n'), { type: 'reasoning', text: 'Hm.' }, 'PROVIDER_UNAVAILABLE'],
       [text('Ten days.'), end],
@@ -165,14 +165,14 @@ describe('a model that fails', () => {
 
   it('is replaced if it called an unknown tool', async () => {
     const models = createScriptedModels(
-      [use('nothing'), usesTools],
+      [use('nothing'), endWithTools],
       ['PROVIDER_UNAVAILABLE'],
       [text('Ten days.'), end],
     );
     expect((await ask(models, { answering })).text).toBe('Ten days.');
   });
 
-  it('ends the answer after its first word', async () => {
+  it('fails the answer if it has already written a word', async () => {
     const models = createScriptedModels([text('Ten'), 'PROVIDER_UNAVAILABLE'], [text('Ten days.'), end]);
     await expect(ask(models, { answering })).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
     expect([models.calls.length, models.closed]).toEqual([1, 1]);
@@ -186,9 +186,9 @@ describe('a model that fails', () => {
   });
 });
 
-it('reads no more of an answer than its limit leaves', async () => {
+it('limits each round to the characters that earlier rounds have left', async () => {
   const { tool } = createTool('capture');
-  const models = createScriptedModels([text('x'.repeat(1_000)), use('capture'), usesTools], [text('y'), end]);
+  const models = createScriptedModels([text('x'.repeat(1_000)), use('capture'), endWithTools], [text('y'), end]);
   await ask(models, { tools: [tool] });
   expect(models.calls.map(({ maxChars }) => maxChars)).toEqual([200_000, 199_000]);
 });

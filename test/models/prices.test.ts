@@ -101,14 +101,14 @@ describe('a price file', () => {
       `{"openai/gpt-5": {"input": "1", "ouput": 2}, "nobody/x": {"input": -1, "output": 1}, "open/": {"input": 1, "output": 1e9}}`,
     );
     expect(() => createPrices(file)).toThrow(StartupError);
-    const isOne = 'must be <provider>/<model>, the provider one of openai, anthropic, google';
+    const nameProblem = 'must be <provider>/<model>, the provider one of openai, anthropic, google';
     for (const problem of [
       'MODEL_PRICES_FILE',
       'openai/gpt-5: input: must be US dollars per million tokens',
       'openai/gpt-5: output: must be US dollars per million tokens',
       'openai/gpt-5: Unrecognized key: "ouput"',
-      `nobody/x: ${isOne}`,
-      `open/: ${isOne}`,
+      `nobody/x: ${nameProblem}`,
+      `open/: ${nameProblem}`,
     ]) {
       expect(() => createPrices(file)).toThrow(problem);
     }

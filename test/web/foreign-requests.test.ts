@@ -15,19 +15,19 @@ const HOVER_MS = 1_500;
 
 /** A host that must receive no requests, and the requests it has received. */
 async function startEvilHost() {
-  const asked: string[] = [];
+  const received: string[] = [];
   const server = createServer((request, response) => {
-    asked.push(`${request.method} ${request.url} ${JSON.stringify(request.headers)}`);
+    received.push(`${request.method} ${request.url} ${JSON.stringify(request.headers)}`);
     response.writeHead(200, { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' }).end();
   });
-  server.on('connection', () => asked.push('connection'));
+  server.on('connection', () => received.push('connection'));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, received };
 }
 
 /** Texts that look like URLs of images and pages on a host. */
@@ -38,13 +38,13 @@ const baitsFor = (host: string) => [
   `/\\${host}/d.jpeg`,
   `/${host}/../..//${host}/e.gif`,
   `"//${host}/f.webp"`,
-  // In the editor, a word ends at a colon.
+  // Without a port, because in the editor a word ends at a colon.
   '///evil.example/x.png',
   '//evil.example/y.svg',
 ];
 
-/** Opens a page of a gateway whose demo account has a bait URL in every text; requests to other hosts are recorded. */
-async function openBaited() {
+/** Starts a gateway with the demo account, and opens an empty browser page whose requests to other hosts are recorded. */
+async function openRecordedPage() {
   const engine = createScriptedEngine();
   const evil = await startEvilHost();
   const gateway = await startGateway({
@@ -109,20 +109,20 @@ async function seedBaits(gateway: TestGateway, key: string, host: string): Promi
 
 describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PATH)', { timeout: 120_000 }, () => {
   it('of GraphiQL makes no requests for URLs in a result, and sends its key to the gateway only', async () => {
-    const { evil, gateway, key, page, foreign, engine } = await openBaited();
+    const { evil, gateway, key, page, foreign, engine } = await openRecordedPage();
     for (const _ of baitsFor(evil.host)) engine.push(delta('Yes.'), finish);
     await seedBaits(gateway, key, evil.host);
     const query = `{ c: chatbots(first: 1) { nodes { conversations(first: 8) { nodes { m: messages(first: 1) { nodes { content } } } } } } }`;
-    const sentKeys = new Set<string>();
+    const pathsWithKey = new Set<string>();
     page.on('request', (request) => {
-      if (request.headers()['x-api-key']) sentKeys.add(new URL(request.url()).pathname);
+      if (request.headers()['x-api-key']) pathsWithKey.add(new URL(request.url()).pathname);
     });
     await page.addInitScript((secret) => sessionStorage.setItem('x-api-key', secret), key);
     await page.goto(`${gateway.url}/graphql?query=${encodeURIComponent(query)}`);
     await page.locator('.graphiql-execute-button').click({ timeout: 30_000 });
     await page.locator('.result-window .view-line', { hasText: evil.host }).first().waitFor({ timeout: 30_000 });
     await hoverResult(page);
-    // Other scripts on the page cannot get the key, not even by replacing functions that the page's own script uses.
+    // Other scripts on the page cannot send anything to another host, and their own requests do not carry the key.
     await page.evaluate(async (host) => {
       await fetch(`http://${host}/fetched`).catch(() => {});
       await fetch('/health');
@@ -134,13 +134,13 @@ describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PAT
         // The socket is not open, and never will be.
       }
     }, evil.host);
-    expect(evil.asked).toEqual([]);
-    expect([...sentKeys]).toEqual(['/graphql']);
+    expect(evil.received).toEqual([]);
+    expect([...pathsWithKey]).toEqual(['/graphql']);
     expect(foreign.filter((url) => !/\/(fetched|image\.png|socket)$/.test(url))).toEqual([]);
   });
 
   it('of the REST reference makes no requests for URLs in a response', async () => {
-    const { evil, gateway, key, page, foreign } = await openBaited();
+    const { evil, gateway, key, page, foreign } = await openRecordedPage();
     await gateway.graphql(
       'mutation ($input: CreateChatbotInput!) { createChatbot(input: $input) { __typename } }',
       { input: { name: `<img src=http://${evil.host}/name.png> ![x](http://${evil.host}/md.png)` } },
@@ -159,12 +159,12 @@ describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PAT
     await page.locator('.try-out__btn').first().click();
     await page.locator('.execute').first().click();
     await page.locator('.live-responses-table', { hasText: evil.host }).first().waitFor({ timeout: 30_000 });
-    expect(evil.asked).toEqual([]);
+    expect(evil.received).toEqual([]);
     expect(foreign).toEqual([]);
   });
 
   it('of a chatbot makes no requests for URLs in answers, citations and names', async () => {
-    const { evil, gateway, page, foreign, engine } = await openBaited();
+    const { evil, gateway, page, foreign, engine } = await openRecordedPage();
     const image = `<img src=http://${evil.host}/name.png>`;
     await gateway.deps.db.transaction((trx) =>
       trx
@@ -200,7 +200,7 @@ describe.skipIf(browserPath === undefined)('a page (needs Chromium: CHROMIUM_PAT
     await dialog.getByRole('link').hover();
     await page.keyboard.press('Escape');
     for (const link of await page.locator('.content a').all()) await link.hover();
-    expect(evil.asked).toEqual([]);
+    expect(evil.received).toEqual([]);
     expect(foreign).toEqual([]);
   });
 });

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { AnnouncementKind, Announcements } from '../announcements.ts';
 import type { Channels } from './channels.ts';
+import type { CommandBatcher } from './command-batcher.ts';
 import type { RedisLink } from './link.ts';
-import type { Outbox } from './outbox.ts';
 
 /** The channel that every process subscribes to as long as it runs. */
 export const ANNOUNCEMENTS = 'announcements';
@@ -17,7 +17,7 @@ const MISSED_INTERVAL_MS = 10_000;
 export function createRedisAnnouncements(
   link: RedisLink,
   channels: Channels,
-  outbox: Outbox,
+  batcher: CommandBatcher,
 ): Announcements & { close(): void } {
   const senderId = randomUUID().slice(0, 8);
   const listeners = new Map<AnnouncementKind, Set<(text: string) => void>>();
@@ -26,7 +26,7 @@ export function createRedisAnnouncements(
   let pending: string[] = [];
   let hasDropped = false;
 
-  const requestFlush = outbox.add({
+  const requestFlush = batcher.add({
     fill(batch) {
       for (const message of pending) batch.publish(channelName, message);
       pending = [];

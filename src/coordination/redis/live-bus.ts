@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type ChangeHint, createMemoryBus, type LiveBus, POLL_INTERVAL_MS } from '../live-bus.ts';
 import type { Channels } from './channels.ts';
+import type { CommandBatcher } from './command-batcher.ts';
 import type { RedisLink } from './link.ts';
-import type { Outbox } from './outbox.ts';
 
 /** A bus whose signals reach other processes. */
 export interface RedisBus extends LiveBus {
@@ -18,13 +18,13 @@ const MAX_WAIT_MS = 5_000;
  * Redis; a message on the topic's channel wakes those in other processes. A process subscribes only to topics with
  * listeners; it wakes these once when the subscription starts, and whenever they may have missed a signal.
  */
-export function createRedisBus(link: RedisLink, channels: Channels, outbox: Outbox): RedisBus {
+export function createRedisBus(link: RedisLink, channels: Channels, batcher: CommandBatcher): RedisBus {
   const senderId = randomUUID().slice(0, 8);
   const local = createMemoryBus(link.logger);
   const subscriptions = new Map<string, { count: number; leave: () => void }>();
   const dirty = new Map<string, ChangeHint>();
   let pending: [topic: string, hint: ChangeHint][] = [];
-  const requestFlush = outbox.add({
+  const requestFlush = batcher.add({
     fill(batch) {
       pending = [...dirty];
       dirty.clear();

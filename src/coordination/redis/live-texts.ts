@@ -1,7 +1,7 @@
 import type { LiveTexts } from '../live-texts.ts';
 import type { Channels } from './channels.ts';
+import type { CommandBatcher } from './command-batcher.ts';
 import type { RedisLink } from './link.ts';
-import type { Outbox } from './outbox.ts';
 import { createTextMirrors } from './text-mirrors.ts';
 import { createTextWriter } from './text-writer.ts';
 
@@ -14,8 +14,8 @@ import { createTextWriter } from './text-writer.ts';
 export function createRedisTexts(
   link: RedisLink,
   channels: Channels,
-  outbox: Outbox,
+  batcher: CommandBatcher,
   wake: (topic: string) => void,
 ): LiveTexts & { close(): void } {
-  return { ...createTextWriter(link, outbox), ...createTextMirrors(link, channels, wake) };
+  return { ...createTextWriter(link, batcher), ...createTextMirrors(link, channels, wake) };
 }

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { AnswerText, LiveTexts } from '../live-texts.ts';
+import type { CommandBatcher } from './command-batcher.ts';
 import type { RedisLink } from './link.ts';
-import type { Outbox } from './outbox.ts';
 import { END, sliceDelta, type TextDelta, textNames } from './text-form.ts';
 
 /** An answer that this process generates, and how much of it Redis has. */
@@ -48,7 +48,7 @@ return added`;
 const APPEND_SHA = hash('sha1', APPEND);
 
 /** Creates the half of the live texts that writes the answers of this process. */
-export function createTextWriter(link: RedisLink, outbox: Outbox): Pick<LiveTexts, 'update' | 'end'> {
+export function createTextWriter(link: RedisLink, batcher: CommandBatcher): Pick<LiveTexts, 'update' | 'end'> {
   const drafts = new Map<string, Draft>();
   const dirty = new Set<Draft>();
   const ended = new Set<string>();
@@ -56,7 +56,7 @@ export function createTextWriter(link: RedisLink, outbox: Outbox): Pick<LiveText
   let isScriptLoaded = false;
   let loadsScript = false;
 
-  const requestFlush = outbox.add({
+  const requestFlush = batcher.add({
     fill(batch) {
       pieces = [...dirty].map((draft) => ({ draft, delta: sliceDelta(draft.written, draft.offset, draft.cited) }));
       dirty.clear();

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 
-/** Numbers the events of each conversation and chatbot, and stores them and the idempotency keys of sends. */
+/** Adds the tables of events and idempotency keys, and the last event number of each conversation and chatbot. */
 export async function createEventTables({ schema }: Kysely<unknown>): Promise<void> {
   for (const table of ['chatbots', 'conversations']) {
     await schema

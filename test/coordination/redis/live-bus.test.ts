@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createChannels } from '../../../src/coordination/redis/channels.ts';
+import { createCommandBatcher } from '../../../src/coordination/redis/command-batcher.ts';
 import { openRedis } from '../../../src/coordination/redis/link.ts';
 import { createRedisBus } from '../../../src/coordination/redis/live-bus.ts';
-import { createOutbox } from '../../../src/coordination/redis/outbox.ts';
 import { hasRedis, type Node, openClient, openNodes, startRedis } from '../../helpers/nodes.ts';
 import { createPrefix } from '../../helpers/redis.ts';
 import { TEST_REDIS_URL } from '../../helpers/servers.ts';
@@ -46,15 +46,15 @@ describe.runIf(hasRedis)('buses that share a Redis', () => {
     const logger = { error: (_fields: object, msg: string) => errors.push(msg), info() {}, warn() {} };
     const link = await openRedis({ url: TEST_REDIS_URL, prefix, logger: logger as never });
     onTestFinished(() => link.close());
-    const outbox = createOutbox(link);
-    const bus = createRedisBus(link, createChannels(link), outbox);
+    const batcher = createCommandBatcher(link);
+    const bus = createRedisBus(link, createChannels(link), batcher);
     const pipeline = link.commands.pipeline.bind(link.commands);
     const spy = vi.spyOn(link.commands, 'pipeline').mockImplementation(() => {
       return Object.assign(pipeline(), { exec: () => Promise.reject(new Error('Refused.')) });
     });
     for (let round = 0; round < 2; round++) {
       bus.publish('x');
-      await outbox.flush();
+      await batcher.flush();
     }
     expect(spy).toHaveBeenCalledTimes(2);
     spy.mockRestore();

@@ -2,61 +2,61 @@ import type { ChainableCommander } from 'ioredis';
 import type { RedisLink } from './link.ts';
 
 /** The reply of Redis to one command. */
-export type Reply = readonly [error: Error | null, result: unknown];
+export type RedisReply = readonly [error: Error | null, result: unknown];
 
-/** A source of commands for other processes; its functions use no `this`. */
-export interface Sender {
+/** A source of Redis commands. Its functions are called without a `this`. */
+export interface CommandSource {
   /** Adds the pending commands to a batch, and clears them. */
   fill(batch: ChainableCommander): void;
   /** Receives a reply to each command, before the next `fill`. */
-  settle(replies: readonly Reply[]): void;
+  settle(replies: readonly RedisReply[]): void;
 }
 
 /** The commands of this process, collected into batches. */
-export interface Outbox {
+export interface CommandBatcher {
   /**
-   * Adds a sender; senders fill a batch in the order in which they were added.
+   * Adds a source; sources fill a batch in the order in which they were added.
    * @returns a function that requests a batch.
    */
-  add(sender: Sender): () => void;
-  /** Sends the pending commands, and resolves after the replies, within a second. */
+  add(source: CommandSource): () => void;
+  /** Sends the pending commands. Resolves when Redis has replied to them, or after a second without replies. */
   flush(): Promise<void>;
 }
 
 const MAX_PAUSE_MS = 20;
 
 /**
- * Creates the outbox of a link. Commands are sent immediately; a batch whose replies took X ms is followed by a pause
+ * Creates the batcher of a link. Commands are sent immediately; a batch whose replies took X ms is followed by a pause
  * of X ms, at most 20, so that under load batches become fewer and larger. One batch is in progress at a time, so
- * commands do not queue up in front of a slow Redis. While Redis is unavailable, no sender is called; when it is back,
+ * commands do not queue up in front of a slow Redis. While Redis is unavailable, no source is called; when it is back,
  * all are.
  */
-export function createOutbox(link: RedisLink): Outbox {
-  const senders: Sender[] = [];
+export function createCommandBatcher(link: RedisLink): CommandBatcher {
+  const sources: CommandSource[] = [];
   let pauseUntil = 0;
   let isScheduled = false;
   let sending: Promise<void> | undefined;
-  let isWaiting = false;
+  let isRequested = false;
   let isRefused = false;
 
   async function send(): Promise<void> {
     const batch = link.commands.pipeline();
-    const ends = senders.map((sender) => {
-      link.notify(sender.fill, batch);
+    const ends = sources.map((source) => {
+      link.notify(source.fill, batch);
       return batch.length;
     });
     if (batch.length === 0) return;
     const replies = await execute(batch);
     let start = 0;
-    for (const [index, sender] of senders.entries()) {
+    for (const [index, source] of sources.entries()) {
       const end = ends[index] ?? start;
-      if (end > start) link.notify(sender.settle, replies.slice(start, end));
+      if (end > start) link.notify(source.settle, replies.slice(start, end));
       start = end;
     }
   }
 
-  /** If Redis rejects the whole batch, every command counts as failed: the senders retry with their next commands. */
-  async function execute(batch: ChainableCommander): Promise<readonly Reply[]> {
+  /** If Redis rejects the whole batch, every command counts as failed: the sources retry with their next commands. */
+  async function execute(batch: ChainableCommander): Promise<readonly RedisReply[]> {
     const { length } = batch;
     try {
       const replies = await batch.exec();
@@ -65,26 +65,26 @@ export function createOutbox(link: RedisLink): Outbox {
     } catch (err) {
       if (!isRefused) link.logger.error({ err }, 'Redis refused a batch; continuing without it');
       isRefused = true;
-      return Array.from({ length }, (): Reply => [err as Error, null]);
+      return Array.from({ length }, (): RedisReply => [err as Error, null]);
     }
   }
 
   async function flush(): Promise<void> {
     isScheduled = false;
     await sending;
-    if (!isWaiting || !link.isUp) return;
-    isWaiting = false;
+    if (!isRequested || !link.isUp) return;
+    isRequested = false;
     const startedAt = performance.now();
     sending = send();
     await sending;
     sending = undefined;
     const now = performance.now();
     pauseUntil = now + Math.min(now - startedAt, MAX_PAUSE_MS);
-    if (isWaiting) schedule();
+    if (isRequested) schedule();
   }
 
   function schedule(): void {
-    isWaiting = true;
+    isRequested = true;
     if (isScheduled || sending !== undefined || !link.isUp) return;
     isScheduled = true;
     const pauseMs = pauseUntil - performance.now();
@@ -97,8 +97,8 @@ export function createOutbox(link: RedisLink): Outbox {
   });
 
   return {
-    add(sender) {
-      senders.push(sender);
+    add(source) {
+      sources.push(source);
       return schedule;
     },
     flush,
