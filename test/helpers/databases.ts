@@ -52,7 +52,7 @@ export const POSTGRES: TestEngine = {
     return {
       url: urlOf(name),
       async drop() {
-        await empty(name);
+        await askServer(EMPTY, name);
         spare.push(name);
       },
     };
@@ -85,24 +85,6 @@ const EMPTY = `
       execute format('delete from %I', name);
     end loop;
   end $$`;
-
-/** Connections kept for emptying databases, by database: a new one would have to load its catalog caches first. */
-const emptiers = new Map<string, Client>();
-
-async function empty(name: string): Promise<void> {
-  try {
-    await emptiers.get(name)?.query(EMPTY);
-    if (emptiers.has(name)) return;
-  } catch {
-    // A test may have ended every connection.
-    await emptiers.get(name)?.end();
-  }
-  const client = new Client({ connectionString: urlOf(name), connectionTimeoutMillis: 5_000 });
-  client.on('error', () => {});
-  emptiers.set(name, client);
-  await client.connect();
-  await client.query(EMPTY);
-}
 
 /** Creates a database without tables, which is dropped at the end of the test, and returns its URL. */
 export async function createBarePostgres(): Promise<string> {

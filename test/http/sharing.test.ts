@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { schema } from '../../schema/index.ts';
 import { waitForReaders } from '../helpers/conversations.ts';
@@ -25,6 +26,8 @@ async function follow(gateway: TestGateway, options: readonly SubscribeOptions[]
   const readers = options.map((option) => webSocket.subscribe(gateway, option));
   await Promise.all(readers.map((reader) => reader.until(() => true)));
   await waitForReaders(gateway, options.length);
+  // An event before the first text may still be executed.
+  await setTimeout(500);
   execute.mockClear();
   return readers;
 }
