@@ -119,5 +119,5 @@ function isSupported(statement: string, terms: readonly string[], { terms: sourc
   const shared = terms.filter((term) => sourceTerms.has(term)).length;
   if (shared >= MIN_SHARE * terms.length) return true;
   const keyTerms = [...statement.matchAll(NUMBER), ...statement.matchAll(NAME)].flatMap(([match]) => toTerms(match));
-  return keyTerms.some((match) => sourceTerms.has(match)) || differInLanguage(readLanguage(statement), language);
+  return keyTerms.some((term) => sourceTerms.has(term)) || differInLanguage(readLanguage(statement), language);
 }

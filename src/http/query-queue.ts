@@ -25,8 +25,8 @@ interface Waiting {
 /**
  * Limits the CPU time and memory that the queries of one process use at the same time. A large query computes for a
  * tenth of a second without a pause. Meanwhile other queries wait: first in, first out per key, and round-robin between
- * keys. Between two queries, the process handles its other events. Small queries do not wait unless a large one runs.
- * Mutations and events never wait: the rate limit and the number of streams limit them.
+ * keys. Between two queries, the process handles its other events. A small query waits only while a large one runs or
+ * the limits are reached. Mutations and events never wait: the rate limit and the number of streams limit them.
  *
  * A query that has waited 15 seconds fails with an `OperationTimeoutError`. All queries without a key count as those of
  * one key.

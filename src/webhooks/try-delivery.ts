@@ -14,7 +14,7 @@ export interface TryDeps
   extends DeliverDeps,
     Pick<Deps, 'config' | 'db' | 'clock' | 'logger' | 'metrics' | 'sealer' | 'selections'> {
   readonly circuits: Circuits;
-  readonly retryTimes: DueTimes;
+  readonly dueTimes: DueTimes;
 }
 
 /**
@@ -39,7 +39,7 @@ export async function tryDelivery(deps: TryDeps, claimed: ClaimedDelivery): Prom
 
 /** Determines a delivery's new status, and when it is tried again. */
 function toResult(
-  { clock, config, retryTimes }: TryDeps,
+  { clock, config, dueTimes }: TryDeps,
   claimed: ClaimedDelivery,
   { outcome, startedAt }: { outcome: AttemptOutcome; startedAt: number },
 ): AttemptResult {
@@ -56,7 +56,7 @@ function toResult(
   };
   const delayMs = outcome.error === null || isPermanent ? undefined : findDelay(retry);
   const nextAttemptAt = delayMs === undefined ? null : toTimestamp(clock.now() + delayMs);
-  if (delayMs !== undefined && nextAttemptAt !== null) retryTimes.record({ id: delivery.id, nextAttemptAt }, delayMs);
+  if (delayMs !== undefined && nextAttemptAt !== null) dueTimes.record({ id: delivery.id, nextAttemptAt }, delayMs);
   const failedStatus: DeliveryStatus = delayMs === undefined ? 'EXHAUSTED' : 'FAILED';
   return {
     claimed,

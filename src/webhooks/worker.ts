@@ -95,7 +95,7 @@ function createWorker(deps: WorkerDeps): Worker {
       ...deps,
       fetch: createGuardedFetch(createAddressRules(deps.config.allowedAddresses)),
       circuits: createCircuits(),
-      retryTimes: createDueTimes(deps.clock),
+      dueTimes: createDueTimes(deps.clock),
     },
     inFlight: new Map(),
     attempts: new Set(),
@@ -139,9 +139,9 @@ async function pollUntilIdle(worker: Worker): Promise<void> {
 
 /** Writes the results of finished attempts, and starts new ones. Returns whether it has started any. */
 async function runBatch(worker: Worker): Promise<boolean> {
-  const { clock, db, logger, retryTimes } = worker.deps;
+  const { clock, db, logger, dueTimes } = worker.deps;
   const finished = [...worker.results];
-  const overdue = retryTimes.takeOverdue();
+  const overdue = dueTimes.takeOverdue();
   if (overdue.length > 0) await db.transaction((trx) => makeDueNow(trx, overdue, toTimestamp(clock.now())));
   const inFlight = new Map(worker.inFlight);
   for (const { claimed } of finished) inFlight.delete(claimed.delivery.id);
