@@ -17,7 +17,7 @@ const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 
 /** Names in capitals that are not settings of the gateway. */
 const OTHERS = [
-  ...['NODE_EXTRA_CA_CERTS', 'POSTGRES_PASSWORD', 'SITE_ADDRESS', 'CHATGRAPH_KEY', 'CHROMIUM_PATH'],
+  ...['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'POSTGRES_PASSWORD', 'SITE_ADDRESS', 'CHATGRAPH_KEY', 'CHROMIUM_PATH'],
   ...['TEST_DATABASE_URL', 'TEST_REDIS_URL', 'RANDOM_MINUTES', 'RANDOM_REPORT', 'EVAL_DATA'],
   ...['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED'],
 ];

@@ -8,10 +8,10 @@ import { openDatabase } from '../../src/store/database.ts';
 import { askGraphQL } from '../helpers/gateway.ts';
 import { insertLargeConversation, LARGE_METADATA } from '../helpers/large.ts';
 import { createDataDir, startGatewayProcess, startProgram } from '../helpers/process.ts';
-import { type Answer, codesOf } from '../helpers/sockets.ts';
+import { codesOf } from '../helpers/sockets.ts';
 
 const HEAP_MB = 256;
-const QUERIES = 300;
+const QUERIES = 120;
 
 /** A gateway with a small heap, two read-only keys, and a conversation whose messages have 16 kB of metadata. */
 async function startSmallGateway(isCompiled: boolean) {
@@ -82,32 +82,33 @@ describe.each([true, false])(`a gateway with a heap of ${HEAP_MB} MB (compiled o
     const small = await askGraphQL({ url: gateway.url, key }, messages(3, 95, 'content metadata'));
     expect(small.errors).toBeUndefined();
   });
+});
 
-  it(`answers ${QUERIES} concurrent large queries, and meanwhile serves /health and other keys`, async () => {
-    const { gateway, key, otherKey, conversationId } = await startSmallGateway(isCompiled);
-    const query = `{conversation(id:"${conversationId}"){messages(first:95){nodes{content metadata}}}}`;
-    // The client runs in its own process, so that only the gateway is measured.
-    const load = startProgram({
-      script: 'test/process/large-queries.ts',
-      args: [gateway.url, key, query, String(QUERIES)],
-    });
-    const startedAt = performance.now();
-    const waits: number[] = [];
-    const wait = async (ask: () => Promise<unknown>) => {
-      const askedAt = performance.now();
-      const answer = await ask();
-      waits.push(performance.now() - askedAt);
-      return answer;
-    };
-    while (!load.stdout.includes('smallest')) {
-      expect(await wait(async () => (await fetch(`${gateway.url}/health`)).status)).toBe(200);
-      const small = await wait(() => askGraphQL({ url: gateway.url, key: otherKey }, '{ viewer { apiKey { id } } }'));
-      expect(codesOf(small as Answer)).toEqual([]);
-    }
-    expect(await load.exited).toBe(0);
-    // The elapsed time is that of all large queries; without turns, one request would wait for most of them.
-    expect(Math.max(...waits)).toBeLessThan((performance.now() - startedAt) / 4);
-    expect(Number(/smallest: (\d+)/.exec(load.stdout)?.[1])).toBeGreaterThan(2_000_000);
-    expect(gateway.stderr).not.toMatch(/heap|fatal/i);
+it(`answers ${QUERIES} concurrent large queries, and meanwhile serves /health and other keys`, async () => {
+  const { gateway, key, otherKey, conversationId } = await startSmallGateway(true);
+  const query = `{conversation(id:"${conversationId}"){messages(first:95){nodes{content metadata}}}}`;
+  // The client runs in its own process, so that only the gateway is measured.
+  const load = startProgram({
+    script: 'test/process/large-queries.ts',
+    args: [gateway.url, key, query, String(QUERIES)],
   });
+  const startedAt = performance.now();
+  let hasEnded = false;
+  void load.exited.then(() => {
+    hasEnded = true;
+  });
+  const waits: number[] = [];
+  while (!hasEnded) {
+    const healthAt = performance.now();
+    expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
+    const smallAt = performance.now();
+    const small = await askGraphQL({ url: gateway.url, key: otherKey }, '{ viewer { apiKey { id } } }');
+    expect(codesOf(small)).toEqual([]);
+    waits.push(smallAt - healthAt, performance.now() - smallAt);
+  }
+  expect(await load.exited).toBe(0);
+  // The elapsed time is that of all large queries; without turns, one request would wait for most of them.
+  expect(Math.max(...waits)).toBeLessThan((performance.now() - startedAt) / 4);
+  expect(Number(/smallest: (\d+)/.exec(load.stdout)?.[1])).toBeGreaterThan(2_000_000);
+  expect(gateway.stderr).not.toMatch(/heap|fatal/i);
 });
